@@ -1,0 +1,87 @@
+package tghook
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// arrival is one delivery on its way through the dispatcher.
+type arrival struct {
+	ctx    context.Context
+	at     time.Duration
+	lateAt time.Duration // when it will leave at the latest; 0 if it need not
+	record *record       // that it waits for
+	done   chan signal
+	verdict
+}
+
+// signal wakes an arrival: it has been told, or it is late.
+type signal bool
+
+const (
+	told signal = true
+	late signal = false
+)
+
+// verdict is what an arrival is told.
+type verdict struct {
+	outcome Outcome
+	acked   bool // the update need not come again
+	reply   payload
+	err     error         // may be set besides acked: what went wrong after all
+	retry   time.Duration // if not acked: when to come again; 0 if unknown
+	attempt int
+	waited  time.Duration
+	took    time.Duration
+	late    bool
+}
+
+func newArrival(ctx context.Context, at, lateAt time.Duration) arrival {
+	return arrival{ctx: ctx, at: at, lateAt: lateAt, done: make(chan signal, 1)}
+}
+
+// tell ends the wait of a, whose verdict is set. The mutex is held, or nobody
+// knows a yet.
+func (a *arrival) tell() {
+	a.record, a.ctx = nil, nil
+	wake(a.done, told)
+}
+
+// told is a with v told to it, for a delivery that need not wait.
+func (a *arrival) told(v verdict) *arrival {
+	b := a.copy()
+	b.verdict = v
+	b.tell()
+	return b
+}
+
+// wake does nothing to an arrival that is awake: it finds out what it was told.
+func wake(done chan<- signal, s signal) {
+	select {
+	case done <- s:
+	default:
+	}
+}
+
+func (a *arrival) copy() *arrival {
+	b := *a
+	return &b
+}
+
+// alive reports whether somebody still listens at the other end.
+func (a *arrival) alive() bool { return a.ctx.Err() == nil }
+
+func (v *verdict) delivery(u *Update, status int) Delivery {
+	return Delivery{
+		Update: u, Outcome: v.outcome, Attempt: v.attempt, Status: status, Late: v.late,
+		Rode: len(v.reply) > 0, Waited: v.waited, Took: v.took, Err: v.err,
+	}
+}
+
+// shedVerdict turns u away without a run, for two to five seconds: at random, so
+// that what is turned away together does not come back together.
+func shedVerdict(u *Update, err error) verdict {
+	after := time.Duration(2+rand.IntN(4)) * time.Second
+	return verdict{outcome: OutcomeShed, err: err, retry: min(after, u.Kind.maxRetryAfter())}
+}

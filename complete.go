@@ -1,0 +1,176 @@
+package tghook
+
+import (
+	"context"
+	"time"
+)
+
+// complete tells the deliveries that wait for r how it ended, files it, and
+// returns what its lane has ready next, marked as running. If none of them
+// carries the result, report is to be observed. The mutex is held.
+func (d *Dispatcher) complete(r *record, e *end) (next *record, report *Delivery) {
+	carrier, now := r.carrier(), r.ended
+	if !e.ran {
+		now = d.now()
+	}
+	r.tell(e, carrier, now)
+	r.letGo()
+	d.inFlight--
+	if place := d.lanes.Leave(&r.place); place != nil && place.Value.ready && !d.stopped {
+		next = place.Value
+		next.state = running
+	}
+	if e.ran && carrier == nil {
+		report = r.runDelivery(e)
+	}
+	switch told := report == nil || r.acked && len(e.reply) == 0; {
+	case e.acked && told:
+		d.acknowledge(r, e.reply, now)
+	case e.acked:
+		r.state, r.reply, r.shared = finished, e.reply, len(e.stored) > 0
+		d.unacked++
+		switch {
+		case len(e.reply) == 0:
+			d.rest(r)
+		case d.stopped:
+			report.Outcome = OutcomeReplyLost
+		default: // a redelivery will report it, or sendUncarried
+			report = nil
+			d.after(r, awaitCarrier, d.sendUncarried)
+		}
+		r.reported = report != nil
+	case r.buried == nil && (r.attempt == 0 || d.cfg.Store != nil): // nothing to know that the Store does not
+		delete(d.records, r.update.ID)
+	default:
+		r.state = failed
+		d.rest(r)
+	}
+	d.checkIdle()
+	return next, report
+}
+
+// tell ends the wait of every delivery. The carrier gets the result, the others
+// that there was one.
+func (r *record) tell(e *end, carrier *arrival, now time.Duration) {
+	for _, a := range r.waiters {
+		v := &a.verdict
+		*v = e.verdict
+		v.attempt, v.late, v.waited = r.attempt, r.wasLate, now-a.at
+		if e.ran {
+			v.waited, v.took = max(0, r.started-a.at), r.ended-r.started
+		}
+		if a != carrier {
+			v.reply = nil
+			if e.ran {
+				v.outcome = OutcomeJoined
+			}
+		}
+		a.tell()
+	}
+	clear(r.waiters)
+	r.waiters = r.waiters[:0]
+}
+
+// runDelivery reports the run itself, for when no arrival carries its result.
+func (r *record) runDelivery(e *end) *Delivery {
+	return &Delivery{
+		Update: r.update, Outcome: e.outcome, Attempt: r.attempt, Late: r.wasLate,
+		Took: r.ended - r.started, Err: e.err,
+	}
+}
+
+// rest keeps of r what a redelivery has to know, as long as one may come.
+func (d *Dispatcher) rest(r *record) {
+	r.values, r.update = nil, &Update{ID: r.update.ID, Kind: r.update.Kind}
+	d.after(r, r.update.Kind.lifetime()+graceOfLife, d.expire)
+}
+
+// withdraw ends r without a run, or with a dead letter where LateAck has
+// acknowledged it. The mutex is held.
+func (d *Dispatcher) withdraw(r *record, v verdict) {
+	if r.acked && !v.acked {
+		r.state, r.buried = running, v.err
+		go func() { d.work(d.settle(r, result{})) }()
+		return
+	}
+	if c := r.claim; c != nil && c.granted && !c.lost && !v.acked {
+		go d.release(c)
+	}
+	if next, _ := d.complete(r, &end{verdict: v}); next != nil {
+		go d.work(next)
+	}
+}
+
+// letGo ends r's claim in this process.
+func (r *record) letGo() {
+	if r.claim != nil {
+		close(r.claim.over)
+		r.claim = nil
+	}
+}
+
+// after has f act on r when life is over, unless something else happens to r
+// until then.
+func (d *Dispatcher) after(r *record, life time.Duration, f func(*record)) {
+	r.until = d.now() + life
+	r.timer = time.AfterFunc(life, func() { f(r) })
+}
+
+// due reports whether r, in one of its states of rest, has outlived its time.
+func (d *Dispatcher) due(r *record) bool {
+	return d.records[r.update.ID] == r && (r.state == failed || r.state == finished) && d.now() >= r.until
+}
+
+// expire forgets r: Telegram does not offer it any more.
+func (d *Dispatcher) expire(r *record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.due(r) {
+		return
+	}
+	if r.state == finished {
+		d.unacked--
+	}
+	delete(d.records, r.update.ID)
+	d.checkIdle()
+}
+
+// sendUncarried sends the reply of r by Caller, for no redelivery has come to
+// carry it. What the Store has been given another process may carry.
+func (d *Dispatcher) sendUncarried(r *record) {
+	d.mu.Lock()
+	if !d.due(r) || d.stopped {
+		d.mu.Unlock()
+		return
+	}
+	reply, shared, values := r.reply, r.shared, r.values
+	report := r.runDelivery(&end{verdict: verdict{outcome: OutcomeHandled}})
+	r.reported = true
+	if !shared {
+		r.reply = nil
+	}
+	d.calling++
+	d.mu.Unlock()
+
+	defer func() {
+		d.mu.Lock()
+		d.calling--
+		if d.records[r.update.ID] == r {
+			if r.acked {
+				d.unacked--
+				d.acknowledge(r, nil, d.now())
+			} else {
+				d.rest(r)
+			}
+		}
+		d.checkIdle()
+		d.mu.Unlock()
+		d.cfg.observe(values, *report)
+	}()
+	if !shared {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(values), callTimeout)
+		defer cancel()
+		defer context.AfterFunc(d.calls, cancel)()
+		report.Outcome, report.Err = d.call(ctx, reply)
+	}
+}

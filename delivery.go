@@ -1,0 +1,75 @@
+package tghook
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Outcome is how a [Delivery] ended.
+type Outcome string
+
+// The outcomes. Each run of a handler is counted once, under the delivery that
+// carries its result, as handled, replied, dropped, dead_lettered, failed or
+// reply_lost.
+const (
+	OutcomeHandled      Outcome = "handled"       // succeeded without a reply
+	OutcomeReplied      Outcome = "replied"       // succeeded, and the reply was sent
+	OutcomeJoined       Outcome = "joined"        // got the result of a run that another delivery carries
+	OutcomeDuplicate    Outcome = "duplicate"     // had succeeded before
+	OutcomeLate         Outcome = "late"          // answered, or given up by its sender, before the run had ended
+	OutcomeDropped      Outcome = "dropped"       // Drop: the dead letter is accepted
+	OutcomeDeadLettered Outcome = "dead_lettered" // another dead letter, accepted
+	OutcomeShed         Outcome = "shed"          // not run: overload, shutdown, Store down, running elsewhere
+	OutcomeRejected     Outcome = "rejected"      // no update: refused before dispatch
+	OutcomeFailed       Outcome = "failed"        // handler or dead letter failed
+	OutcomeReplyLost    Outcome = "reply_lost"    // succeeded, but its reply could not be sent
+)
+
+// Delivery is what became of one arrival of an update at a door, or of a run of
+// the handler whose result no arrival carried.
+type Delivery struct {
+	Bot     int64   // DispatchConfig.Bot
+	Update  *Update // nil when rejected
+	Outcome Outcome
+	Attempt int           // the attempt it saw, from 1; 0 if none had started
+	Status  int           // the HTTP status answered; 0 if nothing was
+	Late    bool          // it was answered late, or its run had outlived an earlier answer
+	Rode    bool          // its answer carried the reply
+	Waited  time.Duration // from the arrival to the start of the handler, or to the answer if that came first
+	Took    time.Duration // how long the handler ran; 0 if it has not ended, or not run
+	Err     error
+}
+
+// observe reports v to the user, or what went wrong to slog.
+func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
+	v.Bot = c.Bot
+	if c.Observe != nil {
+		if err := guarded(func() error { c.Observe(ctx, v); return nil }); err != nil {
+			slog.ErrorContext(ctx, "tghook: Observe panicked", "error", err)
+		}
+		return
+	}
+	level := slog.LevelWarn
+	switch v.Outcome {
+	case OutcomeFailed, OutcomeReplyLost:
+		level = slog.LevelError
+	case OutcomeLate, OutcomeShed, OutcomeRejected:
+	default:
+		if v.Err == nil || v.Outcome != OutcomeDuplicate && v.Outcome != OutcomeHandled && v.Outcome != OutcomeReplied {
+			return // a dead letter has its own line, a join that of its run
+		}
+	}
+	attrs := []slog.Attr{slog.String("outcome", string(v.Outcome)), slog.Int("status", v.Status)}
+	if v.Update != nil {
+		attrs = append(attrs, slog.Int64("update_id", v.Update.ID), slog.String("kind", string(v.Update.Kind)),
+			slog.Int("attempt", v.Attempt))
+	}
+	attrs = append(attrs, slog.Any("error", v.Err))
+	var panicked *PanicError
+	if errors.As(v.Err, &panicked) {
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	}
+	slog.LogAttrs(ctx, level, "tghook: delivery", attrs...)
+}

@@ -1,0 +1,192 @@
+package tghook
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tghook/tghook/internal/lane"
+	"github.com/tghook/tghook/internal/recent"
+)
+
+// DispatchConfig is what every door shares. The zero value of each field is its
+// safe default.
+type DispatchConfig struct {
+	// Bot is the bot's id, the number before its token's colon. It is required
+	// with Store, where it keeps the updates of several bots apart.
+	Bot int64
+	// Lane says which updates wait for each other: those of one lane run one at
+	// a time, in order of arrival; "" is no lane. Default: the chat; for
+	// inline_query, shipping_query and pre_checkout_query a lane of the user's
+	// that is theirs alone, for they have seconds to live; for poll and
+	// poll_answer the poll; else the user.
+	//
+	// A handler must never wait for another update of its own lane: give that
+	// one (a Cancel button, say) another lane.
+	Lane func(*Update) string
+	// HandlerTimeout ends a handler's ctx, from its start. Default 5 minutes;
+	// negative: never.
+	HandlerTimeout time.Duration
+	// MaxInFlight bounds the updates that are admitted and unfinished, whether
+	// they run or wait; more are answered 503 with Retry-After. Default 1024.
+	MaxInFlight int
+	// MaxLane bounds those of one lane, the running one included. Default 64.
+	MaxLane int
+	// MaxAttempts is how often an update's handler is started before the update
+	// becomes a dead letter. Default: as often as Telegram offers it.
+	MaxAttempts int
+	// DeadLetter gets the updates that will not be handled: after MaxAttempts or
+	// [Drop], undecodable ones, those with a reply that cannot be sent, and those
+	// that failed after LateAck had acknowledged them. Only when it returns nil is
+	// the update acknowledged. Default: the update goes to slog at error level.
+	DeadLetter func(ctx context.Context, u *Update, err error) error
+	// Store is what replicas share so that an update runs once among them.
+	// Default: this process only.
+	Store Store
+	// Caller sends the replies that cannot ride a response.
+	Caller Caller
+	// Observe is told of every [Delivery]. It is called concurrently and must
+	// not block. Default: failures go to slog.
+	Observe func(context.Context, Delivery)
+}
+
+const (
+	maxRemembered  = 100_000 // succeeded updates, some 10 MiB
+	maxKeptReplies = 8 << 20
+	keepReply      = 10 * time.Minute
+	awaitCarrier   = 10 * time.Second // a reply waits so long for a redelivery
+	graceOfLife    = 3 * time.Minute  // a last attempt may begin at the very end of an update's life
+	callTimeout    = 30 * time.Second
+)
+
+// Dispatcher is the core under every door: it remembers which updates it has
+// seen, keeps each lane in order, and runs the handler. It is safe for
+// concurrent use.
+type Dispatcher struct {
+	handler Handler
+	cfg     DispatchConfig
+	origin  time.Time       // what every time.Duration since is counted from
+	calls   context.Context // of the replies that go by Caller outside of a run
+	stop    context.CancelCauseFunc
+
+	mu       sync.Mutex
+	records  map[int64]*record
+	lanes    *lane.Lanes[*record]
+	seen     *recent.Map[bool] // succeeded; true: with a reply
+	replies  *recent.Map[payload]
+	inFlight int // records that wait, run or settle
+	unacked  int // records that finished without anybody knowing
+	calling  int // replies on their way by Caller outside of a run
+	closing  bool
+	stopped  bool
+	idle     chan struct{} // closed when closing and nothing is left to do
+}
+
+// NewDispatcher returns a dispatcher, for those who write a door of their own.
+// It starts nothing. The error joins a *[ConfigError] for every mistake in cfg.
+func NewDispatcher(h Handler, cfg DispatchConfig) (*Dispatcher, error) {
+	if err := errors.Join(cfg.mistakes(h, "DispatchConfig")...); err != nil {
+		return nil, err
+	}
+	return newDispatcher(h, cfg), nil
+}
+
+func newDispatcher(h Handler, cfg DispatchConfig) *Dispatcher {
+	cfg.setDefaults()
+	d := &Dispatcher{
+		handler: h,
+		cfg:     cfg,
+		origin:  time.Now(),
+		records: make(map[int64]*record),
+		lanes:   lane.New[*record](cfg.MaxLane),
+		seen:    recent.New(maxRemembered, 0, func(bool) int { return 0 }),
+		replies: recent.New(maxRemembered, maxKeptReplies, func(p payload) int { return len(p) }),
+		idle:    make(chan struct{}),
+	}
+	d.calls, d.stop = context.WithCancelCause(context.Background())
+	return d
+}
+
+func (c *DispatchConfig) mistakes(h Handler, path string) (errs []error) {
+	add := func(bad bool, field, problem string) {
+		if bad {
+			errs = append(errs, &ConfigError{path + "." + field, problem})
+		}
+	}
+	if h == nil {
+		errs = append(errs, &ConfigError{"Handler", "is nil: give one"})
+	}
+	add(c.Bot < 0, "Bot", "is negative: give the number before the token's colon")
+	add(c.Store != nil && c.Bot == 0, "Bot", "is needed with Store: give the number before the token's colon")
+	add(c.MaxInFlight < 0, "MaxInFlight", "is negative: give a positive number, or 0 for the default")
+	add(c.MaxLane < 0, "MaxLane", "is negative: give a positive number, or 0 for the default")
+	add(c.MaxAttempts < 0, "MaxAttempts", "is negative: give a positive number, or 0 for no bound")
+	return errs
+}
+
+func (c *DispatchConfig) setDefaults() {
+	if c.HandlerTimeout == 0 {
+		c.HandlerTimeout = 5 * time.Minute
+	}
+	if c.MaxInFlight == 0 {
+		c.MaxInFlight = 1024
+	}
+	if c.MaxLane == 0 {
+		c.MaxLane = 64
+	}
+}
+
+// Do hands an update to the handler and returns what came of it: it admits the
+// update or joins it to its earlier deliveries, waits its turn, and runs.
+//
+// A nil error acknowledges the update: it was handled, now or before, or its
+// dead letter was accepted. The reply is the caller's to send. With an error
+// the update must be offered again. If ctx ends first, Do returns the cause of
+// that and the handler goes on: offered again, the update gets its result.
+//
+// The update must not change afterwards. One without a Kind is dead-lettered.
+func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
+	a := d.admit(newArrival(ctx, d.now(), 0), u)
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+		d.leave(a, byGoing)
+	}
+	v := a.verdict
+	reply, err := v.reply.reply()
+	if err != nil {
+		v.outcome, v.err = OutcomeReplyLost, err
+	}
+	d.cfg.observe(ctx, v.delivery(u, 0))
+	if v.acked {
+		return reply, nil
+	}
+	return NoReply, v.err
+}
+
+func (d *Dispatcher) now() time.Duration { return time.Since(d.origin) }
+
+// Stats is what a dispatcher holds at a moment.
+type Stats struct {
+	InFlight       int    // updates admitted and unfinished
+	Lanes          int    // lanes with at least one of them
+	Failed         int    // updates that failed and may come again
+	Unacknowledged int    // updates that succeeded without Telegram knowing
+	Remembered     int    // updates that are over, at most 100,000
+	Evicted        uint64 // updates forgotten before their time, for the bound
+}
+
+// Stats returns what d holds now.
+func (d *Dispatcher) Stats() Stats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return Stats{
+		InFlight:       d.inFlight,
+		Lanes:          d.lanes.Len(),
+		Failed:         len(d.records) - d.inFlight - d.unacked,
+		Unacknowledged: d.unacked,
+		Remembered:     d.seen.Len(),
+		Evicted:        d.seen.Evicted(),
+	}
+}

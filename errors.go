@@ -1,0 +1,182 @@
+package tghook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// The causes ([context.Cause]) for which a handler's ctx ends, besides those of
+// the values it carries.
+var (
+	// ErrLate: the delivery was answered, and its policy is LateCancel.
+	ErrLate = errors.New("tghook: answered before the handler had finished")
+	// ErrHandlerTimeout: the handler has run for DispatchConfig.HandlerTimeout. It
+	// is a [context.DeadlineExceeded] too.
+	ErrHandlerTimeout = fmt.Errorf("tghook: handler timeout: %w", context.DeadlineExceeded)
+	// ErrShutdown: the ctx given to Shutdown ended before the handler did. It is
+	// also the error of an update that arrives after Shutdown was called.
+	ErrShutdown = errors.New("tghook: shutting down")
+	// ErrClaimLost: the Store has given this update to another process, or may
+	// have. A [Store] returns it, wrapped or not, for a claim that no longer holds.
+	ErrClaimLost = errors.New("tghook: claim lost")
+)
+
+// Why an update was not run.
+var (
+	errOverloaded = errors.New("tghook: MaxInFlight is reached")
+	errLaneFull   = errors.New("tghook: MaxLane is reached")
+	errElsewhere  = errors.New("tghook: running in another process")
+	errWithdrawn  = errors.New("tghook: withdrawn from its lane before it ran")
+)
+
+var (
+	errGoexit    = errors.New("tghook: handler called runtime.Goexit")
+	errReplyGone = errors.New("tghook: the reply is no longer kept: answered without it")
+	errNoCaller  = errors.New("no Caller to send it with")
+	errExhausted = errors.New("tghook: MaxAttempts was reached in another process")
+)
+
+// ConfigError is one mistake in a configuration.
+type ConfigError struct {
+	Field   string // such as "Config.Secret"
+	Problem string // what is wrong and what to do
+}
+
+func (e *ConfigError) Error() string { return "tghook: " + e.Field + ": " + e.Problem }
+
+// RequestError says why a request was refused before it became an update.
+type RequestError struct {
+	Status  int    // the HTTP status that was answered
+	Problem string // what is wrong; never the secret
+	Err     error  // the cause, or nil
+}
+
+func (e *RequestError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("tghook: request refused with %d: %s", e.Status, e.Problem)
+	}
+	return fmt.Sprintf("tghook: request refused with %d: %s: %v", e.Status, e.Problem, e.Err)
+}
+
+func (e *RequestError) Unwrap() error { return e.Err }
+
+// DecodeError says that data is no update, or that an update does not fit the
+// type it was decoded into. A handler's error that wraps it makes the update a
+// dead letter.
+type DecodeError struct {
+	UpdateID int64  // 0 if unknown
+	Excerpt  string // at most 64 bytes around the fault, for data that is no update
+	Err      error  // what is wrong, and where
+}
+
+func (e *DecodeError) Error() string {
+	text := "tghook: decode update"
+	if e.UpdateID != 0 {
+		text = fmt.Sprintf("%s %d", text, e.UpdateID)
+	}
+	text = fmt.Sprintf("%s: %v", text, e.Err)
+	if e.Excerpt != "" {
+		text = fmt.Sprintf("%s in %q", text, e.Excerpt)
+	}
+	return text
+}
+
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// ReplyError says why a reply can never be sent. The update becomes a dead letter.
+type ReplyError struct {
+	Method string
+	Err    error
+}
+
+func (e *ReplyError) Error() string {
+	return fmt.Sprintf("tghook: reply %q cannot be sent: %v", e.Method, e.Err)
+}
+
+func (e *ReplyError) Unwrap() error { return e.Err }
+
+// PanicError is a panic of a handler or of another function of the user.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("tghook: panic: %v", e.Value) }
+
+// Unwrap returns the value that was panicked with, if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// recovered, deferred, turns a panic into a *PanicError: a fault in the user's
+// code must not take the process, or another update, with it.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+}
+
+// guarded calls f and returns its panic as an error.
+func guarded(f func() error) (err error) {
+	defer recovered(&err)
+	return f()
+}
+
+// Drop marks err, returned by a handler, as final: the update goes to
+// DispatchConfig.DeadLetter, is acknowledged, and is not delivered again. It
+// prevails over a [RetryAfter] in the same error. Drop(nil) is an error too.
+func Drop(err error) error { return &dropError{err} }
+
+type dropError struct{ err error }
+
+func (e *dropError) Error() string {
+	if e.err == nil {
+		return "dropped"
+	}
+	return "dropped: " + e.err.Error()
+}
+
+func (e *dropError) Unwrap() error { return e.err }
+
+// RetryAfter marks err, returned by a handler, with the time after which the
+// update should come again. d is rounded up to whole seconds, is at least one
+// second, and is bounded by kind so that the update does not expire meanwhile:
+// 3 s for an inline_query, 15 s for a callback_query, shipping_query or
+// pre_checkout_query, a minute for a chosen_inline_result, else an hour.
+// RetryAfter(d, nil) is an error too.
+func RetryAfter(d time.Duration, err error) error { return &retryError{d, err} }
+
+type retryError struct {
+	after time.Duration
+	err   error
+}
+
+func (e *retryError) Error() string {
+	if e.err == nil {
+		return "retry after " + e.after.String()
+	}
+	return "retry after " + e.after.String() + ": " + e.err.Error()
+}
+
+func (e *retryError) Unwrap() error { return e.err }
+
+// final reports whether no repetition can help against err.
+func final(err error) bool {
+	var dropped *dropError
+	var undecodable *DecodeError
+	var unsendable *ReplyError
+	return errors.As(err, &dropped) || errors.As(err, &undecodable) || errors.As(err, &unsendable)
+}
+
+// retryAfter is what err asks for, within the bounds of k; 0 if it does not.
+func retryAfter(err error, k Kind) time.Duration {
+	var retry *retryError
+	if !errors.As(err, &retry) {
+		return 0
+	}
+	return min(max(retry.after, time.Second), k.maxRetryAfter())
+}

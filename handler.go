@@ -1,0 +1,68 @@
+package tghook
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Handler handles one update at a time for each lane, and many at once across
+// lanes. A nil error acknowledges the update, together with at most one Bot API
+// method to answer with. An error has Telegram deliver it again; see [Drop] and
+// [RetryAfter].
+//
+// ctx is not the request's: it carries the values of the ctx that the update
+// arrived with, goes on when the sender is gone, and ends at
+// DispatchConfig.HandlerTimeout or for one of the other causes named at
+// [ErrLate]. A handler that ignores its end keeps its lane.
+type Handler interface {
+	HandleUpdate(ctx context.Context, u *Update) (Reply, error)
+}
+
+// HandlerFunc is a function as a [Handler].
+type HandlerFunc func(ctx context.Context, u *Update) (Reply, error)
+
+// HandleUpdate calls f.
+func (f HandlerFunc) HandleUpdate(ctx context.Context, u *Update) (Reply, error) { return f(ctx, u) }
+
+// Middleware wraps a handler.
+type Middleware func(next Handler) Handler
+
+// Chain wraps h so that the first middleware is outermost.
+func Chain(h Handler, mw ...Middleware) Handler {
+	for i := len(mw) - 1; i >= 0; i-- {
+		h = mw[i](h)
+	}
+	return h
+}
+
+// Typed is a handler that decodes each update into a T with encoding/json, T
+// being the update type of any bot library or one of your own. An update that T
+// cannot hold becomes a dead letter with the raw update: no redelivery would
+// help it. The envelope is at hand through [FromContext].
+func Typed[T any](f func(ctx context.Context, u *T) (Reply, error)) Handler {
+	return TypedWith(json.Unmarshal, f)
+}
+
+// TypedWith is [Typed] with a decoder of your choice. unmarshal must copy what
+// it keeps of the data, or never write to it, and be safe for concurrent use.
+func TypedWith[T any](unmarshal func([]byte, any) error, f func(ctx context.Context, u *T) (Reply, error)) Handler {
+	return HandlerFunc(func(ctx context.Context, u *Update) (Reply, error) {
+		typed := new(T)
+		if err := u.decode(unmarshal, typed); err != nil {
+			return NoReply, err
+		}
+		if known, ok := FromContext(ctx); !ok || known != u {
+			ctx = context.WithValue(ctx, updateKey{}, u) // called without a dispatcher, as in a test
+		}
+		return f(ctx, typed)
+	})
+}
+
+type updateKey struct{}
+
+// FromContext returns the envelope of the update that the handler with this ctx
+// is handling.
+func FromContext(ctx context.Context) (*Update, bool) {
+	u, ok := ctx.Value(updateKey{}).(*Update)
+	return u, ok
+}

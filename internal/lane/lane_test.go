@@ -1,0 +1,81 @@
+package lane
+
+import "testing"
+
+func enter(t *testing.T, l *Lanes[int], k Key, v int) *Place[int] {
+	t.Helper()
+	p := &Place[int]{Value: v}
+	if !l.Enter(k, p) {
+		t.Fatalf("%d was refused", v)
+	}
+	return p
+}
+
+func TestLanesAreFirstInFirstOut(t *testing.T) {
+	t.Parallel()
+	l := New[int](3)
+	a := Key{Class: 'c', ID: 1}
+	one, two, three := enter(t, l, a, 1), enter(t, l, a, 2), enter(t, l, a, 3)
+	other := enter(t, l, Key{Class: 'c', ID: 2}, 9)
+
+	if !one.AtHead() || two.AtHead() || !other.AtHead() {
+		t.Fatal("only the first of each lane is at its head")
+	}
+	if l.Enter(a, &Place[int]{Value: 4}) {
+		t.Fatal("a fourth entered a lane of three")
+	}
+	if next := l.Leave(two); next != nil {
+		t.Fatalf("leaving from the middle made %d the head", next.Value)
+	}
+	if next := l.Leave(one); next != three || !three.AtHead() {
+		t.Fatal("three did not follow one")
+	}
+	if next := l.Leave(three); next != nil {
+		t.Fatal("an empty lane has a head")
+	}
+	if l.Leave(other); l.Len() != 0 {
+		t.Fatalf("%d lanes left of none", l.Len())
+	}
+}
+
+func TestTheTailCanLeaveAndAnotherEnter(t *testing.T) {
+	t.Parallel()
+	l := New[int](10)
+	k := Key{Name: "x"}
+	one, two := enter(t, l, k, 1), enter(t, l, k, 2)
+	l.Leave(two)
+	three := enter(t, l, k, 3)
+	if next := l.Leave(one); next != three {
+		t.Fatal("three did not follow one")
+	}
+}
+
+func TestTheZeroKeyIsNoLane(t *testing.T) {
+	t.Parallel()
+	l := New[int](1)
+	one, two := enter(t, l, Key{}, 1), enter(t, l, Key{}, 2)
+	if !one.AtHead() || !two.AtHead() || l.Len() != 0 {
+		t.Fatal("values without a lane wait for each other")
+	}
+	if l.Leave(one) != nil || l.Leave(two) != nil {
+		t.Fatal("leaving no lane gave a next")
+	}
+}
+
+func TestEmptiedQueuesAreUsedAgain(t *testing.T) {
+	l := New[int](4)
+	var places [200]Place[int]
+	for i := range places {
+		l.Enter(Key{ID: int64(i + 1)}, &places[i])
+	}
+	for i := range places {
+		l.Leave(&places[i])
+	}
+	if len(l.spare) != maxSpare {
+		t.Fatalf("kept %d spare queues, want %d", len(l.spare), maxSpare)
+	}
+	p := &Place[int]{}
+	if n := testing.AllocsPerRun(100, func() { l.Enter(Key{ID: 7}, p); l.Leave(p) }); n != 0 {
+		t.Fatalf("%v allocations to enter and leave", n)
+	}
+}

@@ -1,0 +1,60 @@
+package tghook
+
+import (
+	"context"
+	"time"
+)
+
+// departure is why a delivery does not wait for the end of its update.
+type departure uint8
+
+const (
+	byGoing  departure = iota // nobody listens any more
+	byRetry                   // LateRetry
+	byCancel                  // LateCancel
+	byAck                     // LateAck
+)
+
+// lateRetry is when a delivery that was answered late is to come again. The
+// redelivery joins, so that it costs little to have it soon.
+const lateRetry = 2 * time.Second
+
+// leave takes a out of the wait, unless it has been told how its update ended:
+// either way it has a verdict now.
+func (d *Dispatcher) leave(a *arrival, how departure) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := a.record
+	if r == nil {
+		return
+	}
+	r.part(a)
+	a.verdict = verdict{
+		outcome: OutcomeLate, err: ErrLate, retry: lateRetry, late: true,
+		attempt: r.attempt, waited: d.now() - a.at,
+	}
+	if r.state != waiting {
+		a.waited = max(0, r.started-a.at)
+	}
+	if how == byGoing {
+		a.late, a.err = false, context.Cause(a.ctx)
+	} else {
+		r.wasLate = true
+		r.late.Store(len(r.waiters) == 0)
+	}
+	// Nothing is promised before the Store has agreed, or after the run has ended,
+	// which may have been a failure.
+	if how == byAck && r.ready && r.state != settling {
+		r.acked, a.acked, a.err = true, true, nil
+	}
+	d.watch(r)
+	if how == byCancel && r.carrier() == nil {
+		switch r.state {
+		case waiting:
+			d.withdraw(r, shedVerdict(r.update, errWithdrawn))
+		case running:
+			r.cancelled = true
+			r.user.end(ErrLate)
+		}
+	}
+}

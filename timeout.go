@@ -1,0 +1,117 @@
+package tghook
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// LatePolicy says what Telegram is told about an update whose handler has not
+// finished in time.
+type LatePolicy int
+
+const (
+	// LateDefault is LateRetry, or in Config.Deadline what is configured.
+	LateDefault LatePolicy = iota
+	// LateRetry answers 503; the handler goes on, and the redelivery joins it and
+	// carries its reply. Nothing is lost in a crash, nothing runs twice, the order
+	// holds, and the delay shows in getWebhookInfo. Its price: slow chats take up
+	// Telegram's window of 2 x max_connections queues, and replicas without a Store
+	// each run a slow update.
+	LateRetry
+	// LateCancel answers 503 and ends the handler's ctx with [ErrLate]. The
+	// redelivery waits until that run has returned, and runs the handler again
+	// unless it succeeded after all. An update that still waits for its lane
+	// leaves it.
+	LateCancel
+	// LateAck answers 200 while the handler goes on, still in its lane. A crash
+	// loses the update. Its reply goes by Caller, its failure to DeadLetter.
+	LateAck
+)
+
+const defaultLateAfter = 8 * time.Second
+
+// maxLateAfter bounds the wait for kinds whose sender is a person looking at a
+// spinner: Telegram's own clients give up after ten seconds.
+func (k Kind) maxLateAfter() time.Duration {
+	switch k {
+	case KindInlineQuery, KindPreCheckoutQuery:
+		return 5 * time.Second
+	default:
+		return 1<<63 - 1
+	}
+}
+
+// IsLate reports, inside a handler, whether its delivery was already answered
+// and no newer one waits for it: its reply cannot ride a response now.
+func IsLate(ctx context.Context) bool {
+	late, ok := ctx.Value(lateKey{}).(*atomic.Bool)
+	return ok && late.Load()
+}
+
+// guard hands u to the dispatcher and sees to it that the delivery is answered
+// in time. arrived is when it came, by the dispatcher's clock.
+func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) verdict {
+	after, how, err := w.deadline(ctx, u, arrived, ephemeral)
+	if err != nil {
+		return verdict{outcome: OutcomeFailed, err: err}
+	}
+	d := w.dispatcher
+	gone := ctx.Done()
+	a := newArrival(ctx, arrived, 0)
+	if after >= 0 {
+		a.lateAt = arrived + after
+		done := a.done
+		timer := time.AfterFunc(a.lateAt-d.now(), func() { wake(done, late) })
+		defer timer.Stop()
+		if how == byCancel {
+			gone = nil // the handler is to end in time, whoever listens
+		}
+	}
+	waiting := d.admit(a, u)
+	select {
+	case s := <-waiting.done:
+		if s == late {
+			d.leave(waiting, how)
+		}
+	case <-gone:
+		d.leave(waiting, byGoing)
+	}
+	return waiting.verdict
+}
+
+// deadline is how long after its arrival a delivery of u is late, negative for
+// never, and what is done then.
+func (w *Webhook) deadline(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (after time.Duration, how departure, err error) {
+	after, policy := w.cfg.LateAfter, w.cfg.Late
+	if w.cfg.Deadline != nil {
+		err := guarded(func() error {
+			ownAfter, ownPolicy := w.cfg.Deadline(u)
+			after, policy = cmp.Or(ownAfter, after), cmp.Or(ownPolicy, policy)
+			return nil
+		})
+		if err != nil {
+			return 0, 0, fmt.Errorf("tghook: Config.Deadline: %w", err)
+		}
+	}
+	switch {
+	case ephemeral || policy == LateCancel:
+		how = byCancel
+	case policy == LateAck:
+		how = byAck
+	default:
+		how = byRetry
+	}
+	if after < 0 {
+		return after, how, nil
+	}
+	after = min(after, u.Kind.maxLateAfter())
+	if end, ok := ctx.Deadline(); ok {
+		left := time.Until(end)
+		margin := max(500*time.Millisecond, left/20)
+		after = min(after, w.dispatcher.now()-arrived+left-margin)
+	}
+	return max(after, 0), how, nil
+}

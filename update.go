@@ -1,0 +1,158 @@
+package tghook
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/tghook/tghook/internal/envelope"
+)
+
+// Kind says what an update is about. It is the name of the field that holds
+// the update's content. Kinds that this package does not know pass unchanged.
+type Kind string
+
+// The kinds that Telegram sends, as of Bot API 10.3. Telegram leaves out
+// [KindChatMember], [KindMessageReaction] and [KindMessageReactionCount] unless
+// allowed_updates asks for them (https://core.telegram.org/bots/api#update).
+const (
+	KindMessage                  Kind = "message"
+	KindEditedMessage            Kind = "edited_message"
+	KindChannelPost              Kind = "channel_post"
+	KindEditedChannelPost        Kind = "edited_channel_post"
+	KindBusinessConnection       Kind = "business_connection"
+	KindBusinessMessage          Kind = "business_message"
+	KindEditedBusinessMessage    Kind = "edited_business_message"
+	KindDeletedBusinessMessages  Kind = "deleted_business_messages"
+	KindGuestMessage             Kind = "guest_message"
+	KindMessageReaction          Kind = "message_reaction"
+	KindMessageReactionCount     Kind = "message_reaction_count"
+	KindInlineQuery              Kind = "inline_query"
+	KindChosenInlineResult       Kind = "chosen_inline_result"
+	KindCallbackQuery            Kind = "callback_query"
+	KindShippingQuery            Kind = "shipping_query"
+	KindPreCheckoutQuery         Kind = "pre_checkout_query"
+	KindPurchasedPaidMedia       Kind = "purchased_paid_media"
+	KindPoll                     Kind = "poll"
+	KindPollAnswer               Kind = "poll_answer"
+	KindMyChatMember             Kind = "my_chat_member"
+	KindChatMember               Kind = "chat_member"
+	KindChatJoinRequest          Kind = "chat_join_request"
+	KindChatBoost                Kind = "chat_boost"
+	KindRemovedChatBoost         Kind = "removed_chat_boost"
+	KindManagedBot               Kind = "managed_bot"
+	KindSubscription             Kind = "subscription"
+	KindStoppedMessageGeneration Kind = "stopped_message_generation"
+)
+
+// lifetime is how long Telegram keeps offering an update of kind k.
+// Source: tdlib/telegram-bot-api, Client::add_update_impl and its callers.
+func (k Kind) lifetime() time.Duration {
+	switch k {
+	case KindInlineQuery:
+		return 30 * time.Second
+	case KindCallbackQuery, KindShippingQuery, KindPreCheckoutQuery:
+		return 150 * time.Second
+	case KindChosenInlineResult:
+		return 600 * time.Second
+	default:
+		return 24 * time.Hour
+	}
+}
+
+// maxRetryAfter bounds the Retry-After of an update of kind k. Telegram drops
+// an update whose wait would outlast its life, and a query does not say how
+// much of its life is left. More than an hour Telegram does not wait.
+func (k Kind) maxRetryAfter() time.Duration {
+	switch k {
+	case KindInlineQuery:
+		return 3 * time.Second
+	case KindCallbackQuery, KindShippingQuery, KindPreCheckoutQuery:
+		return 15 * time.Second
+	case KindChosenInlineResult:
+		return 60 * time.Second
+	default:
+		return time.Hour
+	}
+}
+
+// Update is the envelope of one update: what is needed to deliver it, and the
+// update itself as Telegram sent it. It is plain data. A handler must not
+// change it; reading it is safe for concurrent use.
+type Update struct {
+	// ID is update_id, unique within one bot.
+	ID int64
+	// Kind is empty only for an update that names no kind, which reaches
+	// DeadLetter and no handler.
+	Kind Kind
+	// ChatID is 0 where the kind has no chat.
+	ChatID int64
+	// UserID is the user who acted: 0 where the kind has none. For a
+	// message_reaction by an anonymous administrator or a channel it is the id
+	// of that chat (actor_chat).
+	UserID int64
+	// Raw is the update's JSON. It belongs to the update and stays valid.
+	Raw json.RawMessage
+
+	pollID string // the lane of poll and poll_answer
+}
+
+// ErrNoKind is wrapped by the [DecodeError] of an update that is well formed
+// but holds nothing that could be a kind.
+var ErrNoKind = errors.New("no kind of update in it")
+
+// ParseUpdate finds the envelope of one update in its JSON, in one pass that
+// also proves that data is exactly one well-formed JSON object with an integer
+// update_id. The update keeps data, which must not change afterwards. It is
+// safe for concurrent use.
+//
+// Where an object has a key twice, the last one counts. Of two kinds the first
+// known one counts. Ids that are no 64-bit integers are 0.
+//
+// Errors are a *[DecodeError], which says where. If it wraps [ErrNoKind] the
+// update is returned as well, with ID and Raw set: hand it to [Dispatcher.Do],
+// which dead-letters it. With any other error the update is nil.
+func ParseUpdate(data []byte) (*Update, error) {
+	e, err := envelope.Scan(data)
+	if err != nil && !errors.Is(err, envelope.ErrNoKind) {
+		decodeErr := &DecodeError{Err: err}
+		var syntax *envelope.SyntaxError
+		if errors.As(err, &syntax) {
+			decodeErr.Excerpt = excerpt(data, syntax.Offset)
+		}
+		return nil, decodeErr
+	}
+	u := &Update{
+		ID:     e.ID,
+		Kind:   Kind(e.Kind),
+		ChatID: e.ChatID,
+		UserID: e.UserID,
+		Raw:    data,
+		pollID: string(e.PollID),
+	}
+	if err != nil {
+		return u, &DecodeError{UpdateID: e.ID, Excerpt: excerpt(data, 0), Err: ErrNoKind}
+	}
+	return u, nil
+}
+
+// Decode unmarshals the whole update into v with encoding/json. Its error is a
+// *[DecodeError]: returned by a handler, it makes the update a dead letter, for
+// no redelivery would change it.
+func (u *Update) Decode(v any) error { return u.decode(json.Unmarshal, v) }
+
+func (u *Update) decode(unmarshal func([]byte, any) error, v any) error {
+	err := guarded(func() error { return unmarshal(u.Raw, v) })
+	if err != nil {
+		return &DecodeError{UpdateID: u.ID, Err: err}
+	}
+	return nil
+}
+
+const excerptLen = 64
+
+// excerpt is at most excerptLen bytes of data around offset.
+func excerpt(data []byte, offset int) string {
+	from := max(0, min(offset-excerptLen/2, len(data)-excerptLen))
+	return string(data[from:min(len(data), from+excerptLen)])
+}

@@ -1,0 +1,231 @@
+package tghook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// work runs r, and then whatever its lane has ready behind it.
+func (d *Dispatcher) work(r *record) {
+	defer func() {
+		if r != nil { // the user's code has ended this goroutine
+			go d.work(d.settle(r, result{err: errGoexit}))
+		}
+	}()
+	for r != nil {
+		r = d.step(r)
+	}
+}
+
+func (d *Dispatcher) step(r *record) (next *record) {
+	ctx, err := d.begin(r)
+	if err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.withdraw(r, shedVerdict(r.update, err))
+		return nil
+	}
+	if r.buried != nil {
+		return d.settle(r, result{})
+	}
+	return d.settle(r, d.handle(ctx, r.update))
+}
+
+// begin starts an attempt. Its error says why there is none after all.
+func (d *Dispatcher) begin(r *record) (context.Context, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.stopped:
+		return nil, ErrShutdown
+	case r.claim != nil && r.claim.lost:
+		return nil, ErrClaimLost
+	case r.cancelled && r.carrier() == nil:
+		return nil, errWithdrawn
+	}
+	r.cancelled, r.started = false, d.now()
+	if r.buried == nil {
+		r.attempt++
+		if r.claim != nil {
+			r.attempt = r.claim.Attempt
+		}
+		if d.cfg.MaxAttempts > 0 && r.attempt > d.cfg.MaxAttempts {
+			r.buried = errExhausted
+		}
+	}
+	return d.userContext(r, r.started, d.cfg.HandlerTimeout), nil
+}
+
+// result is what the handler returned.
+type result struct {
+	reply payload
+	rides bool // Telegram would execute the reply as an answer
+	err   error
+}
+
+// handle runs the handler and encodes its reply, which is the user's code too.
+func (d *Dispatcher) handle(ctx context.Context, u *Update) (res result) {
+	defer recovered(&res.err)
+	reply, err := d.handler.HandleUpdate(ctx, u)
+	if err != nil {
+		return result{err: err}
+	}
+	p, err := reply.encode()
+	if err != nil {
+		return result{err: err}
+	}
+	rides := ridesResponse(reply.Method)
+	if !rides && d.cfg.Caller == nil {
+		err := fmt.Errorf("Telegram ignores it in an answer, and there is %w", errNoCaller)
+		return result{err: &ReplyError{reply.Method, err}}
+	}
+	return result{reply: p, rides: rides}
+}
+
+// end is how a run ended.
+type end struct {
+	verdict
+	ran    bool
+	bury   bool // a dead letter is due
+	call   bool // the reply is due by Caller
+	again  bool // it may run again at once, for a delivery that came after LateCancel
+	lost   bool // its claim no longer holds, or is left to run out
+	stored payload
+}
+
+func (e *end) lose(u *Update) {
+	e.verdict = shedVerdict(u, ErrClaimLost)
+	e.outcome, e.lost = OutcomeFailed, true
+}
+
+// settle ends a run: it does what is due, tells the deliveries that wait, and
+// returns what is to run next.
+func (d *Dispatcher) settle(r *record, res result) (next *record) {
+	d.mu.Lock()
+	e := d.judge(r, res)
+	if e.bury || e.call || d.cfg.Store != nil {
+		d.mu.Unlock()
+		d.fulfil(r, &e)
+		d.mu.Lock()
+	}
+	r.user.end(nil)
+	r.user = nil
+	values := r.values
+	var report *Delivery
+	if newest := r.carrier(); e.again && newest != nil && !d.stopped {
+		report = r.runDelivery(&e)
+		r.values = newest.ctx
+		r.letGo()
+		if d.ask(r); r.state == running {
+			next = r
+		}
+	} else {
+		next, report = d.complete(r, &e)
+	}
+	d.mu.Unlock()
+	if report != nil {
+		d.cfg.observe(values, *report)
+	}
+	return next
+}
+
+// judge decides what a result means. From here on the end of r is fixed: it
+// cannot be acknowledged early or cancelled any more.
+func (d *Dispatcher) judge(r *record, res result) end {
+	e := end{ran: true}
+	lost := r.claim != nil && r.claim.lost
+	again := r.state == settling // the user's code has ended the goroutine meanwhile
+	r.ended, r.state = d.now(), settling
+	switch {
+	case again:
+		e.outcome, e.err, e.lost = OutcomeFailed, res.err, true
+	case lost && !r.acked:
+		e.lose(r.update)
+	case r.buried != nil:
+		e.bury = true
+	case res.err == nil:
+		e.acked, e.outcome = true, OutcomeHandled
+		if len(res.reply) > 0 && !lost {
+			e.reply = res.reply
+			e.outcome = OutcomeReplied
+			carrier := r.carrier()
+			e.call = !res.rides || r.acked && carrier == nil
+			if !e.call && (carrier != nil || d.cfg.Caller == nil) {
+				e.stored = res.reply
+			}
+		}
+	case r.acked, d.cfg.MaxAttempts > 0 && r.attempt >= d.cfg.MaxAttempts, final(res.err):
+		r.buried, e.bury = res.err, true
+	default:
+		e.outcome, e.err, e.again = OutcomeFailed, res.err, r.cancelled && !d.closing
+		e.retry = retryAfter(res.err, r.update.Kind)
+		if e.retry == 0 && d.stopped {
+			e.retry = shedVerdict(r.update, nil).retry
+		}
+	}
+	return e
+}
+
+// fulfil does what the end of a run makes due. Not under the mutex.
+func (d *Dispatcher) fulfil(r *record, e *end) {
+	if e.bury {
+		d.bury(r, e)
+	}
+	if e.call {
+		d.mu.Lock()
+		ctx := d.userContext(r, d.now(), callTimeout)
+		d.mu.Unlock()
+		e.outcome, e.err = d.call(ctx, e.reply)
+		e.reply = nil
+	}
+	if d.cfg.Store != nil && !e.lost {
+		d.conclude(r, e)
+	}
+}
+
+// bury hands r to the user's DeadLetter.
+func (d *Dispatcher) bury(r *record, e *end) {
+	d.mu.Lock()
+	ctx := d.userContext(r, d.now(), d.cfg.HandlerTimeout)
+	d.mu.Unlock()
+	deadLetter := d.cfg.DeadLetter
+	if deadLetter == nil {
+		deadLetter = logDeadLetter
+	}
+	err := guarded(func() error { return deadLetter(ctx, r.update, r.buried) })
+	if err != nil {
+		e.outcome, e.err = OutcomeFailed, errors.Join(fmt.Errorf("tghook: DeadLetter: %w", err), r.buried)
+		return
+	}
+	e.acked, e.outcome, e.err = true, OutcomeDeadLettered, r.buried
+	if dropped := new(dropError); errors.As(r.buried, &dropped) {
+		e.outcome = OutcomeDropped
+	}
+}
+
+// logDeadLetter writes all of the update: the line is its only copy.
+func logDeadLetter(ctx context.Context, u *Update, err error) error {
+	slog.ErrorContext(ctx, "tghook: dead letter",
+		"update_id", u.ID, "kind", u.Kind, "error", err, "update", string(u.Raw))
+	return nil
+}
+
+// call sends a reply that nothing carries.
+func (d *Dispatcher) call(ctx context.Context, p payload) (Outcome, error) {
+	if d.cfg.Caller == nil {
+		return OutcomeReplyLost, errNoCaller
+	}
+	err := guarded(func() error {
+		reply, err := p.reply()
+		if err != nil {
+			return err
+		}
+		return d.cfg.Caller.Call(ctx, reply.Method, reply.Params, nil)
+	})
+	if err != nil {
+		return OutcomeReplyLost, fmt.Errorf("tghook: reply by Caller: %w", err)
+	}
+	return OutcomeReplied, nil
+}
