@@ -94,9 +94,9 @@ func (d *Dispatcher) acknowledge(r *record, carried payload, now time.Duration) 
 	}
 	id := r.update.ID
 	delete(d.records, id)
-	d.seen.Put(id, len(carried) > 0, now, r.update.Kind.lifetime()+graceOfLife)
+	d.seen.Put(id, len(carried) > 0, now, r.update.Kind.memory())
 	if len(carried) > 0 {
-		d.replies.Put(id, carried, now, keepReply)
+		d.replies.Put(id, carried, now)
 	}
 	d.checkIdle()
 }

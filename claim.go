@@ -29,7 +29,7 @@ func (d *Dispatcher) hold(r *record, u *Update, c *claim) {
 	key := Key{d.cfg.Bot, u.ID}
 	asked := d.now()
 	err := c.do(func(ctx context.Context) (err error) {
-		c.Claim, err = d.cfg.Store.Claim(ctx, key, claimLease, u.Kind.lifetime()+graceOfLife)
+		c.Claim, err = d.cfg.Store.Claim(ctx, key, claimLease, u.Kind.memory())
 		return err
 	})
 	c.Key = key

@@ -82,7 +82,7 @@ func (r *record) runDelivery(e *end) *Delivery {
 // rest keeps of r what a redelivery has to know, as long as one may come.
 func (d *Dispatcher) rest(r *record) {
 	r.values, r.update = nil, &Update{ID: r.update.ID, Kind: r.update.Kind}
-	d.after(r, r.update.Kind.lifetime()+graceOfLife, d.expire)
+	d.after(r, r.update.Kind.memory(), d.expire)
 }
 
 // withdraw ends r without a run, or with a dead letter where LateAck has

@@ -11,6 +11,7 @@ import (
 // else looks at the clock (see [Dispatcher.watch]).
 type handlerContext struct {
 	context.Context
+	values   context.Context // that of the delivery, whose end does not count
 	cancel   context.CancelCauseFunc
 	deadline time.Time // zero: none
 	expires  time.Duration
@@ -44,12 +45,21 @@ func (c *handlerContext) Err() error {
 	return err
 }
 
+// detached is the root of a handlerContext: as context.WithoutCancel, without
+// the allocation.
+type detached handlerContext
+
+func (c *detached) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+func (c *detached) Done() <-chan struct{}                   { return nil }
+func (c *detached) Err() error                              { return nil }
+func (c *detached) Value(key any) any                       { return c.values.Value(key) }
+
 // userContext makes the context of the user's code that is about to run for r.
 // It ends the one before. The mutex is held.
 func (d *Dispatcher) userContext(r *record, now, timeout time.Duration) *handlerContext {
 	r.user.end(nil)
-	base, cancel := context.WithCancelCause(context.WithoutCancel(r.values))
-	r.user = &handlerContext{Context: base, cancel: cancel, update: r.update, late: &r.late}
+	r.user = &handlerContext{values: r.values, update: r.update, late: &r.late}
+	r.user.Context, r.user.cancel = context.WithCancelCause((*detached)(r.user))
 	if timeout >= 0 {
 		r.user.expires = now + timeout
 		r.user.deadline = d.origin.Add(r.user.expires)

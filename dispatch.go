@@ -52,11 +52,10 @@ type DispatchConfig struct {
 }
 
 const (
-	maxRemembered  = 100_000 // succeeded updates, some 10 MiB
+	maxRemembered  = 100_000 // succeeded updates: half a MiB if their ids are consecutive, 14 at worst
 	maxKeptReplies = 8 << 20
 	keepReply      = 10 * time.Minute
 	awaitCarrier   = 10 * time.Second // a reply waits so long for a redelivery
-	graceOfLife    = 3 * time.Minute  // a last attempt may begin at the very end of an update's life
 	callTimeout    = 30 * time.Second
 )
 
@@ -73,8 +72,8 @@ type Dispatcher struct {
 	mu       sync.Mutex
 	records  map[int64]*record
 	lanes    *lane.Lanes[*record]
-	seen     *recent.Map[bool] // succeeded; true: with a reply
-	replies  *recent.Map[payload]
+	seen     *recent.Set // succeeded; marked: with a reply
+	replies  *recent.Map
 	inFlight int // records that wait, run or settle
 	unacked  int // records that finished without anybody knowing
 	calling  int // replies on their way by Caller outside of a run
@@ -100,8 +99,8 @@ func newDispatcher(h Handler, cfg DispatchConfig) *Dispatcher {
 		origin:  time.Now(),
 		records: make(map[int64]*record),
 		lanes:   lane.New[*record](cfg.MaxLane),
-		seen:    recent.New(maxRemembered, 0, func(bool) int { return 0 }),
-		replies: recent.New(maxRemembered, maxKeptReplies, func(p payload) int { return len(p) }),
+		seen:    recent.NewSet(maxRemembered, memories...),
+		replies: recent.NewMap(maxKeptReplies, keepReply),
 		idle:    make(chan struct{}),
 	}
 	d.calls, d.stop = context.WithCancelCause(context.Background())

@@ -3,6 +3,7 @@ package tghook
 import (
 	"context"
 	"encoding/json"
+	"slices"
 )
 
 // Handler handles one update at a time for each lane, and many at once across
@@ -29,8 +30,8 @@ type Middleware func(next Handler) Handler
 
 // Chain wraps h so that the first middleware is outermost.
 func Chain(h Handler, mw ...Middleware) Handler {
-	for i := len(mw) - 1; i >= 0; i-- {
-		h = mw[i](h)
+	for _, m := range slices.Backward(mw) {
+		h = m(h)
 	}
 	return h
 }

@@ -3,6 +3,7 @@ package tghook
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		Method:          r.Method,
 		Host:            r.Host,
 		Path:            r.URL.Path,
-		ContentType:     r.Header.Get("Content-Type"),
+		ContentType:     first(r.Header["Content-Type"]),
 		ContentEncoding: strings.Join(r.Header["Content-Encoding"], ", "),
 		Secret:          r.Header["X-Telegram-Bot-Api-Secret-Token"],
 		ForwardedFor:    r.Header["X-Forwarded-For"],
@@ -27,9 +28,7 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if err != nil && aborted(err) {
 		panic(http.ErrAbortHandler)
 	}
-	for name, values := range res.Header {
-		rw.Header()[name] = values
-	}
+	maps.Copy(rw.Header(), res.Header)
 	if len(res.Body) > 0 {
 		rw.Header()["Content-Length"] = []string{strconv.Itoa(len(res.Body))}
 	}
@@ -41,7 +40,7 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 func aborted(err error) bool {
 	var panicked *PanicError
-	return errors.As(err, &panicked) && panicked.Value == http.ErrAbortHandler
+	return errors.As(err, &panicked) && panicked.Value == http.ErrAbortHandler //nolint:errorlint // net/http compares so too
 }
 
 // timedBody reads a request's body with a deadline, where the server supports
@@ -64,4 +63,11 @@ func (b *timedBody) Read(p []byte) (int, error) {
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }

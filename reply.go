@@ -85,7 +85,7 @@ func (r Reply) payload() (payload, error) {
 
 func checkMethod(method string) error {
 	if method == "" {
-		return errors.New("Params without a Method")
+		return errors.New("there are Params but no Method")
 	}
 	for _, c := range []byte(method) {
 		if c|0x20 < 'a' || c|0x20 > 'z' {
@@ -99,7 +99,7 @@ func checkMethod(method string) error {
 func fields(params []byte, f func(key, value []byte) error) error {
 	return envelope.Members(params, func(key, value []byte) error {
 		if strings.EqualFold(string(key), "method") {
-			return fmt.Errorf("Params hold a member %q; the method is Reply.Method alone", key)
+			return fmt.Errorf("a member %q in Params: the method is Reply.Method alone", key)
 		}
 		if string(value) == "null" {
 			return nil

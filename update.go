@@ -45,18 +45,29 @@ const (
 	KindStoppedMessageGeneration Kind = "stopped_message_generation"
 )
 
-// lifetime is how long Telegram keeps offering an update of kind k.
-// Source: tdlib/telegram-bot-api, Client::add_update_impl and its callers.
-func (k Kind) lifetime() time.Duration {
+// How long an update is remembered: as long as Telegram keeps offering it, and
+// the time that a last attempt may take. Source of the former:
+// tdlib/telegram-bot-api, Client::add_update_impl and its callers.
+const (
+	attemptTime    = 3 * time.Minute
+	inlineMemory   = 30*time.Second + attemptTime
+	callbackMemory = 150*time.Second + attemptTime
+	chosenMemory   = 600*time.Second + attemptTime
+	messageMemory  = 24*time.Hour + attemptTime
+)
+
+var memories = []time.Duration{inlineMemory, callbackMemory, chosenMemory, messageMemory}
+
+func (k Kind) memory() time.Duration {
 	switch k {
 	case KindInlineQuery:
-		return 30 * time.Second
+		return inlineMemory
 	case KindCallbackQuery, KindShippingQuery, KindPreCheckoutQuery:
-		return 150 * time.Second
+		return callbackMemory
 	case KindChosenInlineResult:
-		return 600 * time.Second
+		return chosenMemory
 	default:
-		return 24 * time.Hour
+		return messageMemory
 	}
 }
 

@@ -219,10 +219,10 @@ func isJSON(contentType string) bool {
 	return mediaType == contentTypeJSON && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
 }
 
-// readBody reads a body of at most most bytes into memory of its own.
-func readBody(r io.Reader, length, most int64) ([]byte, error) {
-	if length > most {
-		return nil, tooLarge(most)
+// readBody reads a body of at most limit bytes into memory of its own.
+func readBody(r io.Reader, length, limit int64) ([]byte, error) {
+	if length > limit {
+		return nil, tooLarge(limit)
 	}
 	if r == nil {
 		r = http.NoBody
@@ -233,12 +233,12 @@ func readBody(r io.Reader, length, most int64) ([]byte, error) {
 		n, err := r.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
-		case int64(len(body)) > most:
-			return nil, tooLarge(most)
+		case int64(len(body)) > limit:
+			return nil, tooLarge(limit)
 		case err == io.EOF: //nolint:errorlint // readers return it as it is
 			return body, nil
 		case err != nil:
-			return nil, broken(err, most)
+			return nil, broken(err, limit)
 		case len(body) == cap(body):
 			body = append(body, 0)[:len(body)]
 		}
@@ -246,11 +246,11 @@ func readBody(r io.Reader, length, most int64) ([]byte, error) {
 }
 
 // broken says why a body could not be read.
-func broken(err error, most int64) error {
+func broken(err error, limit int64) error {
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return tooLarge(min(most, over.Limit))
+		return tooLarge(min(limit, over.Limit))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &RequestError{Status: http.StatusRequestTimeout, Problem: "the body did not come in time", Err: err}
 	default:
@@ -258,8 +258,8 @@ func broken(err error, most int64) error {
 	}
 }
 
-func tooLarge(most int64) error {
-	return &RequestError{Status: http.StatusRequestEntityTooLarge, Problem: fmt.Sprintf("the body has more than %d bytes", most)}
+func tooLarge(limit int64) error {
+	return &RequestError{Status: http.StatusRequestEntityTooLarge, Problem: fmt.Sprintf("the body has more than %d bytes", limit)}
 }
 
 // reject answers what is no update.

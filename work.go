@@ -14,6 +14,7 @@ func (d *Dispatcher) work(r *record) {
 			go d.work(d.settle(r, result{err: errGoexit}))
 		}
 	}()
+	grow(false)
 	for r != nil {
 		r = d.step(r)
 	}
@@ -78,7 +79,7 @@ func (d *Dispatcher) handle(ctx context.Context, u *Update) (res result) {
 	}
 	rides := ridesResponse(reply.Method)
 	if !rides && d.cfg.Caller == nil {
-		err := fmt.Errorf("Telegram ignores it in an answer, and there is %w", errNoCaller)
+		err := fmt.Errorf("it is ignored in an answer, and there is %w", errNoCaller)
 		return result{err: &ReplyError{reply.Method, err}}
 	}
 	return result{reply: p, rides: rides}

@@ -1,0 +1,101 @@
+# Every target works on a clean clone with Go, git and a C compiler; the tools
+# come by themselves, and the first run of a target that needs one builds it.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The tools and their pins. A changed pin, or another Go, builds anew.
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+# Settings: make test GOTESTFLAGS=-v, make fuzz FUZZTIME=1h, ...
+GOTESTFLAGS ?=
+MIN_COVER   ?= 90
+FUZZTIME    ?= 10m
+BENCH       ?= .
+BENCHCOUNT  ?= 6
+BENCHCPU    ?= 0
+
+# All modules of the repository, as folders.
+MODULES := $(sort $(patsubst %/,%,$(dir $(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod'))))
+# The oldest Go that the root promises to work with.
+GO_LINE := $(shell awk '$$1 == "go" { print $$2 }' go.mod)
+
+BIN   := .bin
+GO    := $(shell go env GOVERSION)
+each   = for m in $(MODULES); do echo "== $@: $$m"; (cd "$$m" && $(1)); done
+# The path of a tool: .bin/<Go>/<version>/<name>.
+tool   = $(BIN)/$(GO)/$(lastword $(subst @, ,$(1)))/$(notdir $(firstword $(subst @, ,$(1))))
+define install
+$(call tool,$(1)):
+	GOBIN="$$(CURDIR)/$$(@D)" go install $(1)
+endef
+$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT),$(eval $(call install,$(t))))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
+	@$(call each,go test -race -shuffle=on $(GOTESTFLAGS) ./...)
+	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
+
+.PHONY: deps-check
+deps-check: ## fail if the root package links anything but the standard library
+	@foreign=$$(GOWORK=off go list -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' . \
+	  | awk '$$0 != "github.com/tghook/tghook" && index($$0, "github.com/tghook/tghook/") != 1'); \
+	if [ -n "$$foreign" ]; then echo "the root package links more than the standard library:"; echo "$$foreign"; exit 1; fi
+
+.PHONY: cover
+cover: | $(BIN) ## fail if the root package's tests cover less than MIN_COVER percent of it
+	@go test -covermode atomic -coverprofile $(BIN)/cover.out .
+	@go tool cover -func $(BIN)/cover.out | awk -v min=$(MIN_COVER) \
+	  '/^total:/ { print "coverage of the root package: " $$3 ", at least " min "% is wanted"; ok = $$3 + 0 >= min } END { exit !ok }'
+
+.PHONY: go-line
+go-line: ## the root's tests with the oldest Go that go.mod promises
+	GOWORK=off GOTOOLCHAIN=go$(GO_LINE) go test -race -shuffle=on ./...
+
+.PHONY: lint
+lint: mod-check $(call tool,$(GOLANGCI_LINT)) $(call tool,$(STATICCHECK)) ## golangci-lint and staticcheck over all modules
+	@$(call each,"$(CURDIR)/$(call tool,$(GOLANGCI_LINT))" run ./...)
+	@$(call each,"$(CURDIR)/$(call tool,$(STATICCHECK))" ./...)
+
+.PHONY: mod-check
+mod-check: ## fail if a go.mod is untidy, or a module builds only inside the workspace
+	@$(call each,GOWORK=off go mod tidy -diff && GOWORK=off go vet ./...)
+
+.PHONY: fmt
+fmt: $(call tool,$(GOLANGCI_LINT)) ## format everything
+	"$(call tool,$(GOLANGCI_LINT))" fmt
+
+.PHONY: fmt-check
+fmt-check: $(call tool,$(GOLANGCI_LINT)) ## fail if something is not formatted
+	"$(call tool,$(GOLANGCI_LINT))" fmt --diff
+
+# Not part of CI: the vulnerability database is on a network that CI may not have.
+.PHONY: vuln
+vuln: $(call tool,$(GOVULNCHECK)) ## known vulnerabilities (needs the network)
+	@$(call each,"$(CURDIR)/$(call tool,$(GOVULNCHECK))" ./...)
+
+# One pinned core, so that two runs can be compared. taskset is Linux's.
+.PHONY: bench
+bench: $(call tool,$(BENCHSTAT)) ## the benchmarks on one core, BENCHCOUNT times, through benchstat
+	@cd bench && go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) -timeout 0 \
+	  -exec 'env GOMAXPROCS=1 $(if $(shell command -v taskset),taskset -c $(BENCHCPU))' ./... | tee ../$(BIN)/bench.txt
+	@"$(call tool,$(BENCHSTAT))" $(BIN)/bench.txt
+
+# Not part of CI, where each fuzz test runs its seeds and stored inputs only.
+.PHONY: fuzz
+fuzz: ## every fuzz test for FUZZTIME
+	@$(call each,go test -list '^Fuzz' ./... \
+	  | awk '/^Fuzz/ { f[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2 " " f[i]; n = 0 }' \
+	  | while read -r package name; do echo "$$package $$name"; \
+	      go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; done)
+
+$(BIN):
+	@mkdir -p $@

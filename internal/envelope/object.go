@@ -1,0 +1,53 @@
+package envelope
+
+// open reads what stands before the first member of the one object that t is.
+func (t text) open() (int, error) {
+	i := t.space(0)
+	if t.at(i) != '{' {
+		return i, t.fail(i, "expected an object")
+	}
+	return i + 1, nil
+}
+
+// end checks that nothing but white space follows.
+func (t text) end(i int) error {
+	if i = t.space(i); i < len(t) {
+		return t.fail(i, "expected nothing more")
+	}
+	return nil
+}
+
+// member reads what stands before an object's next value: the comma unless it
+// is the first, the key and the colon. It returns the offset of the value, or
+// a nil key and the offset behind the closing brace.
+func (t text) member(i int, first bool) (key []byte, escaped bool, value int, err error) {
+	i = t.space(i)
+	switch c := t.at(i); {
+	case c == '}':
+		return nil, false, i + 1, nil
+	case first:
+	case c == ',':
+		i = t.space(i + 1)
+	default:
+		return nil, false, i, t.fail(i, afterMember)
+	}
+	return t.key(i)
+}
+
+// key reads a key and its colon, up to the value. The key is what stands between
+// its quotes, so an escaped one is yet to be decoded.
+func (t text) key(i int) (key []byte, escaped bool, value int, err error) {
+	if t.at(i) != '"' {
+		return nil, false, i, t.fail(i, "expected a key")
+	}
+	end, escaped, err := t.str(i + 1)
+	if err != nil {
+		return nil, false, end, err
+	}
+	key = t[i+1 : end-1]
+	i = t.space(end)
+	if t.at(i) != ':' {
+		return nil, false, i, t.fail(i, "expected ':' after a key")
+	}
+	return key, escaped, t.space(i + 1), nil
+}
