@@ -10,8 +10,7 @@ import (
 type arrival struct {
 	ctx    context.Context
 	at     time.Duration
-	lateAt time.Duration // when it will leave at the latest; 0 if it need not
-	record *record       // that it waits for
+	record *record // that it waits for
 	done   chan signal
 	verdict
 }
@@ -37,8 +36,8 @@ type verdict struct {
 	late    bool
 }
 
-func newArrival(ctx context.Context, at, lateAt time.Duration) arrival {
-	return arrival{ctx: ctx, at: at, lateAt: lateAt, done: make(chan signal, 1)}
+func newArrival(ctx context.Context, at time.Duration) arrival {
+	return arrival{ctx: ctx, at: at, done: make(chan signal, 1)}
 }
 
 // tell ends the wait of a, whose verdict is set. The mutex is held, or nobody
@@ -82,6 +81,6 @@ func (v *verdict) delivery(u *Update, status int) Delivery {
 // shedVerdict turns u away without a run, for two to five seconds: at random, so
 // that what is turned away together does not come back together.
 func shedVerdict(u *Update, err error) verdict {
-	after := time.Duration(2+rand.IntN(4)) * time.Second
+	after := time.Duration(2+rand.IntN(4)) * time.Second //nolint:gosec // jitter is no secret
 	return verdict{outcome: OutcomeShed, err: err, retry: min(after, u.Kind.maxRetryAfter())}
 }

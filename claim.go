@@ -28,11 +28,18 @@ func (c *claim) do(f func(context.Context) error) error {
 func (d *Dispatcher) hold(r *record, u *Update, c *claim) {
 	key := Key{d.cfg.Bot, u.ID}
 	asked := d.now()
-	err := c.do(func(ctx context.Context) (err error) {
+	err := errGoexit
+	answered := false
+	defer func() {
+		if !answered { // the user's code has ended this goroutine
+			d.decide(r, c, err)
+		}
+	}()
+	err = c.do(func(ctx context.Context) (err error) {
 		c.Claim, err = d.cfg.Store.Claim(ctx, key, claimLease, u.Kind.memory())
 		return err
 	})
-	c.Key = key
+	answered, c.Key = true, key
 	if d.decide(r, c, err) {
 		d.renew(r, c, asked)
 	}
@@ -51,7 +58,7 @@ func (d *Dispatcher) decide(r *record, c *claim, err error) bool {
 	}
 	switch {
 	case err != nil:
-		d.withdraw(r, shedVerdict(r.update, fmt.Errorf("tghook: Store.Claim: %w", err)))
+		d.turnAway(r, fmt.Errorf("tghook: Store.Claim: %w", err))
 	case c.State == ClaimDone:
 		d.withdraw(r, verdict{outcome: OutcomeDuplicate, acked: true, reply: c.Reply})
 	case c.State == ClaimElsewhere:
@@ -105,10 +112,10 @@ func (d *Dispatcher) lose(r *record, c *claim) {
 	}
 	c.lost = true
 	if r.state == waiting {
-		d.withdraw(r, shedVerdict(r.update, ErrClaimLost))
+		d.turnAway(r, ErrClaimLost)
 		return
 	}
-	r.user.end(ErrClaimLost)
+	r.endUser(ErrClaimLost)
 }
 
 // release gives a claim back. The attempt did not count.

@@ -8,7 +8,7 @@ import (
 // complete tells the deliveries that wait for r how it ended, files it, and
 // returns what its lane has ready next, marked as running. If none of them
 // carries the result, report is to be observed. The mutex is held.
-func (d *Dispatcher) complete(r *record, e *end) (next *record, report *Delivery) {
+func (d *Dispatcher) complete(r *record, e *end) (next *record, report *runReport) {
 	carrier, now := r.carrier(), r.ended
 	if !e.ran {
 		now = d.now()
@@ -21,7 +21,10 @@ func (d *Dispatcher) complete(r *record, e *end) (next *record, report *Delivery
 		next.state = running
 	}
 	if e.ran && carrier == nil {
-		report = r.runDelivery(e)
+		report = r.report(e)
+	}
+	if r.acked {
+		d.promised--
 	}
 	switch told := report == nil || r.acked && len(e.reply) == 0; {
 	case e.acked && told:
@@ -33,7 +36,7 @@ func (d *Dispatcher) complete(r *record, e *end) (next *record, report *Delivery
 		case len(e.reply) == 0:
 			d.rest(r)
 		case d.stopped:
-			report.Outcome = OutcomeReplyLost
+			report.Outcome, report.Err = OutcomeReplyLost, ErrShutdown
 		default: // a redelivery will report it, or sendUncarried
 			report = nil
 			d.after(r, awaitCarrier, d.sendUncarried)
@@ -71,11 +74,23 @@ func (r *record) tell(e *end, carrier *arrival, now time.Duration) {
 	r.waiters = r.waiters[:0]
 }
 
-// runDelivery reports the run itself, for when no arrival carries its result.
-func (r *record) runDelivery(e *end) *Delivery {
-	return &Delivery{
+// runReport is the Delivery of a run whose result no arrival carries.
+type runReport struct {
+	Delivery
+	values context.Context
+}
+
+func (r *record) report(e *end) *runReport {
+	return &runReport{values: r.values, Delivery: Delivery{
 		Update: r.update, Outcome: e.outcome, Attempt: r.attempt, Late: r.wasLate,
 		Took: r.ended - r.started, Err: e.err,
+	}}
+}
+
+// observe tells the user, if there is something to tell. Not under the mutex.
+func (v *runReport) observe(d *Dispatcher) {
+	if v != nil {
+		d.cfg.observe(v.values, v.Delivery)
 	}
 }
 
@@ -85,12 +100,19 @@ func (d *Dispatcher) rest(r *record) {
 	d.after(r, r.update.Kind.memory(), d.expire)
 }
 
+// turnAway ends r without a run, as a delivery that is shed.
+func (d *Dispatcher) turnAway(r *record, err error) { d.withdraw(r, shedVerdict(r.update, err)) }
+
 // withdraw ends r without a run, or with a dead letter where LateAck has
 // acknowledged it. The mutex is held.
 func (d *Dispatcher) withdraw(r *record, v verdict) {
 	if r.acked && !v.acked {
-		r.state, r.buried = running, v.err
-		go func() { d.work(d.settle(r, result{})) }()
+		r.state, r.ready, r.buried = running, false, v.err
+		go func() {
+			next, report := d.settle(r, &result{})
+			report.observe(d)
+			d.work(next)
+		}()
 		return
 	}
 	if c := r.claim; c != nil && c.granted && !c.lost && !v.acked {
@@ -143,12 +165,14 @@ func (d *Dispatcher) sendUncarried(r *record) {
 		d.mu.Unlock()
 		return
 	}
-	reply, shared, values := r.reply, r.shared, r.values
-	report := r.runDelivery(&end{verdict: verdict{outcome: OutcomeHandled}})
-	r.reported = true
-	if !shared {
+	reply, shared := r.reply, r.shared
+	report := r.report(&end{verdict: verdict{outcome: OutcomeReplyLost, err: errGoexit}})
+	if shared {
+		report.Outcome, report.Err = OutcomeHandled, nil
+	} else {
 		r.reply = nil
 	}
+	r.reported = true
 	d.calling++
 	d.mu.Unlock()
 
@@ -165,10 +189,10 @@ func (d *Dispatcher) sendUncarried(r *record) {
 		}
 		d.checkIdle()
 		d.mu.Unlock()
-		d.cfg.observe(values, *report)
+		report.observe(d)
 	}()
 	if !shared {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(values), callTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(report.values), callTimeout)
 		defer cancel()
 		defer context.AfterFunc(d.calls, cancel)()
 		report.Outcome, report.Err = d.call(ctx, reply)

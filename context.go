@@ -2,25 +2,60 @@ package tghook
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// handlerContext is what the user's code gets that runs for an update: a
-// cancellable context with a timeout that costs no timer as long as somebody
-// else looks at the clock (see [Dispatcher.watch]).
+// handlerContext is what the user's code gets that runs for an update. Most of it
+// never looks at the end of its context, so that what can end, and its timer, are
+// made only when somebody does.
 type handlerContext struct {
-	context.Context
 	values   context.Context // that of the delivery, whose end does not count
-	cancel   context.CancelCauseFunc
-	deadline time.Time // zero: none
-	expires  time.Duration
-	timer    *time.Timer // of the deadline; the dispatcher's mutex guards it
 	update   *Update
 	late     *atomic.Bool
+	deadline time.Time // zero: none
+
+	mu     sync.Mutex
+	able   context.Context // to end; nil until it is asked for
+	cancel context.CancelCauseFunc
+	ended  bool
+	cause  error
 }
 
 type lateKey struct{}
+
+// cancellable is c as a context of the standard library, which knows causes.
+func (c *handlerContext) cancellable() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.able != nil {
+		return c.able
+	}
+	base, cancel := context.WithCancelCause((*detached)(c))
+	if c.ended {
+		cancel(c.cause)
+	}
+	c.able, c.cancel = base, cancel
+	if !c.deadline.IsZero() {
+		able, stop := context.WithDeadlineCause(base, c.deadline, ErrHandlerTimeout)
+		c.able, c.cancel = able, func(cause error) { cancel(cause); stop() }
+	}
+	return c.able
+}
+
+// end ends c, unless it has ended.
+func (c *handlerContext) end(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.ended, c.cause = true, cause
+	if c.cancel != nil {
+		c.cancel(cause)
+	}
+}
 
 // Value implements [context.Context]; it answers FromContext and IsLate.
 func (c *handlerContext) Value(key any) any {
@@ -30,23 +65,19 @@ func (c *handlerContext) Value(key any) any {
 	case lateKey:
 		return c.late
 	}
-	return c.Context.Value(key)
+	return c.cancellable().Value(key)
 }
 
 // Deadline implements [context.Context].
 func (c *handlerContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
-// Err implements [context.Context].
-func (c *handlerContext) Err() error {
-	err := c.Context.Err()
-	if err != nil && context.Cause(c.Context) == ErrHandlerTimeout { //nolint:errorlint // the very value is the cause
-		return context.DeadlineExceeded
-	}
-	return err
-}
+// Done implements [context.Context].
+func (c *handlerContext) Done() <-chan struct{} { return c.cancellable().Done() }
 
-// detached is the root of a handlerContext: as context.WithoutCancel, without
-// the allocation.
+// Err implements [context.Context].
+func (c *handlerContext) Err() error { return c.cancellable().Err() }
+
+// detached is the root of a handlerContext: it has the values alone.
 type detached handlerContext
 
 func (c *detached) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
@@ -54,42 +85,26 @@ func (c *detached) Done() <-chan struct{}                   { return nil }
 func (c *detached) Err() error                              { return nil }
 func (c *detached) Value(key any) any                       { return c.values.Value(key) }
 
-// userContext makes the context of the user's code that is about to run for r.
-// It ends the one before. The mutex is held.
+// userContext makes the context of the user's code that is about to run for r,
+// and ends the one before. The mutex is held.
 func (d *Dispatcher) userContext(r *record, now, timeout time.Duration) *handlerContext {
-	r.user.end(nil)
-	r.user = &handlerContext{values: r.values, update: r.update, late: &r.late}
-	r.user.Context, r.user.cancel = context.WithCancelCause((*detached)(r.user))
+	r.endUser(nil)
+	c := &r.firstUser
+	if c.update != nil { // that of an earlier attempt, which may still look at it
+		c = new(handlerContext)
+	}
+	c.values, c.update, c.late = r.values, r.update, &r.late
 	if timeout >= 0 {
-		r.user.expires = now + timeout
-		r.user.deadline = d.origin.Add(r.user.expires)
-		d.watch(r)
+		c.deadline = d.origin.Add(now + timeout)
 	}
-	return r.user
+	r.user = c
+	return c
 }
 
-// watch sees to it that r's context times out: by a timer, unless a delivery
-// waits that leaves before, and then calls watch again. The mutex is held.
-func (d *Dispatcher) watch(r *record) {
-	c := r.user
-	if c == nil || c.deadline.IsZero() || c.timer != nil {
-		return
+// endUser ends the context of the user's code that runs for r, if any. The mutex
+// is held.
+func (r *record) endUser(cause error) {
+	if r.user != nil {
+		r.user.end(cause)
 	}
-	for _, a := range r.waiters {
-		if a.lateAt != 0 && a.lateAt <= c.expires {
-			return
-		}
-	}
-	c.timer = time.AfterFunc(c.expires-d.now(), func() { c.cancel(ErrHandlerTimeout) })
-}
-
-// end ends c, which may be nil. The mutex is held.
-func (c *handlerContext) end(cause error) {
-	if c == nil {
-		return
-	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	c.cancel(cause)
 }

@@ -79,7 +79,10 @@ type Dispatcher struct {
 	calling  int // replies on their way by Caller outside of a run
 	closing  bool
 	stopped  bool
+	promised int           // records in flight that LateAck has acknowledged
 	idle     chan struct{} // closed when closing and nothing is left to do
+	kept     chan struct{} // closed when stopped and nothing promised is left to do
+	stranded []int64       // what was not acknowledged when it was stopped
 }
 
 // NewDispatcher returns a dispatcher, for those who write a door of their own.
@@ -102,6 +105,7 @@ func newDispatcher(h Handler, cfg DispatchConfig) *Dispatcher {
 		seen:    recent.NewSet(maxRemembered, memories...),
 		replies: recent.NewMap(maxKeptReplies, keepReply),
 		idle:    make(chan struct{}),
+		kept:    make(chan struct{}),
 	}
 	d.calls, d.stop = context.WithCancelCause(context.Background())
 	return d
@@ -113,7 +117,7 @@ func (c *DispatchConfig) mistakes(h Handler, path string) (errs []error) {
 			errs = append(errs, &ConfigError{path + "." + field, problem})
 		}
 	}
-	if h == nil {
+	if f, ok := h.(HandlerFunc); h == nil || ok && f == nil {
 		errs = append(errs, &ConfigError{"Handler", "is nil: give one"})
 	}
 	add(c.Bot < 0, "Bot", "is negative: give the number before the token's colon")
@@ -146,7 +150,7 @@ func (c *DispatchConfig) setDefaults() {
 //
 // The update must not change afterwards. One without a Kind is dead-lettered.
 func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
-	a := d.admit(newArrival(ctx, d.now(), 0), u)
+	a := d.admit(newArrival(ctx, d.now()), u)
 	select {
 	case <-a.done:
 	case <-ctx.Done():

@@ -82,8 +82,8 @@
 //     down, Store down: 503 with Retry-After, and the handler does not run.
 //   - Wrong method: 405. Missing, doubled or wrong secret, source not allowed:
 //     401. Wrong Content-Type, or an encoded body: 415. More than MaxBody: 413.
-//     Not one JSON object with an integer update_id: 400. One without a kind:
-//     dead letter, 200.
+//     Not one JSON object with an integer update_id: 400; one that does not come
+//     within 10 seconds: 408. One without a kind: dead letter, 200.
 //
 // Where two of these rules meet, the promise has decided:
 //

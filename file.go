@@ -2,17 +2,18 @@ package tghook
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"mime/multipart"
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // File in a Reply's Params is uploaded with it. Body is read once, when the
@@ -40,7 +41,7 @@ func (f File) MarshalJSON() ([]byte, error) {
 
 // attachPrefix begins every reference to a File. It cannot be guessed, so that
 // no text of a user is taken for one.
-var attachPrefix = fmt.Sprintf("attach://tghook%016x", rand.Uint64())
+var attachPrefix = "attach://tghook" + rand.Text()
 
 var referenceSeed = maphash.MakeSeed()
 
@@ -75,8 +76,19 @@ type fileCollector struct {
 }
 
 type visit struct {
-	at  uintptr
-	typ reflect.Type
+	at     uintptr
+	length int // of a slice
+	typ    reflect.Type
+}
+
+// reachable reports whether encoding/json looks into a field: an embedded struct
+// counts even if its type is not exported.
+func reachable(f reflect.StructField) bool {
+	t := f.Type
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return f.IsExported() || f.Anonymous && t.Kind() == reflect.Struct
 }
 
 func (c fileCollector) walk(v reflect.Value) {
@@ -95,6 +107,9 @@ func (c fileCollector) walk(v reflect.Value) {
 			c.walk(entry.Value())
 		}
 	case reflect.Slice, reflect.Array:
+		if v.Kind() == reflect.Slice && !c.first(v) {
+			return
+		}
 		for i := range v.Len() {
 			c.walk(v.Index(i))
 		}
@@ -107,7 +122,7 @@ func (c fileCollector) walk(v reflect.Value) {
 			return
 		}
 		for i := range v.NumField() {
-			if field := v.Type().Field(i); field.IsExported() || field.Anonymous {
+			if reachable(v.Type().Field(i)) {
 				c.walk(v.Field(i))
 			}
 		}
@@ -115,7 +130,10 @@ func (c fileCollector) walk(v reflect.Value) {
 }
 
 func (c fileCollector) first(v reflect.Value) bool {
-	at := visit{v.Pointer(), v.Type()}
+	at := visit{at: v.Pointer(), typ: v.Type()}
+	if v.Kind() == reflect.Slice {
+		at.length = v.Len()
+	}
 	if v.IsNil() || c.seen[at] {
 		return false
 	}
@@ -207,7 +225,7 @@ func newMultipartEncoder() *multipartEncoder {
 
 func (e *multipartEncoder) field(name, text string) {
 	e.text += int64(len(name) + len(text))
-	_ = e.parts.WriteField(name, text)
+	_ = e.parts.WriteField(headerSafe(name), text)
 }
 
 func (e *multipartEncoder) file(part string, f File) error {
@@ -215,7 +233,7 @@ func (e *multipartEncoder) file(part string, f File) error {
 	if name == "" {
 		name = part // without a file name Telegram takes the part for text
 	}
-	w, _ := e.parts.CreateFormFile(part, name)
+	w, _ := e.parts.CreateFormFile(headerSafe(part), headerSafe(name))
 	n, err := io.Copy(w, io.LimitReader(f.Body, maxFileBytes-e.bytes+1))
 	if err != nil {
 		return &readError{f.Name, err}
@@ -224,6 +242,16 @@ func (e *multipartEncoder) file(part string, f File) error {
 		return fmt.Errorf("the files have more than the %d bytes that Telegram takes", maxFileBytes)
 	}
 	return nil
+}
+
+// headerSafe makes a name, which may be a stranger's, fit for a part's header.
+func headerSafe(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '_'
+		}
+		return r
+	}, name)
 }
 
 func (e *multipartEncoder) payload() (payload, error) {
@@ -240,7 +268,10 @@ func (p payload) boundary() string {
 	return string(bytes.TrimPrefix(line, []byte("--")))
 }
 
+// decodeMultipart returns p as a Reply again. The parts that are referred to lose
+// attachPrefix, by which they would be taken for files that are to be collected.
 func decodeMultipart(p payload) (Reply, error) {
+	rename := strings.NewReplacer(attachPrefix, "attach://file", partName(attachPrefix), "file").Replace
 	params := map[string]any{}
 	reply := Reply{Params: params}
 	parts := multipart.NewReader(bytes.NewReader(p), p.boundary())
@@ -256,13 +287,13 @@ func decodeMultipart(p payload) (Reply, error) {
 		if err != nil {
 			return NoReply, fmt.Errorf("tghook: not a stored reply: %w", err)
 		}
-		switch name := part.FormName(); {
+		switch name := rename(part.FormName()); {
 		case name == "method":
 			reply.Method = string(content)
 		case part.FileName() != "":
 			params[name] = File{part.FileName(), bytes.NewReader(content)}
 		default:
-			params[name] = string(content)
+			params[name] = rename(string(content))
 		}
 	}
 }

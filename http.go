@@ -2,7 +2,6 @@ package tghook
 
 import (
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"strconv"
@@ -13,6 +12,12 @@ import (
 // ServeHTTP receives one request on net/http. A handler's panic with
 // [http.ErrAbortHandler] is passed on to the server.
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		// Also for those who are refused: the server reads their body to its end.
+		// It lifts the deadline there, to see whether the peer hangs up. Where it
+		// does not support one, the server's own has to do.
+		_ = http.NewResponseController(rw).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
 	res, err := w.serve(r.Context(), &Request{
 		Method:          r.Method,
 		Host:            r.Host,
@@ -23,7 +28,7 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		ForwardedFor:    r.Header["X-Forwarded-For"],
 		RemoteAddr:      r.RemoteAddr,
 		ContentLength:   r.ContentLength,
-		Body:            &timedBody{body: r.Body, control: *http.NewResponseController(rw)},
+		Body:            r.Body,
 	})
 	if err != nil && aborted(err) {
 		panic(http.ErrAbortHandler)
@@ -41,28 +46,6 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 func aborted(err error) bool {
 	var panicked *PanicError
 	return errors.As(err, &panicked) && panicked.Value == http.ErrAbortHandler //nolint:errorlint // net/http compares so too
-}
-
-// timedBody reads a request's body with a deadline, where the server supports
-// one. It is lifted at the end of the body, for the server reads on while the
-// handler runs, to see whether the peer hangs up.
-type timedBody struct {
-	body    io.Reader
-	control http.ResponseController
-	begun   bool
-	timed   bool
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	if !b.begun {
-		b.begun = true
-		b.timed = b.control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil
-	}
-	n, err := b.body.Read(p)
-	if err != nil && b.timed {
-		_ = b.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }
 
 func first(values []string) string {

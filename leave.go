@@ -40,21 +40,24 @@ func (d *Dispatcher) leave(a *arrival, how departure) {
 		a.late, a.err = false, context.Cause(a.ctx)
 	} else {
 		r.wasLate = true
-		r.late.Store(len(r.waiters) == 0)
 	}
+	r.late.Store(r.wasLate && len(r.waiters) == 0)
 	// Nothing is promised before the Store has agreed, or after the run has ended,
 	// which may have been a failure.
 	if how == byAck && r.ready && r.state != settling {
-		r.acked, a.acked, a.err = true, true, nil
+		a.acked, a.err = true, nil
+		if !r.acked {
+			r.acked = true
+			d.promised++
+		}
 	}
-	d.watch(r)
 	if how == byCancel && r.carrier() == nil {
 		switch r.state {
 		case waiting:
-			d.withdraw(r, shedVerdict(r.update, errWithdrawn))
+			d.turnAway(r, errWithdrawn)
 		case running:
 			r.cancelled = true
-			r.user.end(ErrLate)
+			r.endUser(ErrLate)
 		}
 	}
 }

@@ -30,7 +30,9 @@ type record struct {
 
 	started, ended time.Duration
 	user           *handlerContext // of the user's code that runs for it; nil if none does
+	firstUser      handlerContext  // the first of them, for the same reason as first
 	acked          bool            // LateAck has acknowledged it
+	succeeded      bool            // settling: its handler has
 	cancelled      bool            // LateCancel has ended its run, or was about to
 	wasLate        bool            // some delivery was answered while it ran
 	late           atomic.Bool     // IsLate: the last delivery was, and none has come since

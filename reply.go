@@ -52,9 +52,6 @@ func ridesResponse(method string) bool {
 // encode makes the payload of r. Its error is a *ReplyError if no repetition
 // could help, and another if reading a file failed.
 func (r Reply) encode() (payload, error) {
-	if r.Method == "" && r.Params == nil {
-		return nil, nil
-	}
 	p, err := r.payload()
 	var read *readError
 	if err != nil && !errors.As(err, &read) {
@@ -72,6 +69,9 @@ func (r Reply) payload() (payload, error) {
 		var err error
 		if params, err = json.Marshal(r.Params); err != nil {
 			return nil, fmt.Errorf("encode Params: %w", err)
+		}
+		if string(params) == "null" { // a nil of some type
+			params = []byte("{}")
 		}
 		if params[0] != '{' {
 			return nil, fmt.Errorf("encode Params: a %T is no JSON object", r.Params)

@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
+
+// burialTime is how long Shutdown waits, once its ctx has ended, for what LateAck
+// has acknowledged: nobody else has it any more.
+const burialTime = 5 * time.Second
 
 // Shutdown ends the dispatcher's work; call it before the server's own, which
 // it needs to answer. From now on unknown updates are turned away with
@@ -13,8 +18,9 @@ import (
 // every success has been told to Telegram, so that no other process repeats it.
 //
 // When ctx ends first, handlers are cancelled with [ErrShutdown], and the error
-// says which updates stay unacknowledged: Telegram will deliver them again. It
-// may be called more than once, and concurrently.
+// names the updates that stay unacknowledged: Telegram will deliver them again.
+// Those that LateAck has acknowledged have 5 more seconds to end or to become
+// dead letters. It may be called more than once, and concurrently.
 func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	d.mu.Lock()
 	d.closing = true
@@ -32,17 +38,23 @@ func (d *Dispatcher) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
+	err := fmt.Errorf("tghook: shutdown: %w", context.Cause(ctx))
 	if ids := d.halt(); len(ids) > 0 {
-		return fmt.Errorf("tghook: shutdown: %w: %d updates stay unacknowledged: %s",
-			context.Cause(ctx), len(ids), list(ids))
+		err = fmt.Errorf("%w; %d updates stay unacknowledged: %s", err, len(ids), list(ids))
 	}
-	return fmt.Errorf("tghook: shutdown: %w", context.Cause(ctx))
+	timer := time.NewTimer(burialTime)
+	defer timer.Stop()
+	select {
+	case <-d.kept:
+	case <-timer.C:
+		err = fmt.Errorf("%w; updates that LateAck has acknowledged did not end: %s", err, list(d.broken()))
+	}
+	return err
 }
 
 // list names the first of ids.
 func list(ids []int64) string {
 	const most = 20
-	slices.Sort(ids)
 	text := strings.Trim(fmt.Sprint(ids[:min(len(ids), most)]), "[]")
 	if len(ids) > most {
 		text += " ..."
@@ -50,23 +62,42 @@ func list(ids []int64) string {
 	return text
 }
 
-// checkIdle ends the wait of Shutdown when nothing is left to do.
+// checkIdle ends the wait of Shutdown when nothing is left to do. The mutex is
+// held.
 func (d *Dispatcher) checkIdle() {
-	if !d.closing || d.inFlight > 0 || d.unacked > 0 || d.calling > 0 {
-		return
+	if d.closing && d.inFlight == 0 && d.unacked == 0 && d.calling == 0 {
+		closeOnce(d.idle)
 	}
+	if d.stopped && d.promised == 0 {
+		closeOnce(d.kept)
+	}
+}
+
+func closeOnce(c chan struct{}) {
 	select {
-	case <-d.idle:
+	case <-c:
 	default:
-		close(d.idle)
+		close(c)
 	}
 }
 
 // halt stops what still waits or runs, and returns the ids of what was not
-// acknowledged.
-func (d *Dispatcher) halt() (unacknowledged []int64) {
+// acknowledged then.
+func (d *Dispatcher) halt() []int64 {
+	lost := d.stopAll()
+	for _, report := range lost {
+		report.observe(d)
+	}
+	return d.stranded
+}
+
+// stopAll is halt without the user's code: it returns what has to be observed.
+func (d *Dispatcher) stopAll() (lost []*runReport) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.stopped {
+		return nil
+	}
 	d.stopped = true
 	d.stop(ErrShutdown)
 	for id, r := range d.records {
@@ -74,13 +105,32 @@ func (d *Dispatcher) halt() (unacknowledged []int64) {
 			r.timer.Stop()
 		}
 		if r.state != failed && !r.acked {
-			unacknowledged = append(unacknowledged, id)
+			d.stranded = append(d.stranded, id)
 		}
-		if r.state == waiting {
-			d.withdraw(r, shedVerdict(r.update, ErrShutdown))
-			continue
+		switch {
+		case r.state == waiting:
+			d.turnAway(r, ErrShutdown)
+		case r.state == finished && !r.reported:
+			r.reported = true
+			lost = append(lost, r.report(&end{verdict: verdict{outcome: OutcomeReplyLost, err: ErrShutdown}}))
+		default:
+			r.endUser(ErrShutdown)
 		}
-		r.user.end(ErrShutdown)
 	}
-	return unacknowledged
+	slices.Sort(d.stranded)
+	d.checkIdle()
+	return lost
+}
+
+// broken is what was acknowledged and has not ended.
+func (d *Dispatcher) broken() (ids []int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, r := range d.records {
+		if r.acked && r.state != finished {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }

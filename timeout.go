@@ -60,11 +60,10 @@ func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, e
 	}
 	d := w.dispatcher
 	gone := ctx.Done()
-	a := newArrival(ctx, arrived, 0)
+	a := newArrival(ctx, arrived)
 	if after >= 0 {
-		a.lateAt = arrived + after
 		done := a.done
-		timer := time.AfterFunc(a.lateAt-d.now(), func() { wake(done, late) })
+		timer := time.AfterFunc(arrived+after-d.now(), func() { wake(done, late) })
 		defer timer.Stop()
 		if how == byCancel {
 			gone = nil // the handler is to end in time, whoever listens

@@ -2,7 +2,6 @@ package tghook
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -59,7 +58,7 @@ type Config struct {
 const (
 	defaultMaxBody = 1 << 20
 	maxSecret      = 256
-	// bodyTimeout bounds the reading of a body where the server supports it.
+	// bodyTimeout bounds the reading of a body on net/http.
 	bodyTimeout = 10 * time.Second
 )
 
@@ -68,7 +67,7 @@ const (
 type Webhook struct {
 	cfg        Config
 	dispatcher *Dispatcher
-	secrets    [][sha256.Size]byte // of equal length, so that comparing takes equal time
+	secrets    [][]byte
 }
 
 // New returns a Webhook that gives its updates to h. It starts nothing. The error
@@ -86,7 +85,7 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch)}
 	for _, secret := range []string{cfg.Secret, cfg.PreviousSecret} {
 		if secret != "" {
-			w.secrets = append(w.secrets, sha256.Sum256([]byte(secret)))
+			w.secrets = append(w.secrets, []byte(secret))
 		}
 	}
 	return w, nil
@@ -203,10 +202,9 @@ func (w *Webhook) authentic(lines []string) bool {
 	if len(lines) != 1 {
 		return false
 	}
-	sum := sha256.Sum256([]byte(lines[0]))
 	match := 0
-	for i := range w.secrets {
-		match |= subtle.ConstantTimeCompare(sum[:], w.secrets[i][:])
+	for _, secret := range w.secrets {
+		match |= subtle.ConstantTimeCompare([]byte(lines[0]), secret)
 	}
 	return match == 1
 }
@@ -235,7 +233,7 @@ func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 		switch {
 		case int64(len(body)) > limit:
 			return nil, tooLarge(limit)
-		case err == io.EOF: //nolint:errorlint // readers return it as it is
+		case err == io.EOF:
 			return body, nil
 		case err != nil:
 			return nil, broken(err, limit)

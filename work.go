@@ -9,42 +9,56 @@ import (
 
 // work runs r, and then whatever its lane has ready behind it.
 func (d *Dispatcher) work(r *record) {
+	ran := false
 	defer func() {
-		if r != nil { // the user's code has ended this goroutine
-			go d.work(d.settle(r, result{err: errGoexit}))
+		switch { // the user's code may have ended this goroutine
+		case r != nil && !ran:
+			go d.work(r)
+		case r != nil:
+			next, report := d.settle(r, &result{err: errGoexit})
+			go d.work(next)
+			report.observe(d)
 		}
 	}()
 	grow(false)
 	for r != nil {
-		r = d.step(r)
+		var report *runReport
+		ran = true
+		r, report = d.step(r)
+		ran = false
+		report.observe(d)
 	}
 }
 
-func (d *Dispatcher) step(r *record) (next *record) {
-	ctx, err := d.begin(r)
-	if err != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.withdraw(r, shedVerdict(r.update, err))
-		return nil
+// step runs r and returns what its lane has ready next.
+func (d *Dispatcher) step(r *record) (next *record, report *runReport) {
+	ctx := d.begin(r)
+	if ctx == nil {
+		return nil, nil
 	}
-	if r.buried != nil {
-		return d.settle(r, result{})
+	var res result
+	if r.buried == nil {
+		d.handle(ctx, r.update, &res)
 	}
-	return d.settle(r, d.handle(ctx, r.update))
+	return d.settle(r, &res)
 }
 
-// begin starts an attempt. Its error says why there is none after all.
-func (d *Dispatcher) begin(r *record) (context.Context, error) {
+// begin starts an attempt. It returns nil if there is none after all.
+func (d *Dispatcher) begin(r *record) context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var err error
 	switch {
 	case d.stopped:
-		return nil, ErrShutdown
+		err = ErrShutdown
 	case r.claim != nil && r.claim.lost:
-		return nil, ErrClaimLost
+		err = ErrClaimLost
 	case r.cancelled && r.carrier() == nil:
-		return nil, errWithdrawn
+		err = errWithdrawn
+	}
+	if err != nil {
+		d.turnAway(r, err)
+		return nil
 	}
 	r.cancelled, r.started = false, d.now()
 	if r.buried == nil {
@@ -53,10 +67,11 @@ func (d *Dispatcher) begin(r *record) (context.Context, error) {
 			r.attempt = r.claim.Attempt
 		}
 		if d.cfg.MaxAttempts > 0 && r.attempt > d.cfg.MaxAttempts {
+			r.attempt--
 			r.buried = errExhausted
 		}
 	}
-	return d.userContext(r, r.started, d.cfg.HandlerTimeout), nil
+	return d.userContext(r, r.started, d.cfg.HandlerTimeout)
 }
 
 // result is what the handler returned.
@@ -67,22 +82,24 @@ type result struct {
 }
 
 // handle runs the handler and encodes its reply, which is the user's code too.
-func (d *Dispatcher) handle(ctx context.Context, u *Update) (res result) {
+func (d *Dispatcher) handle(ctx context.Context, u *Update, res *result) {
 	defer recovered(&res.err)
 	reply, err := d.handler.HandleUpdate(ctx, u)
-	if err != nil {
-		return result{err: err}
+	if err != nil || reply.Method == "" && reply.Params == nil {
+		res.err = err
+		return
 	}
 	p, err := reply.encode()
 	if err != nil {
-		return result{err: err}
+		res.err = err
+		return
 	}
 	rides := ridesResponse(reply.Method)
 	if !rides && d.cfg.Caller == nil {
-		err := fmt.Errorf("it is ignored in an answer, and there is %w", errNoCaller)
-		return result{err: &ReplyError{reply.Method, err}}
+		res.err = &ReplyError{reply.Method, fmt.Errorf("it is ignored in an answer, and there is %w", errNoCaller)}
+		return
 	}
-	return result{reply: p, rides: rides}
+	res.reply, res.rides = p, rides
 }
 
 // end is how a run ended.
@@ -102,44 +119,54 @@ func (e *end) lose(u *Update) {
 }
 
 // settle ends a run: it does what is due, tells the deliveries that wait, and
-// returns what is to run next.
-func (d *Dispatcher) settle(r *record, res result) (next *record) {
+// returns what is to run next. If no delivery carries the result, report has to
+// be observed.
+func (d *Dispatcher) settle(r *record, res *result) (next *record, report *runReport) {
+	var e end
 	d.mu.Lock()
-	e := d.judge(r, res)
+	d.judge(r, res, &e)
 	if e.bury || e.call || d.cfg.Store != nil {
 		d.mu.Unlock()
 		d.fulfil(r, &e)
 		d.mu.Lock()
 	}
-	r.user.end(nil)
+	r.endUser(nil)
 	r.user = nil
-	values := r.values
-	var report *Delivery
-	if newest := r.carrier(); e.again && newest != nil && !d.stopped {
-		report = r.runDelivery(&e)
-		r.values = newest.ctx
-		r.letGo()
-		if d.ask(r); r.state == running {
-			next = r
-		}
+	if e.again {
+		next, report = d.repeat(r, &e)
 	} else {
 		next, report = d.complete(r, &e)
 	}
-	d.mu.Unlock()
-	if report != nil {
-		d.cfg.observe(values, *report)
+	d.mu.Unlock() // not deferred: the user's code may end the goroutine while it is free
+	return next, report
+}
+
+// repeat runs r again, for a delivery that came after LateCancel and still waits.
+// The mutex is held.
+func (d *Dispatcher) repeat(r *record, e *end) (next *record, report *runReport) {
+	newest := r.carrier()
+	if newest == nil || d.stopped {
+		return d.complete(r, e)
 	}
-	return next
+	report = r.report(e)
+	r.values = newest.ctx
+	r.letGo()
+	if d.ask(r); r.state == running {
+		next = r
+	}
+	return next, report
 }
 
 // judge decides what a result means. From here on the end of r is fixed: it
 // cannot be acknowledged early or cancelled any more.
-func (d *Dispatcher) judge(r *record, res result) end {
-	e := end{ran: true}
+func (d *Dispatcher) judge(r *record, res *result, e *end) {
+	e.ran = true
 	lost := r.claim != nil && r.claim.lost
 	again := r.state == settling // the user's code has ended the goroutine meanwhile
 	r.ended, r.state = d.now(), settling
 	switch {
+	case again && r.succeeded:
+		e.acked, e.outcome, e.err, e.lost = true, OutcomeReplyLost, res.err, true
 	case again:
 		e.outcome, e.err, e.lost = OutcomeFailed, res.err, true
 	case lost && !r.acked:
@@ -153,7 +180,7 @@ func (d *Dispatcher) judge(r *record, res result) end {
 			e.outcome = OutcomeReplied
 			carrier := r.carrier()
 			e.call = !res.rides || r.acked && carrier == nil
-			if !e.call && (carrier != nil || d.cfg.Caller == nil) {
+			if d.cfg.Store != nil && !e.call && (carrier != nil || d.cfg.Caller == nil) {
 				e.stored = res.reply
 			}
 		}
@@ -166,7 +193,7 @@ func (d *Dispatcher) judge(r *record, res result) end {
 			e.retry = shedVerdict(r.update, nil).retry
 		}
 	}
-	return e
+	r.succeeded = e.acked
 }
 
 // fulfil does what the end of a run makes due. Not under the mutex.

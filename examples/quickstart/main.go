@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -21,14 +22,14 @@ const (
 )
 
 func main() {
-	if err := run(os.Stdout); err != nil {
+	if err := run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // run serves the bot, plays Telegram to it and reports to out.
-func run(out io.Writer) error {
+func run(ctx context.Context, out io.Writer) error {
 	audit := newAudit()
 	hook, err := tghook.New(audit.watch(tghook.Typed(bot)), tghook.Config{
 		Secret:    secret,
@@ -41,7 +42,7 @@ func run(out io.Writer) error {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+path, hook)
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -50,9 +51,9 @@ func run(out io.Writer) error {
 	go func() { served <- server.Serve(listener) }()
 
 	fmt.Fprintf(out, "A bot listens on http://%s%s. Delivering one update of every kind to it.\n\n", listener.Addr(), path)
-	failure := deliverAll(out, listener.Addr().String(), audit)
+	failure := deliverAll(ctx, out, listener.Addr().String(), audit)
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := hook.Shutdown(ctx); err != nil { // before the server's, which it needs
 		return err
@@ -60,7 +61,9 @@ func run(out io.Writer) error {
 	if err := server.Shutdown(ctx); err != nil {
 		return err
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	if failure != nil {
 		return failure
 	}

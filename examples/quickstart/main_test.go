@@ -11,7 +11,7 @@ import (
 func TestNothingIsLostRepeatedOrOutOfOrder(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := run(&out); err != nil {
+	if err := run(t.Context(), &out); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	for _, want := range []string{

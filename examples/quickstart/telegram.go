@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +27,8 @@ type delivery struct {
 // deliverAll plays Telegram's side: one connection that is kept alive, a failed
 // update again after Retry-After or 0, 2, 4 ... seconds, and one update twice, as
 // if its answer had been lost.
-func deliverAll(out io.Writer, addr string, audit *audit) error {
-	conn, err := net.Dial("tcp", addr)
+func deliverAll(ctx context.Context, out io.Writer, addr string, audit *audit) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (s *Set) Put(id int64, mark bool, now, life time.Duration) {
 		s.pages[number] = p
 	}
 	l := slices.Index(s.lives, life)
-	p.until[l] = uint32((now + life + time.Second - 1) / time.Second)
+	p.until[l] = uint32((now + life + time.Second - 1) / time.Second) //nolint:gosec // enough for 136 years
 	if p.ids[l] == 0 {
 		s.queues[l].push(item{number, p.over(l)})
 	}
@@ -106,12 +106,12 @@ func (s *Set) evictOldest() {
 			oldest = l
 		}
 	}
-	s.evicted += uint64(s.pop(oldest))
+	s.evicted += s.pop(oldest)
 }
 
 // pop forgets the ids of the first page in a queue and returns how many they
 // were; none if some were put since it came there: it goes to the end then.
-func (s *Set) pop(l int) int {
+func (s *Set) pop(l int) uint64 {
 	i := s.queues[l].pop()
 	p := s.pages[i.id]
 	if p.over(l) > i.until {
@@ -124,5 +124,5 @@ func (s *Set) pop(l int) int {
 	if p.ids == [maxLives]uint64{} {
 		delete(s.pages, i.id)
 	}
-	return n
+	return uint64(n) //nolint:gosec // at most 64
 }

@@ -1,0 +1,250 @@
+package tghook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// post delivers a message as Telegram would and prints the answer.
+func post(url, update string) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(update))
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", "my-secret")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(strings.TrimSpace(res.Status + " " + string(body))) //nolint:forbidigo // the examples' output
+}
+
+// serve is a server with one bot, for the examples.
+func serve(h tghook.Handler, cfg tghook.Config) *httptest.Server {
+	cfg.Secret = "my-secret"
+	hook, err := tghook.New(h, cfg)
+	if err != nil {
+		panic(err)
+	}
+	return httptest.NewServer(hook)
+}
+
+// A bot that greets whoever writes to it, mounted on a ServeMux. What it returns
+// is sent to Telegram in the answer to the update.
+func Example() {
+	greet := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		if u.Kind != tghook.KindMessage {
+			return tghook.NoReply, nil
+		}
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{
+			"chat_id": u.ChatID,
+			"text":    "Hello!",
+		}}, nil
+	}
+	hook, err := tghook.New(tghook.HandlerFunc(greet), tghook.Config{
+		Secret: "my-secret", // the secret_token of setWebhook; keep yours out of the code
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/telegram", hook)
+	server := httptest.NewServer(mux) // in service: http.ListenAndServe(":8080", mux)
+	defer server.Close()
+
+	post(server.URL+"/telegram", `{"update_id":1,"message":{"chat":{"id":42},"text":"/start"}}`)
+	post(server.URL+"/telegram", `{"update_id":2,"poll":{"id":"7"}}`)
+	// Output:
+	// 200 OK {"method":"sendMessage","chat_id":42,"text":"Hello!"}
+	// 200 OK
+}
+
+// New names every mistake at once.
+func ExampleNew_mistakes() {
+	_, err := tghook.New(nil, tghook.Config{MaxBody: -1})
+	fmt.Println(err)
+	// Output:
+	// tghook: Handler: is nil: give one
+	// tghook: Config.Secret: is empty, so that anybody could post updates: give the secret_token of setWebhook
+	// tghook: Config.MaxBody: is negative: give a number of bytes, or 0 for the default
+}
+
+// Typed decodes updates into a type of your own, or into the one of the bot
+// library that you use.
+func ExampleTyped() {
+	type update struct {
+		Message *struct {
+			Text string `json:"text"`
+		} `json:"message"`
+	}
+	echo := tghook.Typed(func(ctx context.Context, u *update) (tghook.Reply, error) {
+		if u.Message == nil {
+			return tghook.NoReply, nil
+		}
+		envelope, _ := tghook.FromContext(ctx)
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{
+			"chat_id": envelope.ChatID,
+			"text":    "You said: " + u.Message.Text,
+		}}, nil
+	})
+	server := serve(echo, tghook.Config{})
+	defer server.Close()
+
+	post(server.URL, `{"update_id":1,"message":{"chat":{"id":42},"text":"hi"}}`)
+	// Output:
+	// 200 OK {"method":"sendMessage","chat_id":42,"text":"You said: hi"}
+}
+
+// An error has Telegram deliver the update again; RetryAfter says when.
+func ExampleRetryAfter() {
+	busy := true
+	book := func(context.Context, *tghook.Update) (tghook.Reply, error) {
+		if busy {
+			busy = false
+			return tghook.NoReply, tghook.RetryAfter(30*time.Second, errors.New("the calendar is down"))
+		}
+		return tghook.NoReply, nil
+	}
+	server := serve(tghook.HandlerFunc(book), tghook.Config{Dispatch: tghook.DispatchConfig{
+		Observe: func(_ context.Context, v tghook.Delivery) {
+			fmt.Printf("attempt %d: %s, %v\n", v.Attempt, v.Outcome, v.Err)
+		},
+	}})
+	defer server.Close()
+
+	post(server.URL, `{"update_id":1,"message":{"chat":{"id":42}}}`)
+	post(server.URL, `{"update_id":1,"message":{"chat":{"id":42}}}`) // half a minute later
+	// Output:
+	// attempt 1: failed, retry after 30s: the calendar is down
+	// 503 Service Unavailable
+	// attempt 2: handled, <nil>
+	// 200 OK
+}
+
+// Drop gives up on an update: it is kept as a dead letter, and Telegram does not
+// deliver it again.
+func ExampleDrop() {
+	strict := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		if u.Kind == tghook.KindChannelPost {
+			return tghook.NoReply, tghook.Drop(errors.New("not made for channels"))
+		}
+		return tghook.NoReply, nil
+	}
+	server := serve(tghook.HandlerFunc(strict), tghook.Config{Dispatch: tghook.DispatchConfig{
+		Observe: func(context.Context, tghook.Delivery) {},
+		DeadLetter: func(_ context.Context, u *tghook.Update, err error) error {
+			fmt.Printf("dead letter %d: %v\n", u.ID, err) // keep u.Raw somewhere
+			return nil
+		},
+	}})
+	defer server.Close()
+
+	post(server.URL, `{"update_id":1,"channel_post":{"chat":{"id":-42}}}`)
+	// Output:
+	// dead letter 1: dropped: not made for channels
+	// 200 OK
+}
+
+// Middleware is what surrounds every handler. The first in the chain sees an
+// update first, and its outcome last.
+func ExampleChain() {
+	logged := func(next tghook.Handler) tghook.Handler {
+		return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			reply, err := next.HandleUpdate(ctx, u)
+			fmt.Printf("%s: answered with %q, error %v\n", u.Kind, reply.Method, err)
+			return reply, err
+		})
+	}
+	onlyMe := func(next tghook.Handler) tghook.Handler {
+		return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.UserID != 42 {
+				return tghook.NoReply, nil
+			}
+			return next.HandleUpdate(ctx, u)
+		})
+	}
+	bot := tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "At your service."}}, nil
+	})
+	server := serve(tghook.Chain(bot, logged, onlyMe), tghook.Config{})
+	defer server.Close()
+
+	post(server.URL, `{"update_id":1,"message":{"chat":{"id":42},"from":{"id":42}}}`)
+	post(server.URL, `{"update_id":2,"message":{"chat":{"id":77},"from":{"id":77}}}`)
+	// Output:
+	// message: answered with "sendMessage", error <nil>
+	// 200 OK {"method":"sendMessage","chat_id":42,"text":"At your service."}
+	// message: answered with "", error <nil>
+	// 200 OK
+}
+
+// Most updates get eight seconds, and come again when they are late. Here button
+// presses are answered at once, and handled behind: their handler must send what
+// it has to say through a client of its own.
+func ExampleConfig_deadline() {
+	rest := make(chan struct{})
+	finished := make(chan string)
+	slow := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		if u.Kind == tghook.KindCallbackQuery {
+			<-rest // it takes its time
+			finished <- "the press is handled"
+		}
+		return tghook.NoReply, nil
+	}
+	server := serve(tghook.HandlerFunc(slow), tghook.Config{
+		Deadline: func(u *tghook.Update) (time.Duration, tghook.LatePolicy) {
+			if u.Kind == tghook.KindCallbackQuery {
+				return 10 * time.Millisecond, tghook.LateAck
+			}
+			return 0, tghook.LateDefault // as configured
+		},
+		Dispatch: tghook.DispatchConfig{Observe: func(context.Context, tghook.Delivery) {}},
+	})
+	defer server.Close()
+
+	post(server.URL, `{"update_id":1,"callback_query":{"id":"5","from":{"id":42}}}`)
+	close(rest)
+	fmt.Println(<-finished)
+	// Output:
+	// 200 OK
+	// the press is handled
+}
+
+// A File in the parameters makes the reply multipart: no second request is needed
+// to upload it.
+func ExampleFile() {
+	report := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		return tghook.Reply{Method: "sendDocument", Params: map[string]any{
+			"chat_id":  u.ChatID,
+			"document": tghook.File{Name: "report.csv", Body: strings.NewReader("day,visits\nmonday,7\n")},
+		}}, nil
+	}
+	hook, err := tghook.New(tghook.HandlerFunc(report), tghook.Config{Secret: "my-secret"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	res := hook.Serve(context.Background(), tghook.Request{
+		Method: "POST", ContentType: "application/json", Secret: []string{"my-secret"}, ContentLength: -1,
+		Body: strings.NewReader(`{"update_id":1,"message":{"chat":{"id":42}}}`),
+	})
+	mediaType, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
+	fmt.Println(res.Status, mediaType, strings.Contains(string(res.Body), "monday,7"))
+	// Output:
+	// 200 multipart/form-data true
+}

@@ -1,0 +1,421 @@
+package tghook_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// wire is a client's end of a connection on which one request at a time is made.
+type wire struct {
+	t    *testing.T
+	conn net.Conn
+	seen bytes.Buffer // what was received
+	in   *bufio.Reader
+}
+
+func newWire(t *testing.T, conn net.Conn) *wire {
+	t.Helper()
+	c := &wire{t: t, conn: conn}
+	c.in = bufio.NewReader(io.TeeReader(conn, &c.seen))
+	return c
+}
+
+func (c *wire) send(raw []byte) {
+	c.t.Helper()
+	if _, err := c.conn.Write(raw); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// heard is what matters of a response besides its bytes.
+type heard struct {
+	status           int
+	Close            bool
+	ContentLength    int64
+	TransferEncoding []string
+}
+
+// read reads one response to its end.
+func (c *wire) read() heard {
+	c.t.Helper()
+	c.seen.Reset()
+	res, err := http.ReadResponse(c.in, &http.Request{Method: http.MethodPost})
+	if err != nil {
+		c.t.Fatalf("%v after %q", err, c.seen.Bytes())
+	}
+	defer func() { _ = res.Body.Close() }()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		c.t.Fatalf("%v after %q", err, c.seen.Bytes())
+	}
+	return heard{res.StatusCode, res.Close, res.ContentLength, res.TransferEncoding}
+}
+
+var dateLine = regexp.MustCompile(`Date: [^\r]*\r\n`)
+
+// bytes are those of the response that was read, without its Date.
+func (c *wire) bytes() string { return dateLine.ReplaceAllString(c.seen.String(), "") }
+
+func (c *wire) readEOF() {
+	c.t.Helper()
+	if n, err := c.in.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		c.t.Errorf("got %d bytes and %v, want the end of the connection", n, err)
+	}
+}
+
+// dialHook serves h on a real listener and connects to it.
+func dialHook(t *testing.T, h http.Handler) *wire {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Start()
+	t.Cleanup(server.Close)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return newWire(t, conn)
+}
+
+// rawPost is a request with the headers that Telegram sends, in its case and
+// order: no User-Agent, no Accept.
+func rawPost(secret string, body []byte) []byte {
+	raw := []byte("POST /hook HTTP/1.1\r\nHost: bot.example.org:8443\r\n")
+	if secret != "" {
+		raw = append(raw, "X-Telegram-Bot-Api-Secret-Token: "+secret+"\r\n"...)
+	}
+	raw = append(raw, "Content-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+
+		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"...)
+	return append(raw, body...)
+}
+
+// replying is a handler with one answer to everything.
+func replying(reply tghook.Reply, err error) tghook.HandlerFunc {
+	return func(context.Context, *tghook.Update) (tghook.Reply, error) { return reply, err }
+}
+
+func TestResponsesAreTheseBytesOnTheWire(t *testing.T) {
+	t.Parallel()
+	update := textFrom(1, 1)
+	good := rawPost(hookSecret, update)
+	swap := func(old, text string) []byte { return bytes.Replace(good, []byte(old), []byte(text), 1) }
+	fail := errors.New("no")
+	const empty = "Content-Length: 0\r\n\r\n"
+	for _, c := range []struct {
+		name string
+		h    tghook.HandlerFunc
+		raw  []byte
+		want string
+	}{
+		{"no reply", idle, good, "HTTP/1.1 200 OK\r\n" + empty},
+		{
+			"a JSON reply", replying(tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": "<b>\u00e9</b>", "chat_id": 42}}, nil), good,
+			"HTTP/1.1 200 OK\r\nContent-Length: 76\r\nContent-Type: application/json\r\n\r\n" +
+				`{"method":"sendMessage","chat_id":42,"text":"\u003cb\u003e` + "\u00e9" + `\u003c/b\u003e"}`,
+		},
+		{"a reply without parameters", replying(tghook.Reply{Method: "leaveChat"}, nil), good, "HTTP/1.1 200 OK\r\nContent-Length: 22\r\nContent-Type: application/json\r\n\r\n" + `{"method":"leaveChat"}`},
+		{"a dead letter", replying(tghook.NoReply, tghook.Drop(fail)), good, "HTTP/1.1 200 OK\r\n" + empty},
+		{"an error", replying(tghook.NoReply, fail), good, "HTTP/1.1 500 Internal Server Error\r\n" + empty},
+		{"an error beside a reply", replying(tghook.Reply{Method: "sendMessage"}, fail), good, "HTTP/1.1 500 Internal Server Error\r\n" + empty},
+		{"RetryAfter", replying(tghook.NoReply, tghook.RetryAfter(90*time.Second, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 90\r\n" + empty},
+		{"RetryAfter of a fraction", replying(tghook.NoReply, tghook.RetryAfter(1100*time.Millisecond, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n" + empty},
+		{"RetryAfter of nothing", replying(tghook.NoReply, tghook.RetryAfter(0, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n" + empty},
+		{"RetryAfter of a day", replying(tghook.NoReply, tghook.RetryAfter(24*time.Hour, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\n" + empty},
+		{"wrong secret", forbidden(t), swap(hookSecret, "wrong"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
+		{"no secret", forbidden(t), rawPost("", update), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
+		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-Api-Secret-Token: "+hookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
+		{"GET", forbidden(t), []byte("GET /hook HTTP/1.1\r\nHost: bot.example.org\r\n\r\n"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
+		{"PUT with a body", forbidden(t), swap("POST", "PUT"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
+		{"body too large", forbidden(t), rawPost(hookSecret, sized(1000)), "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n" + empty},
+		{"wrong type", forbidden(t), swap("application/json", "text/xml"), "HTTP/1.1 415 Unsupported Media Type\r\n" + empty},
+		{"encoded body", forbidden(t), swap("Accept-Encoding: gzip, deflate", "Content-Encoding: gzip"), "HTTP/1.1 415 Unsupported Media Type\r\n" + empty},
+		{"malformed", forbidden(t), rawPost(hookSecret, []byte(`{"update_id":1,`)), "HTTP/1.1 400 Bad Request\r\n" + empty},
+		{"no kind", forbidden(t), rawPost(hookSecret, []byte(`{"update_id":1}`)), "HTTP/1.1 200 OK\r\n" + empty},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := hookFor(t, c.h, func(cfg *tghook.Config) {
+				cfg.MaxBody = 999
+				cfg.Dispatch.DeadLetter = func(context.Context, *tghook.Update, error) error { return nil }
+			})
+			hook := dialHook(t, w)
+			hook.send(c.raw)
+			hook.read()
+			if got := hook.bytes(); got != c.want {
+				t.Errorf("got\n%q\nwant\n%q", got, c.want)
+			}
+			if strings.Contains(c.want, "Connection: close") {
+				hook.readEOF()
+				return
+			}
+			hook.send(rawPost(hookSecret, []byte(`{"update_id":2}`))) // the connection serves on
+			hook.read()
+			if got, want := hook.bytes(), "HTTP/1.1 200 OK\r\n"+empty; got != want {
+				t.Errorf("the next answer on the connection is %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestHeadIs405WithoutABody(t *testing.T) {
+	t.Parallel()
+	w, _ := hookFor(t, forbidden(t))
+	hook := dialHook(t, w)
+	hook.send([]byte("HEAD /hook HTTP/1.1\r\nHost: bot.example.org\r\nConnection: close\r\n\r\n"))
+	raw, err := io.ReadAll(hook.in)
+	if err != nil || !strings.HasPrefix(string(raw), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n") || !strings.HasSuffix(string(raw), "\r\n\r\n") {
+		t.Errorf("got %q and %v", raw, err)
+	}
+}
+
+func TestExactlyTelegramsHeadersAreAccepted(t *testing.T) {
+	t.Parallel()
+	update := "{\"update_id\":7,\n\"message\":{\"message_id\":1,\"date\":0,\"chat\":{\"id\":1,\"type\":\"private\"}}}"
+	hook := dialHook(t, accepting(t, update))
+	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-Api-Secret-Token: " + hookSecret +
+		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(update)) +
+		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n" + update))
+	if res := hook.read(); res.status != 200 {
+		t.Errorf("got %d, want 200", res.status)
+	}
+}
+
+// accepting is a Webhook that takes the one update only.
+func accepting(t *testing.T, update string) *tghook.Webhook {
+	t.Helper()
+	w, _ := hookFor(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		if string(u.Raw) != update {
+			t.Errorf("the handler got %q, want %q", u.Raw, update)
+		}
+		return tghook.NoReply, nil
+	})
+	return w
+}
+
+func TestHeaderNamesMayBeInAnyLetterCase(t *testing.T) {
+	t.Parallel()
+	for _, change := range []func(string) string{strings.ToLower, strings.ToUpper} {
+		head, body, _ := strings.Cut(string(rawPost(hookSecret, textFrom(1, 1))), "\r\n\r\n")
+		lines := strings.Split(head, "\r\n")
+		for i, line := range lines[1:] {
+			name, value, _ := strings.Cut(line, ":")
+			lines[i+1] = change(name) + ":" + value
+		}
+		hook := dialHook(t, accepting(t, body))
+		hook.send([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body))
+		if res := hook.read(); res.status != 200 {
+			t.Errorf("%q: got %d, want 200", lines[2], res.status)
+		}
+	}
+}
+
+func TestAChunkedBodyHasTheSameLimit(t *testing.T) {
+	t.Parallel()
+	const most = 600
+	chunked := func(body []byte) []byte {
+		raw := bytes.Replace(rawPost(hookSecret, nil), []byte("Content-Length: 0"), []byte("Transfer-Encoding: chunked"), 1)
+		for len(body) > 0 {
+			n := min(len(body), 100)
+			raw = fmt.Appendf(raw, "%x\r\n%s\r\n", n, body[:n])
+			body = body[n:]
+		}
+		return append(raw, "0\r\n\r\n"...)
+	}
+	for size, want := range map[int]int{most - 1: 200, most: 200, most + 1: 413} {
+		w, _ := hookFor(t, idle, func(cfg *tghook.Config) { cfg.MaxBody = most })
+		for name, raw := range map[string][]byte{"chunked": chunked(sized(size)), "with a length": rawPost(hookSecret, sized(size))} {
+			hook := dialHook(t, w)
+			hook.send(raw)
+			if res := hook.read(); res.status != want || res.Close != (want == 413) {
+				t.Errorf("%d bytes, %s: got %d, Connection: close %v, want %d", size, name, res.status, res.Close, want)
+			}
+		}
+	}
+}
+
+func TestOneConnectionServesManyUpdates(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int64
+	w, _ := hookFor(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		if u.ID%2 == 0 {
+			return tghook.NoReply, nil
+		}
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID}}, nil
+	})
+	server := httptest.NewUnstartedServer(w)
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	hook := newWire(t, conn)
+	for id := range int64(9) {
+		hook.send(rawPost(hookSecret, textFrom(id, 1000+id)))
+		want := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+		if id%2 == 1 {
+			want = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: 39\r\nContent-Type: application/json\r\n\r\n"+`{"method":"sendMessage","chat_id":%d}`, 1000+id)
+		}
+		hook.read()
+		if got := hook.bytes(); got != want {
+			t.Errorf("update %d: got %q, want %q", id, got, want)
+		}
+	}
+	if n := opened.Load(); n != 1 {
+		t.Errorf("%d connections were opened, want one", n)
+	}
+}
+
+// Telegram takes a body that ends with the connection for an empty one.
+func TestALongReplyHasAContentLengthAndIsNotChunked(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1 << 10, 3 << 10, 70 << 10, 1000 << 10} {
+		text := strings.Repeat("y", n)
+		w, _ := hookFor(t, replying(tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": text}}, nil))
+		hook := dialHook(t, w)
+		hook.send(rawPost(hookSecret, textFrom(1, 1)))
+		res := hook.read()
+		body := `{"method":"sendMessage","text":"` + text + `"}`
+		want := "HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nContent-Type: application/json\r\n\r\n" + body
+		if got := hook.bytes(); got != want {
+			t.Errorf("%d bytes of text: got %.120q..., want %.120q...", n, got, want)
+		}
+		if res.ContentLength != int64(len(body)) || len(res.TransferEncoding) > 0 {
+			t.Errorf("%d bytes of text: Content-Length %d, Transfer-Encoding %q, want %d and none", n, res.ContentLength, res.TransferEncoding, len(body))
+		}
+	}
+}
+
+func TestErrAbortHandlerLeavesServeHTTPAndIs500FromServe(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int64
+	h := func(context.Context, *tghook.Update) (tghook.Reply, error) {
+		attempts.Add(1)
+		panic(http.ErrAbortHandler)
+	}
+	w, _ := hookFor(t, h)
+	hook := dialHook(t, w)
+	hook.send(rawPost(hookSecret, textFrom(1, 1)))
+	hook.readEOF() // nothing was answered
+
+	func() {
+		defer func() {
+			if v := recover(); v != any(http.ErrAbortHandler) {
+				t.Errorf("ServeHTTP panicked with %v, want http.ErrAbortHandler itself", v)
+			}
+		}()
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+		w.ServeHTTP(httptest.NewRecorder(), req)
+		t.Error("ServeHTTP returned")
+	}()
+
+	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 500 {
+		t.Errorf("Serve: got %d, want 500", res.Status)
+	}
+	if n := attempts.Load(); n != 3 {
+		t.Errorf("the handler ran %d times, want 3", n)
+	}
+}
+
+// The panic is the handler's, not net/http's: nothing tears the connection.
+func TestAPanicIs500WithItsStackAndTheChatGoesOn(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("index out of luck")
+	for name, value := range map[string]any{"an error": cause, "a string": "oops", "a slice": []int{1}, "nil": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, seen := hookFor(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+				if u.ID == 1 {
+					panic(value)
+				}
+				return tghook.NoReply, nil
+			})
+			hook := dialHook(t, w)
+			hook.send(rawPost(hookSecret, textFrom(1, 1)))
+			hook.read()
+			if got, want := hook.bytes(), "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			v := seen.only(t)
+			var panicked *tghook.PanicError
+			if v.Outcome != tghook.OutcomeFailed || v.Status != 500 || v.Attempt != 1 || !errors.As(v.Err, &panicked) {
+				t.Fatalf("Observe was told %+v, want a failure with a *PanicError", v)
+			}
+			if !bytes.Contains(panicked.Stack, []byte("http_test.go")) {
+				t.Errorf("the stack does not lead to the handler:\n%s", panicked.Stack)
+			}
+			if name == "an error" && !errors.Is(v.Err, cause) {
+				t.Errorf("%v does not wrap the error that was panicked with", v.Err)
+			}
+			hook.send(rawPost(hookSecret, textFrom(2, 1)))
+			if res := hook.read(); res.status != 200 {
+				t.Errorf("the chat's next update: got %d, want 200", res.status)
+			}
+		})
+	}
+}
+
+type contextKey string
+
+func TestTheHandlerGoesOnWhenTheClientIsGone(t *testing.T) {
+	t.Parallel()
+	started, release, left, ended := make(chan struct{}), make(chan struct{}), make(chan tghook.Delivery, 1), make(chan error, 1)
+	seen := func(_ context.Context, v tghook.Delivery) { left <- v }
+	w, _ := hookFor(t, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		close(started)
+		<-release
+		if got := ctx.Value(contextKey("trace")); got != "abc" {
+			t.Errorf("the handler's ctx has %v of the request's value, want abc", got)
+		}
+		ended <- ctx.Err()
+		return tghook.NoReply, nil
+	}, func(cfg *tghook.Config) { cfg.Dispatch.Observe = seen })
+	hook := dialHook(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), contextKey("trace"), "abc")))
+	}))
+	hook.send(rawPost(hookSecret, textFrom(1, 1)))
+	<-started
+	_ = hook.conn.Close()
+	if v := <-left; v.Outcome != tghook.OutcomeLate || v.Late || !errors.Is(v.Err, context.Canceled) {
+		t.Errorf("of the one who left Observe was told %+v, want late with context.Canceled", v)
+	}
+	close(release)
+	if err := <-ended; err != nil {
+		t.Errorf("the handler's ctx ended with the client: %v", err)
+	}
+	<-left // its run, which no delivery carried
+	// The update comes again, and the handler need not.
+	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 {
+		t.Errorf("the redelivery: got %d, want 200", res.Status)
+	}
+	if v := <-left; v.Outcome != tghook.OutcomeDuplicate {
+		t.Errorf("of the redelivery Observe was told %+v, want a duplicate", v)
+	}
+}

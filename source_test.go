@@ -1,0 +1,178 @@
+package tghook_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/tghook/tghook"
+)
+
+func prefixes(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+// servedFrom reports whether a request is let in.
+func servedFrom(t *testing.T, allowed, trusted []netip.Prefix, peer string, forwarded []string) bool {
+	t.Helper()
+	w, _ := hookFor(t, idle, func(cfg *tghook.Config) { cfg.AllowedSources, cfg.TrustedProxies = allowed, trusted })
+	req := fromTelegram(textFrom(1, 1))
+	req.RemoteAddr, req.ForwardedFor = peer, forwarded
+	res := w.Serve(t.Context(), req)
+	if res.Status != 200 && (res.Status != 401 || res.Header.Get("Connection") != "close") {
+		t.Errorf("got %d %v, want 200, or 401 with Connection: close", res.Status, res.Header)
+	}
+	return res.Status == 200
+}
+
+func TestSourceNotAllowedIs401(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		allowed []netip.Prefix
+		peer    string
+		want    bool
+	}{
+		{nil, "192.0.2.1:1", true},
+		{nil, "garbage", true},
+		{nil, "", true},
+		{tghook.TelegramSources(), "149.154.160.0:443", true},
+		{tghook.TelegramSources(), "149.154.175.255:443", true},
+		{tghook.TelegramSources(), "149.154.159.255:443", false},
+		{tghook.TelegramSources(), "149.154.176.0:443", false},
+		{tghook.TelegramSources(), "91.108.4.0:1", true},
+		{tghook.TelegramSources(), "91.108.7.255:1", true},
+		{tghook.TelegramSources(), "91.108.8.0:1", false},
+		{tghook.TelegramSources(), "127.0.0.1:1", false},
+		{tghook.TelegramSources(), "", false},
+		{tghook.TelegramSources(), "@", false}, // a Unix socket's peer
+		{tghook.TelegramSources(), "garbage", false},
+		{tghook.TelegramSources(), "149.154.160.1:http", false},
+		{tghook.TelegramSources(), "149.154.160.1, 10.0.0.1", false},
+		{prefixes("198.51.100.7/32"), "198.51.100.7", true},
+		{prefixes("198.51.100.7/32"), "198.51.100.7:65535", true},
+		{prefixes("198.51.100.7/32"), "198.51.100.8:65535", false},
+		{prefixes("198.51.100.7/32"), "[::ffff:198.51.100.7]:1", true},
+		{prefixes("198.51.100.7/32"), "::ffff:198.51.100.7", true},
+		{prefixes("198.51.100.7/32"), "::ffff:c633:6407", true},
+		{prefixes("::ffff:198.51.100.0/120"), "198.51.100.7:1", true},
+		{prefixes("::ffff:198.51.100.0/120"), "[::ffff:198.51.100.7]:1", true},
+		{prefixes("::ffff:198.51.100.0/120"), "198.51.101.7:1", false},
+		{prefixes("::ffff:0.0.0.0/96"), "203.0.113.5:1", true},
+		{prefixes("2001:db8::/32"), "[2001:db8::1]:443", true},
+		{prefixes("2001:db8::/32"), "2001:db8::1", true},
+		{prefixes("2001:db8::/32"), "[2001:db8::1]", true},
+		{prefixes("2001:db8::/32"), "[2001:db9::1]:443", false},
+		{prefixes("fe80::/10"), "[fe80::1%eth0]:443", true},
+		{prefixes("192.0.2.0/24", "198.51.100.0/24"), "198.51.100.1:1", true},
+		{prefixes("192.0.2.99/24"), "192.0.2.1:1", true}, // bits beyond the mask do not count
+	} {
+		if got := servedFrom(t, c.allowed, nil, c.peer, nil); got != c.want {
+			t.Errorf("peer %q with %v allowed: let in %v, want %v", c.peer, c.allowed, got, c.want)
+		}
+	}
+}
+
+func TestForwardedForIsReadFromTheRightAsFarAsTrustReaches(t *testing.T) {
+	t.Parallel()
+	const good, bad = "149.154.160.9", "203.0.113.66"
+	proxies := prefixes("10.0.0.0/8", "fd00::/8")
+	for _, c := range []struct {
+		name    string
+		peer    string
+		trusted []netip.Prefix
+		lines   []string
+		want    bool
+	}{
+		{"one hop", "10.0.0.1:1", proxies, []string{good}, true},
+		{"one bad hop", "10.0.0.1:1", proxies, []string{bad}, false},
+		{"no header", "10.0.0.1:1", proxies, nil, false},
+		{"an empty header", "10.0.0.1:1", proxies, []string{""}, false},
+		{"a spoofed left entry", "10.0.0.1:1", proxies, []string{good + ", " + bad}, false},
+		{"a spoofed left line", "10.0.0.1:1", proxies, []string{good, bad}, false},
+		{"the left does not matter", "10.0.0.1:1", proxies, []string{bad + "," + good}, true},
+		{"garbage on the left does not matter", "10.0.0.1:1", proxies, []string{"<script>, ,," + good}, true},
+		{"two hops", "10.0.0.1:1", proxies, []string{good + ", 10.2.3.4"}, true},
+		{"two hops in two lines", "10.0.0.1:1", proxies, []string{good, "10.2.3.4"}, true},
+		{"three hops, spoofed", "10.0.0.1:1", proxies, []string{good + ", " + bad + ", 10.9.9.9", "10.2.3.4"}, false},
+		{"trust ends at the first stranger", "10.0.0.1:1", proxies, []string{good + ", " + bad + ", 10.2.3.4"}, false},
+		{"garbage on the right", "10.0.0.1:1", proxies, []string{good + ", unknown"}, false},
+		{"nothing on the right", "10.0.0.1:1", proxies, []string{good + ","}, false},
+		{"an empty last line", "10.0.0.1:1", proxies, []string{good, ""}, false},
+		{"garbage behind a proxy", "10.0.0.1:1", proxies, []string{good + ", _hidden, 10.2.3.4"}, false},
+		{"proxies all the way", "10.0.0.1:1", proxies, []string{"10.1.1.1, 10.2.3.4"}, false},
+		{"with a port", "10.0.0.1:1", proxies, []string{good + ":40312"}, true},
+		{"in brackets", "10.0.0.1:1", proxies, []string{"[::ffff:" + good + "]"}, true},
+		{"in brackets, with a port", "10.0.0.1:1", proxies, []string{"[::ffff:" + good + "]:443"}, true},
+		{"IPv4 in IPv6", "10.0.0.1:1", proxies, []string{"::ffff:" + good}, true},
+		{"white space", "10.0.0.1:1", proxies, []string{"  " + bad + " ,\t" + good + "  "}, true},
+		{"the peer in IPv6 form", "[::ffff:10.0.0.1]:1", proxies, []string{good}, true},
+		{"a trusted hop in IPv6 form", "10.0.0.1:1", proxies, []string{good + ", ::ffff:10.2.3.4"}, true},
+		{"a trusted prefix in IPv6 form", "10.0.0.1:1", prefixes("::ffff:10.0.0.0/104"), []string{good}, true},
+		{"an IPv6 proxy", "[fd00::1]:1", proxies, []string{good}, true},
+		{"a peer that is not trusted", bad + ":1", proxies, []string{good}, false},
+		{"a good peer that is not trusted", good + ":1", proxies, []string{bad}, true},
+		{"nobody is trusted", "10.0.0.1:1", nil, []string{good}, false},
+		{"nobody is trusted, a good peer", good + ":1", nil, []string{bad}, true},
+		{"a proxy whose address is unknown", "@", proxies, []string{good}, false},
+	} {
+		if got := servedFrom(t, tghook.TelegramSources(), c.trusted, c.peer, c.lines); got != c.want {
+			t.Errorf("%s: peer %s, X-Forwarded-For %q: let in %v, want %v", c.name, c.peer, c.lines, got, c.want)
+		}
+	}
+}
+
+// A source within the proxies' own network may be allowed, too.
+func TestASourceAmongTheProxiesMayBeAllowed(t *testing.T) {
+	t.Parallel()
+	both := prefixes("10.0.0.0/8")
+	if !servedFrom(t, both, both, "10.0.0.1:1", []string{"10.1.1.1, 10.2.3.4"}) {
+		t.Error("10.1.1.1 was not let in")
+	}
+}
+
+func TestOnNetHTTPOnlyForwardedForCounts(t *testing.T) {
+	t.Parallel()
+	const good, bad = "149.154.160.9", "203.0.113.66"
+	for _, c := range []struct {
+		name   string
+		header http.Header
+		want   int
+	}{
+		{"X-Forwarded-For", http.Header{"X-Forwarded-For": {good}}, 200},
+		{"X-Forwarded-For in two lines", http.Header{"X-Forwarded-For": {bad, good}}, 200},
+		{"X-Forwarded-For in two lines, spoofed", http.Header{"X-Forwarded-For": {good, bad}}, 401},
+		{"X-Real-Ip", http.Header{"X-Real-Ip": {good}}, 401},
+		{"X-Real-Ip against it", http.Header{"X-Real-Ip": {bad}, "X-Forwarded-For": {good}}, 200},
+		{"Forwarded", http.Header{"Forwarded": {"for=" + good}}, 401},
+		{"Forwarded against it", http.Header{"Forwarded": {"for=" + bad}, "X-Forwarded-For": {good}}, 200},
+		{"others", http.Header{"Cf-Connecting-Ip": {good}, "True-Client-Ip": {good}, "X-Client-Ip": {good}}, 401},
+	} {
+		w, _ := hookFor(t, idle, func(cfg *tghook.Config) {
+			cfg.AllowedSources, cfg.TrustedProxies = tghook.TelegramSources(), prefixes("192.0.2.0/24")
+		})
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
+		req.RemoteAddr = "192.0.2.1:1234"
+		req.Header = c.header
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+		rec := httptest.NewRecorder()
+		w.ServeHTTP(rec, req)
+		if rec.Code != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, rec.Code, c.want)
+		}
+	}
+}
+
+func TestTelegramSourcesAreTheDocumentedOnesAndACopy(t *testing.T) {
+	t.Parallel()
+	tghook.TelegramSources()[0] = netip.Prefix{}
+	if got, want := tghook.TelegramSources(), prefixes("149.154.160.0/20", "91.108.4.0/22"); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
