@@ -10,8 +10,8 @@ import (
 type arrival struct {
 	ctx    context.Context
 	at     time.Duration
-	record *record // that it waits for
-	done   chan signal
+	record *record     // that it waits for
+	done   chan signal // nil until somebody waits
 	verdict
 }
 
@@ -19,8 +19,8 @@ type arrival struct {
 type signal bool
 
 const (
-	told signal = true
-	late signal = false
+	wasTold signal = true
+	isLate  signal = false
 )
 
 // verdict is what an arrival is told.
@@ -36,15 +36,13 @@ type verdict struct {
 	late    bool
 }
 
-func newArrival(ctx context.Context, at time.Duration) arrival {
-	return arrival{ctx: ctx, at: at, done: make(chan signal, 1)}
-}
-
 // tell ends the wait of a, whose verdict is set. The mutex is held, or nobody
 // knows a yet.
 func (a *arrival) tell() {
 	a.record, a.ctx = nil, nil
-	wake(a.done, told)
+	if a.done != nil {
+		wake(a.done, wasTold)
+	}
 }
 
 // told is a with v told to it, for a delivery that need not wait.

@@ -150,13 +150,7 @@ func (c *DispatchConfig) setDefaults() {
 //
 // The update must not change afterwards. One without a Kind is dead-lettered.
 func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
-	a := d.admit(newArrival(ctx, d.now()), u)
-	select {
-	case <-a.done:
-	case <-ctx.Done():
-		d.leave(a, byGoing)
-	}
-	v := a.verdict
+	v := d.deliver(ctx, u, d.now(), deadline{after: -1})
 	reply, err := v.reply.reply()
 	if err != nil {
 		v.outcome, v.err = OutcomeReplyLost, err

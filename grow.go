@@ -1,8 +1,8 @@
 package tghook
 
-// stackNeed is what a handler that decodes JSON needs of its goroutine's stack,
+// stackNeed is what decoding JSON with encoding/json needs of a goroutine's stack,
 // which begins with 2 KiB.
-const stackNeed = 6 << 10
+const stackNeed = 7 << 10
 
 // grow has the goroutine's stack grown at once, while there is little on it to
 // move, instead of doubled time and again: the frame counts whether it is used or

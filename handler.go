@@ -48,7 +48,7 @@ func Typed[T any](f func(ctx context.Context, u *T) (Reply, error)) Handler {
 // it keeps of the data, or never write to it, and be safe for concurrent use.
 func TypedWith[T any](unmarshal func([]byte, any) error, f func(ctx context.Context, u *T) (Reply, error)) Handler {
 	return HandlerFunc(func(ctx context.Context, u *Update) (Reply, error) {
-
+		grow(false)
 		typed := new(T)
 		if err := u.decode(unmarshal, typed); err != nil {
 			return NoReply, err

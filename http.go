@@ -6,19 +6,19 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // ServeHTTP receives one request on net/http. A handler's panic with
 // [http.ErrAbortHandler] is passed on to the server.
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	arrived := w.dispatcher.now()
 	if r.Body != nil && r.Body != http.NoBody {
 		// Also for those who are refused: the server reads their body to its end.
 		// It lifts the deadline there, to see whether the peer hangs up. Where it
 		// does not support one, the server's own has to do.
-		_ = http.NewResponseController(rw).SetReadDeadline(time.Now().Add(bodyTimeout))
+		_ = http.NewResponseController(rw).SetReadDeadline(w.dispatcher.origin.Add(arrived + bodyTimeout))
 	}
-	res, err := w.serve(r.Context(), &Request{
+	res, err := w.serve(r.Context(), arrived, &Request{
 		Method:          r.Method,
 		Host:            r.Host,
 		Path:            r.URL.Path,

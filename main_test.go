@@ -224,19 +224,19 @@ func clamp(k tghook.Kind) int {
 
 // answer writes a response in one line.
 func answer(res tghook.Response) string {
-	text := strconv.Itoa(res.Status)
+	words := []string{strconv.Itoa(res.Status)}
 	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
 		for _, value := range res.Header[name] {
 			if name == "Retry-After" {
 				value = "after " + value
 			}
-			text += " " + value
+			words = append(words, value)
 		}
 	}
 	if len(res.Body) > 0 {
-		text += " " + string(res.Body)
+		words = append(words, string(res.Body))
 	}
-	return text
+	return strings.Join(words, " ")
 }
 
 // A pending delivery has been sent, and may have been answered.

@@ -54,36 +54,15 @@ func IsLate(ctx context.Context) bool {
 // guard hands u to the dispatcher and sees to it that the delivery is answered
 // in time. arrived is when it came, by the dispatcher's clock.
 func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) verdict {
-	after, how, err := w.deadline(ctx, u, arrived, ephemeral)
+	late, err := w.deadline(ctx, u, arrived, ephemeral)
 	if err != nil {
 		return verdict{outcome: OutcomeFailed, err: err}
 	}
-	d := w.dispatcher
-	gone := ctx.Done()
-	a := newArrival(ctx, arrived)
-	if after >= 0 {
-		done := a.done
-		timer := time.AfterFunc(arrived+after-d.now(), func() { wake(done, late) })
-		defer timer.Stop()
-		if how == byCancel {
-			gone = nil // the handler is to end in time, whoever listens
-		}
-	}
-	waiting := d.admit(a, u)
-	select {
-	case s := <-waiting.done:
-		if s == late {
-			d.leave(waiting, how)
-		}
-	case <-gone:
-		d.leave(waiting, byGoing)
-	}
-	return waiting.verdict
+	return w.dispatcher.deliver(ctx, u, arrived, late)
 }
 
-// deadline is how long after its arrival a delivery of u is late, negative for
-// never, and what is done then.
-func (w *Webhook) deadline(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (after time.Duration, how departure, err error) {
+// deadline is that of a delivery of u.
+func (w *Webhook) deadline(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (deadline, error) {
 	after, policy := w.cfg.LateAfter, w.cfg.Late
 	if w.cfg.Deadline != nil {
 		err := guarded(func() error {
@@ -92,19 +71,18 @@ func (w *Webhook) deadline(ctx context.Context, u *Update, arrived time.Duration
 			return nil
 		})
 		if err != nil {
-			return 0, 0, fmt.Errorf("tghook: Config.Deadline: %w", err)
+			return deadline{}, fmt.Errorf("tghook: Config.Deadline: %w", err)
 		}
 	}
+	how := byRetry
 	switch {
 	case ephemeral || policy == LateCancel:
 		how = byCancel
 	case policy == LateAck:
 		how = byAck
-	default:
-		how = byRetry
 	}
 	if after < 0 {
-		return after, how, nil
+		return deadline{after, how}, nil
 	}
 	after = min(after, u.Kind.maxLateAfter())
 	if end, ok := ctx.Deadline(); ok {
@@ -112,5 +90,5 @@ func (w *Webhook) deadline(ctx context.Context, u *Update, arrived time.Duration
 		margin := max(500*time.Millisecond, left/20)
 		after = min(after, w.dispatcher.now()-arrived+left-margin)
 	}
-	return max(after, 0), how, nil
+	return deadline{max(after, 0), how}, nil
 }

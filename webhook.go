@@ -149,13 +149,12 @@ type Response struct {
 // of req. The handler's ctx carries the values of ctx; see [Config.LateAfter] for
 // its deadline.
 func (w *Webhook) Serve(ctx context.Context, req Request) Response {
-	res, _ := w.serve(ctx, &req)
+	res, _ := w.serve(ctx, w.dispatcher.now(), &req)
 	return res
 }
 
 // serve is Serve, with the error that made the answer a failure.
-func (w *Webhook) serve(ctx context.Context, req *Request) (Response, error) {
-	arrived := w.dispatcher.now()
+func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request) (Response, error) {
 	u, err := w.receive(req)
 	if u == nil {
 		return w.reject(ctx, err)

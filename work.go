@@ -20,7 +20,6 @@ func (d *Dispatcher) work(r *record) {
 			report.observe(d)
 		}
 	}()
-	grow(false)
 	for r != nil {
 		var report *runReport
 		ran = true

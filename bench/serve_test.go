@@ -106,7 +106,7 @@ func newDeliverer(body []byte) *deliverer {
 	const prefix, width = `{"update_id":`, 9
 	d := &deliverer{body: bytes.Clone(body), id: 100_000_000}
 	d.digits = d.body[len(prefix) : len(prefix)+width]
-	d.request = httptest.NewRequest(http.MethodPost, "/", nil)
+	d.request = httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", nil)
 	d.request.Body = io.NopCloser(&d.reader)
 	d.request.ContentLength = int64(len(body))
 	d.request.Header.Set("Content-Type", "application/json")

@@ -1,0 +1,51 @@
+package tghook
+
+import (
+	"context"
+	"runtime"
+	"time"
+)
+
+// deadline is when a delivery is late, and what is done then.
+type deadline struct {
+	after time.Duration // since its arrival; negative: never
+	how   departure
+}
+
+// deliver brings u to its end, or the delivery to its own if that comes first.
+func (d *Dispatcher) deliver(ctx context.Context, u *Update, arrived time.Duration, late deadline) verdict {
+	a := d.admit(arrival{ctx: ctx, at: arrived}, u)
+	// Most handlers are over before a timer for them would have been set.
+	runtime.Gosched()
+	if d.told(a) {
+		return a.verdict
+	}
+	gone := ctx.Done()
+	if late.after >= 0 {
+		timer := time.AfterFunc(arrived+late.after-d.now(), func() { wake(a.done, isLate) })
+		defer timer.Stop()
+		if late.how == byCancel {
+			gone = nil // the handler is to end in time, whoever listens
+		}
+	}
+	select {
+	case s := <-a.done:
+		if s == isLate {
+			d.leave(a, late.how)
+		}
+	case <-gone:
+		d.leave(a, byGoing)
+	}
+	return a.verdict
+}
+
+// told reports whether a has its verdict. If not, a can be waited for.
+func (d *Dispatcher) told(a *arrival) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a.record == nil {
+		return true
+	}
+	a.done = make(chan signal, 1)
+	return false
+}
