@@ -2,6 +2,7 @@ package tghook
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -80,5 +81,8 @@ func (v *verdict) delivery(u *Update, status int) Delivery {
 // that what is turned away together does not come back together.
 func shedVerdict(u *Update, err error) verdict {
 	after := time.Duration(2+rand.IntN(4)) * time.Second //nolint:gosec // jitter is no secret
-	return verdict{outcome: OutcomeShed, err: err, retry: min(after, u.Kind.maxRetryAfter())}
+	return verdict{
+		outcome: OutcomeShed, err: fmt.Errorf("%w: %w", ErrNotRun, err),
+		retry: min(after, u.Kind.maxRetryAfter()),
+	}
 }

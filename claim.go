@@ -52,7 +52,7 @@ func (d *Dispatcher) decide(r *record, c *claim, err error) bool {
 	defer d.mu.Unlock()
 	if r.claim != c { // withdrawn meanwhile
 		if err == nil && c.State == ClaimGranted {
-			go d.release(c)
+			d.release(c)
 		}
 		return false
 	}
@@ -67,11 +67,13 @@ func (d *Dispatcher) decide(r *record, c *claim, err error) bool {
 			v.retry = min(c.RetryIn, v.retry)
 		}
 		d.withdraw(r, v)
+	case c.State != ClaimGranted:
+		d.turnAway(r, fmt.Errorf("tghook: Store.Claim: no such state: %d", c.State))
 	default:
 		c.granted, r.ready = true, true
 		if r.place.AtHead() {
 			r.state = running
-			go d.work(r)
+			go d.work(r, nil)
 		}
 		return true
 	}
@@ -85,9 +87,16 @@ func (d *Dispatcher) renew(r *record, c *claim, asked time.Duration) {
 	defer expiry.Stop()
 	ticker := time.NewTicker(claimLease / 3)
 	defer ticker.Stop()
+	over := false
+	defer func() {
+		if !over { // the Store has said so, or has ended this goroutine
+			d.lose(r, c)
+		}
+	}()
 	for {
 		select {
 		case <-c.over:
+			over = true
 			return
 		case <-ticker.C:
 		}
@@ -97,7 +106,6 @@ func (d *Dispatcher) renew(r *record, c *claim, asked time.Duration) {
 		case err == nil:
 			expiry.Reset(asked + claimLease - d.now())
 		case errors.Is(err, ErrClaimLost):
-			d.lose(r, c)
 			return
 		}
 	}
@@ -118,9 +126,18 @@ func (d *Dispatcher) lose(r *record, c *claim) {
 	r.endUser(ErrClaimLost)
 }
 
-// release gives a claim back. The attempt did not count.
+// release gives a claim back: its attempt did not count. The mutex is held.
 func (d *Dispatcher) release(c *claim) {
-	_ = c.do(func(ctx context.Context) error { return d.cfg.Store.Release(ctx, c.Claim) })
+	d.background++
+	go func() {
+		defer func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.background--
+			d.checkIdle()
+		}()
+		_ = c.do(func(ctx context.Context) error { return d.cfg.Store.Release(ctx, c.Claim) })
+	}()
 }
 
 // conclude tells the Store how a run ended.
@@ -131,7 +148,8 @@ func (d *Dispatcher) conclude(r *record, e *end) {
 	}
 	switch err := r.claim.do(tell); {
 	case err == nil:
-	case errors.Is(err, ErrClaimLost):
+		e.done = e.acked
+	case errors.Is(err, ErrClaimLost) && !r.acked: // what LateAck has acknowledged stands
 		e.lose(r.update)
 	default:
 		e.err = errors.Join(e.err, fmt.Errorf("tghook: Store.%s: %w", what, err))

@@ -26,14 +26,21 @@ func (d *Dispatcher) complete(r *record, e *end) (next *record, report *runRepor
 	if r.acked {
 		d.promised--
 	}
-	switch told := report == nil || r.acked && len(e.reply) == 0; {
-	case e.acked && told:
+	carried := carrier != nil || !e.ran
+	pending := len(e.reply) > 0 && !carried && len(e.stored) == 0 // the reply, by a redelivery or Caller
+	switch {
+	case !e.acked && r.buried == nil && (r.attempt == 0 || d.cfg.Store != nil): // nothing to know that the Store does not
+		delete(d.records, r.update.ID)
+	case !e.acked:
+		r.state = failed
+		d.rest(r)
+	case carried, !pending && (r.acked || e.done): // nobody will ask, or others know the answer
 		d.acknowledge(r, e.reply, now)
-	case e.acked:
-		r.state, r.reply, r.shared = finished, e.reply, len(e.stored) > 0
+	default:
+		r.state, r.reply, r.done = finished, e.reply, e.done
 		d.unacked++
 		switch {
-		case len(e.reply) == 0:
+		case !pending:
 			d.rest(r)
 		case d.stopped:
 			report.Outcome, report.Err = OutcomeReplyLost, ErrShutdown
@@ -42,11 +49,9 @@ func (d *Dispatcher) complete(r *record, e *end) (next *record, report *runRepor
 			d.after(r, awaitCarrier, d.sendUncarried)
 		}
 		r.reported = report != nil
-	case r.buried == nil && (r.attempt == 0 || d.cfg.Store != nil): // nothing to know that the Store does not
-		delete(d.records, r.update.ID)
-	default:
-		r.state = failed
-		d.rest(r)
+	}
+	if report != nil && report.Outcome == OutcomeReplied && len(e.reply) > 0 {
+		report.Outcome = OutcomeHandled // the reply is in the Store, for whom a redelivery reaches
 	}
 	d.checkIdle()
 	return next, report
@@ -107,19 +112,15 @@ func (d *Dispatcher) turnAway(r *record, err error) { d.withdraw(r, shedVerdict(
 // acknowledged it. The mutex is held.
 func (d *Dispatcher) withdraw(r *record, v verdict) {
 	if r.acked && !v.acked {
-		r.state, r.ready, r.buried = running, false, v.err
-		go func() {
-			next, report := d.settle(r, &result{})
-			report.observe(d)
-			d.work(next)
-		}()
+		r.state, r.ready, r.buried, r.started = running, false, v.err, d.now()
+		go d.work(r, &result{})
 		return
 	}
 	if c := r.claim; c != nil && c.granted && !c.lost && !v.acked {
-		go d.release(c)
+		d.release(c)
 	}
 	if next, _ := d.complete(r, &end{verdict: v}); next != nil {
-		go d.work(next)
+		go d.work(next, nil)
 	}
 }
 
@@ -158,43 +159,36 @@ func (d *Dispatcher) expire(r *record) {
 }
 
 // sendUncarried sends the reply of r by Caller, for no redelivery has come to
-// carry it. What the Store has been given another process may carry.
+// carry it.
 func (d *Dispatcher) sendUncarried(r *record) {
 	d.mu.Lock()
 	if !d.due(r) || d.stopped {
 		d.mu.Unlock()
 		return
 	}
-	reply, shared := r.reply, r.shared
 	report := r.report(&end{verdict: verdict{outcome: OutcomeReplyLost, err: errGoexit}})
-	if shared {
-		report.Outcome, report.Err = OutcomeHandled, nil
-	} else {
-		r.reply = nil
-	}
-	r.reported = true
-	d.calling++
+	reply := r.reply
+	r.reply, r.reported = nil, true
+	d.background++
 	d.mu.Unlock()
 
 	defer func() {
 		d.mu.Lock()
-		d.calling--
-		if d.records[r.update.ID] == r {
-			if r.acked {
-				d.unacked--
-				d.acknowledge(r, nil, d.now())
-			} else {
-				d.rest(r)
-			}
+		d.background--
+		switch {
+		case d.records[r.update.ID] != r: // a redelivery was told meanwhile
+		case r.acked || r.done:
+			d.unacked--
+			d.acknowledge(r, nil, d.now())
+		default:
+			d.rest(r)
 		}
 		d.checkIdle()
 		d.mu.Unlock()
 		report.observe(d)
 	}()
-	if !shared {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(report.values), callTimeout)
-		defer cancel()
-		defer context.AfterFunc(d.calls, cancel)()
-		report.Outcome, report.Err = d.call(ctx, reply)
-	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(report.values), callTimeout)
+	defer cancel()
+	defer context.AfterFunc(d.calls, cancel)()
+	report.Outcome, report.Err = d.call(ctx, reply)
 }

@@ -68,6 +68,9 @@ func (c *handlerContext) Value(key any) any {
 	return c.cancellable().Value(key)
 }
 
+// String keeps those who print a context from reading what the mutex guards.
+func (c *handlerContext) String() string { return "tghook handler context" }
+
 // Deadline implements [context.Context].
 func (c *handlerContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
@@ -89,11 +92,7 @@ func (c *detached) Value(key any) any                       { return c.values.Va
 // and ends the one before. The mutex is held.
 func (d *Dispatcher) userContext(r *record, now, timeout time.Duration) *handlerContext {
 	r.endUser(nil)
-	c := &r.firstUser
-	if c.update != nil { // that of an earlier attempt, which may still look at it
-		c = new(handlerContext)
-	}
-	c.values, c.update, c.late = r.values, r.update, &r.late
+	c := &handlerContext{values: r.values, update: r.update, late: &r.late}
 	if timeout >= 0 {
 		c.deadline = d.origin.Add(now + timeout)
 	}

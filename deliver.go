@@ -17,7 +17,7 @@ func (d *Dispatcher) deliver(ctx context.Context, u *Update, arrived time.Durati
 	a := d.admit(arrival{ctx: ctx, at: arrived}, u)
 	// Most handlers are over before a timer for them would have been set.
 	runtime.Gosched()
-	if d.told(a) {
+	if d.settled(a) {
 		return a.verdict
 	}
 	gone := ctx.Done()
@@ -39,8 +39,8 @@ func (d *Dispatcher) deliver(ctx context.Context, u *Update, arrived time.Durati
 	return a.verdict
 }
 
-// told reports whether a has its verdict. If not, a can be waited for.
-func (d *Dispatcher) told(a *arrival) bool {
+// settled reports whether a has its verdict. If not, a can be waited for.
+func (d *Dispatcher) settled(a *arrival) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if a.record == nil {

@@ -10,9 +10,9 @@ import (
 // Outcome is how a [Delivery] ended.
 type Outcome string
 
-// The outcomes. Each run of a handler is counted once, under the delivery that
-// carries its result, as handled, replied, dropped, dead_lettered, failed or
-// reply_lost.
+// The outcomes. Each run of a handler, and each repetition of a dead letter, is
+// counted once, under the delivery that carries its result, as handled, replied,
+// dropped, dead_lettered, failed or reply_lost.
 const (
 	OutcomeHandled      Outcome = "handled"       // succeeded without a reply
 	OutcomeReplied      Outcome = "replied"       // succeeded, and the reply was sent

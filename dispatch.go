@@ -16,7 +16,7 @@ type DispatchConfig struct {
 	// Bot is the bot's id, the number before its token's colon. It is required
 	// with Store, where it keeps the updates of several bots apart.
 	Bot int64
-	// Lane says which updates wait for each other: those of one lane run one at
+	// Lane, which is called concurrently, says which updates wait for each other: those of one lane run one at
 	// a time, in order of arrival; "" is no lane. Default: the chat; for
 	// inline_query, shipping_query and pre_checkout_query a lane of the user's
 	// that is theirs alone, for they have seconds to live; for poll and
@@ -39,12 +39,19 @@ type DispatchConfig struct {
 	// DeadLetter gets the updates that will not be handled: after MaxAttempts or
 	// [Drop], undecodable ones, those with a reply that cannot be sent, and those
 	// that failed after LateAck had acknowledged them. Only when it returns nil is
-	// the update acknowledged. Default: the update goes to slog at error level.
+	// the update acknowledged: until then each redelivery calls it again, and after
+	// a crash it may get an update twice. It is called concurrently, within the
+	// update's lane, with a ctx that ends after HandlerTimeout. Default: the update
+	// goes to slog at error level.
 	DeadLetter func(ctx context.Context, u *Update, err error) error
 	// Store is what replicas share so that an update runs once among them.
 	// Default: this process only.
 	Store Store
-	// Caller sends the replies that cannot ride a response.
+	// Caller sends the replies that cannot ride a response: late ones, and methods
+	// that Telegram does not take as an answer (get*, setWebhook, deleteWebhook,
+	// close, logOut). Default: none, so that the former are lost after 10 seconds,
+	// which Observe is told, and an update answered with the latter becomes a dead
+	// letter.
 	Caller Caller
 	// Observe is told of every [Delivery]. It is called concurrently and must
 	// not block. Default: failures go to slog.
@@ -69,20 +76,20 @@ type Dispatcher struct {
 	calls   context.Context // of the replies that go by Caller outside of a run
 	stop    context.CancelCauseFunc
 
-	mu       sync.Mutex
-	records  map[int64]*record
-	lanes    *lane.Lanes[*record]
-	seen     *recent.Set // succeeded; marked: with a reply
-	replies  *recent.Map
-	inFlight int // records that wait, run or settle
-	unacked  int // records that finished without anybody knowing
-	calling  int // replies on their way by Caller outside of a run
-	closing  bool
-	stopped  bool
-	promised int           // records in flight that LateAck has acknowledged
-	idle     chan struct{} // closed when closing and nothing is left to do
-	kept     chan struct{} // closed when stopped and nothing promised is left to do
-	stranded []int64       // what was not acknowledged when it was stopped
+	mu         sync.Mutex
+	records    map[int64]*record
+	lanes      *lane.Lanes[*record]
+	seen       *recent.Set // succeeded; marked: with a reply
+	replies    *recent.Map
+	inFlight   int // records that wait, run or settle
+	unacked    int // records that finished without anybody knowing
+	background int // calls of Caller and Store that no record in flight waits for
+	closing    bool
+	stopped    bool
+	promised   int           // records in flight that LateAck has acknowledged
+	idle       chan struct{} // closed when closing and nothing is left to do
+	kept       chan struct{} // closed when stopped and nothing promised is left to do
+	stranded   []int64       // what was not acknowledged when it was stopped
 }
 
 // NewDispatcher returns a dispatcher, for those who write a door of their own.
@@ -144,9 +151,15 @@ func (c *DispatchConfig) setDefaults() {
 // update or joins it to its earlier deliveries, waits its turn, and runs.
 //
 // A nil error acknowledges the update: it was handled, now or before, or its
-// dead letter was accepted. The reply is the caller's to send. With an error
-// the update must be offered again. If ctx ends first, Do returns the cause of
-// that and the handler goes on: offered again, the update gets its result.
+// dead letter was accepted. The reply is the caller's to send, and may be that of
+// an earlier delivery once more.
+//
+// With an error the update must be offered again, after [RetryDelay] if that is
+// true. It wraps [ErrNotRun] if no attempt was made: the dispatcher is full or
+// shutting down ([ErrShutdown]), the Store is down or another process has the
+// update. Else it is the handler's or DeadLetter's error, or [ErrClaimLost]. If
+// ctx ends first it is the cause of that, and the handler goes on: offered again,
+// the update gets its result.
 //
 // The update must not change afterwards. One without a Kind is dead-lettered.
 func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
@@ -156,10 +169,14 @@ func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
 		v.outcome, v.err = OutcomeReplyLost, err
 	}
 	d.cfg.observe(ctx, v.delivery(u, 0))
-	if v.acked {
+	switch {
+	case v.acked:
 		return reply, nil
+	case v.retry > 0 && v.outcome != OutcomeLate:
+		return NoReply, RetryAfter(v.retry, v.err)
+	default:
+		return NoReply, v.err
 	}
-	return NoReply, v.err
 }
 
 func (d *Dispatcher) now() time.Duration { return time.Since(d.origin) }

@@ -90,7 +90,8 @@
 //   - Several deliveries of one update wait: the newest that still lives carries
 //     the result, the others are told 200 without a reply, or the failure.
 //   - LateCancel ends a run only when its last delivery is late, and what waits
-//     for its lane leaves it without an attempt.
+//     for its lane leaves it without an attempt. What runs again for a redelivery
+//     that came meanwhile keeps its place in the lane.
 //   - LateAck promises nothing before a Store has granted the update, or once
 //     the handler has returned: it answers like LateRetry then. What it has
 //     acknowledged and cannot be run any more goes to DeadLetter.

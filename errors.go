@@ -24,12 +24,16 @@ var (
 	ErrClaimLost = errors.New("tghook: claim lost")
 )
 
+// ErrNotRun is wrapped by the error of [Dispatcher.Do] for an update that was
+// turned away: no attempt was made, and it is to be offered again.
+var ErrNotRun = errors.New("tghook: not run")
+
 // Why an update was not run.
 var (
-	errOverloaded = errors.New("tghook: MaxInFlight is reached")
-	errLaneFull   = errors.New("tghook: MaxLane is reached")
-	errElsewhere  = errors.New("tghook: running in another process")
-	errWithdrawn  = errors.New("tghook: withdrawn from its lane before it ran")
+	errOverloaded = errors.New("MaxInFlight is reached")
+	errLaneFull   = errors.New("MaxLane is reached")
+	errElsewhere  = errors.New("another process runs it")
+	errWithdrawn  = errors.New("withdrawn from its lane")
 )
 
 var (
@@ -88,8 +92,8 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 
 // ReplyError says why a reply can never be sent. The update becomes a dead letter.
 type ReplyError struct {
-	Method string
-	Err    error
+	Method string // Reply.Method
+	Err    error  // what is wrong with the reply
 }
 
 func (e *ReplyError) Error() string {
@@ -100,8 +104,8 @@ func (e *ReplyError) Unwrap() error { return e.Err }
 
 // PanicError is a panic of a handler or of another function of the user.
 type PanicError struct {
-	Value any
-	Stack []byte
+	Value any    // what was panicked with
+	Stack []byte // of the goroutine, as [debug.Stack] formats it
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("tghook: panic: %v", e.Value) }
@@ -164,6 +168,16 @@ func (e *retryError) Error() string {
 
 func (e *retryError) Unwrap() error { return e.err }
 
+// RetryDelay is the time after which the update of err should come again: of a
+// [RetryAfter], or of an error of [Dispatcher.Do]. It is false if err names none.
+func RetryDelay(err error) (time.Duration, bool) {
+	var retry *retryError
+	if !errors.As(err, &retry) {
+		return 0, false
+	}
+	return retry.after, true
+}
+
 // final reports whether no repetition can help against err.
 func final(err error) bool {
 	var dropped *dropError
@@ -174,9 +188,9 @@ func final(err error) bool {
 
 // retryAfter is what err asks for, within the bounds of k; 0 if it does not.
 func retryAfter(err error, k Kind) time.Duration {
-	var retry *retryError
-	if !errors.As(err, &retry) {
+	after, ok := RetryDelay(err)
+	if !ok {
 		return 0
 	}
-	return min(max(retry.after, time.Second), k.maxRetryAfter())
+	return min(max(after, time.Second), k.maxRetryAfter())
 }

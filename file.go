@@ -17,7 +17,7 @@ import (
 )
 
 // File in a Reply's Params is uploaded with it. Body is read once, when the
-// handler has returned, and is not closed. The files of one reply may have 50 MB
+// handler has returned, and is not closed. The files of one reply may have 50 MiB
 // together and be 50 in number (https://core.telegram.org/bots/api#sending-files).
 type File struct {
 	Name string

@@ -46,7 +46,11 @@ func Typed[T any](f func(ctx context.Context, u *T) (Reply, error)) Handler {
 
 // TypedWith is [Typed] with a decoder of your choice. unmarshal must copy what
 // it keeps of the data, or never write to it, and be safe for concurrent use.
+// A nil function panics.
 func TypedWith[T any](unmarshal func([]byte, any) error, f func(ctx context.Context, u *T) (Reply, error)) Handler {
+	if unmarshal == nil || f == nil {
+		panic("tghook: Typed: nil function")
+	}
 	return HandlerFunc(func(ctx context.Context, u *Update) (Reply, error) {
 		grow(false)
 		typed := new(T)

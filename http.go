@@ -12,10 +12,11 @@ import (
 // [http.ErrAbortHandler] is passed on to the server.
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	arrived := w.dispatcher.now()
-	if r.Body != nil && r.Body != http.NoBody {
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if r.Body != nil && r.Body != http.NoBody && (server == nil || server.ReadTimeout == 0) {
 		// Also for those who are refused: the server reads their body to its end.
-		// It lifts the deadline there, to see whether the peer hangs up. Where it
-		// does not support one, the server's own has to do.
+		// It lifts the deadline there, to see whether the peer hangs up. A server
+		// that has a timeout of its own, or supports none, has to do with that.
 		_ = http.NewResponseController(rw).SetReadDeadline(w.dispatcher.origin.Add(arrived + bodyTimeout))
 	}
 	res, err := w.serve(r.Context(), arrived, &Request{

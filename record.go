@@ -30,7 +30,6 @@ type record struct {
 
 	started, ended time.Duration
 	user           *handlerContext // of the user's code that runs for it; nil if none does
-	firstUser      handlerContext  // the first of them, for the same reason as first
 	acked          bool            // LateAck has acknowledged it
 	succeeded      bool            // settling: its handler has
 	cancelled      bool            // LateCancel has ended its run, or was about to
@@ -39,7 +38,7 @@ type record struct {
 	buried         error           // why the handler must not run any more: a dead letter is due
 
 	reply    payload     // finished: what waits to be carried
-	shared   bool        // finished: the Store has the reply as well
+	done     bool        // finished: the Store knows
 	reported bool        // finished: Observe knows
 	timer    *time.Timer // failed, finished: acts on it when its time is over
 	until    time.Duration

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// burialTime is how long Shutdown waits, once its ctx has ended, for what LateAck
-// has acknowledged: nobody else has it any more.
+// burialTime is how long Shutdown waits, once its ctx has ended, for what others
+// depend on: the dead letters of what LateAck has acknowledged, which nobody else
+// has, and the Store's word, without which other processes wait for leases.
 const burialTime = 5 * time.Second
 
 // Shutdown ends the dispatcher's work; call it before the server's own, which
@@ -18,9 +19,11 @@ const burialTime = 5 * time.Second
 // every success has been told to Telegram, so that no other process repeats it.
 //
 // When ctx ends first, handlers are cancelled with [ErrShutdown], and the error
-// names the updates that stay unacknowledged: Telegram will deliver them again.
-// Those that LateAck has acknowledged have 5 more seconds to end or to become
-// dead letters. It may be called more than once, and concurrently.
+// names the updates that stay unacknowledged: Telegram will deliver them again,
+// as it will what has failed before. There are 5 more seconds then for what
+// LateAck has acknowledged to end or to become a dead letter, and for the Store
+// to be told. Give ctx a deadline: a redelivery that is waited for may never
+// come. Shutdown may be called more than once, and concurrently.
 func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	d.mu.Lock()
 	d.closing = true
@@ -47,7 +50,9 @@ func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	select {
 	case <-d.kept:
 	case <-timer.C:
-		err = fmt.Errorf("%w; updates that LateAck has acknowledged did not end: %s", err, list(d.broken()))
+		if ids := d.unkept(); len(ids) > 0 {
+			err = fmt.Errorf("%w; %d updates that LateAck has acknowledged did not end: %s", err, len(ids), list(ids))
+		}
 	}
 	return err
 }
@@ -65,10 +70,10 @@ func list(ids []int64) string {
 // checkIdle ends the wait of Shutdown when nothing is left to do. The mutex is
 // held.
 func (d *Dispatcher) checkIdle() {
-	if d.closing && d.inFlight == 0 && d.unacked == 0 && d.calling == 0 {
+	if d.closing && d.inFlight == 0 && d.unacked == 0 && d.background == 0 {
 		closeOnce(d.idle)
 	}
-	if d.stopped && d.promised == 0 {
+	if d.stopped && d.promised == 0 && (d.cfg.Store == nil || d.inFlight == 0 && d.background == 0) {
 		closeOnce(d.kept)
 	}
 }
@@ -122,8 +127,8 @@ func (d *Dispatcher) stopAll() (lost []*runReport) {
 	return lost
 }
 
-// broken is what was acknowledged and has not ended.
-func (d *Dispatcher) broken() (ids []int64) {
+// unkept is what LateAck has acknowledged and has not ended well.
+func (d *Dispatcher) unkept() (ids []int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, r := range d.records {

@@ -17,7 +17,7 @@ type ClaimState int
 // The states of a claim.
 const (
 	// ClaimGranted: the update is the caller's for the time of the lease.
-	ClaimGranted ClaimState = iota
+	ClaimGranted ClaimState = iota + 1
 	// ClaimElsewhere: another process holds the update.
 	ClaimElsewhere
 	// ClaimDone: the update has succeeded somewhere.

@@ -54,15 +54,15 @@ func IsLate(ctx context.Context) bool {
 // guard hands u to the dispatcher and sees to it that the delivery is answered
 // in time. arrived is when it came, by the dispatcher's clock.
 func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) verdict {
-	late, err := w.deadline(ctx, u, arrived, ephemeral)
+	late, err := w.deadlineOf(ctx, u, arrived, ephemeral)
 	if err != nil {
 		return verdict{outcome: OutcomeFailed, err: err}
 	}
 	return w.dispatcher.deliver(ctx, u, arrived, late)
 }
 
-// deadline is that of a delivery of u.
-func (w *Webhook) deadline(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (deadline, error) {
+// deadlineOf is that of a delivery of u.
+func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (deadline, error) {
 	after, policy := w.cfg.LateAfter, w.cfg.Late
 	if w.cfg.Deadline != nil {
 		err := guarded(func() error {

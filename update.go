@@ -98,9 +98,9 @@ type Update struct {
 	Kind Kind
 	// ChatID is 0 where the kind has no chat.
 	ChatID int64
-	// UserID is the user who acted: 0 where the kind has none. For a
-	// message_reaction by an anonymous administrator or a channel it is the id
-	// of that chat (actor_chat).
+	// UserID is the user who acted (from, user): 0 where the kind has none, and for
+	// a message or post that was sent as a chat (sender_chat). For a
+	// message_reaction by a chat it is that chat's id (actor_chat).
 	UserID int64
 	// Raw is the update's JSON. It belongs to the update and stays valid.
 	Raw json.RawMessage

@@ -40,12 +40,13 @@ type Config struct {
 	Late LatePolicy
 	// LateAfter counts from each delivery's own arrival. Default 8 s, since
 	// Telegram opens but one connection to a bot whose last success is over 10 s
-	// old; negative: never. It is at most 5 s for inline_query and
-	// pre_checkout_query, and ends before the deadline of the ctx that an update
-	// arrives with by 500 ms or 5 % of what is left, whichever is more.
+	// old; negative: never, not even at the end of the ctx that an update arrives
+	// with. Else it is at most 5 s for inline_query and pre_checkout_query, and ends
+	// before the deadline of that ctx by 500 ms or 5 % of what is left, whichever is
+	// more.
 	LateAfter time.Duration
 	// Deadline overrides LateAfter and Late for an update; 0 and LateDefault leave
-	// them as they are.
+	// them as they are. It is called concurrently.
 	Deadline func(*Update) (time.Duration, LatePolicy)
 	// Ephemeral says that the process is frozen once it has answered, as on Lambda
 	// or a throttled Cloud Run. LateRetry and LateAck act as LateCancel then.

@@ -7,24 +7,29 @@ import (
 	"log/slog"
 )
 
-// work runs r, and then whatever its lane has ready behind it.
-func (d *Dispatcher) work(r *record) {
-	ran := false
+// work runs r, and then whatever its lane has ready behind it. Where r has run
+// already, ended is what came of that.
+func (d *Dispatcher) work(r *record, ended *result) {
+	busy := false // with r, rather than with reporting what was before it
 	defer func() {
 		switch { // the user's code may have ended this goroutine
-		case r != nil && !ran:
-			go d.work(r)
-		case r != nil:
-			next, report := d.settle(r, &result{err: errGoexit})
-			go d.work(next)
-			report.observe(d)
+		case r == nil:
+		case busy:
+			go d.work(r, &result{err: errGoexit})
+		default:
+			go d.work(r, nil)
 		}
 	}()
 	for r != nil {
 		var report *runReport
-		ran = true
-		r, report = d.step(r)
-		ran = false
+		busy = true
+		if ended != nil {
+			r, report = d.settle(r, ended)
+			ended = nil
+		} else {
+			r, report = d.step(r)
+		}
+		busy = false
 		report.observe(d)
 	}
 }
@@ -66,8 +71,7 @@ func (d *Dispatcher) begin(r *record) context.Context {
 			r.attempt = r.claim.Attempt
 		}
 		if d.cfg.MaxAttempts > 0 && r.attempt > d.cfg.MaxAttempts {
-			r.attempt--
-			r.buried = errExhausted
+			r.attempt, r.buried = d.cfg.MaxAttempts, errExhausted
 		}
 	}
 	return d.userContext(r, r.started, d.cfg.HandlerTimeout)
@@ -109,12 +113,13 @@ type end struct {
 	call   bool // the reply is due by Caller
 	again  bool // it may run again at once, for a delivery that came after LateCancel
 	lost   bool // its claim no longer holds, or is left to run out
+	done   bool // the Store knows of its success, and has stored
 	stored payload
 }
 
 func (e *end) lose(u *Update) {
-	e.verdict = shedVerdict(u, ErrClaimLost)
-	e.outcome, e.lost = OutcomeFailed, true
+	e.verdict = shedVerdict(u, nil)
+	e.outcome, e.err, e.lost = OutcomeFailed, ErrClaimLost, true
 }
 
 // settle ends a run: it does what is due, tells the deliveries that wait, and
@@ -186,8 +191,8 @@ func (d *Dispatcher) judge(r *record, res *result, e *end) {
 	case r.acked, d.cfg.MaxAttempts > 0 && r.attempt >= d.cfg.MaxAttempts, final(res.err):
 		r.buried, e.bury = res.err, true
 	default:
-		e.outcome, e.err, e.again = OutcomeFailed, res.err, r.cancelled && !d.closing
-		e.retry = retryAfter(res.err, r.update.Kind)
+		e.outcome, e.err, e.retry = OutcomeFailed, res.err, retryAfter(res.err, r.update.Kind)
+		e.again = r.cancelled && !d.closing && e.retry == 0
 		if e.retry == 0 && d.stopped {
 			e.retry = shedVerdict(r.update, nil).retry
 		}

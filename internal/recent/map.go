@@ -29,13 +29,13 @@ func NewMap(limit int, life time.Duration) *Map {
 // bound, the oldest. A value over the bound is not kept.
 func (m *Map) Put(id int64, value []byte, now time.Duration) {
 	m.remove(id)
+	if len(value) > m.limit {
+		return
+	}
 	for !m.queue.empty() && (m.queue.first().until <= now || m.size+len(value) > m.limit) {
 		if i := m.queue.pop(); m.entries[i.id].until == i.until { // else it was put anew since
 			m.remove(i.id)
 		}
-	}
-	if len(value) > m.limit {
-		return
 	}
 	m.entries[id] = entry{now + m.life, value}
 	m.size += len(value)

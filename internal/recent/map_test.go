@@ -37,8 +37,8 @@ func TestPastTheBoundTheOldestValuesGoFirst(t *testing.T) {
 	if m.has(1, 3) || !m.has(2, 3) || !m.has(3, 3) {
 		t.Fatal("want 2 and 3 left")
 	}
-	if m.Put(4, make([]byte, 11), 4); m.has(4, 4) {
-		t.Fatal("a value over the bound was kept")
+	if m.Put(4, make([]byte, 11), 4); m.has(4, 4) || !m.has(2, 4) || !m.has(3, 4) {
+		t.Fatal("a value over the bound was kept, or made others go")
 	}
 }
 

@@ -1,0 +1,992 @@
+package tghook_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// The model plays random schedules: a simulated Telegram, one or two replicas,
+// perhaps a Store, and faults, in virtual time. What happened is checked against
+// the promise (model_reference_test.go); a schedule that breaks it is shrunk
+// (model_shrink_test.go) until it can be pasted into TestModelRegressions.
+//
+//	TGHOOK_MODEL_SEED=7 go test -run TestModel$    one schedule again
+//	TGHOOK_MODEL_COUNT=100000 go test -run TestModel$ -timeout 0
+//
+// Goroutines of one virtual instant run in any order, so that a seed that fails
+// by a race of one instant may need several goes; a replay makes them.
+
+// modelSchedule is one run of the model.
+type modelSchedule struct {
+	setup modelSetup
+	ops   []modelOp
+}
+
+// modelSetup is what does not change during a schedule.
+type modelSetup struct {
+	replicas       int
+	sticky         int // so many deliveries of an update in a row go to one replica
+	store          bool
+	late           tghook.LatePolicy
+	ephemeral      bool
+	lateAfter      time.Duration
+	life           time.Duration // of a delivery's ctx, as on Lambda; 0: no end
+	handlerTimeout time.Duration
+	maxAttempts    int
+	maxLane        int
+	maxInFlight    int
+	caller         bool
+	callFails      bool
+	endTakes       time.Duration // how long Caller and DeadLetter take
+	unordered      bool          // Telegram without its queues
+}
+
+// modelOp is one thing that happens. Each makes sense without the others, so
+// that a schedule can be shrunk by leaving some out.
+type modelOp struct {
+	what modelWhat
+	at   time.Duration
+	id   int64
+	n    int           // of which delivery, or which replica
+	wait time.Duration // how long, or after how long
+
+	kind   tghook.Kind   // arrive
+	chat   int64         // arrive
+	steps  []modelStep   // arrive: what the handler does, by attempt; then it succeeds at once
+	buries int           // arrive: how often DeadLetter refuses it
+	down   time.Duration // stop: until the replica is there again
+}
+
+type modelWhat string
+
+const (
+	modelArrive modelWhat = "arrive" // Telegram gets update id
+	modelAgain  modelWhat = "again"  // a stray delivery of update id to replica n
+	modelGone   modelWhat = "gone"   // the client of its n-th delivery goes away after wait
+	modelLost   modelWhat = "lost"   // the answer to its n-th delivery is lost
+	modelStop   modelWhat = "stop"   // replica n gets wait to shut down
+	modelDown   modelWhat = "down"   // the Store refuses everything for wait
+	modelSlow   modelWhat = "slow"   // for wait the Store's answers take a second (n = 0), or too long
+	modelSteal  modelWhat = "steal"  // the lease of update id is lost
+)
+
+// modelStep is what a handler does in one attempt.
+type modelStep struct {
+	does  modelDeed
+	takes time.Duration
+	obeys bool // it returns when its ctx ends
+}
+
+type modelDeed string
+
+const (
+	modelOK     modelDeed = "ok"
+	modelReply  modelDeed = "reply"
+	modelGet    modelDeed = "get" // a reply that cannot ride
+	modelBad    modelDeed = "bad" // a reply that cannot be encoded
+	modelFail   modelDeed = "fail"
+	modelPanic  modelDeed = "panic"
+	modelGoexit modelDeed = "goexit"
+	modelDrop   modelDeed = "drop"
+	modelRetry  modelDeed = "retry" // RetryAfter 2.5 s
+	modelHour   modelDeed = "hour"  // RetryAfter more than any kind allows
+)
+
+// after is when a delivery of kind is late; negative: never.
+func (s *modelSetup) after(kind tghook.Kind) time.Duration {
+	after := cmp.Or(s.lateAfter, 8*time.Second)
+	if after < 0 {
+		return after
+	}
+	if kind == tghook.KindInlineQuery || kind == tghook.KindPreCheckoutQuery {
+		after = min(after, 5*time.Second)
+	}
+	if s.life > 0 {
+		after = min(after, s.life-max(500*time.Millisecond, s.life/20))
+	}
+	return after
+}
+
+func (s *modelSetup) policy() tghook.LatePolicy {
+	if s.ephemeral {
+		return tghook.LateCancel
+	}
+	return cmp.Or(s.late, tghook.LateRetry)
+}
+
+func (s *modelSetup) timeout() time.Duration { return cmp.Or(s.handlerTimeout, 5*time.Minute) }
+
+// lane is the lane of an update, "" for none, and queue Telegram's queue of it.
+func (o *modelOp) lane() string {
+	switch o.kind {
+	case "":
+		return ""
+	case tghook.KindInlineQuery, tghook.KindPreCheckoutQuery:
+		return fmt.Sprint("query ", o.chat)
+	case tghook.KindPoll:
+		return fmt.Sprint("poll ", o.chat)
+	default:
+		return fmt.Sprint("chat ", o.chat)
+	}
+}
+
+func (o *modelOp) queue() string {
+	switch o.kind {
+	case tghook.KindMessage, tghook.KindPoll:
+		return fmt.Sprint(o.kind, o.chat)
+	case "":
+		return fmt.Sprint("id", o.id)
+	default:
+		return fmt.Sprint(o.kind, o.chat)
+	}
+}
+
+func (o *modelOp) body() string {
+	switch o.kind {
+	case "":
+		return fmt.Sprintf(`{"update_id":%d}`, o.id)
+	case tghook.KindMessage:
+		return fmt.Sprintf(`{"update_id":%d,"message":{"chat":{"id":%d},"from":{"id":%d}}}`, o.id, o.chat, o.chat)
+	case tghook.KindCallbackQuery:
+		return fmt.Sprintf(`{"update_id":%d,"callback_query":{"from":{"id":%d},"message":{"chat":{"id":%d}}}}`, o.id, o.chat, o.chat)
+	case tghook.KindPoll:
+		return fmt.Sprintf(`{"update_id":%d,"poll":{"id":"%d"}}`, o.id, o.chat)
+	default:
+		return fmt.Sprintf(`{"update_id":%d,%q:{"from":{"id":%d}}}`, o.id, o.kind, o.chat)
+	}
+}
+
+// modelLifetime is how long Telegram offers an update (telegram-server.md, 1).
+func modelLifetime(kind tghook.Kind) time.Duration {
+	switch kind {
+	case tghook.KindInlineQuery:
+		return 30 * time.Second
+	case tghook.KindCallbackQuery, tghook.KindPreCheckoutQuery:
+		return 150 * time.Second
+	default:
+		return 24 * time.Hour
+	}
+}
+
+// modelWorld plays one schedule. Its mutex guards the trace too.
+type modelWorld struct {
+	modelSchedule
+	start time.Time
+	store *modelStore
+	wg    sync.WaitGroup
+
+	mu    sync.Mutex
+	tr    modelTrace
+	slots []*modelProcess // nil while a replica is down
+	procs []*modelProcess
+	calls map[int64]int // how often DeadLetter was called
+}
+
+// modelProcess is one life of a replica.
+type modelProcess struct {
+	w       *modelWorld
+	n       int
+	hook    *tghook.Webhook
+	stopped bool
+	dead    bool                       // what it does now nobody outside notices
+	exited  chan struct{}              // closed when dead
+	active  map[*modelRun]func() error // whether their ctx has ended
+	fences  map[int64]uint64           // of its claims
+}
+
+type modelKey struct{}
+
+// play plays a schedule in a bubble. A deadlock is one more thing that may happen.
+func (s modelSchedule) play(t *testing.T) *modelTrace {
+	w := &modelWorld{modelSchedule: s, calls: map[int64]int{}, tr: newModelTrace(s)}
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.tr.stuck = cmp.Or(w.tr.stuck, fmt.Sprint(v))
+			}
+		}()
+		synctest.Test(t, func(*testing.T) { w.run() })
+	}()
+	return &w.tr
+}
+
+func (w *modelWorld) run() {
+	w.start = time.Now()
+	w.store = &modelStore{w: w, entries: map[int64]*modelEntry{}}
+	w.slots = make([]*modelProcess, max(w.setup.replicas, 1))
+	for slot := range w.slots {
+		w.boot(slot)
+	}
+	queues := map[string][]*modelOp{}
+	for i := range w.ops {
+		o := &w.ops[i]
+		switch o.what {
+		case modelArrive:
+			key := o.queue()
+			if w.setup.unordered {
+				key = strconv.Itoa(i)
+			}
+			queues[key] = append(queues[key], o)
+		case modelAgain:
+			if u := w.tr.updates[o.id]; u != nil && o.at >= u.at && o.at < u.at+modelLifetime(u.kind) {
+				w.wg.Go(func() {
+					time.Sleep(o.at)
+					w.deliver(u, -1, w.slot(o.n))
+				})
+			}
+		case modelStop:
+			w.wg.Go(func() { w.stop(o) })
+		case modelSteal:
+			w.wg.Go(func() {
+				time.Sleep(o.at)
+				w.store.steal(o.id)
+			})
+		}
+	}
+	for _, queue := range queues {
+		slices.SortStableFunc(queue, func(a, b *modelOp) int { return cmp.Compare(a.at, b.at) })
+		w.wg.Go(func() {
+			for _, u := range queue {
+				w.send(u)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { w.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(10 * 24 * time.Hour):
+		w.tr.stuck = "deliveries still wait after ten days"
+		return
+	}
+	time.Sleep(6 * time.Hour) // nothing takes longer, but for what redeliveries alone can end
+	w.takeStats(false)
+	time.Sleep(25 * time.Hour)
+	w.takeStats(true)
+	for slot, p := range w.slots {
+		if p != nil {
+			w.stop(&modelOp{n: slot, wait: time.Second})
+		}
+	}
+}
+
+func (w *modelWorld) takeStats(final bool) {
+	for _, p := range w.procs {
+		w.tr.stats = append(w.tr.stats, modelStats{proc: p.n, dead: p.dead, final: final, Stats: p.hook.Stats()})
+	}
+}
+
+// moment is now. The mutex is held.
+func (w *modelWorld) moment() modelMoment {
+	w.tr.seq++
+	return modelMoment{w.tr.seq, time.Since(w.start)}
+}
+
+func (w *modelWorld) boot(slot int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := &modelProcess{
+		w: w, n: len(w.procs), exited: make(chan struct{}),
+		active: map[*modelRun]func() error{}, fences: map[int64]uint64{},
+	}
+	cfg := tghook.Config{
+		InsecureNoSecret: true,
+		Late:             w.setup.late,
+		LateAfter:        w.setup.lateAfter,
+		Ephemeral:        w.setup.ephemeral,
+		Dispatch: tghook.DispatchConfig{
+			Bot:            1,
+			HandlerTimeout: w.setup.handlerTimeout,
+			MaxAttempts:    w.setup.maxAttempts,
+			MaxLane:        w.setup.maxLane,
+			MaxInFlight:    w.setup.maxInFlight,
+			DeadLetter:     p.bury,
+			Observe:        p.observe,
+		},
+	}
+	if w.setup.store {
+		cfg.Dispatch.Store = p
+	}
+	if w.setup.caller {
+		cfg.Dispatch.Caller = p
+	}
+	var err error
+	if p.hook, err = tghook.New(tghook.HandlerFunc(p.handle), cfg); err != nil {
+		panic(err)
+	}
+	w.procs = append(w.procs, p)
+	w.slots[slot] = p
+}
+
+func (w *modelWorld) slot(n int) *modelProcess {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.slots { // the load balancer passes over what is down
+		if p := w.slots[(n+i)%len(w.slots)]; p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// stop shuts a replica down; its process ends soon after, and another begins.
+func (w *modelWorld) stop(o *modelOp) {
+	time.Sleep(o.at)
+	slot := o.n % len(w.slots)
+	w.mu.Lock()
+	p := w.slots[slot]
+	if p == nil || p.stopped {
+		w.mu.Unlock()
+		return
+	}
+	p.stopped = true
+	s := &modelStopping{proc: p.n, begin: w.moment(), grace: o.wait}
+	w.tr.stops = append(w.tr.stops, s)
+	w.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), o.wait)
+	defer cancel()
+	err := p.hook.Shutdown(ctx)
+
+	w.mu.Lock()
+	s.end, s.err = w.moment(), err
+	for r, ended := range p.active {
+		if ended() == nil {
+			s.running = append(s.running, r.id)
+		}
+	}
+	w.slots[slot] = nil
+	w.mu.Unlock()
+	time.Sleep(time.Millisecond) // its server's own shutdown
+
+	w.mu.Lock()
+	p.dead = true
+	w.mu.Unlock()
+	close(p.exited)
+	if o.what == modelStop {
+		time.Sleep(o.down)
+		w.boot(slot)
+	}
+}
+
+// send offers u as Telegram does, until it is acknowledged or its life is over
+// (telegram-server.md, 3).
+func (w *modelWorld) send(u *modelOp) {
+	time.Sleep(u.at - time.Since(w.start))
+	random := rand.New(rand.NewPCG(uint64(u.id), 1))
+	expires := u.at + modelLifetime(u.kind)
+	delay := time.Second
+	for n := range 2000 {
+		status, retry, seen := w.deliver(u, n, w.slot(int(u.id)+n/max(w.setup.sticky, 1)))
+		if seen && status/100 == 2 {
+			w.fate(u, modelAcked)
+			return
+		}
+		var wait time.Duration
+		if seconds, err := strconv.Atoi(retry); err == nil {
+			wait = time.Duration(min(max(seconds, 0), 3600)) * time.Second
+		} else if n > 0 {
+			delay = min(time.Duration(60+random.IntN(60))*time.Second, 2*delay)
+			wait = delay
+		}
+		if time.Since(w.start)+wait > expires {
+			w.fate(u, modelExpired)
+			return
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (w *modelWorld) fate(u *modelOp, f modelFate) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tr.fates[u.id] = f
+}
+
+// deliver is one request. seen is whether Telegram has seen the answer.
+func (w *modelWorld) deliver(u *modelOp, n int, p *modelProcess) (status int, retry string, seen bool) {
+	if p == nil {
+		return 0, "", false // connection refused
+	}
+	gone, lost := 60*time.Second, false
+	for _, o := range w.ops {
+		if n >= 0 && o.id == u.id && o.n == n {
+			switch o.what {
+			case modelGone:
+				gone = min(gone, o.wait)
+			case modelLost:
+				lost = true
+			}
+		}
+	}
+	if w.setup.life > 0 && w.setup.lateAfter < 0 { // nothing guards the end of ctx
+		gone = min(gone, w.setup.life)
+	}
+	w.mu.Lock()
+	d := &modelDelivery{proc: p.n, id: u.id, begin: w.moment()}
+	w.tr.deliveries = append(w.tr.deliveries, d)
+	w.mu.Unlock()
+
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), modelKey{}, d))
+	defer cancel()
+	if w.setup.life > 0 {
+		ctx, cancel = context.WithTimeout(ctx, w.setup.life)
+		defer cancel()
+	}
+	leave := func() {
+		w.mu.Lock()
+		d.gone = w.moment()
+		w.mu.Unlock()
+		cancel()
+	}
+	if gone == 0 {
+		leave()
+	}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		body := u.body()
+		res := p.hook.Serve(ctx, tghook.Request{
+			Method: http.MethodPost, ContentType: "application/json",
+			ContentLength: int64(len(body)), Body: strings.NewReader(body),
+		})
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		d.end, d.status, d.body = w.moment(), res.Status, string(res.Body)
+		d.retry, d.contentType = res.Header.Get("Retry-After"), res.Header.Get("Content-Type")
+	}()
+	timer := time.NewTimer(gone)
+	defer timer.Stop()
+	select {
+	case <-answered:
+		return d.status, d.retry, !lost && gone > 0
+	case <-timer.C:
+	case <-p.exited:
+	}
+	if gone > 0 {
+		leave()
+	}
+	return 0, "", false
+}
+
+// handle is the handler.
+func (p *modelProcess) handle(ctx context.Context, u *tghook.Update) (reply tghook.Reply, err error) {
+	w, op := p.w, p.w.tr.updates[u.ID]
+	r := p.begin(u.ID, false)
+	step := modelStep{does: modelOK}
+	if r.n < len(op.steps) {
+		step = op.steps[r.n]
+	}
+	w.mu.Lock()
+	p.active[r] = ctx.Err
+	w.mu.Unlock()
+	if step.obeys {
+		timer := time.NewTimer(step.takes)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			err = context.Cause(ctx)
+		}
+	} else if step.takes > 0 {
+		time.Sleep(step.takes)
+	}
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(p.active, r)
+	r.end, r.cause, r.obeyed = w.moment(), context.Cause(ctx), err != nil
+	if err != nil {
+		return reply, err
+	}
+	failure := errors.New("failed on purpose")
+	switch step.does {
+	case modelOK, "":
+		r.ok = true
+	case modelReply, modelGet:
+		r.text = fmt.Sprintf("%d.%d", u.ID, r.n)
+		r.ok, r.rides = step.does == modelReply || w.setup.caller, step.does == modelReply
+		method := "sendMessage"
+		if !r.rides {
+			method = "getChat"
+		}
+		return tghook.Reply{Method: method, Params: map[string]string{"text": r.text}}, nil
+	case modelBad:
+		return tghook.Reply{Method: "sendMessage", Params: 1}, nil
+	case modelFail:
+		return tghook.Reply{Method: "sendMessage"}, failure
+	case modelPanic:
+		panic("on purpose")
+	case modelGoexit:
+		runtime.Goexit()
+	case modelDrop:
+		return reply, tghook.Drop(failure)
+	case modelRetry:
+		r.retry = 2500 * time.Millisecond
+		return reply, tghook.RetryAfter(r.retry, failure)
+	case modelHour:
+		r.retry = 100 * time.Hour
+		return reply, tghook.RetryAfter(r.retry, failure)
+	}
+	return reply, nil
+}
+
+// begin records that code of the user's starts for an update.
+func (p *modelProcess) begin(id int64, bury bool) *modelRun {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := &modelRun{proc: p.n, id: id, bury: bury, begin: w.moment(), fence: p.fences[id]}
+	for _, other := range w.tr.runs {
+		if other.id == id && other.bury == bury {
+			r.n++
+		}
+	}
+	w.tr.runs = append(w.tr.runs, r)
+	return r
+}
+
+// bury is DeadLetter.
+func (p *modelProcess) bury(_ context.Context, u *tghook.Update, _ error) error {
+	r := p.begin(u.ID, true)
+	if p.w.setup.endTakes > 0 {
+		time.Sleep(p.w.setup.endTakes)
+	}
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	r.end, r.ok = p.w.moment(), r.n >= p.w.tr.updates[u.ID].buries
+	if !r.ok {
+		return errors.New("no graves today")
+	}
+	return nil
+}
+
+// Call implements [tghook.Caller].
+func (p *modelProcess) Call(_ context.Context, _ string, params, _ any) error {
+	w := p.w
+	var reply struct {
+		Text string `json:"text"`
+	}
+	data, err := json.Marshal(params)
+	if err == nil {
+		err = json.Unmarshal(data, &reply)
+	}
+	w.mu.Lock()
+	c := &modelCall{proc: p.n, text: reply.Text, begin: w.moment()}
+	w.tr.calls = append(w.tr.calls, c)
+	w.mu.Unlock()
+	if w.setup.endTakes > 0 {
+		time.Sleep(w.setup.endTakes)
+	}
+	if w.setup.callFails {
+		return errors.New("failed on purpose")
+	}
+	return err
+}
+
+func (p *modelProcess) observe(ctx context.Context, v tghook.Delivery) {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	report := &modelReport{proc: p.n, id: v.Update.ID, at: w.moment(), outcome: v.Outcome, attempt: v.Attempt, status: v.Status, rode: v.Rode}
+	if v.Status != 0 { // of an arrival
+		report.of, _ = ctx.Value(modelKey{}).(*modelDelivery)
+		report.of.reports++
+		report.of.outcome, report.of.attempt = v.Outcome, v.Attempt
+	}
+	w.tr.reports = append(w.tr.reports, report)
+}
+
+// modelStore is a Store across a network. Each process is its own client of it.
+type modelStore struct {
+	w       *modelWorld
+	fence   uint64
+	entries map[int64]*modelEntry
+}
+
+type modelEntry struct {
+	holder  *modelClaim // nil: nobody
+	expires time.Duration
+	attempt int
+	done    bool
+	reply   []byte
+}
+
+var errModelDown = errors.New("store down")
+
+// ask does f, or not, or lets its answer be lost, as the schedule wants it.
+func (p *modelProcess) ask(ctx context.Context, f func(now modelMoment) error) error {
+	w := p.w
+	w.mu.Lock()
+	now := w.moment()
+	var slow time.Duration
+	down := p.dead
+	for _, o := range w.ops {
+		if o.at <= now.at && now.at < o.at+o.wait {
+			switch o.what {
+			case modelDown:
+				down = true
+			case modelSlow:
+				slow = max(slow, time.Second, time.Duration(o.n)*10*time.Second)
+			}
+		}
+	}
+	var err error
+	if !down {
+		err = f(now)
+	}
+	w.mu.Unlock()
+	if down {
+		return errModelDown
+	}
+	if slow > 0 {
+		select {
+		case <-time.After(slow):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return err
+}
+
+// Claim implements [tghook.Store].
+func (p *modelProcess) Claim(ctx context.Context, k tghook.Key, lease, _ time.Duration) (tghook.Claim, error) {
+	var c tghook.Claim
+	err := p.ask(ctx, func(now modelMoment) error {
+		s := p.w.store
+		e := s.entries[k.ID]
+		if e == nil {
+			e = &modelEntry{}
+			s.entries[k.ID] = e
+		}
+		switch {
+		case e.done:
+			c = tghook.Claim{State: tghook.ClaimDone, Reply: e.reply}
+			return nil
+		case e.holder != nil && now.at < e.expires:
+			c = tghook.Claim{State: tghook.ClaimElsewhere, RetryIn: e.expires - now.at}
+			return nil
+		case e.holder != nil: // lapsed
+			e.holder.lost = now
+			e.attempt++
+		}
+		s.fence++
+		e.holder = &modelClaim{begin: now, id: k.ID, proc: p.n, attempt: e.attempt + 1}
+		e.expires = now.at + lease
+		p.w.tr.claims[s.fence] = e.holder
+		c = tghook.Claim{State: tghook.ClaimGranted, Attempt: e.attempt + 1, Fence: s.fence}
+		return nil
+	})
+	if err == nil && c.State == tghook.ClaimGranted {
+		p.w.mu.Lock()
+		p.fences[k.ID] = c.Fence
+		p.w.mu.Unlock()
+	}
+	return c, err
+}
+
+// held does f for a claim that holds.
+func (p *modelProcess) held(ctx context.Context, c tghook.Claim, f func(*modelEntry, modelMoment)) error {
+	return p.ask(ctx, func(now modelMoment) error {
+		e := p.w.store.entries[c.Key.ID]
+		if e.holder == nil || e.holder != p.w.tr.claims[c.Fence] {
+			return fmt.Errorf("fence %d: %w", c.Fence, tghook.ErrClaimLost)
+		}
+		f(e, now)
+		return nil
+	})
+}
+
+// Renew implements [tghook.Store].
+func (p *modelProcess) Renew(ctx context.Context, c tghook.Claim, lease time.Duration) error {
+	return p.held(ctx, c, func(e *modelEntry, now modelMoment) { e.expires = now.at + lease })
+}
+
+// Done implements [tghook.Store].
+func (p *modelProcess) Done(ctx context.Context, c tghook.Claim, reply []byte) error {
+	err := p.held(ctx, c, func(e *modelEntry, now modelMoment) {
+		e.done, e.reply = true, slices.Clone(reply)
+		e.holder.done, e.holder.over, e.holder = true, now, nil
+	})
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.tr.claims[c.Fence].tried = !errors.Is(err, tghook.ErrClaimLost)
+	return err
+}
+
+// Fail implements [tghook.Store].
+func (p *modelProcess) Fail(ctx context.Context, c tghook.Claim) error {
+	return p.held(ctx, c, func(e *modelEntry, now modelMoment) { e.attempt, e.holder.over, e.holder = e.attempt+1, now, nil })
+}
+
+// Release implements [tghook.Store].
+func (p *modelProcess) Release(ctx context.Context, c tghook.Claim) error {
+	return p.held(ctx, c, func(e *modelEntry, now modelMoment) { e.holder.over, e.holder = now, nil })
+}
+
+// steal lets the lease of an update lapse at once.
+func (s *modelStore) steal(id int64) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if e := s.entries[id]; e != nil && e.holder != nil {
+		e.holder.lost = s.w.moment()
+		e.holder = nil
+		e.attempt++
+	}
+}
+
+// modelSource makes the bytes of a fuzz input a source of randomness, and goes on
+// at random behind their end.
+type modelSource struct {
+	data []byte
+	rest *rand.PCG
+}
+
+func (s *modelSource) Uint64() uint64 {
+	if len(s.data) == 0 {
+		return s.rest.Uint64()
+	}
+	b := uint64(s.data[0])
+	s.data = s.data[1:]
+	return b * 0x0101_0101_0101_0101
+}
+
+func modelOfSeed(seed uint64) modelSchedule { return newModelSchedule(rand.NewPCG(seed, 0)) }
+
+// newModelSchedule makes a schedule of 10 to 60 operations.
+func newModelSchedule(source rand.Source) modelSchedule {
+	g := modelRandom{rand.New(source)}
+	s := modelSchedule{setup: g.setup()}
+	g.schedule(&s)
+	return s
+}
+
+type modelRandom struct{ *rand.Rand }
+
+func (g modelRandom) chance(percent int) bool { return g.IntN(100) < percent }
+
+func modelPick[T any](g modelRandom, values ...T) T { return values[g.IntN(len(values))] }
+
+func (g modelRandom) setup() modelSetup {
+	s := modelSetup{
+		replicas:       1,
+		sticky:         modelPick(g, 1, 1, 2, 1000),
+		store:          g.chance(40),
+		late:           modelPick(g, tghook.LateRetry, tghook.LateRetry, tghook.LateCancel, tghook.LateAck),
+		ephemeral:      g.chance(10),
+		lateAfter:      modelPick[time.Duration](g, 0, 0, 3*time.Second, -1),
+		handlerTimeout: modelPick[time.Duration](g, 0, 0, 20*time.Second),
+		maxAttempts:    modelPick(g, 0, 0, 1, 2, 3),
+		maxLane:        modelPick(g, 0, 0, 0, 2),
+		maxInFlight:    modelPick(g, 0, 0, 0, 3),
+		caller:         g.chance(60),
+		callFails:      g.chance(10),
+		unordered:      g.chance(35),
+	}
+	if g.chance(30) {
+		s.replicas = 2
+		s.store = g.chance(70)
+	}
+	if g.chance(15) {
+		s.life = modelPick(g, 5*time.Second, 20*time.Second)
+	}
+	if g.chance(25) {
+		s.endTakes = modelPick(g, 1, 3*time.Second, 12*time.Second)
+	}
+	return s
+}
+
+// duration picks one around which something may go wrong.
+func (g modelRandom) duration(s *modelSetup) time.Duration {
+	after := s.after(modelPick(g, tghook.KindMessage, tghook.KindMessage, tghook.KindInlineQuery))
+	if after < 0 {
+		after = 8 * time.Second
+	}
+	const retry, await = 2 * time.Second, 10 * time.Second
+	d := modelPick(
+		g, 0, 0, 0, time.Millisecond, time.Second, after, after, after+time.Second, after+retry, 2*after+retry,
+		2*(after+retry), await, after+await, s.timeout(), 30*time.Second, 45*time.Second, 70*time.Second,
+	)
+	if d > time.Millisecond {
+		d += modelPick(g, time.Duration(0), 0, -1, 1)
+	}
+	return d
+}
+
+func (g modelRandom) schedule(s *modelSchedule) {
+	n := 10 + g.IntN(51)
+	span := modelPick(g, time.Second, 10*time.Second, 60*time.Second)
+	moment := func() time.Duration {
+		switch g.IntN(3) {
+		case 0:
+			return min(g.duration(&s.setup), span)
+		default:
+			return time.Duration(g.IntN(int(span/time.Second)+1)) * time.Second
+		}
+	}
+	updates := 1 + n*(20+g.IntN(50))/100
+	stops, faults := g.chance(40), g.chance(60)
+	for i := range n {
+		o := modelOp{at: moment(), id: int64(1 + g.IntN(updates)), n: g.IntN(2)}
+		if i < updates {
+			o.what, o.id, o.n = modelArrive, int64(i+1), 0
+			o.chat = int64(1 + g.IntN(3))
+			o.kind = modelPick(g, tghook.KindMessage, tghook.KindMessage, tghook.KindMessage, tghook.KindCallbackQuery,
+				tghook.KindInlineQuery, tghook.KindPreCheckoutQuery, tghook.KindPoll)
+			if g.chance(2) {
+				o.kind = ""
+			}
+			o.steps = g.steps(&s.setup)
+			if g.chance(20) {
+				o.buries = 1 + g.IntN(2)
+			}
+			s.ops = append(s.ops, o)
+			continue
+		}
+		switch pick := g.IntN(10); {
+		case pick < 3:
+			o.what, o.n, o.wait = modelGone, g.IntN(4), g.duration(&s.setup)
+		case pick < 5:
+			o.what, o.n = modelLost, g.IntN(4)
+		case pick < 7 && s.setup.store && faults:
+			o.what = modelPick(g, modelDown, modelSlow, modelSteal)
+			o.wait = g.duration(&s.setup)
+		case pick < 8 && stops:
+			o.what, o.wait, o.down = modelStop, g.duration(&s.setup), modelPick(g, 0, time.Second, 40*time.Second)
+		case s.setup.unordered:
+			o.what = modelAgain
+		default:
+			o.what, o.n, o.wait = modelGone, g.IntN(4), 0
+		}
+		s.ops = append(s.ops, o)
+	}
+}
+
+func (g modelRandom) steps(s *modelSetup) (steps []modelStep) {
+	for range modelPick(g, 1, 1, 1, 2, 3) {
+		steps = append(steps, modelStep{
+			does: modelPick(g, modelOK, modelOK, modelReply, modelReply, modelReply, modelReply, modelGet, modelBad,
+				modelFail, modelFail, modelFail, modelPanic, modelGoexit, modelDrop, modelRetry, modelHour),
+			takes: g.duration(s),
+			obeys: g.chance(50),
+		})
+	}
+	return steps
+}
+
+const modelSchedules = 500
+
+func TestModel(t *testing.T) {
+	first, count, goes := uint64(1), uint64(modelSchedules), 1
+	if n, err := strconv.ParseUint(os.Getenv("TGHOOK_MODEL_COUNT"), 10, 64); err == nil {
+		count = n
+	}
+	if n, err := strconv.ParseUint(os.Getenv("TGHOOK_MODEL_SEED"), 10, 64); err == nil {
+		first = n
+		if os.Getenv("TGHOOK_MODEL_COUNT") == "" {
+			count, goes = 1, 50
+		}
+	}
+	on := os.Getenv("TGHOOK_MODEL_ON") != "" // to find more, and to know which seed has ended the process
+	for seed := first; seed < first+count; seed++ {
+		if on {
+			fmt.Fprintf(os.Stderr, "\rseed %d ", seed)
+		}
+		s := modelOfSeed(seed)
+		if failure := s.failure(t, "", goes); failure != nil {
+			t.Errorf("TGHOOK_MODEL_SEED=%d\n%s", seed, s.report(t, failure))
+			if !on {
+				return
+			}
+		}
+	}
+}
+
+func FuzzModel(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte("tghook"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := newModelSchedule(&modelSource{data, rand.NewPCG(uint64(len(data)), 2)})
+		if failure := s.failure(t, "", 1); failure != nil {
+			t.Error(s.report(t, failure))
+		}
+	})
+}
+
+// Schedules that the model has found, shrunk.
+func TestModelRegressions(t *testing.T) {
+	for _, test := range modelRegressions {
+		t.Run(test.name, func(t *testing.T) {
+			if failure := test.failure(t, "", 20); failure != nil {
+				t.Error(failure)
+			}
+		})
+	}
+}
+
+var modelRegressions = []struct {
+	name string
+	modelSchedule
+}{
+	{"without a Caller a reply that nothing carries is lost", modelSchedule{
+		setup: modelSetup{replicas: 2},
+		ops: []modelOp{
+			{what: modelArrive, id: 1, kind: "message", chat: 1, steps: []modelStep{{does: modelReply, takes: 9 * time.Second}, {}}},
+		},
+	}},
+	{"a reply that waits for a redelivery is reported at Shutdown", modelSchedule{
+		ops: []modelOp{
+			{what: modelArrive, id: 1, kind: "message", chat: 1, steps: []modelStep{{does: modelReply, takes: 9 * time.Second}}},
+			{what: modelStop, at: 9*time.Second + 500*time.Millisecond},
+		},
+	}},
+	{"what LateAck has acknowledged is buried once when its claim is lost", modelSchedule{
+		setup: modelSetup{store: true, late: tghook.LateAck, endTakes: 12 * time.Second},
+		ops: []modelOp{
+			{what: modelArrive, id: 1, kind: "message", chat: 1, steps: []modelStep{{takes: 20*time.Second + 1}}},
+			{what: modelArrive, at: 1, id: 2, kind: "message", chat: 1},
+			{what: modelSteal, at: 9 * time.Second, id: 2},
+		},
+	}},
+	{"what LateAck has acknowledged has succeeded, though the Store says too late that the claim is lost", modelSchedule{
+		setup: modelSetup{store: true, late: tghook.LateAck},
+		ops: []modelOp{
+			{what: modelArrive, id: 1, kind: "message", chat: 1, steps: []modelStep{{takes: 9 * time.Second}}},
+			{what: modelSteal, at: time.Second, id: 1},
+		},
+	}},
+	{"what LateAck has acknowledged is buried once, though the Store says too late that the claim is lost", modelSchedule{
+		setup: modelSetup{store: true, late: tghook.LateAck},
+		ops: []modelOp{
+			{what: modelArrive, id: 1, kind: "message", chat: 1, steps: []modelStep{{does: modelFail, takes: 9 * time.Second}}},
+			{what: modelSteal, at: time.Second, id: 1},
+			{what: modelLost, id: 1},
+		},
+	}},
+	{"a reply whose carrier leaves while the Store is told stays for the next", modelSchedule{
+		setup: modelSetup{replicas: 2, sticky: 2, store: true, late: tghook.LateAck},
+		ops: []modelOp{
+			{what: modelArrive, id: 22, kind: "message", chat: 1, steps: []modelStep{{does: modelReply, takes: 14 * time.Second}}},
+			{what: modelLost, id: 22},
+			{what: modelSlow, at: time.Second, n: 1, wait: 70 * time.Second},
+		},
+	}},
+}
