@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -247,4 +248,32 @@ func ExampleFile() {
 	fmt.Println(res.Status, mediaType, strings.Contains(string(res.Body), "monday,7"))
 	// Output:
 	// 200 multipart/form-data true
+}
+
+// Shut the webhook down before its server, which it needs to answer the updates
+// that are still on their way.
+func ExampleWebhook_Shutdown() {
+	hook, err := tghook.New(tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
+		return tghook.NoReply, nil
+	}), tghook.Config{Secret: "example-secret"})
+	if err != nil {
+		panic(err)
+	}
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	server := &http.Server{Handler: hook, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 90 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+
+	// In a program: ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// and then <-ctx.Done().
+
+	grace, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	fmt.Println("webhook:", hook.Shutdown(grace))
+	fmt.Println("server:", server.Shutdown(grace))
+	// Output:
+	// webhook: <nil>
+	// server: <nil>
 }

@@ -6,7 +6,7 @@ const stackNeed = 7 << 10
 
 // grow has the goroutine's stack grown at once, while there is little on it to
 // move, instead of doubled time and again: the frame counts whether it is used or
-// not. It is worth a quarter of the time of a small update.
+// not. Without it BenchmarkServe/message/tghook_typed takes a third longer.
 //
 //go:noinline
 func grow(use bool) byte {

@@ -44,6 +44,18 @@ type record struct {
 	until    time.Duration
 }
 
+// state is where a record is on its way. The mutex is held for every step.
+//
+//	          enter                turn comes            handler returns
+//	(new) ------------> waiting ----------------> running ---------------> settling
+//	                       |                         ^                        |
+//	        LateCancel,    | withdraw                | repeat: LateCancel,    | complete
+//	        Store says no, v                         | and a redelivery waits v
+//	        stopped      (gone)                      +------------------------+
+//	                                                                          |
+//	           success that was told: (gone, and remembered as seen) <--------+
+//	           success that nobody was told: finished --> revisit, or expire: (gone)
+//	           failure: failed --> enter again, or expire: (gone)
 type state uint8
 
 const (
