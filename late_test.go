@@ -1095,3 +1095,25 @@ func checkRace(t *testing.T, r *rig, updates int, policy tghook.LatePolicy) {
 	same(t, "failures", outcomes[tghook.OutcomeFailed]+outcomes[tghook.OutcomeReplyLost]+outcomes[tghook.OutcomeHandled], 0)
 	same(t, "stats", r.Stats(), tghook.Stats{Remembered: updates})
 }
+
+// After ten seconds without a 2xx Telegram has but one connection: what is slow
+// there holds up all other chats.
+func TestOnASingleConnectionASlowChatHoldsUpAnotherNoLongerThanLateAfter(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, tghook.Config{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ChatID == 1 {
+				time.Sleep(time.Minute)
+			}
+			return tghook.NoReply, nil
+		})
+		begun := time.Now()
+		same(t, "the slow chat", r.post(messageIn(1, 1)), "503 after 2")
+		same(t, "the other", r.post(messageIn(2, 2)), "200")
+		if took := time.Since(begun); took > 11*time.Second {
+			t.Errorf("the other chat waited %s, want at most LateAfter and 3 s", took)
+		}
+		pass(2 * time.Second)
+		same(t, "the redelivery", r.post(messageIn(1, 1)), "503 after 2")
+		same(t, "the other's next", r.post(messageIn(2, 3)), "200")
+	})
+}
