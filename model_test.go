@@ -513,7 +513,7 @@ func (p *modelProcess) handle(ctx context.Context, u *tghook.Update) (reply tgho
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(p.active, r)
-	r.end, r.cause, r.obeyed = w.moment(), context.Cause(ctx), err != nil
+	r.end, r.cause, r.obeyed = w.moment(), modelCause(ctx), err != nil
 	if err != nil {
 		return reply, err
 	}
@@ -989,4 +989,13 @@ var modelRegressions = []struct {
 			{what: modelSlow, at: time.Second, n: 1, wait: 70 * time.Second},
 		},
 	}},
+}
+
+// modelCause is context.Cause, which before Go 1.26 may miss the cause of a
+// context that ends while it looks.
+func modelCause(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(ctx)
 }
