@@ -11,6 +11,7 @@ import (
 type arrival struct {
 	ctx    context.Context
 	at     time.Duration
+	mute   bool        // its answer carries no reply
 	record *record     // that it waits for
 	done   chan signal // nil until somebody waits
 	verdict
@@ -74,6 +75,18 @@ func (v *verdict) delivery(u *Update, status int) Delivery {
 	return Delivery{
 		Update: u, Outcome: v.outcome, Attempt: v.attempt, Status: status, Late: v.late,
 		Rode: len(v.reply) > 0, Waited: v.waited, Took: v.took, Err: v.err,
+	}
+}
+
+// failure is v as the error of a door without statuses; nil acknowledges.
+func (v *verdict) failure() error {
+	switch {
+	case v.acked:
+		return nil
+	case v.retry > 0 && v.outcome != OutcomeLate:
+		return RetryAfter(v.retry, v.err)
+	default:
+		return v.err
 	}
 }
 

@@ -1,7 +1,6 @@
 package tghook
 
 import (
-	"context"
 	"runtime"
 	"time"
 )
@@ -13,16 +12,16 @@ type deadline struct {
 }
 
 // deliver brings u to its end, or the delivery to its own if that comes first.
-func (d *Dispatcher) deliver(ctx context.Context, u *Update, arrived time.Duration, late deadline) verdict {
-	a := d.admit(arrival{ctx: ctx, at: arrived}, u)
+func (d *Dispatcher) deliver(incoming arrival, u *Update, late deadline) verdict {
+	a := d.admit(incoming, u)
 	// Most handlers are over before a timer for them would have been set.
 	runtime.Gosched()
 	if d.settled(a) {
 		return a.verdict
 	}
-	gone := ctx.Done()
+	gone := incoming.ctx.Done()
 	if late.after >= 0 {
-		timer := time.AfterFunc(arrived+late.after-d.now(), func() { wake(a.done, isLate) })
+		timer := time.AfterFunc(incoming.at+late.after-d.now(), func() { wake(a.done, isLate) })
 		defer timer.Stop()
 		if late.how == byCancel {
 			gone = nil // the handler is to end in time, whoever listens

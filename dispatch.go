@@ -163,20 +163,13 @@ func (c *DispatchConfig) setDefaults() {
 //
 // The update must not change afterwards. One without a Kind is dead-lettered.
 func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
-	v := d.deliver(ctx, u, d.now(), deadline{after: -1})
+	v := d.deliver(arrival{ctx: ctx, at: d.now()}, u, deadline{after: -1})
 	reply, err := v.reply.reply()
 	if err != nil {
 		v.outcome, v.err = OutcomeReplyLost, err
 	}
 	d.cfg.observe(ctx, v.delivery(u, 0))
-	switch {
-	case v.acked:
-		return reply, nil
-	case v.retry > 0 && v.outcome != OutcomeLate:
-		return NoReply, RetryAfter(v.retry, v.err)
-	default:
-		return NoReply, v.err
-	}
+	return reply, v.failure()
 }
 
 func (d *Dispatcher) now() time.Duration { return time.Since(d.origin) }

@@ -58,7 +58,7 @@ func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, e
 	if err != nil {
 		return verdict{outcome: OutcomeFailed, err: err}
 	}
-	return w.dispatcher.deliver(ctx, u, arrived, late)
+	return w.dispatcher.deliver(arrival{ctx: ctx, at: arrived}, u, late)
 }
 
 // deadlineOf is that of a delivery of u.
@@ -84,11 +84,17 @@ func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Durati
 	if after < 0 {
 		return deadline{after, how}, nil
 	}
-	after = min(after, u.Kind.maxLateAfter())
-	if end, ok := ctx.Deadline(); ok {
-		left := time.Until(end)
-		margin := max(500*time.Millisecond, left/20)
-		after = min(after, w.dispatcher.now()-arrived+left-margin)
+	return deadline{min(after, u.Kind.maxLateAfter(), w.dispatcher.inTime(ctx, arrived)), how}, nil
+}
+
+// inTime is how long after its arrival a delivery can still be answered before
+// ctx ends.
+func (d *Dispatcher) inTime(ctx context.Context, arrived time.Duration) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return 1<<63 - 1
 	}
-	return deadline{max(after, 0), how}, nil
+	left := time.Until(end)
+	margin := max(500*time.Millisecond, left/20)
+	return max(0, d.now()-arrived+left-margin)
 }

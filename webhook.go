@@ -169,6 +169,31 @@ func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request
 	return res, v.err
 }
 
+// Deliver hands over an update that came by another way than a request, and is
+// authentic, such as from a queue. Of Config only Dispatch counts for it. Its reply
+// goes by Caller, for there is no response to carry it.
+//
+// The error is as that of [Dispatcher.Do]: nil acknowledges the update, else it
+// must be offered again. Where ctx has a deadline the handler's ctx ends before it,
+// with [ErrLate] and by the margin of [Config].LateAfter.
+func (w *Webhook) Deliver(ctx context.Context, u *Update) error {
+	d := w.dispatcher
+	arrived := d.now()
+	late := deadline{after: -1}
+	if _, ok := ctx.Deadline(); ok {
+		late = deadline{d.inTime(ctx, arrived), byCancel}
+	}
+	v := d.deliver(arrival{ctx: ctx, at: arrived, mute: true}, u, late)
+	if len(v.reply) > 0 && v.outcome == OutcomeReplied { // of a run that ended before this delivery
+		calling, cancel := context.WithTimeout(ctx, callTimeout)
+		v.outcome, v.err = d.call(calling, v.reply)
+		cancel()
+	}
+	v.reply = nil
+	d.cfg.observe(ctx, v.delivery(u, 0))
+	return v.failure()
+}
+
 // receive checks a request and reads its update, in the order that the least is
 // done for those who may not ask.
 func (w *Webhook) receive(req *Request) (*Update, error) {
@@ -187,6 +212,10 @@ func (w *Webhook) receive(req *Request) (*Update, error) {
 	body, err := readBody(req.Body, req.ContentLength, w.cfg.MaxBody)
 	if err != nil {
 		return nil, err
+	}
+	if len(body) == 0 && req.ContentLength > 0 {
+		return nil, &RequestError{Status: http.StatusBadRequest, Problem: fmt.Sprintf(
+			"the body is empty, though Content-Length is %d: has a middleware read it? Mount the webhook without that", req.ContentLength)}
 	}
 	u, err := ParseUpdate(body)
 	if u == nil {

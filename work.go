@@ -183,7 +183,7 @@ func (d *Dispatcher) judge(r *record, res *result, e *end) {
 			e.reply = res.reply
 			e.outcome = OutcomeReplied
 			carrier := r.carrier()
-			e.call = !res.rides || r.acked && carrier == nil
+			e.call = !res.rides || carrier != nil && carrier.mute || r.acked && carrier == nil
 			if d.cfg.Store != nil && !e.call && (carrier != nil || d.cfg.Caller == nil) {
 				e.stored = res.reply
 			}
