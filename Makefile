@@ -11,6 +11,9 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
+# What the end-to-end tests and benchmarks run; each is a Debian package of its name.
+PROGRAMS := nginx haproxy wrk
+
 # Settings: make test GOTESTFLAGS=-v, make fuzz FUZZTIME=1h, ...
 GOTESTFLAGS ?=
 MIN_COVER   ?= 90
@@ -43,6 +46,13 @@ help: ## list the targets
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
 	@$(call each,go test -race -shuffle=on $(GOTESTFLAGS) ./...)
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
+
+# Without them their tests are left out, save in CI.
+.PHONY: programs
+programs: ## install what the end-to-end tests run, from Debian's packages (as root)
+	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing+=" $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
 
 .PHONY: deps-check
 deps-check: ## fail if the root package links anything but the standard library
