@@ -213,9 +213,8 @@ func (w *Webhook) receive(req *Request) (*Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(body) == 0 && req.ContentLength > 0 {
-		return nil, &RequestError{Status: http.StatusBadRequest, Problem: fmt.Sprintf(
-			"the body is empty, though Content-Length is %d: has a middleware read it? Mount the webhook without that", req.ContentLength)}
+	if len(body) == 0 && req.ContentLength != 0 {
+		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body is empty: has a middleware read it? Mount the webhook without that"}
 	}
 	u, err := ParseUpdate(body)
 	if u == nil {

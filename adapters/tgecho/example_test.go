@@ -1,0 +1,95 @@
+package tgecho_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/adapters/tgecho"
+)
+
+// A whole program: an Echo server with a bot on it, which ends without losing an
+// update. The webhook is shut down first, for it needs the server to answer the
+// updates that are still on their way.
+func Example() {
+	hook, err := tghook.New(tghook.HandlerFunc(hello), tghook.Config{
+		Secret: "my-secret", // the secret_token of setWebhook; keep yours out of the code
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Server.ReadHeaderTimeout = 10 * time.Second
+	e.Server.IdleTimeout = 90 * time.Second // Telegram keeps a connection for 60 seconds
+	e.POST("/telegram", tgecho.Handler(hook))
+
+	e.Listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0") // e.Start(":8080") needs none
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go func() {
+		if err := e.Start(""); !errors.Is(err, http.ErrServerClosed) {
+			fmt.Println(err)
+		}
+	}()
+
+	signaled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() { // in service, Telegram's part and the platform's
+		post("http://"+e.Listener.Addr().String()+"/telegram", `{"update_id":1,"message":{"chat":{"id":42},"text":"/start"}}`)
+		stop()
+	}()
+	<-signaled.Done()
+
+	grace, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	fmt.Println("webhook:", hook.Shutdown(grace))
+	fmt.Println("server:", e.Shutdown(grace))
+	// Output:
+	// 200 OK {"method":"sendMessage","chat_id":42,"text":"Hello!"}
+	// webhook: <nil>
+	// server: <nil>
+}
+
+// hello greets whoever writes to the bot.
+func hello(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+	if u.Kind != tghook.KindMessage {
+		return tghook.NoReply, nil
+	}
+	return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "Hello!"}}, nil
+}
+
+// post delivers an update as Telegram would and prints the answer.
+func post(url, update string) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(update))
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", "my-secret")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(res.Status, string(body))
+}
