@@ -1,0 +1,148 @@
+package tglambda
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tghook/tghook"
+)
+
+const goldenBody = "{\"update_id\":731450001,\n\"message\":{\"message_id\":7,\"chat\":{\"id\":42},\"text\":\"caf\\u00e9 <b>\"}}"
+
+func decode(tb testing.TB, payload []byte) *event {
+	tb.Helper()
+	var e event
+	if err := json.Unmarshal(payload, &e); err != nil {
+		tb.Fatal(err)
+	}
+	return &e
+}
+
+func golden(tb testing.TB, name string) []byte {
+	tb.Helper()
+	payload, err := os.ReadFile("testdata/events/" + name + ".json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return payload
+}
+
+func TestRequestIsWhatEachShapeTells(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]tghook.Request{
+		"rest": {
+			Host: "1234567890.execute-api.eu-west-1.amazonaws.com", Path: "/bots/telegram",
+			ForwardedFor: []string{"149.154.167.220, 64.252.88.12"}, RemoteAddr: "149.154.167.220",
+		},
+		"rest_base64": {
+			Host: "1234567890.execute-api.eu-west-1.amazonaws.com", Path: "/bots/telegram",
+			ForwardedFor: []string{"203.0.113.9", "149.154.167.221"}, RemoteAddr: "149.154.167.221",
+		},
+		"http_v1": {
+			Host: "r3pmxmplak.execute-api.us-east-2.amazonaws.com", Path: "/telegram",
+			ForwardedFor: []string{"91.108.4.9"}, RemoteAddr: "91.108.4.9",
+		},
+		"http_v2": {
+			Host: "r3pmxmplak.execute-api.us-east-2.amazonaws.com", Path: "/prod/telegram",
+			ForwardedFor: []string{"203.0.113.9,91.108.4.9"}, RemoteAddr: "91.108.4.9",
+		},
+		"function_url": {
+			Host: "abcdefghijklmnopqrstuvwxyz123456.lambda-url.us-east-2.on.aws", Path: "/",
+			ForwardedFor: []string{"91.108.4.9"}, RemoteAddr: "91.108.4.9",
+		},
+		"alb": {
+			Host: "bot.example.com", Path: "/telegram",
+			ForwardedFor: []string{"203.0.113.9"}, RemoteAddr: "149.154.167.220",
+		},
+		"alb_multi_value": {
+			Host: "bot.example.com", Path: "/telegram",
+			ForwardedFor: []string{"203.0.113.9,198.51.100.7"}, RemoteAddr: "[2001:db8::9]:4711",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want.Method, want.ContentType, want.Secret = "POST", "application/json", []string{"s3cret"}
+			want.ContentLength, want.Ephemeral = int64(len(goldenBody)), true
+
+			e := decode(t, golden(t, name))
+			if !e.isRequest() || e.isBatch() {
+				t.Errorf("recognised as request: %v, as batch: %v", e.isRequest(), e.isBatch())
+			}
+			got := e.request()
+			body, err := io.ReadAll(got.Body)
+			if err != nil || string(body) != goldenBody {
+				t.Errorf("body %q, %v", body, err)
+			}
+			got.Body = nil
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got\n%+v\nwant\n%+v", got, want)
+			}
+		})
+	}
+}
+
+func TestRequestHasTheSizeOfTheDecodedBody(t *testing.T) {
+	t.Parallel()
+	for encoded, want := range map[string]int64{"": 0, "YQ==": 1, "YWI=": 2, "YWJj": 3, "YWJjZA==": 4} {
+		e := event{Body: encoded, IsBase64Encoded: true}
+		req := e.request()
+		body, err := io.ReadAll(req.Body)
+		if err != nil || int64(len(body)) != want || req.ContentLength != want {
+			t.Errorf("%q: ContentLength %d of %q, %v", encoded, req.ContentLength, body, err)
+		}
+	}
+}
+
+func TestHeadersAreFoundInAnyCaseWithAllTheirValues(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ event, secrets, forwarded string }{
+		{`{"headers":{"x-telegram-bot-api-secret-token":"a"}}`, "a", ""},
+		{`{"headers":{"X-TELEGRAM-BOT-API-SECRET-TOKEN":"a"}}`, "a", ""},
+		{`{"headers":{"X-Telegram-Bot-API-Secret-Token":"a","x-telegram-bot-api-secret-token":"b"}}`, "a|b", ""},
+		{`{"headers":{"x-telegram-bot-api-secret-token":""}}`, "", ""},
+		{`{"headers":{"x-telegram-bot-api-secret-token":null}}`, "", ""},
+		{`{"headers":null,"multiValueHeaders":{"X-Telegram-Bot-Api-Secret-Token":["a","b"]}}`, "a|b", ""},
+		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":["a"],"X-Telegram-Bot-Api-Secret-Token":["a","b"]}}`, "a|a|b", ""},
+		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":[]}}`, "", ""},
+		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":null}}`, "", ""},
+		// Of both the list counts: headers has but the last of the values.
+		{`{"headers":{"x-telegram-bot-api-secret-token":"b"},"multiValueHeaders":{"x-telegram-bot-api-secret-token":["a","b"]}}`, "a|b", ""},
+		{`{"headers":{"x-telegram-bot-api-secret-token":"b"},"multiValueHeaders":null}`, "b", ""},
+		// The order of the lines is that of the event, for the last hop counts.
+		{`{"multiValueHeaders":{"x-forwarded-for":["1.1.1.1"],"X-Forwarded-For":["2.2.2.2","3.3.3.3"],"X-FORWARDED-FOR":["4.4.4.4"]}}`, "", "1.1.1.1|2.2.2.2|3.3.3.3|4.4.4.4"},
+	} {
+		req := decode(t, []byte(c.event)).request()
+		if got := strings.Join(req.Secret, "|"); got != c.secrets {
+			t.Errorf("%s: secrets %q, want %q", c.event, got, c.secrets)
+		}
+		if got := strings.Join(req.ForwardedFor, "|"); got != c.forwarded {
+			t.Errorf("%s: forwarded for %q, want %q", c.event, got, c.forwarded)
+		}
+	}
+}
+
+func TestLoadBalancersLastHopIsThePeer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		lines  []string
+		peer   string
+		before []string
+	}{
+		{nil, "", nil},
+		{[]string{"149.154.167.220"}, "149.154.167.220", nil},
+		{[]string{"10.0.0.1, 149.154.167.220"}, "149.154.167.220", []string{"10.0.0.1"}},
+		{[]string{"10.0.0.1", "10.0.0.2,149.154.167.220"}, "149.154.167.220", []string{"10.0.0.1,10.0.0.2"}},
+		{[]string{"10.0.0.1", "149.154.167.220:5000"}, "149.154.167.220:5000", []string{"10.0.0.1"}},
+		{[]string{"2001:db8::1, 2001:db8::2"}, "2001:db8::2", []string{"2001:db8::1"}},
+		{[]string{"149.154.167.220,"}, "", []string{"149.154.167.220"}},
+	} {
+		peer, before := lastHop(c.lines)
+		if peer != c.peer || !reflect.DeepEqual(before, c.before) {
+			t.Errorf("%q: %q after %q, want %q after %q", c.lines, peer, before, c.peer, c.before)
+		}
+	}
+}

@@ -1,0 +1,328 @@
+package tglambda_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/gateway"
+)
+
+// control is where the bot's handler asks what to do.
+type control struct {
+	url   string
+	runs  chan *run
+	calls chan string
+}
+
+// run is one run of the handler.
+type run struct {
+	update string
+	do     chan<- string   // what the handler is to do: see testdata/bot
+	gone   <-chan struct{} // closed when the handler waits no more
+}
+
+const fail = "fail"
+
+func newControl(tb testing.TB) *control {
+	tb.Helper()
+	c := &control{runs: make(chan *run, 16), calls: make(chan string, 16)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /handle", func(rw http.ResponseWriter, r *http.Request) {
+		update, _ := io.ReadAll(r.Body)
+		do := make(chan string, 1)
+		c.runs <- &run{string(update), do, r.Context().Done()}
+		select {
+		case what := <-do:
+			if what == fail {
+				rw.WriteHeader(http.StatusTeapot)
+				return
+			}
+			_, _ = io.WriteString(rw, what)
+		case <-r.Context().Done():
+		}
+	})
+	mux.HandleFunc("POST /call", func(_ http.ResponseWriter, r *http.Request) {
+		call, _ := io.ReadAll(r.Body)
+		c.calls <- string(call)
+	})
+	server := httptest.NewServer(mux)
+	tb.Cleanup(server.Close)
+	c.url = server.URL
+	return c
+}
+
+// bot deploys testdata/bot.
+func (c *control) bot(tb testing.TB, bin string, policy tghook.LatePolicy, env ...string) (*service, function) {
+	tb.Helper()
+	return deploy(tb, bin, append(env, "BOT_TEST="+c.url, "BOT_SECRET="+secret, "BOT_LATE="+strconv.Itoa(int(policy)))...)
+}
+
+// want receives what is to come.
+func want[T any](tb testing.TB, what string, from <-chan T) (v T) {
+	tb.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(patience):
+		tb.Fatalf("no %s", what)
+	}
+	return v
+}
+
+// none checks that nothing has come.
+func none[T any](tb testing.TB, what string, from <-chan T) {
+	tb.Helper()
+	if n := len(from); n > 0 {
+		tb.Errorf("%d %s too many", n, what)
+	}
+}
+
+// delivery sends an update as Telegram does, and tells the status, Retry-After and
+// body that it is answered with.
+func delivery(tb testing.TB, shape gateway.Shape, f function, body, token string) <-chan string {
+	answer := make(chan string, 1)
+	go func() {
+		answer <- func() string {
+			req, err := http.NewRequestWithContext(context.WithoutCancel(tb.Context()), http.MethodPost, "https://bot.example/telegram", strings.NewReader(body))
+			if err != nil {
+				return err.Error()
+			}
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("X-Telegram-Bot-Api-Secret-Token", token)
+			res, err := gateway.Transport(shape, f).RoundTrip(req)
+			if err != nil {
+				return err.Error()
+			}
+			defer res.Body.Close()
+			got, err := io.ReadAll(res.Body)
+			if err != nil {
+				return err.Error()
+			}
+			h := res.Header
+			return strings.Join(strings.Fields(strconv.Itoa(res.StatusCode)+" "+h.Get("Retry-After")+" "+h.Get("X-Gateway-Problem")+" "+string(got)), " ")
+		}()
+	}()
+	return answer
+}
+
+const (
+	hi      = `sendMessage {"chat_id":42,"text":"hi"}`
+	hiReply = `200 {"method":"sendMessage","chat_id":42,"text":"hi"}`
+	late    = "503 2"
+)
+
+// short is a timeout that a held handler outlives; the answer is due 500 ms before
+// its end, and the service sees to it that it is given by then.
+const short = 700 * time.Millisecond
+
+// stubborn makes a bot whose handler does not look at its ctx.
+const stubborn = "BOT_STUBBORN=1"
+
+func answered(tb testing.TB, what string, answer <-chan string, expected string) {
+	tb.Helper()
+	if got := want(tb, "answer to "+what, answer); got != expected {
+		tb.Errorf("%s: answered %q, want %q", what, got, expected)
+	}
+}
+
+// The function as users compile it, on the runtime as AWS runs it: the process is
+// stopped whenever it has answered.
+func TestCompiledFunction(t *testing.T) {
+	t.Parallel()
+	bin := filepath.Join(t.TempDir(), "bootstrap")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./testdata/bot").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, test := range map[string]func(t *testing.T, bin string){
+		"answers through every door":                       answersThroughEveryDoor,
+		"handles a batch and replies by Caller":            handlesABatch,
+		"is answered before its timeout and runs again":    isAnsweredInTime,
+		"is frozen with its handler, which is joined":      isFrozenWithItsHandler,
+		"gets the reply of a handler that ended frozen":    getsTheReplyOfAFrozenHandler,
+		"runs again what a killed instance had left":       runsAgainAfterAKill,
+		"forgets with its instance what it had handled":    forgetsWithItsInstance,
+		"survives a panic and an event of an unknown kind": survives,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, bin)
+		})
+	}
+}
+
+func answersThroughEveryDoor(t *testing.T, bin string) {
+	c := newControl(t)
+	s, f := c.bot(t, bin, tghook.LateDefault)
+	for i, shape := range shapes {
+		body := messageIn(42, int64(2*i))
+		answer := delivery(t, shape, f, body, secret)
+		r := want(t, "run", c.runs)
+		if r.update != body {
+			t.Errorf("%s: the handler got %q", shape, r.update)
+		}
+		r.do <- hi
+		answered(t, string(shape), answer, hiReply)
+		answered(t, string(shape)+", once more", delivery(t, shape, f, body, secret), hiReply)
+		answered(t, string(shape)+", with another secret", delivery(t, shape, f, body, "other"), "401")
+
+		if shape == gateway.RESTText {
+			continue
+		}
+		answer = delivery(t, shape, f, messageIn(42, int64(2*i+1)), secret)
+		want(t, "run", c.runs).do <- "sendDocument \x00\xff\xfe"
+		if got := want(t, "answer", answer); !strings.HasPrefix(got, "200 --") || !strings.Contains(got, "\x00\xff\xfe") {
+			t.Errorf("%s, with a file: answered %q", shape, got)
+		}
+	}
+	none(t, "runs", c.runs)
+	if n := s.instances(); n != 1 {
+		t.Errorf("%d instances", n)
+	}
+}
+
+func handlesABatch(t *testing.T, bin string) {
+	c := newControl(t)
+	_, f := c.bot(t, bin, tghook.LateDefault)
+	first, second, other := messageIn(41, 1), messageIn(41, 2), messageIn(42, 3)
+	payload := batch(t, message("a", 41, 1), message("a", 41, 2), message("b", 42, 3))
+	for i, round := range []struct {
+		runs     map[string]string
+		expected string
+	}{
+		{map[string]string{first: fail, other: hi}, failed("1", "2")},
+		{map[string]string{first: fail}, failed("1", "2")}, // the other is remembered
+		{map[string]string{first: "", second: fail}, failed("2")},
+		{map[string]string{second: ""}, failed()},
+	} {
+		answer := make(chan string, 1)
+		go func() { answer <- invoke(context.WithoutCancel(t.Context()), t, f, payload) }()
+		for range round.runs {
+			r := want(t, "run", c.runs)
+			r.do <- round.runs[r.update]
+		}
+		answered(t, "batch "+strconv.Itoa(i), answer, round.expected)
+	}
+	if call := want(t, "call", c.calls); call != hi {
+		t.Errorf("called %s", call)
+	}
+	none(t, "runs", c.runs)
+	none(t, "calls", c.calls)
+}
+
+// Whatever the policy: nothing may go on behind an answer, so that none is given
+// for work that has yet to be done.
+func isAnsweredInTime(t *testing.T, bin string) {
+	for _, policy := range []tghook.LatePolicy{tghook.LateRetry, tghook.LateCancel, tghook.LateAck} {
+		c := newControl(t)
+		s, f := c.bot(t, bin, policy)
+		s.setTimeout(short)
+		answered(t, "a slow update", delivery(t, gateway.FunctionURL, f, messageIn(42, 1), secret), late)
+		first := want(t, "run", c.runs)
+
+		s.setTimeout(patience)
+		again := delivery(t, gateway.FunctionURL, f, messageIn(42, 1), secret)
+		second := want(t, "second run", c.runs)
+		want(t, "end of the first run", first.gone)
+		second.do <- hi
+		answered(t, "the redelivery", again, hiReply)
+		answered(t, "another redelivery", delivery(t, gateway.FunctionURL, f, messageIn(42, 1), secret), hiReply)
+		none(t, "runs", c.runs)
+		none(t, "calls", c.calls)
+	}
+}
+
+func isFrozenWithItsHandler(t *testing.T, bin string) {
+	c := newControl(t)
+	s, f := c.bot(t, bin, tghook.LateAck, stubborn)
+	s.setTimeout(short)
+	answered(t, "a slow update", delivery(t, gateway.HTTP, f, messageIn(42, 1), secret), late)
+	r := want(t, "run", c.runs)
+	for range 2 {
+		answered(t, "a redelivery meanwhile", delivery(t, gateway.HTTP, f, messageIn(42, 1), secret), late)
+	}
+	s.setTimeout(patience)
+	other := delivery(t, gateway.HTTP, f, messageIn(43, 2), secret)
+	want(t, "run of another chat", c.runs).do <- ""
+	answered(t, "another chat", other, "200")
+	none(t, "runs", c.runs)
+
+	again := delivery(t, gateway.HTTP, f, messageIn(42, 1), secret)
+	r.do <- fail
+	want(t, "second run, as the first has failed", c.runs).do <- hi
+	answered(t, "the redelivery", again, hiReply)
+	none(t, "runs", c.runs)
+}
+
+func getsTheReplyOfAFrozenHandler(t *testing.T, bin string) {
+	c := newControl(t)
+	s, f := c.bot(t, bin, tghook.LateDefault, stubborn)
+	s.setTimeout(short)
+	answered(t, "a slow update", delivery(t, gateway.ALB, f, messageIn(42, 1), secret), late)
+	want(t, "run", c.runs).do <- hi // which the process learns when it goes on
+
+	s.setTimeout(patience)
+	answered(t, "the redelivery", delivery(t, gateway.ALB, f, messageIn(42, 1), secret), hiReply)
+	none(t, "runs", c.runs)
+	none(t, "calls", c.calls)
+}
+
+func runsAgainAfterAKill(t *testing.T, bin string) {
+	c := newControl(t)
+	s, f := c.bot(t, bin, tghook.LateAck, stubborn)
+	s.setTimeout(short)
+	answered(t, "a slow update", delivery(t, gateway.REST, f, messageIn(42, 1), secret), late)
+	first := want(t, "run", c.runs)
+	s.kill()
+	want(t, "end of the first run", first.gone)
+
+	s.setTimeout(patience)
+	again := delivery(t, gateway.REST, f, messageIn(42, 1), secret)
+	want(t, "second run", c.runs).do <- hi
+	answered(t, "the redelivery", again, hiReply)
+	none(t, "runs", c.runs)
+	if n := s.instances(); n != 2 {
+		t.Errorf("%d instances", n)
+	}
+}
+
+// Telegram has seen no answer, or would not come again: at least once.
+func forgetsWithItsInstance(t *testing.T, bin string) {
+	c := newControl(t)
+	s, f := c.bot(t, bin, tghook.LateDefault)
+	for range 2 {
+		answer := delivery(t, gateway.HTTP, f, messageIn(42, 1), secret)
+		want(t, "run", c.runs).do <- hi
+		answered(t, "the update", answer, hiReply)
+		s.kill()
+	}
+	none(t, "runs", c.runs)
+}
+
+func survives(t *testing.T, bin string) {
+	c := newControl(t)
+	s, f := c.bot(t, bin, tghook.LateDefault)
+	answer := delivery(t, gateway.HTTPv1, f, messageIn(42, 1), secret)
+	want(t, "run", c.runs).do <- "panic"
+	answered(t, "a panic", answer, "500")
+
+	_, err := f.Invoke(t.Context(), bytes.Replace(golden(t, "http_v2"), []byte(`"http"`), []byte(`"ftp"`), 1))
+	if err == nil || !strings.Contains(err.Error(), `\"requestContext\"`) || strings.Contains(err.Error(), secret) {
+		t.Errorf("an event of an unknown kind: %v", err)
+	}
+
+	answer = delivery(t, gateway.HTTPv1, f, messageIn(42, 1), secret)
+	want(t, "run", c.runs).do <- hi
+	answered(t, "the redelivery", answer, hiReply)
+	if n := s.instances(); n != 1 {
+		t.Errorf("%d instances", n)
+	}
+}
