@@ -1,8 +1,13 @@
 package tghooktest
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/tghook/tghook"
 )
@@ -24,9 +29,62 @@ type Door struct {
 }
 
 // TestDoor checks that a door keeps the webhook's promise. open mounts w and
-// returns the way to it; it is called for each case, and what it starts it ends in
-// tb.Cleanup. The webhook must be mounted for all methods.
+// returns the way to it; it is called for each case, from several goroutines, and
+// what it starts it ends in tb.Cleanup. The webhook must be mounted for all methods.
+//
+// What only a listener shows is left out where Addr is empty. A body that never
+// comes is to be ended within 15 seconds, by the server's own timeout where tghook
+// has no hold on it, and for so long TestDoor may take. Compression of the answers
+// must be off.
 func TestDoor(t *testing.T, open func(tb testing.TB, w *tghook.Webhook) Door) {
 	t.Helper()
-	_ = open
+	kind := (&trial{t, open, patience}).mount(nothing).Door
+	run := func(c doorCase) {
+		if c.suits(kind) {
+			t.Run(c.name, func(t *testing.T) { c.run(&trial{t, open, patience}) })
+		}
+	}
+	var slow sync.WaitGroup
+	defer slow.Wait()
+	for _, c := range slowCases {
+		slow.Go(func() { run(c) })
+	}
+	for _, c := range quickCases() {
+		run(c)
+	}
+}
+
+// patience is how long a case waits for what must happen, and would at once.
+const patience = 30 * time.Second
+
+// A doorCase is one promise, named by what it says of every door that it suits.
+type doorCase struct {
+	name  string
+	suits func(Door) bool
+	run   func(*trial)
+}
+
+// slowCases wait for a time to pass that is not theirs to set.
+var slowCases = []doorCase{
+	{"a body that never comes is ended and holds up nobody", listening, endlessBody},
+	{"an update is late before its platform's deadline", ephemeral, platformDeadline},
+}
+
+func quickCases() []doorCase {
+	return slices.Concat(admissionCases, replyCases, deliveryCases, lateCases, connectionCases)
+}
+
+func anyDoor(Door) bool     { return true }
+func listening(d Door) bool { return d.Addr != "" }
+func overTCP(d Door) bool   { return listening(d) && d.network() == "tcp" }
+func lasting(d Door) bool   { return !d.Ephemeral }
+func ephemeral(d Door) bool { return d.Ephemeral }
+
+func (d Door) path() string { return cmp.Or(d.Path, "/telegram") }
+
+func (d Door) network() string {
+	if strings.HasPrefix(d.Addr, "/") {
+		return "unix"
+	}
+	return "tcp"
 }

@@ -2,6 +2,9 @@
 //
 // [Update] and [Updates] give update bodies in the form in which Telegram's
 // server sends them: one of every kind of Bot API 10.3, and a large message.
+//
+// [TestDoor] checks that a door keeps the webhook's promise, byte for byte where it
+// has a listener: run it on an adapter of your own.
 package tghooktest
 
 import (

@@ -1,0 +1,462 @@
+package tghooktest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// A breakage is a door with one fault, and the cases that find it.
+type breakage struct {
+	name  string
+	open  opener
+	finds []string
+	among bool // others may find it too, and are not run
+}
+
+var breakages = []breakage{
+	{"the reply's Content-Type is lost", adapter{out: func(res *tghook.Response) { delete(res.Header, "Content-Type") }}.listen(), []string{
+		"a reply is these bytes and application/json",
+		"a reply with files is multipart as Telegram reads it",
+	}, true},
+	{"the reply's Content-Type has a parameter", adapter{out: func(res *tghook.Response) {
+		if res.Header.Get("Content-Type") == "application/json" {
+			res.Header.Set("Content-Type", "application/json; charset=utf-8")
+		}
+	}}.listen(), []string{"a reply is these bytes and application/json"}, true},
+	{"the reply is encoded twice", adapter{out: func(res *tghook.Response) {
+		if len(res.Body) > 0 {
+			res.Body, _ = json.Marshal(string(res.Body))
+		}
+	}}.listen(), []string{
+		"a reply is these bytes and application/json",
+		"a redelivery gets the same reply without a run",
+	}, true},
+	{"the reply is cut off", adapter{out: func(res *tghook.Response) { res.Body = res.Body[:min(len(res.Body), 64<<10)] }}.listen(), []string{
+		"a reply of nearly 1 MiB arrives whole",
+		"a reply with files is multipart as Telegram reads it",
+		"a reply has its Content-Length and is not chunked",
+	}, true},
+	{"the reply goes through a string of text", adapter{out: func(res *tghook.Response) {
+		res.Body = []byte(strings.ToValidUTF8(string(res.Body), "\ufffd"))
+	}}.listen(), []string{"a reply with files is multipart as Telegram reads it"}, false},
+	{"the reply leaves in chunks", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		hook.ServeHTTP(chunking{rw}, r)
+	}), []string{
+		"an answer without a body has Content-Length 0 and no Content-Type",
+		"a reply has its Content-Length and is not chunked",
+	}, false},
+	{"an empty answer has a Content-Type", adapter{out: func(res *tghook.Response) {
+		if len(res.Body) == 0 {
+			res.Header = maps.Clone(res.Header)
+			if res.Header == nil {
+				res.Header = http.Header{}
+			}
+			res.Header.Set("Content-Type", "text/plain")
+		}
+	}}.listen(), []string{"an answer without a body has Content-Length 0 and no Content-Type"}, false},
+	{"an empty answer is 204", adapter{out: func(res *tghook.Response) {
+		if res.Status == http.StatusOK && len(res.Body) == 0 {
+			res.Status = http.StatusNoContent
+		}
+	}}.listen(), []string{
+		"an update without a reply is answered 200 with nothing",
+		"a method that Telegram would not take goes by Caller",
+		"an update without a kind becomes a dead letter and is answered 200",
+	}, true},
+	{"a failure has a text", adapter{out: func(res *tghook.Response) {
+		if res.Status >= 400 {
+			res.Body = []byte(http.StatusText(res.Status))
+		}
+	}}.listen(), []string{
+		"an error beside a reply is answered 500 without it",
+		"a wrong secret is answered 401 and nothing runs",
+		"an answer without a body has Content-Length 0 and no Content-Type",
+	}, true},
+	{"a failure is 200", adapter{out: func(res *tghook.Response) {
+		if res.Status == http.StatusInternalServerError {
+			res.Status = http.StatusOK
+		}
+	}}.listen(), []string{
+		"an error beside a reply is answered 500 without it",
+		"a failure is answered 500 and runs again when it comes again",
+		"a panic is answered 500 and the chat's next update runs",
+		"a handler that panics with http.ErrAbortHandler is not answered 200",
+		"the last attempt makes a dead letter and is answered 200",
+		"a dead letter that fails is answered 500 and comes again without a run",
+		"an answer without a body has Content-Length 0 and no Content-Type",
+		"a connection stays open whatever becomes of its updates",
+	}, true},
+	{"Retry-After is lost", adapter{out: func(res *tghook.Response) { delete(res.Header, "Retry-After") }}.listen(), []string{
+		"Retry-After is a whole number of seconds within the life of the kind",
+		"a webhook that is full answers 503 and loses nothing",
+		"a webhook that shuts down answers what runs and turns others away",
+		"a late update is answered 503 and its redelivery joins the run",
+		"a late update with LateCancel ends its handler and runs again when it comes again",
+	}, true},
+	{"Retry-After is a date", adapter{out: func(res *tghook.Response) {
+		if after, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
+			res.Header.Set("Retry-After", time.Now().Add(time.Duration(after)*time.Second).UTC().Format(http.TimeFormat))
+		}
+	}}.listen(), []string{
+		"Retry-After is a whole number of seconds within the life of the kind",
+	}, true},
+	{"Allow is lost", adapter{out: func(res *tghook.Response) { delete(res.Header, "Allow") }}.listen(), []string{
+		"another method than POST is answered 405 with Allow",
+		"the checks run in the order method, secret, type, size, body",
+		"an answer without a body has Content-Length 0 and no Content-Type",
+		"a connection stays open whatever becomes of its updates",
+	}, true},
+	{"every connection is closed", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Connection", "close")
+		hook.ServeHTTP(rw, r)
+	}), []string{
+		"a connection stays open whatever becomes of its updates",
+		"one connection carries many updates and the answer of each",
+	}, true},
+	{"an answer is written twice", around(twiceWritten), []string{
+		"an answer at the very deadline is written once",
+		"one connection carries many updates and the answer of each",
+		"updates sent ahead on one connection are answered in their order",
+	}, true},
+	{"a hint comes before the answer", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		rw.WriteHeader(http.StatusEarlyHints)
+		hook.ServeHTTP(rw, r)
+	}), []string{"the very bytes that Telegram sends are accepted"}, true},
+	{"200 comes before the handler", listen(func(w *tghook.Webhook) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			late := r.Clone(context.WithoutCancel(r.Context()))
+			late.Body = io.NopCloser(bytes.NewReader(body))
+			go adapter{}.serve(w, late)
+		})
+	}), []string{
+		"a failure is answered 500 and runs again when it comes again",
+		"an error beside a reply is answered 500 without it",
+		"a panic is answered 500 and the chat's next update runs",
+		"a reply is these bytes and application/json",
+	}, true},
+	{"a panic is swallowed", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		defer func() { _ = recover() }()
+		hook.ServeHTTP(rw, r)
+	}), []string{"a handler that panics with http.ErrAbortHandler is not answered 200"}, false},
+	{"an update is tried twice", listen(func(w *tghook.Webhook) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			var res tghook.Response
+			for range 2 {
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if res = (adapter{}).serve(w, r); res.Status < 500 {
+					break
+				}
+			}
+			write(rw, res)
+		})
+	}), []string{
+		"a failure is answered 500 and runs again when it comes again",
+		"a dead letter that fails is answered 500 and comes again without a run",
+		"the last attempt makes a dead letter and is answered 200",
+	}, true},
+	{"one update at a time", oneAtATime(), []string{
+		"an update sent twice at once runs once and is answered 200 twice",
+		"a chat's updates run in order while another chat's go on",
+		"a webhook that is full answers 503 and loses nothing",
+		"a webhook that shuts down answers what runs and turns others away",
+		"a late update with LateAck is answered 200 and its chat's next update waits",
+	}, true},
+	{"the webhook dies with its first client", listen(func(w *tghook.Webhook) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			stop := context.AfterFunc(r.Context(), func() {
+				ended, cancel := context.WithCancel(context.Background())
+				cancel()
+				_ = w.Shutdown(ended)
+			})
+			defer stop()
+			w.ServeHTTP(rw, r)
+		})
+	}), []string{"a client that goes away ends nothing"}, true},
+	{"a body is read into memory that is used again", recycling(), []string{"an update stays intact long after its answer"}, true},
+	{"a body is cut off", adapter{in: func(r *http.Request, req *tghook.Request) {
+		req.Body, req.ContentLength = io.LimitReader(r.Body, 10<<10), -1
+	}}.listen(), []string{
+		"a body of exactly MaxBody is accepted",
+		"a body over MaxBody is answered 413",
+		"the checks run in the order method, secret, type, size, body",
+		"every recorded update arrives byte for byte",
+		"an update that comes in pieces is whole",
+		"a connection that was refused something is closed or in step",
+	}, true},
+	{"a body goes through a string of text", adapter{in: func(r *http.Request, req *tghook.Request) {
+		body, err := io.ReadAll(r.Body)
+		req.Body, req.ContentLength = io.MultiReader(strings.NewReader(strings.ToValidUTF8(string(body), "\ufffd")), failing{err}), -1
+	}}.listen(), []string{"an update that is not UTF-8 arrives byte for byte"}, false},
+	{"a body that breaks off is a failure of the server", listen(func(w *tghook.Webhook) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				rw.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			write(rw, adapter{}.serve(w, r))
+		})
+	}), []string{"a body that breaks off is not run"}, false},
+	{"a body of unknown length is refused", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		if r.ContentLength < 0 {
+			rw.WriteHeader(http.StatusLengthRequired)
+			return
+		}
+		hook.ServeHTTP(rw, r)
+	}), []string{
+		"a body of exactly MaxBody is accepted",
+		"a body over MaxBody is answered 413",
+		"an update that comes in chunks is whole",
+		"a connection that was refused something is closed or in step",
+	}, true},
+	{"the largest body is refused", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		http.MaxBytesHandler(hook, doorMaxBody-1).ServeHTTP(rw, r)
+	}), []string{"a body of exactly MaxBody is accepted"}, false},
+	{"a body over the limit is taken for one that broke off", adapter{in: func(r *http.Request, req *tghook.Request) {
+		req.Body, req.ContentLength = io.MultiReader(io.LimitReader(r.Body, doorMaxBody), r.Body), -1
+		req.Body = io.LimitReader(req.Body, doorMaxBody)
+	}}.listen(), []string{
+		"a body over MaxBody is answered 413",
+		"the checks run in the order method, secret, type, size, body",
+		"a connection that was refused something is closed or in step",
+	}, true},
+	{"bodies may take for ever", patient(), []string{"a body that never comes is ended and holds up nobody"}, true},
+	{"the method is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Method = http.MethodPost }}.listen(), []string{
+		"another method than POST is answered 405 with Allow",
+		"the checks run in the order method, secret, type, size, body",
+		"an answer without a body has Content-Length 0 and no Content-Type",
+		"a connection stays open whatever becomes of its updates",
+	}, true},
+	{"HEAD is answered 200", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodHead {
+			hook.ServeHTTP(rw, r)
+		}
+	}), []string{"another method than POST is answered 405 with Allow"}, false},
+	{"the secret is not passed on", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Secret = nil }}.listen(), []string{"each of two secrets is accepted while one replaces the other"}, true},
+	{"one line of the secret is passed on", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Secret = req.Secret[:min(len(req.Secret), 1)] }}.listen(), []string{"a doubled secret is answered 401 and nothing runs"}, false},
+	{"the secret is made up", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Secret = []string{doorSecret} }}.listen(), []string{
+		"a wrong secret is answered 401 and nothing runs",
+		"a doubled secret is answered 401 and nothing runs",
+		"each of two secrets is accepted while one replaces the other",
+		"the checks run in the order method, secret, type, size, body",
+		"an answer without a body has Content-Length 0 and no Content-Type",
+		"a connection that was refused something is closed or in step",
+	}, true},
+	{"header names have one letter case", func(_ testing.TB, w *tghook.Webhook) Door {
+		return Door{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			rw := httptest.NewRecorder()
+			write(rw, adapter{}.serve(w, r))
+			return rw.Result(), nil
+		})}
+	}, []string{"header names may be in any letter case"}, false},
+	{"Content-Type is made up", adapter{in: func(_ *http.Request, req *tghook.Request) { req.ContentType = "application/json" }}.listen(), []string{
+		"another Content-Type than JSON is answered 415",
+		"the checks run in the order method, secret, type, size, body",
+		"an answer without a body has Content-Length 0 and no Content-Type",
+		"a connection stays open whatever becomes of its updates",
+	}, true},
+	{"Content-Type is compared as text", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "application/json" {
+			rw.WriteHeader(http.StatusUnsupportedMediaType)
+			return
+		}
+		hook.ServeHTTP(rw, r)
+	}), []string{
+		"JSON is accepted with parameters of its Content-Type",
+		"the checks run in the order method, secret, type, size, body",
+	}, false},
+	{"Content-Encoding is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.ContentEncoding = "" }}.listen(), []string{"an encoded body is answered 415"}, false},
+	{"X-Forwarded-For is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.ForwardedFor = nil }}.listen(), []string{"X-Forwarded-For counts in every line from trusted proxies alone"}, false},
+	{"one line of X-Forwarded-For is passed on", adapter{in: func(r *http.Request, req *tghook.Request) {
+		if lines := req.ForwardedFor; len(lines) > 0 {
+			req.ForwardedFor = lines[:1]
+		}
+	}}.listen(), []string{"X-Forwarded-For counts in every line from trusted proxies alone"}, false},
+	{"X-Forwarded-For is believed", adapter{in: func(r *http.Request, req *tghook.Request) {
+		if line := r.Header.Get("X-Forwarded-For"); line != "" {
+			req.RemoteAddr = line
+		}
+	}}.listen(), []string{
+		"the peer's address is compared with AllowedSources",
+		"X-Forwarded-For counts in every line from trusted proxies alone",
+	}, false},
+	{"the peer's address is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.RemoteAddr = "" }}.listen(), []string{
+		"the peer's address is compared with AllowedSources",
+		"X-Forwarded-For counts in every line from trusted proxies alone",
+	}, false},
+	{"who has no User-Agent is turned away", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() == "" {
+			rw.WriteHeader(http.StatusForbidden)
+			return
+		}
+		hook.ServeHTTP(rw, r)
+	}), []string{"the very bytes that Telegram sends are accepted"}, true},
+	{"a frozen door does not say so", adapter{frozen: true, forgetful: true}.called(), []string{
+		"a late update with LateRetry ends its handler on an ephemeral door",
+		"a late update with LateAck ends its handler and is answered 503 on an ephemeral door",
+	}, true},
+	{"a frozen door hides its deadline", adapter{frozen: true, ctx: context.WithoutCancel}.called(), []string{"an update is late before its platform's deadline"}, true},
+	{"a lasting door says that it is frozen", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Ephemeral = true }}.listen(), []string{
+		"a late update is answered 503 and its redelivery joins the run",
+		"a late update with LateAck is answered 200 and its chat's next update waits",
+	}, true},
+	{"what is no JSON is not passed on", listen(func(w *tghook.Webhook) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if r.Method == http.MethodPost && !json.Valid(body) {
+				rw.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			write(rw, adapter{}.serve(w, r))
+		})
+	}), []string{
+		"what is no update is answered 400 and reported in an excerpt",
+		"the checks run in the order method, secret, type, size, body",
+	}, false},
+	{"older updates are dropped", dropping(), []string{"an older update runs after a newer one"}, true},
+	{"an update is encoded again", adapter{in: func(r *http.Request, req *tghook.Request) {
+		var update any
+		body, err := io.ReadAll(r.Body)
+		if err == nil && json.Unmarshal(body, &update) == nil {
+			body, _ = json.Marshal(update)
+		}
+		req.Body, req.ContentLength = io.MultiReader(bytes.NewReader(body), failing{err}), -1
+	}}.listen(), []string{
+		"every recorded update arrives byte for byte",
+		"an update of an unknown kind arrives with all its fields",
+	}, true},
+	{"a redelivery is a conflict", refusing(), []string{
+		"an update sent twice runs once and is answered 200 twice",
+		"a redelivery gets the same reply without a run",
+	}, true},
+}
+
+// chunking writes without the length.
+type chunking struct{ http.ResponseWriter }
+
+func (c chunking) WriteHeader(status int) {
+	c.Header().Del("Content-Length")
+	c.ResponseWriter.WriteHeader(status)
+	_ = http.NewResponseController(c.ResponseWriter).Flush()
+}
+
+// twiceWritten repeats the answer on the connection.
+func twiceWritten(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+	recorded := httptest.NewRecorder()
+	hook.ServeHTTP(recorded, r)
+	conn, _, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = conn.Close() }()
+	res := recorded.Result()
+	res.ContentLength = int64(recorded.Body.Len())
+	var raw bytes.Buffer
+	_ = res.Write(&raw)
+	_, _ = conn.Write(bytes.Repeat(raw.Bytes(), 2))
+}
+
+func oneAtATime() opener {
+	var mu sync.Mutex
+	return around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		hook.ServeHTTP(rw, r)
+	})
+}
+
+// patient has no timeout, and hides how to set one.
+func patient() opener {
+	return func(tb testing.TB, w *tghook.Webhook) Door {
+		tb.Helper()
+		server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			w.ServeHTTP(struct{ http.ResponseWriter }{rw}, r)
+		}))
+		tb.Cleanup(server.Close)
+		return Door{Addr: server.Listener.Addr().String()}
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) {
+	if f.err == nil {
+		return 0, io.EOF
+	}
+	return 0, f.err
+}
+
+// recycling parses by itself, into memory that it uses again: even while a handler
+// that it has answered for still runs.
+func recycling() opener {
+	return listen(func(w *tghook.Webhook) http.Handler {
+		buffers := sync.Pool{New: func() any { return new(bytes.Buffer) }}
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			body := buffers.Get().(*bytes.Buffer)
+			defer buffers.Put(body)
+			body.Reset()
+			_, _ = body.ReadFrom(r.Body)
+			u, err := tghook.ParseUpdate(body.Bytes())
+			if err != nil {
+				rw.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			handled := make(chan error, 1)
+			go func() { handled <- w.Deliver(context.WithoutCancel(r.Context()), u) }()
+			select {
+			case <-handled:
+			case <-time.After(lateAfter):
+				write(rw, tghook.Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"2"}}})
+			}
+		})
+	})
+}
+
+// dropping keeps a high-water mark.
+func dropping() opener {
+	return listen(func(w *tghook.Webhook) http.Handler {
+		var mark atomic.Int64
+		return seeing(w, func(id int64) bool { return mark.Swap(max(id, mark.Load())) <= id }, http.StatusOK)
+	})
+}
+
+// refusing lets no update in twice.
+func refusing() opener {
+	return listen(func(w *tghook.Webhook) http.Handler {
+		var seen sync.Map
+		return seeing(w, func(id int64) bool {
+			_, again := seen.LoadOrStore(id, true)
+			return !again
+		}, http.StatusConflict)
+	})
+}
+
+// seeing answers with status what is not let in.
+func seeing(w *tghook.Webhook, in func(id int64) bool, status int) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if u, _ := tghook.ParseUpdate(body); u != nil && !in(u.ID) {
+			rw.WriteHeader(status)
+			return
+		}
+		write(rw, adapter{}.serve(w, r))
+	})
+}

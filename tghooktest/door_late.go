@@ -1,0 +1,96 @@
+package tghooktest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// What is answered before the handler has finished.
+var lateCases = []doorCase{
+	{"a late update is answered 503 and its redelivery joins the run", lasting, lateRetry},
+	{"a late update with LateAck is answered 200 and its chat's next update waits", lasting, lateAck},
+	{"a late update with LateCancel ends its handler and runs again when it comes again", anyDoor, cancelling(tghook.LateCancel)},
+	{"a late update with LateRetry ends its handler on an ephemeral door", ephemeral, cancelling(tghook.LateRetry)},
+	{"a late update with LateAck ends its handler and is answered 503 on an ephemeral door", ephemeral, cancelling(tghook.LateAck)},
+}
+
+func lateRetry(c *trial) {
+	g, again := newGate(), make(arrivals, 16)
+	k := c.mount(holding(g), c.late(again, tghook.LateRetry))
+	update := textUpdate(1, 1, "hi")
+	k.answers(update, "503 after 2")
+	second := k.send(update)
+	await(c, again, "the redelivery to arrive")
+	g.open()
+	k.same("the answer to the redelivery", await(c, second, "the answer to the redelivery"), namedAnswer(1))
+	k.answers(update, namedAnswer(1))
+	k.ran(1)
+}
+
+func lateAck(c *trial) {
+	g, again := newGate(), make(arrivals, 16)
+	k := c.mount(holding(g), c.late(again, tghook.LateAck))
+	k.answers(textUpdate(1, 1, "hi"), "200")
+	second := k.send(textUpdate(2, 1, "hi"))
+	await(c, again, "the chat's next update to arrive")
+	k.answers(textUpdate(3, 3, "hi"), namedAnswer(3))
+	k.ran(1, 3)
+	g.open()
+	k.same("the late reply", await(c, k.calls, "the late reply to go by Caller"), `sendMessage{"text":1}`)
+	k.same("the answer to the chat's next update", await(c, second, "the answer to the chat's next update"), namedAnswer(2))
+	k.ran(1, 3, 2)
+}
+
+// cancelling makes the case of an update whose handler is ended when it is late,
+// be it by its policy or because the door is ephemeral.
+func cancelling(policy tghook.LatePolicy) func(*trial) {
+	return func(c *trial) {
+		g, again := newGate(), make(arrivals, 16)
+		causes := make(chan error, 16)
+		k := c.mount(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			err := g.pass(ctx)
+			causes <- err
+			if err != nil {
+				return tghook.NoReply, err
+			}
+			return naming(ctx, u)
+		}, c.late(again, policy))
+		update := textUpdate(1, 1, "hi")
+		k.answers(update, "503 after 2")
+		if cause := await(c, causes, "the end of the handler's ctx"); !errors.Is(cause, tghook.ErrLate) {
+			k.Errorf("the handler's ctx ended for %v, want ErrLate", cause)
+		}
+		g.open()
+		k.answers(update, namedAnswer(1))
+		k.ran(1, 1)
+		select {
+		case call := <-k.calls:
+			k.Errorf("a frozen process has called %s", call)
+		default:
+		}
+	}
+}
+
+func platformDeadline(c *trial) {
+	const left = 2 * time.Second
+	causes := make(chan error, 1)
+	k := c.mount(func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		err := newGate().pass(ctx)
+		causes <- err
+		return tghook.NoReply, err
+	}, func(cfg *tghook.Config) { cfg.LateAfter = time.Hour })
+	ctx, cancel := context.WithTimeout(k.Context(), left)
+	defer cancel()
+	res, err := k.exchange(ctx, strings.NewReader(textUpdate(1, 1, "hi")))
+	if err != nil || ctx.Err() != nil {
+		k.Fatalf("%v before the deadline came %s and %v, want 503", left, short(res.String()), err)
+	}
+	k.same("the answer", res.String(), "503 after 2")
+	if cause := await(c, causes, "the end of the handler's ctx"); !errors.Is(cause, tghook.ErrLate) {
+		k.Errorf("the handler's ctx ended for %v, want ErrLate", cause)
+	}
+}
