@@ -1,0 +1,437 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// same compares what was got with what is wanted.
+func same[T any](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func await(t *testing.T, happens <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-happens:
+	case <-time.After(10 * time.Second):
+		t.Errorf("waited 10 s for %s", what)
+	}
+}
+
+func TestAnUpdateReachesItsBotAsTelegramSentIt(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		first, second := startBot(t, "first", replying("first"), nil), startBot(t, "second", replying("second"), nil)
+		f := p.start(t, first.addr, second.addr)
+		for _, b := range []*bot{first, second} {
+			for _, a := range b.both() {
+				for _, port := range []string{"", ":8443"} { // for ports other than 443 Telegram says which
+					a := a
+					a.host += port
+					l := f.lineTo(t, a)
+					for name, body := range tghooktest.Updates() {
+						u, err := tghook.ParseUpdate(body)
+						if err != nil {
+							t.Fatal(err)
+						}
+						same(t, a.host+a.path+" "+name, l.post(a, string(body)).String(),
+							fmt.Sprintf(`200 application/json {"method":"sendMessage","chat_id":%d,"text":"from %s"}`, u.ChatID, b.name))
+						r, run := b.last(t)
+						same(t, "path", r.URL.String(), "/telegram")
+						same(t, "host", r.Host, a.host)
+						same(t, "length", r.ContentLength, int64(len(body)))
+						same(t, "headers", r.Header, http.Header{
+							"X-Telegram-Bot-Api-Secret-Token": {a.secret},
+							"Content-Type":                    {"application/json"},
+							"Content-Length":                  {strconv.Itoa(len(body))},
+							"Accept-Encoding":                 {"gzip, deflate"},
+							"X-Forwarded-For":                 {telegram},
+						})
+						if a == b.byPath() { // later ones are redeliveries
+							same(t, "update", run, string(body))
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestAPathOfNoBotReachesNone(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		b := startBot(t, "first", nothing, nil)
+		f := p.start(t, b.addr, b.addr)
+		for _, path := range []string{"/", "/telegram", "/bots/", "/bots/third/telegram", "/bots/firsttelegram"} {
+			a := b.byPath()
+			a.path = path
+			same(t, path, f.lineTo(t, a).post(a, message(1, 1, 0)).status, 404)
+		}
+		b.did(t, 0, 0)
+	})
+}
+
+func TestTheProxyAsksForTLS12AndAnswersInHTTP11(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		b := startBot(t, "first", nothing, nil)
+		f := p.start(t, b.addr, b.addr)
+		for _, host := range []string{"bots.example.org", "first.example.org"} {
+			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+				conn, err := f.dial(t, telegram, host, func(cfg *tls.Config) {
+					cfg.MinVersion, cfg.MaxVersion = version, version
+					cfg.NextProtos = []string{"h2", "http/1.1"}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				same(t, "protocol", conn.ConnectionState().NegotiatedProtocol, "http/1.1")
+			}
+			_, err := f.dial(t, telegram, host, func(cfg *tls.Config) { cfg.MinVersion, cfg.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })
+			if err == nil || !strings.Contains(err.Error(), "protocol version") {
+				t.Errorf("%s: with TLS 1.1: %v, want a refusal of the version", host, err)
+			}
+		}
+	})
+}
+
+func TestRefusalsPassAndTheConnectionServesOn(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		first, second := startBot(t, "first", nothing, nil), startBot(t, "second", nothing, nil)
+		f := p.start(t, first.addr, second.addr)
+		for _, good := range first.both() {
+			wrong := good
+			wrong.secret = "secret-of-second"
+			l := f.lineTo(t, good)
+			for _, c := range []struct {
+				name string
+				got  func() answer
+				want string
+			}{
+				{"another bot's secret", func() answer { return l.post(wrong, message(1, 1, 0)) }, "401"},
+				{"another bot's secret on a long body", func() answer { return l.post(wrong, message(1, 1, 600<<10)) }, "401"},
+				{"doubled secret", func() answer { return l.post(good, message(1, 1, 0), "X-Telegram-Bot-Api-Secret-Token: "+good.secret) }, "401"},
+				{"encoded", func() answer { return l.post(good, message(1, 1, 0), "Content-Encoding: gzip") }, "415"},
+				{"malformed", func() answer { return l.post(good, "{") }, "400"},
+			} {
+				same(t, c.name, c.got().String(), c.want)
+				same(t, "the next after "+c.name, l.post(good, message(1, 2, 0)).String(), "200")
+			}
+		}
+		second.did(t, 0, 0)
+	})
+}
+
+func TestFailuresPassUnharmed(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		release := make(chan struct{})
+		t.Cleanup(func() { close(release) })
+		b := startBot(t, "first", func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			switch u.ChatID {
+			case 500:
+				return tghook.NoReply, errors.New("broken")
+			case 503:
+				return tghook.NoReply, tghook.RetryAfter(90*time.Second, errors.New("busy"))
+			default:
+				<-release
+				return tghook.NoReply, nil
+			}
+		}, func(cfg *tghook.Config) { cfg.LateAfter = 50 * time.Millisecond })
+		f := p.start(t, b.addr, b.addr)
+		for i, a := range b.both() {
+			l := f.lineTo(t, a)
+			for chat, want := range map[int64]string{500: "500", 503: "503 after 90", 1: "503 after 2"} {
+				same(t, a.host, l.post(a, message(chat, chat*10+int64(i), 0)).String(), want)
+			}
+		}
+		b.did(t, 6, 5) // the last waits in its lane
+	})
+}
+
+func TestAForgedXForwardedForGetsNobodyIn(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		b := startBot(t, "first", nothing, nil)
+		f := p.start(t, b.addr, b.addr)
+		for _, c := range []struct {
+			from, want string
+			more       []string
+		}{
+			{stranger, "401", nil},
+			{stranger, "401", []string{"X-Forwarded-For: " + telegram}},
+			{stranger, "401", []string{"X-Forwarded-For: " + telegram + ", 127.0.0.1"}},
+			{stranger, "401", []string{"X-Forwarded-For: " + telegram, "X-Forwarded-For: 127.0.0.1"}},
+			{stranger, "401", []string{"x-forwarded-for: " + telegram + ","}},
+			{stranger, "401", []string{"X-Real-IP: " + telegram, "Forwarded: for=" + telegram}},
+			{stranger, "401", []string{"Connection: X-Forwarded-For"}},
+			{telegram, "200", nil},
+			{telegram, "200", []string{"X-Forwarded-For: " + stranger}},
+			{telegram, "200", []string{"X-Forwarded-For: garbage", "X-Forwarded-For: ,,"}},
+		} {
+			for _, a := range b.both() {
+				same(t, fmt.Sprint(c.from, c.more, a.host), f.lineFrom(t, c.from, a).post(a, message(1, 1, 0), c.more...).String(), c.want)
+			}
+		}
+	})
+}
+
+func TestWithoutTrustedProxiesEverySourceIsTheProxy(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		b := startBot(t, "first", nothing, func(cfg *tghook.Config) { cfg.TrustedProxies = nil })
+		f := p.start(t, b.addr, b.addr)
+		same(t, "answer", f.lineTo(t, b.byName()).post(b.byName(), message(1, 1, 0)).String(), "401")
+	})
+}
+
+func TestBodiesPassUpToTheBotsLimit(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		const limit = 1 << 20 // MaxBody by default
+		b := startBot(t, "first", nothing, nil)
+		f := p.start(t, b.addr, b.addr)
+		for i, a := range b.both() {
+			l := f.lineTo(t, a)
+			for n, size := range []int{600 << 10, limit} {
+				body := message(1, int64(10*i+n), size)
+				same(t, fmt.Sprint(size, " bytes"), l.post(a, body).String(), "200")
+				if _, got := b.last(t); got != body {
+					t.Errorf("%d bytes arrived as other %d", size, len(got))
+				}
+			}
+			if strings.Contains(f.log.String(), "temporary file") {
+				t.Error("a body went through a file")
+			}
+			same(t, "one byte more", l.post(a, message(1, 1, limit+1)).String(), "413")
+			same(t, "the next", l.post(a, message(1, int64(10*i+2), 0)).String(), "200")
+			same(t, "far too many", f.lineTo(t, a).post(a, message(1, 1, 8*limit)).status, 413)
+		}
+	})
+}
+
+func TestAReplyWithAFilePassesByteForByte(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		file := bytes.Repeat([]byte("\x00\r\n--\xff0123456789"), 5<<20/16)
+		b := startBot(t, "first", func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			return tghook.Reply{Method: "sendDocument", Params: map[string]any{
+				"chat_id": u.ChatID, "document": tghook.File{Name: "a.bin", Body: bytes.NewReader(file)},
+			}}, nil
+		}, nil)
+		f := p.start(t, b.addr, b.addr)
+		for i, a := range b.both() {
+			got := f.lineTo(t, a).post(a, message(7, int64(i), 0))
+			same(t, "status", got.status, 200)
+			kind, params, err := mime.ParseMediaType(got.header.Get("Content-Type"))
+			if err != nil || kind != "multipart/form-data" {
+				t.Fatalf("Content-Type %q: %v", got.header.Get("Content-Type"), err)
+			}
+			form, err := multipart.NewReader(strings.NewReader(got.body), params["boundary"]).ReadForm(16 << 20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, "method", form.Value["method"], []string{"sendDocument"})
+			same(t, "length", got.length, int64(len(got.body)))
+			for _, files := range form.File {
+				part, err := files[0].Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				content, _ := io.ReadAll(part)
+				same(t, "the file is the same", bytes.Equal(content, file), true)
+			}
+			same(t, "files", len(form.File), 1)
+		}
+	})
+}
+
+func TestOneConnectionOfTelegramsIsOneToTheBot(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		b := startBot(t, "first", replying("first"), nil)
+		f := p.start(t, b.addr, b.addr)
+		for i, a := range b.both() {
+			before := b.connections()
+			l := f.lineTo(t, a)
+			for id := range int64(100) {
+				id += int64(i) * 1000
+				same(t, "answer", l.post(a, message(id, id, 0)).status, 200)
+			}
+			if n := b.connections() - before; n > 1 {
+				t.Errorf("%s: 100 updates on one connection opened %d, want one at most", a.host, n)
+			}
+		}
+	})
+}
+
+func TestFortyConnectionsOfEachBotAtOnce(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		const lines, updates = 40, 10
+		first, second := startBot(t, "first", replying("first"), nil), startBot(t, "second", replying("second"), nil)
+		f := p.start(t, first.addr, second.addr)
+		var wg sync.WaitGroup
+		for _, b := range []*bot{first, second} {
+			for n := range int64(lines) {
+				a := b.both()[n%2]
+				l := f.lineTo(t, a)
+				wg.Go(func() {
+					for i := range int64(updates) {
+						id := n*updates + i
+						same(t, "answer", l.post(a, message(id, id, 0)).String(),
+							fmt.Sprintf(`200 application/json {"method":"sendMessage","chat_id":%d,"text":"from %s"}`, id, b.name))
+					}
+				})
+			}
+		}
+		wg.Wait()
+		for _, b := range []*bot{first, second} {
+			b.did(t, lines*updates, lines*updates)
+			if n := b.connections(); n > 2*lines { // HAProxy opens some in advance
+				t.Errorf("%d connections were opened to a bot, for %d of Telegram's", n, lines)
+			}
+		}
+	})
+}
+
+func TestAnUpdateIsNotLostWhenTheBotIsDown(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		b := newBot(t, "first", replying("first"), func(cfg *tghook.Config) {
+			cfg.AllowedSources = nil // a unix socket's peer has no address
+		})
+		socket := filepath.Join(t.TempDir(), "bot.sock")
+		f := p.start(t, p.unix+socket, p.unix+socket)
+		a := b.byPath()
+		l := f.lineTo(t, a)
+		same(t, "before the bot is up", l.post(a, message(7, 1, 0)).status, p.down)
+		stop := b.listen(t, "unix", socket)
+		const want = `200 application/json {"method":"sendMessage","chat_id":7,"text":"from first"}`
+		same(t, "the redelivery", l.post(a, message(7, 1, 0)).String(), want)
+		stop()
+		same(t, "when the bot is down again", l.post(a, message(7, 2, 0)).status, p.down)
+		b.listen(t, "unix", socket)
+		same(t, "its redelivery", l.post(a, message(7, 2, 0)).String(), want)
+		b.did(t, 2, 2)
+	})
+}
+
+func TestAnUpdateThatHasBeenSentIsNotSentAgain(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		b := startBot(t, "first", func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ChatID == 1 {
+				panic(http.ErrAbortHandler) // the server closes the connection
+			}
+			return tghook.NoReply, nil
+		}, nil)
+		f := p.start(t, b.addr, b.addr)
+		for i, a := range b.both() {
+			id := int64(10 * i)
+			same(t, "on a new connection", f.lineTo(t, a).post(a, message(1, id, 0)).status, 502)
+			l := f.lineTo(t, a)
+			same(t, "answer", l.post(a, message(2, id+1, 0)).String(), "200")
+			same(t, "on a used connection", l.post(a, message(1, id+2, 0)).status, p.torn)
+			b.did(t, 3*(i+1), 3*(i+1))
+		}
+	})
+}
+
+func TestTheBotLearnsThatTelegramHungUp(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		started, release := make(chan struct{}), make(chan struct{})
+		b := startBot(t, "first", func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			close(started)
+			<-release
+			if err := ctx.Err(); err != nil {
+				t.Errorf("the handler was cancelled: %v", err)
+			}
+			return replying("first")(ctx, u)
+		}, func(cfg *tghook.Config) { cfg.LateAfter = -1 })
+		f := p.start(t, b.addr, b.addr)
+		a := b.byPath()
+		l := f.lineTo(t, a)
+		l.send(a, message(7, 1, 0))
+		await(t, started, "the update to reach the bot")
+		_ = l.conn.Close()
+		request, _ := b.last(t)
+		await(t, request.Context().Done(), "the request to end at the bot")
+		close(release)
+		same(t, "the redelivery", f.lineTo(t, a).post(a, message(7, 1, 0)).String(),
+			`200 application/json {"method":"sendMessage","chat_id":7,"text":"from first"}`)
+		b.did(t, 2, 1)
+	})
+}
+
+func TestTheProxysLogHasNoSecret(t *testing.T) {
+	behindEach(t, func(t *testing.T, p proxy) {
+		b := startBot(t, "first", nothing, nil)
+		f := p.start(t, b.addr, b.addr)
+		for _, a := range b.both() {
+			l := f.lineTo(t, a)
+			same(t, "answer", l.post(a, message(7, 1, 0)).String(), "200")
+			same(t, "answer", l.post(address{a.host, a.path, "secret-of-nobody"}, message(7, 1, 0)).String(), "401")
+			same(t, "answer", l.post(a, message(7, 1, 0)).String(), "200") // it may end before it is logged
+		}
+		f.stop()
+		text := f.log.String()
+		if n := strings.Count(text, "POST "); n < 4 {
+			t.Errorf("the log has %d requests, want 4 at least", n)
+		}
+		if strings.Contains(text, "secret-of-") {
+			t.Error("the log has a secret")
+		}
+	})
+}
+
+// What Telegram holds open for 60 s, to send or to be answered, must not be closed
+// by somebody else just then.
+func TestNothingIsClosedWithinTelegramsSixtySeconds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
+	behindEach(t, func(t *testing.T, p proxy) {
+		release := make(chan struct{})
+		b := startBot(t, "first", func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ChatID == 60 {
+				<-release
+			}
+			return tghook.NoReply, nil
+		}, func(cfg *tghook.Config) { cfg.LateAfter = -1 })
+		f := p.start(t, b.addr, b.addr)
+		checks := make([]func(), 0, len(b.both()))
+		for i, a := range b.both() {
+			unused, used, waiting := f.lineTo(t, a), f.lineTo(t, a), f.lineTo(t, a)
+			for _, l := range []*line{unused, used, waiting} {
+				if err := l.conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			id := int64(10 * i)
+			same(t, "answer", used.post(a, message(1, id, 0)).String(), "200")
+			waiting.send(a, message(60, id+1, 0))
+			checks = append(checks, func() {
+				same(t, a.host+": the first update on a connection", unused.post(a, message(2, id+2, 0)).String(), "200")
+				same(t, a.host+": the next update on a connection", used.post(a, message(3, id+3, 0)).String(), "200")
+				same(t, a.host+": an answer", waiting.read().String(), "200")
+			})
+		}
+		<-time.After(61 * time.Second)
+		close(release)
+		for _, check := range checks {
+			check()
+		}
+	})
+}
