@@ -1,0 +1,431 @@
+package thirdparty_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/gorilla/handlers"
+	"github.com/gorilla/mux"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// middlewares stand in front of a hook in many a program.
+var middlewares = []struct {
+	name  string
+	mount func(hook *tghook.Webhook) http.Handler
+}{
+	{"chi's", func(hook *tghook.Webhook) http.Handler {
+		r := chi.NewRouter()
+		r.Use(middleware.RequestID, chiLogger(io.Discard), middleware.Recoverer, middleware.Timeout(time.Minute))
+		r.Handle("/telegram", hook)
+		return r
+	}},
+	{"gin's", func(hook *tghook.Webhook) http.Handler {
+		r := gin.New()
+		r.Use(gin.LoggerWithWriter(io.Discard), gin.RecoveryWithWriter(io.Discard))
+		r.Any("/telegram", gin.WrapH(hook))
+		return r
+	}},
+	{"gorilla's", func(hook *tghook.Webhook) http.Handler {
+		r := mux.NewRouter()
+		r.Handle("/telegram", hook)
+		recovery := handlers.RecoveryHandler(handlers.RecoveryLogger(log.New(io.Discard, "", 0)))
+		return handlers.CombinedLoggingHandler(io.Discard, recovery(r))
+	}},
+	{"http.MaxBytesHandler", func(hook *tghook.Webhook) http.Handler { return http.MaxBytesHandler(hook, 1<<20) }},
+}
+
+func chiLogger(out io.Writer) func(http.Handler) http.Handler {
+	return middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(out, "", 0), NoColor: true})
+}
+
+func TestADoorIsOneBehindMiddlewares(t *testing.T) {
+	t.Parallel()
+	for _, middleware := range middlewares {
+		t.Run(middleware.name, func(t *testing.T) {
+			t.Parallel()
+			tghooktest.TestDoor(t, func(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
+				tb.Helper()
+				return tghooktest.Door{Addr: serve(tb, middleware.mount(hook))}
+			})
+		})
+	}
+}
+
+// The hook sets a deadline for the body on the connection, through what is wrapped
+// around it. Where it cannot, Server.ReadTimeout has to.
+func TestWhichMiddlewareLeavesTheDeadlineOfTheBodyToTheHook(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name string
+		wrap func(http.Handler) http.Handler
+		want error
+	}{
+		{"chi's Logger", chiLogger(io.Discard), nil},
+		{"chi's Compress", middleware.Compress(5), nil},
+		{"chi's Timeout", middleware.Timeout(time.Minute), nil},
+		{"gin", func(h http.Handler) http.Handler {
+			r := gin.New()
+			r.Any("/telegram", gin.WrapH(h))
+			return r
+		}, nil},
+		{"gorilla's CombinedLoggingHandler", func(h http.Handler) http.Handler { return handlers.CombinedLoggingHandler(io.Discard, h) }, nil},
+		{"gorilla's CompressHandler", handlers.CompressHandler, nil},
+		{"http.MaxBytesHandler", func(h http.Handler) http.Handler { return http.MaxBytesHandler(h, 1<<20) }, nil},
+		{"http.TimeoutHandler", func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") }, http.ErrNotSupported},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			addr := serve(t, x.wrap(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+				err := http.NewResponseController(rw).SetReadDeadline(time.Now().Add(time.Minute))
+				if !errors.Is(err, x.want) {
+					t.Errorf("SetReadDeadline: %v, want %v", err, x.want)
+				}
+			})))
+			if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); !strings.HasPrefix(got, "200") {
+				t.Errorf("the request was answered %q", got)
+			}
+		})
+	}
+}
+
+// timeouts end a request after a time, and answer it themselves if it was not.
+var timeouts = []struct {
+	name string
+	wrap func(h http.Handler, after time.Duration) http.Handler
+	own  string // answer
+}{
+	{
+		"http.TimeoutHandler", func(h http.Handler, after time.Duration) http.Handler {
+			return http.TimeoutHandler(h, after, "time is up")
+		},
+		"503  time is up",
+	},
+	{
+		"chi's Timeout", func(h http.Handler, after time.Duration) http.Handler { return middleware.Timeout(after)(h) },
+		"503 after 2", // it waits for the hook, which knows that the reply comes too late
+	},
+}
+
+// A timeout before LateAfter is no harm: the guard answers before it, by 500 ms.
+func TestTheGuardAnswersBeforeATimeoutThatStandsInFront(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range timeouts {
+		t.Run(timeout.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var end error
+				server := bridge{timeout.wrap(newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+					time.Sleep(7 * time.Second)
+					end = ctx.Err()
+					return hello(ctx, u)
+				}), 5*time.Second)}
+				start := time.Now()
+				if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
+					t.Errorf("the update was answered %q, want 503 after 2", got)
+				}
+				if took := time.Since(start); took != 4500*time.Millisecond {
+					t.Errorf("it was answered after %v, want 4.5s", took)
+				}
+				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
+					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
+				}
+				if took := time.Since(start); took != 7*time.Second {
+					t.Errorf("that was answered after %v, want 7s: it joins the handler that still runs", took)
+				}
+				if end != nil {
+					t.Errorf("the timeout ended the handler's ctx: %v", end)
+				}
+			})
+		})
+	}
+}
+
+// Without a guard the timeout speaks for itself, and what the handler replied is
+// kept for the redelivery.
+func TestWithoutAGuardATimeoutAnswersAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range timeouts {
+		t.Run(timeout.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				runs := 0
+				server := bridge{timeout.wrap(newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+					runs++
+					time.Sleep(7 * time.Second)
+					return hello(ctx, u)
+				}, func(cfg *tghook.Config) { cfg.LateAfter = -1 }), 5*time.Second)}
+				if got := post(t, server, "/telegram", message(1)); got != timeout.own {
+					t.Errorf("the update was answered %q, want %q", got, timeout.own)
+				}
+				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
+					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
+				}
+				if runs != 1 {
+					t.Errorf("the handler ran %d times, want once", runs)
+				}
+			})
+		})
+	}
+}
+
+// A timeout of no more than the guard's margin leaves a handler no time at all.
+func TestATimeoutBelowTheMarginMakesEveryUpdateLate(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range timeouts {
+		t.Run(timeout.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := bridge{timeout.wrap(newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+					time.Sleep(time.Millisecond)
+					return hello(ctx, u)
+				}), 500*time.Millisecond)}
+				if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
+					t.Errorf("the update was answered %q, want 503 after 2", got)
+				}
+				time.Sleep(2 * time.Second)
+				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
+					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
+				}
+			})
+		})
+	}
+}
+
+// Telegram decodes gzip: a reply may be compressed. Of what has no reply gorilla's
+// makes 23 bytes that decode to none.
+func TestACompressedReplyIsWhole(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("hello ", 1000)
+	for name, compress := range map[string]func(http.Handler) http.Handler{
+		"chi's Compress": middleware.Compress(5), "gorilla's CompressHandler": handlers.CompressHandler,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr := serve(t, compress(newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+				if u.ID == 1 {
+					return say(long)(ctx, u)
+				}
+				return tghook.NoReply, nil
+			})))
+			for id, want := range map[int64]string{
+				1: `200 application/json {"method":"sendMessage","text":"` + long + `"}`,
+				2: "200",
+			} {
+				if got := post(t, gunzip{t, client(t, "tcp", addr), id == 1}, "/telegram", message(id)); got != want {
+					t.Errorf("the answer decodes to %.100q, want %.100q", got, want)
+				}
+			}
+		})
+	}
+}
+
+// gunzip decodes answers as Telegram does.
+type gunzip struct {
+	tb testing.TB
+	http.RoundTripper
+
+	must bool // be encoded
+}
+
+func (g gunzip) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := g.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if res.Header.Get("Content-Encoding") != "gzip" {
+		if g.must {
+			g.tb.Error("the answer is not compressed")
+		}
+		return res, nil
+	}
+	defer res.Body.Close()
+	body, err := gzip.NewReader(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	decoded, err := io.ReadAll(body)
+	res.Body = io.NopCloser(bytes.NewReader(decoded))
+	return res, err
+}
+
+// A limit in front of the hook's own is answered alike, with and without a length.
+func TestABodyOverALimitInFrontIsAnswered413(t *testing.T) {
+	t.Parallel()
+	const limit = 1000
+	server := client(t, "tcp", serve(t, http.MaxBytesHandler(newHook(t, hello), limit)))
+	chunked := func(r *http.Request) { r.ContentLength = -1 }
+	for size, want := range map[int]string{limit: helloAnswer, limit + 1: "413"} {
+		body := message(1) + strings.Repeat(" ", size-len(message(1)))
+		for name, change := range map[string]func(*http.Request){"with a length": func(*http.Request) {}, "in chunks": chunked} {
+			if got := post(t, server, "/telegram", body, change); got != want {
+				t.Errorf("%d bytes %s were answered %q, want %q", size, name, got, want)
+			}
+		}
+	}
+}
+
+// A body that a middleware has read is gone: the answer says so to whoever observes.
+func TestABodyThatAMiddlewareHasReadIsReported(t *testing.T) {
+	t.Parallel()
+	told := make(chan tghook.Delivery, 1)
+	hook := newHook(t, hello, func(cfg *tghook.Config) {
+		cfg.Dispatch.Observe = func(_ context.Context, v tghook.Delivery) { told <- v }
+	})
+	r := gin.New()
+	r.POST("/telegram", func(c *gin.Context) {
+		if err := c.ShouldBindJSON(&struct{}{}); err != nil {
+			t.Error(err)
+		}
+	}, gin.WrapH(hook))
+	if got := post(t, client(t, "tcp", serve(t, r)), "/telegram", message(1)); got != "400" {
+		t.Errorf("the update was answered %q, want 400", got)
+	}
+	if v := <-told; v.Err == nil || !strings.Contains(v.Err.Error(), "has a middleware read it?") {
+		t.Errorf("Observe was told %v, want what may have happened", v.Err)
+	}
+}
+
+// A handler's panic ends in the hook. One that asks for the connection to be torn is
+// what reaches a middleware, and none may make a success of it.
+func TestARecovererSeesNoPanicButAnAbort(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		recover func(h http.Handler, seen io.Writer) http.Handler
+		abort   string // answer
+	}{
+		"chi's Recoverer": {func(h http.Handler, seen io.Writer) http.Handler {
+			return chiLogger(seen)(middleware.Recoverer(h))
+		}, noAnswer + "EOF"},
+		"gin.Recovery": {func(h http.Handler, seen io.Writer) http.Handler {
+			r := gin.New()
+			r.Use(gin.RecoveryWithWriter(seen))
+			r.Any("/telegram", gin.WrapH(h))
+			return r
+		}, "500"},
+		"gorilla's RecoveryHandler": {func(h http.Handler, seen io.Writer) http.Handler {
+			return handlers.RecoveryHandler(handlers.RecoveryLogger(log.New(seen, "", 0)))(h)
+		}, "500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen bytes.Buffer
+			hook := newHook(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+				if u.ID == 1 {
+					panic("oops")
+				}
+				panic(http.ErrAbortHandler)
+			})
+			addr := serve(t, x.recover(hook, &seen))
+			if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); got != "500" {
+				t.Errorf("a panic was answered %q, want 500", got)
+			}
+			if strings.Contains(seen.String(), "oops") {
+				t.Errorf("the middleware saw the panic:\n%s", seen.String())
+			}
+			if got := post(t, client(t, "tcp", addr), "/telegram", message(2)); got != x.abort {
+				t.Errorf("an abort was answered %q, want %q", got, x.abort)
+			}
+		})
+	}
+}
+
+// Access logs hold what a request is made of; the secret is in a header, which they
+// leave out.
+func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
+	t.Parallel()
+	for name, logged := range map[string]func(h http.Handler, out io.Writer) http.Handler{
+		"chi's Logger": func(h http.Handler, out io.Writer) http.Handler { return chiLogger(out)(h) },
+		"gin.Logger": func(h http.Handler, out io.Writer) http.Handler {
+			r := gin.New()
+			r.Use(gin.LoggerWithWriter(out))
+			r.Any("/telegram", gin.WrapH(h))
+			return r
+		},
+		"gorilla's CombinedLoggingHandler": func(h http.Handler, out io.Writer) http.Handler {
+			return handlers.CombinedLoggingHandler(out, h)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lines := make(writes, 1)
+			server := client(t, "tcp", serve(t, logged(newHook(t, hello), lines)))
+			if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
+				t.Errorf("the update was answered %q, want %q", got, helloAnswer)
+			}
+			line := <-lines
+			if !strings.Contains(line, "/telegram") || !strings.Contains(line, "200") || strings.Contains(line, secret) {
+				t.Errorf("the log says %q, want the path, 200 and no secret", line)
+			}
+		})
+	}
+}
+
+// writes is a Writer to wait for: a log's line may come after the answer.
+type writes chan string
+
+func (w writes) Write(p []byte) (int, error) {
+	w <- string(p)
+	return len(p), nil
+}
+
+// gin.Recovery in its debug mode, the default, logs the headers of a request whose
+// handler aborts.
+func TestGinRecoveryInDebugModeTellsTheSecret(t *testing.T) { //nolint:paralleltest // the mode is gin's for all
+	defer func(out io.Writer) { gin.DefaultWriter = out }(gin.DefaultWriter)
+	defer gin.SetMode(gin.ReleaseMode)
+	gin.DefaultWriter = io.Discard // where the routes are listed
+	for mode, want := range map[string]bool{gin.DebugMode: true, gin.ReleaseMode: false} {
+		gin.SetMode(mode)
+		var seen bytes.Buffer
+		r := gin.New()
+		r.Use(gin.RecoveryWithWriter(&seen))
+		r.Any("/telegram", gin.WrapH(newHook(t, func(context.Context, *tghook.Update) (tghook.Reply, error) { panic(http.ErrAbortHandler) })))
+		if got := post(t, bridge{r}, "/telegram", message(1)); got != "500" {
+			t.Errorf("the abort was answered %q, want 500", got)
+		}
+		if told := strings.Contains(seen.String(), secret); told != want {
+			t.Errorf("in %s mode the log tells the secret: %v, want %v:\n%s", mode, told, want, seen.String())
+		}
+	}
+}
+
+// What writes a header's address into RemoteAddr lets anybody be Telegram.
+func TestAMiddlewareThatBelievesHeadersOpensAllowedSources(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		wrap func(http.Handler) http.Handler
+		want string
+	}{
+		"nothing in front": {func(h http.Handler) http.Handler { return h }, "401"},
+		//lint:ignore SA1019 this is why it is deprecated
+		"chi's RealIP":             {middleware.RealIP, helloAnswer}, //nolint:staticcheck // this is why it is deprecated
+		"gorilla's ProxyHeaders":   {handlers.ProxyHeaders, helloAnswer},
+		"chi's ClientIPFromHeader": {middleware.ClientIPFromHeader("X-Real-IP"), "401"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := client(t, "tcp", serve(t, x.wrap(newHook(t, hello, func(cfg *tghook.Config) {
+				cfg.AllowedSources = tghook.TelegramSources()
+			}))))
+			got := post(t, server, "/telegram", message(1), func(r *http.Request) { r.Header.Set("X-Real-IP", "149.154.167.220") })
+			if got != x.want {
+				t.Errorf("the update was answered %q, want %q", got, x.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,358 @@
+package thirdparty_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
+	"github.com/gorilla/mux"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// TestMain sets what the platforms set in a program's environment. The tests mostly
+// wait, for bodies that never come and handlers that are late: all at once.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "32"); err != nil {
+		panic(err)
+	}
+	gin.SetMode(gin.ReleaseMode)
+	for name, value := range map[string]string{
+		"FUNCTION_TARGET":              "Telegram", // Google: the function that is deployed
+		"FUNCTIONS_CUSTOMHANDLER_PORT": "0",        // Azure: where to listen
+		"PORT":                         "0",        // Cloud Run, and Vercel's newer runtime: the same
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+}
+
+// routers are mounted as a user mounts a hook on them, for all methods.
+var routers = []struct {
+	name, path string
+	mount      func(hook *tghook.Webhook) http.Handler
+}{
+	{"http.ServeMux", "/telegram", func(hook *tghook.Webhook) http.Handler {
+		mux := http.NewServeMux()
+		mux.Handle("/telegram", hook)
+		return mux
+	}},
+	{"http.ServeMux with a bot for each path below a prefix", "/bots/main", func(hook *tghook.Webhook) http.Handler {
+		hooks := map[string]*tghook.Webhook{"main": hook}
+		bots := http.NewServeMux()
+		bots.HandleFunc("/{bot}", func(rw http.ResponseWriter, r *http.Request) {
+			if hook, ok := hooks[r.PathValue("bot")]; ok {
+				hook.ServeHTTP(rw, r)
+			} else {
+				http.NotFound(rw, r)
+			}
+		})
+		mux := http.NewServeMux()
+		mux.Handle("/bots/", http.StripPrefix("/bots", bots))
+		return mux
+	}},
+	{"chi", "/telegram", func(hook *tghook.Webhook) http.Handler {
+		r := chi.NewRouter()
+		r.Handle("/telegram", hook)
+		return r
+	}},
+	{"gorilla mux", "/telegram", func(hook *tghook.Webhook) http.Handler {
+		r := mux.NewRouter()
+		r.Handle("/telegram", hook)
+		return r
+	}},
+	{"gin", "/telegram", func(hook *tghook.Webhook) http.Handler {
+		r := gin.New()
+		r.Any("/telegram", gin.WrapH(hook))
+		return r
+	}},
+}
+
+func TestEveryRouterIsADoor(t *testing.T) {
+	t.Parallel()
+	for _, router := range routers {
+		t.Run(router.name, func(t *testing.T) {
+			t.Parallel()
+			tghooktest.TestDoor(t, func(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
+				tb.Helper()
+				return tghooktest.Door{Addr: serve(tb, router.mount(hook)), Path: router.path}
+			})
+		})
+	}
+}
+
+// byMethod are mounted for POST alone. What another method is told is the router's
+// to say then, and so Telegram is not: it sends nothing else.
+var byMethod = []struct {
+	name, get string
+	mount     func(hook *tghook.Webhook) http.Handler
+}{
+	{"http.ServeMux", "405 allow POST text/plain; charset=utf-8 Method Not Allowed\n", func(hook *tghook.Webhook) http.Handler {
+		mux := http.NewServeMux()
+		mux.Handle("POST /telegram", hook)
+		return mux
+	}},
+	{"chi", "405 allow POST", func(hook *tghook.Webhook) http.Handler {
+		r := chi.NewRouter()
+		r.Method(http.MethodPost, "/telegram", hook)
+		return r
+	}},
+	{"gorilla mux", "405", func(hook *tghook.Webhook) http.Handler {
+		r := mux.NewRouter()
+		r.Handle("/telegram", hook).Methods(http.MethodPost)
+		return r
+	}},
+	{"gin", "404 text/plain 404 page not found", func(hook *tghook.Webhook) http.Handler {
+		r := gin.New()
+		r.POST("/telegram", gin.WrapH(hook))
+		return r
+	}},
+	{"gin with HandleMethodNotAllowed", "405 allow POST text/plain 405 method not allowed", func(hook *tghook.Webhook) http.Handler {
+		r := gin.New()
+		r.HandleMethodNotAllowed = true
+		r.POST("/telegram", gin.WrapH(hook))
+		return r
+	}},
+}
+
+func TestARouterByMethodAnswersOtherMethodsItself(t *testing.T) {
+	t.Parallel()
+	for _, router := range byMethod {
+		t.Run(router.name, func(t *testing.T) {
+			t.Parallel()
+			server := client(t, "tcp", serve(t, router.mount(newHook(t, hello))))
+			if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
+				t.Errorf("an update was answered %q, want %q", got, helloAnswer)
+			}
+			got := post(t, server, "/telegram", "", func(r *http.Request) { r.Method = http.MethodGet })
+			if got != router.get {
+				t.Errorf("GET was answered %q, want %q", got, router.get)
+			}
+		})
+	}
+}
+
+// The path below a prefix names the bot, and so decides which secret opens the door.
+func TestEachBotHasAPathOfItsOwn(t *testing.T) {
+	t.Parallel()
+	hooks := map[string]*tghook.Webhook{}
+	for _, bot := range []string{"shop", "help"} {
+		hooks[bot] = newHook(t, say(bot), func(cfg *tghook.Config) { cfg.Secret = bot + "-secret" })
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /bots/{bot}", func(rw http.ResponseWriter, r *http.Request) {
+		if hook, ok := hooks[r.PathValue("bot")]; ok {
+			hook.ServeHTTP(rw, r)
+		} else {
+			http.NotFound(rw, r)
+		}
+	})
+	server := client(t, "tcp", serve(t, mux))
+	for _, x := range []struct{ path, secret, want string }{
+		{"/bots/shop", "shop-secret", `200 application/json {"method":"sendMessage","text":"shop"}`},
+		{"/bots/help", "help-secret", `200 application/json {"method":"sendMessage","text":"help"}`}, // the same update_id: another bot's
+		{"/bots/help", "shop-secret", "401"},
+		{"/bots/none", "shop-secret", "404 text/plain; charset=utf-8 404 page not found\n"},
+	} {
+		got := post(t, server, x.path, message(1), func(r *http.Request) { r.Header.Set(secretHeader, x.secret) })
+		if got != x.want {
+			t.Errorf("%s with the secret %s was answered %q, want %q", x.path, x.secret, got, x.want)
+		}
+	}
+}
+
+func TestH2CIsADoor(t *testing.T) {
+	t.Parallel()
+	tghooktest.TestDoor(t, func(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
+		tb.Helper()
+		addr := serve(tb, hook, func(server *http.Server) {
+			server.Protocols = new(http.Protocols)
+			server.Protocols.SetHTTP1(true)
+			server.Protocols.SetUnencryptedHTTP2(true)
+		})
+		h2c := client(tb, "tcp", addr)
+		h2c.Protocols = new(http.Protocols)
+		h2c.Protocols.SetUnencryptedHTTP2(true)
+		return tghooktest.Door{Transport: over{h2c, 2, tb}, Addr: addr}
+	})
+}
+
+// over is a Transport whose responses must come by a version of HTTP.
+type over struct {
+	http.RoundTripper
+
+	major int
+	tb    testing.TB
+}
+
+func (o over) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := o.RoundTripper.RoundTrip(r)
+	if err == nil && res.ProtoMajor != o.major {
+		o.tb.Errorf("the answer came by %s, want HTTP/%d", res.Proto, o.major)
+	}
+	return res, err
+}
+
+func TestAUnixSocketIsADoor(t *testing.T) {
+	t.Parallel()
+	tghooktest.TestDoor(t, func(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
+		tb.Helper()
+		return tghooktest.Door{Addr: serveUnix(tb, hook)}
+	})
+}
+
+// The peer of a unix socket has no address, so that it cannot be a proxy that is
+// trusted either.
+func TestOnAUnixSocketAllowedSourcesLetNobodyIn(t *testing.T) {
+	t.Parallel()
+	hook := newHook(t, hello, func(cfg *tghook.Config) {
+		cfg.AllowedSources = tghook.TelegramSources()
+		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	})
+	got := post(t, client(t, "unix", serveUnix(t, hook)), "/telegram", message(1), func(r *http.Request) {
+		r.Header.Set("X-Forwarded-For", "149.154.167.220")
+	})
+	if got != "401" {
+		t.Errorf("the update was answered %q, want 401", got)
+	}
+}
+
+// serve starts a server for h and returns where it listens.
+func serve(tb testing.TB, h http.Handler, change ...func(*http.Server)) string {
+	tb.Helper()
+	server := httptest.NewUnstartedServer(h)
+	for _, f := range change {
+		f(server.Config)
+	}
+	server.Start()
+	tb.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// serveUnix does so on a unix socket, whose path must be short.
+func serveUnix(tb testing.TB, h http.Handler) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "door") //nolint:usetesting // a test's own folder has a name too long for a socket
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return serveOn(tb, "unix", filepath.Join(dir, "hook.sock"), h)
+}
+
+// serveOn does so where a platform wants it.
+func serveOn(tb testing.TB, network, addr string, h http.Handler) string {
+	tb.Helper()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), network, addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(h)
+	server.Listener.Close()
+	server.Listener = listener
+	server.Start()
+	tb.Cleanup(server.Close)
+	return listener.Addr().String()
+}
+
+// client is a Transport that sends everything to addr.
+func client(tb testing.TB, network, addr string) *http.Transport {
+	tb.Helper()
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
+		DisableCompression: true,
+	}
+	tb.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
+const (
+	secret       = "a_Secret-0123456789"
+	secretHeader = "X-Telegram-Bot-Api-Secret-Token"
+	helloAnswer  = `200 application/json {"method":"sendMessage","text":"hello"}`
+)
+
+// newHook makes a hook that knows the secret of post, changed as a test likes.
+func newHook(tb testing.TB, h tghook.HandlerFunc, change ...func(*tghook.Config)) *tghook.Webhook {
+	tb.Helper()
+	cfg := tghook.Config{Secret: secret}
+	cfg.Dispatch.Observe = func(context.Context, tghook.Delivery) {} // nothing to the log
+	for _, f := range change {
+		f(&cfg)
+	}
+	hook, err := tghook.New(h, cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return hook
+}
+
+// hello is a handler that replies; its answer is helloAnswer.
+func hello(ctx context.Context, u *tghook.Update) (tghook.Reply, error) { return say("hello")(ctx, u) }
+
+func say(text string) tghook.HandlerFunc {
+	return func(context.Context, *tghook.Update) (tghook.Reply, error) {
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": text}}, nil
+	}
+}
+
+// message is an update in a chat of its own.
+func message(id int64) string {
+	return fmt.Sprintf("{\"update_id\":%[1]d,\n\"message\":{\"message_id\":1,\"date\":1,\"chat\":{\"id\":%[1]d,\"type\":\"private\"},\"text\":\"hi\"}}", id)
+}
+
+// post sends an update as Telegram does and returns the answer in one line, such
+// as "503 after 2" or helloAnswer.
+func post(tb testing.TB, to http.RoundTripper, path, body string, change ...func(*http.Request)) string {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://bot.example.org"+path, strings.NewReader(body))
+	if err != nil {
+		return noAnswer + err.Error()
+	}
+	r.Header = http.Header{
+		secretHeader: {secret}, "Content-Type": {"application/json"}, "Accept-Encoding": {"gzip, deflate"},
+		"User-Agent": {""}, // none: not net/http's own
+	}
+	for _, f := range change {
+		f(r)
+	}
+	res, err := to.RoundTrip(r)
+	if err != nil {
+		return noAnswer + err.Error()
+	}
+	defer res.Body.Close()
+	said, err := io.ReadAll(res.Body)
+	if err != nil {
+		return noAnswer + err.Error()
+	}
+	words := []string{strconv.Itoa(res.StatusCode)}
+	if allow := res.Header.Get("Allow"); allow != "" {
+		words = append(words, "allow", allow)
+	}
+	if after := res.Header.Get("Retry-After"); after != "" {
+		words = append(words, "after", after)
+	}
+	if len(said) > 0 {
+		words = append(words, res.Header.Get("Content-Type"), string(said))
+	}
+	return strings.Join(words, " ")
+}
+
+const noAnswer = "no answer: "
