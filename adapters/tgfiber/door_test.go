@@ -1,0 +1,43 @@
+package tgfiber_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/etag"
+	recovery "github.com/gofiber/fiber/v2/middleware/recover"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/adapters/tgfiber"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+func TestADoorKeepsThePromiseHoweverFiberIsConfigured(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]fiber.Config{
+		"default":                  {},
+		"Immutable":                {Immutable: true},
+		"StreamRequestBody":        {StreamRequestBody: true},
+		"DisableHeaderNormalizing": {DisableHeaderNormalizing: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg.ReadTimeout, cfg.IdleTimeout = 2*time.Second, time.Minute // for the body that never comes
+			tghooktest.TestDoor(t, func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
+				tb.Helper()
+				return tghooktest.Door{Addr: listen(tb, mounted(cfg, w)), Path: path}
+			})
+		})
+	}
+}
+
+func TestADoorKeepsThePromiseBehindMiddlewareAndInAGroup(t *testing.T) {
+	t.Parallel()
+	tghooktest.TestDoor(t, func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
+		tb.Helper()
+		app := newApp(fiber.Config{ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute})
+		app.Group("/bots", recovery.New(), etag.New()).All("/:name", tgfiber.Handler(w))
+		return tghooktest.Door{Addr: listen(tb, app), Path: "/bots/red"}
+	})
+}
