@@ -19,7 +19,8 @@ GOTESTFLAGS ?=
 MIN_COVER   ?= 90
 FUZZTIME    ?= 10m
 BENCH       ?= .
-BENCHCOUNT  ?= 6
+BENCHCOUNT  ?= 10
+BENCHTIME   ?= 300ms
 BENCHCPU    ?= 0
 
 # All modules of the repository, as folders.
@@ -68,7 +69,7 @@ cover: | $(BIN) ## fail if the root package's tests cover less than MIN_COVER pe
 
 .PHONY: go-line
 go-line: ## the root's tests with the oldest Go that go.mod promises
-	GOWORK=off GOTOOLCHAIN=go$(GO_LINE) go test -race -shuffle=on ./...
+	GOWORK=off GOTOOLCHAIN=go$(GO_LINE) go test -race -short -shuffle=on ./...
 
 .PHONY: lint
 lint: mod-check $(call tool,$(GOLANGCI_LINT)) $(call tool,$(STATICCHECK)) ## golangci-lint and staticcheck over all modules
@@ -92,12 +93,17 @@ fmt-check: $(call tool,$(GOLANGCI_LINT)) ## fail if something is not formatted
 vuln: $(call tool,$(GOVULNCHECK)) ## known vulnerabilities (needs the network)
 	@$(call each,"$(CURDIR)/$(call tool,$(GOVULNCHECK))" ./...)
 
-# One pinned core, so that two runs can be compared. taskset is Linux's.
+# One pinned core, so that two runs can be compared, and round by round, so that
+# what the machine does meanwhile meets all alike. taskset is Linux's; wrk loads the
+# servers of bench/sockets.
 .PHONY: bench
-bench: $(call tool,$(BENCHSTAT)) ## the benchmarks on one core, BENCHCOUNT times, through benchstat
-	@cd bench && go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) -timeout 0 \
-	  -exec 'env GOMAXPROCS=1 $(if $(shell command -v taskset),taskset -c $(BENCHCPU))' ./... | tee ../$(BIN)/bench.txt
+bench: $(call tool,$(BENCHSTAT)) ## the benchmarks on one core, BENCHCOUNT times, through benchstat, and what each door adds
+	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
+	@cd bench && for round in $$(seq $(BENCHCOUNT)); do go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 0 \
+	  -exec 'env GOMAXPROCS=1 $(if $(shell command -v taskset),taskset -c $(BENCHCPU))' .; done | tee ../$(BIN)/bench.txt
+	@if [[ BenchmarkSockets =~ $(BENCH) ]]; then cd bench && go build -o ../$(BIN)/sockets ./sockets && ../$(BIN)/sockets | tee -a ../$(BIN)/bench.txt; fi
 	@"$(call tool,$(BENCHSTAT))" $(BIN)/bench.txt
+	@cd bench && go run ./table <../$(BIN)/bench.txt
 
 # Not part of CI, where each fuzz test runs its seeds and stored inputs only.
 .PHONY: fuzz

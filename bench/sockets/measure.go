@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest"
+)
+
+const connections = 40
+
+// measure has a server of its own loaded for some time, and returns the figures
+// as they stand in a benchmark line.
+func measure(ctx context.Context, door, handler string, length time.Duration) (line string, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	server := pinned(ctx, "0", self, door, handler)
+	end, err := server.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	out, err := server.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := server.Start(); err != nil {
+		return "", err
+	}
+	var address string
+	if _, err := fmt.Fscanln(out, &address); err != nil {
+		return "", fmt.Errorf("its address: %w", err)
+	}
+	if err := probe(ctx, "http://"+address+path); err != nil {
+		return "", err
+	}
+	requests, took, err := load(ctx, address, length)
+	if err != nil {
+		return "", err
+	}
+	if err := end.Close(); err != nil {
+		return "", err
+	}
+	var handled, empty, cpu int64
+	if _, err := fmt.Fscanln(out, &handled, &empty, &cpu); err != nil {
+		return "", fmt.Errorf("its count: %w", err)
+	}
+	if err := server.Wait(); err != nil {
+		return "", err
+	}
+	// One is the probe, and each connection may have had a request under way.
+	if handled < requests+1 || handled > requests+1+connections || empty > 0 {
+		return "", fmt.Errorf("it was asked %d times and handled %d, %d without a body", requests, handled, empty)
+	}
+	return fmt.Sprintf("%d %.0f req/s %.0f cpu-ns/req %.0f %%busy", requests, float64(requests)/took.Seconds(),
+		float64(cpu)/float64(handled), 100*float64(cpu)/float64(took)), nil
+}
+
+// probe checks that the server answers an update with 200 and nothing else.
+func probe(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(tghooktest.Update("message")))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Telegram-Bot-Api-Secret-Token", secret)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %s", answer.Status)
+	}
+	return nil
+}
+
+// load has wrk send updates for some time. It is an error if one of them fails.
+func load(ctx context.Context, address string, length time.Duration) (requests int64, took time.Duration, err error) {
+	file, err := os.CreateTemp("", "wrk-*.lua")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer os.Remove(file.Name())
+	if _, err := file.WriteString(script(address)); err != nil {
+		return 0, 0, err
+	}
+	if err := file.Close(); err != nil {
+		return 0, 0, err
+	}
+	wrk := pinned(ctx, "1", "wrk", "-t", "1", "-c", strconv.Itoa(connections),
+		"-d", strconv.FormatInt(int64(length.Seconds()), 10), "-s", file.Name(), "http://"+address)
+	out, err := wrk.Output()
+	if err != nil {
+		return 0, 0, err
+	}
+	var failed, micros int64
+	_, result, _ := strings.Cut(string(out), "result ")
+	if _, err := fmt.Sscanf(result, "%d %d %d", &requests, &micros, &failed); err != nil {
+		return 0, 0, fmt.Errorf("wrk printed %q: %w", out, err)
+	}
+	if failed > 0 {
+		return 0, 0, fmt.Errorf("%d of %d requests failed:\n%s", failed, requests, out)
+	}
+	return requests, time.Duration(micros) * time.Microsecond, nil
+}
+
+// script tells wrk what to send. Only the ids differ from request to request: the
+// client has little to do, and all requests are equally long.
+func script(address string) string {
+	const id, chat = "731450000", "7244100913" // those of the fixture
+	body := tghooktest.Update("message")
+	request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nX-Telegram-Bot-Api-Secret-Token: %s\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n%s", path, address, secret, len(body), body)
+	request = strconv.Quote(request) // ASCII: Lua reads it as Go does
+	request = strings.ReplaceAll(strings.ReplaceAll(request, id, `" .. id .. "`), chat, `" .. chat .. "`)
+	return `local id = 100000000
+function request()
+	id = id + 1
+	local chat = 5000000000 + id % 10000
+	return ` + request + `
+end
+function done(summary)
+	local e = summary.errors
+	print("result " .. summary.requests .. " " .. summary.duration .. " " .. e.connect + e.read + e.write + e.status + e.timeout)
+end
+`
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	fiberv2 "github.com/gofiber/fiber/v2"
+	fiberv3 "github.com/gofiber/fiber/v3"
+	echov4 "github.com/labstack/echo/v4"
+	echov5 "github.com/labstack/echo/v5"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/adapters/tgecho"
+	"github.com/tghook/tghook/adapters/tgechov5"
+	"github.com/tghook/tghook/adapters/tgfiber"
+	"github.com/tghook/tghook/adapters/tgfiberv3"
+)
+
+const (
+	path   = "/telegram"
+	secret = "bench-secret-0123456789"
+)
+
+// doors serve w, or an empty handler that counts where w is nil.
+var doors = []struct {
+	name  string
+	serve func(listener net.Listener, w *tghook.Webhook) error
+}{
+	{"net/http", func(listener net.Listener, w *tghook.Webhook) error {
+		mux := http.NewServeMux()
+		if w != nil {
+			mux.Handle(path, w)
+		} else {
+			mux.HandleFunc(path, func(rw http.ResponseWriter, r *http.Request) {
+				if err := drain(r.Body); err != nil {
+					rw.WriteHeader(http.StatusBadRequest)
+					return
+				}
+				rw.WriteHeader(http.StatusOK)
+			})
+		}
+		return serveHTTP(listener, mux)
+	}},
+	{"Echo_v4", func(listener net.Listener, w *tghook.Webhook) error {
+		handler := func(c echov4.Context) error {
+			if err := drain(c.Request().Body); err != nil {
+				return err
+			}
+			return c.NoContent(http.StatusOK)
+		}
+		if w != nil {
+			handler = tgecho.Handler(w)
+		}
+		e := echov4.New()
+		e.POST(path, handler)
+		return serveHTTP(listener, e)
+	}},
+	{"Echo_v5", func(listener net.Listener, w *tghook.Webhook) error {
+		handler := func(c *echov5.Context) error {
+			if err := drain(c.Request().Body); err != nil {
+				return err
+			}
+			return c.NoContent(http.StatusOK)
+		}
+		if w != nil {
+			handler = tgechov5.Handler(w)
+		}
+		e := echov5.New()
+		e.POST(path, handler)
+		return serveHTTP(listener, e)
+	}},
+	{"Fiber_v2", func(listener net.Listener, w *tghook.Webhook) error {
+		handler := func(c *fiberv2.Ctx) error {
+			count(c.Body())
+			return c.SendStatus(http.StatusOK)
+		}
+		if w != nil {
+			handler = tgfiber.Handler(w)
+		}
+		app := fiberv2.New(fiberv2.Config{DisableStartupMessage: true})
+		app.Post(path, handler)
+		return app.Listener(listener)
+	}},
+	{"Fiber_v3", func(listener net.Listener, w *tghook.Webhook) error {
+		handler := func(c fiberv3.Ctx) error {
+			count(c.Body())
+			return c.SendStatus(http.StatusOK)
+		}
+		if w != nil {
+			handler = tgfiberv3.Handler(w)
+		}
+		app := fiberv3.New()
+		app.Post(path, handler)
+		return app.Listener(listener, fiberv3.ListenConfig{DisableStartupMessage: true})
+	}},
+}
+
+func serveHTTP(listener net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 90 * time.Second}
+	return server.Serve(listener)
+}
+
+var handled, empty atomic.Int64 // requests, and those of them without a body
+
+func count(body []byte) {
+	handled.Add(1)
+	if len(body) == 0 {
+		empty.Add(1)
+	}
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// drain reads r into a pooled buffer.
+func drain(r io.Reader) error {
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buffer)
+	buffer.Reset()
+	_, err := buffer.ReadFrom(r)
+	count(buffer.Bytes())
+	return err
+}
+
+// serve is a server process: it prints its address, serves until its input ends,
+// and prints how much it has handled, in how many nanoseconds of CPU.
+func serve(name, handler string) error {
+	var w *tghook.Webhook
+	if handler == "tghook" {
+		var err error
+		w, err = tghook.New(tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			count(u.Raw)
+			return tghook.NoReply, nil
+		}), tghook.Config{Secret: secret})
+		if err != nil {
+			return err
+		}
+	}
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	for _, door := range doors {
+		if door.name == name {
+			go func() { failed <- door.serve(listener, w) }()
+		}
+	}
+	fmt.Fprintln(os.Stdout, listener.Addr())
+	go func() {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		failed <- err
+	}()
+	if err := <-failed; err != nil {
+		return err
+	}
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stdout, handled.Load(), empty.Load(), used.Utime.Nano()+used.Stime.Nano())
+	return nil
+}

@@ -1,0 +1,136 @@
+// Command table reads the lines of BenchmarkDoors and of sockets, some rounds of
+// each, and prints by their medians what tghook costs at each door against the
+// framework's own empty handler, and whether that is within the bounds.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+const (
+	maxAdded = 1.15 // times what ServeHTTP adds
+	minRate  = 0.85 // times the requests per second of the empty handler
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("table: ")
+	if err := report(os.Stdout, os.Stdin); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func report(out io.Writer, in io.Reader) error {
+	r, err := read(in)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	r.printAdded(table)
+	r.printRates(table)
+	return table.Flush()
+}
+
+// results are what the rounds measured.
+type results struct {
+	doors  []string // in order of appearance
+	rounds map[series][]float64
+}
+
+type series struct{ benchmark, door, handler, unit string }
+
+func read(in io.Reader) (*results, error) {
+	r := &results{rounds: make(map[series][]float64)}
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 {
+			continue
+		}
+		benchmark, rest, _ := strings.Cut(fields[0], "/")
+		slash := strings.LastIndexByte(rest, '/')
+		if slash < 0 || benchmark != "BenchmarkDoors" && benchmark != "BenchmarkSockets" {
+			continue
+		}
+		door := rest[:slash]
+		handler, _, _ := strings.Cut(rest[slash+1:], "-") // and GOMAXPROCS
+		if !slices.Contains(r.doors, door) {
+			r.doors = append(r.doors, door)
+		}
+		for i := 2; i+1 < len(fields); i += 2 {
+			value, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", lines.Text(), err)
+			}
+			s := series{benchmark, door, handler, fields[i+1]}
+			r.rounds[s] = append(r.rounds[s], value)
+		}
+	}
+	return r, lines.Err()
+}
+
+// medians are those of a door with its empty handler and with tghook.
+func (r *results) medians(benchmark, door, unit string) (empty, tghook float64, ok bool) {
+	e, t := r.rounds[series{benchmark, door, "empty", unit}], r.rounds[series{benchmark, door, "tghook", unit}]
+	if len(e) == 0 || len(t) == 0 {
+		return 0, 0, false
+	}
+	return median(e), median(t), true
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+}
+
+func (r *results) printAdded(out io.Writer) {
+	empty, tghook, ok := r.medians("BenchmarkDoors", "net/http", "cpu-ns/op")
+	if !ok {
+		return
+	}
+	base := tghook - empty
+	fmt.Fprintf(out, "\nCPU time of a small update in process, and what of it tghook adds.\n\n")
+	fmt.Fprintf(out, "door\tempty ns\ttghook ns\tadded ns\tadded / net/http's\tat most %.2f\n", maxAdded)
+	for _, door := range r.doors {
+		if empty, tghook, ok := r.medians("BenchmarkDoors", door, "cpu-ns/op"); ok {
+			ratio := (tghook - empty) / base
+			fmt.Fprintf(out, "%s\t%.0f\t%.0f\t%.0f\t%.2f\t%s\n", door, empty, tghook, tghook-empty, ratio, met(ratio <= maxAdded))
+		}
+	}
+}
+
+func (r *results) printRates(out io.Writer) {
+	const benchmark = "BenchmarkSockets"
+	heading := false
+	for _, door := range r.doors {
+		empty, tghook, ok := r.medians(benchmark, door, "req/s")
+		if !ok {
+			continue
+		}
+		if !heading {
+			heading = true
+			fmt.Fprintf(out, "\nRequests per second over loopback: small updates of 10,000 chats on 40 connections that are kept\n"+
+				"alive, the server on one CPU and wrk on another. The last column is what the ratio would be, by the\n"+
+				"server's CPU time, if nothing else held up either.\n\n")
+			fmt.Fprintf(out, "door\tempty\ttghook\tratio\tat least %.2f\tby CPU time\n", minRate)
+		}
+		emptyCPU, tghookCPU, _ := r.medians(benchmark, door, "cpu-ns/req")
+		fmt.Fprintf(out, "%s\t%.0f\t%.0f\t%.2f\t%s\t%.2f\n",
+			door, empty, tghook, tghook/empty, met(tghook/empty >= minRate), emptyCPU/tghookCPU)
+	}
+}
+
+func met(bound bool) string {
+	if bound {
+		return "yes"
+	}
+	return "no"
+}
