@@ -1,5 +1,10 @@
 package envelope
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // open reads what stands before the first member of the one object that t is.
 func (t text) open() (int, error) {
 	i := t.space(0)
@@ -39,6 +44,21 @@ func (t text) member(i int, first bool) (key []byte, escaped bool, value int, er
 func (t text) key(i int) (key []byte, escaped bool, value int, err error) {
 	if t.at(i) != '"' {
 		return nil, false, i, t.fail(i, "expected a key")
+	}
+	// Most keys are short, and a colon and a value follow at once.
+	if i+18 <= len(t) {
+		n := i + 1
+		m := stops(binary.LittleEndian.Uint64(t[n:]))
+		if m == 0 {
+			n += 8
+			m = stops(binary.LittleEndian.Uint64(t[n:]))
+		}
+		if m != 0 {
+			n += bits.TrailingZeros64(m) >> 3
+			if t[n] == '"' && t[n+1] == ':' {
+				return t[i+1 : n : n], false, t.space(n + 2), nil
+			}
+		}
 	}
 	end, escaped, err := t.str(i + 1)
 	if err != nil {

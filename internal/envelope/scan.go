@@ -38,13 +38,17 @@ func (s *scan) body() error {
 		if escaped {
 			key = unescape(buf[:0], key)
 		}
+		if string(key) == "update_id" {
+			if i, err = s.skip(at, 1); err != nil {
+				return err
+			}
+			s.id, s.idAt = s.text[at:i], at
+			continue
+		}
 		k := kinds[string(key)]
 		switch {
 		case k == nil:
 			i, err = s.skip(at, 1)
-			if err == nil && string(key) == "update_id" {
-				s.id, s.idAt = s.text[at:i], at
-			}
 		case s.at(at) != '{':
 			s.enter(k, 0)
 			i, err = s.skip(at, 1)

@@ -4,7 +4,7 @@ package lane
 // Key names a lane. The zero Key is no lane at all: what enters it is at the
 // head at once.
 type Key struct {
-	Class byte
+	Class uint64 // as wide as ID, so that both are hashed at once
 	ID    int64
 	Name  string
 }
@@ -12,7 +12,7 @@ type Key struct {
 // Place is one value's place in a lane. Its zero value stands in none.
 type Place[T any] struct {
 	Value      T
-	key        Key
+	queue      *queue[T]
 	prev, next *Place[T]
 }
 
@@ -25,6 +25,7 @@ type Lanes[T any] struct {
 }
 
 type queue[T any] struct {
+	key        Key
 	head, tail *Place[T]
 	length     int
 }
@@ -36,19 +37,21 @@ func New[T any](limit int) *Lanes[T] {
 
 // Enter puts p at the tail of the lane of k. It is false when the lane is full.
 func (l *Lanes[T]) Enter(k Key, p *Place[T]) bool {
-	p.key, p.prev, p.next = k, nil, nil
+	p.queue, p.prev, p.next = nil, nil, nil
 	if k == (Key{}) {
 		return true
 	}
 	q := l.lanes[k]
 	if q == nil {
 		q = l.newQueue()
+		q.key = k
 		l.lanes[k] = q
 	}
 	if q.length >= l.max {
 		return false
 	}
 	q.length++
+	p.queue = q
 	p.prev = q.tail
 	if q.tail == nil {
 		q.head = p
@@ -65,10 +68,10 @@ func (p *Place[T]) AtHead() bool { return p.prev == nil }
 // Leave takes p out of its lane. When p was at the head and another stands
 // behind it, that one is the new head and is returned.
 func (l *Lanes[T]) Leave(p *Place[T]) *Place[T] {
-	if p.key == (Key{}) {
+	q := p.queue
+	if q == nil {
 		return nil
 	}
-	q := l.lanes[p.key]
 	q.length--
 	if p.next == nil {
 		q.tail = p.prev
@@ -81,7 +84,7 @@ func (l *Lanes[T]) Leave(p *Place[T]) *Place[T] {
 	}
 	q.head = p.next
 	if q.head == nil {
-		delete(l.lanes, p.key)
+		delete(l.lanes, q.key)
 		l.keep(q)
 	}
 	return q.head
