@@ -28,12 +28,22 @@ func (f HandlerFunc) HandleUpdate(ctx context.Context, u *Update) (Reply, error)
 // Middleware wraps a handler.
 type Middleware func(next Handler) Handler
 
-// Chain wraps h so that the first middleware is outermost.
+// Chain wraps h so that the first middleware is outermost. If h has the method
+// AllowedUpdates, as [Kinds] has, the chain has it too.
 func Chain(h Handler, mw ...Middleware) Handler {
+	chain := h
 	for _, m := range slices.Backward(mw) {
-		h = m(h)
+		chain = m(chain)
 	}
-	return h
+	if s, ok := h.(selective); ok {
+		return selectiveChain{chain, s}
+	}
+	return chain
+}
+
+type selectiveChain struct {
+	Handler
+	selective
 }
 
 // Typed is a handler that decodes each update into a T with encoding/json, T

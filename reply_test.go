@@ -36,7 +36,10 @@ func answerWith(t *testing.T, reply tghook.Reply, changes ...func(*tghook.Config
 	t.Helper()
 	var runs atomic.Int64
 	dead := &letters{}
-	changes = append([]func(*tghook.Config){func(cfg *tghook.Config) { cfg.Dispatch.DeadLetter = dead.take }}, changes...)
+	changes = append([]func(*tghook.Config){func(cfg *tghook.Config) {
+		cfg.Dispatch.DeadLetter = dead.take
+		cfg.LateAfter = -1 // 50 MiB may take their time under the race detector
+	}}, changes...)
 	w, seen := hookFor(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 		runs.Add(1)
 		return reply, nil

@@ -1,0 +1,224 @@
+package tghook
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// WebhookRequest is what setWebhook is asked
+// (https://core.telegram.org/bots/api#setwebhook).
+type WebhookRequest struct {
+	// URL is where Telegram is to send updates: https, on port 443, 80, 88 or 8443,
+	// to a host with an IPv4 address.
+	URL string
+	// Certificate is the public certificate in PEM form, where no public authority
+	// has issued it: up to the self-signed one, which Telegram trusts alone then.
+	// The host, an address too, must be its DNS name or, where it has none, its
+	// common name.
+	Certificate []byte
+	// IPAddress, an IPv4 address, is used in place of what the host resolves to.
+	IPAddress string
+	// MaxConnections is how many requests Telegram may make at once, 1 to 100.
+	// Default: Telegram's, which is 40.
+	MaxConnections int
+	// AllowedUpdates, unless nil, sets which kinds the bot gets; empty is Telegram's
+	// default.
+	AllowedUpdates []string
+	// DropPending forgets all updates that wait to be delivered.
+	DropPending bool
+	// SecretToken is [Config].Secret.
+	SecretToken string
+	// Reset sets a webhook with a Certificate also when getWebhookInfo shows no
+	// difference: it tells neither the certificate nor the secret, nor whether
+	// IPAddress was given.
+	Reset bool
+}
+
+const (
+	maxCertificate = 3 << 20
+	// maxHeaders bounds the header block of Telegram's requests: with a longer one it
+	// never sends an update, and records no error. Source: tdlib/td, HttpHeaderCreator
+	// and StringBuilder, which keeps 30 bytes of 4096 to itself.
+	maxHeaders = 4096 - 30
+	// settingPatience is how long SetWebhook gives way to other replicas.
+	settingPatience = time.Minute
+)
+
+// SetWebhook sets the webhook. It may be called at every start: Telegram does
+// nothing if the call repeats the last one. That is not so with a Certificate,
+// with which it is called only if getWebhookInfo differs, for Reset, and for
+// DropPending.
+//
+// What Telegram would refuse only after it has deleted the webhook before is an
+// error first, which joins a *[ConfigError] for every mistake. While Telegram
+// says 429, or another replica sets the webhook too, SetWebhook waits and tries
+// again: for a minute, and [ClientConfig].Patience, in all.
+func (c *Client) SetWebhook(ctx context.Context, req WebhookRequest) error {
+	if err := errors.Join(req.mistakes(c.local)...); err != nil {
+		return err
+	}
+	once := *c
+	once.patience = 0 // it is here
+	again := func(err error) bool {
+		var refused *APIError
+		givesWay := errors.As(err, &refused) && (refused.Code == http.StatusTooManyRequests || refused.Code == http.StatusConflict)
+		return givesWay || c.patience > 0 && repeatable(err, !req.DropPending)
+	}
+	return patiently(ctx, settingPatience+c.patience, again, func() error {
+		if len(req.Certificate) > 0 && !req.Reset && !req.DropPending {
+			info, err := once.GetWebhookInfo(ctx)
+			if err != nil || req.isSet(info, c.local) {
+				return err
+			}
+		}
+		return once.Call(ctx, "setWebhook", req.params(), nil)
+	})
+}
+
+// connections are how many a Bot API server makes at most, and by default.
+func connections(local bool) (most, usual int) {
+	if local {
+		return 100_000, 100
+	}
+	return 100, 40
+}
+
+// isSet reports whether Telegram tells of no difference.
+func (r *WebhookRequest) isSet(info WebhookInfo, local bool) bool {
+	_, usual := connections(local)
+	return info.URL == r.URL && info.HasCustomCertificate && info.MaxConnections == cmp.Or(r.MaxConnections, usual) &&
+		(r.IPAddress == "" || info.IPAddress == r.IPAddress) &&
+		(r.AllowedUpdates == nil || sameSet(info.AllowedUpdates, r.AllowedUpdates))
+}
+
+func sameSet(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
+}
+
+func (r *WebhookRequest) params() map[string]any {
+	params := map[string]any{"url": r.URL}
+	if len(r.Certificate) > 0 {
+		params["certificate"] = File{Name: "certificate.pem", Body: bytes.NewReader(r.Certificate)}
+	}
+	if r.IPAddress != "" {
+		params["ip_address"] = r.IPAddress
+	}
+	if r.MaxConnections != 0 {
+		params["max_connections"] = r.MaxConnections
+	}
+	if r.AllowedUpdates != nil {
+		params["allowed_updates"] = r.AllowedUpdates
+	}
+	if r.DropPending {
+		params[dropPending] = true
+	}
+	if r.SecretToken != "" {
+		params["secret_token"] = r.SecretToken
+	}
+	return params
+}
+
+// mistakes are what Telegram would refuse, or would never deliver to. A local
+// Bot API server takes more.
+func (r *WebhookRequest) mistakes(local bool) (errs []error) {
+	add := func(bad bool, field, problem string) {
+		if bad {
+			errs = append(errs, &ConfigError{"WebhookRequest." + field, problem})
+		}
+	}
+	host := ""
+	if target, err := url.Parse(r.URL); err != nil || !usableHost(target.Host) {
+		add(true, "URL", "is no URL with a host: give one such as https://bot.example.org/telegram")
+	} else {
+		host = target.Hostname()
+		add(target.Scheme != "https" && (!local || target.Scheme != "http"), "URL", "must begin with https://")
+		add(!local && !slices.Contains([]string{"", "443", "80", "88", "8443"}, target.Port()), "URL",
+			"has port "+target.Port()+": Telegram connects to 443, 80, 88 and 8443 only")
+		if r.IPAddress == "" && !local {
+			problem := unreachable(host)
+			add(problem != "", "URL", problem)
+		}
+		size := r.headers(target)
+		add(size > maxHeaders, "URL", fmt.Sprintf(
+			"is too long: of %d bytes of headers, more than %d, Telegram makes no request, and records no error", size, maxHeaders))
+	}
+	if _, err := netip.ParseAddr(r.IPAddress); err == nil && !local {
+		problem := unreachable(r.IPAddress)
+		add(problem != "", "IPAddress", problem)
+	} else {
+		add(err != nil && r.IPAddress != "", "IPAddress", "is no address: give one such as 149.154.167.220")
+	}
+	most, _ := connections(local)
+	add(r.MaxConnections < 0 || r.MaxConnections > most, "MaxConnections", fmt.Sprintf("must be 1 to %d, or 0 for Telegram's default", most))
+	add(!validSecret(r.SecretToken), "SecretToken", secretRule)
+	if len(r.Certificate) > 0 {
+		problem := unfit(r.Certificate, host)
+		add(problem != "", "Certificate", problem)
+	}
+	return errs
+}
+
+// usableHost reports whether Telegram takes what [url.Parse] has taken for a host
+// and port. Source: tdlib/td, parse_url.
+func usableHost(host string) bool {
+	return host != "" && host != "." && host[0] != ':' && !strings.HasSuffix(host, ":") && !strings.ContainsAny(host, `<>"`)
+}
+
+// unreachable says why Telegram would not connect to a host; "" if it may.
+func unreachable(host string) string {
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case err != nil:
+		name := strings.TrimSuffix(host, ".")
+		dot := strings.LastIndexByte(name, '.')
+		if dot < 0 || name[dot+1] >= '0' && name[dot+1] <= '9' { // the latter is an address to some resolvers
+			return "has a host that is known in your own network at most: give the public one"
+		}
+	case !addr.Is4():
+		return "has an IPv6 address: Telegram connects by IPv4 only"
+	case reserved(addr):
+		return "has the reserved address " + addr.String() + ": give the public one"
+	}
+	return ""
+}
+
+// headers is the size of the header block that Telegram would send.
+func (r *WebhookRequest) headers(target *url.URL) int {
+	const fixed = "POST  HTTP/1.1\r\nHost: \r\nContent-Type: application/json\r\nContent-Length: 524288\r\n" +
+		"Connection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
+	_, rest, _ := strings.Cut(r.URL, "://")
+	path := strings.TrimLeftFunc(rest, func(c rune) bool { return !strings.ContainsRune("/?#", c) })
+	size := len(fixed) + len(target.Host) + len("/") + len(strings.TrimPrefix(path, "/")) + len("20")*strings.Count(path, " ")
+	if target.User != nil {
+		userinfo := strings.LastIndexByte(rest[:len(rest)-len(path)], '@')
+		size += len("Authorization: Basic \r\n") + base64.StdEncoding.EncodedLen(userinfo)
+	}
+	if r.SecretToken != "" {
+		size += len("X-Telegram-Bot-Api-Secret-Token: \r\n") + len(r.SecretToken)
+	}
+	return size
+}
+
+// The addresses that Telegram refuses. Source: tdlib/td, IPAddress::is_reserved.
+var reservedNets = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"),
+	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("224.0.0.0/3"),
+}
+
+func reserved(a netip.Addr) bool { return contains(reservedNets, a) }
