@@ -35,10 +35,12 @@ func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 
 // admit lets a delivery of u in: it is told at once, or waits for a record.
 func (d *Dispatcher) admit(incoming arrival, u *Update) (a *arrival) {
-	key, err := d.laneOf(u)
-	if err != nil {
-		err = fmt.Errorf("tghook: DispatchConfig.Lane: %w", err)
-		return incoming.told(verdict{outcome: OutcomeFailed, err: err})
+	key, broken := d.laneOf(u)
+	if broken != nil {
+		broken = fmt.Errorf("tghook: DispatchConfig.Lane: %w", broken)
+		if !d.persistent {
+			return incoming.told(verdict{outcome: OutcomeFailed, err: broken})
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,9 +55,12 @@ func (d *Dispatcher) admit(incoming arrival, u *Update) (a *arrival) {
 	case r.state != failed:
 		return r.join(incoming.copy())
 	}
-	a, err = d.enter(r, incoming, u, key)
+	a, err := d.enter(r, incoming, u, key)
 	if err != nil {
 		return incoming.told(shedVerdict(u, err))
+	}
+	if broken != nil { // nobody would deliver it again
+		a.record.buried = broken
 	}
 	return a
 }

@@ -16,8 +16,16 @@ func (d *Dispatcher) complete(r *record, e *end) (next *record, report *runRepor
 	r.tell(e, carrier, now)
 	r.letGo()
 	d.inFlight--
-	if place := d.lanes.Leave(&r.place); place != nil && place.Value.ready && !d.stopped {
-		next = place.Value
+	behind := r.place.Behind()
+	head := d.lanes.Leave(&r.place)
+	switch {
+	case d.stopped:
+	case d.persistent && !e.acked: // at Shutdown: it comes again, and nothing may overtake it
+		if behind != nil {
+			d.turnAway(behind.Value, ErrShutdown)
+		}
+	case head != nil && head.Value.ready:
+		next = head.Value
 		next.state = running
 	}
 	if e.ran && carrier == nil {
@@ -118,6 +126,11 @@ func (d *Dispatcher) withdraw(r *record, v verdict) {
 	}
 	if c := r.claim; c != nil && c.granted && !c.lost && !v.acked {
 		d.release(c)
+	}
+	if d.persistent && !v.acked && !d.closing {
+		go r.report(&end{verdict: v}).observe(d)
+		d.pause(r, v.retry)
+		return
 	}
 	if next, _ := d.complete(r, &end{verdict: v}); next != nil {
 		go d.work(next, nil)

@@ -48,3 +48,10 @@ func (d *Dispatcher) settled(a *arrival) bool {
 	a.done = make(chan signal, 1)
 	return false
 }
+
+// acknowledged reports whether the update of a need not come again.
+func (d *Dispatcher) acknowledged(a *arrival) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return a.record == nil && a.acked
+}

@@ -25,6 +25,7 @@ const (
 	OutcomeRejected     Outcome = "rejected"      // no update: refused before dispatch
 	OutcomeFailed       Outcome = "failed"        // handler or dead letter failed
 	OutcomeReplyLost    Outcome = "reply_lost"    // succeeded, but its reply could not be sent
+	OutcomePinning      Outcome = "pinning"       // not over: a poll's window is full behind it
 )
 
 // Delivery is what became of one arrival of an update at a door, or of a run of
@@ -55,7 +56,7 @@ func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	switch v.Outcome {
 	case OutcomeFailed, OutcomeReplyLost:
 		level = slog.LevelError
-	case OutcomeLate, OutcomeShed, OutcomeRejected:
+	case OutcomeLate, OutcomeShed, OutcomeRejected, OutcomePinning:
 	default:
 		if v.Err == nil || v.Outcome != OutcomeDuplicate && v.Outcome != OutcomeHandled && v.Outcome != OutcomeReplied {
 			return // a dead letter has its own line, a join that of its run

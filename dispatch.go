@@ -75,6 +75,9 @@ type Dispatcher struct {
 	origin  time.Time       // what every time.Duration since is counted from
 	calls   context.Context // of the replies that go by Caller outside of a run
 	stop    context.CancelCauseFunc
+	// persistent: what fails is run again in its lane, for a door that nobody
+	// delivers to again.
+	persistent bool
 
 	mu         sync.Mutex
 	records    map[int64]*record

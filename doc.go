@@ -22,6 +22,11 @@
 //		}}, nil
 //	}
 //
+// Where there is no web server, [Run] is one: it sets the webhook and serves it,
+// or, without a URL, receives by [Poll]. The handler sees no difference. [Client]
+// calls the Bot API. What receives updates in another way hands them to a
+// [Dispatcher] or to [Webhook.Deliver].
+//
 // # The promise
 //
 //  1. Telegram is told 200 only after the handler has succeeded, so that an

@@ -23,9 +23,9 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// TestMain fails the run if a goroutine outlives all tests.
+// TestMain fails the run if a goroutine outlives all tests, or a token is printed.
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := watched(m)
 	if stacks := strayGoroutines(5 * time.Second); code == 0 && len(stacks) > 0 {
 		fmt.Fprintf(os.Stderr, "%d goroutines are left:\n\n%s\n", len(stacks), strings.Join(stacks, "\n\n"))
 		code = 1

@@ -35,6 +35,7 @@ type record struct {
 	cancelled      bool            // LateCancel has ended its run, or was about to
 	wasLate        bool            // some delivery was answered while it ran
 	late           atomic.Bool     // IsLate: the last delivery was, and none has come since
+	pauses         int             // after failures
 	buried         error           // why the handler must not run any more: a dead letter is due
 
 	reply    payload     // finished: what waits to be carried
@@ -53,6 +54,7 @@ type record struct {
 //	        Store says no, v                         | and a redelivery waits v
 //	        stopped      (gone)                      +------------------------+
 //	                                                                          |
+//	           of a poll, failure: paused --> waiting
 //	           success that was told: (gone, and remembered as seen) <--------+
 //	           success that nobody was told: finished --> revisit, or expire: (gone)
 //	           failure: failed --> enter again, or expire: (gone)
@@ -62,6 +64,7 @@ const (
 	waiting  state = iota // for its lane, or for the Store
 	running               // the handler, or about to
 	settling              // the run has ended; its end is being made known
+	paused                // runs again after a while, and keeps its lane until then
 	failed                // may run again
 	finished              // has succeeded, and no delivery was told
 )

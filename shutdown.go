@@ -27,6 +27,7 @@ const burialTime = 5 * time.Second
 func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	d.mu.Lock()
 	d.closing = true
+	d.endPauses()
 	d.checkIdle()
 	d.mu.Unlock()
 	select {
@@ -55,6 +56,12 @@ func (d *Dispatcher) Shutdown(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+func (d *Dispatcher) isClosing() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closing
 }
 
 // list names the first of ids.

@@ -136,9 +136,13 @@ func (d *Dispatcher) settle(r *record, res *result) (next *record, report *runRe
 	}
 	r.endUser(nil)
 	r.user = nil
-	if e.again {
+	switch {
+	case d.persistent && !e.acked && !d.closing:
+		report = r.report(&e)
+		d.pause(r, e.retry)
+	case e.again:
 		next, report = d.repeat(r, &e)
-	} else {
+	default:
 		next, report = d.complete(r, &e)
 	}
 	d.mu.Unlock() // not deferred: the user's code may end the goroutine while it is free
@@ -188,7 +192,8 @@ func (d *Dispatcher) judge(r *record, res *result, e *end) {
 				e.stored = res.reply
 			}
 		}
-	case r.acked, d.cfg.MaxAttempts > 0 && r.attempt >= d.cfg.MaxAttempts, final(res.err):
+	case r.acked, d.cfg.MaxAttempts > 0 && r.attempt >= d.cfg.MaxAttempts, final(res.err),
+		d.persistent && d.outlived(r, retryAfter(res.err, r.update.Kind)):
 		r.buried, e.bury = res.err, true
 	default:
 		e.outcome, e.err, e.retry = OutcomeFailed, res.err, retryAfter(res.err, r.update.Kind)

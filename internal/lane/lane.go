@@ -65,6 +65,9 @@ func (l *Lanes[T]) Enter(k Key, p *Place[T]) bool {
 // AtHead reports whether nothing stands before p.
 func (p *Place[T]) AtHead() bool { return p.prev == nil }
 
+// Behind is who stands next behind p in its lane, or nil.
+func (p *Place[T]) Behind() *Place[T] { return p.next }
+
 // Leave takes p out of its lane. When p was at the head and another stands
 // behind it, that one is the new head and is returned.
 func (l *Lanes[T]) Leave(p *Place[T]) *Place[T] {

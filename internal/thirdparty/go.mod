@@ -13,6 +13,7 @@ require (
 	github.com/gorilla/mux v1.8.1
 	github.com/mymmrac/telego v1.3.1
 	github.com/tghook/tghook v0.0.0-00010101000000-000000000000
+	golang.org/x/crypto v0.53.0
 	gopkg.in/telebot.v4 v4.0.0-beta.10
 )
 
@@ -49,7 +50,6 @@ require (
 	go.uber.org/multierr v1.6.0 // indirect
 	go.uber.org/zap v1.17.0 // indirect
 	golang.org/x/arch v0.8.0 // indirect
-	golang.org/x/crypto v0.53.0 // indirect
 	golang.org/x/net v0.56.0 // indirect
 	golang.org/x/sys v0.46.0 // indirect
 	golang.org/x/text v0.38.0 // indirect

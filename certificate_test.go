@@ -1,0 +1,184 @@
+package tghook_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// An authority has issued a certificate, and may issue others.
+type authority struct {
+	pem  []byte
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// certified makes a certificate, by issuer or, without one, by itself. It is valid
+// in bubbles too.
+func certified(tb testing.TB, issuer *authority, template x509.Certificate) *authority {
+	tb.Helper()
+	template.SerialNumber = big.NewInt(1)
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = time.Unix(0, 0), time.Now().Add(100*365*24*time.Hour)
+	}
+	a := &authority{}
+	var err error
+	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		tb.Fatal(err)
+	}
+	by := &authority{cert: &template, key: a.key}
+	if issuer != nil {
+		by = issuer
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, by.cert, &a.key.PublicKey, by.key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if a.cert, err = x509.ParseCertificate(der); err != nil {
+		tb.Fatal(err)
+	}
+	a.pem = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return a
+}
+
+func named(commonName string, dnsNames ...string) x509.Certificate {
+	return x509.Certificate{Subject: pkix.Name{CommonName: commonName}, DNSNames: dnsNames}
+}
+
+// keyPEM is the private key, as a file that has it and the certificate would.
+func (a *authority) keyPEM(tb testing.TB) []byte {
+	tb.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// TestACertificateIsJudgedAsTelegramsVerifierWould has cases whose outcome was
+// compared with that of openssl verify -CAfile -verify_hostname, which does what
+// Telegram does.
+func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
+	t.Parallel()
+	const name, address = "https://bot.example.org:8443/telegram", "https://149.154.167.220/telegram"
+	bare := func(c x509.Certificate) []byte { return certified(t, nil, c).pem }
+	issuing := func(c x509.Certificate) x509.Certificate {
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
+		return c
+	}
+	withIP := func(c x509.Certificate) x509.Certificate {
+		c.IPAddresses = []net.IP{net.ParseIP("149.154.167.220")}
+		return c
+	}
+	from := func(c x509.Certificate, begin, end time.Duration) x509.Certificate {
+		c.NotBefore, c.NotAfter = time.Now().Add(begin), time.Now().Add(end)
+		return c
+	}
+	root := certified(t, nil, issuing(named("Example Root")))
+	middle := certified(t, root, issuing(named("Example Middle")))
+	leaf := certified(t, middle, named("", "bot.example.org"))
+	stranger := certified(t, middle, named("other.example.org"))
+	self := certified(t, nil, named("bot.example.org"))
+	old := certified(t, nil, from(issuing(named("Example Old Root")), -2*time.Hour, -time.Hour))
+	orphan := certified(t, old, named("bot.example.org"))
+	chain := func(all ...*authority) []byte {
+		var joined []byte
+		for _, a := range all {
+			joined = append(joined, a.pem...)
+		}
+		return joined
+	}
+	broken := bytes.Replace(self.pem, []byte("-----END"), []byte("%-----END"), 1)
+
+	tests := map[string]struct {
+		url         string
+		certificate []byte
+		problem     string // a part of it; "" if it is fit
+	}{
+		"the common name is the host":            {name, self.pem, ""},
+		"in other letters":                       {name, bare(named("BOT.Example.org")), ""},
+		"a URL in other letters":                 {"https://Bot.EXAMPLE.org/", self.pem, ""},
+		"a DNS name is the host":                 {name, bare(named("", "bot.example.org")), ""},
+		"the second DNS name is":                 {name, bare(named("x", "example.org", "bot.example.org")), ""},
+		"a wildcard in a DNS name":               {name, bare(named("x", "*.example.org")), ""},
+		"a wildcard in the common name":          {name, bare(named("*.example.org")), ""},
+		"a wildcard of more":                     {"https://a.bot.example.org/", bare(named("x", "*.example.org")), "compares the host"},
+		"a wildcard of less":                     {"https://example.org/", bare(named("*.example.org")), "compares the host"},
+		"the common name is another":             {name, bare(named("other.example.org")), `is for ["other.example.org"]`},
+		"the common name is, a DNS name is not":  {name, bare(named("bot.example.org", "other.example.org")), `is for ["other.example.org"]`},
+		"no name at all":                         {name, bare(named("")), `is for [""]`},
+		"the common name is the address":         {address, bare(named("149.154.167.220")), ""},
+		"so it is, and the address is beside it": {address, bare(withIP(named("149.154.167.220"))), ""},
+		"a DNS name is the address":              {address, bare(named("x", "149.154.167.220")), ""},
+		"the address is nowhere else":            {address, bare(withIP(named(""))), "compares the host"},
+		"it is not in the common name":           {address, bare(withIP(named("My Bot"))), "compares the host"},
+		"beside a DNS name":                      {address, bare(withIP(named("149.154.167.220", "bot.example.org"))), `is for ["bot.example.org"]`},
+		"another address":                        {address, bare(named("149.154.167.221")), "compares the host"},
+		"an address, for a name":                 {name, bare(named("149.154.167.220")), "compares the host"},
+
+		"a whole chain":               {name, chain(leaf, middle, root), ""},
+		"in another order":            {name, chain(root, leaf, middle), ""},
+		"an authority alone":          {name, root.pem, ""},
+		"the server's and the root":   {name, chain(leaf, root), ""},
+		"a chain without its root":    {name, chain(leaf, middle), "is issued by CN=Example Middle"},
+		"an issued one alone":         {name, leaf.pem, "is issued by CN=Example Middle"},
+		"a chain for another host":    {name, chain(stranger, middle, root), `is for ["other.example.org"]`},
+		"an authority that may serve": {name, bare(named("My Authority")), `Before an authority's put the server's own`},
+
+		"not yet valid":                {name, bare(from(named("bot.example.org"), time.Hour, 2*time.Hour)), "is valid from "},
+		"expired":                      {name, bare(from(named("bot.example.org"), -2*time.Hour, -time.Hour)), "is valid from "},
+		"an expired one in a chain":    {name, chain(leaf, middle, root, certified(t, root, from(named("x"), -2*time.Hour, -time.Hour))), ""},
+		"an expired root":              {name, chain(orphan, old), "is issued by CN=Example Old Root"},
+		"a private key behind it":      {name, append(bytes.Clone(self.pem), self.keyPEM(t)...), "has a private key in it"},
+		"a private key before it":      {name, append(self.keyPEM(t), self.pem...), "has a private key in it"},
+		"a private key alone":          {name, self.keyPEM(t), "has a private key in it"},
+		"half a private key":           {name, append(bytes.Clone(self.pem), self.keyPEM(t)[:60]...), "has a private key in it"},
+		"the binary form":              {name, self.cert.Raw, "is not in PEM form"},
+		"a text":                       {name, []byte("bot.example.org"), "is not in PEM form"},
+		"a broken one":                 {name, broken, "is not in PEM form"},
+		"a broken one in a chain":      {name, append(bytes.Clone(broken), self.pem...), "is not in PEM form"},
+		"something else in PEM form":   {name, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), "cannot be read"},
+		"words around it":              {name, append([]byte("the certificate:\n"), self.pem...), ""},
+		"3 MiB":                        {name, padded(self.pem, 3<<20), ""},
+		"3 MiB and a byte":             {name, padded(self.pem, 3<<20+1), "has 3145729 bytes, more than the 3145728 that Telegram takes"},
+		"the name of another URL's":    {"https://bot.example.com/", self.pem, "compares the host, bot.example.com,"},
+		"a URL with a port and a user": {"https://me:pw@bot.example.org:443/a?b#c", self.pem, ""},
+	}
+	for what, test := range tests {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			tg := newTelegram()
+			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate})
+			if test.problem == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				if calls := tg.made("setWebhook"); len(calls) != 1 || calls[0].files["certificate"] != string(test.certificate) {
+					t.Errorf("it was not uploaded: %d calls", len(calls))
+				}
+				return
+			}
+			mistakes := configErrors(t, err)
+			if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest.Certificate" || !strings.Contains(mistakes[0].Problem, test.problem) {
+				t.Errorf("%v, want %q", err, test.problem)
+			}
+			same(t, "requests", len(tg.calls), 0)
+		})
+	}
+}
+
+// padded is a certificate with words before it.
+func padded(certificate []byte, size int) []byte {
+	return append(bytes.Repeat([]byte("\n"), size-len(certificate)), certificate...)
+}

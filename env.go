@@ -1,0 +1,145 @@
+package tghook
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// FromEnv returns a [RunConfig] filled from the environment, for programs that
+// are configured by it alone. Variables that are empty or not set count as not
+// given. The error joins a *[ConfigError] for every mistake, which names the
+// variable and never tells its value.
+//
+//	TELEGRAM_TOKEN            Token
+//	TELEGRAM_WEBHOOK_URL      URL; without it Run polls
+//	TELEGRAM_SECRET           Webhook.Secret; without it one is derived
+//	TELEGRAM_PREVIOUS_SECRET  Webhook.PreviousSecret
+//	TELEGRAM_LISTEN           Listen; else PORT counts
+//	TELEGRAM_PATH             Path
+//	TELEGRAM_CERT_FILE        CertFile
+//	TELEGRAM_KEY_FILE         KeyFile
+//	TELEGRAM_UPLOAD_CERT_FILE the file of Certificate
+//	TELEGRAM_SELF_SIGNED      SelfSigned: true or false
+//	TELEGRAM_KEEP_WEBHOOK     KeepWebhook: true or false
+//	TELEGRAM_DROP_PENDING     DropPending: true or false
+//	TELEGRAM_TAKE_OVER        Poll.TakeOver: true or false
+//	TELEGRAM_ALLOWED_UPDATES  AllowedUpdates: kinds, separated by commas
+//	TELEGRAM_MAX_CONNECTIONS  MaxConnections
+//	TELEGRAM_IP_ADDRESS       IPAddress
+//	TELEGRAM_API_URL          Client.BaseURL
+//	TELEGRAM_API_LOCAL        Client.Local: true or false
+//	TELEGRAM_TEST_ENVIRONMENT Client.TestEnvironment: true or false
+//	TELEGRAM_GRACE            Grace, such as 8s
+func FromEnv() (RunConfig, error) {
+	var e environment
+	cfg := RunConfig{
+		Token:          e.text("TOKEN"),
+		URL:            e.text("WEBHOOK_URL"),
+		Listen:         e.text("LISTEN"),
+		Path:           e.text("PATH"),
+		Webhook:        Config{Secret: e.text("SECRET"), PreviousSecret: e.text("PREVIOUS_SECRET")},
+		CertFile:       e.text("CERT_FILE"),
+		KeyFile:        e.text("KEY_FILE"),
+		Certificate:    e.file("UPLOAD_CERT_FILE"),
+		SelfSigned:     e.flag("SELF_SIGNED"),
+		KeepWebhook:    e.flag("KEEP_WEBHOOK"),
+		DropPending:    e.flag("DROP_PENDING"),
+		Poll:           PollConfig{TakeOver: e.flag("TAKE_OVER")},
+		AllowedUpdates: e.list("ALLOWED_UPDATES"),
+		MaxConnections: e.number("MAX_CONNECTIONS"),
+		IPAddress:      e.text("IP_ADDRESS"),
+		Client: ClientConfig{
+			BaseURL: e.text("API_URL"), Local: e.flag("API_LOCAL"), TestEnvironment: e.flag("TEST_ENVIRONMENT"),
+		},
+		Grace: e.duration("GRACE"),
+	}
+	if cfg.Token == "" && !cfg.KeepWebhook {
+		e.mistake("TOKEN", "is not set: give the token that @BotFather gave you")
+	}
+	return cfg, errors.Join(e.mistakes...)
+}
+
+// environment reads variables, and collects what is wrong with them.
+type environment struct{ mistakes []error }
+
+const environmentPrefix = "TELEGRAM_"
+
+func (e *environment) mistake(name, problem string) {
+	e.mistakes = append(e.mistakes, &ConfigError{environmentPrefix + name, problem})
+}
+
+func (*environment) text(name string) string {
+	return strings.TrimSpace(os.Getenv(environmentPrefix + name))
+}
+
+func (e *environment) flag(name string) bool {
+	text := e.text(name)
+	if text == "" {
+		return false
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		e.mistake(name, "is neither true nor false")
+	}
+	return value
+}
+
+func (e *environment) number(name string) int {
+	text := e.text(name)
+	if text == "" {
+		return 0
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil {
+		e.mistake(name, "is no whole number")
+	}
+	return value
+}
+
+func (e *environment) duration(name string) time.Duration {
+	text := e.text(name)
+	if text == "" {
+		return 0
+	}
+	value, err := time.ParseDuration(text)
+	if err != nil {
+		e.mistake(name, "is no duration such as 8s")
+	}
+	return value
+}
+
+func (e *environment) list(name string) []string {
+	text := e.text(name)
+	if text == "" {
+		return nil
+	}
+	list := strings.Split(text, ",")
+	for i, item := range list {
+		list[i] = strings.TrimSpace(item)
+	}
+	if slices.Contains(list, "") {
+		e.mistake(name, "has an empty item: separate the items by one comma each")
+	}
+	return list
+}
+
+func (e *environment) file(name string) []byte {
+	path := e.text(name)
+	if path == "" {
+		return nil
+	}
+	content, err := os.ReadFile(path) //nolint:gosec // reading the file that it names is what the variable is for
+	var where *fs.PathError
+	switch {
+	case errors.As(err, &where):
+		e.mistake(name, "cannot be read: "+where.Err.Error()) // no value is told: variables get mixed up
+	case len(content) == 0:
+		e.mistake(name, "is an empty file")
+	}
+	return content
+}

@@ -1,0 +1,181 @@
+package tghook_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// setEnv makes variables the only ones that FromEnv finds.
+func setEnv(t *testing.T, variables map[string]string) {
+	t.Helper()
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "TELEGRAM_") {
+			t.Setenv(name, "")
+		}
+	}
+	for name, value := range variables {
+		t.Setenv(name, value)
+	}
+}
+
+func TestFromEnvReadsEachVariable(t *testing.T) {
+	certificate := filepath.Join(t.TempDir(), "public.pem")
+	if err := os.WriteFile(certificate, []byte("-----BEGIN"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	type change = func(*tghook.RunConfig)
+	tests := map[string]struct {
+		value string
+		change
+	}{
+		"TELEGRAM_TOKEN":            {apiToken, func(*tghook.RunConfig) {}},
+		"TELEGRAM_WEBHOOK_URL":      {hookURL, func(c *tghook.RunConfig) { c.URL = hookURL }},
+		"TELEGRAM_SECRET":           {hookToken, func(c *tghook.RunConfig) { c.Webhook.Secret = hookToken }},
+		"TELEGRAM_PREVIOUS_SECRET":  {hookToken, func(c *tghook.RunConfig) { c.Webhook.PreviousSecret = hookToken }},
+		"TELEGRAM_LISTEN":           {"127.0.0.1:9000", func(c *tghook.RunConfig) { c.Listen = "127.0.0.1:9000" }},
+		"TELEGRAM_PATH":             {"/telegram", func(c *tghook.RunConfig) { c.Path = "/telegram" }},
+		"TELEGRAM_CERT_FILE":        {"cert.pem", func(c *tghook.RunConfig) { c.CertFile = "cert.pem" }},
+		"TELEGRAM_KEY_FILE":         {"key.pem", func(c *tghook.RunConfig) { c.KeyFile = "key.pem" }},
+		"TELEGRAM_UPLOAD_CERT_FILE": {certificate, func(c *tghook.RunConfig) { c.Certificate = []byte("-----BEGIN") }},
+		"TELEGRAM_SELF_SIGNED":      {"true", func(c *tghook.RunConfig) { c.SelfSigned = true }},
+		"TELEGRAM_KEEP_WEBHOOK":     {"1", func(c *tghook.RunConfig) { c.KeepWebhook = true }},
+		"TELEGRAM_DROP_PENDING":     {"True", func(c *tghook.RunConfig) { c.DropPending = true }},
+		"TELEGRAM_TAKE_OVER":        {"t", func(c *tghook.RunConfig) { c.Poll.TakeOver = true }},
+		"TELEGRAM_ALLOWED_UPDATES":  {"message, chat_member", func(c *tghook.RunConfig) { c.AllowedUpdates = []string{"message", "chat_member"} }},
+		"TELEGRAM_MAX_CONNECTIONS":  {"33", func(c *tghook.RunConfig) { c.MaxConnections = 33 }},
+		"TELEGRAM_IP_ADDRESS":       {"149.154.167.220", func(c *tghook.RunConfig) { c.IPAddress = "149.154.167.220" }},
+		"TELEGRAM_API_URL":          {"http://localhost:8081", func(c *tghook.RunConfig) { c.Client.BaseURL = "http://localhost:8081" }},
+		"TELEGRAM_API_LOCAL":        {"true", func(c *tghook.RunConfig) { c.Client.Local = true }},
+		"TELEGRAM_TEST_ENVIRONMENT": {"true", func(c *tghook.RunConfig) { c.Client.TestEnvironment = true }},
+		"TELEGRAM_GRACE":            {"8s", func(c *tghook.RunConfig) { c.Grace = 8 * time.Second }},
+	}
+	same(t, "documented variables", documentedVariables(t), slices.Sorted(maps.Keys(tests)))
+
+	for name, test := range tests {
+		for _, value := range []string{test.value, "  " + test.value + "\n"} {
+			setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, name: value})
+			want := tghook.RunConfig{Token: apiToken}
+			test.change(&want)
+			cfg, err := tghook.FromEnv()
+			same(t, name+": error", err, nil)
+			same(t, name, cfg, want)
+			setEnv(t, map[string]string{name: ""})
+		}
+	}
+
+	all := map[string]string{}
+	want := tghook.RunConfig{Token: apiToken}
+	for name, test := range tests {
+		all[name] = test.value
+		test.change(&want)
+	}
+	setEnv(t, all)
+	cfg, err := tghook.FromEnv()
+	same(t, "error", err, nil)
+	same(t, "all", cfg, want)
+
+	for name := range all {
+		all[name] = " "
+	}
+	all["TELEGRAM_TOKEN"] = apiToken
+	setEnv(t, all)
+	cfg, err = tghook.FromEnv()
+	same(t, "error", err, nil)
+	same(t, "empty ones", cfg, tghook.RunConfig{Token: apiToken})
+}
+
+// documentedVariables are those in the doc comment of FromEnv.
+func documentedVariables(t *testing.T) (names []string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "env.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, declared := range file.Decls {
+		if f, ok := declared.(*ast.FuncDecl); ok && f.Name.Name == "FromEnv" {
+			names = regexp.MustCompile(`TELEGRAM_[A-Z_]+`).FindAllString(f.Doc.Text(), -1)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestFromEnvTakesNoForAnAnswer(t *testing.T) {
+	for _, no := range []string{"false", "0", "F"} {
+		setEnv(t, map[string]string{
+			"TELEGRAM_TOKEN": apiToken, "TELEGRAM_SELF_SIGNED": no, "TELEGRAM_KEEP_WEBHOOK": no, "TELEGRAM_DROP_PENDING": no,
+			"TELEGRAM_TAKE_OVER": no, "TELEGRAM_API_LOCAL": no, "TELEGRAM_TEST_ENVIRONMENT": no,
+		})
+		cfg, err := tghook.FromEnv()
+		same(t, "error", err, nil)
+		same(t, no, cfg, tghook.RunConfig{Token: apiToken})
+	}
+}
+
+func TestFromEnvNeedsATokenUnlessTheWebhookIsKept(t *testing.T) {
+	setEnv(t, nil)
+	_, err := tghook.FromEnv()
+	mistakes := configErrors(t, err)
+	if len(mistakes) != 1 || mistakes[0].Field != "TELEGRAM_TOKEN" {
+		t.Error(err)
+	}
+	setEnv(t, map[string]string{"TELEGRAM_KEEP_WEBHOOK": "true"})
+	if cfg, err := tghook.FromEnv(); err != nil || !cfg.KeepWebhook {
+		t.Error(err)
+	}
+}
+
+func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Variables get mixed up: whichever it is, what is a token in it stays there.
+	for _, value := range []string{apiToken, hookToken, "maybe" + secretMark, "1e3" + secretMark} {
+		setEnv(t, map[string]string{
+			"TELEGRAM_SELF_SIGNED": value, "TELEGRAM_KEEP_WEBHOOK": value, "TELEGRAM_DROP_PENDING": value, "TELEGRAM_TAKE_OVER": value,
+			"TELEGRAM_API_LOCAL": value, "TELEGRAM_TEST_ENVIRONMENT": value, "TELEGRAM_MAX_CONNECTIONS": value, "TELEGRAM_GRACE": value,
+			"TELEGRAM_ALLOWED_UPDATES": value + ",,", "TELEGRAM_UPLOAD_CERT_FILE": "/" + value, "TELEGRAM_TOKEN": "",
+		})
+		_, err := tghook.FromEnv()
+		keepsToken(t, err)
+		fields := map[string]int{}
+		for _, mistake := range configErrors(t, err) {
+			fields[mistake.Field]++
+		}
+		same(t, "mistakes", fields, map[string]int{
+			"TELEGRAM_SELF_SIGNED": 1, "TELEGRAM_KEEP_WEBHOOK": 1, "TELEGRAM_DROP_PENDING": 1, "TELEGRAM_TAKE_OVER": 1,
+			"TELEGRAM_API_LOCAL": 1, "TELEGRAM_TEST_ENVIRONMENT": 1, "TELEGRAM_MAX_CONNECTIONS": 1, "TELEGRAM_GRACE": 1,
+			"TELEGRAM_ALLOWED_UPDATES": 1, "TELEGRAM_UPLOAD_CERT_FILE": 1, "TELEGRAM_TOKEN": 1,
+		})
+	}
+	for name, test := range map[string]struct{ value, problem string }{
+		"TELEGRAM_SELF_SIGNED":      {"yes", "is neither true nor false"},
+		"TELEGRAM_MAX_CONNECTIONS":  {"4.5", "is no whole number"},
+		"TELEGRAM_GRACE":            {"8", "is no duration such as 8s"},
+		"TELEGRAM_ALLOWED_UPDATES":  {",message", "has an empty item: separate the items by one comma each"},
+		"TELEGRAM_UPLOAD_CERT_FILE": {filepath.Dir(empty) + "/none.pem", "cannot be read: no such file or directory"},
+	} {
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, name: test.value})
+		_, err := tghook.FromEnv()
+		if err == nil || err.Error() != "tghook: "+name+": "+test.problem {
+			t.Error(err)
+		}
+		setEnv(t, map[string]string{name: ""})
+	}
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_UPLOAD_CERT_FILE": empty})
+	if _, err := tghook.FromEnv(); err == nil || err.Error() != "tghook: TELEGRAM_UPLOAD_CERT_FILE: is an empty file" {
+		t.Error(err)
+	}
+}

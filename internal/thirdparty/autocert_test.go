@@ -1,0 +1,132 @@
+package thirdparty_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/acme/autocert"
+
+	"github.com/tghook/tghook"
+)
+
+func runWithAutocert(ctx context.Context, bot tghook.Handler, token string) error {
+	manager := &autocert.Manager{
+		Prompt:     autocert.AcceptTOS,
+		HostPolicy: autocert.HostWhitelist("bot.example.org"),
+		Cache:      autocert.DirCache("certificates"),
+	}
+	err := tghook.Run(ctx, bot, tghook.RunConfig{
+		Token: token,
+		URL:   "https://bot.example.org/telegram",
+		TLS:   manager.TLSConfig(),
+	})
+	return err
+}
+
+// The documentation shows what compiles here, and wants nothing but a token.
+func TestTheAutocertExampleOfTheDocumentationIsThisOne(t *testing.T) {
+	t.Parallel()
+	var mistake *tghook.ConfigError
+	err := runWithAutocert(t.Context(), tghook.HandlerFunc(hello), "")
+	if !errors.As(err, &mistake) || mistake.Field != "token" || strings.Contains(err.Error(), "\n") {
+		t.Errorf("without a token, Run returned %v", err)
+	}
+	source, err := os.ReadFile("autocert_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../docs/running.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(source), "\tmanager := ")
+	example, _, _ = strings.Cut("\tmanager := "+example, "\treturn err\n")
+	if want := strings.ReplaceAll("\n"+example, "\n\t", "\n"); !strings.Contains(string(doc), want) {
+		t.Errorf("docs/running.md does not have%s", want)
+	}
+}
+
+// autocert has a certificate in its cache, as after its first start.
+func TestRunServesWhatAutocertHas(t *testing.T) {
+	t.Parallel()
+	const host = "bot.example.org"
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(80 * 24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entry bytes.Buffer
+	_ = pem.Encode(&entry, &pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
+	_ = pem.Encode(&entry, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+	manager := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(host), Cache: autocert.DirCache(t.TempDir())}
+	if err := manager.Cache.Put(t.Context(), host, entry.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+
+	set := make(chan struct{}, 1)
+	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		set <- struct{}{}
+		_, _ = io.WriteString(rw, `{"ok":true,"result":true}`)
+	}))
+	t.Cleanup(api.Close)
+	socket := t.TempDir() + "/bot.sock"
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- tghook.Run(ctx, say("hello"), tghook.RunConfig{
+			Token: "1:token", URL: "https://" + host + "/telegram", TLS: manager.TLSConfig(), Listen: socket,
+			IPAddress: "149.154.167.220", // the name is of no domain
+			Webhook:   tghook.Config{Secret: secret},
+			Client:    tghook.ClientConfig{BaseURL: api.URL},
+		})
+	}()
+	<-set
+	roots := x509.NewCertPool()
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots.AddCert(leaf)
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
+	}
+	defer transport.CloseIdleConnections()
+	overTLS := func(r *http.Request) { r.URL.Scheme = "https" }
+	if got := post(t, transport, "/telegram", message(1), overTLS); got != helloAnswer {
+		t.Errorf("an update was answered %q, want %q", got, helloAnswer)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+}

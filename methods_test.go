@@ -1,0 +1,74 @@
+package tghook_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+func TestGetMeTellsWhoTheBotIs(t *testing.T) {
+	t.Parallel()
+	me, err := newTelegram().client(t, tghook.ClientConfig{}).GetMe(t.Context())
+	same(t, "error", err, nil)
+	same(t, "bot", me, tghook.Me{ID: 7244100913, FirstName: "Bot", Username: "stand_in_bot"})
+}
+
+func TestGetWebhookInfoTellsAllThatTelegramDoes(t *testing.T) {
+	t.Parallel()
+	c := answers(200, `{"ok":true,"result":{"url":"https://bot.example.org/telegram","has_custom_certificate":true,"pending_update_count":3,`+
+		`"last_error_date":1700000000,"last_error_message":"Connection refused","max_connections":40,"ip_address":"149.154.167.220",`+
+		`"allowed_updates":["message","chat_member"],"last_synchronization_error_date":1700000001}}`).client(t, tghook.ClientConfig{})
+	info, err := c.GetWebhookInfo(t.Context())
+	same(t, "error", err, nil)
+	same(t, "info", info, tghook.WebhookInfo{
+		URL: "https://bot.example.org/telegram", HasCustomCertificate: true, PendingUpdateCount: 3, IPAddress: "149.154.167.220",
+		LastErrorDate: 1700000000, LastErrorMessage: "Connection refused", LastSynchronizationErrorDate: 1700000001,
+		MaxConnections: 40, AllowedUpdates: []string{"message", "chat_member"},
+	})
+
+	none := answers(200, `{"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":0}}`).client(t, tghook.ClientConfig{})
+	info, err = none.GetWebhookInfo(t.Context())
+	same(t, "error", err, nil)
+	same(t, "none", info, tghook.WebhookInfo{})
+}
+
+func TestDeleteWebhookDropsPendingUpdatesOnlyIfAsked(t *testing.T) {
+	t.Parallel()
+	for drop, want := range map[bool]map[string]string{
+		false: {"method": "deleteWebhook"},
+		true:  {"method": "deleteWebhook", "drop_pending_updates": "true"},
+	} {
+		tg := newTelegram()
+		tg.webhook.URL = "https://bot.example.org"
+		tg.send(t, messageIn(7, 1))
+		if err := tg.client(t, tghook.ClientConfig{}).DeleteWebhook(t.Context(), drop); err != nil {
+			t.Error(err)
+		}
+		same(t, "call", tg.made("deleteWebhook")[0].params, want)
+		same(t, "webhook", tg.webhook.URL, "")
+		same(t, "dropped", len(tg.pending()) == 0, drop)
+	}
+}
+
+func TestGetUpdatesAsksForWhatIsGiven(t *testing.T) {
+	t.Parallel()
+	for want, req := range map[string]tghook.UpdatesRequest{
+		`{"method":"getUpdates"}`: {},
+		`{"method":"getUpdates","allowed_updates":[],"limit":1,"offset":-1}`:                                       {Offset: -1, Limit: 1, AllowedUpdates: []string{}},
+		`{"method":"getUpdates","allowed_updates":["message","chat_member"],"limit":100,"offset":12,"timeout":50}`: {Offset: 12, Limit: 100, Wait: 50 * time.Second, AllowedUpdates: []string{"message", "chat_member"}},
+		`{"method":"getUpdates","timeout":1}`:                                                                      {Wait: 1999 * time.Millisecond},
+	} {
+		c := transport(func(r *http.Request) (*http.Response, error) {
+			var asked json.RawMessage
+			err := json.NewDecoder(r.Body).Decode(&asked)
+			same(t, "asked", string(asked), want)
+			return apiAnswer(200, `{"ok":true,"result":[{"update_id":12,`+"\n"+`"message":{}},{"update_id":"no update"}]}`), err
+		}).client(t, tghook.ClientConfig{})
+		updates, err := c.GetUpdates(t.Context(), req)
+		same(t, "error", err, nil)
+		same(t, "updates", updates, []json.RawMessage{[]byte("{\"update_id\":12,\n\"message\":{}}"), []byte(`{"update_id":"no update"}`)})
+	}
+}

@@ -1,0 +1,1085 @@
+package tghook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// A polling bot, in a bubble.
+type pollRig struct {
+	*rig
+	tg   *telegram
+	stop context.CancelFunc
+	done chan error
+}
+
+func startPoll(t *testing.T, tg *telegram, cfg tghook.PollConfig, h tghook.HandlerFunc) *pollRig {
+	t.Helper()
+	p := &pollRig{rig: &rig{tb: t}, tg: tg, done: make(chan error, 1)}
+	p.record(&cfg.Dispatch)
+	ctx, cancel := context.WithCancel(t.Context())
+	p.stop = cancel
+	client := tg.client(t, tghook.ClientConfig{})
+	go func() { p.done <- tghook.Poll(ctx, client, p.recorded(h), cfg) }()
+	return p
+}
+
+// end stops the poll, which must return nil.
+func (p *pollRig) end() {
+	p.tb.Helper()
+	p.stop()
+	if err := <-p.done; err != nil {
+		p.tb.Errorf("Poll returned %v", err)
+	}
+}
+
+// sorted is what was run, for updates of which no order is promised.
+func (p *pollRig) sorted() []int64 { return slices.Sorted(slices.Values(p.order())) }
+
+func TestPollRunsLanesInParallelInOrderAndConfirmsWhatIsHandled(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		var mu sync.Mutex
+		order := map[int64][]int64{}
+		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			time.Sleep(time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			order[u.ChatID] = append(order[u.ChatID], u.ID)
+			return hello, nil
+		})
+		for id := range int64(90) {
+			tg.send(t, messageIn(1+id%30, 1+id))
+		}
+		start := time.Now()
+		for len(tg.pending()) > 0 {
+			pass(100 * time.Millisecond)
+		}
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("three updates of a second in each of 30 chats took %v", took)
+		}
+		for chat, ids := range order {
+			if !slices.IsSorted(ids) || len(ids) != 3 {
+				t.Errorf("chat %d: %v", chat, ids)
+			}
+		}
+		p.end()
+		same(t, "replies by API call", len(tg.made("sendMessage")), 90)
+	})
+}
+
+func TestPollGoesOnWhileOneChatTakesAMinute(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ID == 1 {
+				time.Sleep(time.Minute)
+			}
+			return tghook.NoReply, nil
+		})
+		for id := range int64(150) {
+			tg.send(t, messageIn(1+id, 1+id))
+		}
+		pass(59 * time.Second)
+		same(t, "runs meanwhile", len(p.order()), 100)
+		if n := len(tg.made("getUpdates")); n > 5 { // then the window is full
+			t.Errorf("getUpdates was called %d times with a full window", n)
+		}
+		pass(3 * time.Second)
+		same(t, "runs in the end", len(p.order()), 150)
+		p.end()
+		same(t, "pending", len(tg.pending()), 0)
+	})
+}
+
+func TestPollRetriesInTheLaneAndBuriesAfterEightAttempts(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		var starts []time.Duration
+		begin := time.Now()
+		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ID == 1 {
+				starts = append(starts, time.Since(begin))
+				return tghook.NoReply, errBroken
+			}
+			return tghook.NoReply, nil
+		})
+		tg.send(t, messageIn(7, 1), messageIn(7, 2))
+		pass(3 * time.Minute)
+		same(t, "starts", starts, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second, 63 * time.Second, 123 * time.Second})
+		same(t, "order", p.order(), []int64{1, 1, 1, 1, 1, 1, 1, 1, 2})
+		p.did(9, 1, 0)
+		same(t, "pending", len(tg.pending()), 0)
+		p.end()
+	})
+}
+
+func TestPollConfirmsOnlyWhatHasFinished(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		release := make(chan struct{})
+		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ID == 2 {
+				<-release
+			}
+			return tghook.NoReply, nil
+		})
+		tg.send(t, messageIn(1, 1), messageIn(2, 2), messageIn(3, 3))
+		pass(10 * time.Second)
+		same(t, "pending while 2 runs", tg.pending(), []int64{2, 3})
+		close(release)
+		pass(time.Second)
+		same(t, "pending afterwards", len(tg.pending()), 0)
+		same(t, "runs", p.sorted(), []int64{1, 2, 3})
+		p.end()
+	})
+}
+
+// The process dies in the middle of a batch: another one gets what had not
+// finished, and what had finished behind it.
+func TestPollLosesNothingInACrash(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		hang := make(chan struct{})
+		p := startPoll(t, tg, tghook.PollConfig{Grace: time.Nanosecond}, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ID == 2 {
+				<-ctx.Done()
+				<-hang // as if it had been killed
+				return tghook.NoReply, ctx.Err()
+			}
+			return tghook.NoReply, nil
+		})
+		tg.send(t, messageIn(1, 1), messageIn(2, 2), messageIn(3, 3))
+		pass(5 * time.Second)
+		p.end()
+		close(hang)
+		same(t, "pending", tg.pending(), []int64{2, 3})
+		next := startPoll(t, tg, tghook.PollConfig{}, nothing)
+		pass(time.Second)
+		same(t, "runs of the next process", next.sorted(), []int64{2, 3})
+		next.end()
+		same(t, "pending", len(tg.pending()), 0)
+	})
+}
+
+func TestPollConfirmsOnceAtItsEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		started := make(chan struct{})
+		p := startPoll(t, tg, tghook.PollConfig{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			close(started)
+			time.Sleep(5 * time.Second)
+			return tghook.NoReply, nil
+		})
+		tg.send(t, messageIn(7, 41))
+		<-started
+		p.end()
+		same(t, "pending", len(tg.pending()), 0)
+		calls := tg.made("getUpdates")
+		last := calls[len(calls)-1].params
+		same(t, "the last call", last, map[string]string{"method": "getUpdates", "offset": "42", "limit": "1"})
+	})
+}
+
+func TestPollDoesNotConfirmTwice(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{}, nothing)
+		tg.send(t, messageIn(7, 41))
+		pass(time.Minute)
+		n := len(tg.made("getUpdates"))
+		p.end()
+		same(t, "calls after the end", len(tg.made("getUpdates")), n)
+	})
+}
+
+func TestPollAsksNoMoreThanItMust(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{}, taking(30*time.Second, tghook.NoReply, nil))
+		tg.send(t, messageIn(7, 1))
+		pass(20 * time.Second)
+		if n := len(tg.made("getUpdates")); n > 28 {
+			t.Errorf("with one update held, getUpdates was called %d times in 20 s, want one in 0.75 s", n)
+		}
+		tg.send(t, messageIn(8, 2))
+		pass(time.Second)
+		same(t, "runs", p.sorted(), []int64{1, 2})
+		pass(time.Minute)
+		calls := tg.made("getUpdates")
+		for i, c := range calls[1:] {
+			if c.params["offset"] == calls[i].params["offset"] && c.at.Sub(calls[i].at) < 700*time.Millisecond {
+				t.Errorf("offset %s again after %v", c.params["offset"], c.at.Sub(calls[i].at))
+			}
+		}
+		n := len(calls)
+		pass(49 * time.Second)
+		if more := len(tg.made("getUpdates")) - n; more > 1 {
+			t.Errorf("with nothing held, getUpdates was called %d times in 49 s", more)
+		}
+		p.end()
+	})
+}
+
+func TestPollSaysWhichUpdateFillsItsWindow(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ID == 5 {
+				time.Sleep(time.Minute)
+			}
+			return tghook.NoReply, nil
+		})
+		for id := range int64(200) {
+			tg.send(t, messageIn(id, id+1))
+		}
+		pass(30 * time.Second)
+		same(t, "runs", len(p.order()), 104)
+		if told := strings.Count(p.outcomes(), "pinning"); told != 1 {
+			t.Errorf("Observe was told %d times that an update pins the window, want once", told)
+		}
+		pass(time.Minute)
+		same(t, "runs", len(p.order()), 200)
+		p.end()
+	})
+}
+
+func TestPollBuriesWhatHasNoKindAndGoesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{}, nothing)
+		tg.send(t, `{"update_id":1}`, messageIn(7, 2))
+		pass(time.Minute)
+		p.did(1, 1, 0)
+		same(t, "pending", len(tg.pending()), 0)
+		p.end()
+	})
+}
+
+func TestPollBuriesWhatIsNoUpdateOnceAndDoesNotSpin(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.refuse = func(method string, _ int) *http.Response {
+			if method == "getUpdates" {
+				return apiAnswer(200, `{"ok":true,"result":[{"message":{}}]}`)
+			}
+			return nil
+		}
+		var errs []error
+		p := startPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) { errs = append(errs, err) }}, nothing)
+		pass(10 * time.Minute)
+		p.did(0, 1, 0)
+		if n := len(tg.made("getUpdates")); n > 20 || len(errs) == 0 {
+			t.Errorf("getUpdates was called %d times in ten minutes, OnError %d times", n, len(errs))
+		}
+		p.end()
+	})
+}
+
+func TestPollStartsAnewWhenTelegramDoes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{}, nothing)
+		tg.send(t, messageIn(7, 900), messageIn(7, 901))
+		pass(time.Second)
+		tg.send(t, messageIn(7, 10), messageIn(7, 11))
+		pass(5 * time.Second)
+		same(t, "runs", p.order(), []int64{900, 901, 10, 11})
+		same(t, "pending", len(tg.pending()), 0)
+		p.end()
+	})
+}
+
+func TestPollRefusesToStartBesideAWebhookUnlessTold(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.webhook = tghook.WebhookInfo{URL: "https://bot.example.org/x", MaxConnections: 7}
+		p := startPoll(t, tg, tghook.PollConfig{}, nothing)
+		if err := <-p.done; !errors.Is(err, tghook.ErrWebhookSet) || !strings.Contains(err.Error(), "https://bot.example.org/x") {
+			t.Errorf("Poll returned %v", err)
+		}
+		same(t, "webhooks deleted", len(tg.made("deleteWebhook")), 0)
+
+		p = startPoll(t, tg, tghook.PollConfig{TakeOver: true, PutBackSecret: "the-secret", AllowedUpdates: []string{"message"}}, nothing)
+		pass(time.Second)
+		same(t, "webhooks deleted", len(tg.made("deleteWebhook")), 1)
+		tg.send(t, messageIn(7, 1))
+		pass(time.Second)
+		p.end()
+		same(t, "runs", p.order(), []int64{1})
+		tg.mu.Lock()
+		defer tg.mu.Unlock()
+		if tg.webhook.URL != "https://bot.example.org/x" || tg.webhook.MaxConnections != 7 || tg.secret != "the-secret" {
+			t.Errorf("the webhook was put back as %+v", tg.webhook)
+		}
+		set := tg.calls[slices.IndexFunc(tg.calls, func(c apiCall) bool { return c.method == "setWebhook" })]
+		same(t, "allowed_updates put back", set.params["allowed_updates"], "[]") // Telegram's default, as it was
+	})
+}
+
+func TestPollDeletesNothingThatItCannotPutBack(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.webhook = tghook.WebhookInfo{URL: "https://bot.example.org/x", HasCustomCertificate: true}
+		p := startPoll(t, tg, tghook.PollConfig{TakeOver: true, PutBackSecret: "the-secret"}, nothing)
+		var mistake *tghook.ConfigError
+		if err := <-p.done; !errors.As(err, &mistake) || mistake.Field != "PollConfig.PutBackCertificate" {
+			t.Errorf("Poll returned %v", err)
+		}
+		same(t, "webhooks deleted", len(tg.made("deleteWebhook")), 0)
+	})
+}
+
+func TestPollDropsWhatIsPending(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.send(t, messageIn(7, 1))
+		p := startPoll(t, tg, tghook.PollConfig{DropPending: true}, nothing)
+		pass(time.Second)
+		tg.send(t, messageIn(7, 2))
+		pass(time.Second)
+		same(t, "runs", p.order(), []int64{2})
+		p.end()
+	})
+}
+
+func TestPollTellsConflictsApartAndRecovers(t *testing.T) {
+	for name, c := range map[string]struct {
+		body string
+		want error
+	}{
+		"a webhook": {conflictWebhook, tghook.ErrWebhookSet}, "another poller": {conflictOtherPoll, tghook.ErrOtherPoller},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				tg := newTelegram()
+				tg.refuse = func(method string, n int) *http.Response {
+					if method == "getUpdates" && n < 3 {
+						return apiAnswer(409, c.body)
+					}
+					return nil
+				}
+				var errs []error
+				p := startPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) { errs = append(errs, err) }}, nothing)
+				tg.send(t, messageIn(7, 1))
+				pass(time.Minute)
+				same(t, "runs", p.order(), []int64{1})
+				same(t, "errors", len(errs), 3)
+				for _, err := range errs {
+					var refused *tghook.APIError
+					if !errors.Is(err, c.want) || !errors.As(err, &refused) || refused.Code != 409 {
+						t.Errorf("got %v, want %v", err, c.want)
+					}
+				}
+				calls := tg.made("getUpdates")
+				if d := calls[1].at.Sub(calls[0].at); d < 3*time.Second {
+					t.Errorf("asked again after %v", d)
+				}
+				p.end()
+			})
+		})
+	}
+}
+
+func TestPollEndsWhereTheTokenIsNotAccepted(t *testing.T) {
+	for _, status := range []int{400, 401, 404, 421} {
+		inner := func(t *testing.T) {
+			tg := newTelegram()
+			tg.refuse = func(method string, _ int) *http.Response {
+				if method != "getUpdates" {
+					return nil
+				}
+				return apiAnswer(status, fmt.Sprintf(`{"ok":false,"error_code":%d,"description":"No"}`, status))
+			}
+			p := startPoll(t, tg, tghook.PollConfig{}, nothing)
+			var refused *tghook.APIError
+			if err := <-p.done; !errors.As(err, &refused) || refused.Code != status {
+				t.Errorf("Poll returned %v, want the %d", err, status)
+			}
+			same(t, "calls", len(tg.made("getUpdates")), 1)
+		}
+		t.Run(strconv.Itoa(status), func(t *testing.T) { inBubble(t, inner) })
+	}
+}
+
+func TestPollWaitsAsLongAs429SaysAndBacksOffFrom5xx(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.refuse = func(method string, n int) *http.Response {
+			switch {
+			case method != "getUpdates" || n > 12:
+				return nil
+			case n == 0:
+				return apiAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 17","parameters":{"retry_after":17}}`)
+			default:
+				return apiAnswer(502, `<html>Bad Gateway</html>`)
+			}
+		}
+		var errs int
+		p := startPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) { errs++ }}, nothing)
+		tg.send(t, messageIn(7, 1))
+		pass(20 * time.Minute)
+		calls := tg.made("getUpdates")
+		if d := calls[1].at.Sub(calls[0].at); d != 17*time.Second {
+			t.Errorf("after 429 it waited %v, want 17 s", d)
+		}
+		for i := 2; i <= 12; i++ {
+			wait := calls[i].at.Sub(calls[i-1].at)
+			nominal := min(time.Second<<min(i-1, 10), time.Minute)
+			if wait < nominal*3/4 || wait > nominal*5/4 {
+				t.Errorf("wait %d is %v, want %v give or take a quarter", i, wait, nominal)
+			}
+		}
+		same(t, "runs", p.order(), []int64{1})
+		same(t, "errors", errs, 13)
+		p.end()
+	})
+}
+
+func TestPollTellsTelegramWhichKindsItsHandlerWants(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		for _, c := range []struct {
+			configured []string
+			want       string
+		}{
+			{nil, `["chat_member","message"]`}, {[]string{}, `[]`}, {[]string{"poll"}, `["poll"]`},
+		} {
+			tg := newTelegram()
+			kinds := tghook.Kinds{tghook.KindMessage: tghook.HandlerFunc(nothing), tghook.KindChatMember: tghook.HandlerFunc(nothing)}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() {
+				done <- tghook.Poll(ctx, tg.client(t, tghook.ClientConfig{}), tghook.Chain(kinds), tghook.PollConfig{AllowedUpdates: c.configured})
+			}()
+			pass(time.Second)
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			same(t, "allowed_updates", tg.made("getUpdates")[0].params["allowed_updates"], c.want)
+		}
+	})
+}
+
+func TestPollDoesNotWaitForRetriesAtItsEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{}, taking(0, tghook.NoReply, tghook.RetryAfter(time.Hour, errBroken)))
+		tg.send(t, messageIn(7, 1))
+		pass(time.Second)
+		start := time.Now()
+		p.end()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the end took %v", took)
+		}
+		same(t, "pending", tg.pending(), []int64{1})
+	})
+}
+
+func TestPollKeepsTheOrderWhileTheStoreIsDown(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		store := &downStore{until: time.Now().Add(20 * time.Second)}
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Store: store}}, nothing)
+		tg.send(t, messageIn(7, 1), messageIn(7, 2), messageIn(7, 3))
+		pass(time.Minute)
+		same(t, "runs", p.order(), []int64{1, 2, 3})
+		same(t, "pending", len(tg.pending()), 0)
+		p.end()
+	})
+}
+
+// downStore cannot be reached for a while, and then grants everything.
+type downStore struct{ until time.Time }
+
+func (s *downStore) Claim(_ context.Context, k tghook.Key, _, _ time.Duration) (tghook.Claim, error) {
+	if time.Now().Before(s.until) {
+		return tghook.Claim{}, errBroken
+	}
+	return tghook.Claim{Key: k, State: tghook.ClaimGranted, Attempt: 1}, nil
+}
+func (*downStore) Renew(context.Context, tghook.Claim, time.Duration) error { return nil }
+func (*downStore) Done(context.Context, tghook.Claim, []byte) error         { return nil }
+func (*downStore) Fail(context.Context, tghook.Claim) error                 { return nil }
+func (*downStore) Release(context.Context, tghook.Claim) error              { return nil }
+
+func TestPollBuriesWhatLaneCannotPlace(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Lane: func(u *tghook.Update) string {
+			if u.ID == 1 {
+				panic("no lane")
+			}
+			return ""
+		}}}, nothing)
+		tg.send(t, messageIn(7, 1), messageIn(7, 2))
+		pass(time.Second)
+		p.did(1, 1, 0)
+		same(t, "pending", len(tg.pending()), 0)
+		p.end()
+	})
+}
+
+func TestPollTakesNoMoreThanMaxInFlight(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		var running, most int
+		var mu sync.Mutex
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxInFlight: 3}}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return tghook.NoReply, nil
+		})
+		for id := range int64(20) {
+			tg.send(t, messageIn(id, id+1))
+		}
+		pass(time.Minute)
+		same(t, "most at once", most, 3)
+		same(t, "runs", len(p.order()), 20)
+		p.end()
+	})
+}
+
+func TestPollOffersADeadLetterUntilItIsAccepted(t *testing.T) {
+	refusals := map[string]func() error{
+		"an error": func() error { return errBroken },
+		"a panic":  func() error { panic("no") },
+		"Goexit":   func() error { runtime.Goexit(); return nil },
+	}
+	bodies := map[string]string{"no kind": `{"update_id":1}`, "a failure": messageIn(7, 1), "no lane": messageIn(13, 1)}
+	for name, refuse := range refusals {
+		for what, body := range bodies {
+			inner := func(t *testing.T) {
+				tg := newTelegram()
+				var at []time.Duration
+				begin := time.Now()
+				p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{
+					Lane: func(u *tghook.Update) string {
+						if u.ChatID == 13 {
+							panic("no lane")
+						}
+						return "all"
+					},
+					DeadLetter: func(context.Context, *tghook.Update, error) error {
+						if at = append(at, time.Since(begin)); len(at) < 4 {
+							return refuse()
+						}
+						return nil
+					},
+				}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+					if u.ID == 1 {
+						return tghook.NoReply, tghook.Drop(errBroken)
+					}
+					return tghook.NoReply, nil
+				})
+				tg.send(t, body, messageIn(7, 2))
+				pass(6 * time.Second)
+				same(t, "pending", tg.pending(), []int64{1, 2})
+				pass(2 * time.Second)
+				same(t, "dead letters", at, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second})
+				same(t, "the last run", p.order()[len(p.order())-1], 2)
+				same(t, "pending", len(tg.pending()), 0)
+				p.end()
+			}
+			t.Run(name+"/"+what, func(t *testing.T) { inBubble(t, inner) })
+		}
+	}
+}
+
+// Nobody waits for the answer to a query that is over: the user's next one is not
+// to wait for that.
+func TestPollGivesUpOnWhatTelegramWouldNotDeliverAgain(t *testing.T) {
+	const s = time.Second
+	for kind, want := range map[tghook.Kind][]time.Duration{
+		tghook.KindInlineQuery:   {0, 1 * s, 3 * s, 7 * s, 15 * s},
+		tghook.KindCallbackQuery: {0, 1 * s, 3 * s, 7 * s, 15 * s, 31 * s, 63 * s, 123 * s},
+		tghook.KindMessage:       {0, 1 * s, 3 * s, 7 * s, 15 * s, 31 * s, 63 * s, 123 * s, 183 * s, 243 * s, 303 * s, 363 * s},
+	} {
+		inner := func(t *testing.T) {
+			tg := newTelegram()
+			var starts []time.Duration
+			begin := time.Now()
+			p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxAttempts: 12}},
+				func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+					if u.ID == 1 {
+						starts = append(starts, time.Since(begin))
+						return tghook.NoReply, errBroken
+					}
+					return tghook.NoReply, nil
+				})
+			tg.send(t, kindBy(kind, 7, 1), kindBy(kind, 7, 2))
+			pass(want[len(want)-1] + time.Second)
+			same(t, "starts", starts, want)
+			same(t, "the next one runs", p.order()[len(p.order())-1], 2)
+			if letter := p.letter(0); letter.id != 1 || !errors.Is(letter.err, errBroken) {
+				t.Errorf("the dead letter is %v", letter)
+			}
+			same(t, "pending", len(tg.pending()), 0)
+			p.end()
+		}
+		t.Run(string(kind), func(t *testing.T) { inBubble(t, inner) })
+	}
+}
+
+// At its end a poll waits for what runs and for what waits behind that, but what has
+// failed is not overtaken: both come again.
+func TestPollKeepsTheOrderAtItsEnd(t *testing.T) {
+	for name, fails := range map[string]time.Duration{"failed before": 0, "fails meanwhile": 3 * time.Second} {
+		inner := func(t *testing.T) {
+			tg := newTelegram()
+			p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+				if u.ID == 3 {
+					time.Sleep(fails)
+					return tghook.NoReply, tghook.RetryAfter(time.Minute, errBroken)
+				}
+				time.Sleep(2 * time.Second)
+				return tghook.NoReply, nil
+			})
+			tg.send(t, messageIn(1, 1), messageIn(1, 2), messageIn(7, 3), messageIn(7, 4), messageIn(7, 5))
+			pass(time.Second)
+			start := time.Now()
+			p.end()
+			same(t, "the end took", time.Since(start), 3*time.Second)
+			same(t, "runs", p.sorted(), []int64{1, 2, 3})
+			same(t, "outcomes of what comes again", strings.Count(p.outcomes(), "shed"), 3-min(1, int(fails)))
+			same(t, "pending", tg.pending(), []int64{3, 4, 5})
+			next := startPoll(t, tg, tghook.PollConfig{}, nothing)
+			pass(time.Second)
+			same(t, "runs of the next process", next.order(), []int64{3, 4, 5})
+			next.end()
+		}
+		t.Run(name, func(t *testing.T) { inBubble(t, inner) })
+	}
+}
+
+// What the Store refuses meanwhile is not overtaken either, wherever it stands.
+func TestPollKeepsTheOrderAtItsEndWithAStore(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		store := claimFunc{&downStore{}, func(k tghook.Key) error {
+			if k.ID != 2 {
+				return nil
+			}
+			time.Sleep(3 * time.Second)
+			return errBroken
+		}}
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Store: store}}, taking(4*time.Second, tghook.NoReply, nil))
+		tg.send(t, messageIn(7, 1), messageIn(7, 2), messageIn(7, 3))
+		pass(time.Second)
+		p.end()
+		same(t, "runs", p.order(), []int64{1})
+		same(t, "pending", tg.pending(), []int64{2, 3})
+	})
+}
+
+// What the Store has put off is forgotten at the end, also when its time comes.
+func TestPollRunsNothingAfterItsEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		store := &downStore{until: time.Now().Add(2 * time.Second)}
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Store: store}}, nothing)
+		tg.send(t, messageIn(7, 1))
+		pass(time.Second)
+		p.end()
+		pass(time.Minute)
+		p.did(0, 0, 0)
+		same(t, "pending", tg.pending(), []int64{1})
+	})
+}
+
+// claimFunc is a Store whose Claim fails as it says.
+type claimFunc struct {
+	tghook.Store
+	fail func(tghook.Key) error
+}
+
+func (s claimFunc) Claim(ctx context.Context, k tghook.Key, lease, ttl time.Duration) (tghook.Claim, error) {
+	if err := s.fail(k); err != nil {
+		return tghook.Claim{}, err
+	}
+	return s.Store.Claim(ctx, k, lease, ttl)
+}
+
+func TestPollReturnsWhenObserveKnowsAll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{
+			Observe: func(context.Context, tghook.Delivery) { time.Sleep(10 * time.Second) },
+		}}, nothing)
+		tg.send(t, messageIn(7, 1))
+		synctest.Wait()
+		start := time.Now()
+		p.end()
+		same(t, "the end took", time.Since(start), 10*time.Second)
+		same(t, "pending", len(tg.pending()), 0)
+	})
+}
+
+func TestPollGoesOnWhenObserveEndsItsGoroutine(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{
+			Observe: func(_ context.Context, v tghook.Delivery) {
+				if v.Outcome == tghook.OutcomeHandled {
+					runtime.Goexit()
+				}
+			},
+		}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ID == 1 {
+				time.Sleep(time.Minute)
+			}
+			return tghook.NoReply, nil
+		})
+		for id := range int64(150) {
+			tg.send(t, messageIn(1+id, 1+id))
+		}
+		pass(2 * time.Minute)
+		same(t, "runs", len(p.order()), 150)
+		same(t, "pending", len(tg.pending()), 0)
+		p.end()
+	})
+}
+
+func TestPollGoesOnWhenOnErrorPanics(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.refuse = func(method string, n int) *http.Response {
+			if method == "getUpdates" && n < 3 {
+				return apiAnswer(500, `{"ok":false,"error_code":500,"description":"Internal Server Error"}`)
+			}
+			return nil
+		}
+		p := startPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) { panic("OnError") }}, nothing)
+		tg.send(t, messageIn(7, 1))
+		pass(time.Minute)
+		same(t, "runs", p.order(), []int64{1})
+		p.end()
+	})
+}
+
+// Goexit in the poll's own goroutine, as of a test's FailNow, must not leave Poll
+// waiting for ever.
+func TestPollEndsWithAnErrorWhenItsGoroutineIsEnded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Lane: func(u *tghook.Update) string {
+			if u.ID == 2 {
+				runtime.Goexit()
+			}
+			return ""
+		}}}, taking(time.Second, tghook.NoReply, nil))
+		tg.send(t, messageIn(7, 1), messageIn(7, 2))
+		if err := <-p.done; err == nil || !strings.Contains(err.Error(), "Goexit") {
+			t.Errorf("Poll returned %v", err)
+		}
+		same(t, "pending", tg.pending(), []int64{2})
+	})
+}
+
+// A server, or a cache before it, that neither waits nor minds the offset.
+func TestPollDoesNotSpinWhateverIsAnswered(t *testing.T) {
+	for name, answer := range map[string]string{
+		"nothing": "", "null": "null", "no update": `{"message":{}}`,
+		"the same": messageIn(7, 1), "no order": messageIn(7, 2) + "," + messageIn(7, 1),
+	} {
+		inner := func(t *testing.T) {
+			tg := newTelegram()
+			tg.refuse = func(method string, _ int) *http.Response {
+				if method == "getUpdates" {
+					return apiAnswer(200, `{"ok":true,"result":[`+answer+`]}`)
+				}
+				return nil
+			}
+			p := startPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) {}}, nothing)
+			pass(30 * time.Second)
+			if n := len(tg.made("getUpdates")); n > 45 {
+				t.Errorf("getUpdates was called %d times in 30 s", n)
+			}
+			p.end()
+		}
+		t.Run(name, func(t *testing.T) { inBubble(t, inner) })
+	}
+}
+
+// A connection that has died without a word must not be waited for.
+func TestPollGivesUpACallThatHangs(t *testing.T) {
+	for _, method := range []string{"getWebhookInfo", "deleteWebhook", "getUpdates"} {
+		inner := func(t *testing.T) {
+			tg := newTelegram()
+			hung := false
+			client, err := tghook.NewClient(apiToken, tghook.ClientConfig{HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if !hung && strings.HasSuffix(r.URL.Path, method) {
+					hung = true
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				}
+				return tg.RoundTrip(r)
+			})}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			var errs []error
+			r := &rig{tb: t}
+			cfg := tghook.PollConfig{DropPending: true, OnError: func(_ context.Context, err error) { errs = append(errs, err) }}
+			go func() { done <- tghook.Poll(ctx, client, r.recorded(nothing), cfg) }()
+			pass(70 * time.Second)
+			tg.send(t, messageIn(7, 1))
+			pass(time.Second)
+			same(t, "runs", r.order(), []int64{1})
+			if len(errs) != 1 || !errors.Is(errs[0], context.DeadlineExceeded) {
+				t.Errorf("OnError was told %v", errs)
+			}
+			cancel()
+			same(t, "Poll returned", <-done, nil)
+		}
+		t.Run(method, func(t *testing.T) { inBubble(t, inner) })
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// The new ids are near below the old ones, and there is no room for them yet: an
+// offset behind the old ones would have Telegram forget them.
+func TestPollForgetsItsOffsetWhenTelegramCountsAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxInFlight: 1}}, taking(5*time.Second, tghook.NoReply, nil))
+		tg.send(t, messageIn(7, 30))
+		pass(time.Second)
+		tg.mu.Lock()
+		tg.queue = nil
+		tg.mu.Unlock()
+		tg.send(t, messageIn(7, 10))
+		pass(2 * time.Second)
+		for id := range int64(15) {
+			tg.send(t, messageIn(7, 11+id))
+		}
+		pass(10 * time.Minute)
+		same(t, "runs", p.order(), []int64{30, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25})
+		same(t, "pending", len(tg.pending()), 0)
+		p.end()
+	})
+}
+
+// The new ids lie between those that are held: the offset must not pass over them.
+func TestPollConfirmsNothingUnhandledWhenTelegramCountsAnewBetween(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		var over sync.Map
+		tg.forgets = func(id int64) {
+			if _, ok := over.Load(id); !ok {
+				t.Errorf("%d was confirmed before it was over", id)
+			}
+		}
+		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			time.Sleep(time.Duration(u.ChatID) * time.Second)
+			over.Store(u.ID, true)
+			return tghook.NoReply, nil
+		})
+		tg.send(t, messageIn(3, 100), messageIn(20, 200))
+		pass(time.Second)
+		tg.mu.Lock()
+		tg.queue = nil
+		tg.mu.Unlock()
+		tg.send(t, messageIn(10, 190))
+		pass(15 * time.Second)
+		for id := int64(191); id < 202; id++ {
+			tg.send(t, messageIn(4, id)) // 200 once more: it gets what the old one does
+		}
+		pass(time.Minute)
+		same(t, "runs", p.sorted(), []int64{100, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201})
+		same(t, "pending", len(tg.pending()), 0)
+		p.end()
+	})
+}
+
+func TestPollBuriesEachThatIsNoUpdateOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.refuse = func(method string, _ int) *http.Response {
+			if method == "getUpdates" {
+				return apiAnswer(200, `{"ok":true,"result":[{"message":{}},{"update_id":"2"},null]}`)
+			}
+			return nil
+		}
+		p := startPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) {}}, nothing)
+		pass(10 * time.Minute)
+		p.did(0, 3, 0)
+		p.end()
+	})
+}
+
+// What is behind it would confirm it.
+func TestPollTakesNothingBehindADeadLetterThatIsRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.refuse = func(method string, n int) *http.Response {
+			switch {
+			case method == "getUpdates" && n == 0:
+				return apiAnswer(200, `{"ok":true,"result":[`+messageIn(7, 1)+`,{"message":{}},`+messageIn(7, 2)+`]}`)
+			case method == "getUpdates":
+				return apiAnswer(200, `{"ok":true,"result":[{"message":{}},`+messageIn(7, 2)+`]}`)
+			}
+			return nil
+		}
+		var errs []error
+		until := time.Now().Add(10 * time.Second)
+		p := startPoll(t, tg, tghook.PollConfig{
+			OnError: func(_ context.Context, err error) { errs = append(errs, err) },
+			Dispatch: tghook.DispatchConfig{DeadLetter: func(context.Context, *tghook.Update, error) error {
+				if time.Now().Before(until) {
+					return errBroken
+				}
+				return nil
+			}},
+		}, nothing)
+		pass(9 * time.Second)
+		same(t, "runs", p.order(), []int64{1})
+		pass(time.Minute)
+		same(t, "runs", p.order(), []int64{1, 2})
+		if len(errs) == 0 || !errors.Is(errs[0], errBroken) {
+			t.Errorf("OnError was told %v", errs)
+		}
+		p.end()
+	})
+}
+
+func TestPollHoldsNoMoreThanItsWindow(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		bodies := make([]string, 0, 250)
+		for id := range int64(250) {
+			bodies = append(bodies, messageIn(1+id, 1+id))
+		}
+		tg.refuse = func(method string, n int) *http.Response { // without its limit
+			if method == "getUpdates" && n == 0 {
+				return apiAnswer(200, `{"ok":true,"result":[`+strings.Join(bodies, ",")+`]}`)
+			}
+			return nil
+		}
+		tg.send(t, bodies...)
+		p := startPoll(t, tg, tghook.PollConfig{}, taking(10*time.Second, tghook.NoReply, nil))
+		pass(9 * time.Second)
+		same(t, "runs", len(p.order()), 100)
+		pass(time.Minute)
+		same(t, "runs", len(p.order()), 250)
+		p.end()
+	})
+}
+
+func TestPollNamesEveryMistakeAtOnce(t *testing.T) {
+	err := tghook.Poll(t.Context(), nil, nil, tghook.PollConfig{
+		Dispatch: tghook.DispatchConfig{MaxLane: -1}, Wait: 1500 * time.Millisecond, Grace: -1,
+		PutBackSecret: "no blanks", PutBackCertificate: []byte("pem"),
+	})
+	for _, field := range []string{
+		"Handler", "PollConfig.Dispatch.MaxLane", "Client", "PollConfig.Wait", "PollConfig.Grace",
+		"PollConfig.PutBackSecret: is set without TakeOver", "PollConfig.PutBackSecret: must",
+	} {
+		if err == nil || !strings.Contains(err.Error(), "tghook: "+field) {
+			t.Errorf("%s is not named in %v", field, err)
+		}
+	}
+	err = tghook.Poll(t.Context(), newTelegram().client(t, tghook.ClientConfig{}), tghook.HandlerFunc(nothing),
+		tghook.PollConfig{PutBackCertificate: []byte("pem")})
+	var mistake *tghook.ConfigError
+	if !errors.As(err, &mistake) || mistake.Field != "PollConfig.PutBackCertificate" {
+		t.Errorf("Poll returned %v", err)
+	}
+}
+
+// The webhook is one that only a server run with --local takes.
+func TestPollDeletesNoWebhookThatWouldBeRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.webhook = tghook.WebhookInfo{URL: "http://bot.example.org:8081/x"}
+		p := startPoll(t, tg, tghook.PollConfig{TakeOver: true, PutBackSecret: "the-secret"}, nothing)
+		var mistake *tghook.ConfigError
+		if err := <-p.done; !errors.As(err, &mistake) {
+			t.Errorf("Poll returned %v", err)
+		}
+		same(t, "webhooks deleted", len(tg.made("deleteWebhook")), 0)
+	})
+}
+
+func TestPollLogsWhatIsNoUpdateWhereNobodyTakesDeadLetters(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.send(t, messageIn(7, 1))
+		tg.refuse = func(method string, n int) *http.Response {
+			if method == "getUpdates" && n == 0 {
+				return apiAnswer(200, `{"ok":true,"result":[{"message":{}},`+messageIn(7, 1)+`]}`)
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		r := &rig{tb: t}
+		go func() {
+			done <- tghook.Poll(ctx, tg.client(t, tghook.ClientConfig{}), r.recorded(nothing), tghook.PollConfig{})
+		}()
+		pass(500 * time.Millisecond)
+		same(t, "runs", r.order(), []int64{1})
+		cancel()
+		same(t, "Poll returned", <-done, nil)
+		same(t, "pending", len(tg.pending()), 0)
+	})
+}
+
+func TestPollGoesOnBehindALaneThatIsLongerThanMaxLane(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxLane: 2}}, taking(time.Minute, tghook.NoReply, nil))
+		tg.send(t, messageIn(7, 1), messageIn(7, 2), messageIn(7, 3), messageIn(8, 4))
+		pass(5 * time.Second)
+		same(t, "runs", p.sorted(), []int64{1, 4})
+		for _, call := range tg.made("getUpdates")[1:] {
+			same(t, "timeout while updates are held", call.params["timeout"], "")
+		}
+		pass(4 * time.Minute)
+		p.end()
+		same(t, "pending", len(tg.pending()), 0)
+	})
+}
+
+func TestPollEndsADeadLetterOfWhatIsNoUpdateAfterHandlerTimeout(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		tg.refuse = func(method string, n int) *http.Response {
+			if method == "getUpdates" && n == 0 {
+				return apiAnswer(200, `{"ok":true,"result":[null]}`)
+			}
+			return nil
+		}
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{
+			HandlerTimeout: time.Second,
+			DeadLetter:     func(ctx context.Context, _ *tghook.Update, _ error) error { <-ctx.Done(); return ctx.Err() },
+		}}, nothing)
+		tg.send(t, messageIn(7, 1))
+		pass(5 * time.Second)
+		same(t, "runs", p.order(), []int64{1})
+		p.end()
+	})
+}

@@ -1,0 +1,190 @@
+package tghook
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// RunConfig is how [Run] receives: by webhook where URL is set, else by long poll,
+// for which whatever is said of the webhook counts for nothing. The zero value of
+// each other field is its default; only Token has none, and need not be given with
+// KeepWebhook. It is printed without what is secret in it.
+type RunConfig struct {
+	// Token is the bot's, from @BotFather.
+	Token string
+	// URL is where Telegram is to send updates, as the world sees it. Empty: poll.
+	URL string
+	// Listen is the address to serve at: host:port, or the absolute path of a unix
+	// socket. Default: the port that the environment variable PORT names, as Heroku
+	// and Cloud Run set it, else with TLS the port of URL, and 8080 without.
+	Listen string
+	// Path is where updates are served, if a proxy changes the URL's: as it stands in
+	// a URL. Default: the path of URL.
+	Path string
+	// HealthPath is answered 200, and 503 once ctx has ended.
+	// Default: /healthz.
+	HealthPath string
+	// Webhook says how updates are checked and handled. Its Dispatch is the poll's
+	// too. Without a Secret one is derived from Token and URL, see [SecretFor].
+	Webhook Config
+	// Poll is used where URL is empty. Its Dispatch must not be set.
+	Poll PollConfig
+	// Client is how the Bot API is reached.
+	Client ClientConfig
+	// KeepWebhook serves without telling Telegram anything: the webhook is set by
+	// somebody else. No Token is needed then, and no URL.
+	KeepWebhook bool
+	// DropPending forgets all updates that wait when Run is called.
+	DropPending bool
+	// AllowedUpdates are the kinds that the bot is to get. Default: those of the
+	// handler's method AllowedUpdates, as [Kinds] has it, else as they were.
+	AllowedUpdates []string
+	// MaxConnections and IPAddress are as in [WebhookRequest].
+	MaxConnections int
+	IPAddress      string
+	// CertFile and KeyFile serve TLS with a certificate, which is read once; TLS
+	// serves it with what you like. Default: plain HTTP, for a proxy in front.
+	CertFile, KeyFile string
+	TLS               *tls.Config
+	// Certificate is uploaded, where no public authority has issued the one that is
+	// served: see [WebhookRequest]. It is set again at each start.
+	Certificate []byte
+	// SelfSigned serves TLS with a certificate that Run makes for the host of URL
+	// and uploads. It is another one at each start, so that one process only may
+	// serve: replicas need CertFile, KeyFile and Certificate.
+	SelfSigned bool
+	// Grace is how long Run waits, once ctx has ended, for what is not answered; it
+	// takes a second more to close. Default: 8 seconds, since many platforms kill
+	// after ten.
+	Grace time.Duration
+}
+
+const defaultHealthPath = "/healthz"
+
+// Run receives updates until ctx ends, which is for the caller to tie to SIGINT
+// and SIGTERM with [os/signal.NotifyContext]. It returns nil then, and an error
+// sooner if it cannot go on. Handlers find the values of ctx in theirs.
+//
+// With a URL it listens, sets the webhook, and serves. Whatever is wrong at this
+// end (a mistake in cfg, a port that is taken, a certificate that cannot be read, a
+// host that does not resolve) is an error before Telegram is told anything. In the
+// end it drains, and leaves the webhook as it is: the next start goes on from there.
+func Run(ctx context.Context, h Handler, cfg RunConfig) error {
+	cfg = cfg.withDefaults()
+	errs := cfg.mistakes()
+	var client *Client
+	if cfg.Token != "" || !cfg.KeepWebhook {
+		var err error
+		client, err = NewClient(cfg.Token, cfg.Client)
+		errs = append(errs, err)
+	}
+	if cfg.URL == "" && !cfg.KeepWebhook {
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		slog.InfoContext(ctx, "tghook: polling, since no URL is given", "bot", client.bot)
+		return Poll(ctx, client, h, cfg.pollConfig())
+	}
+	s, err := newStandalone(client, h, cfg)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return err
+	}
+	return s.run(ctx)
+}
+
+func (c RunConfig) withDefaults() RunConfig {
+	public := c.public()
+	if target, err := url.ParseRequestURI(cmp.Or(c.Path, public.EscapedPath(), "/")); err == nil {
+		c.Path = target.Path
+	} else {
+		c.Path = "" // a mistake
+	}
+	if c.Listen == "" {
+		port := "8080"
+		if c.CertFile != "" || c.TLS != nil || c.SelfSigned {
+			port = cmp.Or(public.Port(), "443")
+		}
+		c.Listen = ":" + cmp.Or(os.Getenv("PORT"), port)
+	}
+	c.HealthPath = cmp.Or(c.HealthPath, defaultHealthPath)
+	c.Grace = cmp.Or(c.Grace, defaultGrace)
+	return c
+}
+
+// public is URL, or empty if that is none, which is a mistake.
+func (c RunConfig) public() *url.URL {
+	public, err := url.Parse(c.URL)
+	if err != nil {
+		return &url.URL{}
+	}
+	return public
+}
+
+// mistakes are those that are mistakes for the poll too: what is to fail in
+// production had better fail on the laptop.
+func (c RunConfig) mistakes() (errs []error) {
+	add := func(bad bool, field, problem string) {
+		if bad {
+			errs = append(errs, &ConfigError{"RunConfig." + field, problem})
+		}
+	}
+	_, err := url.Parse(c.URL)
+	add(err != nil, "URL", "is no URL: give one such as https://bot.example.org/telegram")
+	add(c.public().Fragment != "", "URL", "has a fragment, which Telegram would send as a part of the path: leave it out")
+	add(!strings.HasPrefix(c.Path, "/"), "Path", "must begin with a slash, and be written as in a URL")
+	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
+	add(c.HealthPath == c.Path, "HealthPath", "is where updates are served: give another")
+	add((c.CertFile == "") != (c.KeyFile == ""), "KeyFile", "and CertFile go together: give both, or none")
+	add(c.waysOfTLS() > 1, "TLS", "is given in several ways: give one of CertFile with KeyFile, TLS, and SelfSigned")
+	add(c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil,
+		"TLS", "has no certificate: set Certificates or GetCertificate")
+	add(c.SelfSigned && len(c.Certificate) > 0, "Certificate", "is made by SelfSigned: give one of them")
+	add(c.SelfSigned && c.KeepWebhook, "SelfSigned", "cannot be uploaded with KeepWebhook")
+	add(c.SelfSigned && c.public().Scheme == "http", "SelfSigned", "serves TLS, and the URL begins with http://: give one with https://")
+	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
+	add(c.Grace < 0, "Grace", "is negative: give a duration, or 0 for 8 seconds")
+	add(!reflect.ValueOf(c.Poll.Dispatch).IsZero(), "Poll.Dispatch", "is not used: set Webhook.Dispatch, which is the poll's too")
+	return errs
+}
+
+func (c RunConfig) waysOfTLS() (ways int) {
+	for _, given := range []bool{c.CertFile != "" || c.KeyFile != "", c.TLS != nil, c.SelfSigned} {
+		if given {
+			ways++
+		}
+	}
+	return ways
+}
+
+func (c RunConfig) pollConfig() PollConfig {
+	poll := c.Poll
+	poll.Dispatch = c.Webhook.Dispatch
+	poll.DropPending = poll.DropPending || c.DropPending
+	if poll.AllowedUpdates == nil {
+		poll.AllowedUpdates = c.AllowedUpdates
+	}
+	poll.Grace = cmp.Or(poll.Grace, c.Grace)
+	return poll
+}
+
+// String names the bot and how its updates come, and nothing that is secret.
+func (c RunConfig) String() string {
+	bot, _ := botOf(c.Token)
+	by := "webhook"
+	if c.URL == "" && !c.KeepWebhook {
+		by = "long poll"
+	}
+	return fmt.Sprintf("RunConfig of bot %d, by %s", bot, by)
+}
+
+// GoString is String.
+func (c RunConfig) GoString() string { return c.String() }

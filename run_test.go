@@ -1,0 +1,562 @@
+package tghook_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// freePort is a port of loopback's that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// running is a Run that has begun.
+type running struct {
+	t                *testing.T
+	tg               *telegram
+	stop             context.CancelFunc
+	done             chan error
+	ready            chan struct{} // setWebhook was called
+	port             string
+	network, address string // where it listens
+}
+
+// startRun runs cfg on loopback, of which the Bot API is tg.
+func startRun(t *testing.T, h tghook.Handler, change func(r *running, cfg *tghook.RunConfig)) *running {
+	t.Helper()
+	r := &running{t: t, tg: newTelegram(), done: make(chan error, 1), ready: make(chan struct{}), port: freePort(t), network: "tcp"}
+	r.address = "127.0.0.1:" + r.port
+	r.tg.refuse = func(method string, n int) *http.Response {
+		if method == "setWebhook" && n == 0 {
+			if err := r.connect(); err != nil {
+				t.Errorf("when the webhook is set, nobody listens: %v", err)
+			}
+			close(r.ready)
+		}
+		return nil
+	}
+	cfg := tghook.RunConfig{
+		Token: apiToken, URL: "http://" + r.address + "/telegram", Listen: r.address,
+		Client: tghook.ClientConfig{HTTP: &http.Client{Transport: r.tg}, Local: true},
+	}
+	if change != nil {
+		change(r, &cfg)
+	}
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), runKey{}, "of Run"))
+	r.stop = cancel
+	go func() { r.done <- tghook.Run(ctx, h, cfg) }()
+	t.Cleanup(cancel)
+	return r
+}
+
+type runKey struct{}
+
+// begun returns when the webhook is set.
+func (r *running) begun() {
+	r.t.Helper()
+	select {
+	case <-r.ready:
+	case err := <-r.done:
+		r.t.Fatalf("Run returned %v", err)
+	case <-time.After(30 * time.Second):
+		r.t.Fatal("the webhook is not set")
+	}
+}
+
+func (r *running) connect() error {
+	conn, err := new(net.Dialer).DialContext(r.t.Context(), r.network, r.address)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err
+}
+
+// end stops it; Run must return nil, and leave nobody listening.
+func (r *running) end() {
+	r.t.Helper()
+	r.stop()
+	if err := <-r.done; err != nil {
+		r.t.Errorf("Run returned %v", err)
+	}
+	r.gone()
+}
+
+// gone checks that nobody listens any more.
+func (r *running) gone() {
+	r.t.Helper()
+	if r.connect() == nil {
+		r.t.Error("somebody listens still")
+	}
+}
+
+// fails is the error that Run returns by itself.
+func (r *running) fails() error {
+	r.t.Helper()
+	select {
+	case err := <-r.done:
+		keepsToken(r.t, err)
+		return err
+	case <-time.After(30 * time.Second):
+		r.t.Fatal("Run goes on")
+		return nil
+	}
+}
+
+// untold checks that Telegram was told nothing.
+func (r *running) untold() {
+	r.t.Helper()
+	same(r.t, "calls of the Bot API", len(r.tg.calls), 0)
+}
+
+// secret is what Telegram was told, else hookToken.
+func (r *running) secret() string {
+	for _, call := range r.tg.made("setWebhook") {
+		return call.params["secret_token"]
+	}
+	return hookToken
+}
+
+// post delivers body to url with the secret.
+func (r *running) post(client *http.Client, url, body string) string {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", r.secret())
+	res, err := client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", res.StatusCode, answer))
+}
+
+// await returns when somebody listens, of which nothing else tells.
+func (r *running) await() {
+	r.t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for r.connect() != nil {
+		select {
+		case err := <-r.done:
+			r.t.Fatalf("Run returned %v", err)
+		case <-ticker.C:
+		}
+	}
+}
+
+func plainClient(t *testing.T) *http.Client {
+	t.Helper()
+	return clientBy(t, &http.Transport{})
+}
+
+func clientBy(t *testing.T, transport *http.Transport) *http.Client {
+	t.Helper()
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func TestRunListensSetsTheWebhookServesAndLeavesIt(t *testing.T) {
+	t.Parallel()
+	r := startRun(t, replying(hello, nil), func(_ *running, cfg *tghook.RunConfig) {
+		cfg.MaxConnections, cfg.AllowedUpdates, cfg.DropPending = 33, []string{"message"}, true
+	})
+	r.begun()
+	url := "http://" + r.address
+	client := plainClient(t)
+	call := r.tg.made("setWebhook")[0].params
+	same(t, "secret", call["secret_token"], tghook.SecretFor(apiToken, url+"/telegram"))
+	same(t, "max_connections", call["max_connections"], "33")
+	same(t, "allowed_updates", call["allowed_updates"], `["message"]`)
+	same(t, "drop_pending_updates", call["drop_pending_updates"], "true")
+	same(t, "an update", r.post(client, url+"/telegram", messageIn(7, 1)), "200 "+helloBody)
+	same(t, "health", r.post(client, url+"/healthz", ""), "200")
+	same(t, "elsewhere", r.post(client, url+"/other", ""), "404")
+	r.end()
+	same(t, "calls of the Bot API", len(r.tg.calls), 1)
+}
+
+func TestRunKeepsTheWebhookAndNeedsNoTokenThen(t *testing.T) {
+	t.Parallel()
+	for name, token := range map[string]string{"without a token": "", "with a token": apiToken} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := startRun(t, replying(hello, nil), func(_ *running, cfg *tghook.RunConfig) {
+				cfg.KeepWebhook, cfg.Token, cfg.URL, cfg.Path = true, token, "", "/bots/first"
+				cfg.Webhook.Secret = hookToken
+			})
+			r.await()
+			client := plainClient(t)
+			same(t, "an update", r.post(client, "http://"+r.address+"/bots/first", messageIn(7, 1)), "200 "+helloBody)
+			same(t, "elsewhere", r.post(client, "http://"+r.address+"/bots/second", messageIn(7, 2)), "404")
+			r.end()
+			r.untold()
+		})
+	}
+}
+
+// The secret of a webhook that another process has set with Run is known.
+func TestRunDerivesTheSecretOfAWebhookThatItKeeps(t *testing.T) {
+	t.Parallel()
+	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+		cfg.KeepWebhook = true
+		r.tg.calls = []apiCall{{method: "setWebhook", params: map[string]string{"secret_token": tghook.SecretFor(apiToken, cfg.URL)}}}
+	})
+	r.await()
+	same(t, "an update", r.post(plainClient(t), "http://"+r.address+"/telegram", messageIn(7, 1)), "200")
+	r.end()
+}
+
+func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "missing.pem")
+	certFile, _, _ := certificateFiles(t)
+	_, otherKey, _ := certificateFiles(t)
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken := func(network, address string) string {
+		l, err := new(net.ListenConfig).Listen(t.Context(), network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		return l.Addr().String()
+	}
+	port, socket := taken("tcp", "127.0.0.1:0"), taken("unix", filepath.Join(dir, "taken"))
+	for name, c := range map[string]struct {
+		change func(*tghook.RunConfig)
+		want   string
+	}{
+		"a port that is taken":                        {func(cfg *tghook.RunConfig) { cfg.Listen = port }, "RunConfig.Listen"},
+		"a socket that is in use":                     {func(cfg *tghook.RunConfig) { cfg.Listen = socket }, "RunConfig.Listen"},
+		"a file in place of a socket":                 {func(cfg *tghook.RunConfig) { cfg.Listen = plain }, "RunConfig.Listen"},
+		"an address that is none":                     {func(cfg *tghook.RunConfig) { cfg.Listen = "127.0.0.1:http3" }, "RunConfig.Listen"},
+		"a certificate that cannot be read":           {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = missing, missing }, "RunConfig.CertFile"},
+		"the key of another certificate":              {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, otherKey }, "RunConfig.CertFile"},
+		"a key without its certificate":               {func(cfg *tghook.RunConfig) { cfg.KeyFile = missing }, "RunConfig.KeyFile"},
+		"TLS without a certificate":                   {func(cfg *tghook.RunConfig) { cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS13} }, "RunConfig.TLS: has no certificate"},
+		"TLS in two ways":                             {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.TLS: is given in several ways"},
+		"a certificate beside its own":                {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.Certificate = true, []byte("x") }, "RunConfig.Certificate"},
+		"a certificate for http":                      {func(cfg *tghook.RunConfig) { cfg.SelfSigned = true }, "RunConfig.SelfSigned: serves TLS"},
+		"a certificate that nobody uploads":           {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.KeepWebhook = true, true }, "RunConfig.SelfSigned: cannot be uploaded"},
+		"updates that nobody drops":                   {func(cfg *tghook.RunConfig) { cfg.DropPending, cfg.KeepWebhook = true, true }, "RunConfig.DropPending"},
+		"a certificate for another host":              {func(cfg *tghook.RunConfig) { cfg.Certificate = certified(t, nil, named("other.example.org")).pem }, "WebhookRequest.Certificate"},
+		"a host that does not resolve":                {func(cfg *tghook.RunConfig) { cfg.URL = "http://no-such-host.invalid/telegram" }, "does not resolve"},
+		"a URL that is none":                          {func(cfg *tghook.RunConfig) { cfg.URL = ":" }, "RunConfig.URL"},
+		"a URL with a fragment":                       {func(cfg *tghook.RunConfig) { cfg.URL += "#updates" }, "RunConfig.URL: has a fragment"},
+		"http at Telegram's":                          {func(cfg *tghook.RunConfig) { cfg.Client.Local = false }, "WebhookRequest.URL: must begin with https"},
+		"a path without a slash":                      {func(cfg *tghook.RunConfig) { cfg.Path = "telegram" }, "RunConfig.Path"},
+		"a path that is none":                         {func(cfg *tghook.RunConfig) { cfg.Path = "/%zz" }, "RunConfig.Path"},
+		"a health path without a slash":               {func(cfg *tghook.RunConfig) { cfg.HealthPath = "healthz" }, "RunConfig.HealthPath"},
+		"updates at the health path":                  {func(cfg *tghook.RunConfig) { cfg.URL = strings.Replace(cfg.URL, "telegram", "healthz", 1) }, "RunConfig.HealthPath"},
+		"no secret and none to derive":                {func(cfg *tghook.RunConfig) { cfg.KeepWebhook, cfg.Token = true, "" }, "Config.Secret"},
+		"none of a webhook of which nothing is known": {func(cfg *tghook.RunConfig) { cfg.KeepWebhook, cfg.URL = true, "" }, "Config.Secret"},
+		"a poll's own Dispatch":                       {func(cfg *tghook.RunConfig) { cfg.Poll.Dispatch.MaxLane = 1 }, "RunConfig.Poll.Dispatch"},
+		"several mistakes": {func(cfg *tghook.RunConfig) {
+			cfg.Token, cfg.HealthPath, cfg.Grace, cfg.MaxConnections = apiToken+" ", "/telegram", -1, -4
+			cfg.Webhook.Secret, cfg.CertFile, cfg.KeyFile, cfg.Webhook.Dispatch.MaxLane = hookToken+" ", missing, missing, -1
+		}, "token|RunConfig.HealthPath|RunConfig.Grace|Config.Secret|WebhookRequest.MaxConnections|RunConfig.CertFile|Config.Dispatch.MaxLane"},
+		"mistakes of no consequence to a poll": {func(cfg *tghook.RunConfig) {
+			cfg.URL, cfg.HealthPath, cfg.KeyFile, cfg.Client.Patience = "", "x", missing, -1
+		}, "RunConfig.HealthPath|RunConfig.KeyFile|ClientConfig.Patience"},
+		"no token": {func(cfg *tghook.RunConfig) { cfg.Token = "" }, "token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := startRun(t, tghook.HandlerFunc(nothing), func(_ *running, cfg *tghook.RunConfig) { c.change(cfg) })
+			err := r.fails()
+			for want := range strings.SplitSeq(c.want, "|") {
+				if !strings.Contains(fmt.Sprint(err), want) {
+					t.Errorf("%v does not say %q", err, want)
+				}
+			}
+			r.untold()
+			r.gone()
+		})
+	}
+	t.Cleanup(func() {
+		if content, err := os.ReadFile(plain); string(content) != "precious" {
+			t.Errorf("the file at the socket's path: %q, %v", content, err)
+		}
+	})
+}
+
+func TestRunEndsIfTheWebhookCannotBeSet(t *testing.T) {
+	t.Parallel()
+	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, _ *tghook.RunConfig) {
+		r.tg.refuse = func(string, int) *http.Response {
+			return apiAnswer(401, `{"ok":false,"error_code":401,"description":"Unauthorized"}`)
+		}
+	})
+	var refused *tghook.APIError
+	if err := r.fails(); !errors.As(err, &refused) || refused.Code != 401 {
+		t.Errorf("Run returned %v", err)
+	}
+	r.gone()
+}
+
+// What is set for the webhook stays where it is when the URL is taken away.
+func TestRunPollsWithoutAURL(t *testing.T) {
+	t.Parallel()
+	observed := make(chan tghook.Delivery, 1)
+	lanes := make(chan int64, 1)
+	r := startRun(t, replying(hello, nil), func(r *running, cfg *tghook.RunConfig) {
+		cfg.URL, cfg.SelfSigned, cfg.Path, cfg.MaxConnections, cfg.AllowedUpdates = "", true, "/telegram", 33, []string{"message"}
+		cfg.Webhook.Dispatch.Observe = func(_ context.Context, v tghook.Delivery) { observed <- v }
+		cfg.Webhook.Dispatch.Lane = func(u *tghook.Update) string {
+			lanes <- u.ID
+			return ""
+		}
+		r.tg.send(t, messageIn(7, 5))
+	})
+	delivery := <-observed
+	same(t, "handled", delivery.Update.ID, 5)
+	same(t, "outcome", delivery.Outcome, tghook.OutcomeReplied)
+	same(t, "asked for a lane", <-lanes, 5)
+	same(t, "replies", r.tg.made("sendMessage")[0].params["text"], "hello")
+	same(t, "allowed_updates", r.tg.made("getUpdates")[0].params["allowed_updates"], `["message"]`)
+	r.end()
+	same(t, "pending", len(r.tg.pending()), 0)
+	same(t, "webhooks set", len(r.tg.made("setWebhook")), 0)
+}
+
+func TestRunsHandlerFindsTheValuesOfItsContext(t *testing.T) {
+	t.Parallel()
+	found := make(chan any, 1)
+	var h tghook.HandlerFunc = func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		found <- ctx.Value(runKey{})
+		return tghook.NoReply, nil
+	}
+	hooked := startRun(t, h, nil)
+	hooked.begun()
+	same(t, "an update", hooked.post(plainClient(t), "http://"+hooked.address+"/telegram", messageIn(7, 1)), "200")
+	same(t, "by webhook", <-found, any("of Run"))
+	hooked.end()
+	polled := startRun(t, h, func(r *running, cfg *tghook.RunConfig) {
+		cfg.URL = ""
+		r.tg.send(t, messageIn(7, 5))
+	})
+	same(t, "by poll", <-found, any("of Run"))
+	polled.end()
+}
+
+// Telegram's requests have the URL's path as it was given.
+func TestRunServesThePathThatRequestsCarry(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ url, path, good, bad string }{
+		"the URL's":              {"/telegram", "", "/telegram", "/"},
+		"none":                   {"", "", "/", "/telegram"},
+		"a slash at its end":     {"/telegram/", "", "/telegram/", "/telegram"},
+		"a query":                {"/telegram?bot=1", "", "/telegram?bot=1", "/?bot=1"},
+		"a query alone":          {"?bot=1", "", "/?bot=1", "/bot=1"},
+		"escapes":                {"/a%20b%2Fc", "", "/a%20b%2Fc", "/a"},
+		"other letters":          {"/é", "", "/%C3%A9", "/e"},
+		"two slashes":            {"//telegram", "", "//telegram", "/telegram"},
+		"a path of its own":      {"/bots/first/telegram", "/telegram", "/telegram", "/bots/first/telegram"},
+		"one with escapes":       {"/telegram", "/a%20b", "/a%20b", "/telegram"},
+		"one that cannot be hit": {tghook.PathFor(apiToken), "", tghook.PathFor(apiToken), "/telegram"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+				cfg.URL, cfg.Path = "http://"+r.address+c.url, c.path
+			})
+			r.begun()
+			client := plainClient(t)
+			same(t, c.good, r.post(client, "http://"+r.address+c.good, messageIn(7, 1)), "200")
+			same(t, c.bad, r.post(client, "http://"+r.address+c.bad, messageIn(7, 2)), "404")
+			same(t, "url", r.tg.made("setWebhook")[0].params["url"], "http://"+r.address+c.url)
+			r.end()
+		})
+	}
+}
+
+func TestRunServesAUnixSocketAndReplacesAnOldOne(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "bot.sock")
+	old, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.(*net.UnixListener).SetUnlinkOnClose(false) // as a process that was killed leaves it
+	_ = old.Close()
+	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+		r.network, r.address, cfg.Listen = "unix", socket, socket
+	})
+	r.begun()
+	client := clientBy(t, &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}})
+	same(t, "an update", r.post(client, "http://bot/telegram", messageIn(7, 1)), "200")
+	r.end()
+	if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is left behind: %v", err)
+	}
+}
+
+// Telegram trusts the uploaded certificate alone, and compares the host with its
+// common name, addresses included.
+func TestRunMakesACertificateThatTelegramAccepts(t *testing.T) {
+	t.Parallel()
+	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+		cfg.SelfSigned, cfg.URL = true, "https://"+r.address+"/telegram"
+	})
+	r.begun()
+	call := r.tg.made("setWebhook")[0]
+	block, rest := pem.Decode([]byte(call.files["certificate"]))
+	if block == nil || len(rest) > 0 {
+		t.Fatalf("the certificate was uploaded as %q", call.files["certificate"])
+	}
+	uploaded, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uploaded.Subject.CommonName != "127.0.0.1" || len(uploaded.DNSNames)+len(uploaded.IPAddresses) > 0 {
+		t.Errorf("common name %q, DNS names %v, addresses %v", uploaded.Subject.CommonName, uploaded.DNSNames, uploaded.IPAddresses)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(uploaded)
+	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{
+		InsecureSkipVerify: true, // Go does not look at the common name
+		VerifyConnection: func(s tls.ConnectionState) error {
+			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots})
+			return err
+		},
+	}})
+	same(t, "an update", r.post(client, "https://"+r.address+"/telegram", messageIn(7, 1)), "200")
+	r.end()
+}
+
+func TestRunTakesItsPortFromTheEnvironment(t *testing.T) {
+	port := freePort(t)
+	t.Setenv("PORT", port)
+	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+		cfg.Listen, r.address = "", "127.0.0.1:"+port
+	})
+	r.begun()
+	same(t, "an update", r.post(plainClient(t), "http://127.0.0.1:"+port+"/telegram", messageIn(7, 1)), "200")
+	r.end()
+	named := startRun(t, tghook.HandlerFunc(nothing), nil)
+	named.begun() // at Listen, whatever PORT says
+	named.end()
+}
+
+func TestRunListensWhereTelegramConnectsIfItServesTLSItself(t *testing.T) {
+	t.Setenv("PORT", "")
+	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+		cfg.SelfSigned, cfg.URL, cfg.Listen = true, "https://"+r.address+"/telegram", ""
+	})
+	r.begun() // listening there was checked
+	r.end()
+}
+
+func TestRunServesTLSFromFiles(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, roots := certificateFiles(t)
+	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+		cfg.CertFile, cfg.KeyFile, cfg.URL = certFile, keyFile, "https://"+r.address+"/telegram"
+	})
+	r.begun()
+	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
+	same(t, "an update", r.post(client, "https://"+r.address+"/telegram", messageIn(7, 1)), "200")
+	same(t, "certificates uploaded", len(r.tg.made("setWebhook")[0].files), 0)
+	r.end()
+}
+
+func TestRunServesTLSAsItIsTold(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, roots := certificateFiles(t)
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := &tls.Config{
+		MinVersion:     tls.VersionTLS13,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil },
+	}
+	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+		cfg.TLS, cfg.URL = own, "https://"+r.address+"/telegram"
+	})
+	r.begun()
+	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
+	same(t, "an update", r.post(client, "https://"+r.address+"/telegram", messageIn(7, 1)), "200")
+	older := &tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}}
+	if conn, err := older.DialContext(t.Context(), "tcp", r.address); err == nil {
+		_ = conn.Close()
+		t.Error("TLS 1.2 is served")
+	}
+	r.end()
+	same(t, "the caller's protocols", len(own.NextProtos), 0)
+}
+
+func TestARunConfigIsPrintedWithoutWhatIsSecret(t *testing.T) {
+	t.Parallel()
+	cfg := tghook.RunConfig{
+		Token: apiToken, URL: "https://bot.example.org/" + apiToken,
+		Webhook: tghook.Config{Secret: hookToken, PreviousSecret: hookToken + "_"},
+		Poll:    tghook.PollConfig{PutBackSecret: hookToken},
+	}
+	for _, value := range []any{cfg, &cfg, struct{ Run tghook.RunConfig }{cfg}} {
+		for _, text := range printings(value) {
+			if leaks(text) {
+				t.Errorf("the token or a secret is told: %s", text)
+			}
+		}
+	}
+	same(t, "by webhook", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by webhook")
+	cfg.URL = ""
+	same(t, "by poll", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by long poll")
+	cfg.KeepWebhook = true
+	same(t, "kept", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by webhook")
+}
+
+// certificateFiles writes a certificate for 127.0.0.1 and its key.
+func certificateFiles(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) {
+	t.Helper()
+	template := named("127.0.0.1")
+	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	made := certified(t, nil, template)
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, content := range map[string][]byte{certFile: made.pem, keyFile: made.keyPEM(t)} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	roots = x509.NewCertPool()
+	roots.AddCert(made.cert)
+	return certFile, keyFile, roots
+}
