@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 // A polling bot, in a bubble.
@@ -1080,6 +1081,33 @@ func TestPollEndsADeadLetterOfWhatIsNoUpdateAfterHandlerTimeout(t *testing.T) {
 		tg.send(t, messageIn(7, 1))
 		pass(5 * time.Second)
 		same(t, "runs", p.order(), []int64{1})
+		p.end()
+	})
+}
+
+// What TestDoor checks of every door: the handler cannot tell them apart.
+func TestPollHandsOverEveryRecordedUpdateByteForByte(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram()
+		var mu sync.Mutex
+		got, want := map[int64]tghook.Update{}, map[int64]tghook.Update{}
+		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			got[u.ID] = *u
+			return tghook.NoReply, nil
+		})
+		for _, body := range tghooktest.Updates() {
+			u, err := tghook.ParseUpdate(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[u.ID] = *u
+			tg.send(t, string(body))
+		}
+		pass(time.Minute)
+		same(t, "updates", got, want)
+		same(t, "pending", len(tg.pending()), 0)
 		p.end()
 	})
 }
