@@ -77,6 +77,10 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 		return c
 	}
+	serving := func(c x509.Certificate, usage x509.KeyUsage) x509.Certificate { // as openssl req -x509 makes them
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, usage
+		return c
+	}
 	withIP := func(c x509.Certificate) x509.Certificate {
 		c.IPAddresses = []net.IP{net.ParseIP("149.154.167.220")}
 		return c
@@ -134,7 +138,9 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 		"a chain without its root":    {name, chain(leaf, middle), "is issued by CN=Example Middle"},
 		"an issued one alone":         {name, leaf.pem, "is issued by CN=Example Middle"},
 		"a chain for another host":    {name, chain(stranger, middle, root), `is for ["other.example.org"]`},
-		"an authority that may serve": {name, bare(named("My Authority")), `Before an authority's put the server's own`},
+		"an authority that may serve": {name, bare(serving(named("My Authority"), 0)), `Before an authority's put the server's own`},
+		"one that says so":            {name, bare(serving(named("My Authority"), x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature)), "compares the host"},
+		"of which the name is right":  {name, bare(serving(named("bot.example.org"), x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature)), ""},
 
 		"not yet valid":                {name, bare(from(named("bot.example.org"), time.Hour, 2*time.Hour)), "is valid from "},
 		"expired":                      {name, bare(from(named("bot.example.org"), -2*time.Hour, -time.Hour)), "is valid from "},

@@ -258,14 +258,16 @@ type endlessAnswer struct {
 
 func (e *endlessAnswer) Read(p []byte) (int, error) {
 	n := copy(p, e.start[min(e.read, len(e.start)):])
-	for i := range p[n:] {
-		p[n+i] = 'a'
+	if n == 0 {
+		n = copy(p, filler)
 	}
-	e.read += len(p)
-	return len(p), nil
+	e.read += n
+	return n, nil
 }
 
 func (*endlessAnswer) Close() error { return nil }
+
+var filler = bytes.Repeat([]byte("a"), 64<<10)
 
 func TestAnAnswerHas32MiBAtMost(t *testing.T) {
 	t.Parallel()
@@ -346,6 +348,12 @@ type holdingError struct{ URL string }
 
 func (holdingError) Error() string { return "held" }
 
+// hidingError wraps another of which it does not tell the words.
+type hidingError struct{ err error }
+
+func (*hidingError) Error() string   { return "hidden" }
+func (e *hidingError) Unwrap() error { return e.err }
+
 // brokenAnswer breaks off.
 type brokenAnswer struct{ err error }
 
@@ -370,6 +378,7 @@ func TestNoErrorTellsTheToken(t *testing.T) {
 		"the other joined":    {fails(errors.Join(errors.New(tokenURL), os.ErrClosed, &tellingError{tokenURL, io.EOF})), os.ErrClosed, ""},
 		"in a field":          {fails(holdingError{tokenURL}), nil, "tghook: getMe: held"},
 		"in a field, wrapped": {fails(fmt.Errorf("b: %w", holdingError{tokenURL})), nil, "tghook: getMe: b: held"},
+		"hidden, but wrapped": {fails(&hidingError{&hidingError{&tellingError{tokenURL, io.EOF}}}), io.EOF, "tghook: getMe: hidden"},
 		"escaped":             {fails(errors.New("https://api.telegram.org/bot7244100913%3A" + apiSecret + "/getMe")), nil, "tghook: getMe: https://api.telegram.org/bot7244100913%3A<token>/getMe"},
 		"an inner url.Error":  {fails(&url.Error{Op: "Post", URL: tokenURL, Err: io.EOF}), io.EOF, `tghook: getMe: Post "https://api.telegram.org/bot<token>/getMe": EOF`},
 		"while reading": {func(*http.Request) (*http.Response, error) {

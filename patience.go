@@ -13,12 +13,12 @@ import (
 )
 
 // patiently calls f until it succeeds, or fails with an error that again does not
-// hold for, or would have to wait for more than is left of patience.
+// hold for, or would have to wait for more than is left.
 func patiently(ctx context.Context, left time.Duration, again func(error) bool, f func() error) error {
 	var backoff backoff
 	for {
 		err := f()
-		if err == nil || left <= 0 || !again(err) {
+		if err == nil || !again(err) {
 			return err
 		}
 		wait := backoff.next()

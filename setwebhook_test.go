@@ -204,6 +204,8 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 		same(t, "requests", len(tg.calls), 0)
 	}
 	tg := newTelegram()
+	good := tghook.WebhookRequest{Certificate: certified(t, nil, named("bot.example.org")).pem}
+	same(t, "mistakes of a URL alone", mistaken(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), []string{"WebhookRequest.URL"})
 	wrong.URL, wrong.IPAddress = "http://laptop:8080/", ""
 	same(t, "mistakes of a URL and others", len(configErrors(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong))), 6)
 }
