@@ -55,6 +55,7 @@ type Client struct {
 const (
 	defaultBaseURL = "https://api.telegram.org"
 	maxAnswer      = 32 << 20 // getUpdates answers with 4 MiB at most
+	maxPage        = 4 << 10  // of what is no answer, to make an excerpt of
 	maxToken       = 80       // tdlib/telegram-bot-api refuses more
 )
 
@@ -196,7 +197,7 @@ func (c *Client) decode(method string, status int, answer []byte) (json.RawMessa
 	}
 	switch {
 	case json.Unmarshal(answer, &envelope) != nil || envelope.OK == nil: // a proxy's words, none, or cut at maxAnswer
-		words := excerpt([]byte(c.redact(string(answer))), 0)
+		words := excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
 		return nil, &APIError{Method: method, Code: status, Description: fmt.Sprintf(
 			"(%s) %d bytes are no answer of the Bot API: %q", http.StatusText(status), len(answer), words)}
 	case !*envelope.OK:
