@@ -77,7 +77,7 @@ var (
 // Telegram is told of an update only when that and all before it have been handled,
 // so that a crash loses nothing: no offset need be kept on disk. At most 100
 // updates, and 4 MiB, are held at a time, counted from the oldest that is not
-// finished.
+// finished. Lane and DeadLetter must return: Poll does not end before them.
 func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	p, err := newPoller(c, h, cfg)
 	if err != nil {
