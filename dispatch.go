@@ -127,8 +127,11 @@ func (c *DispatchConfig) mistakes(h Handler, path string) (errs []error) {
 			errs = append(errs, &ConfigError{path + "." + field, problem})
 		}
 	}
-	if f, ok := h.(HandlerFunc); h == nil || ok && f == nil {
+	if isNil(h) {
 		errs = append(errs, &ConfigError{"Handler", "is nil: give one"})
+	}
+	if kinds, ok := h.(Kinds); ok {
+		errs = append(errs, kinds.mistakes()...)
 	}
 	add(c.Bot < 0, "Bot", "is negative: give the number before the token's colon")
 	add(c.Store != nil && c.Bot == 0, "Bot", "is needed with Store: give the number before the token's colon")

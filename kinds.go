@@ -35,6 +35,21 @@ func (k Kinds) AllowedUpdates() []string {
 	return kinds
 }
 
+// mistakes are the kinds that have a nil handler.
+func (k Kinds) mistakes() (errs []error) {
+	for _, kind := range k.AllowedUpdates() {
+		if isNil(k[Kind(kind)]) {
+			errs = append(errs, &ConfigError{"Kinds[" + kind + "]", "is nil: give a handler, or leave the kind out"})
+		}
+	}
+	return errs
+}
+
+func isNil(h Handler) bool {
+	f, ok := h.(HandlerFunc)
+	return h == nil || ok && f == nil
+}
+
 // selective is a handler that knows which kinds it wants.
 type selective interface{ AllowedUpdates() []string }
 

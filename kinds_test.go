@@ -74,6 +74,16 @@ func TestANilHandlerInKindsFailsItsUpdatesAndNotTheProcess(t *testing.T) {
 	same(t, "another kind", r.post(callbackIn(7, 7, 3)), `200 application/json {"method":"forCallback"}`)
 }
 
+func TestANilHandlerInKindsIsAMistake(t *testing.T) {
+	t.Parallel()
+	h := tghook.Kinds{tghook.KindMessage: nil, tghook.KindPoll: tghook.HandlerFunc(nil), tghook.KindCallbackQuery: noting("forCallback")}
+	_, err := tghook.New(h, tghook.Config{Secret: hookSecret})
+	same(t, "mistakes", mistaken(t, err), []string{"Kinds[message]", "Kinds[poll]"})
+	delete(h, tghook.KindMessage)
+	_, err = tghook.NewDispatcher(h, tghook.DispatchConfig{})
+	same(t, "mistakes", mistaken(t, err), []string{"Kinds[poll]"})
+}
+
 func TestKindsTellsWhatItWants(t *testing.T) {
 	t.Parallel()
 	h := tghook.Kinds{
