@@ -399,9 +399,6 @@ func TestTheProxysLogHasNoSecret(t *testing.T) {
 // What Telegram holds open for 60 s, to send or to be answered, must not be closed
 // by somebody else just then.
 func TestNothingIsClosedWithinTelegramsSixtySeconds(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
 	behindEach(t, func(t *testing.T, p proxy) {
 		release := make(chan struct{})
 		b := startBot(t, "first", func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
