@@ -59,7 +59,7 @@ func openEcho(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
 
 // openFiber sets the time that a body may take, for which fasthttp has no default.
 func openFiber(cfg fiber.Config) func(testing.TB, *tghook.Webhook) tghooktest.Door {
-	cfg.DisableStartupMessage, cfg.ReadTimeout, cfg.IdleTimeout = true, 3*time.Second, time.Minute
+	cfg.DisableStartupMessage, cfg.ReadTimeout, cfg.IdleTimeout = true, 10*time.Second, time.Minute
 	return func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
 		tb.Helper()
 		app := fiber.New(cfg)
@@ -72,10 +72,10 @@ func openFiber(cfg fiber.Config) func(testing.TB, *tghook.Webhook) tghooktest.Do
 		served := make(chan error, 1)
 		go func() { served <- app.Listener(listener) }()
 		tb.Cleanup(func() {
-			if err := app.ShutdownWithTimeout(10 * time.Second); err != nil {
+			if err := app.ShutdownWithTimeout(inTime); err != nil {
 				tb.Errorf("Shutdown: %v", err)
 			}
-			if err := <-served; err != nil {
+			if err := receive(tb, "the end of the server", served); err != nil {
 				tb.Errorf("Listener: %v", err)
 			}
 		})

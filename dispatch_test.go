@@ -248,9 +248,7 @@ func TestOrderWithinALaneHoldsOnARealClock(t *testing.T) {
 	var wg sync.WaitGroup
 	for id := range int64(each) {
 		wg.Go(func() { c.do(t.Context(), messageIn(1, id)) })
-		for c.Stats().InFlight <= int(id) {
-			runtime.Gosched()
-		}
+		until(t, "the update is admitted", func() bool { return c.Stats().InFlight > int(id) })
 		if id == each/2 {
 			close(start)
 			for other := range int64(each) {
@@ -898,7 +896,7 @@ func TestTenThousandHandlersAtOnce(t *testing.T) {
 	for id := range int64(most) {
 		wg.Go(func() { same(t, "answer", r.post(messageIn(id+1, id)), helloAnswer) })
 	}
-	<-all
+	receive(t, "the last handler to start", all)
 	wg.Wait()
 	same(t, "stats", r.Stats(), tghook.Stats{Remembered: most})
 }

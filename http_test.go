@@ -90,7 +90,7 @@ func dialHook(t *testing.T, h http.Handler) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(inTime)); err != nil {
 		t.Fatal(err)
 	}
 	return newWire(t, conn)
@@ -401,21 +401,21 @@ func TestTheHandlerGoesOnWhenTheClientIsGone(t *testing.T) {
 		w.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), contextKey("trace"), "abc")))
 	}))
 	hook.send(rawPost(hookSecret, textFrom(1, 1)))
-	<-started
+	receive(t, "the handler to start", started)
 	_ = hook.conn.Close()
-	if v := <-left; v.Outcome != tghook.OutcomeLate || v.Late || !errors.Is(v.Err, context.Canceled) {
+	if v := receive(t, "the delivery to end", left); v.Outcome != tghook.OutcomeLate || v.Late || !errors.Is(v.Err, context.Canceled) {
 		t.Errorf("of the one who left Observe was told %+v, want late with context.Canceled", v)
 	}
 	close(release)
-	if err := <-ended; err != nil {
+	if err := receive(t, "the handler to end", ended); err != nil {
 		t.Errorf("the handler's ctx ended with the client: %v", err)
 	}
-	<-left // its run, which no delivery carried
+	receive(t, "the report of the run", left) // its run, which no delivery carried
 	// The update comes again, and the handler need not.
 	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 {
 		t.Errorf("the redelivery: got %d, want 200", res.Status)
 	}
-	if v := <-left; v.Outcome != tghook.OutcomeDuplicate {
+	if v := receive(t, "the report of the redelivery", left); v.Outcome != tghook.OutcomeDuplicate {
 		t.Errorf("of the redelivery Observe was told %+v, want a duplicate", v)
 	}
 }

@@ -173,9 +173,9 @@ func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
 		go func() {
 			done <- tghook.Poll(ctx, tg.client(t, tghook.ClientConfig{}), test.h, tghook.PollConfig{AllowedUpdates: test.configured})
 		}()
-		<-asked
+		receive(t, "getUpdates", asked)
 		cancel()
-		same(t, what+": error", <-done, nil)
+		same(t, what+": error", receive(t, "the end of Poll", done), nil)
 		log.SetOutput(original)
 		same(t, what, tg.made("getUpdates")[0].params["allowed_updates"], test.told)
 		warning := ""

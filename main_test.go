@@ -26,7 +26,7 @@ import (
 // TestMain fails the run if a goroutine outlives all tests, or a token is printed.
 func TestMain(m *testing.M) {
 	code := watched(m)
-	if stacks := strayGoroutines(5 * time.Second); code == 0 && len(stacks) > 0 {
+	if stacks := strayGoroutines(inTime); code == 0 && len(stacks) > 0 {
 		fmt.Fprintf(os.Stderr, "%d goroutines are left:\n\n%s\n", len(stacks), strings.Join(stacks, "\n\n"))
 		code = 1
 	}
@@ -431,6 +431,32 @@ func taking(d time.Duration, reply tghook.Reply, err error) tghook.HandlerFunc {
 	}
 }
 
+// inTime is how long a test on a real clock waits for what must happen, and would
+// at once.
+const inTime = 30 * time.Second
+
+// receive waits for what is to come.
+func receive[T any](tb testing.TB, what string, from <-chan T) T {
+	tb.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(inTime):
+		tb.Fatalf("waited %v for %s", inTime, what)
+		panic("unreachable")
+	}
+}
+
+// until waits for what is to be.
+func until(tb testing.TB, what string, is func() bool) {
+	tb.Helper()
+	for start := time.Now(); !is(); runtime.Gosched() {
+		if time.Since(start) > inTime {
+			tb.Fatalf("waited %v until %s", inTime, what)
+		}
+	}
+}
+
 // same compares what was got with what is wanted.
 func same[T any](tb testing.TB, what string, got, want T) {
 	tb.Helper()
@@ -477,7 +503,7 @@ func alone(t *testing.T, f func(t *testing.T)) {
 		return
 	}
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=20s")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=1m")
 	cmd.Env = append(os.Environ(), variable+"="+t.Name())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out[:min(len(out), 4000)])

@@ -35,9 +35,10 @@ func TestWhatWaitsToComeAgainCostsLittle(t *testing.T) {
 				_, _ = c.Do(ctx, parsed(t, body))
 				cancel()
 			}
-			for s := c.Stats(); s.Failed+s.Unacknowledged < updates; s = c.Stats() {
-				runtime.Gosched()
-			}
+			until(t, "all updates wait", func() bool {
+				s := c.Stats()
+				return s.Failed+s.Unacknowledged == updates
+			})
 			c.forget()
 			if each := (heap() - before) / updates; each > 4<<10 {
 				t.Errorf("%d bytes each, want at most 4 KiB", each)

@@ -8,30 +8,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tghook/tghook"
 )
 
-// freePort is a port of loopback's that was free a moment ago.
+// freePort is a port of loopback's that was free a moment ago, and none of those that
+// the system gives to whoever asks for any.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := strconv.Itoa(10_000 + rand.N(20_000))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err == nil {
+			l.Close()
+			return port
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // running is a Run that has begun.
@@ -82,7 +87,7 @@ func (r *running) begun() {
 	case <-r.ready:
 	case err := <-r.done:
 		r.t.Fatalf("Run returned %v", err)
-	case <-time.After(30 * time.Second):
+	case <-time.After(inTime):
 		r.t.Fatal("the webhook is not set")
 	}
 }
@@ -99,7 +104,7 @@ func (r *running) connect() error {
 func (r *running) end() {
 	r.t.Helper()
 	r.stop()
-	if err := <-r.done; err != nil {
+	if err := receive(r.t, "the end of Run", r.done); err != nil {
 		r.t.Errorf("Run returned %v", err)
 	}
 	r.gone()
@@ -120,7 +125,7 @@ func (r *running) fails() error {
 	case err := <-r.done:
 		keepsToken(r.t, err)
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(inTime):
 		r.t.Fatal("Run goes on")
 		return nil
 	}
@@ -143,7 +148,9 @@ func (r *running) secret() string {
 // post delivers body to url with the secret.
 func (r *running) post(client *http.Client, url, body string) string {
 	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, url, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(r.t.Context(), inTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -166,8 +173,11 @@ func (r *running) await() {
 	r.t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
+	giveUp := time.After(inTime)
 	for r.connect() != nil {
 		select {
+		case <-giveUp:
+			r.t.Fatal("nobody listens")
 		case err := <-r.done:
 			r.t.Fatalf("Run returned %v", err)
 		case <-ticker.C:
@@ -342,10 +352,10 @@ func TestRunPollsWithoutAURL(t *testing.T) {
 		}
 		r.tg.send(t, messageIn(7, 5))
 	})
-	delivery := <-observed
+	delivery := receive(t, "an update", observed)
 	same(t, "handled", delivery.Update.ID, 5)
 	same(t, "outcome", delivery.Outcome, tghook.OutcomeReplied)
-	same(t, "asked for a lane", <-lanes, 5)
+	same(t, "asked for a lane", receive(t, "Lane", lanes), 5)
 	same(t, "replies", r.tg.made("sendMessage")[0].params["text"], "hello")
 	same(t, "allowed_updates", r.tg.made("getUpdates")[0].params["allowed_updates"], `["message"]`)
 	r.end()
@@ -363,13 +373,13 @@ func TestRunsHandlerFindsTheValuesOfItsContext(t *testing.T) {
 	hooked := startRun(t, h, nil)
 	hooked.begun()
 	same(t, "an update", hooked.post(plainClient(t), "http://"+hooked.address+"/telegram", messageIn(7, 1)), "200")
-	same(t, "by webhook", <-found, any("of Run"))
+	same(t, "by webhook", receive(t, "the handler", found), any("of Run"))
 	hooked.end()
 	polled := startRun(t, h, func(r *running, cfg *tghook.RunConfig) {
 		cfg.URL = ""
 		r.tg.send(t, messageIn(7, 5))
 	})
-	same(t, "by poll", <-found, any("of Run"))
+	same(t, "by poll", receive(t, "the handler", found), any("of Run"))
 	polled.end()
 }
 

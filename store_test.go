@@ -679,7 +679,9 @@ func TestTwoReplicasRacingForAnUpdateRunItOnce(t *testing.T) {
 		ran[u.ID].Add(1)
 		return hello, nil
 	}
-	replicas := []*rig{newRig(t, replica(shared), h), newRig(t, replica(shared), h)}
+	cfg := replica(shared)
+	cfg.LateAfter = -1
+	replicas := []*rig{newRig(t, cfg, h), newRig(t, cfg, h)}
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, 32)
 	for id := range int64(updates) {

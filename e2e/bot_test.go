@@ -97,7 +97,7 @@ func (b *bot) listen(t *testing.T, network, addr string) (stop func()) {
 	go func() { served <- server.Serve(listener) }()
 	stop = sync.OnceFunc(func() {
 		_ = server.Close()
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		if err := await(t, served, "the end of the server"); !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
 	})

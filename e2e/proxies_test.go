@@ -32,12 +32,18 @@ func same[T any](t *testing.T, what string, got, want T) {
 	}
 }
 
-func await(t *testing.T, happens <-chan struct{}, what string) {
+// patience is how long a test waits for what must happen, and would at once.
+const patience = 30 * time.Second
+
+// await waits for what is to happen.
+func await[T any](t *testing.T, happens <-chan T, what string) T {
 	t.Helper()
 	select {
-	case <-happens:
-	case <-time.After(10 * time.Second):
-		t.Errorf("waited 10 s for %s", what)
+	case v := <-happens:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("waited %v for %s", patience, what)
+		panic("unreachable")
 	}
 }
 
@@ -129,7 +135,6 @@ func TestRefusalsPassAndTheConnectionServesOn(t *testing.T) {
 				want string
 			}{
 				{"another bot's secret", func() answer { return l.post(wrong, message(1, 1, 0)) }, "401"},
-				{"another bot's secret on a long body", func() answer { return l.post(wrong, message(1, 1, 600<<10)) }, "401"},
 				{"doubled secret", func() answer { return l.post(good, message(1, 1, 0), "X-Telegram-Bot-Api-Secret-Token: "+good.secret) }, "401"},
 				{"encoded", func() answer { return l.post(good, message(1, 1, 0), "Content-Encoding: gzip") }, "415"},
 				{"malformed", func() answer { return l.post(good, "{") }, "400"},
@@ -137,14 +142,32 @@ func TestRefusalsPassAndTheConnectionServesOn(t *testing.T) {
 				same(t, c.name, c.got().String(), c.want)
 				same(t, "the next after "+c.name, l.post(good, message(1, 2, 0)).String(), "200")
 			}
+			f.servesOn(t, good, "another bot's secret on a long body", func(l *line) answer { return l.post(wrong, message(1, 1, 600<<10)) }, "401")
 		}
 		second.did(t, 0, 0)
 	})
 }
 
+// servesOn checks a refusal that comes before all of the body has been sent, and that
+// its connection serves on. A bot's server waits but half a second for the rest: a busy
+// machine may need longer to send that, and so another connection.
+func (f *front) servesOn(t *testing.T, a address, name string, refusal func(*line) answer, want string) {
+	t.Helper()
+	for start := time.Now(); ; {
+		l := f.lineTo(t, a)
+		got, next := refusal(l), l.post(a, message(1, 2, 0))
+		if got.err == nil && next.err == nil || time.Since(start) > patience {
+			same(t, name, got.String(), want)
+			same(t, "the next after "+name, next.String(), "200")
+			return
+		}
+	}
+}
+
 func TestFailuresPassUnharmed(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
-		release := make(chan struct{})
+		const late = 1 // the chat whose updates are
+		started, release := make(chan struct{}, 1), make(chan struct{})
 		t.Cleanup(func() { close(release) })
 		b := startBot(t, "first", func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			switch u.ChatID {
@@ -153,17 +176,26 @@ func TestFailuresPassUnharmed(t *testing.T) {
 			case 503:
 				return tghook.NoReply, tghook.RetryAfter(90*time.Second, errors.New("busy"))
 			default:
+				started <- struct{}{}
 				<-release
 				return tghook.NoReply, nil
 			}
-		}, func(cfg *tghook.Config) { cfg.LateAfter = 50 * time.Millisecond })
+		}, func(cfg *tghook.Config) {
+			cfg.Deadline = func(u *tghook.Update) (time.Duration, tghook.LatePolicy) {
+				if u.ChatID == late {
+					return 50 * time.Millisecond, tghook.LateRetry
+				}
+				return -1, tghook.LateRetry
+			}
+		})
 		f := p.start(t, b.addr, b.addr)
 		for i, a := range b.both() {
 			l := f.lineTo(t, a)
-			for chat, want := range map[int64]string{500: "500", 503: "503 after 90", 1: "503 after 2"} {
+			for chat, want := range map[int64]string{500: "500", 503: "503 after 90", late: "503 after 2"} {
 				same(t, a.host, l.post(a, message(chat, chat*10+int64(i), 0)).String(), want)
 			}
 		}
+		await(t, started, "the late handler to start")
 		b.did(t, 6, 5) // the last waits in its lane
 	})
 }
@@ -219,8 +251,7 @@ func TestBodiesPassUpToTheBotsLimit(t *testing.T) {
 			if strings.Contains(f.log.String(), "temporary file") {
 				t.Error("a body went through a file")
 			}
-			same(t, "one byte more", l.post(a, message(1, 1, limit+1)).String(), "413")
-			same(t, "the next", l.post(a, message(1, int64(10*i+2), 0)).String(), "200")
+			f.servesOn(t, a, "one byte more", func(l *line) answer { return l.post(a, message(1, 1, limit+1)) }, "413")
 			same(t, "far too many", f.lineTo(t, a).post(a, message(1, 1, 8*limit)).status, 413)
 		}
 	})
@@ -264,6 +295,7 @@ func TestAReplyWithAFilePassesByteForByte(t *testing.T) {
 func TestOneConnectionOfTelegramsIsOneToTheBot(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
 		b := startBot(t, "first", replying("first"), nil)
+		start := time.Now()
 		f := p.start(t, b.addr, b.addr)
 		for i, a := range b.both() {
 			before := b.connections()
@@ -272,8 +304,9 @@ func TestOneConnectionOfTelegramsIsOneToTheBot(t *testing.T) {
 				id += int64(i) * 1000
 				same(t, "answer", l.post(a, message(id, id, 0)).status, 200)
 			}
-			if n := b.connections() - before; n > 1 {
-				t.Errorf("%s: 100 updates on one connection opened %d, want one at most", a.host, n)
+			// HAProxy looks through those that are idle every five seconds, and may close one.
+			if n, most := b.connections()-before, 1+int(time.Since(start)/(5*time.Second)); n > most {
+				t.Errorf("%s: 100 updates on one connection opened %d, want %d at most", a.host, n, most)
 			}
 		}
 	})

@@ -146,7 +146,9 @@ func (p proxy) start(t *testing.T, first, second string) *front {
 	}
 	f.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		await(t, ended, "the end of "+p.name)
 	})
 	t.Cleanup(func() {
 		f.stop()

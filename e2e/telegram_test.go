@@ -35,7 +35,7 @@ func (f *front) dial(t *testing.T, from, host string, change func(*tls.Config)) 
 		return nil, err
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return conn.(*tls.Conn), conn.SetDeadline(time.Now().Add(30 * time.Second))
+	return conn.(*tls.Conn), conn.SetDeadline(time.Now().Add(patience))
 }
 
 // A line is a connection on which, as Telegram does, one request at a time is made.

@@ -64,7 +64,7 @@ func failures(t *testing.T, c doorCase, open opener, patience time.Duration) []s
 		}()
 		c.run(&trial{r, open, patience})
 	}()
-	<-done
+	await(&trial{t, open, 10 * patience}, done, "the end of the case: "+c.name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failures
@@ -77,7 +77,7 @@ func listen(f func(w *tghook.Webhook) http.Handler) opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
 		server := httptest.NewUnstartedServer(f(w))
-		server.Config.ReadTimeout, server.Config.IdleTimeout = time.Second, time.Minute
+		server.Config.ReadTimeout, server.Config.IdleTimeout = 10*time.Second, time.Minute
 		server.Config.ErrorLog = log.New(io.Discard, "", 0)
 		server.Start()
 		tb.Cleanup(server.Close)
@@ -172,7 +172,7 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// hurry is a patience that all cases can keep to at a door without a fault.
+// hurry is a patience for cases that are to fail.
 const hurry = 4 * time.Second
 
 func allCases() []doorCase { return slices.Concat(slowCases, quickCases()) }
@@ -196,8 +196,8 @@ func find(t *testing.T, cases []doorCase, open opener, patience time.Duration) (
 		}
 		runs.Go(func() {
 			few <- struct{}{}
+			defer func() { <-few }()
 			found := failures(t, c, open, patience)
-			<-few
 			if len(found) == 0 {
 				return
 			}
@@ -221,7 +221,7 @@ func TestCorrectDoorsPass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if names := find(t, allCases(), open, hurry); len(names) > 0 {
+			if names := find(t, allCases(), open, patience); len(names) > 0 {
 				t.Errorf("%d cases fail", len(names))
 			}
 		})

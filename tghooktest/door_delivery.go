@@ -78,61 +78,66 @@ func invalidUTF8(c *trial) {
 // The buffers that a server reads into are used again, by those who come later.
 func intact(c *trial) {
 	const late, rounds, atOnce = 4, 6, 32
-	g := newGate()
-	var mu sync.Mutex
-	kept := map[int64]*tghook.Update{}
-	k := c.mount(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-		mu.Lock()
-		kept[u.ID] = u
-		mu.Unlock()
-		if u.ID <= late {
-			g.entered <- struct{}{}
-			<-g.opened // one that does not look at its ctx
-		}
-		return tghook.NoReply, nil
-	}, func(cfg *tghook.Config) {
-		cfg.Deadline = func(u *tghook.Update) (time.Duration, tghook.LatePolicy) {
-			if u.ID <= late {
-				return lateAfter, tghook.LateRetry
-			}
-			return 0, tghook.LateDefault
-		}
-	})
-	k.Cleanup(g.open)
 	body := func(id int64) string { // of one length, and no two alike
 		return textUpdate(id, 1e6+id, strings.Repeat(string(rune('a'+id%26)), 2000))
 	}
-	post := func(first, n int64, want string) {
-		var posts sync.WaitGroup
-		defer posts.Wait()
-		for id := first; id < first+n; id++ {
-			posts.Go(func() { k.answers(body(id), want) })
+	c.generous(lateAfter, func(after time.Duration) string {
+		g := newGate()
+		var mu sync.Mutex
+		kept := map[int64]*tghook.Update{}
+		k := c.mount(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			mu.Lock()
+			kept[u.ID] = u
+			mu.Unlock()
+			if u.ID <= late {
+				<-g.opened // one that does not look at its ctx
+			}
+			return tghook.NoReply, nil
+		}, func(cfg *tghook.Config) {
+			cfg.Deadline = func(u *tghook.Update) (time.Duration, tghook.LatePolicy) {
+				if u.ID <= late {
+					return after, tghook.LateRetry
+				}
+				return 0, tghook.LateDefault
+			}
+		})
+		k.Cleanup(g.open)
+		post := func(first, n int64, want string) {
+			var posts sync.WaitGroup
+			defer posts.Wait()
+			for id := first; id < first+n; id++ {
+				posts.Go(func() { k.answers(body(id), want) })
+			}
 		}
-	}
-	post(1, late, "503 after 2")
-	for range late {
-		await(c, g.entered, "a handler that is answered late")
-	}
-	for round := range int64(rounds) {
-		post(100+round*atOnce, atOnce, "200")
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if len(kept) != late+rounds*atOnce {
-		k.Errorf("the handler saw %d updates, want %d", len(kept), late+rounds*atOnce)
-	}
-	changed := 0
-	for id, u := range kept {
-		if string(u.Raw) == body(id) {
-			continue
+		post(1, late, "503 after 2")
+		mu.Lock()
+		started := len(kept)
+		mu.Unlock()
+		if started < late {
+			return notStarted
 		}
-		if changed++; changed == 1 {
-			k.same(fmt.Sprintf("update %d", id), string(u.Raw), body(id))
+		for round := range int64(rounds) {
+			post(100+round*atOnce, atOnce, "200")
 		}
-	}
-	if changed > 0 {
-		k.Errorf("%d of %d updates have changed since", changed, len(kept))
-	}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(kept) != late+rounds*atOnce {
+			k.Errorf("the handler saw %d updates, want %d", len(kept), late+rounds*atOnce)
+		}
+		changed := 0
+		for id, u := range kept {
+			if string(u.Raw) == body(id) {
+				continue
+			}
+			if changed++; changed == 1 {
+				k.same(fmt.Sprintf("update %d", id), string(u.Raw), body(id))
+			}
+		}
+		if changed > 0 {
+			k.Errorf("%d of %d updates have changed since", changed, len(kept))
+		}
+		return ""
+	})
 }
 
 func twice(c *trial) {

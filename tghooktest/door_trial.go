@@ -25,7 +25,7 @@ type trial struct {
 const (
 	doorSecret  = "door-Secret_0123456789"
 	doorMaxBody = 64 << 10
-	lateAfter   = 250 * time.Millisecond // enough for a handler to start, and short to wait for
+	lateAfter   = 250 * time.Millisecond // enough for most handlers to start, and short to wait for
 )
 
 // A hook is a webhook behind the door, with a record of what it did.
@@ -184,14 +184,14 @@ func (g *gate) pass(ctx context.Context) error {
 // arrivals tells of each delivery of an update but the first.
 type arrivals chan struct{}
 
-// late makes the first delivery late after lateAfter, and those that follow after
-// the time of patience.
-func (c *trial) late(again arrivals, policy tghook.LatePolicy) func(*tghook.Config) {
+// late makes the first delivery late after a time, and those that follow after that
+// of patience.
+func (c *trial) late(after time.Duration, again arrivals, policy tghook.LatePolicy) func(*tghook.Config) {
 	var count atomic.Int64
 	return func(cfg *tghook.Config) {
 		cfg.Deadline = func(*tghook.Update) (time.Duration, tghook.LatePolicy) {
 			if count.Add(1) == 1 {
-				return lateAfter, policy
+				return after, policy
 			}
 			again <- struct{}{}
 			return c.patience, policy

@@ -40,8 +40,10 @@ func (w *wire) expire(d time.Duration) {
 	}
 }
 
+// send begins anew the time that the connection has.
 func (w *wire) send(parts ...string) {
 	w.Helper()
+	w.expire(w.patience)
 	for _, part := range parts {
 		if _, err := io.WriteString(w.conn, part); err != nil {
 			w.Fatalf("write %s: %v", short(part), err)

@@ -205,7 +205,7 @@ func TestEchoServesManyUpdatesAtOnce(t *testing.T) {
 	b := newBot(t, greet)
 	server := httptest.NewServer(mounted(b.Webhook, middleware.Recover(), middleware.Gzip(), middleware.BodyLimit("1M")))
 	defer server.Close()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}, Timeout: 30 * time.Second}
 	defer client.CloseIdleConnections()
 	var all sync.WaitGroup
 	for s := range int64(senders) {

@@ -23,7 +23,7 @@ func TestADoorKeepsThePromiseHoweverFiberIsConfigured(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg.ReadTimeout, cfg.IdleTimeout = 2*time.Second, time.Minute // for the body that never comes
+			cfg.ReadTimeout, cfg.IdleTimeout = 10*time.Second, time.Minute // for the body that never comes
 			tghooktest.TestDoor(t, func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
 				tb.Helper()
 				return tghooktest.Door{Addr: listen(tb, mounted(cfg, w)), Path: path}
@@ -36,7 +36,7 @@ func TestADoorKeepsThePromiseBehindMiddlewareAndInAGroup(t *testing.T) {
 	t.Parallel()
 	tghooktest.TestDoor(t, func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
 		tb.Helper()
-		app := newApp(fiber.Config{ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute})
+		app := newApp(fiber.Config{ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute})
 		app.Group("/bots", recovery.New(), etag.New()).All("/:name", tgfiber.Handler(w))
 		return tghooktest.Door{Addr: listen(tb, app), Path: "/bots/red"}
 	})

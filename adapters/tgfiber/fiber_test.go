@@ -161,12 +161,7 @@ func TestEachConnectionHasItsOwnPeer(t *testing.T) {
 		if id%2 == 1 {
 			from, want = "127.0.0.2", "401 close"
 		}
-		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-		conn, err := dialer.DialContext(t.Context(), "tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		is(t, newWire(t, conn).ask(delivery(message(id))), want)
+		is(t, dialFrom(t, from, addr).ask(delivery(message(id))), want)
 	}
 }
 
@@ -259,24 +254,22 @@ func TestValuesOfTheUserContextReachTheHandler(t *testing.T) {
 
 func TestAnUpdateIsAnsweredBeforeFibersTimeoutMiddlewareEndsIt(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	b := newBot(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-		<-release
-		return echo(ctx, u)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBot(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			time.Sleep(6 * time.Second)
+			return echo(ctx, u)
+		})
+		app := newApp(fiber.Config{DisableDefaultDate: true})
+		app.Post(path, timeout.NewWithContext(tgfiber.Handler(b.Webhook), 4*time.Second))
+		w := pipe(t, app)
+		start := time.Now()
+		is(t, w.ask(delivery(message(1))), "503 2")
+		if took := time.Since(start); took != 3500*time.Millisecond {
+			t.Errorf("answered after %v, want 3.5s", took)
+		}
+		is(t, w.ask(delivery(message(1))), echoed(message(1)))
+		b.ran(1)
 	})
-	app := newApp(fiber.Config{})
-	app.Post(path, timeout.NewWithContext(tgfiber.Handler(b.Webhook), 550*time.Millisecond)) // 500 of these are the margin
-	w := dial(t, listen(t, app))
-	got := w.ask(delivery(message(1)))
-	if !strings.HasPrefix(got, "503 ") {
-		t.Errorf("answered %s, want 503 and when to come again", got)
-	}
-	close(release)
-	for got != echoed(message(1)) && strings.HasPrefix(got, "503 ") {
-		got = w.ask(delivery(message(1)))
-	}
-	is(t, got, echoed(message(1)))
-	b.ran(1)
 }
 
 // The server uses the response of a connection again.
@@ -356,9 +349,9 @@ func TestTheWebhookIsShutDownBeforeTheApp(t *testing.T) {
 	addr := listen(t, app)
 	running, other := dial(t, addr), dial(t, addr)
 	running.send(delivery(message(1)))
-	<-entered
+	await(t, entered, "the handler to start")
 
-	down := make(chan error)
+	down := make(chan error, 1)
 	go func() { down <- errors.Join(b.Shutdown(context.Background()), app.Shutdown()) }()
 	got := "200"
 	for id := int64(2); got == "200"; id++ { // until Shutdown has begun
@@ -369,7 +362,7 @@ func TestTheWebhookIsShutDownBeforeTheApp(t *testing.T) {
 	}
 	close(release)
 	is(t, running.answer(), echoed(message(1)))
-	if err := <-down; err != nil {
+	if err := await(t, down, "the end of both"); err != nil {
 		t.Error(err)
 	}
 }

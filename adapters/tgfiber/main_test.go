@@ -102,11 +102,26 @@ func listen(tb testing.TB, app *fiber.App) (addr string) {
 	go func() { served <- app.Listener(listener) }()
 	tb.Cleanup(func() { // not by Shutdown, which looks but ten times a second
 		_ = listener.Close()
-		if err := <-served; err != nil {
+		if err := await(tb, served, "the end of the server"); err != nil {
 			tb.Error(err)
 		}
 	})
 	return listener.Addr().String()
+}
+
+// patience is how long a test waits for what must happen, and would at once.
+const patience = 30 * time.Second
+
+// await waits for what is to happen.
+func await[T any](tb testing.TB, happens <-chan T, what string) T {
+	tb.Helper()
+	select {
+	case v := <-happens:
+		return v
+	case <-time.After(patience):
+		tb.Fatalf("waited %v for %s", patience, what)
+		panic("unreachable")
+	}
 }
 
 // A wire is a connection to an app.
@@ -119,12 +134,18 @@ type wire struct {
 
 func dial(tb testing.TB, addr string) *wire {
 	tb.Helper()
-	conn, err := new(net.Dialer).DialContext(tb.Context(), "tcp", addr)
+	return dialFrom(tb, "127.0.0.1", addr)
+}
+
+func dialFrom(tb testing.TB, from, addr string) *wire {
+	tb.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := dialer.DialContext(tb.Context(), "tcp", addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	w := newWire(tb, conn)
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		tb.Fatal(err)
 	}
 	return w

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gofiber/fiber/v3"
@@ -58,10 +59,12 @@ func outlive(t *testing.T, cfg fiber.Config, policy tghook.LatePolicy) {
 		cfg.Deadline = func(u *tghook.Update) (time.Duration, tghook.LatePolicy) {
 			select {
 			case <-release:
-				return 0, policy
 			default:
-				return 20 * time.Millisecond, policy
+				if u.ID <= updates {
+					return 20 * time.Millisecond, policy
+				}
 			}
+			return -1, policy
 		}
 	})
 	addr := listen(t, mounted(cfg, b.Webhook, func(c fiber.Ctx) error {
@@ -95,7 +98,7 @@ func outlive(t *testing.T, cfg fiber.Config, policy tghook.LatePolicy) {
 			_, raw := raw(id, "u")
 			got = strings.TrimPrefix(wires[id].ask(raw), "200 application/json ")
 		} else {
-			got = <-calls
+			got = await(t, calls, "the call of a late reply")
 		}
 		if !want[got] {
 			t.Errorf("the handler had %.300s", got)
@@ -218,16 +221,18 @@ func TestTheRestOfARefusedStreamIsNotTakenForARequest(t *testing.T) {
 func TestABodyThatBreaksOffIsNotRun(t *testing.T) {
 	t.Parallel()
 	for _, streamed := range []bool{false, true} {
-		b := newBot(t, idle)
-		addr := listen(t, mounted(fiber.Config{StreamRequestBody: streamed, ReadTimeout: 50 * time.Millisecond}, b.Webhook))
-		w := dial(t, addr)
-		w.send(strings.TrimSuffix(delivery(sized(1, 20_000)), "}"))
-		if got := w.answer(); !strings.HasPrefix(got, "408 ") {
-			t.Errorf("StreamRequestBody %v: answered %s, want 408", streamed, got)
-		}
-		w.ended()
-		b.ran()
-		is(t, dial(t, addr).ask(delivery(sized(1, 20_000))), "200")
+		synctest.Test(t, func(t *testing.T) {
+			b := newBot(t, idle)
+			app := mounted(fiber.Config{StreamRequestBody: streamed, ReadTimeout: time.Second, DisableDefaultDate: true}, b.Webhook)
+			w := pipe(t, app)
+			go w.send(strings.TrimSuffix(delivery(sized(1, 20_000)), "}"))
+			if got := w.answer(); !strings.HasPrefix(got, "408 ") {
+				t.Errorf("StreamRequestBody %v: answered %s, want 408", streamed, got)
+			}
+			w.ended()
+			b.ran()
+			is(t, pipe(t, app).ask(delivery(sized(1, 20_000))), "200")
+		})
 	}
 }
 

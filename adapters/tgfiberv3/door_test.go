@@ -24,7 +24,7 @@ func TestADoorKeepsThePromiseHoweverFiberIsConfigured(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg.ReadTimeout, cfg.IdleTimeout = 2*time.Second, time.Minute // for the body that never comes
+			cfg.ReadTimeout, cfg.IdleTimeout = 10*time.Second, time.Minute // for the body that never comes
 			tghooktest.TestDoor(t, func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
 				tb.Helper()
 				return tghooktest.Door{Addr: listen(tb, mounted(cfg, w)), Path: path}
@@ -37,7 +37,7 @@ func TestADoorKeepsThePromiseBehindMiddlewareAndInAGroup(t *testing.T) {
 	t.Parallel()
 	tghooktest.TestDoor(t, func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
 		tb.Helper()
-		app := fiber.New(fiber.Config{ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute})
+		app := fiber.New(fiber.Config{ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute})
 		app.Group("/bots", recovery.New(), etag.New()).All("/:name", tgfiberv3.Handler(w))
 		return tghooktest.Door{Addr: listen(tb, app), Path: "/bots/red"}
 	})

@@ -36,7 +36,7 @@ func Example() {
 		strings.NewReader(`{"update_id":1,"message":{"chat":{"id":42},"text":"/start"}}`))
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", "my-secret")
-	res, err := app.Test(req)
+	res, err := app.Test(req, fiber.TestConfig{Timeout: 0})
 	if err != nil {
 		fmt.Println(err)
 		return

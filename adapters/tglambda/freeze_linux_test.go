@@ -19,6 +19,8 @@ import (
 
 // control is where the bot's handler asks what to do.
 type control struct {
+	service *service
+
 	url   string
 	runs  chan *run
 	calls chan string
@@ -64,7 +66,9 @@ func newControl(tb testing.TB) *control {
 // bot deploys testdata/bot.
 func (c *control) bot(tb testing.TB, bin string, policy tghook.LatePolicy, env ...string) (*service, function) {
 	tb.Helper()
-	return deploy(tb, bin, append(env, "BOT_TEST="+c.url, "BOT_SECRET="+secret, "BOT_LATE="+strconv.Itoa(int(policy)))...)
+	s, f := deploy(tb, bin, append(env, "BOT_TEST="+c.url, "BOT_SECRET="+secret, "BOT_LATE="+strconv.Itoa(int(policy)))...)
+	c.service = s
+	return s, f
 }
 
 // want receives what is to come.
@@ -121,8 +125,9 @@ const (
 )
 
 // short is a timeout that a held handler outlives; the answer is due 500 ms before
-// its end, and the service sees to it that it is given by then.
-const short = 700 * time.Millisecond
+// its end, and the service notes whether it is given by then. Until it is due the
+// handler has the time to start, on a busy machine too.
+const short = 3 * time.Second
 
 // stubborn makes a bot whose handler does not look at its ctx.
 const stubborn = "BOT_STUBBORN=1"
@@ -142,10 +147,12 @@ func TestCompiledFunction(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./testdata/bot").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for name, test := range map[string]func(t *testing.T, bin string){
+	for name, test := range map[string]func(t *testing.T, c *control, bin string){
 		"answers through every door":                       answersThroughEveryDoor,
 		"handles a batch and replies by Caller":            handlesABatch,
-		"is answered before its timeout and runs again":    isAnsweredInTime,
+		"is answered in time with LateRetry":               isAnsweredInTime(tghook.LateRetry),
+		"is answered in time with LateCancel":              isAnsweredInTime(tghook.LateCancel),
+		"is answered in time with LateAck":                 isAnsweredInTime(tghook.LateAck),
 		"is frozen with its handler, which is joined":      isFrozenWithItsHandler,
 		"gets the reply of a handler that ended frozen":    getsTheReplyOfAFrozenHandler,
 		"runs again what a killed instance had left":       runsAgainAfterAKill,
@@ -154,13 +161,24 @@ func TestCompiledFunction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, bin)
+			// The 500 ms may not be enough for a busy machine, but some time they are.
+			const tries = 5
+			for try := 1; ; try++ {
+				c := newControl(t)
+				test(t, c, bin)
+				overrun := c.service.overrun()
+				if overrun <= 0 || t.Failed() {
+					return
+				}
+				if try == tries {
+					t.Fatalf("answered %v after the function's timeout, in the last of %d tries", overrun, tries)
+				}
+			}
 		})
 	}
 }
 
-func answersThroughEveryDoor(t *testing.T, bin string) {
-	c := newControl(t)
+func answersThroughEveryDoor(t *testing.T, c *control, bin string) {
 	s, f := c.bot(t, bin, tghook.LateDefault)
 	for i, shape := range shapes {
 		body := messageIn(42, int64(2*i))
@@ -189,8 +207,7 @@ func answersThroughEveryDoor(t *testing.T, bin string) {
 	}
 }
 
-func handlesABatch(t *testing.T, bin string) {
-	c := newControl(t)
+func handlesABatch(t *testing.T, c *control, bin string) {
 	_, f := c.bot(t, bin, tghook.LateDefault)
 	first, second, other := messageIn(41, 1), messageIn(41, 2), messageIn(42, 3)
 	payload := batch(t, message("a", 41, 1), message("a", 41, 2), message("b", 42, 3))
@@ -220,9 +237,9 @@ func handlesABatch(t *testing.T, bin string) {
 
 // Whatever the policy: nothing may go on behind an answer, so that none is given
 // for work that has yet to be done.
-func isAnsweredInTime(t *testing.T, bin string) {
-	for _, policy := range []tghook.LatePolicy{tghook.LateRetry, tghook.LateCancel, tghook.LateAck} {
-		c := newControl(t)
+func isAnsweredInTime(policy tghook.LatePolicy) func(t *testing.T, c *control, bin string) {
+	return func(t *testing.T, c *control, bin string) {
+		t.Helper()
 		s, f := c.bot(t, bin, policy)
 		s.setTimeout(short)
 		answered(t, "a slow update", delivery(t, gateway.FunctionURL, f, messageIn(42, 1), secret), late)
@@ -240,8 +257,7 @@ func isAnsweredInTime(t *testing.T, bin string) {
 	}
 }
 
-func isFrozenWithItsHandler(t *testing.T, bin string) {
-	c := newControl(t)
+func isFrozenWithItsHandler(t *testing.T, c *control, bin string) {
 	s, f := c.bot(t, bin, tghook.LateAck, stubborn)
 	s.setTimeout(short)
 	answered(t, "a slow update", delivery(t, gateway.HTTP, f, messageIn(42, 1), secret), late)
@@ -262,8 +278,7 @@ func isFrozenWithItsHandler(t *testing.T, bin string) {
 	none(t, "runs", c.runs)
 }
 
-func getsTheReplyOfAFrozenHandler(t *testing.T, bin string) {
-	c := newControl(t)
+func getsTheReplyOfAFrozenHandler(t *testing.T, c *control, bin string) {
 	s, f := c.bot(t, bin, tghook.LateDefault, stubborn)
 	s.setTimeout(short)
 	answered(t, "a slow update", delivery(t, gateway.ALB, f, messageIn(42, 1), secret), late)
@@ -275,8 +290,7 @@ func getsTheReplyOfAFrozenHandler(t *testing.T, bin string) {
 	none(t, "calls", c.calls)
 }
 
-func runsAgainAfterAKill(t *testing.T, bin string) {
-	c := newControl(t)
+func runsAgainAfterAKill(t *testing.T, c *control, bin string) {
 	s, f := c.bot(t, bin, tghook.LateAck, stubborn)
 	s.setTimeout(short)
 	answered(t, "a slow update", delivery(t, gateway.REST, f, messageIn(42, 1), secret), late)
@@ -295,8 +309,7 @@ func runsAgainAfterAKill(t *testing.T, bin string) {
 }
 
 // Telegram has seen no answer, or would not come again: at least once.
-func forgetsWithItsInstance(t *testing.T, bin string) {
-	c := newControl(t)
+func forgetsWithItsInstance(t *testing.T, c *control, bin string) {
 	s, f := c.bot(t, bin, tghook.LateDefault)
 	for range 2 {
 		answer := delivery(t, gateway.HTTP, f, messageIn(42, 1), secret)
@@ -307,8 +320,7 @@ func forgetsWithItsInstance(t *testing.T, bin string) {
 	none(t, "runs", c.runs)
 }
 
-func survives(t *testing.T, bin string) {
-	c := newControl(t)
+func survives(t *testing.T, c *control, bin string) {
 	s, f := c.bot(t, bin, tghook.LateDefault)
 	answer := delivery(t, gateway.HTTPv1, f, messageIn(42, 1), secret)
 	want(t, "run", c.runs).do <- "panic"

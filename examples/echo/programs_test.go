@@ -2,9 +2,12 @@ package echo_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -103,6 +106,8 @@ func (p *program) stop(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
+	kill := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() }) // which Wait returns
+	defer kill.Stop()
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v:\n%s", err, &p.output)
 	}
@@ -134,14 +139,20 @@ func deliver(t *testing.T, url, secret string) map[string]any {
 	return reply
 }
 
-func freePort(t *testing.T) int {
+// freePort is one that the system does not give to whoever asks for any.
+func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := strconv.Itoa(10_000 + rand.N(20_000))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err == nil {
+			l.Close()
+			return port
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // One bot, an update in, the same reply out, and an end in peace.
@@ -153,9 +164,11 @@ func TestThePrograms(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, name := range []string{"mounted", "standalone", "polling"} {
-		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, name))
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		cmd := exec.CommandContext(ctx, filepath.Join(dir, name))
 		cmd.Env = []string{} // not the developer's own
 		out, err := cmd.CombinedOutput()
+		cancel()
 		if err == nil || !strings.Contains(string(out), "TELEGRAM_TOKEN: is not set") {
 			t.Errorf("%s without a token: %v\n%s", name, err, out)
 		}
@@ -187,7 +200,7 @@ func TestThePrograms(t *testing.T) {
 				p.stop(t)
 				return
 			}
-			address := "127.0.0.1:" + strconv.Itoa(freePort(t))
+			address := "127.0.0.1:" + freePort(t)
 			p := api.start(t, binary, "TELEGRAM_LISTEN="+address, "TELEGRAM_WEBHOOK_URL=http://"+address+"/telegram")
 			set := api.next(t, "setWebhook")
 			if allowed := fmt.Sprint(set["allowed_updates"]); allowed != "[callback_query message]" {

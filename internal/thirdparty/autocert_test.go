@@ -107,7 +107,7 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 			Client:    tghook.ClientConfig{BaseURL: api.URL},
 		})
 	}()
-	<-set
+	await(t, set, "setWebhook")
 	roots := x509.NewCertPool()
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -126,7 +126,7 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 		t.Errorf("an update was answered %q, want %q", got, helloAnswer)
 	}
 	stop()
-	if err := <-done; err != nil {
+	if err := await(t, done, "the end of Run"); err != nil {
 		t.Errorf("Run returned %v", err)
 	}
 }

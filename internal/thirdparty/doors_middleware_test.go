@@ -295,7 +295,7 @@ func TestABodyThatAMiddlewareHasReadIsReported(t *testing.T) {
 	if got := post(t, client(t, "tcp", serve(t, r)), "/telegram", message(1)); got != "400" {
 		t.Errorf("the update was answered %q, want 400", got)
 	}
-	if v := <-told; v.Err == nil || !strings.Contains(v.Err.Error(), "has a middleware read it?") {
+	if v := await(t, told, "Observe"); v.Err == nil || !strings.Contains(v.Err.Error(), "has a middleware read it?") {
 		t.Errorf("Observe was told %v, want what may have happened", v.Err)
 	}
 }
@@ -367,7 +367,7 @@ func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
 			if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
 				t.Errorf("the update was answered %q, want %q", got, helloAnswer)
 			}
-			line := <-lines
+			line := await(t, lines, "a line of the log")
 			if !strings.Contains(line, "/telegram") || !strings.Contains(line, "200") || strings.Contains(line, secret) {
 				t.Errorf("the log says %q, want the path, 200 and no secret", line)
 			}

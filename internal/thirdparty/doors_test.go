@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
@@ -322,7 +323,9 @@ func message(id int64) string {
 // as "503 after 2" or helloAnswer.
 func post(tb testing.TB, to http.RoundTripper, path, body string, change ...func(*http.Request)) string {
 	tb.Helper()
-	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://bot.example.org"+path, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://bot.example.org"+path, strings.NewReader(body))
 	if err != nil {
 		return noAnswer + err.Error()
 	}
@@ -356,3 +359,18 @@ func post(tb testing.TB, to http.RoundTripper, path, body string, change ...func
 }
 
 const noAnswer = "no answer: "
+
+// patience is how long a test waits for what must happen, and would at once.
+const patience = 30 * time.Second
+
+// await waits for what is to happen.
+func await[T any](tb testing.TB, happens <-chan T, what string) T {
+	tb.Helper()
+	select {
+	case v := <-happens:
+		return v
+	case <-time.After(patience):
+		tb.Fatalf("waited %v for %s", patience, what)
+		panic("unreachable")
+	}
+}

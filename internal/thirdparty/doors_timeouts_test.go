@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tghook/tghook"
@@ -37,26 +39,28 @@ func TestTheRecommendedServerIsADoor(t *testing.T) {
 // getWebhookInfo tells nothing, and sends again.
 func TestAWriteTimeoutBelowLateAfterLosesAnswersOnly(t *testing.T) {
 	t.Parallel()
-	const writeTimeout = 100 * time.Millisecond
-	for name, lateAfter := range map[string]time.Duration{"a late handler": 2 * writeTimeout, "a slow one": -1} {
+	const writeTimeout, handling = 5 * time.Second, 12 * time.Second
+	for name, lateAfter := range map[string]time.Duration{"a late handler": 8 * time.Second, "a slow one": -1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			runs := make(chan struct{}, 2)
-			hook := newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-				runs <- struct{}{}
-				<-time.After(3 * writeTimeout)
-				return hello(ctx, u)
-			}, firstIsLate(tghook.LateRetry, lateAfter))
-			addr := serve(t, hook, func(server *http.Server) { server.WriteTimeout = writeTimeout })
-			if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); !strings.HasPrefix(got, noAnswer) {
-				t.Errorf("the update was answered %q, want none", got)
-			}
-			if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); got != helloAnswer {
-				t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-			}
-			if len(runs) != 1 {
-				t.Errorf("the handler ran %d times, want once", len(runs))
-			}
+			synctest.Test(t, func(t *testing.T) {
+				runs := 0
+				hook := newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+					runs++
+					time.Sleep(handling)
+					return hello(ctx, u)
+				}, firstIsLate(tghook.LateRetry, lateAfter))
+				server := newMemory(t, hook, func(server *http.Server) { server.WriteTimeout = writeTimeout }).client(t)
+				if got := post(t, server, "/telegram", message(1)); !strings.HasPrefix(got, noAnswer) {
+					t.Errorf("the update was answered %q, want none", got)
+				}
+				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
+					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
+				}
+				if runs != 1 {
+					t.Errorf("the handler ran %d times, want once", runs)
+				}
+			})
 		})
 	}
 }
@@ -64,64 +68,125 @@ func TestAWriteTimeoutBelowLateAfterLosesAnswersOnly(t *testing.T) {
 // ReadTimeout bounds the body alone: it ends neither a slow handler nor its answer.
 func TestAReadTimeoutBelowLateAfterLetsTheHandlerGoOn(t *testing.T) {
 	t.Parallel()
-	const readTimeout = 50 * time.Millisecond
-	finish := make(chan struct{})
-	hook := newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-		<-finish
-		return hello(ctx, u)
-	}, firstIsLate(tghook.LateRetry, 4*readTimeout))
-	ended := make(chan error, 2) // of the requests' ctx, as they were answered
-	addr := serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		hook.ServeHTTP(rw, r)
-		ended <- r.Context().Err()
-	}), func(server *http.Server) { server.ReadTimeout = readTimeout })
-	if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); got != "503 after 2" {
-		t.Errorf("the late update was answered %q, want 503 after 2", got)
-	}
-	if err := <-ended; err != nil {
-		t.Errorf("the request's ctx ended by %v while its peer was there", err)
-	}
-	close(finish)
-	if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); got != helloAnswer {
-		t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		const readTimeout = 2 * time.Second
+		finish := make(chan struct{})
+		hook := newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			<-finish
+			return hello(ctx, u)
+		}, firstIsLate(tghook.LateRetry, 4*readTimeout))
+		ended := make(chan error, 2) // of the requests' ctx, as they were answered
+		server := newMemory(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			hook.ServeHTTP(rw, r)
+			ended <- r.Context().Err()
+		}), func(server *http.Server) { server.ReadTimeout = readTimeout }).client(t)
+		if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
+			t.Errorf("the late update was answered %q, want 503 after 2", got)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("the request's ctx ended by %v while its peer was there", err)
+		}
+		close(finish)
+		if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
+			t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
+		}
+	})
 }
 
 func TestABodyThatOutlastsReadTimeoutIsAnswered408(t *testing.T) {
 	t.Parallel()
-	addr := serve(t, newHook(t, hello), func(server *http.Server) { server.ReadTimeout = 100 * time.Millisecond })
-	conn := dial(t, addr)
-	body := message(1)
-	io.WriteString(conn, head(len(body))+body[:len(body)/2])
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusRequestTimeout {
-		t.Errorf("half a body was answered %s, want 408", res.Status)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		const readTimeout = 5 * time.Second
+		conn := newMemory(t, newHook(t, hello), func(server *http.Server) { server.ReadTimeout = readTimeout }).dial(t)
+		start, body := time.Now(), message(1)
+		io.WriteString(conn, head(len(body))+body[:len(body)/2])
+		res, err := http.ReadResponse(conn.in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if took := time.Since(start); res.StatusCode != http.StatusRequestTimeout || took != readTimeout {
+			t.Errorf("half a body was answered %s after %v, want 408 after %v", res.Status, took, readTimeout)
+		}
+	})
 }
 
 // Without an IdleTimeout net/http takes ReadTimeout, and closes connections that
 // Telegram keeps for a minute.
 func TestWithoutIdleTimeoutAReadTimeoutClosesIdleConnections(t *testing.T) {
 	t.Parallel()
-	const readTimeout = 100 * time.Millisecond
-	hook := newHook(t, hello)
-	kept := dial(t, serve(t, hook, func(server *http.Server) { server.ReadTimeout, server.IdleTimeout = readTimeout, time.Minute }))
-	closed := dial(t, serve(t, hook, func(server *http.Server) { server.ReadTimeout = readTimeout }))
-	for _, conn := range []*connection{kept, closed} {
-		if got := conn.post(message(1)); got != http.StatusOK {
-			t.Fatalf("the first update was answered %d, want 200", got)
+	synctest.Test(t, func(t *testing.T) {
+		const readTimeout, telegrams = 10 * time.Second, time.Minute
+		hook := newHook(t, hello)
+		kept := newMemory(t, hook, func(server *http.Server) { server.ReadTimeout, server.IdleTimeout = readTimeout, 90*time.Second }).dial(t)
+		closed := newMemory(t, hook, func(server *http.Server) { server.ReadTimeout = readTimeout }).dial(t)
+		for _, conn := range []*connection{kept, closed} {
+			if got := conn.post(message(1)); got != http.StatusOK {
+				t.Fatalf("the first update was answered %d, want 200", got)
+			}
 		}
+		start := time.Now()
+		if _, err := closed.in.ReadByte(); err != io.EOF || time.Since(start) != readTimeout {
+			t.Errorf("the connection with ReadTimeout alone is not closed after %v: %v after %v", readTimeout, err, time.Since(start))
+		}
+		time.Sleep(telegrams - readTimeout)
+		if got := kept.post(message(2)); got != http.StatusOK {
+			t.Errorf("on the connection with IdleTimeout the next update was answered %d, want 200", got)
+		}
+	})
+}
+
+// A memory is a server on connections in memory, for a bubble.
+type memory struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newMemory(t *testing.T, h http.Handler, change func(*http.Server)) *memory {
+	t.Helper()
+	m := &memory{conns: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: h}
+	change(server)
+	go server.Serve(m)
+	t.Cleanup(func() {
+		server.Close()
+		time.Sleep(time.Second) // net/http lingers before it closes a connection
+	})
+	return m
+}
+
+func (m *memory) Accept() (net.Conn, error) {
+	select {
+	case conn := <-m.conns:
+		return conn, nil
+	case <-m.closed:
+		return nil, net.ErrClosed
 	}
-	if _, err := closed.in.ReadByte(); err != io.EOF {
-		t.Errorf("the connection with ReadTimeout alone is not closed: %v", err)
-	}
-	if got := kept.post(message(2)); got != http.StatusOK {
-		t.Errorf("on the connection with IdleTimeout the next update was answered %d, want 200", got)
-	}
+}
+
+func (m *memory) Close() error {
+	m.once.Do(func() { close(m.closed) })
+	return nil
+}
+
+func (*memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "pipe"} }
+
+// dial opens a connection to m.
+func (m *memory) dial(t *testing.T) *connection {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	m.conns <- theirs
+	t.Cleanup(func() { ours.Close() })
+	return &connection{ours, bufio.NewReader(ours)}
+}
+
+// client is a Transport that sends everything to m.
+func (m *memory) client(t *testing.T) *http.Transport {
+	t.Helper()
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return m.dial(t).Conn, nil }}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
 }
 
 // connection is one to a server, for what a Transport hides.
@@ -129,16 +194,6 @@ type connection struct {
 	net.Conn
 
 	in *bufio.Reader
-}
-
-func dial(t *testing.T, addr string) *connection {
-	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return &connection{conn, bufio.NewReader(conn)}
 }
 
 // post returns the status of an update's answer, or 0.
