@@ -83,7 +83,7 @@ func (d *Dispatcher) revisit(r *record, a *arrival) verdict {
 	if !a.alive() {
 		return verdict{outcome: OutcomeLate, err: context.Cause(a.ctx), retry: lateRetry}
 	}
-	v := verdict{outcome: OutcomeDuplicate, acked: true, reply: r.reply, attempt: r.attempt, late: r.wasLate}
+	v := verdict{outcome: OutcomeDuplicate, acked: true, reply: r.reply, held: r.held, attempt: r.attempt, late: r.wasLate}
 	if !r.reported {
 		v.outcome, v.took = OutcomeReplied, r.ended-r.started
 	}

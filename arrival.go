@@ -30,6 +30,7 @@ type verdict struct {
 	outcome Outcome
 	acked   bool // the update need not come again
 	reply   payload
+	held    *held         // what reply was; nil if the handler returned it
 	err     error         // may be set besides acked: what went wrong after all
 	retry   time.Duration // if not acked: when to come again; 0 if unknown
 	attempt int

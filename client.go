@@ -171,7 +171,7 @@ func (c *Client) post(ctx context.Context, method string, body payload) (json.Ra
 		return nil, c.failure(ctx, method, err)
 	}
 	req.Header.Set("Content-Type", body.contentType())
-	res, err := c.http.Do(req)
+	res, err := c.http.Do(req) //nolint:gosec // of a ReplyTransport's request it has the method, which is of letters
 	if err != nil {
 		return nil, c.failure(ctx, method, err)
 	}

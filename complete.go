@@ -45,7 +45,7 @@ func (d *Dispatcher) complete(r *record, e *end) (next *record, report *runRepor
 	case carried, !pending && (r.acked || e.done): // nobody will ask, or others know the answer
 		d.acknowledge(r, e.reply, now)
 	default:
-		r.state, r.reply, r.done = finished, e.reply, e.done
+		r.state, r.reply, r.held, r.done = finished, e.reply, e.held, e.done
 		d.unacked++
 		switch {
 		case !pending:
@@ -180,8 +180,8 @@ func (d *Dispatcher) sendUncarried(r *record) {
 		return
 	}
 	report := r.report(&end{verdict: verdict{outcome: OutcomeReplyLost, err: errGoexit}})
-	reply := r.reply
-	r.reply, r.reported = nil, true
+	reply, held := r.reply, r.held
+	r.reply, r.held, r.reported = nil, nil, true
 	d.background++
 	d.mu.Unlock()
 
@@ -203,5 +203,5 @@ func (d *Dispatcher) sendUncarried(r *record) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(report.values), callTimeout)
 	defer cancel()
 	defer context.AfterFunc(d.calls, cancel)()
-	report.Outcome, report.Err = d.call(ctx, reply)
+	report.Outcome, report.Err = d.call(ctx, reply, held)
 }

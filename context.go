@@ -3,7 +3,6 @@ package tghook
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -11,10 +10,12 @@ import (
 // never looks at the end of its context, so that what can end, and its timer, are
 // made only when somebody does.
 type handlerContext struct {
-	values   context.Context // that of the delivery, whose end does not count
-	update   *Update
-	late     *atomic.Bool
-	deadline time.Time // zero: none
+	values     context.Context // that of the delivery, whose end does not count
+	update     *Update
+	dispatcher *Dispatcher
+	record     *record
+	outbox     *outbox   // of a handler's run; nil until it makes a call by a ReplyTransport
+	deadline   time.Time // zero: none
 
 	mu     sync.Mutex
 	able   context.Context // to end; nil until it is asked for
@@ -57,13 +58,17 @@ func (c *handlerContext) end(cause error) {
 	}
 }
 
-// Value implements [context.Context]; it answers FromContext and IsLate.
+// Value implements [context.Context]; it answers FromContext, IsLate and runFor.
 func (c *handlerContext) Value(key any) any {
-	switch key.(type) {
+	switch key := key.(type) {
 	case updateKey:
 		return c.update
 	case lateKey:
-		return c.late
+		return &c.record.late
+	case runKey:
+		if key.bot == c.dispatcher.cfg.Bot {
+			return c
+		}
 	}
 	return c.cancellable().Value(key)
 }
@@ -92,7 +97,7 @@ func (c *detached) Value(key any) any                       { return c.values.Va
 // and ends the one before. The mutex is held.
 func (d *Dispatcher) userContext(r *record, now, timeout time.Duration) *handlerContext {
 	r.endUser(nil)
-	c := &handlerContext{values: r.values, update: r.update, late: &r.late}
+	c := &handlerContext{values: r.values, update: r.update, dispatcher: d, record: r}
 	if timeout >= 0 {
 		c.deadline = d.origin.Add(now + timeout)
 	}

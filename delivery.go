@@ -26,6 +26,7 @@ const (
 	OutcomeFailed       Outcome = "failed"        // handler or dead letter failed
 	OutcomeReplyLost    Outcome = "reply_lost"    // succeeded, but its reply could not be sent
 	OutcomePinning      Outcome = "pinning"       // not over: a poll's window is full behind it
+	OutcomeCallLost     Outcome = "call_lost"     // not over: a call that a ReplyTransport held back has failed
 )
 
 // Delivery is what became of one arrival of an update at a door, or of a run of
@@ -54,7 +55,7 @@ func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	}
 	level := slog.LevelWarn
 	switch v.Outcome {
-	case OutcomeFailed, OutcomeReplyLost:
+	case OutcomeFailed, OutcomeReplyLost, OutcomeCallLost:
 		level = slog.LevelError
 	case OutcomeLate, OutcomeShed, OutcomeRejected, OutcomePinning:
 	default:

@@ -14,7 +14,8 @@ import (
 // safe default.
 type DispatchConfig struct {
 	// Bot is the bot's id, the number before its token's colon. It is required
-	// with Store, where it keeps the updates of several bots apart.
+	// with Store, where it keeps the updates of several bots apart, and with
+	// [ReplyTransport], which must not have one bot's call executed as another's.
 	Bot int64
 	// Lane, which is called concurrently, says which updates wait for each other: those of one lane run one at
 	// a time, in order of arrival; "" is no lane. Default: the chat; for

@@ -14,6 +14,8 @@ import (
 	"github.com/tghook/tghook"
 )
 
+const exampleToken = "AAH-stand_in_token_0123456789abcdefg"
+
 // post delivers a message as Telegram would and prints the answer.
 func post(url, update string) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(update))
@@ -248,6 +250,40 @@ func ExampleFile() {
 	fmt.Println(res.Status, mediaType, strings.Contains(string(res.Body), "monday,7"))
 	// Output:
 	// 200 multipart/form-data true
+}
+
+// Another bot library's calls ride the response too: here one that posts JSON with
+// the ctx that it is given. It is told at once that the call succeeded.
+func ExampleReplyTransport() {
+	client, err := tghook.NewClient("42:"+exampleToken, tghook.ClientConfig{})
+	if err != nil {
+		panic(err)
+	}
+	library := &http.Client{Transport: &tghook.ReplyTransport{Client: client}} // give this to yours
+
+	press := func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.telegram.org/bot42:"+exampleToken+"/answerCallbackQuery",
+			strings.NewReader(`{"callback_query_id":"5","text":"Saved."}`))
+		if err != nil {
+			return tghook.NoReply, err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		res, err := library.Do(req)
+		if err != nil {
+			return tghook.NoReply, err
+		}
+		defer func() { _ = res.Body.Close() }()
+		answer, err := io.ReadAll(res.Body)
+		fmt.Println("the library gets:", string(answer))
+		return tghook.NoReply, err
+	}
+	server := serve(tghook.HandlerFunc(press), tghook.Config{Dispatch: tghook.DispatchConfig{Bot: client.Bot()}})
+	defer server.Close()
+
+	post(server.URL, `{"update_id":1,"callback_query":{"id":"5","from":{"id":42}}}`)
+	// Output:
+	// the library gets: {"ok":true,"result":true}
+	// 200 OK {"method":"answerCallbackQuery","callback_query_id":"5","text":"Saved."}
 }
 
 // Shut the webhook down before its server, which it needs to answer the updates

@@ -42,6 +42,9 @@ func (d *Dispatcher) leave(a *arrival, how departure) {
 		r.wasLate = true
 	}
 	r.late.Store(r.wasLate && len(r.waiters) == 0)
+	if r.late.Load() && how != byCancel {
+		r.answeredLate()
+	}
 	// Nothing is promised before the Store has agreed, or after the run has ended,
 	// which may have been a failure.
 	if how == byAck && r.ready && r.state != settling {

@@ -39,6 +39,7 @@ type record struct {
 	buried         error           // why the handler must not run any more: a dead letter is due
 
 	reply    payload     // finished: what waits to be carried
+	held     *held       // finished: what reply was, as in a verdict
 	done     bool        // finished: the Store knows
 	reported bool        // finished: Observe knows
 	timer    *time.Timer // failed, finished: acts on it when its time is over

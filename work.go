@@ -80,7 +80,8 @@ func (d *Dispatcher) begin(r *record) context.Context {
 // result is what the handler returned.
 type result struct {
 	reply payload
-	rides bool // Telegram would execute the reply as an answer
+	rides bool  // Telegram would execute the reply as an answer
+	held  *held // what reply was; nil if the handler returned it
 	err   error
 }
 
@@ -128,6 +129,11 @@ func (e *end) lose(u *Update) {
 func (d *Dispatcher) settle(r *record, res *result) (next *record, report *runReport) {
 	var e end
 	d.mu.Lock()
+	if c := r.user; c != nil && c.outbox != nil {
+		d.mu.Unlock()
+		c.close(res)
+		d.mu.Lock()
+	}
 	d.judge(r, res, &e)
 	if e.bury || e.call || d.cfg.Store != nil {
 		d.mu.Unlock()
@@ -184,11 +190,11 @@ func (d *Dispatcher) judge(r *record, res *result, e *end) {
 	case res.err == nil:
 		e.acked, e.outcome = true, OutcomeHandled
 		if len(res.reply) > 0 && !lost {
-			e.reply = res.reply
+			e.reply, e.held = res.reply, res.held
 			e.outcome = OutcomeReplied
 			carrier := r.carrier()
 			e.call = !res.rides || carrier != nil && carrier.mute || r.acked && carrier == nil
-			if d.cfg.Store != nil && !e.call && (carrier != nil || d.cfg.Caller == nil) {
+			if d.cfg.Store != nil && !e.call && (carrier != nil || d.cfg.Caller == nil && e.held == nil) {
 				e.stored = res.reply
 			}
 		}
@@ -214,7 +220,7 @@ func (d *Dispatcher) fulfil(r *record, e *end) {
 		d.mu.Lock()
 		ctx := d.userContext(r, d.now(), callTimeout)
 		d.mu.Unlock()
-		e.outcome, e.err = d.call(ctx, e.reply)
+		e.outcome, e.err = d.call(ctx, e.reply, e.held)
 		e.reply = nil
 	}
 	if d.cfg.Store != nil && !e.lost {
@@ -250,7 +256,13 @@ func logDeadLetter(ctx context.Context, u *Update, err error) error {
 }
 
 // call sends a reply that nothing carries.
-func (d *Dispatcher) call(ctx context.Context, p payload) (Outcome, error) {
+func (d *Dispatcher) call(ctx context.Context, p payload, held *held) (Outcome, error) {
+	if held != nil {
+		if err := held.send(ctx); err != nil {
+			return OutcomeReplyLost, err
+		}
+		return OutcomeReplied, nil
+	}
 	if d.cfg.Caller == nil {
 		return OutcomeReplyLost, errNoCaller
 	}
