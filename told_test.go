@@ -382,6 +382,7 @@ func TestToldLateCancel(t *testing.T) {
 		same(t, "cause", <-cause, tghook.ErrLate)
 		same(t, "redelivery", r.post(messageIn(7, 1)), "503 after 2")
 		<-cause
+		pass(0) // until that run is over
 		r.did(2, 0, 0)
 		same(t, "outcomes", r.outcomes(), "late/1/503/late failed/1/0/late late/2/503/late failed/2/0/late")
 		r.clean(r.Stats())
