@@ -1,0 +1,585 @@
+package memnet_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/memnet"
+)
+
+// conn is what a Conn and a *net.TCPConn have in common.
+type conn interface {
+	net.Conn
+	CloseWrite() error
+	SetLinger(sec int) error
+}
+
+// transport is memory, or the system's TCP, which says what is right.
+type transport struct {
+	listen func(addr string) (net.Listener, error)
+	dial   func(ctx context.Context, addr string) (net.Conn, error)
+}
+
+func memory() transport {
+	n := memnet.New()
+	return transport{n.Listen, n.Dial}
+}
+
+func sockets() transport {
+	return transport{
+		func(addr string) (net.Listener, error) {
+			return new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+		},
+		func(ctx context.Context, addr string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+		},
+	}
+}
+
+func (x transport) listener(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := x.listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// pair returns both ends of a connection; they have 30 s.
+func (x transport) pair(t *testing.T) (client, server conn) {
+	t.Helper()
+	l := x.listener(t)
+	c, err := x.dial(t.Context(), l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []net.Conn{c, s} {
+		t.Cleanup(func() { _ = end.Close() })
+		if err := end.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c.(conn), s.(conn)
+}
+
+func write(t *testing.T, c net.Conn, text string) {
+	t.Helper()
+	if n, err := io.WriteString(c, text); n != len(text) || err != nil {
+		t.Fatalf("writing %q: %d, %v", text, n, err)
+	}
+}
+
+func reads(t *testing.T, c net.Conn, want string) {
+	t.Helper()
+	b := make([]byte, len(want))
+	if _, err := io.ReadFull(c, b); err != nil || string(b) != want {
+		t.Fatalf("read %q, %v, want %q", b, err, want)
+	}
+}
+
+// fails tells whether err is what package net makes of want.
+func fails(t *testing.T, what string, err, want error) {
+	t.Helper()
+	var op *net.OpError
+	if !errors.As(err, &op) || !errors.Is(err, want) {
+		t.Fatalf("%s: %v, want a *net.OpError with %v", what, err, want)
+	}
+	if timeout := errors.Is(want, os.ErrDeadlineExceeded); op.Timeout() != timeout {
+		t.Fatalf("%s: Timeout is %t, want %t", what, !timeout, timeout)
+	}
+}
+
+func readFails(t *testing.T, c net.Conn, want error) {
+	t.Helper()
+	n, err := c.Read(make([]byte, 1))
+	if n != 0 {
+		t.Fatalf("%d byte was read, want %v", n, want)
+	}
+	fails(t, "reading", err, want)
+}
+
+func TestItDoesAsTCPDoes(t *testing.T) {
+	t.Parallel()
+	for name, network := range map[string]func() transport{"memory": memory, "sockets": sockets} {
+		for _, x := range []struct {
+			name string
+			run  func(*testing.T, transport)
+		}{
+			{"the peer reads the rest and then the end", closed},
+			{"half a connection goes on", halfClosed},
+			{"writing to who has closed fails", writeToClosed},
+			{"the peer reads the rest and then the reset", reset},
+			{"a reset wakes who reads", resetWhileReading},
+			{"nothing can be done after Close", afterClose},
+			{"Close wakes who reads and who writes", closeWhileWaiting},
+			{"a deadline that has passed is heeded before data", pastDeadline},
+			{"a deadline wakes who reads and who writes", deadlineWhileWaiting},
+			{"a deadline can be shortened and taken back while somebody waits", movedDeadline},
+			{"concurrent writes stay together", concurrentWrites},
+			{"both ends know each other's address", addresses},
+			{"nobody listening refuses", refused},
+			{"a closed listener accepts nothing", closedListener},
+			{"who waits for Accept is reset by the listener's Close", closedBacklog},
+			{"a taken address is in use", addressInUse},
+			{"a ctx that has ended dials nothing", endedDial},
+		} {
+			t.Run(name+": "+x.name, func(t *testing.T) {
+				t.Parallel()
+				x.run(t, network())
+			})
+		}
+	}
+}
+
+func closed(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	write(t, client, "hello ")
+	write(t, client, "you")
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reads(t, server, "hello you")
+	for range 2 {
+		if n, err := server.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // a wrapped io.EOF would end no loop
+			t.Fatalf("after the rest Read returns %d, %v, want io.EOF itself", n, err)
+		}
+	}
+}
+
+func halfClosed(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	write(t, client, "question")
+	if err := client.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := io.ReadAll(server); err != nil || string(all) != "question" {
+		t.Fatalf("the server read %q, %v", all, err)
+	}
+	if n, err := client.Read(nil); n != 0 || err != nil {
+		t.Fatalf("reading nothing waits for something: %d, %v", n, err)
+	}
+	write(t, server, "answer")
+	reads(t, client, "answer")
+	_, err := client.Write([]byte("more"))
+	fails(t, "writing after CloseWrite", err, syscall.EPIPE)
+}
+
+func writeToClosed(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for err == nil { // TCP learns of it by the first write
+		_, err = client.Write([]byte("hello"))
+	}
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	fails(t, "writing", err, syscall.EPIPE)
+}
+
+func reset(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	write(t, server, "rest")
+	reads(t, client, "re") // and so all of it has arrived
+	_ = server.SetLinger(0)
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reads(t, client, "st")
+	readFails(t, client, syscall.ECONNRESET)
+	var err error
+	for err == nil {
+		_, err = client.Write([]byte("hello"))
+	}
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	fails(t, "writing", err, syscall.EPIPE)
+}
+
+func resetWhileReading(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := client.Read(make([]byte, 1))
+		done <- err
+	}()
+	_ = server.SetLinger(0)
+	_ = server.Close()
+	fails(t, "reading", <-done, syscall.ECONNRESET)
+}
+
+func afterClose(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	write(t, server, "unread")
+	_ = client.Close()
+	readFails(t, client, net.ErrClosed)
+	_, err := client.Write([]byte("x"))
+	fails(t, "Write", err, net.ErrClosed)
+	fails(t, "Close", client.Close(), net.ErrClosed)
+	fails(t, "CloseWrite", client.CloseWrite(), net.ErrClosed)
+	fails(t, "SetDeadline", client.SetDeadline(time.Time{}), net.ErrClosed)
+	fails(t, "SetReadDeadline", client.SetReadDeadline(time.Time{}), net.ErrClosed)
+	fails(t, "SetWriteDeadline", client.SetWriteDeadline(time.Time{}), net.ErrClosed)
+}
+
+// waiting starts one who reads and one who writes more than fits, and returns what
+// becomes of them.
+func waiting(c net.Conn) (read, written <-chan error) {
+	r, w := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		r <- err
+	}()
+	go func() {
+		_, err := c.Write(make([]byte, 32<<20))
+		w <- err
+	}()
+	return r, w
+}
+
+func closeWhileWaiting(t *testing.T, x transport) {
+	client, _ := x.pair(t)
+	read, written := waiting(client)
+	readToo, writtenToo := waiting(client)
+	_ = client.Close()
+	fails(t, "reading", <-read, net.ErrClosed)
+	fails(t, "writing", <-written, net.ErrClosed)
+	fails(t, "reading too", <-readToo, net.ErrClosed)
+	fails(t, "writing too", <-writtenToo, net.ErrClosed)
+}
+
+func pastDeadline(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	write(t, server, "data")
+	_ = client.SetDeadline(time.Now().Add(-time.Second))
+	readFails(t, client, os.ErrDeadlineExceeded)
+	_, err := client.Write([]byte("x"))
+	fails(t, "writing", err, os.ErrDeadlineExceeded)
+	_ = client.SetDeadline(time.Time{})
+	reads(t, client, "data")
+	write(t, client, "more")
+	reads(t, server, "more")
+}
+
+func deadlineWhileWaiting(t *testing.T, x transport) {
+	client, _ := x.pair(t)
+	_ = client.SetDeadline(time.Now().Add(10 * time.Millisecond))
+	read, written := waiting(client)
+	fails(t, "reading", <-read, os.ErrDeadlineExceeded)
+	fails(t, "writing", <-written, os.ErrDeadlineExceeded)
+}
+
+func movedDeadline(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	_ = client.SetReadDeadline(time.Now().Add(time.Hour))
+	_ = client.SetWriteDeadline(time.Now().Add(time.Hour))
+	read, written := waiting(client)
+	_ = client.SetDeadline(time.Now())
+	fails(t, "reading", <-read, os.ErrDeadlineExceeded)
+	fails(t, "writing", <-written, os.ErrDeadlineExceeded)
+	_ = client.SetDeadline(time.Time{})
+	read, _ = waiting(client)
+	write(t, server, "x")
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func concurrentWrites(t *testing.T, x transport) {
+	staysTogether(t, x, func() {})
+}
+
+func TestWritersWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { staysTogether(t, memory(), synctest.Wait) })
+}
+
+// staysTogether reads from several writers when begin returns.
+func staysTogether(t *testing.T, x transport, begin func()) {
+	t.Helper()
+	client, server := x.pair(t)
+	const size, writers = 300 << 10, 4
+	var all sync.WaitGroup
+	for i := range writers {
+		all.Go(func() {
+			if _, err := client.Write(bytes.Repeat([]byte{byte('a' + i)}, size)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	go func() { all.Wait(); _ = client.CloseWrite() }()
+	begin()
+	got, err := io.ReadAll(server)
+	if err != nil || len(got) != writers*size {
+		t.Fatalf("read %d bytes, %v, want %d", len(got), err, writers*size)
+	}
+	seen := map[byte]bool{}
+	for ; len(got) > 0; got = got[size:] {
+		if seen[got[0]] || !bytes.Equal(got[:size], bytes.Repeat(got[:1], size)) {
+			t.Fatalf("the bytes of %c do not stay together", got[0])
+		}
+		seen[got[0]] = true
+	}
+}
+
+func addresses(t *testing.T, x transport) {
+	client, server := x.pair(t)
+	for _, end := range [][2]net.Addr{{client.LocalAddr(), server.RemoteAddr()}, {client.RemoteAddr(), server.LocalAddr()}} {
+		a, b := end[0].(*net.TCPAddr), end[1].(*net.TCPAddr)
+		if a.String() != b.String() || !a.IP.IsLoopback() || a.Port == 0 || a.Network() != "tcp" {
+			t.Errorf("one end says %v, the other %v", a, b)
+		}
+	}
+}
+
+func refused(t *testing.T, x transport) {
+	l := x.listener(t)
+	_ = l.Close()
+	_, err := x.dial(t.Context(), l.Addr().String())
+	fails(t, "dialing", err, syscall.ECONNREFUSED)
+	for _, addr := range []string{"127.0.0.1", "127.0.0.1:70000", "127.0.0.1:x"} {
+		var op *net.OpError
+		if _, err := x.dial(t.Context(), addr); !errors.As(err, &op) || op.Op != "dial" {
+			t.Errorf("dialing %s: %v, want a *net.OpError", addr, err)
+		}
+		if _, err := x.listen(addr); !errors.As(err, &op) || op.Op != "listen" {
+			t.Errorf("listening at %s: %v, want a *net.OpError", addr, err)
+		}
+	}
+}
+
+func closedListener(t *testing.T, x transport) {
+	l := x.listener(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.Accept()
+		done <- err
+	}()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, "the Accept that waited", <-done, net.ErrClosed)
+	_, err := l.Accept()
+	fails(t, "Accept", err, net.ErrClosed)
+	fails(t, "Close", l.Close(), net.ErrClosed)
+	again, err := x.listen(l.Addr().String())
+	if err != nil {
+		t.Fatalf("its address cannot be had again: %v", err)
+	}
+	_ = again.Close()
+}
+
+func closedBacklog(t *testing.T, x transport) {
+	l := x.listener(t)
+	c, err := x.dial(t.Context(), l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = l.Close()
+	readFails(t, c, syscall.ECONNRESET)
+}
+
+func addressInUse(t *testing.T, x transport) {
+	_, err := x.listen(x.listener(t).Addr().String())
+	fails(t, "listening", err, syscall.EADDRINUSE)
+}
+
+func endedDial(t *testing.T, x transport) {
+	l := x.listener(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := x.dial(ctx, l.Addr().String())
+	fails(t, "dialing", err, context.Canceled)
+}
+
+func TestAWriteWaitsForRoomAloneAndGoesOnWithIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, server := memory().pair(t)
+		_ = client.SetDeadline(time.Time{})
+		write(t, client, strings.Repeat("x", 64<<10)) // nobody reads
+		written := 0
+		go func() { written, _ = client.Write([]byte("y")) }()
+		synctest.Wait()
+		if written != 0 {
+			t.Fatal("a byte above the capacity was written")
+		}
+		reads(t, server, "x")
+		synctest.Wait()
+		if written != 1 {
+			t.Fatal("a byte was read and another not written")
+		}
+		reads(t, server, strings.Repeat("x", 64<<10-1)+"y")
+	})
+}
+
+func TestAWriteThatEndsEarlySaysHowMuchWasWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, server := memory().pair(t)
+		start := time.Now()
+		_ = client.SetWriteDeadline(start.Add(time.Minute))
+		n, err := client.Write(make([]byte, 100<<10))
+		fails(t, "writing", err, os.ErrDeadlineExceeded)
+		if n != 64<<10 || time.Since(start) != time.Minute {
+			t.Errorf("%d bytes were written until %v, want 64 KiB until the deadline", n, time.Since(start))
+		}
+		_ = server.SetReadDeadline(time.Time{})
+		_ = client.Close()
+		if got, err := io.ReadAll(server); err != nil || len(got) != n {
+			t.Errorf("%d bytes arrived, %v, want %d", len(got), err, n)
+		}
+	})
+}
+
+func TestADeadlineIsExactInABubble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, server := memory().pair(t)
+		start := time.Now()
+		_ = client.SetReadDeadline(start.Add(time.Second))
+		_ = client.SetReadDeadline(start.Add(24 * time.Hour)) // the first is forgotten
+		readFails(t, client, os.ErrDeadlineExceeded)
+		if took := time.Since(start); took != 24*time.Hour {
+			t.Errorf("Read ended after %v, want 24h", took)
+		}
+		readFails(t, client, os.ErrDeadlineExceeded)
+		_ = client.SetReadDeadline(time.Now().Add(time.Minute))
+		_ = client.SetReadDeadline(time.Time{}) // and so is this
+		time.AfterFunc(time.Hour, func() { write(t, server, "x") })
+		_ = server.SetDeadline(time.Time{})
+		reads(t, client, "x")
+		if took := time.Since(start); took != 25*time.Hour {
+			t.Errorf("data came after %v, want 25h", took)
+		}
+	})
+}
+
+func TestNamesAndAddressesAreHosts(t *testing.T) {
+	t.Parallel()
+	n := memnet.New()
+	for _, x := range []struct{ listen, addr, dial, host string }{
+		{"bot.example.org:443", "127.0.0.1:443", "BOT.example.org:443", "Bot.example.org"},
+		{"other.example.org:443", "127.0.0.1:443", "other.example.org:443", "other.example.org"},
+		{"149.154.167.220:443", "149.154.167.220:443", "149.154.167.220:443", "149.154.167.220"},
+		{"[2001:db8:0:0::1]:80", "[2001:db8::1]:80", "[2001:db8::1]:80", "2001:db8::1"},
+		{":8080", "127.0.0.1:8080", "localhost:8080", "localhost"},
+		{"0.0.0.0:8081", "127.0.0.1:8081", "127.0.0.1:8081", "127.0.0.1"},
+		{"[::]:8082", "127.0.0.1:8082", "127.0.0.1:8082", ""},
+		{"new.example.org:0", "127.0.0.1:49152", "new.example.org:49152", "new.example.org"},
+		{"localhost:0", "127.0.0.1:49153", "127.0.0.1:49153", "127.0.0.1"},
+	} {
+		l, err := n.Listen(x.listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Addr().String(); got != x.addr {
+			t.Errorf("%s has the address %s, want %s", x.listen, got, x.addr)
+		}
+		if !n.Has(x.host) {
+			t.Errorf("%s is not to be found", x.host)
+		}
+		client, err := n.Dial(t.Context(), x.dial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, client, x.listen)
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads(t, server, x.listen)
+		if from, to := server.RemoteAddr().(*net.TCPAddr), server.LocalAddr().String(); !from.IP.IsLoopback() || to != x.addr {
+			t.Errorf("%s was reached at %s from %s", x.listen, to, from)
+		}
+		_ = l.Close()
+		if n.Has("new.example.org") || n.Has("bot.example.org") {
+			t.Error("who has stopped listening is still to be found")
+		}
+	}
+}
+
+func TestFreePortsComeRound(t *testing.T) {
+	t.Parallel()
+	n := memnet.New()
+	held, err := n.Listen("127.0.0.1:49152")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	seen := map[string]bool{}
+	for range 65536 - 49152 + 1 {
+		l, err := n.Listen("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[l.Addr().String()] = true
+		_ = l.Close()
+	}
+	if len(seen) != 65536-49152-1 || seen[held.Addr().String()] {
+		t.Errorf("%d ports were given, want all but the one that is taken", len(seen))
+	}
+}
+
+func BenchmarkPingPong(b *testing.B) {
+	for name, x := range map[string]transport{"memory": memory(), "sockets": sockets()} {
+		b.Run(name, func(b *testing.B) {
+			l, err := x.listen("127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			client, err := x.dial(b.Context(), l.Addr().String())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer client.Close()
+			server, err := l.Accept()
+			if err != nil {
+				b.Fatal(err)
+			}
+			go func() {
+				defer server.Close()
+				answer := make([]byte, 512)
+				for {
+					if _, err := io.ReadFull(server, answer); err != nil {
+						return
+					}
+					if _, err := server.Write(answer); err != nil {
+						return
+					}
+				}
+			}()
+			message := make([]byte, 512)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := client.Write(message); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.ReadFull(client, message); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
