@@ -1,0 +1,52 @@
+package botapi
+
+import (
+	"bufio"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// decoded undoes a Content-Encoding. As for zlib, gzip and deflate are told by how
+// the content begins and not by the name.
+func decoded(r io.Reader, encoding string) (io.Reader, error) {
+	switch strings.ToLower(encoding) {
+	case "":
+		return r, nil
+	case "gzip", "deflate":
+	default:
+		return nil, &Error{Code: http.StatusUnsupportedMediaType, Description: "Unsupported Media Type: unsupported content-encoding"}
+	}
+	buffered := bufio.NewReader(r)
+	if first, _ := buffered.Peek(1); string(first) != "\x1f" {
+		z, err := zlib.NewReader(buffered)
+		return inflater{z}, inflateError(err)
+	}
+	z, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, inflateError(err)
+	}
+	z.Multistream(false)
+	return inflater{z}, nil
+}
+
+// inflater fails as zlib does.
+type inflater struct{ io.Reader }
+
+func (f inflater) Read(b []byte) (int, error) {
+	n, err := f.Reader.Read(b)
+	return n, inflateError(err)
+}
+
+func inflateError(err error) error {
+	switch {
+	case err == nil, err == io.EOF: //nolint:errorlint // the end, which a Reader does not wrap
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return unparsable("zlib error -5") // Z_BUF_ERROR
+	}
+	return unparsable("zlib error -3") // Z_DATA_ERROR
+}

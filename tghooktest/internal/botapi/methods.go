@@ -1,0 +1,49 @@
+package botapi
+
+import (
+	_ "embed"
+	"strings"
+	"sync"
+)
+
+// Method is what Bot API 10.1 says about one of its methods.
+type Method struct {
+	Name     string   // in its own case
+	Result   string   // Message, True, Integer, String, or another object's type
+	Array    bool     // the result is an array of Result
+	OrTrue   bool     // the result is True where the message was sent by an inline query
+	Required []string // parameters
+	Files    []string // parameters that take a file
+}
+
+// methods has a line for each: name, result, required parameters, those that take a
+// file.
+//
+//go:embed methods.tsv
+var methods string
+
+var methodsByName = sync.OnceValue(func() map[string]Method {
+	byName := map[string]Method{}
+	_, lines, _ := strings.Cut(methods, "\n")
+	for line := range strings.Lines(lines) {
+		column := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		m := Method{Name: column[0], Required: list(column[2]), Files: list(column[3])}
+		m.Result, m.OrTrue = strings.CutSuffix(column[1], " or True")
+		m.Result, m.Array = strings.CutPrefix(m.Result, "Array of ")
+		byName[strings.ToLower(m.Name)] = m
+	}
+	return byName
+})
+
+func list(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}
+
+// Lookup finds a method by its name in any case.
+func Lookup(name string) (Method, bool) {
+	m, ok := methodsByName()[strings.ToLower(name)]
+	return m, ok
+}

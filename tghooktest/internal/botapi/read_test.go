@@ -1,0 +1,419 @@
+package botapi_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime/multipart"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+const (
+	asForm      = "application/x-www-form-urlencoded"
+	asJSON      = "application/json"
+	asMultipart = "multipart/form-data; boundary=B"
+)
+
+type values = map[string]string
+
+func TestParametersAreReadAsTelegramReadsThem(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name, query, contentType, body string
+		method                         string
+		want                           values
+	}{
+		{name: "nothing", want: values{}},
+		{name: "a query", query: "chat_id=7&text=a%20b+c%2B&method=getMe", method: "getMe", want: values{"chat_id": "7", "text": "a b c+"}},
+		{name: "the query before the body", query: "a=1", contentType: asForm, body: "a=2&b=3", want: values{"a": "1", "b": "3"}},
+		{name: "the first of several", contentType: asForm, body: "a=1&a=2", want: values{"a": "1"}},
+		{name: "escapes that are none", query: "a=%zz%4&b=%&c=100%25&d=%D0%9F", want: values{"a": "%zz%4", "b": "%", "c": "100%", "d": "\u041f"}},
+		{name: "what separates", query: "a;b=1;2&c&d==&&=e", want: values{"a;b": "1;2", "c": "", "d": "=", "": ""}},
+		{name: "a content type in any case and place", contentType: "X/Y; APPLICATION/JSON", body: `{"a":"1"}`, want: values{"a": "1"}},
+		{name: "a form that says it is JSON too", contentType: asJSON + ", " + asForm, body: `a={}`, want: values{"a": "{}"}},
+		{name: "another content type", contentType: "text/json", body: `{"a":"1"}`, want: values{}},
+		{name: "no content type", body: `{"a":"1"}`, want: values{}},
+		{
+			name: "JSON that is no string", contentType: asJSON,
+			body: `{"method":"sendMessage","a":-1.50e3,"b":true,"c":null,"d":[ 1, {"x":"\u00e9"} ] ,"e":{},"f":"\u00e9"}`, method: "sendMessage",
+			want: values{"a": "-1.50e3", "b": "true", "c": "null", "d": `[ 1, {"x":"\u00e9"} ]`, "e": "{}", "f": "\u00e9"},
+		},
+		{name: "null for a method", contentType: asJSON, body: `{"method":null}`, method: "null", want: values{}},
+		{name: "the first of several in JSON", contentType: asJSON, body: `{"a":"1","a":"2","\u0061":"3"}`, want: values{"a": "1"}},
+		{
+			name: "escapes in JSON", contentType: asJSON, body: `{"\"\\\/\b\f\n\r\t\x":"\u0041\uD83C\uDF89` + "\n\x01" + `"}`,
+			want: values{"\"\\/\b\f\n\r\tx": "A\U0001f389\n\x01"},
+		},
+		{name: "half a surrogate pair is no UTF-8", contentType: asJSON, body: `{"a":"\ud83c","b":"\udf89\ud83c!","c":"\ud83c\u0041"}`, want: values{
+			"a": "\xed\xa0\xbc", "b": "\xed\xbe\x89\xed\xa0\xbc!", "c": "\xed\xa0\xbcA",
+		}},
+		{name: "bytes that are no UTF-8", contentType: asJSON, body: "{\"a\":\"\xff\"}", want: values{"a": "\xff"}},
+		{name: "space in JSON", contentType: asJSON, body: " \r\n\t{ \"a\" : 1 , \"b\" : \"2\" } ", want: values{"a": "1", "b": "2"}},
+		{name: "a comma at the end", contentType: asJSON, body: `{"a":"1",}`, want: values{"a": "1"}},
+		{name: "JSON that breaks off", contentType: asJSON, body: `{"a":"1","b":[1,"c":"3"}`, want: values{"a": "1"}},
+		{name: "JSON that is cut", contentType: asJSON, body: `{"a":"1","b":"2`, want: values{"a": "1"}},
+		{name: "a value that is none", contentType: asJSON, body: `{"a":"1","b":nil,"c":"3"}`, want: values{"a": "1"}},
+		{name: "an exponent alone", contentType: asJSON, body: `{"a":e5,"c":"3"}`, want: values{}},
+		{name: "a number as lenient as Telegram", contentType: asJSON, body: `{"a":+.5-,"b":1}`, want: values{"a": "+.5-", "b": "1"}},
+		{name: "an escape that is none in JSON", contentType: asJSON, body: `{"a":"1","b":"\u00g0","c":"3"}`, want: values{"a": "1"}},
+		{name: "no comma", contentType: asJSON, body: `{"a":"1" "b":"2"}`, want: values{"a": "1"}},
+		{name: "no colon", contentType: asJSON, body: `{"a" "1"}`, want: values{}},
+		{name: "a name without quotes", contentType: asJSON, body: `{a:"1"}`, want: values{}},
+		{name: "more after the object", contentType: asJSON, body: `{"a":"1"}{"b":"2"}`, want: values{"a": "1"}},
+		{name: "an array", contentType: asJSON, body: `[{"a":"1"}]`, want: values{}},
+		{name: "a string", contentType: asJSON, body: `"a"`, want: values{}},
+		{name: "empty JSON", contentType: asJSON, want: values{}},
+		{name: "empty multipart", contentType: asMultipart, want: values{}},
+		{name: "as deep as can be", contentType: asJSON, body: `{"a":` + nested(100) + `,"b":1}`, want: values{"a": nested(100), "b": "1"}},
+		{name: "deeper", contentType: asJSON, body: `{"a":` + nested(101) + `,"b":1}`, want: values{}},
+		{
+			name: "multipart", contentType: asMultipart, query: "a=0",
+			body: parts("Content-Disposition: form-data; name=\"method\"\n\nsendMessage", "content-disposition:form-data; x=y;name=b\nContent-Type: text/plain\n\n1\r\n2",
+				"Content-Disposition: form-data; name=a\n\n1", "Content-Disposition: form-data; name=b\n\n3", "Content-Disposition: form-data; name=c\n\n"),
+			method: "sendMessage", want: values{"a": "0", "b": "1\r\n2", "c": ""},
+		},
+		{name: "a boundary in quotes", contentType: `Multipart/Form-Data; charset=utf-8; Boundary="B"; x=y`, body: parts("Content-Disposition: form-data; name=a\n\n1"), want: values{"a": "1"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			p, err := botapi.Read(x.query, http.Header{"Content-Type": {x.contentType}}, strings.NewReader(x.body))
+			if err != nil || p.Method != x.method || !maps.Equal(p.Values, x.want) || p.Values == nil {
+				t.Errorf("read %q %q, %v, want %q %q", p.Method, p.Values, err, x.method, x.want)
+			}
+		})
+	}
+}
+
+func nested(depth int) string {
+	return strings.Repeat(`[`, depth) + `{}` + strings.Repeat(`]`, depth)
+}
+
+// parts is a multipart body; \n stands for a line's end, save in content where \r\n is
+// one.
+func parts(part ...string) string {
+	var body strings.Builder
+	for _, p := range part {
+		head, content, _ := strings.Cut(p, "\n\n")
+		body.WriteString("--B\r\n" + strings.ReplaceAll(head, "\n", "\r\n") + "\r\n\r\n" + content + "\r\n")
+	}
+	return body.String() + "--B--\r\n"
+}
+
+func TestFilesArePartsWithAFilename(t *testing.T) {
+	t.Parallel()
+	binary := make([]byte, 0, 70<<10)
+	for len(binary) < cap(binary) {
+		binary = append(binary, "\r\n--B\x00\xff"[len(binary)%7])
+	}
+	body := parts(
+		"Content-Disposition: form-data; name=\"photo\"; filename=\"a b.jpg\"\nContent-Type: image/jpeg\n\njpeg",
+		"Content-Disposition: form-data; name=photo; filename=second.jpg\n\nignored",
+		"Content-Disposition: form-data; filename=\"\"; name=empty\n\n",
+		"Content-Disposition: form-data; name=\"media\"\n\n[{\"media\":\"attach://photo\"}]",
+		"Content-Disposition: form-data; name=thumbnail\n\nattach://photo",
+		"Content-Disposition: form-data; name=cover\n\nattach://missing",
+		"Content-Disposition: form-data; name=\"x\"; filename=\"\u041f\"\n\n"+string(binary),
+	)
+	p, err := botapi.Read("", http.Header{"Content-Type": {asMultipart}}, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]botapi.File{
+		"photo": {Name: "a b.jpg", ContentType: "image/jpeg", Content: []byte("jpeg")},
+		"empty": {ContentType: "application/octet-stream", Content: []byte{}},
+		"x":     {Name: "\u041f", ContentType: "application/octet-stream", Content: binary},
+	}
+	if !reflect.DeepEqual(p.Files, want) {
+		t.Errorf("the files are %.1000q, want %.1000q", p.Files, want)
+	}
+	for name, content := range map[string]string{"photo": "jpeg", "thumbnail": "jpeg", "empty": "", "cover": "-", "media": "-", "none": "-"} {
+		if f, ok := p.File(name); ok != (content != "-") || ok && string(f.Content) != content {
+			t.Errorf("the file of %s is %q, %t", name, f.Content, ok)
+		}
+	}
+	if f, ok := p.Attached("attach://photo"); !ok || f.Name != "a b.jpg" {
+		t.Errorf("attach://photo is %q, %t", f.Name, ok)
+	}
+	if f, ok := p.Attached("photo"); ok {
+		t.Errorf("without attach:// comes %q", f.Name)
+	}
+}
+
+func TestMimeMultipartIsUnderstood(t *testing.T) {
+	t.Parallel()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	_ = w.WriteField("text", "1\n\r\n--")
+	f, _ := w.CreateFormFile("document", "a;b.txt")
+	_, _ = io.WriteString(f, "content")
+	_ = w.Close()
+	p, err := botapi.Read("", http.Header{"Content-Type": {w.FormDataContentType()}}, &body)
+	if err != nil || p.String("text") != "1\n\r\n--" || string(p.Files["document"].Content) != "content" {
+		t.Errorf("read %v, %v", p, err)
+	}
+}
+
+// Each is refused for the same reason in a reply, where it has a text.
+func TestWhatCannotBeReadIsRefused(t *testing.T) {
+	t.Parallel()
+	const mebibyte = 1 << 20
+	file := "Content-Disposition: form-data; name=a; filename=b\n\n"
+	for _, x := range []struct {
+		name, contentType, body string
+		code                    int // 0: it is read
+		text                    string
+	}{
+		{"a form of 1 MiB", asForm, "a=" + strings.Repeat("x", mebibyte-2), 0, ""},
+		{"a form above 1 MiB", asForm, "a=" + strings.Repeat("x", mebibyte-1), 413, "Request Entity Too Large: too many parameters"},
+		{"JSON of 1 MiB", asJSON, `{"a":"` + strings.Repeat("x", mebibyte-8) + `"}`, 0, ""},
+		{"JSON above 1 MiB", asJSON, `{"a":"` + strings.Repeat("x", mebibyte-7) + `"}`, 413, "Request Entity Too Large: too many parameters"},
+		{"JSON that ends long before 1 MiB", asJSON, `{}` + strings.Repeat(" ", mebibyte), 413, "Request Entity Too Large: too many parameters"},
+		{"parts of 1 MiB", asMultipart, parts("Content-Disposition: form-data; name=a\n\n"+strings.Repeat("x", mebibyte-1), "Content-Disposition: form-data; name=b\n\nx"), 0, ""},
+		{"parts above 1 MiB", asMultipart, parts("Content-Disposition: form-data; name=a\n\n"+strings.Repeat("x", mebibyte-1), "Content-Disposition: form-data; name=b\n\nxy"), 413, "Request Entity Too Large: too many parameters"},
+		{"a file above 1 MiB", asMultipart, parts(file + strings.Repeat("x", 2*mebibyte)), 0, ""},
+		{"50 files", asMultipart, parts(times(50, file)...), 0, ""},
+		{"51 files", asMultipart, parts(times(51, file)...), 413, "Request Entity Too Large: too many files attached"},
+		{"headers above 256 KiB", asMultipart, parts(times(300, "Content-Disposition: form-data; name="+strings.Repeat("x", 1<<10)+"\n\n")...), 431, "Request Header Fields Too Large: total headers size exceeded"},
+		{"no boundary", "multipart/form-data", "--B--\r\n", 400, "Bad Request: boundary not found"},
+		{"a boundary without value", "multipart/form-data; boundary", "--B--\r\n", 400, "Bad Request: boundary value not found"},
+		{"an empty boundary", "multipart/form-data; boundary=", "--B--\r\n", 400, "Bad Request: boundary too big or empty"},
+		{"a long boundary", "multipart/form-data; boundary=" + strings.Repeat("B", 71), "--B--\r\n", 400, "Bad Request: boundary too big or empty"},
+		{"parts that end in a header", asMultipart, "--B\r\nContent-Dis", 400, "Bad Request: unexpected end of request content"},
+		{"parts that end in a value", asMultipart, strings.TrimSuffix(parts("Content-Disposition: form-data; name=a\n\n1"), "\r\n--B--\r\n"), 400, "Bad Request: unexpected end of request content"},
+		{"parts that end in a file", asMultipart, strings.TrimSuffix(parts(file+"1"), "\r\n--B--\r\n"), 400, "Bad Request: unexpected end of request content"},
+		{"parts without an end", asMultipart, strings.TrimSuffix(parts("Content-Disposition: form-data; name=a\n\n1"), "--B--\r\n"), 400, "Bad Request: unexpected end of request content"},
+		{"a part without a name", asMultipart, parts("Content-Disposition: form-data; filename=a\n\n1"), 400, "Bad Request: field name in multipart/form-data not found"},
+		{"a part that is no form data", asMultipart, parts("Content-Disposition: attachment; name=a\n\n1"), 400, "Bad Request: expected form-data content disposition"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{"Content-Type": {x.contentType}}
+			p, refusal := botapi.Read("", header, strings.NewReader(x.body))
+			_, err := botapi.ReadReply(header, strings.NewReader(x.body))
+			if x.code == 0 {
+				if refusal != nil || err != nil || len(p.Values)+len(p.Files) == 0 && x.body[0] != '{' {
+					t.Errorf("got %v and %v, and %d values", refusal, err, len(p.Values))
+				}
+				return
+			}
+			if refusal == nil || *refusal != (botapi.Error{Code: x.code}) || p.Values == nil {
+				t.Errorf("a call is refused with %+v, want %d and no text", refusal, x.code)
+			}
+			if !errors.As(err, &refusal) || *refusal != (botapi.Error{Code: x.code, Description: x.text}) {
+				t.Errorf("a reply is refused with %v, want %d %s", err, x.code, x.text)
+			}
+		})
+	}
+	p, err := botapi.Read(strings.Repeat("x", 100), http.Header{"Content-Type": {asForm}}, strings.NewReader(strings.Repeat("x", mebibyte-99)))
+	if err == nil || err.Code != http.StatusRequestEntityTooLarge || len(p.Values) != 0 {
+		t.Errorf("query and body above 1 MiB: %v", err)
+	}
+	if _, err = botapi.Read(strings.Repeat("x", mebibyte+1), nil, nil); err == nil || err.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a query above 1 MiB: %v", err)
+	}
+}
+
+func times(n int, of string) []string {
+	s := make([]string, n)
+	for i := range s {
+		s[i] = of
+	}
+	return s
+}
+
+func TestABodyThatFailsIsNoReply(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, contentType := range []string{asForm, asJSON, asMultipart} {
+		for _, encoding := range []string{"", "gzip"} {
+			header := http.Header{"Content-Type": {contentType}, "Content-Encoding": {encoding}}
+			body := func() io.Reader { return io.MultiReader(strings.NewReader("\x1f"), iotest.ErrReader(broken)) }
+			if _, err := botapi.ReadReply(header, body()); !errors.Is(err, broken) {
+				t.Errorf("%s: a reply fails with %v, want the body's error", contentType, err)
+			}
+			if _, err := botapi.Read("", header, body()); err == nil || *err != (botapi.Error{Code: 400}) {
+				t.Errorf("%s: a call fails with %+v, want 400 and no text", contentType, err)
+			}
+		}
+	}
+}
+
+func TestContentEncodingsAreUndone(t *testing.T) {
+	t.Parallel()
+	pack := func(w io.WriteCloser, packed *bytes.Buffer, text string) string {
+		_, _ = io.WriteString(w, text)
+		_ = w.Close()
+		return packed.String()
+	}
+	gzipped := func(text string) string {
+		var b bytes.Buffer
+		return pack(gzip.NewWriter(&b), &b, text)
+	}
+	deflated := func(text string) string {
+		var b bytes.Buffer
+		return pack(zlib.NewWriter(&b), &b, text)
+	}
+	const body = `{"method":"sendMessage","text":"hi"}`
+	corrupt := []byte(gzipped(body))
+	corrupt[len(corrupt)-6] ^= 1 // of the checksum
+	for _, x := range []struct{ name, encoding, contentType, body, want string }{
+		{"gzip", "gzip", asJSON, gzipped(body), "hi"},
+		{"deflate", "Deflate", asJSON, deflated(body), "hi"},
+		{"gzip that is called deflate", "deflate", asJSON, gzipped(body), "hi"},
+		{"deflate that is called gzip", "gzip", asJSON, deflated(body), "hi"},
+		{"more after gzip", "gzip", asJSON, gzipped(body) + "more", "hi"},
+		{"gzip of parts", "gzip", asMultipart, gzipped(parts("Content-Disposition: form-data; name=method\n\nsendMessage", "Content-Disposition: form-data; name=text\n\nhi")), "hi"},
+		{"gzip that is cut", "gzip", asJSON, gzipped(body)[:20], "Bad Request: zlib error -5"},
+		{"gzip that is cut in its header", "gzip", asJSON, gzipped(body)[:5], "Bad Request: zlib error -5"},
+		{"deflate that is cut in its header", "gzip", asJSON, deflated(body)[:1], "Bad Request: zlib error -5"},
+		{"gzip of parts that is cut", "gzip", asMultipart, gzipped(parts("Content-Disposition: form-data; name=method\n\nsendMessage"))[:20], "Bad Request: zlib error -5"},
+		{"what is not gzip", "gzip", asJSON, body, "Bad Request: zlib error -3"},
+		{"a wrong checksum", "gzip", asJSON, string(corrupt), "Bad Request: zlib error -3"},
+		{"br", "br", asJSON, body, "Unsupported Media Type: unsupported content-encoding"},
+		{"identity", "identity", asJSON, body, "Unsupported Media Type: unsupported content-encoding"},
+		{"br of what is ignored", "br", "text/plain", body, "Unsupported Media Type: unsupported content-encoding"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{"Content-Type": {x.contentType}, "Content-Encoding": {x.encoding}}
+			p, err := botapi.ReadReply(header, iotest.OneByteReader(strings.NewReader(x.body)))
+			got := p.String("text")
+			if err != nil {
+				got = err.Error()
+			}
+			if got != x.want {
+				t.Errorf("got %.100q, want %q", got, x.want)
+			}
+		})
+	}
+	header := http.Header{"Content-Type": {asMultipart}, "Content-Encoding": {"br"}}
+	for _, body := range []io.Reader{nil, http.NoBody} {
+		if p, err := botapi.ReadReply(header, body); err != nil || p.Method != "" || p.Values == nil {
+			t.Errorf("no body: %v, %v", p, err)
+		}
+	}
+}
+
+func TestAReplyWithoutEndIsGivenUp(t *testing.T) {
+	t.Parallel()
+	file := "--B\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n"
+	for _, x := range []struct{ contentType, start, want string }{
+		{asJSON, `{"method":"sendMessage","text":"`, "Request Entity Too Large: too many parameters"},
+		{asForm, `method=sendMessage&text=`, "Request Entity Too Large: too many parameters"},
+		{asMultipart, "--B\r\nContent-Disposition: form-data; name=a\r\n\r\n", "Request Entity Too Large: too many parameters"},
+		{asMultipart, file + strings.Repeat("x", 1<<20) + "\r\n" + file, "Request Entity Too Large: file of size 66060289 is too big to be uploaded"},
+	} {
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, _ = io.WriteString(w, x.start)
+		_ = w.Flush()
+		start := packed.String()
+		packed.Reset()
+		_, _ = w.Write(bytes.Repeat([]byte("x"), 1<<20))
+		_ = w.Flush()
+		header := http.Header{"Content-Type": {x.contentType}, "Content-Encoding": {"gzip"}}
+		_, err := botapi.ReadReply(header, io.MultiReader(strings.NewReader(start), &endless{text: packed.String()}))
+		if err == nil || err.Error() != x.want {
+			t.Errorf("%.40q and no end: %v, want %s", x.start, err, x.want)
+		}
+	}
+}
+
+// endless repeats a text.
+type endless struct {
+	text string
+	at   int
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	n := copy(b, e.text[e.at:])
+	e.at = (e.at + n) % len(e.text)
+	return n, nil
+}
+
+func TestRepliesCallNothingThatTelegramWouldNotExecute(t *testing.T) {
+	t.Parallel()
+	for method, executed := range map[string]bool{
+		"sendMessage": true, "SENDMESSAGE": true, "nonsense": true, "closeForumTopic": true, "logOutNow": true, "targetChat": true,
+		"": false, "setWebhook": false, "setwebhook": false, "deleteWebhook": false, "close": false, "Close": false,
+		"logOut": false, "getMe": false, "GetUpdates": false, "get": false,
+	} {
+		p, err := botapi.ReadReply(http.Header{"Content-Type": {asForm}}, strings.NewReader("a=1&method="+method))
+		want := values{}
+		if executed {
+			want["a"] = "1"
+		} else {
+			method = ""
+		}
+		if err != nil || p.Method != method || !maps.Equal(p.Values, want) || p.Values == nil {
+			t.Errorf("read %q %q, %v, want %q %q", p.Method, p.Values, err, method, want)
+		}
+	}
+}
+
+// What encoding/json takes for an object has the same members for Telegram.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"method":"sendMessage","a":1,"a":2}`, ` { "x" : [ 1 , {"y":null} ] , "\u00e9\ud83c\udf89\/":"\"\\" } `,
+		`{"a":-1.5e+10,"b":false,"c":{},"d":[]}`, `{"a"`, `[]`, `{"a":"\ud83c"}`, `{"a":tru}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, refusal := botapi.Read("", http.Header{"Content-Type": {asJSON}}, strings.NewReader(text))
+		want, alike := members(text)
+		if refusal != nil || !alike {
+			return
+		}
+		method := want["method"]
+		delete(want, "method")
+		if p.Method != method || !maps.Equal(p.Values, want) {
+			t.Errorf("%q has %q %q, want %q %q", text, p.Method, p.Values, method, want)
+		}
+	})
+}
+
+// members are those that encoding/json finds in an object; false where it must differ.
+func members(text string) (values, bool) {
+	if !json.Valid([]byte(text)) || !utf8.ValidString(text) || strings.Count(text, "[")+strings.Count(text, "{") > 100 ||
+		strings.Contains(strings.ToLower(text), `\ud`) {
+		return nil, false
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	m := values{}
+	if start, _ := d.Token(); start != json.Delim('{') {
+		return m, true
+	}
+	for d.More() {
+		name, err := d.Token()
+		var value json.RawMessage
+		if err == nil {
+			err = d.Decode(&value)
+		}
+		if err != nil {
+			panic(fmt.Sprintf("%q is valid: %v", text, err))
+		}
+		if _, ok := m[name.(string)]; ok {
+			continue
+		}
+		m[name.(string)] = string(value)
+		if value[0] == '"' {
+			var s string
+			_ = json.Unmarshal(value, &s)
+			m[name.(string)] = s
+		}
+	}
+	return m, true
+}
