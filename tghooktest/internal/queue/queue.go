@@ -1,0 +1,245 @@
+// Package queue keeps the updates that a bot has not confirmed, as Telegram's server
+// does.
+package queue
+
+import (
+	"container/heap"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+const (
+	maxUpdates = 100_000
+	maxBytes   = 128 << 20 // of all that waits
+	maxSize    = 512 << 10 // of one update
+	maxAnswer  = 4 << 20   // of what Get returns, with perUpdate for each
+	perUpdate  = 50
+
+	minFirstID = 2_000_001
+	maxFirstID = 1_000_000_000
+	endOfIDs   = 2_000_000_000 // ids and offsets are less
+	lookahead  = 10            // how far an offset may be beyond the next id
+
+	bodyFrame = len("{\"update_id\":1234567890,\n}")
+)
+
+// Update is one that waits to be delivered.
+type Update struct {
+	ID      int64
+	Kind    string
+	Key     int64           // updates of one key are delivered one after the other
+	Expires time.Time       // when it is worth nothing any more
+	Body    json.RawMessage // what the webhook's request has, and getUpdates an element of; not to be changed
+}
+
+// waiting is an Update in its places.
+type waiting struct {
+	Update
+	size  int        // of the body without its id and braces: what Telegram's bounds count
+	after []*waiting // in order, by level
+	at    int        // in expiry
+}
+
+// Queue holds updates by ascending id. Several goroutines may use it at once.
+type Queue struct {
+	now  func() time.Time
+	seed uint64
+
+	mu      sync.Mutex
+	allowed kindSet
+	counts  uint64 // how often ids began anew
+	next    int64  // id
+	given   bool   // an update has had an id
+	order   order
+	expiry  expiry
+	size    int
+	added   chan struct{} // nil: nobody waits
+}
+
+// New returns an empty Queue. now tells the time, seed where ids begin.
+func New(now func() time.Time, seed uint64) *Queue {
+	q := &Queue{now: now, seed: seed, allowed: defaultKinds}
+	q.count()
+	return q
+}
+
+// Add appends an update whose kind has the object's JSON. It returns the zero Update
+// and false where Telegram makes none: the kind is not allowed, it is too old or too
+// large, the queue is full.
+func (q *Queue) Add(kind string, object []byte) (Update, bool) {
+	u, err := q.add(0, kind, object, false)
+	return u, err == nil
+}
+
+// Deliver is Add for an update that a test made up, whose date is seldom now: one that
+// is in the future, or past the kind's life, counts as now. Its id is kept if it is above
+// all that were given, or the first; else it gets the next one. The error says why there is
+// no update.
+func (q *Queue) Deliver(id int64, kind string, object []byte) (Update, error) {
+	return q.add(id, kind, object, true)
+}
+
+func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.allowed.has(name) {
+		return Update{}, fmt.Errorf("%s is not among the allowed updates, which are %s", name, q.allowed)
+	}
+	f, err := read(object)
+	if err != nil {
+		return Update{}, fmt.Errorf("%s is no JSON object: %w", name, err)
+	}
+	k, now := kindOf(name), q.now()
+	since := now
+	if sec := k.since(f); sec != 0 {
+		since = time.Unix(int64(sec), 0)
+	}
+	if anyDate && (since.After(now) || !since.Add(k.life).After(now)) {
+		since = now
+	}
+	expires := since.Add(k.life)
+	if !expires.After(now) {
+		return Update{}, errors.New("too old")
+	}
+
+	quoted, err := json.Marshal(name)
+	if err != nil {
+		return Update{}, err
+	}
+	data := botapi.AppendJSON(make([]byte, 0, len(name)+len(object)+3), quoted)
+	data = botapi.AppendJSON(append(data, ':'), object)
+	if len(data) > maxSize {
+		return Update{}, fmt.Errorf("%s has %d bytes, and Telegram drops what has more than %d", name, len(data), maxSize)
+	}
+	q.expire(now)
+	if n := len(q.expiry); n >= maxUpdates || q.size > maxBytes-len(data) {
+		return Update{}, fmt.Errorf("the queue is full: %d updates of %d bytes wait", n, q.size)
+	}
+	switch {
+	case (id >= q.next || !q.given) && id > 0 && id+1 < endOfIDs:
+		q.next = id
+	case q.next+1 >= endOfIDs:
+		q.clear()
+		q.count()
+	}
+	q.given = true
+
+	w := &waiting{Update: Update{ID: q.next, Kind: name, Key: k.key(f, q.next), Expires: expires}, size: len(data)}
+	w.Body = fmt.Appendf(make([]byte, 0, len(data)+bodyFrame), "{\"update_id\":%d,\n%s}", w.ID, data)
+	q.next++
+	q.size += w.size
+	q.order.push(w)
+	heap.Push(&q.expiry, w)
+	if q.added != nil {
+		close(q.added)
+		q.added = nil
+	}
+	return w.Update, nil
+}
+
+// Get is getUpdates without its waiting: what an offset confirms is forgotten, and at
+// most limit updates (1 to 100) are returned, up to 4 MiB. A negative offset keeps as many
+// of the last and forgets the rest: who waits for more asks again with 0. An offset up
+// to ten beyond the next id counts, so what came meanwhile is forgotten when it is asked
+// again; one farther ahead confirms nothing.
+func (q *Queue) Get(offset int64, limit int) []Update {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.expire(q.now())
+	for keep := -max(offset, -maxUpdates); offset < 0 && int64(len(q.expiry)) > keep; {
+		q.drop(q.order.first[0])
+	}
+	if offset > min(q.next+lookahead, endOfIDs-1) {
+		offset = 0
+	}
+	w := q.order.first[0]
+	for ; w != nil && w.ID < offset; w = q.order.first[0] {
+		q.drop(w)
+	}
+	updates := []Update{}
+	left := maxAnswer
+	for limit = min(max(limit, 1), 100); w != nil && len(updates) < limit; w = w.after[0] {
+		left -= w.size + perUpdate
+		if left <= 0 {
+			break
+		}
+		updates = append(updates, w.Update)
+	}
+	return updates
+}
+
+// Next is the oldest update with an id above after that has not expired.
+func (q *Queue) Next(after int64) (Update, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.expire(q.now())
+	w := q.order.from(after + 1)
+	if w == nil {
+		return Update{}, false
+	}
+	return w.Update, true
+}
+
+// Forget drops an update that was delivered or given up.
+func (q *Queue) Forget(id int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w := q.order.from(id); w != nil && w.ID == id {
+		q.drop(w)
+	}
+}
+
+// Clear drops all, as drop_pending_updates does.
+func (q *Queue) Clear() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.clear()
+}
+
+// Len is how many updates wait. Those that have expired do not.
+func (q *Queue) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.expire(q.now())
+	return len(q.expiry)
+}
+
+// Added is closed when the next update is added.
+func (q *Queue) Added() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.added == nil {
+		q.added = make(chan struct{})
+	}
+	return q.added
+}
+
+// count begins ids anew.
+func (q *Queue) count() {
+	draw := rand.New(rand.NewPCG(q.seed, q.counts)) //nolint:gosec // a seed is to give the same ids
+	q.counts++
+	q.next = minFirstID + draw.Int64N(maxFirstID-minFirstID+1)
+}
+
+func (q *Queue) clear() {
+	q.order, q.expiry, q.size = order{}, nil, 0
+}
+
+// expire drops what has expired.
+func (q *Queue) expire(now time.Time) {
+	for len(q.expiry) > 0 && q.expiry[0].Expires.Before(now) {
+		q.drop(q.expiry[0])
+	}
+}
+
+func (q *Queue) drop(w *waiting) {
+	q.order.remove(w)
+	heap.Remove(&q.expiry, w.at)
+	q.size -= w.size
+}
