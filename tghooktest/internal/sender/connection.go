@@ -1,0 +1,190 @@
+package sender
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// timeout is for how long a connection may be idle, and how long all of an answer may
+// take from when the request was written, or before that the connection to be made.
+const timeout = 60 * time.Second
+
+// connection is one to the webhook. One goroutine reads and another writes, because an
+// answer may come before its request is written, and an end at any time.
+type connection struct {
+	sender *Sender
+	jobs   chan job // at most one waits
+	ctx    context.Context
+	cancel context.CancelFunc
+	phase  atomic.Int32
+	conn   net.Conn // with TLS; set before it is used
+
+	// Of the goroutine that runs Sender.run:
+	place    int // in Sender.connections
+	deadline time.Duration
+	ended    bool // it is not in Sender.connections any more
+	twin     bool // it is for one attempt by AgainAtOnce
+	busy     bool // it has an attempt
+	attempt  Attempt
+	lane     *lane // of the attempt; nil for a twin's
+	fault    Fault
+
+	mu      sync.Mutex
+	socket  net.Conn // without TLS; nil before it is connected
+	input   parser
+	awaited bool // there is a request to which an answer may come
+	losing  bool // that answer counts for nothing
+}
+
+// What a connection is at.
+const (
+	connecting int32 = iota
+	handshaking
+	waiting
+	writing
+	written
+)
+
+// job is to send a request.
+type job struct {
+	body  []byte
+	delay time.Duration // real, before it is written
+	fault Fault
+}
+
+// connect opens a connection. It can be given a job at once: as Telegram does, an
+// update that it has fails with it where it cannot be opened.
+func (s *Sender) connect(now time.Duration) *connection {
+	c := &connection{sender: s, jobs: make(chan job, 1), place: len(s.connections), deadline: now + timeout}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	s.connections = append(s.connections, c)
+	s.expiry = min(s.expiry, c.deadline)
+	s.running.Go(c.serve)
+	return c
+}
+
+// close ends c, without a word of TLS, as Telegram does.
+func (c *connection) close() {
+	c.cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.socket != nil {
+		_ = c.socket.Close()
+	}
+}
+
+func (c *connection) serve() {
+	err := c.open()
+	if err == nil {
+		c.sender.running.Go(c.write)
+		err = c.read()
+	}
+	c.sender.inbox.put(event{connection: c, failure: errorText(err), ended: true})
+}
+
+func (c *connection) open() error {
+	socket, err := c.sender.cfg.Dial(c.ctx, c.sender.cfg.Addr)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.socket = socket
+	c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		c.close()
+	}
+	c.conn = socket
+	if c.sender.secure != nil {
+		c.phase.Store(handshaking)
+		client := tls.Client(socket, c.sender.secure)
+		if err := client.HandshakeContext(c.ctx); err != nil {
+			c.close()
+			return &handshakeError{err}
+		}
+		c.conn = client
+	}
+	c.phase.Store(waiting)
+	return nil
+}
+
+// write sends requests until c ends. That one could not be written is left to read to
+// find out, which may have got an answer all the same.
+func (c *connection) write() {
+	var buf []byte
+	for {
+		var j job
+		select {
+		case j = <-c.jobs:
+		case <-c.ctx.Done():
+			return
+		}
+		if j.delay > 0 {
+			select {
+			case <-time.After(j.delay):
+			case <-c.ctx.Done():
+				return
+			}
+		}
+		c.phase.Store(writing)
+		c.expect(j.fault)
+		buf = c.sender.request.append(buf[:0], j.body)
+		if _, err := c.conn.Write(buf); err == nil {
+			c.phase.Store(written)
+		}
+		if j.fault.CutBefore {
+			c.close()
+		}
+		if cap(buf) > 64<<10 {
+			buf = nil // updates are seldom that large
+		}
+	}
+}
+
+// expect has the next answer taken for that of a request, which may have come already.
+func (c *connection) expect(f Fault) {
+	if f.CutBefore {
+		return
+	}
+	c.mu.Lock()
+	c.awaited, c.losing = true, f.CutAfter
+	c.parse()
+}
+
+// read reads until c ends.
+func (c *connection) read() error {
+	buf := make([]byte, 4<<10)
+	for {
+		n, err := c.conn.Read(buf)
+		c.mu.Lock()
+		c.input.add(buf[:n])
+		c.parse()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// parse looks for an answer in what has been read. It is called with mu held, and
+// returns without.
+func (c *connection) parse() {
+	if !c.awaited {
+		c.mu.Unlock()
+		return
+	}
+	a, whole, err := c.input.next()
+	losing := c.losing
+	c.awaited = !whole && err == nil
+	c.mu.Unlock()
+	switch {
+	case err != nil:
+		c.refuse(err)
+	case whole && losing:
+		c.sender.inbox.put(event{connection: c, answered: true, answer: a, ended: true, lost: true})
+	case whole:
+		c.answered(a)
+	}
+}

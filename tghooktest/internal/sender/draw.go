@@ -1,0 +1,24 @@
+package sender
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+const maxLatency = 2 * time.Millisecond
+
+// purpose tells draws apart that are for the same attempt.
+type purpose uint64
+
+const (
+	byJitter purpose = iota
+	byOrder
+	byLatency
+	byTwinLatency
+)
+
+// draw is what is left to chance. It is not the next of a stream, so that it is the
+// same in each run, in whatever order goroutines come.
+func (s *Sender) draw(p purpose, id int64, attempt int) uint64 {
+	return rand.NewPCG(s.cfg.Seed, uint64(id)<<20^uint64(attempt)<<2^uint64(p)).Uint64() //nolint:gosec // bits are all that matters
+}

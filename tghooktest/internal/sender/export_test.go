@@ -1,0 +1,56 @@
+package sender
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Host is what a request says of its URL.
+var Host = host
+
+// ReadAnswer is what the parser makes of bytes that come in these pieces.
+func ReadAnswer(pieces []string) string {
+	var p parser
+	var all []string
+	for _, piece := range pieces {
+		p.add([]byte(piece))
+		for {
+			a, whole, err := p.next()
+			if err != nil {
+				return strings.Join(append(all, fmt.Sprintf("refused %d %s", err.code, err.text)), "; ")
+			}
+			if !whole {
+				break
+			}
+			all = append(all, describe(a))
+			if len(p.rest()) == 0 {
+				break
+			}
+		}
+	}
+	if len(all) == 0 {
+		return "more"
+	}
+	return strings.Join(all, "; ")
+}
+
+func describe(a answer) string {
+	s := strconv.Itoa(a.status)
+	if !a.delivered() {
+		s += " reason " + a.reason
+	}
+	if len(a.body) > 0 {
+		s += fmt.Sprintf(" body %s of %s", a.body, a.contentType)
+	}
+	if a.encoding != "" {
+		s += " in " + a.encoding
+	}
+	if !a.lasting {
+		s += ", closing"
+	}
+	return s
+}
+
+// ErrorText is what is told of a connection's end.
+var ErrorText = errorText

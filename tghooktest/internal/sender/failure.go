@@ -1,0 +1,52 @@
+package sender
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+)
+
+// late is what is told of a connection whose time is over.
+func (c *connection) late() string {
+	switch phase := c.phase.Load(); {
+	case phase == connecting && (c.busy || c.sender.secure != nil), phase == writing:
+		return "Write timeout expired"
+	case c.busy:
+		return "Read timeout expired"
+	}
+	return "" // it was idle
+}
+
+// handshakeError is why TLS could not begin.
+type handshakeError struct{ error }
+
+func (e *handshakeError) Unwrap() error { return e.error }
+
+// errorText is what Telegram's server tells of the end of a connection, in the words
+// of its C library and OpenSSL; nothing of one that was just closed, nor of a name
+// that could not be resolved.
+func errorText(err error) string {
+	var (
+		errno      syscall.Errno
+		unresolved *net.DNSError
+		handshake  *handshakeError
+		plain      tls.RecordHeaderError
+	)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &unresolved):
+		return ""
+	case errors.As(err, &errno):
+		text := errno.Error()
+		return strings.ToUpper(text[:1]) + text[1:]
+	case errors.Is(err, errUnverified):
+		return "SSL error {error:0A000086:SSL routines::certificate verify failed}"
+	case errors.As(err, &plain):
+		return "SSL error {error:0A00010B:SSL routines::wrong version number}"
+	case errors.As(err, &handshake):
+		return "SSL error {" + err.Error() + "}"
+	}
+	return err.Error()
+}

@@ -1,0 +1,106 @@
+package sender
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/queue"
+)
+
+// lane has the updates of one key, which are delivered one after the other. It is in
+// Sender.lanes while it has some. The head is on its way where the lane is in neither
+// schedule.
+type lane struct {
+	key     int64
+	waiting []loaded
+	rank    time.Duration // in a schedule
+
+	// Of the head:
+	attempts int
+	fails    int
+	delay    int // seconds
+}
+
+type loaded struct {
+	queue.Update
+	since time.Duration
+}
+
+func (l *lane) head() queue.Update { return l.waiting[0].Update }
+
+// next makes the next update the head. It returns false if there is none.
+func (l *lane) next() bool {
+	l.waiting[0] = loaded{}
+	l.waiting = l.waiting[1:]
+	l.attempts, l.fails, l.delay = 0, 0, 1
+	return len(l.waiting) > 0
+}
+
+// load fills the window, which has as many lanes as Telegram's: what waits beyond it
+// waits until one of them is empty, however long they all fail.
+func (s *Sender) load(now time.Duration) {
+	if s.added != nil {
+		select {
+		case <-s.added:
+			s.added = nil
+		default:
+			return
+		}
+	}
+	for len(s.lanes) < 2*s.cfg.MaxConnections {
+		u, ok := s.cfg.Queue.Next(s.last)
+		if !ok {
+			added := s.cfg.Queue.Added()
+			if u, ok = s.cfg.Queue.Next(s.last); !ok { // none came in between either
+				s.added = added
+				return
+			}
+		}
+		s.last = u.ID
+		l := s.lanes[u.Key]
+		if l == nil {
+			l = &lane{key: u.Key, delay: 1}
+			s.lanes[u.Key] = l
+			s.wake(l, now)
+		}
+		l.waiting = append(l.waiting, loaded{u, now})
+	}
+}
+
+// wake has the head of l sent when a connection is free at that time.
+func (s *Sender) wake(l *lane, at time.Duration) {
+	l.rank = at
+	heap.Push(&s.asleep, l)
+}
+
+// leave takes the head of l out of the Queue.
+func (s *Sender) leave(l *lane) {
+	s.cfg.Queue.Forget(l.head().ID)
+	if l.next() {
+		s.wake(l, l.waiting[0].since)
+	} else {
+		delete(s.lanes, l.key)
+	}
+}
+
+// schedule is a heap of lanes: that with the least rank is the first, of several the
+// one with the least key.
+type schedule []*lane
+
+func (w *schedule) Len() int { return len(*w) }
+
+func (w *schedule) Less(i, j int) bool {
+	a, b := (*w)[i], (*w)[j]
+	return a.rank < b.rank || a.rank == b.rank && a.key < b.key
+}
+
+func (w *schedule) Swap(i, j int) { (*w)[i], (*w)[j] = (*w)[j], (*w)[i] }
+func (w *schedule) Push(l any)    { *w = append(*w, l.(*lane)) }
+
+func (w *schedule) Pop() any {
+	last := len(*w) - 1
+	l := (*w)[last]
+	(*w)[last] = nil
+	*w = (*w)[:last]
+	return l
+}

@@ -1,0 +1,108 @@
+package sender_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+	"github.com/tghook/tghook/tghooktest/internal/clock"
+	"github.com/tghook/tghook/tghooktest/internal/queue"
+	"github.com/tghook/tghook/tghooktest/internal/sender"
+)
+
+// Over real sockets, with time sixty times as fast, a webhook that fails, hangs up and
+// replies by chance gets each update at least once and each chat's in order.
+func TestNothingIsLostOverLoopback(t *testing.T) {
+	t.Parallel()
+	const chats, each = 30, 20
+	var mu sync.Mutex
+	got := map[int64][]string{}
+	seen := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var u struct {
+			Message struct {
+				Chat struct {
+					ID int64 `json:"id"`
+				} `json:"chat"`
+				Text string `json:"text"`
+			} `json:"message"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		seen++
+		switch chance := rand.New(rand.NewPCG(1, uint64(seen))).IntN(10); {
+		case chance == 0:
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		case chance == 1:
+			panic(http.ErrAbortHandler)
+		case chance == 2:
+			w.Header().Set("Connection", "close")
+		case chance < 6:
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprint(w, sayHi)
+		}
+		if all := got[u.Message.Chat.ID]; len(all) == 0 || all[len(all)-1] != u.Message.Text {
+			got[u.Message.Chat.ID] = append(all, u.Message.Text)
+		}
+	}))
+	defer server.Close()
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := clock.New(60)
+	q := queue.New(c.Now, 1)
+	left := make(chan struct{}, chats*each)
+	s := sender.Start(sender.Config{
+		URL: u, Target: "/", MaxConnections: 20, Addr: u.Host, Dial: dialTCP, Clock: c, Queue: q, Latency: true,
+		Reply:  func(botapi.Params) {},
+		Failed: func(string) {},
+		Gone:   func() {},
+		Observe: func(a sender.Attempt) {
+			if a.Done {
+				left <- struct{}{}
+			}
+		},
+	})
+	defer s.Close()
+	var adding sync.WaitGroup
+	for chat := range int64(chats) {
+		adding.Go(func() {
+			for i := range each {
+				if _, ok := q.Add("message", message(chat+1, c.Now(), strconv.Itoa(i))); !ok {
+					t.Error("no update")
+				}
+			}
+		})
+	}
+	adding.Wait()
+	deadline := time.After(30 * time.Second)
+	for range chats * each {
+		select {
+		case <-left:
+		case <-deadline:
+			t.Fatalf("after 30 s %d of %d updates wait", q.Len(), chats*each)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	same(t, "chats", len(got), chats)
+	for chat, texts := range got {
+		same(t, fmt.Sprintf("updates of chat %d", chat), len(texts), each)
+		for i, text := range texts {
+			same(t, fmt.Sprintf("update %d of chat %d", i, chat), text, strconv.Itoa(i))
+		}
+	}
+}

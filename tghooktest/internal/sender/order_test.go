@@ -1,0 +1,179 @@
+package sender_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/sender"
+)
+
+func TestAFailingUpdateHoldsUpItsKeyAndNoOther(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		if q.chat == 1 && q.at < 14*time.Second {
+			return broken
+		}
+		return ok
+	}, nil, func(r *rig) {
+		r.send(1, "a")
+		r.send(1, "b")
+		r.send(2, "c")
+		r.send(2, "d")
+		r.send(1, "e")
+		sameAll(t, "requests of the other chat", r.times(2), 0, 0)
+		r.pass(time.Minute)
+		same(t, "the requests", strings.Join(strings.Fields(r.texts())[:2], " "), "a a")
+		same(t, "updates that wait", r.queue.Len(), 0)
+		sameAll(t, "requests of the chat that fails", r.times(1), 0, 0, 2*time.Second, 6*time.Second, 14*time.Second, 14*time.Second, 14*time.Second)
+	})
+}
+
+func TestAKeyHasOneRequestAtATime(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(request) string {
+		time.Sleep(time.Second)
+		return ok
+	}, nil, func(r *rig) {
+		for range 3 {
+			r.send(1, "x")
+		}
+		r.send(2, "warm")
+		r.pass(10 * time.Second)
+		sameAll(t, "requests of one chat", r.times(1), 0, time.Second, 2*time.Second)
+	})
+}
+
+// With two connections there is room for four queues. As long as they fail a fifth
+// gets nothing.
+func TestTwiceMaxConnectionsFailingQueuesStarveAllOthers(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		if q.chat <= 4 && q.at < time.Hour {
+			return broken
+		}
+		return ok
+	}, func(cfg *sender.Config) { cfg.MaxConnections = 2 }, func(r *rig) {
+		for chat := range int64(5) {
+			r.send(chat+1, strconv.FormatInt(chat+1, 10))
+		}
+		r.pass(time.Hour - time.Second)
+		same(t, "requests of the fifth chat", len(r.times(5)), 0)
+		r.pass(5 * time.Minute)
+		same(t, "requests of the fifth chat", len(r.times(5)), 1)
+		same(t, "updates that wait", r.queue.Len(), 0)
+	})
+}
+
+func TestThreeFailingQueuesOfFourLeaveRoomForTheFifth(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		if q.chat <= 3 {
+			return broken
+		}
+		return ok
+	}, func(cfg *sender.Config) { cfg.MaxConnections = 2 }, func(r *rig) {
+		for chat := range int64(5) {
+			r.send(chat+1, strconv.FormatInt(chat+1, 10))
+		}
+		r.pass(time.Minute)
+		same(t, "requests of the fifth chat", len(r.times(5)), 1)
+	})
+}
+
+// onOneConnection is the order in which updates come of which the one to chat 50 is on
+// its way first, then those to 9, 7 and 8 are ready, and then that to 1. All fail, so
+// that there is no second connection.
+func onOneConnection(t *testing.T, change func(*sender.Config)) (order string) {
+	t.Helper()
+	inBubble(t, func(q request) string {
+		if q.nth == 0 {
+			time.Sleep(time.Second)
+		}
+		return broken
+	}, change, func(r *rig) {
+		r.send(50, "50")
+		r.pass(100 * time.Millisecond)
+		for _, chat := range []int64{9, 7, 8} {
+			r.send(chat, strconv.FormatInt(chat, 10))
+		}
+		r.pass(100 * time.Millisecond)
+		r.send(1, "1")
+		r.pass(time.Second)
+		order = strings.Join(strings.Fields(r.texts())[:5], " ")
+	})
+	return order
+}
+
+func TestTheQueueThatWasReadyFirstComesFirst(t *testing.T) {
+	t.Parallel()
+	same(t, "the order", onOneConnection(t, nil), "50 7 8 9 1")
+}
+
+// The second of a queue was ready, but for the first, since it was loaded.
+func TestWhatWaitedBehindAnotherComesBeforeWhatCameLater(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		time.Sleep(time.Second)
+		return ok
+	}, func(cfg *sender.Config) { cfg.MaxConnections = 1 }, func(r *rig) {
+		r.send(1, "a")
+		r.send(1, "b")
+		r.pass(100 * time.Millisecond)
+		r.send(2, "c")
+		r.pass(10 * time.Second)
+		same(t, "the order", r.texts(), "a b c")
+	})
+}
+
+func TestShuffleTakesQueuesAsTheSeedSays(t *testing.T) {
+	t.Parallel()
+	orders := map[string]bool{}
+	for seed := range uint64(10) {
+		change := func(cfg *sender.Config) { cfg.Shuffle, cfg.Seed = true, seed }
+		order := onOneConnection(t, change)
+		same(t, "the order in the second run", onOneConnection(t, change), order)
+		orders[order] = true
+	}
+	if len(orders) < 5 {
+		t.Errorf("10 seeds give %d orders: %v", len(orders), orders)
+	}
+}
+
+// With latency each request comes at a time of its own, which is the same in each run.
+func TestTheSameSeedGivesTheSameRun(t *testing.T) {
+	t.Parallel()
+	run := func(seed uint64) string {
+		var log strings.Builder
+		inBubble(t, func(q request) string {
+			time.Sleep(time.Duration(q.chat) * time.Millisecond)
+			if (q.chat+int64(q.at/time.Second))%3 == 0 {
+				return broken
+			}
+			return ok
+		}, func(cfg *sender.Config) { cfg.Seed, cfg.Latency, cfg.MaxConnections = seed, true, 8 }, func(r *rig) {
+			for i := range int64(60) {
+				r.send(i%12+1, strconv.FormatInt(i, 10))
+			}
+			r.pass(time.Minute)
+			same(t, "updates that wait", r.queue.Len(), 0)
+			at := map[time.Duration]bool{}
+			for _, q := range r.got() {
+				at[q.at] = true
+				fmt.Fprintln(&log, q.at, q.chat, q.text)
+			}
+			for _, a := range r.saw().attempts {
+				fmt.Fprintln(&log, a.Update.ID, a.Number, a.Start.Sub(r.start), a.Took, a.Status)
+			}
+			same(t, "different times of requests", len(at), len(r.got()))
+		})
+		return log.String()
+	}
+	first := run(1)
+	for range 5 {
+		same(t, "the same seed gives the same run", run(1) == first, true)
+	}
+	same(t, "another seed gives the same run", run(2) == first, false)
+}

@@ -1,0 +1,220 @@
+package sender_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/sender"
+)
+
+const wrong = "Wrong response from the webhook: "
+
+// piece by piece, so that an answer is read in all ways it may come.
+func inPieces(raw string, size int) (pieces []string) {
+	for ; len(raw) > size; raw = raw[size:] {
+		pieces = append(pieces, raw[:size])
+	}
+	return append(pieces, raw)
+}
+
+func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct{ raw, want string }{
+		{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200"},
+		{"HTTP/1.1 299 Fine\r\nContent-Length: 2\r\n\r\nhi", "299"},
+		{"HTTP/1.1 204 No Content\r\n\r\n", "204"},
+		{"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "200"},
+		{"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "200"},
+		{"HTTP/1.0 201 Created\r\n\r\n", "201, closing"},
+		{"HTTP/1.1 500\r\n\r\n", "500 reason "},
+		{"HTTP/1.1 302 Found It Here\r\nLocation: /x\r\n\r\n", "302 reason Found It Here"},
+		{"HTTP/1.1 199 Odd\r\n\r\n", "199 reason Odd"},
+		{"HTTP/1.1 100 Continue\r\n\r\n", "100 reason Continue"},
+		{"HTTP/1.1 300 Odd\r\nConnection: close\r\n\r\n", "300 reason Odd, closing"},
+		{"HTTP/1.1 20x\r\n\r\n", "20 reason "},
+		{"HTTP/1.1 abc def\r\n\r\n", "0 reason def"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of application/json"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: Application/JSON\r\ncontent-length:2\r\n\r\n{}", "200 body {} of Application/JSON"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", "200"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "200"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", "200"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: x\r\n\r\n", "200"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: -2\r\n\r\n", "200"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\nContent-Length: 2x\r\n\r\n{}", "200 body {} of application/json"},
+		{"HTTP/1.1 200 OK\r\nContent-Type:\r\n application/json\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of application/json"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: None\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of application/json"},
+		{"HTTP/1.1 200 OK\r\nContent-Encoding: GZIP\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of  in gzip"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\n{\"\r\nA\r\n0123456789\r\n00002\r\n\"}\r\n0\r\n\r\n", `200 body {"0123456789"} of application/json`},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nA: b\r\nC: d\r\n\r\n", "200 body {} of application/json"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "200"},
+
+		{"HTTP/1.1 200 OK\r\nConnection: keep-alive, close\r\n\r\n", "200"},
+		{"HTTP/2 200 OK\r\n\r\n", "refused 505 HTTP Version Not Supported"},
+		{"HTTP/1.2 200 OK\r\n\r\n", "refused 505 HTTP Version Not Supported"},
+		{"http/1.1 200 OK\r\n\r\n", "refused 501 Not Implemented"},
+		{"SSH-2.0-OpenSSH\r\n\r\n", "refused 501 Not Implemented"},
+		{"\r\nHTTP/1.1 200 OK\r\n\r\n", "refused 501 Not Implemented"},
+		{"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "refused 400 Bad Request"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "refused 501 Unimplemented: unsupported transfer-encoding"},
+		{"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", "refused 415 Unsupported Media Type: unsupported content-encoding"},
+		{"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n", "200 in br"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", "refused 413 Request Entity Too Large: content length is 9999999999"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n00000000001\r\n", "refused 400 Bad Request: Too long length in chunked 00000000001"},
+		{"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 256<<10), "refused 431 Request Header Fields Too Large: total headers size exceeded"},
+		{"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 255<<10) + "\r\n\r\n", "200"},
+
+		{"", "more"},
+		{"HTTP/1.1 200 OK\r\n", "more"},
+		{"HTTP/1.1 200 OK\n\n", "more"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx", "more"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", "more"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", "more"},
+	} {
+		for _, size := range []int{1 << 20, 7, 1} {
+			if size == 1 && len(x.raw) > 1<<10 {
+				continue
+			}
+			if got := sender.ReadAnswer(inPieces(x.raw, size)); got != x.want {
+				t.Errorf("%.300q in pieces of %d is %q, want %q", x.raw, size, got, x.want)
+			}
+		}
+	}
+}
+
+// What follows an answer is the next one's.
+func TestAnswersInOnePieceAreReadOneByOne(t *testing.T) {
+	t.Parallel()
+	raw := "HTTP/1.1 100 Continue\r\n\r\n" + ok + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n" + broken
+	same(t, "the answers", sender.ReadAnswer([]string{raw}), "100 reason Continue; 200; 200; 500 reason Internal Server Error")
+}
+
+func FuzzAnAnswerIsTheSameInWhateverPieces(f *testing.F) {
+	f.Add(ok+broken, uint8(1))
+	f.Add("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n"+ok, uint8(3))
+	f.Add("HTTP/1.1 200 OK\r\nContent-Type:\r\n application/json\r\nContent-Length: 2\r\n\r\n{}HTTP/3", uint8(2))
+	f.Fuzz(func(t *testing.T, raw string, size uint8) {
+		if len(raw) > 1<<12 {
+			return
+		}
+		whole := sender.ReadAnswer([]string{raw})
+		tooLong := strings.Contains(whole, "Too long length in chunked") // of which less may have come
+		if got := sender.ReadAnswer(inPieces(raw, int(size)+1)); got != whole && !tooLong {
+			t.Errorf("%q in pieces of %d is %q, in one %q", raw, size+1, got, whole)
+		}
+	})
+}
+
+func TestAnyStatusBut2xxIsAFailure(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"100 Continue", "199 Odd", "300 Multiple Choices", "302 Found", "401 Unauthorized", "403 Forbidden", "404 Not Found", "429 Slow Down", "500 Internal Server Error", "503 My Own Words"} {
+		inBubble(t, func(q request) string {
+			if q.nth == 0 {
+				return "HTTP/1.1 " + status + "\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+			}
+			return ok
+		}, nil, func(r *rig) {
+			r.send(1, "x")
+			sameAll(t, "requests after "+status, r.times(0), 0, 0)
+			same(t, "connections", r.connections(), 1)
+			r.expectFailures(wrong + status)
+		})
+	}
+}
+
+// The real answer, which comes after the 1xx, is taken for that to the next request.
+func TestAnAnswerBeforeTheAnswerIsTakenForIt(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		switch q.nth {
+		case 0:
+			return "HTTP/1.1 100 Continue\r\n\r\n" + ok
+		case 1, 2:
+			time.Sleep(time.Second)
+		}
+		return "HTTP/1.1 404 Not Found\r\n\r\n"
+	}, nil, func(r *rig) {
+		r.send(1, "a")
+		r.send(2, "b")
+		r.pass(time.Nanosecond)
+		same(t, "the failures", fmt.Sprint(r.saw().failed), "["+wrong+"100 Continue]")
+		same(t, "updates that wait", r.queue.Len(), 1)
+		same(t, "the first that was delivered", r.saw().attempts[1].Done && r.saw().attempts[1].Took == 0, true)
+	})
+}
+
+// So is one that nobody asked for.
+func TestAnAnswerThatComesTooOftenIsTakenForTheNext(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		if q.nth == 0 {
+			return ok + later + "HTTP/1.1 404 Not Found\r\n\r\n"
+		}
+		time.Sleep(time.Second)
+		return ok
+	}, nil, func(r *rig) {
+		r.send(1, "a")
+		r.pass(10 * time.Second)
+		r.expectFailures()
+		r.send(1, "b")
+		r.pass(10 * time.Second)
+		same(t, "attempts", r.log(), "1: 0s+0s 200 done, 1: 10s+0s 404 "+wrong+"404 Not Found, 2: 10s+1s 200 done")
+		same(t, "connections", r.connections(), 1)
+	})
+}
+
+// One that is cut takes none, not even that.
+func TestACutAttemptTakesNoAnswerThatWasThereBefore(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		if q.nth == 0 {
+			return ok + ok
+		}
+		return ok
+	}, func(cfg *sender.Config) {
+		cfg.Fault = func(a sender.Attempt) sender.Fault { return sender.Fault{CutBefore: a.Start.Second() == 1} }
+	}, func(r *rig) {
+		r.send(1, "a")
+		r.pass(time.Second)
+		r.send(1, "b")
+		r.pass(2 * time.Second)
+		same(t, "attempts", r.log(), "1: 0s+0s 200 done, 1: 1s+0s 0 , 2: 1s+0s 0 , 3: 3s+0s 200 done")
+	})
+}
+
+func TestWhatIsNoAnswerIsAnsweredAndEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	for raw, x := range map[string]struct{ back, told string }{
+		"SSH-2.0-OpenSSH\r\n\r\n":                                                                                    {"501 Not Implemented", "Not Implemented"},
+		"HTTP/2 200\r\n\r\n":                                                                                         {"505 HTTP Version Not Supported", "HTTP Version Not Supported"},
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: x\r\n\r\n":                                                            {"501 Not Implemented", "Unimplemented: unsupported transfer-encoding"},
+		"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx":                                      {"415 Unsupported Media Type", "Unsupported Media Type: unsupported content-encoding"},
+		"HTTP/1.1 500 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\nRetry-After: 9\r\n\r\nx":                    {"415 Unsupported Media Type", "Unsupported Media Type: unsupported content-encoding"},
+		"HTTP/1.1 200 OK\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx":                         {"400 Bad Request", "Bad Request: boundary not found"},
+		"HTTP/1.1 200 OK\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 10\r\n\r\n--b\r\nConte": {"400 Bad Request", "Bad Request: unexpected end of request content"},
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n" + large(1<<20+1):      {"413 Request Entity Too Large", "Request Entity Too Large: too many parameters"},
+		"HTTP/1.1 503 No\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n" + large(1<<20+1):      {"413 Request Entity Too Large", "Request Entity Too Large: too many parameters"},
+		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<18):                                                        {"431 Request Header Fields Too Large", "Request Header Fields Too Large: total headers size exceeded"},
+	} {
+		inBubble(t, func(q request) string {
+			if q.nth == 0 {
+				return raw
+			}
+			return ok
+		}, nil, func(r *rig) {
+			r.send(1, "x")
+			r.pass(3 * time.Second)
+			r.expectFailures(x.told)
+			// It was not active, so that the next connection comes two seconds after the first.
+			sameAll(t, fmt.Sprintf("requests around %.60q", raw), r.times(0), 0, 2*time.Second)
+			same(t, "connections", r.connections(), 2)
+			same(t, "what was written back", r.saw().rest[0], "HTTP/1.1 "+x.back+"\r\nContent-Length: 0\r\n\r\n")
+			same(t, "the last attempt's end", r.saw().attempts[0].Err, x.told)
+		})
+	}
+}
+
+func large(size int) string {
+	return `{"method":"sendMessage","x":"` + strings.Repeat("x", size-len(`{"method":"sendMessage","x":""}`)) + `"}`
+}

@@ -1,0 +1,203 @@
+package sender_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/clock"
+	"github.com/tghook/tghook/tghooktest/internal/queue"
+	"github.com/tghook/tghook/tghooktest/internal/sender"
+)
+
+// waits are the times between the requests, of which there have to be so many.
+func (r *rig) waits(at []time.Duration, atLeast int) (between []time.Duration) {
+	r.Helper()
+	if len(at) <= atLeast {
+		r.Fatalf("there were requests at %v, want %d and more", at, atLeast+1)
+	}
+	for i := range at[1:] {
+		between = append(between, at[i+1]-at[i])
+	}
+	return between
+}
+
+func TestAFailedUpdateComesAgainAtOnceAndThenLaterAndLater(t *testing.T) {
+	t.Parallel()
+	inBubble(t, always(broken), nil, func(r *rig) {
+		r.send(1, "x")
+		r.pass(2 * time.Hour)
+		got := r.waits(r.times(0), 30)
+		sameAll(t, "the first waits", got[:6], 0, 2*time.Second, 4*time.Second, 8*time.Second, 16*time.Second, 32*time.Second)
+		if w := got[6]; w < 60*time.Second || w > 64*time.Second {
+			t.Errorf("the seventh wait is %v, want 60 to 64 s", w)
+		}
+		different := map[time.Duration]bool{}
+		for _, w := range got[7:] {
+			if w < 60*time.Second || w > 120*time.Second || w%time.Second != 0 {
+				t.Errorf("there is a wait of %v, want 60 to 120 s", w)
+			}
+			different[w] = true
+		}
+		if len(different) < 20 {
+			t.Errorf("of %d long waits only %d are different", len(got)-7, len(different))
+		}
+		same(t, "connections that were opened", r.connections() > 1, true) // idle after 60 s
+	})
+}
+
+func TestADayOfRetriesEndsWithTheUpdate(t *testing.T) {
+	t.Parallel()
+	inBubble(t, always(broken), nil, func(r *rig) {
+		u := r.send(1, "x")
+		r.pass(25 * time.Hour)
+		at := r.times(0)
+		if n := len(at); n < 24*30 || n > 24*60 {
+			t.Errorf("%d requests in a day", n)
+		}
+		last := at[len(at)-1]
+		if left := u.Expires.Sub(r.start.Add(last)); left < 0 || left > 2*time.Minute {
+			t.Errorf("the last request came %v before the update expired", left)
+		}
+		same(t, "updates that wait", r.queue.Len(), 0)
+		a := r.saw().attempts[len(r.saw().attempts)-1]
+		same(t, "that the last attempt was given up", a.Dropped && !a.Done, true)
+		same(t, "its number", a.Number, len(at))
+		same(t, "the number of errors", len(r.saw().failed), len(at))
+	})
+}
+
+func TestRetryAfterIsAPlainNumberOfSecondsUpToAnHour(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{
+		"1":                             time.Second,
+		"7":                             7 * time.Second,
+		" 7 ":                           7 * time.Second,
+		"3600":                          time.Hour,
+		"3601":                          time.Hour,
+		"2147483647":                    time.Hour,
+		"2147483648":                    0,
+		"0":                             0,
+		"-5":                            0,
+		"+5":                            0,
+		"05":                            0,
+		"1.5":                           0,
+		"5s":                            0,
+		"":                              0,
+		"Fri, 21 Nov 2026 15:00:00 GMT": 0,
+		"9\r\nRetry-After: 4":           9 * time.Second,
+		"1.5\r\nretry-after: 4":         0,
+	} {
+		for _, status := range []string{"302 Found", "404 Not Found", "410 Gone", "429 Too Many Requests", "503 Service Unavailable"} {
+			inBubble(t, always("HTTP/1.1 "+status+"\r\nRetry-After:"+value+"\r\nContent-Length: 0\r\n\r\n"), nil, func(r *rig) {
+				r.send(1, "x")
+				r.pass(1 * time.Second)
+				r.pass(want)
+				same(t, fmt.Sprintf("the wait after %s with Retry-After %q", status, value), r.waits(r.times(0), 1)[0], want)
+			})
+		}
+	}
+}
+
+// The wait that was asked for counts as a failure, but the next delay is the one that
+// would have come without it.
+func TestRetryAfterTakesThePlaceOfAWait(t *testing.T) {
+	t.Parallel()
+	after := map[int]string{0: "100", 3: "7"}
+	inBubble(t, func(q request) string {
+		if s, ok := after[q.nth]; ok {
+			return "HTTP/1.1 429 Too Many Requests\r\nRetry-After: " + s + "\r\nContent-Length: 0\r\n\r\n"
+		}
+		return broken
+	}, nil, func(r *rig) {
+		r.send(1, "x")
+		r.pass(200 * time.Second)
+		sameAll(t, "the waits", r.waits(r.times(0), 6)[:6], 100*time.Second, 2*time.Second, 4*time.Second, 7*time.Second, 8*time.Second, 16*time.Second)
+	})
+}
+
+func TestRetryAfterIsIgnoredOnSuccess(t *testing.T) {
+	t.Parallel()
+	inBubble(t, always("HTTP/1.1 200 OK\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"), nil, func(r *rig) {
+		r.send(1, "a")
+		r.send(1, "b")
+		sameAll(t, "requests", r.times(0), 0, 0)
+		same(t, "updates that wait", r.queue.Len(), 0)
+	})
+}
+
+func TestTheNextUpdateOfAQueueStartsAfresh(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		if q.nth == 3 {
+			return ok
+		}
+		return broken
+	}, nil, func(r *rig) {
+		r.send(1, "a")
+		r.send(1, "b")
+		r.pass(9 * time.Second)
+		same(t, "requests", r.texts(), "a a a a b b b")
+		sameAll(t, "the waits", r.waits(r.times(0), 6), 0, 2*time.Second, 4*time.Second, 0, 0, 2*time.Second)
+	})
+}
+
+// callback is one whose life is 150 s.
+func callback(from int64) []byte {
+	return fmt.Appendf(nil, `{"id":"1","from":{"id":%d},"chat_instance":"1","data":"x"}`, from)
+}
+
+func TestAnUpdateIsDroppedWhereItsNextAttemptWouldComeTooLate(t *testing.T) {
+	t.Parallel()
+	for wait, requests := range map[int]int{149: 2, 150: 2, 151: 1, 3600: 1} {
+		inBubble(t, always(fmt.Sprintf("HTTP/1.1 429 Too Many Requests\r\nRetry-After: %d\r\nContent-Length: 0\r\n\r\n", wait)), nil, func(r *rig) {
+			r.add("callback_query", callback(1))
+			r.pass(time.Second)
+			same(t, fmt.Sprintf("updates that wait %d s", wait), r.queue.Len(), requests-1)
+			r.pass(time.Hour)
+			same(t, fmt.Sprintf("requests with a wait of %d s", wait), len(r.got()), requests)
+			same(t, "updates that wait", r.queue.Len(), 0)
+			r.expectFailures(slices.Repeat([]string{"Wrong response from the webhook: 429 Too Many Requests"}, requests)...)
+		})
+	}
+}
+
+// Its life is over while it waits behind another, but nobody looks.
+func TestExpiryIsNotCheckedBeforeSending(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		if q.at == 0 {
+			time.Sleep(50 * time.Second)
+		}
+		return ok
+	}, func(cfg *sender.Config) { cfg.MaxConnections = 1 }, func(r *rig) {
+		inline := []byte(`{"id":"1","from":{"id":1},"query":"","offset":""}`)
+		r.send(1, "a")
+		r.add("inline_query", inline) // loaded beside it
+		r.send(1, "b")                // not loaded: the window is full
+		r.add("inline_query", inline)
+		r.pass(51 * time.Second)
+		same(t, "requests", len(r.got()), 3)
+		same(t, "updates that wait", r.queue.Len(), 0)
+	})
+}
+
+func TestCompressedTimeComesSixtyTimesAsFast(t *testing.T) {
+	t.Parallel()
+	inBubble(t, always(broken), func(cfg *sender.Config) {
+		cfg.Clock = clock.New(60)
+		cfg.Queue = queue.New(cfg.Clock.Now, 1)
+	}, func(r *rig) {
+		r.add("callback_query", callback(1))
+		r.pass(2500 * time.Millisecond)
+		got := r.waits(r.times(0), 6)
+		for i, want := range []time.Duration{0, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second} {
+			if off := got[i] - want/60; off < 0 || off > time.Microsecond {
+				t.Errorf("wait %d is %v, want a sixtieth of %v", i, got[i], want)
+			}
+		}
+		same(t, "requests", len(got)+1, 8)
+		same(t, "updates that wait", r.queue.Len(), 0)
+	})
+}

@@ -1,0 +1,272 @@
+package sender_test
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+	"github.com/tghook/tghook/tghooktest/internal/clock"
+	"github.com/tghook/tghook/tghooktest/internal/memnet"
+	"github.com/tghook/tghook/tghooktest/internal/queue"
+	"github.com/tghook/tghook/tghooktest/internal/sender"
+)
+
+const (
+	ok          = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+	okAndClose  = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+	broken      = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+	addr        = "bot.example.org:80"
+	hangUp      = "hang up" // the end of an answer: the connection is closed after it
+	reset       = "reset"   // the same, as by a crash
+	later       = "later"   // what follows it in an answer comes a second after the rest
+	silence     = ""        // no answer
+	serverError = "Wrong response from the webhook: 500 Internal Server Error"
+)
+
+// rig is a Sender with a webhook in memory, in a bubble.
+type rig struct {
+	*testing.T
+	start   time.Time
+	network *memnet.Network
+	queue   *queue.Queue
+	sender  *sender.Sender
+	answer  func(request) string // called by several goroutines
+	serving sync.WaitGroup
+
+	mu sync.Mutex
+	seen
+}
+
+// seen is what came to pass so far.
+type seen struct {
+	requests []request
+	ends     []time.Duration // when the sender closed each connection; 0: it has not
+	rest     []string        // what each connection had after its last request
+	failed   []string
+	attempts []sender.Attempt
+	replies  []botapi.Params
+	gone     int
+}
+
+// request is one that the webhook got.
+type request struct {
+	at   time.Duration
+	conn int // from 0
+	nth  int // of all, from 0
+	chat int64
+	text string
+	raw  string
+}
+
+// inBubble runs test with a rig whose webhook answers by answer. change, which may be
+// nil, changes what the Sender is started with.
+func inBubble(t *testing.T, answer func(request) string, change func(*sender.Config), test func(*rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, answer)
+		l, err := r.network.Listen(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.serving.Go(func() { r.accept(l) })
+		r.open(change)
+		defer r.serving.Wait()
+		defer l.Close()
+		defer func() { r.sender.Close() }()
+		test(r)
+	})
+}
+
+func newRig(t *testing.T, answer func(request) string) *rig {
+	return &rig{T: t, start: time.Now(), network: memnet.New(), answer: answer}
+}
+
+func (r *rig) open(change func(*sender.Config)) {
+	c := clock.New(1)
+	r.queue = queue.New(c.Now, 1)
+	cfg := sender.Config{
+		URL: &url.URL{Scheme: "http", Host: "bot.example.org"}, Target: "/telegram", MaxConnections: 40, Addr: addr,
+		Dial: r.network.Dial, Clock: c, Queue: r.queue, Seed: 1,
+		Reply:   func(p botapi.Params) { r.note(func() { r.replies = append(r.replies, p) }) },
+		Failed:  func(text string) { r.note(func() { r.failed = append(r.failed, text) }) },
+		Gone:    func() { r.note(func() { r.gone++ }) },
+		Observe: func(a sender.Attempt) { r.note(func() { r.attempts = append(r.attempts, a) }) },
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	r.queue = cfg.Queue
+	r.sender = sender.Start(cfg)
+}
+
+func (r *rig) note(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
+func (r *rig) since() time.Duration { return time.Since(r.start) }
+
+// pass lets time pass, and then all happen that can.
+func (r *rig) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// send has an update wait: a text to chat.
+func (r *rig) send(chat int64, text string) queue.Update {
+	r.Helper()
+	return r.add("message", message(chat, time.Now(), text))
+}
+
+func (r *rig) add(kind string, object []byte) queue.Update {
+	r.Helper()
+	u, ok := r.queue.Add(kind, object)
+	if !ok {
+		r.Fatalf("there is no update of %s %s", kind, object)
+	}
+	return u
+}
+
+func message(chat int64, date time.Time, text string) []byte {
+	return fmt.Appendf(nil, `{"message_id":1,"chat":{"id":%d},"date":%d,"text":%q}`, chat, date.Unix(), text)
+}
+
+func (r *rig) accept(l net.Listener) {
+	for n := 0; ; n++ {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		r.note(func() { r.ends, r.rest = append(r.ends, 0), append(r.rest, "") })
+		r.serving.Go(func() { r.serve(conn, n) })
+	}
+}
+
+func (r *rig) serve(conn net.Conn, n int) {
+	in := bufio.NewReader(conn)
+	for {
+		req, err := r.read(in, n)
+		if err != nil {
+			r.note(func() { r.ends[n], r.rest[n] = r.since(), req.raw })
+			_ = conn.Close()
+			return
+		}
+		text := r.answer(req)
+		abrupt := strings.HasSuffix(text, reset)
+		text = strings.TrimSuffix(text, reset)
+		ending := strings.HasSuffix(text, hangUp)
+		for i, part := range strings.Split(strings.TrimSuffix(text, hangUp), later) {
+			time.Sleep(time.Duration(i) * time.Second)
+			_, _ = io.WriteString(conn, part)
+		}
+		if abrupt {
+			_ = conn.(*memnet.Conn).SetLinger(0)
+		}
+		if abrupt || ending {
+			_ = conn.Close()
+			return
+		}
+	}
+}
+
+// read reads a request and notes its very bytes.
+func (r *rig) read(in *bufio.Reader, conn int) (request, error) {
+	var raw []byte
+	length := 0
+	for line := ""; line != "\r\n"; raw = append(raw, line...) {
+		var err error
+		if line, err = in.ReadString('\n'); err != nil {
+			return request{raw: string(raw) + line}, err
+		}
+		if line == "\r\n" && length == 0 { // no request
+			rest, err := io.ReadAll(in)
+			return request{raw: string(raw) + line + string(rest)}, cmp.Or(err, io.EOF)
+		}
+		_, _ = fmt.Sscanf(line, "Content-Length: %d", &length)
+	}
+	body := make([]byte, length)
+	if _, err := io.ReadFull(in, body); err != nil {
+		return request{}, err
+	}
+	req := request{at: r.since(), conn: conn, raw: string(raw) + string(body)}
+	_, about, _ := strings.Cut(string(body), `"chat":`)
+	_, _ = fmt.Sscanf(about, `{"id":%d},"date":%d,"text":%q`, &req.chat, new(int), &req.text)
+	r.note(func() {
+		req.nth = len(r.requests)
+		r.requests = append(r.requests, req)
+	})
+	return req, nil
+}
+
+// times are when the requests of the chat came; of chat 0, of all.
+func (r *rig) times(chat int64) (at []time.Duration) {
+	for _, req := range r.got() {
+		if chat == 0 || req.chat == chat {
+			at = append(at, req.at)
+		}
+	}
+	return at
+}
+
+// texts are what came, in order.
+func (r *rig) texts() string {
+	got := r.got()
+	all := make([]string, 0, len(got))
+	for _, req := range got {
+		all = append(all, req.text)
+	}
+	return strings.Join(all, " ")
+}
+
+// saw is what has come to pass when nothing more does by itself.
+func (r *rig) saw() seen {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.seen
+	s.ends, s.rest = slices.Clone(s.ends), slices.Clone(s.rest) // others are appended to
+	return s
+}
+
+func (r *rig) got() []request { return r.saw().requests }
+
+// connections are how many were opened.
+func (r *rig) connections() int { return len(r.saw().ends) }
+
+// expectFailures checks what Failed was told.
+func (r *rig) expectFailures(want ...string) {
+	r.Helper()
+	if got := r.saw().failed; !slices.Equal(got, want) {
+		r.Errorf("last_error_message was %q, want %q", got, want)
+	}
+}
+
+func same[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+func sameAll[T comparable](t *testing.T, what string, got []T, want ...T) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+func always(text string) func(request) string { return func(request) string { return text } }
+
+var errNowhere = errors.New("nowhere")

@@ -1,0 +1,133 @@
+package sender
+
+import (
+	"container/heap"
+	"slices"
+	"time"
+)
+
+// run owns all state and decides all. Connections read and write, and tell it by the
+// inbox what came of it.
+func (s *Sender) run() {
+	for open := true; open && !s.gone.final; {
+		if s.cfg.Latency {
+			time.Sleep(1) // in a bubble, until all that happens at this instant has happened
+		}
+		s.step()
+		select {
+		case <-s.inbox.filled:
+		case <-s.added:
+		case <-s.timer.C:
+			s.due = never
+		case <-s.stop:
+			open = false
+		}
+	}
+	s.timer.Stop()
+	for _, c := range s.connections {
+		c.close()
+	}
+	s.running.Wait()
+	s.flying.Store(0)
+	close(s.stopped)
+	if s.gone.final {
+		s.cfg.Gone()
+	}
+}
+
+func (s *Sender) now() time.Duration { return s.cfg.Clock.Now().Sub(s.epoch) }
+
+// step does all that can be done now.
+func (s *Sender) step() {
+	now := s.now()
+	for _, e := range s.inbox.take() {
+		if s.settle(e, now); s.gone.final {
+			return
+		}
+	}
+	s.expire(now)
+	s.load(now)
+	s.arm(now, s.open(now))
+	s.arm(now, s.send(now))
+	s.arm(now, s.expiry)
+}
+
+// arm has a step done at that time, or before.
+func (s *Sender) arm(now, at time.Duration) {
+	if at >= s.due {
+		return
+	}
+	s.due = at
+	s.timer.Reset(max(s.cfg.Clock.Real(at-now), 1)) // 0 would let no time pass in a bubble
+}
+
+// expire ends the connections whose time is over.
+func (s *Sender) expire(now time.Duration) {
+	if now < s.expiry {
+		return
+	}
+	s.expiry = never
+	for _, c := range slices.Clone(s.connections) {
+		if c.deadline > now {
+			s.expiry = min(s.expiry, c.deadline)
+			continue
+		}
+		s.settle(event{connection: c, failure: c.late(), ended: true}, now)
+	}
+}
+
+// send gives the lanes that are ready to the connections that are idle, and returns
+// when the next lane is ready.
+func (s *Sender) send(now time.Duration) time.Duration {
+	for len(s.asleep) > 0 && s.asleep[0].rank <= now {
+		l := heap.Pop(&s.asleep).(*lane)
+		if s.cfg.Shuffle {
+			l.rank = time.Duration(s.draw(byOrder, l.head().ID, l.attempts) >> 1)
+		}
+		heap.Push(&s.ready, l)
+	}
+	for len(s.idle) > 0 && len(s.ready) > 0 {
+		l := heap.Pop(&s.ready).(*lane)
+		if !s.request.fits(l.head().Body) {
+			continue // as Telegram does, which never comes back to it
+		}
+		c := s.idle[0]
+		s.idle = s.idle[1:]
+		s.attempt(c, l, now)
+	}
+	if len(s.asleep) > 0 {
+		return s.asleep[0].rank
+	}
+	return never
+}
+
+// attempt sends the head of l.
+func (s *Sender) attempt(c *connection, l *lane, now time.Duration) {
+	l.attempts++
+	c.lane = l
+	c.attempt = Attempt{Update: l.head(), Number: l.attempts, Start: s.epoch.Add(now)}
+	if s.cfg.Fault != nil {
+		c.fault = s.cfg.Fault(c.attempt)
+	}
+	s.dispatch(c, byLatency, now)
+	if c.fault.AgainAtOnce {
+		again := s.connect(now)
+		again.twin = true
+		s.twins++
+		again.attempt, again.fault = c.attempt, Fault{Delay: c.fault.Delay}
+		s.dispatch(again, byTwinLatency, now)
+	}
+}
+
+// dispatch has c send its attempt. All of an answer has to come within the timeout,
+// and until then the connection has to stand too.
+func (s *Sender) dispatch(c *connection, latency purpose, now time.Duration) {
+	delay := c.fault.Delay
+	if s.cfg.Latency {
+		delay += time.Duration(s.draw(latency, c.attempt.Update.ID, c.attempt.Number) % uint64(maxLatency))
+	}
+	s.flying.Add(1)
+	c.busy = true
+	c.deadline = now + delay + timeout
+	c.jobs <- job{c.attempt.Update.Body, s.cfg.Clock.Real(delay), c.fault}
+}

@@ -1,0 +1,100 @@
+package sender
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// event is what came of a connection: an answer, or its end, or both.
+type event struct {
+	connection *connection
+	answered   bool
+	answer     answer
+	failure    string // what Failed is to be told of; empty where an answer says it
+	ended      bool   // the connection cannot be used any more
+	lost       bool   // the answer counts for nothing
+	method     string // that was executed
+}
+
+func (e event) delivered() bool { return e.answer.delivered() && !e.lost }
+
+// settle does what follows from e.
+func (s *Sender) settle(e event, now time.Duration) {
+	c := e.connection
+	if c.ended {
+		return
+	}
+	if e.answered && !e.lost && !e.delivered() {
+		e.failure = "Wrong response from the webhook: " + strconv.Itoa(e.answer.status) + " " + e.answer.reason
+	}
+	if !c.twin {
+		if e.answered && !e.lost {
+			s.gone.heed(e.answer.status, now)
+		}
+		if e.failure != "" {
+			s.cfg.Failed(e.failure)
+		}
+	}
+
+	a, l, fault, busy := c.attempt, c.lane, c.fault, c.busy
+	c.attempt, c.lane, c.fault, c.busy = Attempt{}, nil, Fault{}, false
+	if e.ended || !e.answer.lasting || c.twin {
+		s.disconnect(c)
+	} else {
+		c.deadline = now + timeout
+		s.idle = append(s.idle, c)
+	}
+	if !busy {
+		return
+	}
+
+	a.Took = s.epoch.Add(now).Sub(a.Start)
+	a.Status, a.Err, a.Reply = e.answer.status, e.failure, e.method
+	if l != nil {
+		a.Done, a.Dropped = s.conclude(l, e, fault, now)
+	}
+	if s.cfg.Observe != nil {
+		s.cfg.Observe(a)
+	}
+	s.flying.Add(-1)
+}
+
+// conclude ends an attempt of the head of l: it is forgotten, or waits for the next.
+func (s *Sender) conclude(l *lane, e event, fault Fault, now time.Duration) (done, dropped bool) {
+	if e.delivered() {
+		s.budget.success = now
+		if fault.Again {
+			s.wake(l, now)
+			return false, false
+		}
+		s.leave(l)
+		return true, false
+	}
+	wait, delay := s.backoff(l, e.answer.retryAfter)
+	if s.epoch.Add(now + wait).After(l.head().Expires) {
+		s.leave(l)
+		return false, true
+	}
+	l.delay = delay
+	l.fails++
+	s.wake(l, now+wait)
+	return false, false
+}
+
+// disconnect closes c and forgets it.
+func (s *Sender) disconnect(c *connection) {
+	last := len(s.connections) - 1
+	s.connections[c.place] = s.connections[last]
+	s.connections[c.place].place = c.place
+	s.connections[last] = nil
+	s.connections = s.connections[:last]
+	if i := slices.Index(s.idle, c); i >= 0 {
+		s.idle = slices.Delete(s.idle, i, i+1)
+	}
+	if c.twin {
+		s.twins--
+	}
+	c.ended = true
+	c.close()
+}

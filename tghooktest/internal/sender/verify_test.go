@@ -1,0 +1,271 @@
+package sender_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/sender"
+)
+
+const unverified = "SSL error {error:0A000086:SSL routines::certificate verify failed}"
+
+// authority signs certificates; itself, or none where it is nil.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func (a *authority) pem() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
+}
+
+func (a *authority) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return pool
+}
+
+// certificate is signed by a, and by itself where a is nil.
+func (a *authority) certificate(t *testing.T, template x509.Certificate) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template.SerialNumber = big.NewInt(1)
+	template.NotBefore = year(1990)
+	if template.NotAfter.IsZero() {
+		template.NotAfter = year(2090)
+	}
+	by := a
+	if by == nil {
+		by = &authority{&template, key}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, by.cert, &key.PublicKey, by.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &authority{cert, key}
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	var none *authority
+	return none.certificate(t, x509.Certificate{
+		Subject: pkix.Name{CommonName: "an authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	})
+}
+
+func named(cn string, names []string, ips ...string) x509.Certificate {
+	c := x509.Certificate{Subject: pkix.Name{CommonName: cn}, DNSNames: names}
+	for _, ip := range ips {
+		c.IPAddresses = append(c.IPAddresses, net.ParseIP(ip))
+	}
+	return c
+}
+
+// year is when it begins. In a bubble it is 2000.
+func year(y int) time.Time { return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+func expired(name string) x509.Certificate {
+	return x509.Certificate{DNSNames: []string{name}, NotAfter: year(1999)}
+}
+
+// shown is what a server with this certificate shows.
+func (a *authority) shown(chain ...*authority) *tls.Config {
+	c := tls.Certificate{Certificate: [][]byte{a.cert.Raw}, PrivateKey: a.key}
+	for _, above := range chain {
+		c.Certificate = append(c.Certificate, above.cert.Raw)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{c}, NextProtos: []string{"h2", "http/1.1"}}
+}
+
+// overTLS has an update wait for a webhook at host, which speaks TLS so, or not at all
+// if that is nil.
+func overTLS(t *testing.T, host string, server *tls.Config, change func(*sender.Config), test func(*rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, always(ok))
+		l, err := r.network.Listen(net.JoinHostPort(host, "443"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if server != nil {
+			l = tls.NewListener(l, server)
+		}
+		r.serving.Go(func() { r.accept(l) })
+		r.open(func(cfg *sender.Config) {
+			cfg.Addr = net.JoinHostPort(host, "443")
+			cfg.URL = &url.URL{Scheme: "https", Host: host}
+			if strings.Contains(host, ":") {
+				cfg.URL.Host = "[" + host + "]"
+			}
+			change(cfg)
+		})
+		defer r.serving.Wait()
+		defer l.Close()
+		defer func() { r.sender.Close() }()
+		r.send(1, "x")
+		synctest.Wait()
+		test(r)
+	})
+}
+
+func TestACertificateIsVerifiedAsTelegramDoes(t *testing.T) {
+	t.Parallel()
+	const name, ip = "bot.example.org", "127.0.0.7"
+	for what, x := range map[string]struct {
+		host     string
+		cert     x509.Certificate
+		uploaded bool // it signs itself; else an authority does that is among the roots
+		accepted bool
+	}{
+		"a name":                              {name, named("", []string{name}), false, true},
+		"a name in other letters":             {name, named("", []string{"BOT.example.ORG"}), false, true},
+		"the second name":                     {name, named("", []string{"example.org", name}), false, true},
+		"a wildcard":                          {name, named("", []string{"*.example.org"}), false, true},
+		"a wildcard of more":                  {name, named("", []string{"*.org"}), false, false},
+		"a wildcard of the name":              {"example.org", named("", []string{"*.example.org"}), false, false},
+		"another name":                        {name, named("", []string{"example.org"}), false, false},
+		"the common name, no others":          {name, named(name, nil), false, true},
+		"the common name beside another":      {name, named(name, []string{"example.org"}), false, false},
+		"expired":                             {name, expired(name), false, false},
+		"an address":                          {ip, named("", nil, ip), false, true},
+		"an address of IPv6":                  {"2001:db8::1", named("", nil, "2001:db8::1"), false, true},
+		"another address":                     {ip, named("", nil, "127.0.0.8"), false, false},
+		"an address as common name":           {ip, named(ip, nil), false, false},
+		"an address as name":                  {ip, named("", []string{ip}), false, false},
+		"uploaded, a name":                    {name, named("", []string{name}), true, true},
+		"uploaded, another name":              {name, named("", []string{"example.org"}), true, false},
+		"uploaded, the common name":           {name, named(name, nil), true, true},
+		"uploaded, an address as common name": {ip, named(ip, nil), true, true},
+		"uploaded, and among the addresses":   {ip, named(ip, nil, ip), true, true},
+		"uploaded, an address alone":          {ip, named("", nil, ip), true, false},
+		"uploaded, an address beside a name":  {ip, named(ip, []string{name}, ip), true, false},
+		"uploaded, another address":           {ip, named("127.0.0.8", nil), true, false},
+		"uploaded, expired":                   {name, expired(name), true, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			ca := newAuthority(t)
+			roots := ca.pool()
+			if x.uploaded {
+				ca = nil
+			}
+			cert := ca.certificate(t, x.cert)
+			var hello *tls.ClientHelloInfo
+			var state tls.ConnectionState
+			server := cert.shown()
+			server.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) { hello = h; return nil, nil }
+			server.VerifyConnection = func(s tls.ConnectionState) error { state = s; return nil }
+			overTLS(t, x.host, server, func(cfg *sender.Config) {
+				if cfg.Roots = roots; x.uploaded {
+					cfg.Certificate = cert.pem()
+				}
+			}, func(r *rig) {
+				if x.accepted {
+					r.expectFailures()
+					same(t, "requests", len(r.got()), 1)
+					same(t, "updates that wait", r.queue.Len(), 0)
+					same(t, "the protocol of which they agreed", state.NegotiatedProtocol, "")
+				} else {
+					r.expectFailures(unverified)
+					same(t, "requests", len(r.got()), 0)
+					same(t, "updates that wait", r.queue.Len(), 1)
+					same(t, "the attempt's error", r.saw().attempts[0].Err, unverified)
+				}
+			})
+			same(t, "protocols that were offered", len(hello.SupportedProtos), 0)
+			same(t, "the oldest version", hello.SupportedVersions[len(hello.SupportedVersions)-1], tls.VersionTLS12)
+			same(t, "the name that was sent", hello.ServerName, map[bool]string{true: x.host}[net.ParseIP(x.host) == nil])
+		})
+	}
+}
+
+func TestAnUploadedCertificateReplacesTheRoots(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	cert := ca.certificate(t, named("", []string{"bot.example.org"}))
+	for what, x := range map[string]struct {
+		uploaded []byte
+		want     []string
+	}{
+		"nothing":               {nil, nil},
+		"its authority":         {ca.pem(), nil},
+		"another authority":     {newAuthority(t).pem(), []string{unverified}},
+		"no certificate at all": {[]byte("x"), []string{unverified}},
+	} {
+		overTLS(t, "bot.example.org", cert.shown(), func(cfg *sender.Config) {
+			cfg.Roots, cfg.Certificate = ca.pool(), x.uploaded
+		}, func(r *rig) {
+			t.Log("uploaded is", what)
+			r.expectFailures(x.want...)
+		})
+	}
+}
+
+func TestTheChainHasToBeComplete(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	between := ca.certificate(t, x509.Certificate{
+		Subject: pkix.Name{CommonName: "between"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	})
+	cert := between.certificate(t, named("", []string{"bot.example.org"}))
+	roots := func(cfg *sender.Config) { cfg.Roots = ca.pool() }
+	overTLS(t, "bot.example.org", cert.shown(between), roots, func(r *rig) { r.expectFailures() })
+	overTLS(t, "bot.example.org", cert.shown(), roots, func(r *rig) { r.expectFailures(unverified) })
+}
+
+func TestAWebhookWithoutTLSIsToldOfSo(t *testing.T) {
+	t.Parallel()
+	overTLS(t, "bot.example.org", nil, func(*sender.Config) {}, func(r *rig) {
+		// The hello is no request: this webhook waits for the end of the line.
+		r.expectFailures()
+		r.pass(time.Minute)
+		r.expectFailures("Read timeout expired")
+	})
+	ca := newAuthority(t)
+	old := ca.certificate(t, named("", []string{"bot.example.org"})).shown()
+	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	overTLS(t, "bot.example.org", old, func(cfg *sender.Config) { cfg.Roots = ca.pool() }, func(r *rig) {
+		same(t, "failures", len(r.saw().failed), 1)
+		if !strings.HasPrefix(r.saw().failed[0], "SSL error {") {
+			t.Errorf("with TLS 1.1 the failure is %q", r.saw().failed[0])
+		}
+	})
+}
+
+func TestIdleConnectionsEndAndUpdatesComeAgainOverTLSToo(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	cert := ca.certificate(t, named("", []string{"bot.example.org"}))
+	overTLS(t, "bot.example.org", cert.shown(), func(cfg *sender.Config) { cfg.Roots = ca.pool() }, func(r *rig) {
+		for range 100 {
+			r.send(1, "y")
+		}
+		same(t, "requests", len(r.got()), 101)
+		same(t, "connections", r.connections(), 1)
+		r.pass(time.Minute)
+		sameAll(t, "when they ended", r.saw().ends, time.Minute)
+		r.send(1, strings.Repeat("z", 300<<10))
+		same(t, "requests", len(r.got()), 102)
+		same(t, "updates that wait", r.queue.Len(), 0)
+		r.expectFailures()
+	})
+}
