@@ -1,0 +1,119 @@
+package world
+
+import (
+	"encoding/json"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// methods are those that do something. The others are accepted.
+var methods = map[string]func(*World, botapi.Params) (any, error){
+	"getMe":                 (*World).getMe,
+	"getMyCommands":         (*World).getMyCommands,
+	"setMyCommands":         (*World).setMyCommands,
+	"deleteMyCommands":      (*World).deleteMyCommands,
+	"getMyName":             tells("name"),
+	"setMyName":             sets("name"),
+	"getMyDescription":      tells("description"),
+	"setMyDescription":      sets("description"),
+	"getMyShortDescription": tells("short_description"),
+	"setMyShortDescription": sets("short_description"),
+
+	"sendMessage":     sender((*World).textOf),
+	"sendPhoto":       sends("photo"),
+	"sendDocument":    sends("document"),
+	"sendVideo":       sends("video"),
+	"sendAudio":       sends("audio"),
+	"sendVoice":       sends("voice"),
+	"sendAnimation":   sends("animation"),
+	"sendSticker":     sends("sticker"),
+	"sendVideoNote":   sends("video_note"),
+	"sendLivePhoto":   sends("photo"),
+	"sendMediaGroup":  (*World).sendMediaGroup,
+	"sendPoll":        sender((*World).poll),
+	"sendDice":        sender((*World).dice),
+	"sendLocation":    sender((*World).location),
+	"sendVenue":       sender((*World).venue),
+	"sendContact":     sender((*World).contact),
+	"sendGame":        sender((*World).game),
+	"sendInvoice":     sender((*World).invoice),
+	"sendChecklist":   sender((*World).checklist),
+	"sendPaidMedia":   sender((*World).paidMedia),
+	"sendRichMessage": sender((*World).richMessage),
+	"sendChatAction":  (*World).sendChatAction,
+
+	"forwardMessage":  (*World).forwardMessage,
+	"forwardMessages": (*World).forwardMessages,
+	"copyMessage":     (*World).copyMessage,
+	"copyMessages":    (*World).copyMessages,
+
+	"editMessageText":         edits((*World).editedText),
+	"editMessageCaption":      edits((*World).editedCaption),
+	"editMessageMedia":        edits((*World).editedMedia),
+	"editMessageReplyMarkup":  edits((*World).editedMarkup),
+	"editMessageLiveLocation": edits((*World).editedLocation),
+	"stopMessageLiveLocation": edits((*World).stoppedLocation),
+	"stopPoll":                (*World).stopPoll,
+	"deleteMessage":           (*World).deleteMessage,
+	"deleteMessages":          (*World).deleteMessages,
+	"setMessageReaction":      (*World).setMessageReaction,
+
+	"answerCallbackQuery":    (*World).answerCallbackQuery,
+	"answerInlineQuery":      (*World).answerInlineQuery,
+	"answerShippingQuery":    decides("shipping_query", "shipping_query_id"),
+	"answerPreCheckoutQuery": decides("pre_checkout_query", "pre_checkout_query_id"),
+
+	"getFile":           (*World).getFile,
+	"uploadStickerFile": (*World).uploadStickerFile,
+
+	"getChat":                         (*World).getChat,
+	"getChatMember":                   (*World).getChatMember,
+	"getChatAdministrators":           (*World).getChatAdministrators,
+	"getChatMemberCount":              (*World).getChatMemberCount,
+	"setChatTitle":                    (*World).setChatTitle,
+	"setChatDescription":              (*World).setChatDescription,
+	"setChatPermissions":              (*World).setChatPermissions,
+	"leaveChat":                       (*World).leaveChat,
+	"createForumTopic":                (*World).createForumTopic,
+	"banChatMember":                   (*World).banChatMember,
+	"unbanChatMember":                 (*World).unbanChatMember,
+	"restrictChatMember":              (*World).restrictChatMember,
+	"promoteChatMember":               (*World).promoteChatMember,
+	"setChatAdministratorCustomTitle": (*World).setChatAdministratorCustomTitle,
+	"pinChatMessage":                  (*World).pinChatMessage,
+	"unpinChatMessage":                (*World).unpinChatMessage,
+	"unpinAllChatMessages":            (*World).unpinAllChatMessages,
+	"exportChatInviteLink":            (*World).exportChatInviteLink,
+	"createChatInviteLink":            inviteLink(false),
+	"editChatInviteLink":              inviteLink(false),
+	"revokeChatInviteLink":            inviteLink(true),
+	"createInvoiceLink":               (*World).createInvoiceLink,
+}
+
+// Call runs a method, whose canonical name Params has.
+func (w *World) Call(p botapi.Params) (json.RawMessage, *botapi.Error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	run, ok := methods[p.Method]
+	if !ok {
+		run = (*World).accept
+	}
+	result, err := run(w, p)
+	if err != nil {
+		return nil, described(err)
+	}
+	if set, ok := w.answers[p.Method]; ok {
+		return set, nil
+	}
+	return marshal(result), nil
+}
+
+// Answer sets the result of a method. What the method does it does nevertheless.
+func (w *World) Answer(method string, result json.RawMessage) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m, ok := botapi.Lookup(method); ok {
+		method = m.Name
+	}
+	w.answers[method] = result
+}

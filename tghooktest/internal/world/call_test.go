@@ -1,0 +1,194 @@
+package world
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// stage is a World in which Zoë has written message 1 to the bot, Ben is known but
+// has never written, and both are in the group Team, where message 1 and 2 say that they joined.
+type stage struct {
+	*World
+	o        *told
+	t        *testing.T
+	zoe, ben *User
+	team     *Chat
+}
+
+func set(t *testing.T) *stage {
+	t.Helper()
+	w, o := peopled()
+	s := &stage{World: w, o: o, t: t, zoe: w.User("Zoë Núñez"), ben: w.User("Ben"), team: w.Group("Team")}
+	require.NoError(t, w.Join(s.zoe.ID, s.team.ID))
+	require.NoError(t, w.Join(s.ben.ID, s.team.ID))
+	_, err := w.Send(s.zoe.ID, s.zoe.ID, 0, "hello bot")
+	require.NoError(t, err)
+	o.take()
+	return s
+}
+
+// call runs a method with parameters that are given as name, value, name, value, and returns the
+// result, or the code and description of what went wrong. zoe, ben and team as a value, and TEAM in one, are
+// their ids.
+func (s *stage) call(method string, params ...string) string {
+	return s.callWith(nil, method, params...)
+}
+
+func (s *stage) callWith(files map[string]botapi.File, method string, params ...string) string {
+	s.t.Helper()
+	p := botapi.Params{Method: method, Values: map[string]string{}, Files: files}
+	ids := map[string]int64{"zoe": s.zoe.ID, "ben": s.ben.ID, "team": s.team.ID}
+	for i := 0; i < len(params); i += 2 {
+		p.Values[params[i]] = strings.ReplaceAll(params[i+1], "TEAM", strconv.FormatInt(s.team.ID, 10))
+		if id, ok := ids[params[i+1]]; ok {
+			p.Values[params[i]] = strconv.FormatInt(id, 10)
+		}
+	}
+	result, err := s.Call(p)
+	if err != nil {
+		assert.Nil(s.t, result)
+		return fmt.Sprintf("%d %s", err.Code, err.Description)
+	}
+	return string(result)
+}
+
+// full is text, unless it is a refusal, with the objects of BOT, ZOE, BEN, PRIVATE and GROUP.
+func (s *stage) full(text string) string {
+	if strings.HasPrefix(text, "40") {
+		return text
+	}
+	return with(s.zoe, s.team, strings.ReplaceAll(text, "BEN", string(marshal(s.ben))))
+}
+
+// expect is what a call has to answer.
+func (s *stage) expect(want, got string) {
+	s.t.Helper()
+	assert.Equal(s.t, s.full(want), got)
+}
+
+// act is a call and its answer.
+type act struct {
+	method string
+	params []string
+	want   string
+}
+
+// play runs calls one after the other.
+func (s *stage) play(acts []act) {
+	s.t.Helper()
+	for _, a := range acts {
+		assert.Equal(s.t, s.full(a.want), s.call(a.method, a.params...), "%s %q", a.method, a.params)
+	}
+}
+
+func TestTheBotIsWhomItWasMadeAs(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	s.expect(`{"id":6100200300,"is_bot":true,"first_name":"Stand-in Bot","username":"sample_bot","can_join_groups":true,`+
+		`"can_read_all_group_messages":false,"supports_inline_queries":true,"can_connect_to_business":false,"has_main_web_app":false,`+
+		`"has_topics_enabled":false,"allows_users_to_create_topics":false,"can_manage_bots":false}`, s.call("getMe"))
+}
+
+func TestChatsAreRefusedAsTelegramRefusesThem(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	s.mu.Lock()
+	s.addChat(&Chat{ID: -1001, Title: "News", Type: "channel", Username: "news"}, &Member{User: s.bot, Status: "left"})
+	s.addChat(&Chat{ID: -1002, Title: "Out", Type: "supergroup"}, &Member{User: s.bot, Status: "kicked"})
+	s.addChat(&Chat{ID: -1003, Title: "Left", Type: "supergroup"}, &Member{User: s.bot, Status: "left"})
+	s.addChat(&Chat{ID: -1004, Title: "Mute", Type: "channel"}, &Member{User: s.bot, Status: "member"})
+	s.mu.Unlock()
+	s.Block(s.zoe.ID, true)
+	s.play([]act{
+		{"sendMessage", []string{"text", "hi"}, `400 Bad Request: chat_id is empty`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "1"}, `400 Bad Request: chat not found`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "nobody"}, `400 Bad Request: chat not found`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "@nobody"}, `400 Bad Request: chat not found`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "6100200300"}, `400 Bad Request: chat not found`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "zoe"}, `403 Forbidden: bot was blocked by the user`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "ben"}, `403 Forbidden: bot can't initiate conversation with a user`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "@news"}, `403 Forbidden: bot is not a member of the channel chat`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "-1002"}, `403 Forbidden: bot was kicked from the supergroup chat`},
+		{"sendMessage", []string{"text", "hi", "chat_id", "-1004"}, `400 Bad Request: need administrator rights in the channel chat`},
+		{"getChatMemberCount", []string{"chat_id", "@NEWS"}, `0`},
+		{"getChatMemberCount", []string{"chat_id", "-1002"}, `403 Forbidden: bot was kicked from the supergroup chat`},
+		{"getChatMemberCount", []string{"chat_id", "-1003"}, `403 Forbidden: bot is not a member of the supergroup chat`},
+		{"getChatMemberCount", []string{"chat_id", "-1004"}, `1`},
+		{"getChatMemberCount", []string{"chat_id", "ben"}, `2`},
+		{"sendChatAction", []string{"chat_id", "team", "action", "typing"}, `true`},
+		{"sendChatAction", []string{"chat_id", "team", "action", "sleeping"}, `400 Bad Request: wrong parameter action in request`},
+	})
+}
+
+func TestEveryMethodIsAcceptedInTheShapeOfItsResult(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	s.play([]act{
+		{"closeForumTopic", []string{"chat_id", "team"}, `400 Bad Request: parameter "message_thread_id" is required`},
+		{"closeForumTopic", []string{"chat_id", "1", "message_thread_id", "5"}, `400 Bad Request: chat not found`},
+		{"closeForumTopic", []string{"chat_id", "team", "message_thread_id", "5"}, `true`},
+		{"setPassportDataErrors", []string{"errors", "[]"}, `400 Bad Request: invalid user_id specified`},
+		{"setPassportDataErrors", []string{"user_id", "77", "errors", "[]"}, `400 Bad Request: user not found`},
+		{"getUserProfilePhotos", []string{"user_id", "zoe"}, `{"total_count":0,"photos":[]}`},
+		{"getForumTopicIconStickers", nil, `[]`},
+		{"getBusinessConnection", []string{"business_connection_id", "b"}, `{}`},
+		{"getChatMenuButton", nil, `{"type":"commands"}`},
+		{"getManagedBotToken", []string{"user_id", "zoe"}, `""`},
+		{"getMyDefaultAdministratorRights", nil, `{"can_manage_chat":false,"can_change_info":false,"can_delete_messages":false,` +
+			`"can_invite_users":false,"can_restrict_members":false,"can_pin_messages":false,"can_manage_topics":false,"can_promote_members":false,` +
+			`"can_manage_video_chats":false,"can_post_stories":false,"can_edit_stories":false,"can_delete_stories":false,"is_anonymous":false}`},
+		{"setGameScore", []string{"user_id", "zoe", "score", "1"}, `400 Bad Request: message identifier is not specified`},
+		{"sing", nil, `404 Not Found: method not found`},
+	})
+	s.expect(`true`, s.callWith(map[string]botapi.File{"photo": {Content: []byte("x")}}, "setChatPhoto", "chat_id", "team"))
+	s.expect(`400 Bad Request: parameter "photo" is required`, s.call("setChatPhoto", "chat_id", "team"))
+	s.expect(`true`, s.call("readBusinessMessage", "business_connection_id", "b", "chat_id", "1", "message_id", "1"))
+}
+
+func TestAnswerSetsWhatAMethodResultsIn(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	s.Answer("getstickerset", []byte(`{"name":"cats"}`))
+	s.Answer("getChat", []byte(`{"id":1}`))
+	s.play([]act{
+		{"getStickerSet", []string{"name", "cats"}, `{"name":"cats"}`},
+		{"getStickerSet", nil, `400 Bad Request: parameter "name" is required`},
+		{"getChat", []string{"chat_id", "zoe"}, `{"id":1}`},
+		{"getChat", []string{"chat_id", "1"}, `400 Bad Request: chat not found`},
+	})
+}
+
+func TestTextsBecomeDescriptionsAsTelegramMakesThem(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"Message text is empty": "Bad Request: message text is empty",
+		"chat not found":        "Bad Request: chat not found",
+		"QUERY_ID_INVALID":      "Bad Request: QUERY_ID_INVALID",
+		"Q_ID":                  "Bad Request: Q_ID",
+		"X":                     "Bad Request: x",
+	} {
+		assert.Equal(t, &botapi.Error{Code: 400, Description: want}, described(refusal(text)))
+	}
+}
+
+func TestAChangeWakesThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	changed := s.Changed()
+	s.expect(`400 Bad Request: message text is empty`, s.call("sendMessage", "chat_id", "zoe"))
+	select {
+	case <-changed:
+		t.Fatal("nothing has changed")
+	default:
+	}
+	s.call("sendMessage", "chat_id", "zoe", "text", "hi")
+	<-changed
+	assert.NotEqual(t, changed, s.Changed())
+}

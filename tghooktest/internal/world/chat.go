@@ -1,0 +1,179 @@
+package world
+
+import (
+	"encoding/json"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// permissions of a group's members, unless the bot has set other ones.
+const permissions = `{"can_send_messages":true,"can_send_audios":true,"can_send_documents":true,"can_send_photos":true,"can_send_videos":true,` +
+	`"can_send_video_notes":true,"can_send_voice_notes":true,"can_send_polls":true,"can_send_other_messages":true,` +
+	`"can_add_web_page_previews":true,"can_change_info":true,"can_invite_users":true,"can_pin_messages":true,"can_manage_topics":true}`
+
+func (w *World) getChat(p botapi.Params) (any, error) {
+	c, err := w.chat(p.String("chat_id"), toRead)
+	if err != nil {
+		return nil, err
+	}
+	full := struct {
+		*Chat
+		Usernames   []string        `json:"active_usernames,omitempty"`
+		Description string          `json:"description,omitempty"`
+		InviteLink  string          `json:"invite_link,omitempty"`
+		Permissions json.RawMessage `json:"permissions,omitempty"`
+		Gifts       json.RawMessage `json:"accepted_gift_types"`
+		Pinned      *Message        `json:"pinned_message,omitempty"`
+		Reactions   int             `json:"max_reaction_count"`
+		Color       int             `json:"accent_color_id"`
+	}{
+		Chat: c, Description: c.description, Permissions: c.permissions, Reactions: 11,
+		Gifts: json.RawMessage(`{"unlimited_gifts":false,"limited_gifts":false,"unique_gifts":false,"premium_subscription":false,"gifts_from_channels":false}`),
+	}
+	if c.Username != "" {
+		full.Usernames = []string{c.Username}
+	}
+	if full.Permissions == nil && (c.Type == "group" || c.Type == "supergroup") {
+		full.Permissions = json.RawMessage(permissions)
+	}
+	if len(c.pinned) > 0 {
+		full.Pinned = c.message(c.pinned[len(c.pinned)-1]).told()
+	}
+	return full, nil
+}
+
+func (w *World) getChatMemberCount(p botapi.Params) (any, error) {
+	c, err := w.chat(p.String("chat_id"), toRead)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.private():
+		return 2, nil
+	}
+	n := 0
+	for _, m := range c.members {
+		if m.present() {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// managed is the group or channel in which the bot wants to do what takes an administrator.
+func (w *World) managed(p botapi.Params, what string) (*Chat, error) {
+	c, err := w.chat(p.String("chat_id"), toWrite)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.private():
+		return nil, refusal("can't " + what + " in private chats")
+	case !c.members[w.bot.ID].manages():
+		return nil, refusal("not enough rights to " + what)
+	}
+	return c, nil
+}
+
+func (w *World) setChatTitle(p botapi.Params) (any, error) {
+	title := p.String("title")
+	c, err := w.managed(p, "change chat title")
+	switch {
+	case err != nil:
+		return nil, err
+	case title == "":
+		return nil, refusal("Title must be non-empty")
+	case title != c.Title:
+		c.Title = title
+		w.notice(c, Content{NewTitle: title})
+	}
+	return true, nil
+}
+
+func (w *World) setChatDescription(p botapi.Params) (any, error) {
+	c, err := w.managed(p, "set chat description")
+	switch {
+	case err != nil:
+		return nil, err
+	case c.description == p.String("description"):
+		return nil, refusal("chat description is not modified")
+	}
+	c.description = p.String("description")
+	w.change()
+	return true, nil
+}
+
+func (w *World) setChatPermissions(p botapi.Params) (any, error) {
+	c, err := w.managed(p, "change chat permissions")
+	if err != nil {
+		return nil, err
+	}
+	if c.permissions, err = permitted(p); err != nil {
+		return nil, err
+	}
+	w.change()
+	return true, nil
+}
+
+// permitted is the parameter permissions with all that can be permitted, in Telegram's order.
+func permitted(p botapi.Params) (json.RawMessage, error) {
+	o, ok := parseObject([]byte(p.String("permissions")))
+	switch {
+	case !json.Valid([]byte(p.String("permissions"))):
+		return nil, refusal("Can't parse permissions JSON object")
+	case !ok:
+		return nil, refusal("Object expected as permissions")
+	}
+	return chosenOf(permissions, o.flag), nil
+}
+
+// notice appends the bot's message about what it did to the chat, of which it is told.
+func (w *World) notice(c *Chat, happened Content) {
+	m := &Message{From: w.bot, Content: happened}
+	if c.Type == "channel" {
+		m.From, m.SenderChat = nil, c
+		w.emit("channel_post", w.add(c, m))
+		return
+	}
+	w.emit("message", w.add(c, m))
+}
+
+func (w *World) leaveChat(p botapi.Params) (any, error) {
+	c, err := w.chat(p.String("chat_id"), toEdit)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.private():
+		return nil, refusal("chat member status can't be changed in private chats")
+	}
+	w.become(c, w.bot, &Member{User: w.bot, Status: "left"})
+	return true, nil
+}
+
+func (w *World) createForumTopic(p botapi.Params) (any, error) {
+	name, err := required(p, "name")
+	if err != nil {
+		return nil, err
+	}
+	c, err := w.chat(p.String("chat_id"), toWrite)
+	switch {
+	case err != nil:
+		return nil, err
+	case !c.IsForum:
+		return nil, refusal("the chat is not a forum")
+	}
+	color := p.Int("icon_color")
+	if color == 0 {
+		color = 0x6fb9f0
+	}
+	topic := struct {
+		ID    int64  `json:"message_thread_id,omitempty"`
+		Name  string `json:"name"`
+		Color int64  `json:"icon_color"`
+		Icon  string `json:"icon_custom_emoji_id,omitempty"`
+	}{0, name, color, p.String("icon_custom_emoji_id")}
+	m := &Message{From: w.bot, InTopic: true, Content: Content{Topic: marshal(topic)}}
+	w.add(c, m)
+	m.ThreadID = m.ID
+	w.emit("message", m)
+	topic.ID = m.ID
+	return topic, nil
+}

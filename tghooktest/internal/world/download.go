@@ -1,0 +1,54 @@
+package world
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// maxDownload is how large a file a bot can download.
+const maxDownload = 20 << 20
+
+func (w *World) getFile(p botapi.Params) (any, error) {
+	id := p.String("file_id")
+	if id == "" {
+		return nil, refusal("file_id not specified")
+	}
+	f := w.files[id]
+	switch {
+	case f == nil:
+		return nil, refusal("invalid file_id")
+	case len(f.Content) > maxDownload:
+		return nil, refusal("file is too big")
+	}
+	if f.Path == "" {
+		folder := kinds[f.Kind].folder
+		f.Path = fmt.Sprintf("%s/file_%d%s", folder, w.count[folder], cmp.Or(path.Ext(f.Name), kinds[f.Kind].ending))
+		w.count[folder]++
+		w.paths[f.Path] = f
+	}
+	info := f.FileInfo
+	for _, size := range f.sizes {
+		if size.ID == id {
+			info = size.FileInfo
+		}
+	}
+	return struct {
+		FileInfo
+		Path string `json:"file_path"`
+	}{info, f.Path}, nil
+}
+
+// Download is what a file_path that getFile told leads to. All sizes of a photo have the content that was
+// uploaded.
+func (w *World) Download(filePath string) ([]byte, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f, ok := w.paths[filePath]
+	if !ok {
+		return nil, false
+	}
+	return f.Content, true
+}

@@ -1,0 +1,70 @@
+package world
+
+import (
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+func (w *World) getMe(botapi.Params) (any, error) {
+	return struct {
+		*User
+		CanJoin      bool `json:"can_join_groups"`
+		ReadsAll     bool `json:"can_read_all_group_messages"`
+		Inline       bool `json:"supports_inline_queries"`
+		Business     bool `json:"can_connect_to_business"`
+		MainWebApp   bool `json:"has_main_web_app"`
+		HasTopics    bool `json:"has_topics_enabled"`
+		UsersTopics  bool `json:"allows_users_to_create_topics"`
+		CanManageOwn bool `json:"can_manage_bots"`
+	}{User: w.bot, CanJoin: true, Inline: true}, nil
+}
+
+// sets makes the methods that set a text about the bot, in a language.
+func sets(name string) func(*World, botapi.Params) (any, error) {
+	return func(w *World, p botapi.Params) (any, error) {
+		w.settings[name+" "+p.String("language_code")] = p.String(name)
+		w.change()
+		return true, nil
+	}
+}
+
+// tells makes the methods that get such a text. Where there is none in the language, it is that for all.
+func tells(name string) func(*World, botapi.Params) (any, error) {
+	return func(w *World, p botapi.Params) (any, error) {
+		text := w.settings[name+" "+p.String("language_code")]
+		if text == "" {
+			text = w.settings[name+" "]
+		}
+		if text == "" && name == "name" {
+			text = w.bot.FirstName
+		}
+		return map[string]string{name: text}, nil
+	}
+}
+
+// sendChatAction leaves no trace: who wants to see it looks at the calls.
+func (w *World) sendChatAction(p botapi.Params) (any, error) {
+	switch p.String("action") {
+	case "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice", "record_audio", "upload_audio",
+		"upload_document", "choose_sticker", "find_location", "pick_up_location", "record_video_note", "upload_video_note", "cancel":
+	default:
+		return nil, refusal("Wrong parameter action in request")
+	}
+	_, err := w.chat(p.String("chat_id"), toWrite)
+	return true, err
+}
+
+// uploadStickerFile makes a file that no message has yet.
+func (w *World) uploadStickerFile(p botapi.Params) (any, error) {
+	if _, err := w.user(p, "user_id"); err != nil {
+		return nil, err
+	}
+	uploaded, ok := p.File("sticker")
+	f, err := w.input("sticker", "", uploaded, ok)
+	switch {
+	case err != nil:
+		return nil, err
+	case f == nil:
+		return nil, refusal("There is no sticker file in the request")
+	}
+	return f.FileInfo, nil
+}

@@ -1,0 +1,126 @@
+package world
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+)
+
+// met is what there may be in the object of an update.
+type met struct {
+	ID       string   `json:"id"` // of a query
+	From     *User    `json:"from"`
+	User     *User    `json:"user"`
+	Chat     *Chat    `json:"chat"`
+	Message  *Message `json:"message"` // of a callback query
+	InlineID string   `json:"inline_message_id"`
+	Data     string   `json:"data"`
+	Query    string   `json:"query"`
+	New      *struct {
+		User   *User  `json:"user"`
+		Status string `json:"status"`
+	} `json:"new_chat_member"`
+}
+
+// Meet makes known what an update is about that no user of this World has made: its user
+// and chat, where the bot may write from then on, its message, and its query, which can be
+// answered. What is known already stays as it is, but for who is in a chat. The bot is an
+// administrator of groups and channels that it meets.
+func (w *World) Meet(kind string, object []byte) {
+	var about met
+	_ = json.Unmarshal(object, &about) // what does not fit stays unknown
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	from, c := w.meetUser(cmp.Or(about.From, about.User)), w.meetChat(about.Chat)
+	var pressed *Message
+	switch kind {
+	case "message", "edited_message", "channel_post", "edited_channel_post":
+		var m Message
+		if json.Unmarshal(object, &m) == nil {
+			w.meetMessage(&m, from)
+		}
+	case "callback_query":
+		pressed = w.meetMessage(about.Message, w.bot)
+	case "my_chat_member", "chat_member":
+		w.meetMember(kind, c, about)
+	}
+	if id := about.InlineID; id != "" && from != nil && w.inline[id] == nil { // what it reads is not told
+		w.inline[id] = &Message{From: from, Chat: w.chats[from.ID], ViaBot: w.bot, inlineID: id, Content: Content{Text: "?"}}
+	}
+	if life, ok := queryLife[kind]; ok && about.ID != "" && from != nil && w.queries[about.ID] == nil {
+		w.queries[about.ID] = &Query{
+			ID: about.ID, Kind: kind, From: from, Message: pressed, InlineID: about.InlineID,
+			Data: cmp.Or(about.Data, about.Query), Until: w.cfg.Now().Add(life),
+		}
+	}
+	w.change()
+}
+
+// meetUser is the one that is known by then. w.mu is held.
+func (w *World) meetUser(u *User) *User {
+	if u == nil || u.ID <= 0 {
+		return nil
+	}
+	if w.users[u.ID] == nil {
+		w.addUser(u).started = true
+	}
+	return w.users[u.ID]
+}
+
+// meetChat is the one that is known by then. w.mu is held.
+func (w *World) meetChat(c *Chat) *Chat {
+	switch {
+	case c == nil || c.ID == 0:
+		return nil
+	case w.chats[c.ID] != nil:
+	case c.private():
+		w.meetUser(&User{ID: c.ID, FirstName: c.FirstName, LastName: c.LastName, Username: c.Username})
+	default:
+		w.addChat(c, &Member{User: w.bot, Status: "administrator"})
+	}
+	return w.chats[c.ID]
+}
+
+// meetMessage puts a message into its chat, unless that has one with the id; nil: the bot cannot see it. One that
+// is too old to be deleted counts as sent now. w.mu is held.
+func (w *World) meetMessage(m *Message, from *User) *Message {
+	if m == nil || m.ID <= 0 || m.Date == 0 {
+		return nil
+	}
+	c := w.meetChat(m.Chat)
+	if c == nil {
+		return nil
+	}
+	at, known := slices.BinarySearchFunc(c.messages, m.ID, func(m *Message, id int64) int { return cmp.Compare(m.ID, id) })
+	if known {
+		return c.messages[at]
+	}
+	m.Chat, m.From, m.SenderChat = c, from, w.meetChat(m.SenderChat)
+	if w.now()-m.Date >= deletable {
+		m.Date = w.now()
+	}
+	c.messages = slices.Insert(c.messages, at, m)
+	last := w.counter(c)
+	*last = max(*last, m.ID)
+	if from != nil && !c.private() && c.members[from.ID] == nil {
+		c.members[from.ID] = &Member{User: from, Status: "member"}
+	}
+	return m
+}
+
+// meetMember gives a user, or the bot, the standing that an update tells of. w.mu is held.
+func (w *World) meetMember(kind string, c *Chat, about met) {
+	if c == nil || about.New == nil {
+		return
+	}
+	who := w.bot
+	if kind == "chat_member" {
+		who = w.meetUser(about.New.User)
+	}
+	switch {
+	case c.private():
+		w.users[c.ID].blocked = about.New.Status == "kicked"
+	case who != nil:
+		c.members[who.ID] = &Member{User: who, Status: about.New.Status}
+	}
+}

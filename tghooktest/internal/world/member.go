@@ -1,0 +1,246 @@
+package world
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// rights of an administrator in a group and in a channel, unless promoteChatMember gave other ones.
+// can_be_edited is not among what can be given.
+const (
+	groupRights = `{"can_manage_chat":true,"can_change_info":true,"can_delete_messages":true,"can_invite_users":true,` +
+		`"can_restrict_members":true,"can_pin_messages":true,"can_manage_topics":true,"can_promote_members":true,` +
+		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"is_anonymous":false}`
+	channelRights = `{"can_manage_chat":true,"can_change_info":true,"can_post_messages":true,"can_edit_messages":true,` +
+		`"can_delete_messages":true,"can_invite_users":true,"can_restrict_members":true,"can_promote_members":true,` +
+		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"is_anonymous":false}`
+)
+
+// rights are those that there are in the chat.
+func (c *Chat) rights() string {
+	if c.Type == "channel" {
+		return channelRights
+	}
+	return groupRights
+}
+
+// chosenOf is the object with the fields of all, true where chosen tells so.
+func chosenOf(all string, chosen func(string) bool) json.RawMessage {
+	var b bytes.Buffer
+	d := json.NewDecoder(bytes.NewReader([]byte(all)))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return b.Bytes()
+		}
+		switch t := token.(type) {
+		case json.Delim:
+			b.WriteString(t.String())
+		case string:
+			if b.Len() > 1 {
+				b.WriteByte(',')
+			}
+			b.Write(marshal(t))
+			b.WriteByte(':')
+			b.Write(marshal(chosen(t)))
+		}
+	}
+}
+
+// joinObjects is one object of several.
+func joinObjects(objects ...json.RawMessage) json.RawMessage {
+	b := []byte("{")
+	for _, o := range objects {
+		if inner := bytes.TrimSuffix(bytes.TrimPrefix(o, []byte("{")), []byte("}")); len(inner) > 0 {
+			if len(b) > 1 {
+				b = append(b, ',')
+			}
+			b = append(b, inner...)
+		}
+	}
+	return append(b, '}')
+}
+
+// chatMember is the ChatMember of a member of the chat. w.mu is held.
+func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
+	until := func(date int64) json.RawMessage {
+		return marshal(struct {
+			Until int64 `json:"until_date"`
+		}{date})
+	}
+	who := marshal(struct {
+		User   *User  `json:"user"`
+		Status string `json:"status"`
+	}{m.User, m.Status})
+	title := marshal(struct {
+		Title string `json:"custom_title,omitempty"`
+	}{m.Title})
+	switch m.Status {
+	case "creator":
+		return joinObjects(who, title, json.RawMessage(`{"is_anonymous":false}`))
+	case "administrator":
+		given := m.rights
+		if given == nil {
+			given = json.RawMessage(c.rights())
+		}
+		return joinObjects(who, json.RawMessage(`{"can_be_edited":false}`), given, title)
+	case "restricted":
+		return joinObjects(who, until(m.Until), json.RawMessage(`{"is_member":true}`), m.rights)
+	case "kicked":
+		return joinObjects(who, until(m.Until))
+	}
+	return who
+}
+
+// memberOf is a user's standing in a chat. Who never was there has left it.
+func (w *World) memberOf(c *Chat, u *User) *Member {
+	switch m := c.members[u.ID]; {
+	case m != nil:
+		return m
+	case c.private() && (u.ID == c.ID || u == w.bot):
+		return &Member{User: u, Status: "member"}
+	}
+	return &Member{User: u, Status: "left"}
+}
+
+// become gives a user another standing by the bot's act, of which the bot is told. w.mu is held.
+func (w *World) become(c *Chat, u *User, m *Member) {
+	kind := "chat_member"
+	if u == w.bot {
+		kind = "my_chat_member"
+	}
+	before := w.memberOf(c, u)
+	c.members[u.ID] = m
+	w.emit(kind, w.moved(c, w.bot, before, m))
+	w.change()
+}
+
+func (w *World) getChatMember(p botapi.Params) (any, error) {
+	c, err := w.chat(p.String("chat_id"), toRead)
+	if err != nil {
+		return nil, err
+	}
+	u, err := w.user(p, "user_id")
+	if err != nil {
+		return nil, err
+	}
+	return w.chatMember(c, w.memberOf(c, u)), nil
+}
+
+// getChatAdministrators leaves out other bots than this one, as Telegram does.
+func (w *World) getChatAdministrators(p botapi.Params) (any, error) {
+	c, err := w.chat(p.String("chat_id"), toRead)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.private():
+		return nil, refusal("there are no administrators in the private chat")
+	}
+	all := []json.RawMessage{}
+	for _, id := range slices.Sorted(maps.Keys(c.members)) {
+		if m := c.members[id]; m.manages() {
+			all = append(all, w.chatMember(c, m))
+		}
+	}
+	return all, nil
+}
+
+// subject is the member whose standing the bot wants to change.
+func (w *World) subject(p botapi.Params, what string) (*Chat, *Member, error) {
+	u, err := w.user(p, "user_id")
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := w.managed(p, what)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := w.memberOf(c, u)
+	switch {
+	case u == w.bot:
+		return nil, nil, refusal("can't restrict self")
+	case m.Status == "creator":
+		return nil, nil, refusal("can't remove chat owner")
+	}
+	return c, m, nil
+}
+
+func (w *World) banChatMember(p botapi.Params) (any, error) {
+	c, m, err := w.subject(p, "restrict/unrestrict chat member")
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Status == "administrator":
+		return nil, refusal("user is an administrator of the chat")
+	}
+	w.become(c, m.User, &Member{User: m.User, Status: "kicked", Until: p.Int("until_date")})
+	if m.present() && c.Type != "channel" {
+		w.notice(c, left(m.User))
+	}
+	return true, nil
+}
+
+func (w *World) unbanChatMember(p botapi.Params) (any, error) {
+	c, m, err := w.subject(p, "restrict/unrestrict chat member")
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Status == "kicked" || m.present() && !p.Bool("only_if_banned"):
+		w.become(c, m.User, &Member{User: m.User, Status: "left"})
+	}
+	return true, nil
+}
+
+func (w *World) restrictChatMember(p botapi.Params) (any, error) {
+	given, err := permitted(p)
+	if err != nil {
+		return nil, err
+	}
+	c, m, err := w.subject(p, "restrict/unrestrict chat member")
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Status == "administrator":
+		return nil, refusal("user is an administrator of the chat")
+	}
+	restricted := &Member{User: m.User, Status: "restricted", Until: p.Int("until_date"), rights: given}
+	if !bytes.Contains(given, []byte("false")) {
+		restricted = &Member{User: m.User, Status: "member"}
+	}
+	w.become(c, m.User, restricted)
+	return true, nil
+}
+
+func (w *World) promoteChatMember(p botapi.Params) (any, error) {
+	c, m, err := w.subject(p, "promote members")
+	if err != nil {
+		return nil, err
+	}
+	given := chosenOf(c.rights(), p.Bool)
+	promoted := &Member{User: m.User, Status: "administrator", Title: m.Title, rights: given}
+	if !bytes.Contains(given, []byte("true")) {
+		promoted = &Member{User: m.User, Status: "member"}
+	}
+	w.become(c, m.User, promoted)
+	return true, nil
+}
+
+func (w *World) setChatAdministratorCustomTitle(p botapi.Params) (any, error) {
+	c, m, err := w.subject(p, "change custom title of the user")
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Status != "administrator":
+		return nil, refusal("user is not an administrator")
+	}
+	titled := *m
+	titled.Title = cmp.Or(p.String("custom_title"), "")
+	c.members[m.User.ID] = &titled
+	w.change()
+	return true, nil
+}

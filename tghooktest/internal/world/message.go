@@ -1,0 +1,147 @@
+package world
+
+import "encoding/json"
+
+// Message is one in a chat. The order of fields is Telegram's.
+//
+// What a field refers to is never changed but replaced, so that copies stay as they were; but for
+// User and Chat, which are those of the World.
+type Message struct {
+	ID              int64           `json:"message_id"`
+	From            *User           `json:"from,omitempty"`
+	SenderChat      *Chat           `json:"sender_chat,omitempty"`
+	Chat            *Chat           `json:"chat"`
+	Date            int64           `json:"date"`
+	EditDate        int64           `json:"edit_date,omitempty"`
+	ThreadID        int64           `json:"message_thread_id,omitempty"`
+	ForwardOrigin   json.RawMessage `json:"forward_origin,omitempty"`
+	ForwardFrom     *User           `json:"forward_from,omitempty"`
+	ForwardFromChat *Chat           `json:"forward_from_chat,omitempty"`
+	ForwardFromID   int64           `json:"forward_from_message_id,omitempty"`
+	ForwardDate     int64           `json:"forward_date,omitempty"`
+	ReplyTo         *Message        `json:"reply_to_message,omitempty"` // as it is told: without its own reply
+	ExternalReply   json.RawMessage `json:"external_reply,omitempty"`
+	Quote           json.RawMessage `json:"quote,omitempty"`
+	AlbumID         string          `json:"media_group_id,omitempty"`
+	Content
+	ReplyMarkup *InlineKeyboard `json:"reply_markup,omitempty"`
+	ViaBot      *User           `json:"via_bot,omitempty"`
+	Protected   bool            `json:"has_protected_content,omitempty"`
+	InTopic     bool            `json:"is_topic_message,omitempty"`
+	EffectID    string          `json:"effect_id,omitempty"`
+
+	deleted   bool
+	inlineID  string               // of one that was sent by an inline result
+	reactions map[int64][]Reaction // by user
+}
+
+// Content is what a message says, and a copy of it says too.
+type Content struct {
+	Text        string          `json:"text,omitempty"`
+	Entities    []Entity        `json:"entities,omitempty"`
+	LinkPreview json.RawMessage `json:"link_preview_options,omitempty"`
+	Animation   *Animation      `json:"animation,omitempty"`
+	Document    *Document       `json:"document,omitempty"`
+	Audio       *Audio          `json:"audio,omitempty"`
+	Photo       []PhotoSize     `json:"photo,omitempty"`
+	Sticker     *Sticker        `json:"sticker,omitempty"`
+	Video       *Video          `json:"video,omitempty"`
+	VideoNote   *VideoNote      `json:"video_note,omitempty"`
+	Voice       *Voice          `json:"voice,omitempty"`
+	Caption     string          `json:"caption,omitempty"`
+	CaptionEnts []Entity        `json:"caption_entities,omitempty"`
+	CaptionTop  bool            `json:"show_caption_above_media,omitempty"`
+	Spoiler     bool            `json:"has_media_spoiler,omitempty"`
+	Contact     json.RawMessage `json:"contact,omitempty"`
+	Dice        json.RawMessage `json:"dice,omitempty"`
+	Game        json.RawMessage `json:"game,omitempty"`
+	Invoice     json.RawMessage `json:"invoice,omitempty"`
+	Location    json.RawMessage `json:"location,omitempty"`
+	Venue       json.RawMessage `json:"venue,omitempty"`
+	Poll        *Poll           `json:"poll,omitempty"`
+	Checklist   json.RawMessage `json:"checklist,omitempty"`
+	PaidMedia   json.RawMessage `json:"paid_media,omitempty"`
+	RichMessage json.RawMessage `json:"rich_message,omitempty"`
+
+	// What happened, in place of something said. Joined and Left are told twice more, as old clients have it.
+	JoinedOne   *User           `json:"new_chat_participant,omitempty"`
+	JoinedFirst *User           `json:"new_chat_member,omitempty"`
+	Joined      []*User         `json:"new_chat_members,omitempty"`
+	LeftOne     *User           `json:"left_chat_participant,omitempty"`
+	Left        *User           `json:"left_chat_member,omitempty"`
+	NewTitle    string          `json:"new_chat_title,omitempty"`
+	Topic       json.RawMessage `json:"forum_topic_created,omitempty"`
+	Pinned      *Message        `json:"pinned_message,omitempty"`
+	ChatShared  json.RawMessage `json:"chat_shared,omitempty"`
+	UsersShared json.RawMessage `json:"users_shared,omitempty"`
+	WebAppData  json.RawMessage `json:"web_app_data,omitempty"`
+	Payment     json.RawMessage `json:"successful_payment,omitempty"`
+}
+
+// joined and left are what is told of a user.
+func joined(u *User) Content { return Content{JoinedOne: u, JoinedFirst: u, Joined: []*User{u}} }
+func left(u *User) Content   { return Content{LeftOne: u, Left: u} }
+
+// happened tells whether the content is what happened, and not what somebody said.
+func (c *Content) happened() bool {
+	return c.Joined != nil || c.Left != nil || c.NewTitle != "" || c.Topic != nil || c.Pinned != nil || c.ChatShared != nil ||
+		c.UsersShared != nil || c.WebAppData != nil || c.Payment != nil
+}
+
+// Entity is a mark or a find in a text. Offset and Length count UTF-16 code units.
+type Entity struct {
+	Offset        int    `json:"offset"`
+	Length        int    `json:"length"`
+	Type          string `json:"type"`
+	URL           string `json:"url,omitempty"`
+	User          *User  `json:"user,omitempty"`
+	Language      string `json:"language,omitempty"`
+	CustomEmojiID string `json:"custom_emoji_id,omitempty"`
+}
+
+// InlineKeyboard is what hangs below a message.
+type InlineKeyboard struct {
+	Rows [][]Button `json:"inline_keyboard"`
+}
+
+// Button is one of an inline keyboard. Exactly one of the fields after Style is set.
+type Button struct {
+	Text              string          `json:"text"`
+	IconID            string          `json:"icon_custom_emoji_id,omitempty"`
+	Style             string          `json:"style,omitempty"`
+	URL               string          `json:"url,omitempty"`
+	CallbackData      string          `json:"callback_data,omitempty"`
+	CallbackGame      json.RawMessage `json:"callback_game,omitempty"`
+	SwitchInline      *string         `json:"switch_inline_query,omitempty"`
+	SwitchInlineHere  *string         `json:"switch_inline_query_current_chat,omitempty"`
+	SwitchInlineOther json.RawMessage `json:"switch_inline_query_chosen_chat,omitempty"`
+	Pay               bool            `json:"pay,omitempty"`
+	WebApp            json.RawMessage `json:"web_app,omitempty"`
+	LoginURL          json.RawMessage `json:"login_url,omitempty"`
+	CopyText          json.RawMessage `json:"copy_text,omitempty"`
+}
+
+// Reaction is what a user thinks of a message.
+type Reaction struct {
+	Type          string `json:"type"` // emoji, custom_emoji, paid
+	Emoji         string `json:"emoji,omitempty"`
+	CustomEmojiID string `json:"custom_emoji_id,omitempty"`
+}
+
+// add appends m to the chat, with its id and date. w.mu is held. It makes no update.
+func (w *World) add(c *Chat, m *Message) *Message {
+	last := w.counter(c)
+	*last++
+	m.ID, m.Chat, m.Date = *last, c, w.now()
+	c.messages = append(c.messages, m)
+	w.change()
+	return m
+}
+
+// counter is the last id of a message in the chat: private chats and groups share one.
+func (w *World) counter(c *Chat) *int64 {
+	if c.Type == "supergroup" || c.Type == "channel" {
+		return &c.lastID
+	}
+	return &w.lastID
+}

@@ -1,0 +1,60 @@
+package world
+
+import (
+	"slices"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// pinnable checks that the bot may pin.
+func (w *World) pinnable(p botapi.Params) (*Chat, error) {
+	c, err := w.chat(p.String("chat_id"), toWrite)
+	switch {
+	case err != nil:
+		return nil, err
+	case !c.private() && !c.members[w.bot.ID].manages():
+		return nil, refusal("not enough rights to manage pinned messages in the chat")
+	}
+	return c, nil
+}
+
+func (w *World) pinChatMessage(p botapi.Params) (any, error) {
+	c, err := w.pinnable(p)
+	if err != nil {
+		return nil, err
+	}
+	m := c.message(p.Int("message_id"))
+	if m == nil {
+		return nil, refusal("message to pin not found")
+	}
+	c.pinned = append(slices.DeleteFunc(c.pinned, func(id int64) bool { return id == m.ID }), m.ID)
+	w.notice(c, Content{Pinned: m.told()})
+	return true, nil
+}
+
+func (w *World) unpinChatMessage(p botapi.Params) (any, error) {
+	c, err := w.pinnable(p)
+	if err != nil {
+		return nil, err
+	}
+	at := len(c.pinned) - 1
+	if p.Has("message_id") {
+		at = slices.Index(c.pinned, p.Int("message_id"))
+	}
+	if at < 0 {
+		return nil, refusal("message to unpin not found")
+	}
+	c.pinned = slices.Delete(c.pinned, at, at+1)
+	w.change()
+	return true, nil
+}
+
+func (w *World) unpinAllChatMessages(p botapi.Params) (any, error) {
+	c, err := w.pinnable(p)
+	if err != nil {
+		return nil, err
+	}
+	c.pinned = nil
+	w.change()
+	return true, nil
+}

@@ -1,0 +1,165 @@
+package world
+
+import (
+	"encoding/json"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// Poll is one that a message has. Those who change it put a changed copy in its
+// place, by setPoll.
+type Poll struct {
+	ID              string       `json:"id"`
+	Question        string       `json:"question"`
+	QuestionEnts    []Entity     `json:"question_entities,omitempty"`
+	Options         []PollOption `json:"options"`
+	Total           int          `json:"total_voter_count"`
+	OpenPeriod      int64        `json:"open_period,omitempty"`
+	CloseDate       int64        `json:"close_date,omitempty"`
+	IsClosed        bool         `json:"is_closed"`
+	IsAnonymous     bool         `json:"is_anonymous"`
+	Type            string       `json:"type"`
+	Multiple        bool         `json:"allows_multiple_answers"`
+	Correct         *int         `json:"correct_option_id,omitempty"`
+	CorrectIDs      []int        `json:"correct_option_ids,omitempty"`
+	Explanation     string       `json:"explanation,omitempty"`
+	ExplanationEnts []Entity     `json:"explanation_entities,omitempty"`
+
+	votes map[int64][]int // the options that a user chose
+}
+
+// PollOption is one answer to choose.
+type PollOption struct {
+	Text     string   `json:"text"`
+	TextEnts []Entity `json:"text_entities,omitempty"`
+	Voters   int      `json:"voter_count"`
+}
+
+// setPoll puts a changed copy of a poll in its place, in the messages too. w.mu is held.
+func (w *World) setPoll(p *Poll) {
+	for _, c := range w.chats {
+		for _, m := range c.messages {
+			if m.Poll != nil && m.Poll.ID == p.ID {
+				m.Poll = p
+			}
+		}
+	}
+	w.change()
+}
+
+func (w *World) poll(p botapi.Params) (Content, error) {
+	question, entities, err := w.pollText("question", 300, p.String("question"), p.String("question_parse_mode"), json.RawMessage(p.String("question_entities")))
+	if err != nil {
+		return Content{}, err
+	}
+	options, err := w.pollOptions(p.String("options"))
+	if err != nil {
+		return Content{}, err
+	}
+	poll := &Poll{
+		ID: w.next("poll"), Question: question, QuestionEnts: entities, Options: options,
+		OpenPeriod: p.Int("open_period"), CloseDate: p.Int("close_date"), IsClosed: p.Bool("is_closed"),
+		IsAnonymous: !p.Has("is_anonymous") || p.Bool("is_anonymous"), Type: "regular", Multiple: p.Bool("allows_multiple_answers"),
+	}
+	switch p.String("type") {
+	case "", "regular":
+	case "quiz":
+		err = w.quiz(poll, p)
+	default:
+		err = refusal("Unsupported poll type specified")
+	}
+	return Content{Poll: poll}, err
+}
+
+// pollText reads the question or an option, in which there are no entities but custom emoji.
+func (w *World) pollText(what string, most int, text, parseMode string, entities json.RawMessage) (string, []Entity, error) {
+	plain, marks, err := w.format(text, parseMode, entities)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case plain == "":
+		return "", nil, refusal("Text must be non-empty")
+	case utf8.RuneCountInString(plain) > most:
+		return "", nil, refusef("Poll %s length must not exceed %d", what, most)
+	}
+	return plain, slices.DeleteFunc(marks, func(e Entity) bool { return e.Type != "custom_emoji" }), nil
+}
+
+func (w *World) pollOptions(text string) ([]PollOption, error) {
+	if !json.Valid([]byte(text)) {
+		return nil, refusal("Can't parse options JSON object")
+	}
+	list, ok := parseArray([]byte(text))
+	switch {
+	case !ok:
+		return nil, refusal("Expected an Array of String as options")
+	case len(list) == 0:
+		return nil, refusal("Poll must have at least one answer option")
+	case len(list) > 12:
+		return nil, refusal("Poll can't have more than 12 options")
+	}
+	options := make([]PollOption, 0, len(list))
+	for _, raw := range list {
+		o, ok := parseObject(raw)
+		if !ok {
+			var text string
+			if json.Unmarshal(raw, &text) != nil {
+				return nil, refusal("Can't parse InputPollOption: Expected InputPollOption to be an Object")
+			}
+			o = object{"text": raw}
+		}
+		if _, err := o.need("text"); err != nil {
+			return nil, refusef("Can't parse InputPollOption: %v", err)
+		}
+		plain, marks, err := w.pollText("options", 100, o.text("text"), o.text("text_parse_mode"), o["text_entities"])
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, PollOption{Text: plain, TextEnts: marks})
+	}
+	return options, nil
+}
+
+// quiz makes one of a poll. Newer calls have correct_option_ids, older ones a single id.
+func (w *World) quiz(poll *Poll, p botapi.Params) error {
+	correct := -1
+	if p.Has("correct_option_id") {
+		correct = int(p.Int("correct_option_id"))
+	}
+	if ids, ok := parseArray([]byte(p.String("correct_option_ids"))); ok && len(ids) > 0 {
+		correct = int(leading(string(ids[0])))
+	}
+	if correct < 0 || correct >= len(poll.Options) {
+		return refusal("Wrong correct option ID specified")
+	}
+	poll.Type, poll.Correct, poll.CorrectIDs = "quiz", &correct, []int{correct}
+	var err error
+	poll.Explanation, poll.ExplanationEnts, err = w.format(p.String("explanation"), p.String("explanation_parse_mode"), json.RawMessage(p.String("explanation_entities")))
+	return err
+}
+
+func (w *World) stopPoll(p botapi.Params) (any, error) {
+	k, err := inlineMarkup(p.String("reply_markup"))
+	if err != nil {
+		return nil, err
+	}
+	m, err := w.messageOf(p.String("chat_id"), p.Int("message_id"), toEdit, "message with poll to stop")
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Poll == nil:
+		return nil, refusal("Message is not a poll")
+	case !w.own(m) || m.ForwardOrigin != nil:
+		return nil, refusal("Poll can't be stopped")
+	case m.Poll.IsClosed:
+		return nil, refusal("Poll has already been closed")
+	}
+	closed := *m.Poll
+	closed.IsClosed = true
+	m.ReplyMarkup = k
+	w.setPoll(&closed)
+	w.emit("poll", &closed)
+	return &closed, nil
+}

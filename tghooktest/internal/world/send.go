@@ -1,0 +1,181 @@
+package world
+
+import (
+	"encoding/json"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// letter is what the messages of a call share: where they go, and in answer to what.
+type letter struct {
+	chat    *Chat
+	message Message // without content
+	markup  markup
+}
+
+// address reads the parameters that all methods which send have.
+func (w *World) address(p botapi.Params) (letter, error) {
+	reply, err := parseReply(p)
+	if err != nil {
+		return letter{}, err
+	}
+	k, err := parseMarkup(p.String("reply_markup"))
+	if err != nil {
+		return letter{}, err
+	}
+	c, err := w.chat(p.String("chat_id"), toWrite)
+	if err != nil {
+		return letter{}, err
+	}
+	if c.Type == "channel" && k.reply != nil {
+		return letter{}, refusal("Inline keyboard expected")
+	}
+	l := letter{chat: c, markup: k, message: Message{
+		ThreadID: p.Int("message_thread_id"), InTopic: c.IsForum && p.Int("message_thread_id") > 0,
+		Protected: p.Bool("protect_content"), ReplyMarkup: k.inline, EffectID: p.String("message_effect_id"),
+	}}
+	if c.Type == "channel" {
+		l.message.SenderChat = c
+	} else {
+		l.message.From = w.bot
+	}
+	return l, w.answering(&l, reply)
+}
+
+// reply is what reply_parameters say.
+type reply struct {
+	chat     string
+	message  int64
+	optional bool
+	quote    json.RawMessage
+}
+
+func parseReply(p botapi.Params) (reply, error) {
+	text := p.String("reply_parameters")
+	if !p.Has("reply_parameters") {
+		return reply{message: p.Int("reply_to_message_id"), optional: p.Bool("allow_sending_without_reply")}, nil
+	}
+	if text == "" {
+		return reply{}, nil
+	}
+	if !json.Valid([]byte(text)) {
+		return reply{}, refusal("Can't parse reply parameters JSON object")
+	}
+	o, ok := parseObject([]byte(text))
+	switch {
+	case !ok:
+		return reply{}, refusal("Object expected as reply parameters")
+	case len(o) == 0:
+		return reply{}, nil
+	}
+	if _, err := o.need("message_id"); err != nil {
+		return reply{}, err
+	}
+	r := reply{chat: o.text("chat_id"), message: o.integer("message_id"), optional: o.flag("allow_sending_without_reply")}
+	if o.text("quote") != "" {
+		r.quote = marshal(struct {
+			Text     string `json:"text"`
+			Position int64  `json:"position"`
+			IsManual bool   `json:"is_manual"`
+		}{o.text("quote"), o.integer("quote_position"), true})
+	}
+	return r, nil
+}
+
+// answering puts the message that is replied to into the letter.
+func (w *World) answering(l *letter, r reply) error {
+	if r.message <= 0 {
+		return nil
+	}
+	c := l.chat
+	if r.chat != "" {
+		var err error
+		if c, err = w.chat(r.chat, toRead); err != nil {
+			return err
+		}
+	}
+	to := c.message(r.message)
+	switch {
+	case to == nil && r.optional:
+		return nil
+	case to == nil:
+		return refusal("message to be replied not found")
+	case c == l.chat:
+		l.message.ReplyTo = to.told()
+	default:
+		content := to.Content
+		content.Text, content.Entities, content.Caption, content.CaptionEnts = "", nil, "", nil
+		l.message.ExternalReply = marshal(struct {
+			Origin json.RawMessage `json:"origin"`
+			Chat   *Chat           `json:"chat"`
+			ID     int64           `json:"message_id"`
+			Content
+		}{to.origin(), c, to.ID, content})
+	}
+	l.message.Quote = r.quote
+	return nil
+}
+
+// told is how a message is told of in another one.
+func (m *Message) told() *Message {
+	copied := *m
+	copied.ReplyTo = nil
+	return &copied
+}
+
+// send appends a message of the bot's to the chat. w.mu is held.
+func (w *World) send(l letter, c Content) *Message {
+	m := l.message
+	m.Content = c
+	w.add(l.chat, &m)
+	w.show(&m, l.markup)
+	w.say(&m)
+	return &m
+}
+
+// sender is a method that sends one message. content reads what it says before it is
+// looked where it goes, as Telegram does.
+func sender(content func(*World, botapi.Params) (Content, error)) func(*World, botapi.Params) (any, error) {
+	return func(w *World, p botapi.Params) (any, error) {
+		c, err := content(w, p)
+		if err != nil {
+			return nil, err
+		}
+		l, err := w.address(p)
+		if err != nil {
+			return nil, err
+		}
+		return w.send(l, c), nil
+	}
+}
+
+func (w *World) textOf(p botapi.Params) (Content, error) {
+	preview, err := linkPreview(p)
+	if err != nil {
+		return Content{}, err
+	}
+	c, err := w.text(p.String("text"), p.String("parse_mode"), json.RawMessage(p.String("entities")))
+	c.LinkPreview = preview
+	return c, err
+}
+
+// linkPreview reads link_preview_options, or the older parameter. nil: there are none.
+func linkPreview(p botapi.Params) (json.RawMessage, error) {
+	text := p.String("link_preview_options")
+	switch {
+	case text == "" && p.Bool("disable_web_page_preview"):
+		return json.RawMessage(`{"is_disabled":true}`), nil
+	case text == "":
+		return nil, nil
+	case !json.Valid([]byte(text)):
+		return nil, refusal("Can't parse link preview options JSON object")
+	}
+	o, ok := parseObject([]byte(text))
+	switch {
+	case !ok:
+		return nil, refusal("Object expected as link preview options")
+	case len(o) == 0:
+		return nil, nil
+	}
+	return json.RawMessage(text), nil
+}

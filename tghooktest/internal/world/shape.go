@@ -1,0 +1,120 @@
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// shapes are the objects that methods result in which do nothing here, unless Answer sets other ones.
+// Of objects that are not here nothing is certain.
+var shapes = map[string]string{
+	"MenuButton":              `{"type":"commands"}`,
+	"ChatAdministratorRights": string(chosenOf(groupRights, func(string) bool { return false })),
+	"UserProfilePhotos":       `{"total_count":0,"photos":[]}`,
+	"UserProfileAudios":       `{"total_count":0,"audios":[]}`,
+	"UserChatBoosts":          `{"boosts":[]}`,
+	"StarAmount":              `{"amount":0}`,
+	"StarTransactions":        `{"transactions":[]}`,
+	"Gifts":                   `{"gifts":[]}`,
+	"OwnedGifts":              `{"total_count":0,"gifts":[]}`,
+}
+
+// accept is a method that does nothing but check what it needs, and answers by what the table says.
+func (w *World) accept(p botapi.Params) (any, error) {
+	method, ok := botapi.Lookup(p.Method)
+	if !ok {
+		return nil, &botapi.Error{Code: 404, Description: "Not Found: method not found"}
+	}
+	chat, err := w.needs(p, method)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case method.OrTrue:
+		m, err := w.toChange(p, "message to edit")
+		if err != nil {
+			return nil, err
+		}
+		return w.edited(p, m), nil
+	case method.Array:
+		return []string{}, nil
+	}
+	switch method.Result {
+	case "True":
+		return true, nil
+	case "Integer":
+		return 0, nil
+	case "String":
+		return "", nil
+	case "Message":
+		return w.send(letter{chat: chat, message: Message{From: w.bot}}, Content{}), nil
+	}
+	if shape, ok := shapes[method.Result]; ok {
+		return json.RawMessage(shape), nil
+	}
+	return struct{}{}, nil
+}
+
+// needs refuses a call without a parameter that the method requires, or of a chat or user who is unknown. It
+// returns the chat, if there has to be one.
+func (w *World) needs(p botapi.Params, method botapi.Method) (*Chat, error) {
+	var chat *Chat
+	for _, name := range method.Required {
+		_, uploaded := p.File(name)
+		var err error
+		switch {
+		case name == "chat_id" && p.String("business_connection_id") == "":
+			chat, err = w.chat(p.String(name), toEdit)
+		case name == "user_id":
+			_, err = w.user(p, name)
+		case !slices.Contains(method.Files, name) || !uploaded:
+			_, err = required(p, name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return chat, nil
+}
+
+// link is one by which users get somewhere.
+func (w *World) link(what string) string {
+	w.count[what]++
+	return fmt.Sprintf("https://t.me/%s%016x", what, w.draw(what, w.count[what]))
+}
+
+func (w *World) exportChatInviteLink(p botapi.Params) (any, error) {
+	_, err := w.managed(p, "manage chat invite link")
+	return w.link("+"), err
+}
+
+func (w *World) createInvoiceLink(p botapi.Params) (any, error) {
+	_, err := w.invoice(p)
+	return w.link("$"), err
+}
+
+// inviteLink makes the methods that create, change and revoke a ChatInviteLink.
+func inviteLink(revoked bool) func(*World, botapi.Params) (any, error) {
+	return func(w *World, p botapi.Params) (any, error) {
+		if _, err := w.managed(p, "manage chat invite link"); err != nil {
+			return nil, err
+		}
+		link := p.String("invite_link")
+		if link == "" {
+			link = w.link("+")
+		}
+		return struct {
+			Link    string `json:"invite_link"`
+			Name    string `json:"name,omitempty"`
+			Creator *User  `json:"creator"`
+			Expires int64  `json:"expire_date,omitempty"`
+			Limit   int64  `json:"member_limit,omitempty"`
+			Request bool   `json:"creates_join_request"`
+			Primary bool   `json:"is_primary"`
+			Revoked bool   `json:"is_revoked"`
+		}{link, p.String("name"), w.bot, p.Int("expire_date"), p.Int("member_limit"), p.Bool("creates_join_request"), false, revoked}, nil
+	}
+}

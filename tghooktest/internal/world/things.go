@@ -1,0 +1,161 @@
+package world
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// location is a Location.
+type location struct {
+	Latitude  float64 `json:"latitude"`
+	Longitude float64 `json:"longitude"`
+	Live      int64   `json:"live_period,omitempty"`
+	Heading   int64   `json:"heading,omitempty"`
+	Proximity int64   `json:"proximity_alert_radius,omitempty"`
+	Accuracy  float64 `json:"horizontal_accuracy,omitempty"`
+}
+
+func place(p botapi.Params) (location, error) {
+	l := location{Live: p.Int("live_period"), Heading: p.Int("heading"), Proximity: p.Int("proximity_alert_radius")}
+	for name, to := range map[string]*float64{"latitude": &l.Latitude, "longitude": &l.Longitude, "horizontal_accuracy": &l.Accuracy} {
+		*to, _ = strconv.ParseFloat(p.String(name), 64) // what is no number is 0
+	}
+	switch {
+	case p.String("latitude") == "":
+		return l, refusal("latitude is empty")
+	case p.String("longitude") == "":
+		return l, refusal("longitude is empty")
+	}
+	return l, nil
+}
+
+func (w *World) location(p botapi.Params) (Content, error) {
+	l, err := place(p)
+	return Content{Location: marshal(l)}, err
+}
+
+func (w *World) venue(p botapi.Params) (Content, error) {
+	l, err := place(p)
+	l.Live = 0
+	return Content{Location: marshal(l), Venue: marshal(struct {
+		Location       location `json:"location"`
+		Title          string   `json:"title"`
+		Address        string   `json:"address"`
+		FoursquareID   string   `json:"foursquare_id,omitempty"`
+		FoursquareType string   `json:"foursquare_type,omitempty"`
+		GoogleID       string   `json:"google_place_id,omitempty"`
+		GoogleType     string   `json:"google_place_type,omitempty"`
+	}{
+		l, p.String("title"), p.String("address"), p.String("foursquare_id"), p.String("foursquare_type"),
+		p.String("google_place_id"), p.String("google_place_type"),
+	})}, err
+}
+
+func (w *World) contact(p botapi.Params) (Content, error) {
+	phone, err := required(p, "phone_number")
+	if err != nil {
+		return Content{}, err
+	}
+	name, err := required(p, "first_name")
+	return Content{Contact: marshal(struct {
+		Phone     string `json:"phone_number"`
+		FirstName string `json:"first_name"`
+		LastName  string `json:"last_name,omitempty"`
+		VCard     string `json:"vcard,omitempty"`
+	}{phone, name, p.String("last_name"), p.String("vcard")})}, err
+}
+
+// faces of what can be thrown.
+var faces = map[string]uint64{"🎲": 6, "🎯": 6, "🎳": 6, "🏀": 5, "⚽": 5, "🎰": 64}
+
+func (w *World) dice(p botapi.Params) (Content, error) {
+	emoji := plainEmoji(p.String("emoji"))
+	if emoji == "" {
+		emoji = "🎲"
+	}
+	n, ok := faces[emoji]
+	if !ok {
+		return Content{}, refusal("EMOTICON_STICKER_NOT_FOUND")
+	}
+	w.count["dice"]++
+	throw := w.draw("dice", w.count["dice"]) % n
+	return Content{Dice: marshal(struct {
+		Emoji string `json:"emoji"`
+		Value uint64 `json:"value"`
+	}{emoji, 1 + throw})}, nil
+}
+
+func (w *World) game(p botapi.Params) (Content, error) {
+	name, err := required(p, "game_short_name")
+	return Content{Game: marshal(struct {
+		Title       string      `json:"title"`
+		Description string      `json:"description"`
+		Photo       []PhotoSize `json:"photo"`
+	}{name, "", []PhotoSize{}})}, err
+}
+
+func (w *World) invoice(p botapi.Params) (Content, error) {
+	for _, name := range []string{"title", "description", "payload", "currency", "prices"} {
+		if _, err := required(p, name); err != nil {
+			return Content{}, err
+		}
+	}
+	list, ok := parseArray([]byte(p.String("prices")))
+	switch {
+	case !json.Valid([]byte(p.String("prices"))):
+		return Content{}, refusal("Can't parse prices JSON object")
+	case !ok:
+		return Content{}, refusal("Expected an Array of labeled prices")
+	case len(list) == 0:
+		return Content{}, refusal("There must be at least one price")
+	}
+	total := int64(0)
+	for _, raw := range list {
+		o, _ := parseObject(raw)
+		total += o.integer("amount")
+	}
+	return Content{Invoice: marshal(struct {
+		Title       string `json:"title"`
+		Description string `json:"description"`
+		Start       string `json:"start_parameter"`
+		Currency    string `json:"currency"`
+		Total       int64  `json:"total_amount"`
+	}{p.String("title"), p.String("description"), p.String("start_parameter"), p.String("currency"), total})}, nil
+}
+
+// objectOf is a parameter that is an object.
+func objectOf(p botapi.Params, name string) (object, error) {
+	text, err := required(p, name)
+	if err != nil {
+		return nil, err
+	}
+	if !json.Valid([]byte(text)) {
+		return nil, refusef("Can't parse %s JSON object", name)
+	}
+	o, ok := parseObject([]byte(text))
+	if !ok {
+		return nil, refusef("Object expected as %s", name)
+	}
+	return o, nil
+}
+
+// checklist is as it came: marks in it are not read.
+func (w *World) checklist(p botapi.Params) (Content, error) {
+	o, err := objectOf(p, "checklist")
+	return Content{Checklist: marshal(o)}, err
+}
+
+// richMessage has the blocks that came, or one with the text that came, whose marks are not read.
+func (w *World) richMessage(p botapi.Params) (Content, error) {
+	o, err := objectOf(p, "rich_message")
+	blocks := o["blocks"]
+	if blocks == nil {
+		blocks = marshal([]map[string]string{{"type": "paragraph", "text": o.text("html") + o.text("markdown")}})
+	}
+	return Content{RichMessage: marshal(struct {
+		Blocks json.RawMessage `json:"blocks"`
+		IsRTL  bool            `json:"is_rtl,omitempty"`
+	}{blocks, o.flag("is_rtl")})}, err
+}

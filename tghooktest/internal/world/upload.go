@@ -1,0 +1,120 @@
+package world
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"image"
+	_ "image/gif"  // so that sizes of pictures can be read
+	_ "image/jpeg" // see above
+	_ "image/png"  // see above
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+)
+
+// kinds of files, with what Telegram calls them in its refusals, the first byte of their ids, the
+// folder of their path, and the ending of what has none.
+var kinds = map[string]struct {
+	name   string
+	code   byte
+	folder string
+	ending string
+}{
+	"thumbnail":  {"Thumbnail", 0, "thumbnails", ".jpg"},
+	"photo":      {"Photo", 2, "photos", ".jpg"},
+	"voice":      {"VoiceNote", 3, "voice", ".oga"},
+	"video":      {"Video", 4, "videos", ".mp4"},
+	"document":   {"Document", 5, "documents", ""},
+	"sticker":    {"Sticker", 8, "stickers", ".webp"},
+	"audio":      {"Audio", 9, "music", ".mp3"},
+	"animation":  {"Animation", 10, "animations", ".mp4"},
+	"video_note": {"VideoNote", 13, "video_notes", ".mp4"},
+}
+
+// idVersion ends each file_id, by which Telegram knows its own.
+const idVersion = 4
+
+// upload makes a file. w.mu is held.
+func (w *World) upload(kind, name, contentType string, content []byte) *File {
+	f := &File{Kind: kind, Name: name, MIME: contentType, Content: content}
+	if f.MIME == "" || f.MIME == "application/octet-stream" { // which is what clients send that do not know
+		f.MIME, _, _ = strings.Cut(mime.TypeByExtension(path.Ext(name)), ";")
+	}
+	if f.MIME == "" {
+		f.MIME, _, _ = strings.Cut(http.DetectContentType(content), ";")
+	}
+	f.width, f.height = 640, 480 // of what is no picture that can be read
+	if c, _, err := image.DecodeConfig(bytes.NewReader(content)); err == nil {
+		f.width, f.height = c.Width, c.Height
+	}
+	if kind == "photo" {
+		f.sizes = w.sizes(f)
+		f.FileInfo = f.sizes[len(f.sizes)-1].FileInfo
+	} else {
+		f.FileInfo = w.fileInfo(f)
+	}
+	return f
+}
+
+// sizes are those in which Telegram keeps a picture, small to large. There is one content for all.
+func (w *World) sizes(f *File) []PhotoSize {
+	var sizes []PhotoSize
+	for _, side := range []int{90, 320, 800, 1280, 2560} {
+		width, height, longer := f.width, f.height, max(f.width, f.height)
+		if longer > side {
+			width, height = max(1, width*side/longer), max(1, height*side/longer)
+		}
+		sizes = append(sizes, PhotoSize{w.fileInfo(f), width, height})
+		if longer <= side {
+			break
+		}
+	}
+	return sizes
+}
+
+// fileInfo gives a file an id, by which it is known from then on.
+func (w *World) fileInfo(f *File) FileInfo {
+	w.count["file"]++
+	n := w.count["file"]
+	id := append(make([]byte, 0, 42), kinds[f.Kind].code, 0, 2, 2, 2, 0, 3, 0x19, 1)
+	for part := range int64(4) {
+		id = binary.BigEndian.AppendUint64(id, w.draw("file_id", n, part))
+	}
+	unique := append(make([]byte, 0, 12), min(kinds[f.Kind].code, 2), 0, 3)
+	unique = binary.BigEndian.AppendUint64(unique, w.draw("file_unique_id", n))
+	info := FileInfo{
+		ID:       base64.RawURLEncoding.EncodeToString(append(id, idVersion)),
+		UniqueID: base64.RawURLEncoding.EncodeToString(append(unique, kinds[f.Kind].code)),
+		Size:     len(f.Content),
+	}
+	w.files[info.ID] = f
+	return info
+}
+
+// content is that of a message which has the file.
+func (f *File) content() Content {
+	t := f.thumbnail
+	switch f.Kind {
+	case "photo":
+		return Content{Photo: f.sizes}
+	case "video":
+		return Content{Video: &Video{f.duration, f.width, f.height, f.Name, f.MIME, t, t, f.FileInfo}}
+	case "audio":
+		return Content{Audio: &Audio{f.duration, f.Name, f.MIME, f.title, f.performer, t, t, f.FileInfo}}
+	case "voice":
+		return Content{Voice: &Voice{f.duration, f.MIME, f.FileInfo}}
+	case "video_note":
+		return Content{VideoNote: &VideoNote{f.duration, f.width, t, t, f.FileInfo}}
+	case "sticker":
+		animated, video := f.MIME == "application/x-tgsticker", f.MIME == "video/webm"
+		return Content{Sticker: &Sticker{f.width, f.height, f.emoji, "", animated, video, "regular", t, t, f.FileInfo}}
+	case "animation":
+		return Content{
+			Animation: &Animation{f.Name, f.MIME, f.duration, f.width, f.height, t, t, f.FileInfo},
+			Document:  &Document{f.Name, f.MIME, t, t, f.FileInfo},
+		}
+	}
+	return Content{Document: &Document{f.Name, f.MIME, t, t, f.FileInfo}}
+}

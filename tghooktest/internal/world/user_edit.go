@@ -1,0 +1,38 @@
+package world
+
+import "fmt"
+
+// Edit has the user change the text or caption of a message of theirs: edited_message.
+func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
+	text, err := written(text)
+	if err != nil {
+		return Seen{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, c, err := w.party(user, chat)
+	if err != nil {
+		return Seen{}, err
+	}
+	m := c.message(message)
+	switch {
+	case m == nil:
+		return Seen{}, fmt.Errorf("there is no message %d to edit", message)
+	case m.From != u || m.ViaBot != nil:
+		return Seen{}, fmt.Errorf("message %d is not written by %s: users edit only what they wrote", message, u.name())
+	case m.Text == "" && m.Photo == nil && m.Document == nil:
+		return Seen{}, fmt.Errorf("message %d has neither text nor caption to edit", message)
+	}
+	old, entities := &m.Text, &m.Entities
+	if m.Text == "" {
+		old, entities = &m.Caption, &m.CaptionEnts
+	}
+	if *old == text {
+		return Seen{}, fmt.Errorf("message %d reads %q already: edit it to something else", message, text)
+	}
+	*old, *entities = text, findEntities(text)
+	m.EditDate = w.now()
+	w.tell(c, "edited_message", m)
+	w.change()
+	return w.see(m), nil
+}

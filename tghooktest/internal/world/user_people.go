@@ -1,0 +1,145 @@
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strings"
+)
+
+// User is the one of that name, who is made where there is none: of several words the
+// first is the first name.
+func (w *World) User(name string) *User {
+	name = strings.Join(strings.Fields(name), " ")
+	first, last, _ := strings.Cut(name, " ")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for n := int64(0); ; n++ {
+		id := 5_000_000_000 + int64(w.draw("user", digest(name), n)%2_900_000_000)
+		switch u := w.users[id]; {
+		case u == nil:
+			return w.addUser(&User{ID: id, FirstName: first, LastName: last, LanguageCode: "en"})
+		case u.name() == name:
+			return u
+		}
+	}
+}
+
+// Group is the supergroup that was made with that title, if need be now. The bot is an
+// administrator of it: others hear of no members and reactions.
+func (w *World) Group(title string) *Chat {
+	id := -1_000_000_000_000 - 1_000_000_000 - int64(w.draw("group", digest(title))%3_000_000_000)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.chats[id]; c != nil {
+		return c // whatever title the bot has given it since
+	}
+	return w.addChat(&Chat{ID: id, Title: title, Type: "supergroup"}, &Member{User: w.bot, Status: "administrator"})
+}
+
+// Join has the user become a member of the group: chat_member, and a message that says
+// so. It does nothing where they are one.
+func (w *World) Join(user, group int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, c := w.users[user], w.chats[group]
+	switch m := c.members[user]; {
+	case m.present():
+		return nil
+	case m != nil && m.Status == "kicked" && (m.Until == 0 || m.Until > w.now()):
+		return fmt.Errorf("%s cannot join the group %q, since the bot has banned them: it has to call unbanChatMember first", u.name(), c.Title)
+	}
+	w.move(u, c, "member")
+	w.write(c, &Message{From: u, Content: joined(u)})
+	return nil
+}
+
+// Leave is the opposite of Join.
+func (w *World) Leave(user, group int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, c, err := w.party(user, group)
+	if err != nil {
+		return err
+	}
+	w.move(u, c, "left")
+	w.write(c, &Message{From: u, Content: left(u)})
+	return nil
+}
+
+// Block has the user block the bot, or unblock it: my_chat_member. It does nothing
+// where that is so.
+func (w *World) Block(user int64, blocked bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := w.users[user]
+	if u.blocked == blocked {
+		return
+	}
+	u.blocked = blocked
+	before, after := "member", "kicked"
+	if !blocked {
+		before, after = after, before
+	}
+	w.emit("my_chat_member", w.moved(w.chats[user], u, &Member{User: w.bot, Status: before}, &Member{User: w.bot, Status: after}))
+	w.change()
+}
+
+// membership is a ChatMemberUpdated.
+type membership struct {
+	Chat *Chat           `json:"chat"`
+	From *User           `json:"from"`
+	Date int64           `json:"date"`
+	Old  json.RawMessage `json:"old_chat_member"`
+	New  json.RawMessage `json:"new_chat_member"`
+}
+
+// moved is what is told of a change from before to after. w.mu is held.
+func (w *World) moved(c *Chat, by *User, before, after *Member) membership {
+	return membership{c, by, w.now(), w.chatMember(c, before), w.chatMember(c, after)}
+}
+
+// move changes the standing of a user by their own act. w.mu is held.
+func (w *World) move(u *User, c *Chat, status string) {
+	before, after := c.members[u.ID], &Member{User: u, Status: status}
+	if before == nil {
+		before = &Member{User: u, Status: "left"}
+	}
+	c.members[u.ID] = after
+	w.tell(c, "chat_member", w.moved(c, u, before, after))
+}
+
+// party is the user and the chat of an act, unless the user cannot act there. w.mu is held.
+func (w *World) party(user, chat int64) (*User, *Chat, error) {
+	u, c := w.users[user], w.chats[chat]
+	switch {
+	case c.private() && u.blocked:
+		return nil, nil, fmt.Errorf("%s has blocked the bot, and can do nothing in their chat: call Unblock first", u.name())
+	case !c.private() && !c.members[user].present():
+		return nil, nil, fmt.Errorf("%s is not in the group %q: call Join first", u.name(), c.Title)
+	}
+	return u, c, nil
+}
+
+// tell makes an update of what happened in a chat, if the bot is in it. w.mu is held.
+func (w *World) tell(c *Chat, kind string, object any) {
+	if c.private() || c.members[w.bot.ID].present() {
+		w.emit(kind, object)
+	}
+}
+
+// write appends a user's message to the chat and tells the bot of it. w.mu is held.
+func (w *World) write(c *Chat, m *Message) {
+	w.add(c, m)
+	w.tell(c, "message", m)
+}
+
+// name is what a user is called in what a test is told.
+func (u *User) name() string { return strings.TrimSpace(u.FirstName + " " + u.LastName) }
+
+// digest is a number for a name, to draw by.
+func digest(name string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	return int64(h.Sum64()) //nolint:gosec // bits are all that matters
+}

@@ -1,0 +1,48 @@
+package world
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// React has the user leave these reactions on a message, and no others: message_reaction.
+func (w *World) React(user, chat, message int64, emoji ...string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, c, err := w.party(user, chat)
+	if err != nil {
+		return err
+	}
+	m := c.message(message)
+	if m == nil {
+		return fmt.Errorf("there is no message %d to react to", message)
+	}
+	before, after := m.reactions[user], make([]Reaction, 0, len(emoji))
+	for _, e := range emoji {
+		if e = plainEmoji(e); !slices.Contains(reactions, e) {
+			return fmt.Errorf("%q is no reaction: there are %s", e, strings.Join(reactions, " "))
+		}
+		after = append(after, Reaction{Type: "emoji", Emoji: e})
+	}
+	if slices.Equal(before, after) {
+		return nil
+	}
+	if m.reactions == nil {
+		m.reactions = map[int64][]Reaction{}
+	}
+	m.reactions[user] = after
+	w.tell(c, "message_reaction", reacted{c, m.ID, u, w.now(), append([]Reaction{}, before...), after})
+	w.change()
+	return nil
+}
+
+// reacted is a MessageReactionUpdated.
+type reacted struct {
+	Chat    *Chat      `json:"chat"`
+	Message int64      `json:"message_id"`
+	User    *User      `json:"user"`
+	Date    int64      `json:"date"`
+	Old     []Reaction `json:"old_reaction"`
+	New     []Reaction `json:"new_reaction"`
+}

@@ -1,0 +1,114 @@
+package world
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Send has the user write to the chat, in answer to a message of it unless reply is 0.
+func (w *World) Send(user, chat, reply int64, text string) (Seen, error) {
+	text, err := written(text)
+	if err != nil {
+		return Seen{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := &Message{Content: Content{Text: text, Entities: findEntities(text)}}
+	if reply != 0 {
+		to := w.chats[chat].message(reply)
+		if to == nil {
+			return Seen{}, fmt.Errorf("there is no message %d to reply to", reply)
+		}
+		m.ReplyTo = to.told()
+	}
+	return w.post(user, chat, m)
+}
+
+// SendPhoto has the user send a picture.
+func (w *World) SendPhoto(user, chat int64, caption string, jpeg []byte) (Seen, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	content := w.upload("photo", "", "image/jpeg", jpeg).content()
+	content.Caption, content.CaptionEnts = caption, findEntities(caption)
+	return w.post(user, chat, &Message{Content: content})
+}
+
+// SendDocument has the user send a file.
+func (w *World) SendDocument(user, chat int64, name string, content []byte) (Seen, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.post(user, chat, &Message{Content: w.upload("document", name, "", content).content()})
+}
+
+// SendAlbum has the user send pictures at once.
+func (w *World) SendAlbum(user, chat int64, jpegs ...[]byte) ([]Seen, error) {
+	if len(jpegs) < 2 || len(jpegs) > 10 {
+		return nil, fmt.Errorf("an album has two to ten pictures, not %d", len(jpegs))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := w.next("album")
+	var album []Seen
+	for _, jpeg := range jpegs {
+		m, err := w.post(user, chat, &Message{AlbumID: id, Content: w.upload("photo", "", "image/jpeg", jpeg).content()})
+		if err != nil {
+			return nil, err
+		}
+		album = append(album, m)
+	}
+	return album, nil
+}
+
+// SendLocation has the user send a place.
+func (w *World) SendLocation(user, chat int64, latitude, longitude float64) (Seen, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.post(user, chat, &Message{Content: Content{Location: marshal(struct {
+		Latitude  float64 `json:"latitude"`
+		Longitude float64 `json:"longitude"`
+	}{latitude, longitude})}})
+}
+
+// SendContact has the user send their own phone number.
+func (w *World) SendContact(user, chat int64, phone string) (Seen, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := w.users[user]
+	return w.post(user, chat, &Message{Content: Content{Contact: marshal(struct {
+		Phone     string `json:"phone_number"`
+		FirstName string `json:"first_name"`
+		LastName  string `json:"last_name,omitempty"`
+		ID        int64  `json:"user_id"`
+	}{phone, u.FirstName, u.LastName, u.ID})}})
+}
+
+// written is a text as Telegram takes it from a user.
+func written(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	switch n := units(text); {
+	case n == 0:
+		return "", errors.New("a message without a text cannot be sent: give it one")
+	case n > 4096:
+		return "", fmt.Errorf("a message has at most 4096 characters, not %d: send several", n)
+	}
+	return text, nil
+}
+
+// post has the user send a message, which makes the bot one that may write to them. w.mu
+// is held.
+func (w *World) post(user, chat int64, m *Message) (Seen, error) {
+	u, c, err := w.party(user, chat)
+	if err != nil {
+		return Seen{}, err
+	}
+	if m := c.members[user]; m != nil && m.Status == "restricted" {
+		if may, _ := parseObject(m.rights); !may.flag("can_send_messages") {
+			return Seen{}, fmt.Errorf("%s may not write, since the bot has restricted them: it has to call restrictChatMember again first", u.name())
+		}
+	}
+	u.started = u.started || c.private()
+	m.From = u
+	w.write(c, m)
+	return w.see(m), nil
+}

@@ -1,0 +1,88 @@
+package world
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Vote has the user choose these options of a message's poll, or with none take their
+// vote back: poll, and poll_answer unless the poll is anonymous.
+func (w *World) Vote(user, chat, message int64, options ...string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, c, err := w.party(user, chat)
+	if err != nil {
+		return err
+	}
+	m := c.message(message)
+	if m == nil || m.Poll == nil {
+		return fmt.Errorf("there is no poll in message %d: vote on one that has a poll", message)
+	}
+	if m.Poll.IsClosed {
+		return fmt.Errorf("the poll %q is closed: vote before the bot stops it", m.Poll.Question)
+	}
+	chosen, err := m.Poll.choose(options)
+	if err != nil {
+		return err
+	}
+	if slices.Equal(m.Poll.votes[user], chosen) {
+		return nil
+	}
+	p := m.Poll.vote(user, chosen)
+	w.setPoll(p)
+	w.tell(c, "poll", p)
+	if !p.IsAnonymous {
+		w.tell(c, "poll_answer", answer{p.ID, u, chosen})
+	}
+	return nil
+}
+
+// answer is a PollAnswer.
+type answer struct {
+	Poll    string `json:"poll_id"`
+	User    *User  `json:"user"`
+	Options []int  `json:"option_ids"`
+}
+
+// choose are the options of those texts, ascending.
+func (p *Poll) choose(texts []string) ([]int, error) {
+	all := make([]string, 0, len(p.Options))
+	for _, o := range p.Options {
+		all = append(all, o.Text)
+	}
+	chosen := make([]int, 0, len(texts))
+	for _, text := range texts {
+		i := slices.Index(all, text)
+		if i < 0 {
+			return nil, fmt.Errorf("the poll %q has no option %q: there are %s", p.Question, text, list(all))
+		}
+		chosen = append(chosen, i)
+	}
+	slices.Sort(chosen)
+	if len(chosen) > 1 && !p.Multiple {
+		return nil, fmt.Errorf("the poll %q takes one answer, not %d: vote for one option", p.Question, len(chosen))
+	}
+	return chosen, nil
+}
+
+// vote is a copy of the poll in which the user has chosen these options.
+func (p *Poll) vote(user int64, chosen []int) *Poll {
+	copied := *p
+	copied.Options, copied.votes = slices.Clone(p.Options), maps.Clone(p.votes)
+	if copied.votes == nil {
+		copied.votes = map[int64][]int{}
+	}
+	for _, i := range copied.votes[user] {
+		copied.Options[i].Voters--
+	}
+	delete(copied.votes, user)
+	for _, i := range chosen {
+		copied.Options[i].Voters++
+	}
+	if len(chosen) > 0 {
+		copied.votes[user] = chosen
+	}
+	copied.Total = len(copied.votes)
+	return &copied
+}
