@@ -1,5 +1,15 @@
 // Package tghooktest helps to test bots and the doors their updates come in by.
 //
+// [NewServer] starts a Telegram in the test's process: a Bot API, a sender that delivers
+// to webhooks or gives to polls in Telegram's order and with its retries, and users who
+// write to the bot and press its buttons.
+//
+//	tg := tghooktest.NewServer(t)
+//	tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: secret})
+//	chat := tg.User("Zoë").Chat()
+//	chat.Send("hi")
+//	chat.Expect(t, "Hello, Zoë!")
+//
 // [Update] and [Updates] give update bodies in the form in which Telegram's
 // server sends them: one of every kind of Bot API 10.3, and a large message.
 //

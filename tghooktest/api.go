@@ -1,0 +1,179 @@
+package tghooktest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// answer is what a call is answered with.
+type answer struct {
+	result      json.RawMessage
+	description string // beside the result
+	err         *botapi.Error
+	wired       bool // the result is as Telegram writes it, line breaks of updates included
+}
+
+func refusal(code int, text string) answer {
+	return answer{err: &botapi.Error{Code: code, Description: text}}
+}
+
+var (
+	jsonTrue      = json.RawMessage("true")
+	errNotFound   = &botapi.Error{Code: http.StatusNotFound, Description: "Not Found"}
+	errBadToken   = &botapi.Error{Code: http.StatusUnauthorized, Description: "Unauthorized: invalid token specified"}
+	errWrongToken = &botapi.Error{Code: http.StatusUnauthorized, Description: "Unauthorized"}
+	errNotHere    = &botapi.Error{Code: http.StatusMisdirectedRequest, Description: "Misdirected Request: unallowed token specified"}
+	restarting    = refusal(http.StatusInternalServerError, "Internal Server Error: restart")
+)
+
+// handle serves HTTP: calls, and the download of files.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if path, ok := strings.CutPrefix(r.URL.Path, "/file/bot"); ok {
+		s.download(w, r, path)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		botapi.WriteError(w, &botapi.Error{Code: http.StatusNotImplemented})
+		return
+	}
+	var body io.Reader
+	if r.ContentLength != 0 {
+		body = r.Body
+	}
+	p, err := botapi.Read(r.URL.RawQuery, r.Header, body)
+	method := ""
+	if err == nil {
+		method, err = s.methodOf(r)
+	}
+	if err != nil {
+		botapi.WriteError(w, err)
+		return
+	}
+	if method != "" {
+		p.Method = method
+	}
+	a, cut := s.do(p, false)
+	switch {
+	case cut:
+		panic(http.ErrAbortHandler) // which ends the connection
+	case a.err != nil:
+		botapi.WriteError(w, a.err)
+	default:
+		if !a.wired {
+			a.result = botapi.AppendJSON(nil, a.result)
+		}
+		botapi.WriteResult(w, a.result, a.description)
+	}
+}
+
+// methodOf is the method that a path names, if any: it is /bot<token>/<method>, with
+// test/ before the method for the test servers, where the bot is too.
+func (s *Server) methodOf(r *http.Request) (string, *botapi.Error) {
+	if !strings.HasPrefix(r.RequestURI, "/") {
+		return "", &botapi.Error{Code: http.StatusNotFound, Description: "Not Found: absolute URI is specified in the Request-Line"}
+	}
+	path, ok := strings.CutPrefix(r.URL.Path, "/bot")
+	token, method, slash := strings.Cut(path, "/")
+	if rest, test := strings.CutPrefix(method, "test"); test {
+		method, slash = strings.CutPrefix(rest, "/")
+	}
+	if !ok || !slash {
+		return "", errNotFound
+	}
+	return method, s.refused(token)
+}
+
+// refused says why a token is not taken, nil if it is.
+func (s *Server) refused(token string) *botapi.Error {
+	if _, err := botOf(token); err != nil {
+		return err
+	}
+	if token != s.Token {
+		return errWrongToken
+	}
+	return nil
+}
+
+const (
+	maxToken = 80
+	endOfIDs = 1 << 54 // of bots
+)
+
+// botOf is the id that a token begins with.
+func botOf(token string) (int64, *botapi.Error) {
+	number, _, ok := strings.Cut(token, ":")
+	if !ok || token[0] == '0' || len(token) > maxToken || strings.Contains(token, "/") {
+		return 0, errBadToken
+	}
+	id, err := strconv.ParseInt(number, 10, 64)
+	switch {
+	case err != nil:
+		return 0, errNotHere
+	case id <= 0 || id >= endOfIDs:
+		return 0, errBadToken
+	}
+	return id, nil
+}
+
+// download serves <token>/<file_path>, with test/ before the path for the test servers.
+func (s *Server) download(w http.ResponseWriter, r *http.Request, path string) {
+	token, path, _ := strings.Cut(path, "/")
+	content, ok := s.world.Download(strings.TrimPrefix(path, "test/"))
+	if !ok || token != s.Token {
+		botapi.WriteError(w, errNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// do answers a call, or what a webhook's answer calls, and records it. With cut the
+// answer is to be lost.
+func (s *Server) do(p botapi.Params, reply bool) (a answer, cut bool) {
+	method, known := botapi.Lookup(p.Method)
+	if known {
+		p.Method = method.Name
+	}
+	call := newCall(p, reply, s.Now())
+	fault := s.faults.ofCall(call)
+	s.sleep(fault.Delay)
+	if fault.Err != nil {
+		a.err = fault.Err.answer()
+	} else {
+		a = s.run(p, known)
+	}
+	call.Result, call.Err = a.result, callError(a.err)
+	s.calls.add(call)
+	return a, fault.Cut
+}
+
+// run runs a method.
+func (s *Server) run(p botapi.Params, known bool) (a answer) {
+	if err := s.admit(p.Method); err != nil {
+		return answer{err: err}
+	}
+	if !known {
+		return refusal(http.StatusNotFound, "Not Found: method not found")
+	}
+	switch p.Method {
+	case "getUpdates":
+		return s.getUpdates(p)
+	case "setWebhook", "deleteWebhook":
+		return s.setWebhook(p)
+	case "getWebhookInfo":
+		return s.getWebhookInfo()
+	case "logOut":
+		return s.logOut()
+	case "close":
+		return s.closeSession()
+	}
+	a.result, a.err = s.world.Call(p)
+	return a
+}

@@ -1,0 +1,394 @@
+package tghooktest_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+const secret = "stand_in_secret"
+
+// said is what a message says, and where.
+type said struct {
+	Message struct {
+		Text string `json:"text"`
+		Chat struct {
+			ID int64 `json:"id"`
+		} `json:"chat"`
+	} `json:"message"`
+}
+
+// echo replies with what it is told.
+func echo(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+	var s said
+	if err := u.Decode(&s); err != nil {
+		return tghook.NoReply, err
+	}
+	return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "you said " + s.Message.Text}}, nil
+}
+
+func webhook(tb testing.TB, h tghook.HandlerFunc) *tghook.Webhook {
+	tb.Helper()
+	quiet := tghook.DispatchConfig{Observe: func(context.Context, tghook.Delivery) {}}
+	w, err := tghook.New(h, tghook.Config{Secret: secret, Dispatch: quiet})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return w
+}
+
+// everywhere runs a test over loopback, and in a bubble.
+func everywhere(t *testing.T, cfg tghooktest.ServerConfig, test func(t *testing.T, s *tghooktest.Server)) {
+	t.Helper()
+	t.Run("loopback", func(t *testing.T) {
+		t.Parallel()
+		cfg := cfg
+		cfg.Patience = limit
+		test(t, tghooktest.NewServer(t, cfg))
+	})
+	t.Run("in memory", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, cfg, test)
+	})
+}
+
+func TestAnUpdateIsAnsweredByAReplyThatRides(t *testing.T) {
+	t.Parallel()
+	everywhere(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
+		chat := s.User("Zoë").Chat()
+		chat.Send("hi")
+		chat.Expect(t, "you said hi")
+		call := s.ExpectCall(t, "sendMessage")
+		same(t, "it rode", call.Reply, true)
+		same(t, "text", call.Params["text"], "you said hi")
+		s.WaitDelivered(t)
+		same(t, "calls", len(s.Calls()), 1)
+	})
+}
+
+func TestAPollingBotAnswersByCalls(t *testing.T) {
+	t.Parallel()
+	everywhere(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		ctx, stop := context.WithCancel(t.Context())
+		polled := make(chan error, 1)
+		go func() { polled <- tghook.Poll(ctx, s.Bot(t), tghook.HandlerFunc(echo), tghook.PollConfig{}) }()
+		chat := s.User("Zoë").Chat()
+		chat.Send("hi")
+		chat.Expect(t, "you said hi")
+		same(t, "it rode", s.ExpectCall(t, "sendMessage").Reply, false)
+		s.WaitDelivered(t)
+		stop()
+		if err := <-polled; err != nil {
+			t.Error(err)
+		}
+		same(t, "calls", fmt.Sprint(methods(s.Calls())), "[getWebhookInfo sendMessage]")
+	})
+}
+
+func methods(calls []tghooktest.Call) (names []string) {
+	for _, c := range calls {
+		names = append(names, c.Method)
+	}
+	return names
+}
+
+func TestAPollGoesOnWhenAWebhookHasComeAndGone(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{Patience: 5 * time.Minute}, func(t *testing.T, s *tghooktest.Server) {
+		ctx, stop := context.WithCancel(t.Context())
+		var conflicts []error
+		polled := make(chan error, 1)
+		go func() {
+			polled <- tghook.Poll(ctx, s.Bot(t), tghook.HandlerFunc(echo), tghook.PollConfig{
+				OnError: func(_ context.Context, err error) { conflicts = append(conflicts, err) },
+			})
+		}()
+		time.Sleep(time.Minute)
+		silent(t, s, "bot.example.org:80")
+		bot := s.Bot(t)
+		if err := bot.SetWebhook(t.Context(), tghook.WebhookRequest{URL: hookURL, SecretToken: secret}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if err := bot.DeleteWebhook(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		chat := s.User("Zoë").Chat()
+		chat.Send("hi")
+		chat.Expect(t, "you said hi")
+		stop()
+		if err := <-polled; err != nil {
+			t.Error(err)
+		}
+		if len(conflicts) < 2 || !errors.Is(conflicts[0], tghook.ErrWebhookSet) {
+			t.Error(conflicts)
+		}
+	})
+}
+
+// deliveries are what Observe was told.
+type deliveries struct {
+	mu  sync.Mutex
+	all []tghooktest.Delivery
+}
+
+func (d *deliveries) observe(v tghooktest.Delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all = append(d.all, v)
+}
+
+func (d *deliveries) list() []tghooktest.Delivery {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.all)
+}
+
+func TestADayOfOutageTakesNoTime(t *testing.T) {
+	t.Parallel()
+	var seen deliveries
+	const outage = 23*time.Hour + 55*time.Minute
+	cfg := tghooktest.ServerConfig{Observe: seen.observe, Patience: 48 * time.Hour}
+	bubble(t, cfg, func(t *testing.T, s *tghooktest.Server) {
+		begin := s.Now()
+		handler := func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if s.Now().Sub(begin) < outage {
+				return tghook.NoReply, errors.New("the database is down")
+			}
+			return echo(ctx, u)
+		}
+		s.Webhook(t, webhook(t, handler), tghook.WebhookRequest{SecretToken: secret})
+		chat := s.User("Zoë").Chat()
+		chat.Send("one")
+		chat.Send("two")
+		chat.Expect(t, "you said one")
+		chat.Expect(t, "you said two")
+		s.WaitDelivered(t)
+		if took := s.Now().Sub(begin); took < outage || took > outage+3*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		all := seen.list()
+		last := all[len(all)-1]
+		if len(all) < 800 || !last.Done || last.Attempt != 1 || last.Reply != "sendMessage" || last.Status != http.StatusOK {
+			t.Errorf("%d attempts, and at last %+v", len(all), last)
+		}
+		var waits []time.Duration
+		for i, v := range all[:8] {
+			same(t, "error", v.Err, "Wrong response from the webhook: 500 Internal Server Error")
+			if i > 0 {
+				waits = append(waits, v.At.Sub(all[i-1].At.Add(all[i-1].Took)).Round(time.Second))
+			}
+		}
+		same(t, "waits", fmt.Sprint(waits[:6]), "[0s 2s 4s 8s 16s 32s]")
+		if waits[6] < 60*time.Second || waits[6] > 64*time.Second {
+			t.Errorf("the next wait is %v", waits[6])
+		}
+	})
+}
+
+func TestWhatExpiresIsDroppedAndNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	for kind, life := range map[string]time.Duration{"inline_query": 30 * time.Second, "callback_query": 150 * time.Second, "message": 24 * time.Hour} {
+		var seen deliveries
+		cfg := tghooktest.ServerConfig{Observe: seen.observe, Patience: 48 * time.Hour}
+		bubble(t, cfg, func(t *testing.T, s *tghooktest.Server) {
+			failing := func(context.Context, *tghook.Update) (tghook.Reply, error) { return tghook.NoReply, errors.New("no") }
+			s.Webhook(t, webhook(t, failing), tghook.WebhookRequest{SecretToken: secret})
+			id := deliver(t, s, tghooktest.Update(kind))
+			begin := s.Now()
+			s.WaitDelivered(t)
+			if took := s.Now().Sub(begin); took > life || took < life/3 {
+				t.Errorf("%s was given up after %v", kind, took)
+			}
+			all := seen.list()
+			last := all[len(all)-1]
+			same(t, kind, []any{last.UpdateID, last.Kind, last.Dropped, last.Done}, []any{id, kind, true, false})
+		})
+		bubble(t, tghooktest.ServerConfig{Patience: 48 * time.Hour}, func(t *testing.T, s *tghooktest.Server) {
+			deliver(t, s, tghooktest.Update(kind))
+			begin := s.Now()
+			s.WaitDelivered(t) // nobody takes it
+			if took := s.Now().Sub(begin); took < life || took > life+time.Second {
+				t.Errorf("%s expired after %v", kind, took)
+			}
+		})
+	}
+}
+
+func TestWhatComesWhileOthersAreWaitedForIsWaitedForToo(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{Patience: time.Hour}, func(t *testing.T, s *tghooktest.Server) {
+		deliver(t, s, tghooktest.Update("inline_query")) // lives 30 seconds
+		begin := s.Now()
+		go func() {
+			time.Sleep(10 * time.Second)
+			deliver(t, s, tghooktest.Update("callback_query")) // lives 150 seconds
+		}()
+		s.WaitDelivered(t)
+		if took := s.Now().Sub(begin); took < 160*time.Second || took > 161*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestAWebhookThatIsGoneForADayIsRemoved(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		gone := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) })
+		s.Webhook(t, gone, tghook.WebhookRequest{})
+		deliver(t, s, message("hi"))
+		time.Sleep(22 * time.Hour)
+		if got := info(t, s); !strings.Contains(got, "410 Gone") {
+			t.Error(got)
+		}
+		time.Sleep(90 * time.Minute)
+		same(t, "info", info(t, s), `200 {"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":1}}`)
+		same(t, "updates", strings.Count(ask(t, s, "getUpdates"), "update_id"), 1)
+	})
+}
+
+func TestACustomCertificateIsTrustedThroughSetWebhook(t *testing.T) {
+	t.Parallel()
+	everywhere(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		pair, public := certified(t, "127.0.0.1")
+		l, err := s.Listen("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &http.Server{Handler: webhook(t, echo), ErrorLog: log.New(io.Discard, "", 0), TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}}
+		served := make(chan error, 1)
+		go func() { served <- server.ServeTLS(l, "", "") }()
+		defer func() { _ = server.Close(); <-served }()
+
+		req := tghook.WebhookRequest{URL: "https://" + l.Addr().String() + "/", SecretToken: secret, Certificate: public}
+		if err := s.Bot(t).SetWebhook(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+		chat := s.User("Zoë").Chat()
+		chat.Send("hi")
+		chat.Expect(t, "you said hi")
+		s.WaitDelivered(t)
+		info, err := s.Bot(t).GetWebhookInfo(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "info", []any{info.HasCustomCertificate, info.LastErrorMessage, info.PendingUpdateCount}, []any{true, "", 0})
+
+		_, req.Certificate = certified(t, "127.0.0.1")
+		req.Reset = true
+		if err := s.Bot(t).SetWebhook(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+		chat.Send("again")
+		for begin := time.Now(); info.LastErrorMessage == "" && time.Since(begin) < limit; {
+			if info, err = s.Bot(t).GetWebhookInfo(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		same(t, "info", []any{info.LastErrorMessage, info.PendingUpdateCount}, []any{"SSL error {error:0A000086:SSL routines::certificate verify failed}", 1})
+	})
+}
+
+// aDay is what happens to a bot whose handler fails now and then, calls the API, and is
+// down for an hour: the deliveries and the calls.
+func aDay(t *testing.T, seed uint64) (record []string) {
+	var seen deliveries
+	cfg := tghooktest.ServerConfig{Seed: seed, Observe: seen.observe, Patience: 48 * time.Hour}
+	bubble(t, cfg, func(t *testing.T, s *tghooktest.Server) {
+		begin := s.Now()
+		bot := s.Bot(t)
+		attempts := map[int64]int{}
+		var mu sync.Mutex
+		s.Webhook(t, webhook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			mu.Lock()
+			attempts[u.ID]++
+			n := attempts[u.ID]
+			mu.Unlock()
+			down := s.Now().Sub(begin)
+			if down > time.Minute && down < time.Hour || int64(n) <= u.ID%3 {
+				return tghook.NoReply, errors.New("no")
+			}
+			if u.ID%2 == 0 {
+				if err := bot.Call(ctx, "sendChatAction", map[string]any{"chat_id": u.ChatID, "action": "typing"}, nil); err != nil {
+					return tghook.NoReply, err
+				}
+			}
+			return echo(ctx, u)
+		}), tghook.WebhookRequest{SecretToken: secret, MaxConnections: 5})
+		s.FailCalls(3, tghooktest.CallError{Code: 500}, "sendChatAction")
+		for i := range 60 {
+			s.User(fmt.Sprint("user ", i%7)).Chat().Send(fmt.Sprint("message ", i))
+			if i%10 == 9 {
+				time.Sleep(20 * time.Second)
+			}
+		}
+		s.WaitDelivered(t)
+		synctest.Wait()
+		for _, v := range seen.list() {
+			record = append(record, fmt.Sprintf("%+v", v))
+		}
+		for _, c := range s.Calls() {
+			record = append(record, fmt.Sprintf("%s %v %v %v %s %v", c.Method, c.Params, c.Reply, c.At, c.Result, c.Err))
+		}
+	})
+	return record
+}
+
+func TestTheSameSeedGivesTheSameRun(t *testing.T) {
+	t.Parallel()
+	want := aDay(t, 1)
+	if len(want) < 150 {
+		t.Fatalf("only %d deliveries and calls", len(want))
+	}
+	for range 20 {
+		if got := aDay(t, 1); !slices.Equal(got, want) {
+			for i := range min(len(got), len(want)) {
+				if got[i] != want[i] {
+					t.Fatalf("%d of %d and %d differs:\n%s\n%s", i, len(got), len(want), got[i], want[i])
+				}
+			}
+			t.Fatalf("%d and %d deliveries and calls", len(got), len(want))
+		}
+	}
+	if slices.Equal(aDay(t, 2), want) {
+		t.Error("another seed gives the same run")
+	}
+}
+
+func TestTimeCanBeCompressed(t *testing.T) {
+	t.Parallel()
+	var seen deliveries
+	s := tghooktest.NewServer(t, tghooktest.ServerConfig{Speed: 100, Observe: seen.observe, Patience: limit})
+	var fails sync.Map
+	s.Webhook(t, webhook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+		n, _ := fails.LoadOrStore(u.ID, new(int))
+		if *n.(*int)++; *n.(*int) <= 6 {
+			return tghook.NoReply, errors.New("no")
+		}
+		return echo(ctx, u)
+	}), tghook.WebhookRequest{SecretToken: secret})
+	begin := s.Now()
+	chat := s.User("Zoë").Chat()
+	chat.Send("hi")
+	chat.Expect(t, "you said hi")
+	s.WaitDelivered(t)
+	if n, took := len(seen.list()), s.Now().Sub(begin); n < 7 || took < 62*time.Second {
+		t.Errorf("there were %d attempts, in %v of Telegram's time", n, took)
+	}
+}

@@ -1,0 +1,234 @@
+package tghooktest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+func TestEveryKindIsDeliveredWithItsID(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		ask(t, s, "getUpdates", "allowed_updates", fmt.Sprintf(`["%s"]`, strings.Join(kinds, `","`)))
+		var want []int64
+		for name, update := range tghooktest.Updates() {
+			id := deliver(t, s, update)
+			if !strings.HasPrefix(string(update), fmt.Sprintf(`{"update_id":%d,`, id)) {
+				t.Errorf("%s has become %d", name, id)
+			}
+			want = append(want, id)
+		}
+		last := want[len(want)-1]
+		want = append(want, last+1)
+		same(t, "once more", deliver(t, s, tghooktest.Update("message")), last+1)
+		same(t, "pending", s.PendingIDs(), want)
+		later()
+		same(t, "updates", strings.Count(ask(t, s, "getUpdates"), `"update_id":`), len(want))
+		ask(t, s, "getUpdates", "offset", strconv.FormatInt(last+2, 10))
+		same(t, "pending", s.Pending(), 0)
+	})
+}
+
+func TestWhatIsNoUpdateIsAnErrorThatSaysSo(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		for update, want := range map[string]string{
+			"":                         "the update is no JSON object: EOF",
+			"[]":                       "the update is no JSON object: json: cannot unmarshal array",
+			`{"message":{}`:            "the update is no JSON object: unexpected EOF",
+			`{"message":{}} x`:         "something follows the update's JSON object",
+			`{}`:                       "an update has one member beside update_id, such as message, and not 0",
+			`{"update_id":1}`:          "and not 0",
+			`{"message":{},"poll":{}}`: "and not 2",
+			`{"message":1}`:            "the update's message is no JSON object",
+			`{"chat_member":{}}`:       "chat_member is not among the allowed updates, which are all but chat_member, message_reaction and message_reaction_count",
+			`{"message":{"text":"` + strings.Repeat("x", 512<<10) + `"}}`: "Telegram drops what has more than 524288",
+		} {
+			_, err := s.Deliver([]byte(update))
+			if err == nil || !strings.HasPrefix(err.Error(), "tghooktest: Deliver: ") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%.40s: %v, want %s", update, err, want)
+			}
+		}
+		same(t, "pending", s.Pending(), 0)
+	})
+}
+
+func TestWaitDeliveredTellsWhatWaits(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		s.WaitDelivered(t)
+		first := deliver(t, s, message("hi"))
+		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 updates wait, first %d (message); "+
+			"no webhook is set, and getUpdates has not confirmed them: context deadline exceeded", first))
+		silent(t, s, "bot.example.org:80")
+		ask(t, s, "setWebhook", "url", hookURL)
+		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 updates wait, first %d (message); "+
+			"the webhook's last error is: none: context deadline exceeded", first))
+		time.Sleep(time.Minute)
+		for range 10 {
+			deliver(t, s, message("hi"))
+		}
+		if got := failure(t, s.WaitDelivered); !strings.Contains(got, "11 updates wait") || strings.Count(got, "(message)") != 10 ||
+			!strings.Contains(got, "the webhook's last error is: Read timeout expired") {
+			t.Error(got)
+		}
+	})
+}
+
+// A copy that is still on its way, of an update that is confirmed, is waited for.
+func TestWaitDeliveredWaitsForCopies(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{Patience: time.Minute}, func(t *testing.T, s *tghooktest.Server) {
+		var requests, answered atomic.Int64
+		s.Webhook(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			if requests.Add(1) == 2 {
+				time.Sleep(20 * time.Second)
+			}
+			answered.Add(1)
+		}), tghook.WebhookRequest{})
+		s.OnDelivery(func(tghooktest.Delivery) tghooktest.DeliveryFault { return tghooktest.DeliveryFault{AgainAtOnce: true} })
+		deliver(t, s, message("hi"))
+		s.WaitDelivered(t)
+		same(t, "answered", []int64{requests.Load(), answered.Load()}, []int64{2, 2})
+	})
+}
+
+func TestAWebhookEndsWithItsTest(t *testing.T) {
+	t.Parallel()
+	s := tghooktest.NewServer(t)
+	at := ""
+	t.Run("", func(t *testing.T) {
+		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret, MaxConnections: 7, AllowedUpdates: []string{"message"}})
+		got, err := s.Bot(t).GetWebhookInfo(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = got.URL
+		same(t, "info", fmt.Sprint(got.MaxConnections, got.AllowedUpdates), "7 [message]")
+	})
+	got, err := s.Bot(t).GetWebhookInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "url", got.URL, "")
+	same(t, "calls", methods(s.Calls()), []string{"getWebhookInfo", "getWebhookInfo"})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := do(t, s, r); !strings.HasSuffix(got, "connection refused") {
+		t.Error(got)
+	}
+}
+
+func TestAWebhookThatAnotherHasReplacedStays(t *testing.T) {
+	t.Parallel()
+	s := tghooktest.NewServer(t)
+	l, err := s.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	url := "http://" + l.Addr().String() + "/"
+	t.Run("", func(t *testing.T) {
+		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
+		same(t, "set", ask(t, s, "setWebhook", "url", url), wasSet) // at once, since the other was not set by the bot
+	})
+	got, err := s.Bot(t).GetWebhookInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "url", got.URL, url)
+}
+
+func TestAWebhookListensAtItsURL(t *testing.T) {
+	t.Parallel()
+	for _, req := range []tghook.WebhookRequest{
+		{URL: "http://my.example.org:8080/x?y", SecretToken: secret},
+		{URL: "http://my.example.org/", IPAddress: "9.9.9.9", SecretToken: secret},
+		{URL: "http://[2001:db8::1]:81", SecretToken: secret, DropPending: true},
+	} {
+		bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+			deliver(t, s, message("hi"))
+			s.Webhook(t, webhook(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+				return tghook.Reply{Method: "sendChatAction"}, nil
+			}), req)
+			got, err := s.Bot(t).GetWebhookInfo(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, "url", got.URL, req.URL)
+			s.WaitDelivered(t)
+			if calls := len(s.Calls("sendChatAction")); (calls == 0) != req.DropPending {
+				t.Errorf("%s was called %d times", req.URL, calls)
+			}
+		})
+	}
+}
+
+func TestAWebhookThatCannotBeSetFailsTheTest(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		for url, want := range map[string]string{
+			"https://bot.example.org/": `tghooktest: Webhook serves http, and cannot at "https://bot.example.org/"`,
+			"http://b b/":              `tghooktest: Webhook serves http, and cannot at "http://b b/"`,
+			s.URL:                      "tghooktest: listen for the webhook: listen tcp 127.0.0.1:80: bind: address already in use",
+		} {
+			same(t, url, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }), want)
+		}
+		same(t, "a secret", failure(t, func(tb testing.TB) {
+			s.Webhook(tb, nil, tghook.WebhookRequest{SecretToken: "stand_in_secret!"})
+		}), "tghooktest: set the webhook http://bot.example.org/telegram: Bad Request: secret token contains unallowed characters")
+	})
+}
+
+func TestUpdatesInFlightAreDeliveredAgainByTheNextWebhook(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		silent(t, s, "slow.example.org:80")
+		ask(t, s, "setWebhook", "url", "http://slow.example.org/")
+		chat := s.User("Zoë").Chat()
+		chat.Send("hi")
+		time.Sleep(time.Second)
+		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
+		chat.Expect(t, "you said hi")
+	})
+}
+
+func TestAPollThatFailsIsRetriedByTheClient(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{Patience: time.Hour}, func(t *testing.T, s *tghooktest.Server) {
+		ctx, stop := context.WithCancel(t.Context())
+		s.FailCalls(2, tghooktest.CallError{Code: 502}, "getUpdates")
+		s.FailCalls(1, tghooktest.CallError{RetryAfter: 5 * time.Minute}, "getUpdates")
+		var failed []error
+		polled := make(chan error, 1)
+		go func() {
+			polled <- tghook.Poll(ctx, s.Bot(t), tghook.HandlerFunc(echo), tghook.PollConfig{
+				OnError: func(_ context.Context, err error) { failed = append(failed, err) },
+			})
+		}()
+		begin := s.Now()
+		chat := s.User("Zoë").Chat()
+		chat.Send("hi")
+		chat.Expect(t, "you said hi")
+		if took := s.Now().Sub(begin); took < 5*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		stop()
+		<-polled
+		var last *tghook.APIError
+		if len(failed) != 3 || !errors.As(failed[2], &last) || last.RetryAfter != 5*time.Minute {
+			t.Error(failed)
+		}
+	})
+}

@@ -1,0 +1,61 @@
+package tghooktest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// held is a call that waits, and that another one may end.
+type held struct {
+	ctx context.Context
+	end context.CancelCauseFunc // with an *ending; s.mu is held
+}
+
+// ending is what another call has a held one answered with, and after what time.
+type ending struct {
+	err   *botapi.Error
+	after time.Duration
+}
+
+func (e *ending) Error() string { return e.err.Description }
+
+func (s *Server) hold() *held {
+	ctx, end := context.WithCancelCause(s.ctx)
+	return &held{ctx, end}
+}
+
+// outcome is the answer to a held call that was ended, by another one or by Close.
+func (s *Server) outcome(h *held) answer {
+	var e *ending
+	if !errors.As(context.Cause(h.ctx), &e) {
+		return restarting
+	}
+	s.sleep(e.after)
+	return answer{err: e.err}
+}
+
+// The conflicts between calls, as Telegram words them.
+const (
+	webhookActive     = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+	endedBySetWebhook = "Conflict: terminated by setWebhook request"
+	otherSetWebhook   = "Conflict: terminated by other setWebhook"
+	otherGetUpdates   = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+)
+
+const conflictPause = 3 * time.Second
+
+// conflict is told at once, but of several within three seconds only the first is.
+// s.mu is held.
+func (s *Server) conflict(text string) *ending {
+	e := &ending{err: &botapi.Error{Code: http.StatusConflict, Description: text}}
+	if now := s.clock.Now(); now.Before(s.nextConflict) {
+		e.after = conflictPause
+	} else {
+		s.nextConflict = now.Add(conflictPause)
+	}
+	return e
+}

@@ -1,0 +1,113 @@
+package tghooktest
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+	"github.com/tghook/tghook/tghooktest/internal/queue"
+)
+
+// How getUpdates waits, and what it does to those who ask for one offset again and
+// again.
+const (
+	maxUpdates  = 100 // of an answer
+	maxPollWait = 50  // seconds
+	quiet       = time.Millisecond
+	maxDelay    = 2 * time.Millisecond // of an update, until it is quiet
+	spinWait    = 3                    // seconds
+	spinLimit   = 500 * time.Millisecond
+)
+
+func (s *Server) getUpdates(p botapi.Params) answer {
+	s.mu.Lock()
+	if s.webhook.url != "" || s.setting != nil {
+		h := s.hold()
+		h.end(s.conflict(webhookActive))
+		s.mu.Unlock()
+		return s.outcome(h)
+	}
+	offset := int64(int32(p.Int("offset"))) //nolint:gosec // Telegram loses the upper bits too
+	limit := integer(p, "limit", maxUpdates, 1, maxUpdates)
+	wait := integer(p, "timeout", 0, 0, maxPollWait)
+	s.queue.AllowText(p.String("allowed_updates"))
+
+	now := s.clock.Now()
+	if since := now.Sub(s.polled); offset == s.offset && since < spinWait*time.Second {
+		wait = max(wait, spinWait)
+		if since < spinLimit {
+			limit = 1
+		}
+	}
+	s.polled, s.offset = now, offset
+
+	added := s.queue.Added()
+	updates := s.queue.Get(offset, limit)
+	s.moved.ring()
+	if len(updates) > 0 || wait == 0 {
+		s.mu.Unlock()
+		return listed(updates)
+	}
+	if s.parked != nil {
+		s.parked.end(s.conflict(otherGetUpdates))
+	}
+	me := s.hold()
+	s.parked = me
+	s.mu.Unlock()
+	s.park(me, added, time.Duration(wait)*time.Second)
+
+	s.mu.Lock()
+	if me.ctx.Err() != nil {
+		s.mu.Unlock()
+		return s.outcome(me)
+	}
+	s.parked = nil
+	updates = s.queue.Get(max(offset, 0), limit)
+	s.mu.Unlock()
+	me.end(nil)
+	s.moved.ring()
+	return listed(updates)
+}
+
+// park waits until an update has been added and no other came for a while, but for no
+// longer than wait. The client may be gone meanwhile: Telegram does not heed that.
+func (s *Server) park(me *held, added <-chan struct{}, wait time.Duration) {
+	end := s.clock.Now().Add(wait)
+	timer := time.NewTimer(s.clock.Real(wait))
+	defer timer.Stop()
+	for {
+		select {
+		case <-me.ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-added:
+		}
+		added = s.queue.Added()
+		now := s.clock.Now()
+		if last := now.Add(maxDelay); last.Before(end) { // at the first update
+			end = last
+		}
+		timer.Reset(s.clock.Real(min(quiet, end.Sub(now))))
+	}
+}
+
+// listed is what getUpdates answers with.
+func listed(updates []queue.Update) answer {
+	result := json.RawMessage("[")
+	for i, u := range updates {
+		if i > 0 {
+			result = append(result, ',')
+		}
+		result = append(result, u.Body...)
+	}
+	return answer{result: append(result, ']'), wired: true}
+}
+
+// integer is a parameter that has bounds; usual, if it is missing.
+func integer(p botapi.Params, name string, usual, least, most int) int {
+	if p.String(name) == "" {
+		return usual
+	}
+	return min(max(int(int32(p.Int(name))), least), most) //nolint:gosec // Telegram loses the upper bits too
+}

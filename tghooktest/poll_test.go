@@ -1,0 +1,248 @@
+package tghooktest_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest"
+)
+
+const (
+	noUpdates       = `200 {"ok":true,"result":[]}`
+	otherGetUpdates = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+)
+
+// polling asks for updates from a goroutine of its own.
+type polling struct {
+	answer string
+	took   time.Duration
+	done   chan struct{}
+}
+
+func poll(t *testing.T, s *tghooktest.Server, params ...string) *polling {
+	t.Helper()
+	p := &polling{done: make(chan struct{})}
+	begin := s.Now()
+	go func() {
+		defer close(p.done)
+		p.answer = ask(t, s, "getUpdates", params...)
+		p.took = s.Now().Sub(begin)
+	}()
+	synctest.Wait()
+	return p
+}
+
+func (p *polling) answered(t *testing.T, want string, after time.Duration) {
+	t.Helper()
+	<-p.done
+	if p.answer != want || p.took != after {
+		t.Errorf("got %s after %v, want %s after %v", p.answer, p.took, want, after)
+	}
+}
+
+// got are the ids in an answer, counted from the first update.
+func got(first int64, answer string) string {
+	found := regexp.MustCompile(`"update_id":(\d+)`).FindAllStringSubmatch(answer, -1)
+	ids := make([]string, 0, len(found))
+	for _, m := range found {
+		var id int64
+		_, _ = fmt.Sscan(m[1], &id)
+		ids = append(ids, strconv.FormatInt(id-first, 10))
+	}
+	return strings.Join(ids, " ")
+}
+
+func update(id int64, text string) string {
+	return fmt.Sprintf(`{"update_id":%d,`+"\n"+`"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"text":"%s"}}`, id, text)
+}
+
+func TestGetUpdatesConfirmsByOffset(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		first := deliver(t, s, message("a"))
+		for _, text := range []string{"b", "c", "d", "e"} {
+			deliver(t, s, message(text))
+		}
+		for _, step := range []struct{ offset, limit, want string }{
+			{"", "1", "0"},
+			{"", "", "0 1 2 3 4"},
+			{"x", "2", "0 1"},
+			{strconv.FormatInt(first+2, 10), "0", "2"},
+			{"", "", "2 3 4"},
+			{strconv.FormatInt(first+16, 10), "", "2 3 4"}, // more than ten beyond the last
+			{"-2", "", "3 4"},
+			{"", "", "3 4"},
+			{strconv.FormatInt(first+5, 10), "", ""},
+			{"", "", ""},
+		} {
+			later() // for the quirks of a repeated offset
+			answer := ask(t, s, "getUpdates", "offset", step.offset, "limit", step.limit)
+			same(t, fmt.Sprintf("offset %s, limit %s", step.offset, step.limit), got(first, answer), step.want)
+		}
+	})
+}
+
+func TestGetUpdatesHasTheWebhooksBodies(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		first := deliver(t, s, message("Zoë </b>"))
+		deliver(t, s, message("b"))
+		same(t, "updates", ask(t, s, "getUpdates"), `200 {"ok":true,"result":[`+update(first, `Zo\u00eb </b>`)+`,`+update(first+1, "b")+`]}`)
+	})
+}
+
+func TestAPollWaitsForAnUpdateAndUntilItIsQuiet(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		poll(t, s, "timeout", "20").answered(t, noUpdates, 20*time.Second)
+		poll(t, s, "timeout", "1000").answered(t, noUpdates, 50*time.Second)
+
+		p := poll(t, s, "timeout", "20")
+		time.Sleep(7 * time.Second)
+		first := deliver(t, s, message("a"))
+		p.answered(t, `200 {"ok":true,"result":[`+update(first, "a")+`]}`, 7*time.Second+time.Millisecond)
+
+		later()
+		p = poll(t, s, "timeout", "20", "offset", strconv.FormatInt(first+1, 10))
+		for range 5 {
+			deliver(t, s, message("b"))
+			time.Sleep(700 * time.Microsecond)
+		}
+		<-p.done
+		same(t, "it waited", p.took, 2*time.Millisecond)
+		same(t, "updates", got(first, p.answer), "1 2 3")
+
+		later()
+		p = poll(t, s, "timeout", "20", "offset", strconv.FormatInt(first+6, 10), "limit", "1")
+		time.Sleep(20*time.Second - 300*time.Microsecond)
+		deliver(t, s, message("c"))
+		<-p.done
+		same(t, "it waited", p.took, 20*time.Second)
+		same(t, "updates", got(first, p.answer), "6")
+	})
+}
+
+func TestAPollWithTheOffsetOfTheLastIsSlowedDown(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		poll(t, s).answered(t, noUpdates, 0)
+		poll(t, s).answered(t, noUpdates, 3*time.Second) // and 3 s later it is not
+		poll(t, s).answered(t, noUpdates, 0)
+		time.Sleep(2900 * time.Millisecond)
+		poll(t, s, "timeout", "2").answered(t, noUpdates, 3*time.Second)
+		poll(t, s, "offset", "1").answered(t, noUpdates, 0)
+		poll(t, s, "offset", "1", "timeout", "5").answered(t, noUpdates, 5*time.Second)
+		poll(t, s).answered(t, noUpdates, 0)
+		poll(t, s, "offset", "4294967296").answered(t, noUpdates, 3*time.Second) // which is 0 in 32 bits
+		poll(t, s, "offset", "1").answered(t, noUpdates, 0)
+
+		first := deliver(t, s, message("a"))
+		deliver(t, s, message("b"))
+		same(t, "another offset", got(first, ask(t, s, "getUpdates")), "0 1")
+		same(t, "the same at once", got(first, ask(t, s, "getUpdates")), "0")
+		time.Sleep(500 * time.Millisecond)
+		same(t, "the same after a while", got(first, ask(t, s, "getUpdates")), "0 1")
+	})
+}
+
+func TestANewPollEndsTheOneThatWaits(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		conflict := refused(409, otherGetUpdates)
+		a := poll(t, s, "timeout", "50", "offset", "1")
+		time.Sleep(time.Second)
+		b := poll(t, s, "timeout", "50", "offset", "2")
+		time.Sleep(time.Second)
+		c := poll(t, s, "timeout", "50", "offset", "3") // within three seconds of the first conflict
+		time.Sleep(time.Second / 2)
+		poll(t, s, "offset", "4").answered(t, noUpdates, 0) // does not wait, and so disturbs nobody
+		time.Sleep(time.Second / 2)
+		d := poll(t, s, "timeout", "50", "offset", "5")
+		time.Sleep(1500 * time.Millisecond)
+		e := poll(t, s, "timeout", "50", "offset", "6") // only those told at once count
+		a.answered(t, conflict, time.Second)
+		b.answered(t, conflict, 4*time.Second)
+		c.answered(t, conflict, 4*time.Second)
+		d.answered(t, conflict, 1500*time.Millisecond)
+
+		first := deliver(t, s, message("a"))
+		same(t, "one that finds something", got(first, ask(t, s, "getUpdates", "timeout", "50")), "0")
+		<-e.done
+		same(t, "the one that waits", got(first, e.answer), "0")
+
+		time.Sleep(5 * time.Second)
+		f := poll(t, s, "timeout", "50", "offset", strconv.FormatInt(first+1, 10))
+		poll(t, s, "timeout", "1", "offset", strconv.FormatInt(first+2, 10))
+		f.answered(t, conflict, 0) // one that was answered is in no conflict
+	})
+}
+
+func TestANegativeOffsetCountsWhenItIsAskedAndNotLater(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		p := poll(t, s, "timeout", "50", "offset", "-1")
+		first := deliver(t, s, message("a"))
+		deliver(t, s, message("b"))
+		<-p.done
+		same(t, "updates", got(first, p.answer), "0 1")
+	})
+}
+
+func TestAClientThatVanishedLeavesItsPoll(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		ctx, vanish := context.WithTimeout(t.Context(), time.Second)
+		defer vanish()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/bot"+s.Token+"/getUpdates?timeout=50", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := do(t, s, r); !strings.HasSuffix(got, "context deadline exceeded") {
+			t.Fatal(got)
+		}
+		time.Sleep(time.Second)
+		p := poll(t, s, "timeout", "50", "offset", "1")
+		synctest.Wait()
+		calls := s.Calls("getUpdates")
+		same(t, "calls that have ended", len(calls), 1)
+		same(t, "how", calls[0].Err.Description, otherGetUpdates)
+		first := deliver(t, s, message("hi"))
+		<-p.done
+		same(t, "updates", got(first, p.answer), "0")
+	})
+}
+
+func TestAWebhookAndPollsExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		silent(t, s, "bot.example.org:80")
+		p := poll(t, s, "timeout", "50")
+		later()
+		same(t, "delete", ask(t, s, "deleteWebhook", "drop_pending_updates", "true"), alreadyDeleted)
+		later()
+		same(t, "set", ask(t, s, "setWebhook", "url", hookURL), wasSet)
+		p.answered(t, refused(409, "Conflict: terminated by setWebhook request"), 2*time.Second)
+		poll(t, s).answered(t, refused(409, webhookActive), 3*time.Second)
+		poll(t, s).answered(t, refused(409, webhookActive), 0)
+		same(t, "delete", ask(t, s, "deleteWebhook"), wasDeleted)
+		poll(t, s).answered(t, noUpdates, 0)
+	})
+}
+
+func TestOfAnOffsetBeyondTheLastWhatComesIsForgotten(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		first := deliver(t, s, message("a"))
+		p := poll(t, s, "offset", strconv.FormatInt(first+3, 10), "timeout", "50")
+		deliver(t, s, message("b"))
+		p.answered(t, noUpdates, time.Millisecond)
+		same(t, "pending", s.Pending(), 0)
+	})
+}

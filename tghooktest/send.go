@@ -1,0 +1,66 @@
+package tghooktest
+
+import (
+	"context"
+	"net"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+	"github.com/tghook/tghook/tghooktest/internal/sender"
+)
+
+// send delivers to h from now on. The caller is changing the webhook.
+func (s *Server) send(at address, h webhook) {
+	cfg := sender.Config{
+		URL: at.url(), Userinfo: at.userinfo, Target: at.target, Secret: h.secret, MaxConnections: h.maxConnections, Addr: h.addr,
+		Certificate: h.certificate, Roots: s.cfg.Roots, Dial: s.dial, Clock: s.clock, Queue: s.queue,
+		Seed: s.cfg.Seed, Latency: s.cfg.InMemory, Shuffle: s.cfg.Shuffle,
+		Reply: func(p botapi.Params) { s.do(p, true) },
+		Failed: func(text string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.webhook.failed, s.webhook.lastError = s.clock.Now(), text
+		},
+		Gone: func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.webhook.number == h.number { // else another was set meanwhile
+				s.webhook = webhook{}
+			}
+		},
+		Fault: s.faults.ofDelivery, Observe: s.observe,
+	}
+	s.use(sender.Start(cfg))
+}
+
+func (s *Server) use(next *sender.Sender) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sender = next
+}
+
+// resume delivers to the webhook that is set.
+func (s *Server) resume() {
+	s.changing <- struct{}{}
+	defer func() { <-s.changing }()
+	s.mu.Lock()
+	h := s.webhook
+	s.mu.Unlock()
+	if at, ok := parseAddress(h.url); ok && s.sender == nil && s.ctx.Err() == nil {
+		s.send(at, h)
+	}
+}
+
+// silence ends all deliveries. The caller is changing the webhook.
+func (s *Server) silence() {
+	if s.sender != nil {
+		s.sender.Close()
+		s.use(nil)
+	}
+}
+
+func (s *Server) dial(ctx context.Context, addr string) (net.Conn, error) {
+	if s.memory != nil {
+		return s.memory.Dial(ctx, addr)
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+}

@@ -1,0 +1,233 @@
+package tghooktest
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest/internal/clock"
+	"github.com/tghook/tghook/tghooktest/internal/memnet"
+	"github.com/tghook/tghook/tghooktest/internal/queue"
+	"github.com/tghook/tghook/tghooktest/internal/sender"
+	"github.com/tghook/tghook/tghooktest/internal/world"
+)
+
+// ServerConfig changes a [Server]. The zero value of each field is its default.
+type ServerConfig struct {
+	// Token is the bot's. Default: one that is made up.
+	Token string
+	// Username of the bot. Default: stand_in_bot.
+	Username string
+	// Speed is how many seconds pass for Telegram in one of the real time: with 60 a
+	// retry after a minute comes after a second. Default: 1. In a synctest bubble leave it.
+	Speed float64
+	// InMemory has no sockets, so that the Server and all that it talks to can live
+	// in a synctest bubble: reach it by Client, and have it reach you by Listen.
+	InMemory bool
+	// Cloud has setWebhook refuse what the public server refuses: other than HTTPS, other
+	// ports than 443, 80, 88 and 8443, reserved addresses. Default: as a local Bot
+	// API server, so that a webhook on loopback can be set.
+	Cloud bool
+	// Roots are the authorities that a webhook's certificate is verified by where
+	// none was uploaded. Default: the system's.
+	Roots *x509.CertPool
+	// Seed decides all that is left to chance: ids, jitter, the order by Shuffle.
+	Seed uint64
+	// Shuffle delivers updates of different queues in an order by chance, as Telegram
+	// may, and not the oldest first.
+	Shuffle bool
+	// Patience is how long Expect and its like wait, in real time. Default: 10 s.
+	Patience time.Duration
+	// Observe, unless nil, is told of each attempt to deliver an update to the
+	// webhook. It must not block, or change the webhook.
+	Observe func(Delivery)
+}
+
+// Server is a Telegram of its own for one bot. What the bot calls is kept until Close,
+// with the files. Several goroutines may use it at once.
+type Server struct {
+	// URL of the Bot API, to be set where a library has api.telegram.org; without a
+	// slash at its end.
+	URL string
+	// Token of the bot.
+	Token string
+
+	tb    testing.TB // nil by Start
+	cfg   ServerConfig
+	clock *clock.Clock
+	world *world.World
+	queue *queue.Queue
+
+	memory    *memnet.Network // nil: over sockets
+	lookup    func(ctx context.Context, host string) (netip.Addr, error)
+	transport *http.Transport // of Client
+	api       *http.Server
+	conns     sync.WaitGroup // of api
+	ctx       context.Context
+	end       context.CancelFunc
+
+	calls  calls
+	faults faults
+	moved  bell // rings when updates have been delivered, or taken, or dropped
+
+	changing chan struct{}  // has room for the one that changes the webhook, who sets sender
+	sender   *sender.Sender // delivers to webhook; nil: nobody does
+
+	mu           sync.Mutex // s.sender is set with both
+	webhook      webhook
+	webhooks     int   // how many were set
+	setting      *held // the setWebhook that is not finished
+	nextSetting  time.Time
+	parked       *held     // the getUpdates that waits
+	polled       time.Time // the last getUpdates, which had offset
+	offset       int64
+	nextConflict time.Time // until then conflicts are held back
+	session      session
+}
+
+const (
+	defaultUsername = "stand_in_bot"
+	defaultPatience = 10 * time.Second
+	apiHost         = "api.telegram.test" // in memory
+	headerTimeout   = 30 * time.Second
+)
+
+// NewServer starts a Server, which ends with the test.
+func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
+	tb.Helper()
+	if len(cfg) > 1 {
+		tb.Fatalf("tghooktest: NewServer takes one ServerConfig, not %d", len(cfg))
+	}
+	s, err := Start(append(cfg, ServerConfig{})[0])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.tb = tb
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// Start starts a Server, which ends by Close.
+func Start(cfg ServerConfig) (*Server, error) {
+	cfg.Username = cmp.Or(cfg.Username, defaultUsername)
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
+	cfg.Token = cmp.Or(cfg.Token, madeUpToken(cfg.Seed))
+	bot, refused := botOf(cfg.Token)
+	switch {
+	case refused != nil:
+		return nil, errors.New("tghooktest: ServerConfig.Token is none: it must be a bot's id, a colon and a secret")
+	case cfg.Speed < 0:
+		return nil, errors.New("tghooktest: ServerConfig.Speed is negative: give how many times faster than real time it is to be")
+	}
+	s := &Server{
+		Token: cfg.Token, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
+		transport: &http.Transport{MaxIdleConnsPerHost: 100},
+	}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	s.session.launched = s.clock.Now()
+	s.queue = queue.New(s.clock.Now, cfg.Seed)
+	s.world = world.New(world.Config{
+		Now: s.clock.Now, Seed: cfg.Seed, BotID: bot, Username: cfg.Username,
+		Emit: func(kind string, object []byte) { s.queue.Add(kind, object) },
+	})
+	s.lookup = s.resolve
+	if cfg.InMemory {
+		s.memory = memnet.New()
+		s.lookup = s.resolveInMemory
+		s.transport.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return s.memory.Dial(ctx, addr) }
+	}
+	if err := s.serve(); err != nil {
+		s.end()
+		return nil, err
+	}
+	return s, nil
+}
+
+// serve serves the Bot API until Close.
+func (s *Server) serve() error {
+	addr := "127.0.0.1:0"
+	if s.cfg.InMemory {
+		addr = apiHost + ":80"
+	}
+	l, err := s.Listen(addr)
+	if err != nil {
+		return fmt.Errorf("tghooktest: listen for the Bot API: %w", err)
+	}
+	s.URL = "http://" + apiHost
+	if !s.cfg.InMemory {
+		s.URL = "http://" + l.Addr().String()
+	}
+	s.api = &http.Server{
+		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				s.conns.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				s.conns.Done()
+			}
+		},
+	}
+	s.conns.Go(func() { _ = s.api.Serve(l) }) // until Close
+	return nil
+}
+
+// Close ends it, with all connections. What was called, and is in the chats, can still be
+// asked for.
+func (s *Server) Close() {
+	s.end()
+	_ = s.api.Close()
+	s.transport.CloseIdleConnections()
+	s.conns.Wait()
+	s.changing <- struct{}{}
+	defer func() { <-s.changing }()
+	s.silence()
+}
+
+// Client reaches the Bot API by HTTP, in memory too: for ClientConfig.HTTP and its like.
+func (s *Server) Client() *http.Client { return &http.Client{Transport: s.transport} }
+
+// Bot is a Client of the bot that the Server is for.
+func (s *Server) Bot(tb testing.TB) *tghook.Client {
+	tb.Helper()
+	bot, err := tghook.NewClient(s.Token, tghook.ClientConfig{BaseURL: s.URL, HTTP: s.Client(), Local: !s.cfg.Cloud})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return bot
+}
+
+// Now is the time on this Telegram.
+func (s *Server) Now() time.Time { return s.clock.Now() }
+
+// madeUpToken is one for each seed, as long as those of BotFather, which some libraries
+// demand.
+func madeUpToken(seed uint64) string {
+	draw := rand.NewPCG(seed, 0)
+	return fmt.Sprintf("%d:AAE_stand_in_token_%016x", 7_000_000_000+draw.Uint64()%1_000_000_000, draw.Uint64())
+}
+
+// sleep waits for d to pass on this Telegram, or for Close.
+func (s *Server) sleep(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(s.clock.Real(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.ctx.Done():
+	}
+}

@@ -1,0 +1,282 @@
+package tghooktest_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// limit is for what happens in real time.
+const limit = 30 * time.Second
+
+// bubble runs a test with a Server in memory.
+func bubble(t *testing.T, cfg tghooktest.ServerConfig, test func(t *testing.T, s *tghooktest.Server)) {
+	t.Helper()
+	cfg.InMemory = true
+	synctest.Test(t, func(t *testing.T) { test(t, tghooktest.NewServer(t, cfg)) })
+}
+
+// ask calls a method by POST, with names and values in turn, and returns the status and
+// the body.
+func ask(tb testing.TB, s *tghooktest.Server, method string, params ...string) string {
+	tb.Helper()
+	form := url.Values{}
+	for i := 0; i < len(params); i += 2 {
+		form.Set(params[i], params[i+1])
+	}
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, s.URL+"/bot"+s.Token+"/"+method, strings.NewReader(form.Encode()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return do(tb, s, r)
+}
+
+func request(tb testing.TB, s *tghooktest.Server, path string) *http.Request {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+func do(tb testing.TB, s *tghooktest.Server, r *http.Request) string {
+	tb.Helper()
+	res, err := s.Client().Do(r)
+	if err != nil {
+		return err.Error()
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		tb.Error(err)
+	}
+	return fmt.Sprint(res.StatusCode, " ", string(body))
+}
+
+func same(tb testing.TB, what string, got, want any) {
+	tb.Helper()
+	if !reflect.DeepEqual(got, want) {
+		tb.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func refused(code int, text string) string {
+	return fmt.Sprintf(`%d {"ok":false,"error_code":%d,"description":"%s"}`, code, code, text)
+}
+
+func message(text string) []byte {
+	return fmt.Appendf(nil, `{"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"text":%q}}`, text)
+}
+
+func deliver(tb testing.TB, s *tghooktest.Server, update []byte) int64 {
+	tb.Helper()
+	id, err := s.Deliver(update)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return id
+}
+
+func TestAServerOnLoopbackIsReachedByItsURL(t *testing.T) {
+	t.Parallel()
+	s, err := tghooktest.Start(tghooktest.ServerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if u, err := url.Parse(s.URL); err != nil || u.Hostname() != "127.0.0.1" || u.Path != "" {
+		t.Errorf("the URL is %q", s.URL)
+	}
+	me, err := s.Bot(t).GetMe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "me", me.Username, "stand_in_bot")
+	// Some libraries take tokens of BotFather's length only.
+	if form := regexp.MustCompile(`^\d+:[A-Za-z0-9_-]{35}$`); !form.MatchString(s.Token) || !strings.HasPrefix(s.Token, strconv.FormatInt(me.ID, 10)+":") {
+		t.Errorf("the token of bot %d is of another, or too long", me.ID)
+	}
+}
+
+func TestAServerHasItsTokenAndUsername(t *testing.T) {
+	t.Parallel()
+	const token = "12345:stand_in_token_x"
+	bubble(t, tghooktest.ServerConfig{Token: token, Username: "my_bot"}, func(t *testing.T, s *tghooktest.Server) {
+		me, err := s.Bot(t).GetMe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "me", []any{s.Token, me.ID, me.Username}, []any{token, int64(12345), "my_bot"})
+	})
+}
+
+func TestAServerThatCannotBeIsAnErrorWithoutTheToken(t *testing.T) {
+	t.Parallel()
+	for _, cfg := range []tghooktest.ServerConfig{
+		{Token: "stand_in_token"},
+		{Token: "0:stand_in_token"},
+		{Token: "1:stand_in_token/x"},
+		{Token: "1:stand_in_token" + strings.Repeat("x", 80)},
+		{Token: "bot:stand_in_token"},
+		{Token: "-1:stand_in_token"},
+		{Token: "18014398509481984:stand_in_token"},
+		{Speed: -1},
+	} {
+		s, err := tghooktest.Start(cfg)
+		if err == nil {
+			s.Close()
+			t.Errorf("%+v is taken", cfg)
+			continue
+		}
+		if !strings.HasPrefix(err.Error(), "tghooktest: ServerConfig.") || strings.Contains(err.Error(), "stand_in") {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAServerTakesOneConfig(t *testing.T) {
+	t.Parallel()
+	same(t, "failure", failure(t, func(tb testing.TB) { tghooktest.NewServer(tb, tghooktest.ServerConfig{}, tghooktest.ServerConfig{}) }),
+		"tghooktest: NewServer takes one ServerConfig, not 2")
+}
+
+func TestTheClockRunsAtSpeed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true, Speed: 60})
+		begin := s.Now()
+		time.Sleep(time.Second)
+		same(t, "passed", s.Now().Sub(begin), time.Minute)
+		s.OnCall(func(tghooktest.Call) tghooktest.CallFault { return tghooktest.CallFault{Delay: time.Minute} })
+		begin = time.Now()
+		ask(t, s, "getUpdates", "timeout", "30")
+		same(t, "passed in real time", time.Since(begin), 1500*time.Millisecond)
+	})
+}
+
+func TestCloseEndsAllThatWaits(t *testing.T) {
+	t.Parallel()
+	s, err := tghooktest.Start(tghooktest.ServerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
+		if c.Method == "getMe" {
+			return tghooktest.CallFault{Delay: time.Hour}
+		}
+		return tghooktest.CallFault{}
+	})
+	asked := make(chan string, 2)
+	go func() { asked <- ask(t, s, "getUpdates", "timeout", "50") }()
+	go func() { asked <- ask(t, s, "getMe") }()
+	idle, err := dial(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	ended := make(chan struct{})
+	go func() { s.Close(); close(ended) }()
+	for range 2 {
+		select {
+		case <-asked:
+		case <-time.After(limit):
+			t.Fatal("a call waits for ever")
+		}
+	}
+	select {
+	case <-ended:
+	case <-time.After(limit):
+		t.Fatal("Close does not return")
+	}
+	_ = idle.SetReadDeadline(time.Now().Add(limit))
+	if _, err := bufio.NewReader(idle).ReadByte(); !errors.Is(err, io.EOF) && !isReset(err) {
+		t.Errorf("an idle connection got %v", err)
+	}
+	if _, err := dial(t, s); err == nil {
+		t.Error("somebody still listens")
+	}
+	s.Close() // once more is nothing
+}
+
+func isReset(err error) bool {
+	var timeout net.Error
+	return err != nil && (!errors.As(err, &timeout) || !timeout.Timeout())
+}
+
+func TestCloseWaitsForWhatRuns(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		asked, ended := time.Time{}, make(chan struct{})
+		s.OnCall(func(tghooktest.Call) tghooktest.CallFault {
+			time.Sleep(time.Hour)
+			asked = time.Now()
+			return tghooktest.CallFault{}
+		})
+		go func() { defer close(ended); ask(t, s, "getMe") }()
+		synctest.Wait()
+		s.Close()
+		same(t, "Close returns", time.Now(), asked)
+		<-ended
+	})
+}
+
+// The bubble would not end if anything of the Server went on.
+func TestCloseLeavesNothingInABubble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := tghooktest.Start(tghooktest.ServerConfig{InMemory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := s.Listen("bot.example.org:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		same(t, "setWebhook", ask(t, s, "setWebhook", "url", "http://bot.example.org/"), `200 {"ok":true,"result":true,"description":"Webhook was set"}`)
+		deliver(t, s, message("hi"))
+		synctest.Wait() // for a request that nobody answers
+		s.Close()
+		same(t, "pending", s.Pending(), 1)
+		if got := do(t, s, request(t, s, "/")); !strings.HasSuffix(got, "connection refused") {
+			t.Error(got)
+		}
+	})
+}
+
+func TestTheTokenIsNotShown(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		for _, method := range []string{"getMe", "none", "sendMessage"} {
+			if answer := ask(t, s, method); strings.Contains(answer, "stand_in_token") {
+				t.Error(answer)
+			}
+		}
+		s.FailCalls(1, tghooktest.CallError{})
+		err := s.Bot(t).Call(context.Background(), "getMe", nil, nil)
+		if err == nil || strings.Contains(err.Error(), "stand_in_token") {
+			t.Error(err)
+		}
+		var refused *tghook.APIError
+		if !errors.As(err, &refused) || refused.Code != http.StatusInternalServerError {
+			t.Error(err)
+		}
+	})
+}

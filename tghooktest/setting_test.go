@@ -1,0 +1,222 @@
+package tghooktest
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// setting is a setWebhook that is under way.
+type setting struct {
+	answer string
+	took   time.Duration
+	done   chan struct{}
+}
+
+// resolving runs a test with a Server whose resolver takes ten seconds.
+func resolving(t *testing.T, test func(t *testing.T, s *Server, set func(url string, more ...string) *setting)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(t, ServerConfig{InMemory: true})
+		s.lookup = func(ctx context.Context, _ string) (netip.Addr, error) {
+			select {
+			case <-time.After(10 * time.Second):
+				return inMemory, nil
+			case <-ctx.Done():
+				return netip.Addr{}, ctx.Err()
+			}
+		}
+		test(t, s, func(url string, more ...string) *setting {
+			set := &setting{done: make(chan struct{})}
+			values := map[string]string{"url": url}
+			for i := 0; i < len(more); i += 2 {
+				values[more[i]] = more[i+1]
+			}
+			begin := s.Now()
+			go func() {
+				defer close(set.done)
+				set.answer = answered(s.run(botapi.Params{Method: "setWebhook", Values: values}, true))
+				set.took = s.Now().Sub(begin)
+			}()
+			synctest.Wait()
+			return set
+		})
+	})
+}
+
+func answered(a answer) string {
+	if a.err != nil {
+		return a.err.Description
+	}
+	return a.description
+}
+
+func (set *setting) is(t *testing.T, want string, after time.Duration) {
+	t.Helper()
+	<-set.done
+	if set.answer != want || set.took.Round(time.Microsecond) != after { // a sender may take a nanosecond to end
+		t.Errorf("setWebhook is answered %q after %v, want %q after %v", set.answer, set.took, want, after)
+	}
+}
+
+func TestAWebhookIsShownBeforeItsHostIsResolved(t *testing.T) {
+	t.Parallel()
+	resolving(t, func(t *testing.T, s *Server, set func(string, ...string) *setting) {
+		a := set("http://a.example.org/")
+		time.Sleep(5 * time.Second)
+		if got := string(s.getWebhookInfo().result); !strings.Contains(got, `"url":"http://a.example.org/"`) || !strings.Contains(got, `"ip_address":"<unknown>"`) {
+			t.Error(got)
+		}
+		if got := answered(s.getUpdates(botapi.Params{})); got != webhookActive {
+			t.Error(got)
+		}
+		a.is(t, "Webhook was set", 10*time.Second)
+		if got := string(s.getWebhookInfo().result); !strings.Contains(got, `"ip_address":"1.2.3.4"`) {
+			t.Error(got)
+		}
+	})
+}
+
+func TestAPinnedAddressIsNotResolved(t *testing.T) {
+	t.Parallel()
+	resolving(t, func(t *testing.T, _ *Server, set func(string, ...string) *setting) {
+		set("http://a.example.org/", "ip_address", "9.9.9.9").is(t, "Webhook was set", 0)
+	})
+}
+
+func TestTheLastOfSeveralSetWebhooksWins(t *testing.T) {
+	t.Parallel()
+	resolving(t, func(t *testing.T, s *Server, set func(string, ...string) *setting) {
+		a := set("http://a.example.org/")
+		time.Sleep(time.Second)
+		b := set("http://b.example.org/", "drop_pending_updates", "true")
+		a.is(t, otherSetWebhook, time.Second)
+		time.Sleep(time.Second)
+		c := set("http://b.example.org/")       // the same is not already set
+		b.is(t, otherSetWebhook, 4*time.Second) // a conflict within three seconds of another
+		time.Sleep(2 * time.Second)
+		d := set("http://d.example.org/")
+		c.is(t, otherSetWebhook, 5*time.Second)
+		d.is(t, "Webhook was set", 10*time.Second)
+		if s.webhook.url != "http://d.example.org/" || s.setting != nil {
+			t.Errorf("the webhook is %q", s.webhook.url)
+		}
+		time.Sleep(time.Second)
+		set("http://d.example.org/").is(t, "Webhook is already set", 0)
+	})
+}
+
+func TestDeleteWebhookEndsASetWebhook(t *testing.T) {
+	t.Parallel()
+	resolving(t, func(t *testing.T, s *Server, set func(string, ...string) *setting) {
+		a := set("http://a.example.org/")
+		set("").is(t, "Webhook was deleted", 0)
+		a.is(t, otherSetWebhook, 0)
+		if s.webhook.url != "" || s.sender != nil {
+			t.Errorf("the webhook is %q", s.webhook.url)
+		}
+	})
+}
+
+func TestASetWebhookThatFailsLateLeavesNone(t *testing.T) {
+	t.Parallel()
+	resolving(t, func(t *testing.T, s *Server, set func(string, ...string) *setting) {
+		resolve := s.lookup
+		s.lookup = func(ctx context.Context, host string) (netip.Addr, error) {
+			_, _ = resolve(ctx, host)
+			return netip.Addr{}, errors.New("the resolver does not answer")
+		}
+		a := set("http://a.example.org/")
+		time.Sleep(time.Second)
+		b := set("http://b.example.org/")
+		a.is(t, otherSetWebhook, time.Second)
+		b.is(t, "Bad Request: bad webhook: Failed to resolve host: Temporary failure in name resolution", 10*time.Second)
+		if s.webhook.url != "" || s.setting != nil {
+			t.Errorf("the webhook is %q", s.webhook.url)
+		}
+	})
+}
+
+func TestLogOutAndCloseEndASetWebhook(t *testing.T) {
+	t.Parallel()
+	resolving(t, func(t *testing.T, s *Server, set func(string, ...string) *setting) {
+		time.Sleep(10 * time.Minute)
+		a := set("http://a.example.org/")
+		if got := s.closeSession(); got.err != nil {
+			t.Error(got.err)
+		}
+		a.is(t, "Internal Server Error: restart", 0)
+		time.Sleep(time.Second)
+		b := set("http://b.example.org/")
+		if got := s.logOut(); got.err != nil {
+			t.Error(got.err)
+		}
+		b.is(t, "Logged out", 0)
+		if s.webhook.url != "" || s.setting != nil {
+			t.Errorf("the webhook is %q", s.webhook.url)
+		}
+		time.Sleep(10 * time.Minute)
+		c := set("http://c.example.org/")
+		s.Close()
+		c.is(t, "Internal Server Error: restart", 0)
+	})
+}
+
+func TestAHostIsResolvedToIPv4First(t *testing.T) {
+	t.Parallel()
+	s := &Server{}
+	for host, want := range map[string]string{"127.0.0.1": "127.0.0.1", "::1": "::1", "localhost": "127.0.0.1"} {
+		if got, err := s.resolve(t.Context(), host); err != nil || got.String() != want {
+			t.Errorf("%s: %v, %v", host, got, err)
+		}
+	}
+	if got, err := s.resolve(t.Context(), "not a host"); err == nil {
+		t.Error(got)
+	}
+}
+
+func TestWebhookAddressesAreReadAsTelegramReadsThem(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]address{
+		"https://bot.example.org":                   {"https", "", "bot.example.org", 443, "/"},
+		"HTTP://Bot.Example.ORG:8080/Path?a=b#c":    {"http", "", "bot.example.org", 8080, "/Path?a=b#c"},
+		"bot.example.org?a":                         {"https", "", "bot.example.org", 443, "/?a"},
+		"bot.example.org#a":                         {"https", "", "bot.example.org", 443, "/#a"},
+		"bot.example.org:00080":                     {"https", "", "bot.example.org", 80, "/"},
+		"https://u%41:p@s@bot.example.org/":         {"https", "u%41:p@s", "bot.example.org", 443, "/"},
+		"https://@bot.example.org/":                 {"https", "", "bot.example.org", 443, "/"},
+		"https://bot.example.org/a b\tc\x01é%zz \n": {"https", "", "bot.example.org", 443, "/a%20b%09c%01é%zz"},
+		"https://bücher.example.org":                {"https", "", "bücher.example.org", 443, "/"},
+		"https://b%4at.example.org":                 {"https", "", "b%4at.example.org", 443, "/"},
+		"https://[2001:DB8::1]:88/":                 {"https", "", "2001:db8::1", 88, "/"},
+		"https://[::1]":                             {"https", "", "::1", 443, "/"},
+		"https://h://x":                             {}, // a port that is none
+		"null":                                      {"https", "", "null", 443, "/"},
+		"https://bot.example.org:65535/x:y@z":       {"https", "", "bot.example.org", 65535, "/x:y@z"},
+	} {
+		got, ok := parseAddress(text)
+		if want == (address{}) {
+			if ok {
+				t.Errorf("%q is taken: %+v", text, got)
+			}
+		} else if !ok || got != want {
+			t.Errorf("%q: got %+v %v, want %+v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{
+		"", "/", "https://", "https:///x", "ftp://bot.example.org", "https://:443", "https://bot.example.org:", "https://bot.example.org:0",
+		"https://bot.example.org:65536", "https://bot.example.org:x", "https://bot.example.org:-1", "https://.", "https://b b", "https://b\"b",
+		"https://b<b", "https://b%4", "https://b%zz", "https://b%", "https://[::1", "https://[bot]", "https://[1.2.3.4]", "https://[fe80::1%25eth0]",
+		"https://u@", "https://bot.example.org:443:443",
+	} {
+		if got, ok := parseAddress(text); ok {
+			t.Errorf("%q is taken: %+v", text, got)
+		}
+	}
+}

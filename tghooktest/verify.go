@@ -1,0 +1,135 @@
+package tghooktest
+
+import (
+	"cmp"
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+const (
+	maxSecret      = 256
+	maxCertificate = 3 << 20
+)
+
+// check is what Telegram looks at before it resolves the host.
+func check(h webhook) (address, *botapi.Error) {
+	var problem string
+	at, ok := parseAddress(h.url)
+	switch {
+	case !ok:
+		problem = "invalid webhook URL specified"
+	case len(h.secret) > maxSecret:
+		problem = "secret token is too long"
+	case strings.ContainsFunc(h.secret, unallowed):
+		problem = "secret token contains unallowed characters"
+	case len(h.certificate) > maxCertificate:
+		problem = fmt.Sprintf("certificate size is too big (%d bytes)", len(h.certificate))
+	default:
+		return at, nil
+	}
+	return at, &botapi.Error{Code: http.StatusBadRequest, Description: "Bad Request: " + problem}
+}
+
+// unallowed characters are those of no base64 for URLs.
+func unallowed(c rune) bool {
+	return (c < 'a' || 'z' < c) && (c < 'A' || 'Z' < c) && (c < '0' || '9' < c) && c != '-' && c != '_'
+}
+
+// verify finds out where to connect to.
+func (s *Server) verify(ctx context.Context, at address, h webhook) (ip, addr string, _ *botapi.Error) {
+	bad := func(problem string) *botapi.Error {
+		return &botapi.Error{Code: http.StatusBadRequest, Description: "Bad Request: bad webhook: " + problem}
+	}
+	switch {
+	case s.cfg.Cloud && at.scheme != "https":
+		return "", "", bad("An HTTPS URL must be provided for webhook")
+	case s.cfg.Cloud && !slices.Contains([]int{80, 88, 443, 8443}, at.port):
+		return "", "", bad("Webhook can be set up only on ports 80, 88, 443 or 8443")
+	}
+	var found netip.Addr
+	var err error
+	if h.pinned {
+		if found, err = netip.ParseAddr(h.ip); err != nil {
+			return "", "", bad("Invalid IP address specified")
+		}
+	} else if found, err = s.lookup(ctx, at.host); err != nil {
+		return "", "", bad("Failed to resolve host: " + resolverText(err))
+	}
+	switch {
+	case s.cfg.Cloud && !found.Is4():
+		return "", "", bad("IPv6-only addresses are not allowed")
+	case s.cfg.Cloud && reserved(found):
+		return "", "", bad("IP address " + found.String() + " is reserved")
+	case at.scheme == "https" && h.custom && !hasCertificate(h.certificate):
+		return "", "", bad("Failed to set custom certificate file{error:05800088:x509 certificate routines::no certificate or crl found}")
+	}
+	if s.memory != nil && !h.pinned { // where a name is what is listened on
+		return found.String(), at.at(at.host), nil
+	}
+	return found.String(), at.at(found.String()), nil
+}
+
+func hasCertificate(text []byte) bool {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve prefers IPv4.
+func (*Server) resolve(ctx context.Context, host string) (netip.Addr, error) {
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for i := range found {
+		found[i] = found[i].Unmap()
+	}
+	return slices.MinFunc(found, func(a, b netip.Addr) int { return cmp.Compare(a.BitLen(), b.BitLen()) }), nil
+}
+
+// inMemory is the address of all names in memory: a public one, since Cloud refuses others.
+var inMemory = netip.MustParseAddr("1.2.3.4")
+
+func (s *Server) resolveInMemory(ctx context.Context, host string) (netip.Addr, error) {
+	if found, err := netip.ParseAddr(host); err == nil {
+		return found, nil
+	}
+	if !s.memory.Has(host) {
+		return netip.Addr{}, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	return inMemory, ctx.Err()
+}
+
+// resolverText is how Telegram's resolver words it.
+func resolverText(err error) string {
+	var missing *net.DNSError
+	if errors.As(err, &missing) && missing.IsNotFound {
+		return "Name or service not known"
+	}
+	return "Temporary failure in name resolution"
+}
+
+// The addresses that Telegram's own server refuses. Source: tdlib/td, IPAddress::is_reserved.
+var reservedNets = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"),
+	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("224.0.0.0/3"),
+}
+
+func reserved(a netip.Addr) bool {
+	return slices.ContainsFunc(reservedNets, func(net netip.Prefix) bool { return net.Contains(a) })
+}

@@ -1,0 +1,105 @@
+package tghooktest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// Listen listens where Telegram can reach it: on loopback, where addr's port matters
+// only; in memory at any host and port, such as bot.example.org:443.
+func (s *Server) Listen(addr string) (net.Listener, error) {
+	if s.memory != nil {
+		return s.memory.Listen(addr)
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	return (&net.ListenConfig{}).Listen(s.ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
+}
+
+// hookIdle is how long Webhook keeps a connection: longer than Telegram does.
+const hookIdle = 90 * time.Second
+
+// Webhook serves h, and has Telegram deliver to it until the test ends. Of req, an
+// empty URL means a new one on loopback, or http://bot.example.org/telegram in memory.
+// Nothing of it is a call. For https, serve by yourself: with Listen, and Bot's SetWebhook.
+func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookRequest) {
+	tb.Helper()
+	addr := "127.0.0.1:0"
+	if s.memory != nil {
+		req.URL = cmp.Or(req.URL, "http://bot.example.org/telegram")
+	}
+	if req.URL != "" {
+		at, ok := parseAddress(req.URL)
+		if !ok || at.scheme != "http" {
+			tb.Fatalf("tghooktest: Webhook serves http, and cannot at %q", req.URL)
+		}
+		addr = at.at(cmp.Or(req.IPAddress, at.host))
+	}
+	l, err := s.Listen(addr)
+	if err != nil {
+		tb.Fatalf("tghooktest: listen for the webhook: %v", err)
+	}
+	req.URL = cmp.Or(req.URL, "http://"+l.Addr().String()+"/telegram")
+
+	server := &http.Server{Handler: h, IdleTimeout: hookIdle, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0)}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l) // until the test ends
+	}()
+	tb.Cleanup(func() {
+		s.mu.Lock()
+		ours := s.webhook.url == req.URL
+		s.mu.Unlock()
+		if ours {
+			s.changeWebhook(webhook{}, "", false)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Patience)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			tb.Errorf("tghooktest: the webhook is still handling an update after %v", s.cfg.Patience)
+			_ = server.Close()
+		}
+		<-served
+	})
+
+	p := paramsOf(tb, req)
+	if a := s.changeWebhook(s.hookOf(p), p.String("allowed_updates"), req.DropPending); a.err != nil {
+		tb.Fatalf("tghooktest: set the webhook %s: %s", req.URL, a.err.Description)
+	}
+}
+
+// paramsOf is req as setWebhook has it.
+func paramsOf(tb testing.TB, req tghook.WebhookRequest) botapi.Params {
+	tb.Helper()
+	p := botapi.Params{Method: "setWebhook", Values: map[string]string{
+		"url": req.URL, "ip_address": req.IPAddress, "secret_token": req.SecretToken,
+	}}
+	if req.MaxConnections != 0 {
+		p.Values["max_connections"] = strconv.Itoa(req.MaxConnections)
+	}
+	if req.AllowedUpdates != nil {
+		names, err := json.Marshal(req.AllowedUpdates)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		p.Values["allowed_updates"] = string(names)
+	}
+	if len(req.Certificate) > 0 {
+		p.Files = map[string]botapi.File{"certificate": {Name: "certificate.pem", Content: req.Certificate}}
+	}
+	return p
+}
