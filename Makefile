@@ -12,7 +12,9 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
-PROGRAMS := nginx haproxy wrk
+PROGRAMS := nginx haproxy wrk nodejs npm
+# Where npm packages are that the tests run.
+NPM := tghooktest/clients/grammy
 
 # Settings: make test GOTESTFLAGS=-v, make fuzz FUZZTIME=1h, ...
 GOTESTFLAGS ?=
@@ -50,10 +52,12 @@ test: deps-check ## all tests and examples of all modules with the race detector
 
 # Without them their tests are left out, save in CI.
 .PHONY: programs
-programs: ## install what the end-to-end tests run, from Debian's packages (as root)
+programs: ## install what the end-to-end tests run, from Debian's packages (as root) and npm's
 	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing+=" $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
+	@cmp -s $(NPM)/package-lock.json $(NPM)/node_modules/.installed || { \
+	  npm --prefix $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel error; cp $(NPM)/package-lock.json $(NPM)/node_modules/.installed; }
 
 .PHONY: deps-check
 deps-check: ## fail if the root package links anything but the standard library

@@ -1,0 +1,161 @@
+package clients_test
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/jpeg"
+	"net"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// A client runs one echo bot until the test ends. With a listener it sets a webhook
+// to be served on that, else it polls.
+//
+// The bot repeats what is said, with a button "Shout" below that puts its message in
+// capitals; tells of edits; answers /photo with a photo, a photo with its size, and
+// an inline query with an article of that title.
+type client func(t *testing.T, tg *tghooktest.Server, webhook net.Listener)
+
+var clients = map[string]client{
+	"go-telegram/bot":     goTelegram,
+	"telego":              telegoBot,
+	"telebot":             telebotBot,
+	"go-telegram-bot-api": tgbotapiBot,
+	"grammY":              grammyBot,
+}
+
+const secret = "stand_in_secret-0123456789"
+
+func TestALibraryTakesTheServerForTelegram(t *testing.T) {
+	t.Parallel()
+	for name, run := range clients {
+		t.Run(name+" by long poll", func(t *testing.T) {
+			t.Parallel()
+			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: patience})
+			run(t, tg, nil)
+			converse(t, tg)
+			if len(tg.Calls("getUpdates")) == 0 {
+				t.Error("it did not poll")
+			}
+		})
+		t.Run(name+" by webhook", func(t *testing.T) {
+			t.Parallel()
+			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: patience})
+			webhook, err := tg.Listen("127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(t, tg, webhook)
+			converse(t, tg)
+			if len(tg.Calls("setWebhook")) == 0 || len(tg.Calls("getUpdates")) > 0 {
+				t.Errorf("it called %v, want setWebhook and no getUpdates", methods(tg))
+			}
+		})
+	}
+}
+
+// converse is what a user has to do with the bot.
+func converse(t *testing.T, tg *tghooktest.Server) {
+	t.Helper()
+	zoe := tg.User("Zoë")
+	chat := zoe.Chat()
+	said := chat.Send("hé 👋")
+	echo := chat.Expect(t, "hé 👋")
+	echo.Press("Shout").Expect(t, "Loud enough?")
+	chat.Expect(t, "HÉ 👋")
+	chat.Edit(said, "ho")
+	chat.Expect(t, "edited: ho")
+
+	chat.Send("/photo")
+	chat.Expect(t, "a photo")
+	sent := tg.ExpectCall(t, "sendPhoto")
+	if len(sent.Files) != 1 {
+		t.Errorf("sendPhoto came with the files %v, want one", sent.Files)
+	}
+	for _, file := range sent.Files {
+		if !bytes.Equal(file.Content, photo()) {
+			t.Errorf("a photo of %d bytes was uploaded, want %d", len(file.Content), len(photo()))
+		}
+	}
+	chat.SendPhoto("", photo())
+	chat.Expect(t, sizeOf(photo()))
+
+	results := zoe.Inline("tea").Expect(t)
+	if len(results) != 1 || results[0].Title != "tea" {
+		t.Errorf("the inline query was answered with %+v, want one article, tea", results)
+	}
+	tg.WaitDelivered(t)
+	for _, call := range tg.Calls() {
+		if call.Err != nil {
+			t.Errorf("%s was answered %v", call.Method, call.Err)
+		}
+	}
+}
+
+// photo is a small JPEG.
+func photo() []byte {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 90, 60)), nil); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func methods(tg *tghooktest.Server) (names []string) {
+	for _, call := range tg.Calls() {
+		names = append(names, call.Method)
+	}
+	return slices.Compact(names)
+}
+
+// serve serves the bot's webhook and returns its URL.
+func serve(t *testing.T, webhook net.Listener, h http.Handler) string {
+	t.Helper()
+	server := &http.Server{Handler: h, ReadHeaderTimeout: patience, IdleTimeout: 90 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(webhook)
+	}()
+	t.Cleanup(func() {
+		server.Close()
+		<-done
+	})
+	return "http://" + webhook.Addr().String() + "/telegram"
+}
+
+// report fails the test by what went wrong in a bot, unless the test has ended and with
+// it what the bot was about to do.
+func report(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && t.Context().Err() == nil {
+		t.Error(err)
+	}
+}
+
+// running starts a bot's loop, which is to end when its ctx does.
+func running(t *testing.T, loop func(ctx context.Context)) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		loop(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Error("the bot does not end")
+		}
+	})
+}
+
+const patience = 30 * time.Second
