@@ -1,30 +1,51 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 // audit watches from outside whether the bot keeps tghook's promise.
 type audit struct {
+	out io.Writer
+
 	mu        sync.Mutex
+	rows      int
 	expected  []*tghook.Update
+	arrived   []int64 // in this order; of Telegram's queues each has its own
 	succeeded []int64
 	started   map[int64]int // how often each update's handler ran
 	outcomes  map[int64]tghook.Outcome
 }
 
-func newAudit() *audit {
-	return &audit{started: map[int64]int{}, outcomes: map[int64]tghook.Outcome{}}
+func newAudit(out io.Writer) *audit {
+	return &audit{out: out, started: map[int64]int{}, outcomes: map[int64]tghook.Outcome{}}
 }
 
-func (a *audit) expect(u *tghook.Update) { a.expected = append(a.expected, u) }
+func (a *audit) expect(u *tghook.Update) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.expected = append(a.expected, u)
+}
+
+// arrives notes the first delivery of each update.
+func (a *audit) arrives(d tghooktest.Delivery) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if d.Attempt == 1 {
+		a.arrived = append(a.arrived, d.UpdateID)
+	}
+}
 
 // watch is a middleware that notes each run of the handler.
 func (a *audit) watch(next tghook.Handler) tghook.Handler {
@@ -40,7 +61,7 @@ func (a *audit) watch(next tghook.Handler) tghook.Handler {
 	})
 }
 
-// observe notes what became of each delivery.
+// observe notes what became of each delivery, as tghook sees it.
 func (a *audit) observe(_ context.Context, d tghook.Delivery) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,18 +70,26 @@ func (a *audit) observe(_ context.Context, d tghook.Delivery) {
 	}
 }
 
-func (a *audit) outcome(id int64) tghook.Outcome {
+// delivered prints each delivery, as Telegram sees it.
+func (a *audit) delivered(d tghooktest.Delivery) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.outcomes[id]
+	if a.rows++; a.rows == 1 {
+		fmt.Fprintf(a.out, "%-10s %-27s %-8s %-6s %-10s %-8s %s\n", "update", "kind", "attempt", "status", "outcome", "time", "which calls, or failed by")
+	}
+	fmt.Fprintf(a.out, "%-10d %-27s %-8d %-6d %-10s %-8s %s\n", d.UpdateID, d.Kind, d.Attempt, d.Status, a.outcomes[d.UpdateID],
+		d.Took.Round(10*time.Microsecond), cmp.Or(d.Reply, d.Err))
 }
 
 // verdict compares what was handled with what was sent.
-func (a *audit) verdict(out io.Writer) error {
+func (a *audit) verdict(calls []tghooktest.Call) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	lost, repeated, disordered, again := 0, 0, 0, 0
 	last := map[int64]int{} // of each chat, the place of its last success
+	slices.SortStableFunc(a.expected, func(u, v *tghook.Update) int {
+		return cmp.Compare(slices.Index(a.arrived, u.ID), slices.Index(a.arrived, v.ID))
+	})
 	for _, u := range a.expected {
 		at := slices.Index(a.succeeded, u.ID)
 		if at < 0 {
@@ -79,7 +108,13 @@ func (a *audit) verdict(out io.Writer) error {
 		}
 		last[u.ChatID] = at
 	}
-	fmt.Fprintf(out, "\n%d updates delivered: %d lost, %d repeated, %d out of order; %d run again after a failure.\n",
+	fmt.Fprintln(a.out)
+	for _, c := range calls {
+		if c.Reply {
+			fmt.Fprintf(a.out, "In a response, not by a call of its own: %s\n", strings.TrimSpace(c.Method+" "+c.Params["text"]))
+		}
+	}
+	fmt.Fprintf(a.out, "\n%d updates delivered: %d lost, %d repeated, %d out of order; %d run again after a failure.\n",
 		len(a.expected), lost, repeated, disordered, again)
 	if lost+repeated+disordered > 0 {
 		return errors.New("the promise is broken: please report it")

@@ -1,6 +1,6 @@
-// Quickstart runs a bot on net/http and delivers an update of every kind to it
-// over loopback, as Telegram would. It needs no token and no network, ends by
-// itself, and fails if an update was lost, repeated or handled out of order.
+// Quickstart runs a bot on net/http, and a Telegram beside it that delivers an update
+// of every kind over loopback. It needs no token and no network, ends by itself, and
+// fails if an update was lost, repeated or handled out of order.
 package main
 
 import (
@@ -14,12 +14,10 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
-const (
-	secret = "quickstart-secret"
-	path   = "/telegram"
-)
+const secret = "quickstart-secret"
 
 func main() {
 	if err := run(context.Background(), os.Stdout); err != nil {
@@ -28,19 +26,30 @@ func main() {
 	}
 }
 
-// run serves the bot, plays Telegram to it and reports to out.
+// run serves the bot, has Telegram deliver to it and reports to out.
 func run(ctx context.Context, out io.Writer) error {
-	audit := newAudit()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	audit := newAudit(out)
+	tg, err := tghooktest.Start(tghooktest.ServerConfig{Observe: audit.delivered})
+	if err != nil {
+		return err
+	}
+	defer tg.Close()
+	client, err := tghook.NewClient(tg.Token, tghook.ClientConfig{BaseURL: tg.URL, Local: true})
+	if err != nil {
+		return err
+	}
 	hook, err := tghook.New(audit.watch(tghook.Typed(bot)), tghook.Config{
 		Secret:    secret,
 		LateAfter: 300 * time.Millisecond, // so that you need not wait 8 s to see a late one
-		Dispatch:  tghook.DispatchConfig{Observe: audit.observe},
+		Dispatch:  tghook.DispatchConfig{Caller: client, Observe: audit.observe},
 	})
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("POST "+path, hook)
+	mux.Handle("POST /telegram", hook)
 
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,11 +59,10 @@ func run(ctx context.Context, out io.Writer) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 
-	fmt.Fprintf(out, "A bot listens on http://%s%s. Delivering one update of every kind to it.\n\n", listener.Addr(), path)
-	failure := deliverAll(ctx, out, listener.Addr().String(), audit)
+	url := fmt.Sprintf("http://%s/telegram", listener.Addr())
+	fmt.Fprintf(out, "A bot listens on %s. Telegram delivers one update of every kind to it.\n\n", url)
+	failure := deliverAll(ctx, tg, client, url, audit)
 
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	if err := hook.Shutdown(ctx); err != nil { // before the server's, which it needs
 		return err
 	}
@@ -67,5 +75,37 @@ func run(ctx context.Context, out io.Writer) error {
 	if failure != nil {
 		return failure
 	}
-	return audit.verdict(out)
+	return audit.verdict(tg.Calls())
+}
+
+// deliverAll has the updates sent to url, of which one comes twice as if its answer had
+// been lost.
+func deliverAll(ctx context.Context, tg *tghooktest.Server, client *tghook.Client, url string, audit *audit) error {
+	var updates []*tghook.Update
+	var kinds []string
+	for _, body := range tghooktest.Updates() {
+		u, err := tghook.ParseUpdate(body)
+		if err != nil {
+			return err
+		}
+		updates, kinds = append(updates, u), append(kinds, string(u.Kind))
+	}
+	err := client.SetWebhook(ctx, tghook.WebhookRequest{
+		URL: url, SecretToken: secret, AllowedUpdates: kinds,
+		MaxConnections: 1, // one after the other: the order of arrival is theirs then
+	})
+	if err != nil {
+		return err
+	}
+	tg.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
+		audit.arrives(d)
+		return tghooktest.DeliveryFault{Again: d.Kind == "message" && d.Attempt == 1}
+	})
+	for _, u := range updates {
+		if u.ID, err = tg.Deliver(u.Raw); err != nil {
+			return err
+		}
+		audit.expect(u)
+	}
+	return tg.Delivered(ctx)
 }
