@@ -164,13 +164,14 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			tg := newTelegram()
+			tg := newTelegram(t)
+			tg.name(t, test.url)
 			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate})
 			if test.problem == "" {
 				if err != nil {
 					t.Error(err)
 				}
-				if calls := tg.made("setWebhook"); len(calls) != 1 || calls[0].files["certificate"] != string(test.certificate) {
+				if calls := tg.Calls("setWebhook"); len(calls) != 1 || !bytes.Equal(calls[0].Files["certificate"].Content, test.certificate) {
 					t.Errorf("it was not uploaded: %d calls", len(calls))
 				}
 				return
@@ -179,7 +180,7 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 			if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest.Certificate" || !strings.Contains(mistakes[0].Problem, test.problem) {
 				t.Errorf("%v, want %q", err, test.problem)
 			}
-			same(t, "requests", len(tg.calls), 0)
+			same(t, "requests", len(tg.Calls()), 0)
 		})
 	}
 }

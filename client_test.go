@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,27 +101,30 @@ func TestCallIsMultipartAsSoonAsAFileIsInIt(t *testing.T) {
 		Type  string      `json:"type"`
 		Media tghook.File `json:"media"`
 	}
-	tg := newTelegram()
+	tg := newTelegram(t)
+	chat := tg.User("Ann").Chat()
+	chat.Send("/start")
 	c := tg.client(t, tghook.ClientConfig{})
-	params := map[string]any{"chat_id": 7, "caption": nil, "thumbnail": file("t.jpg", "thumb"), "media": []media{{"photo", file("p.jpg", "photo")}}}
+	album := []media{{"photo", file("p.jpg", "photo")}, {"photo", file("q.jpg", "another")}}
+	params := map[string]any{"chat_id": chat.ID, "caption": nil, "thumbnail": file("t.jpg", "thumb"), "media": album}
 	if err := c.Call(t.Context(), "sendMediaGroup", params, nil); err != nil {
 		t.Fatal(err)
 	}
-	call := tg.made("sendMediaGroup")[0]
-	same(t, "chat_id", call.params["chat_id"], "7")
-	if _, there := call.params["caption"]; there {
+	call := tg.Calls("sendMediaGroup")[0]
+	same(t, "chat_id", call.Params["chat_id"], strconv.FormatInt(chat.ID, 10))
+	if _, there := call.Params["caption"]; there {
 		t.Error("a member that is null was sent")
 	}
-	same(t, "thumbnail", call.files["thumbnail"], "thumb")
+	same(t, "thumbnail", string(call.Files["thumbnail"].Content), "thumb")
 	var group []struct {
 		Media string `json:"media"`
 	}
-	if err := json.Unmarshal([]byte(call.params["media"]), &group); err != nil {
+	if err := json.Unmarshal([]byte(call.Params["media"]), &group); err != nil {
 		t.Fatal(err)
 	}
 	part, attached := strings.CutPrefix(group[0].Media, "attach://")
 	same(t, "reference", attached, true)
-	same(t, "attached", call.files[part], "photo")
+	same(t, "attached", string(call.Files[part].Content), "photo")
 }
 
 func TestCallRefusesWhatCannotBeSentBeforeItAsks(t *testing.T) {
@@ -646,7 +650,7 @@ func TestAClientsOwnTimeoutIsADeadline(t *testing.T) {
 
 func TestAClientIsPrintedWithoutItsToken(t *testing.T) {
 	t.Parallel()
-	c := newTelegram().client(t, tghook.ClientConfig{Patience: time.Minute})
+	c := newTelegram(t).client(t, tghook.ClientConfig{Patience: time.Minute})
 	for _, v := range []any{c, *c, []*tghook.Client{c}, struct{ C *tghook.Client }{c}, map[string]any{"client": *c}} {
 		for _, text := range printings(v) {
 			if leaks(text) {
@@ -736,7 +740,7 @@ func TestABaseURLMayHaveAPathAndTheTestEnvironmentAPathOfItsOwn(t *testing.T) {
 
 func TestCallsMayBeMadeAtOnce(t *testing.T) {
 	t.Parallel()
-	tg := newTelegram()
+	tg := newTelegram(t)
 	c := tg.client(t, tghook.ClientConfig{Patience: time.Minute})
 	var all sync.WaitGroup
 	for range 20 {
@@ -747,7 +751,7 @@ func TestCallsMayBeMadeAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	same(t, "calls", len(tg.made("getMe")), 20)
+	same(t, "calls", len(tg.Calls("getMe")), 20)
 }
 
 // FuzzAnswer gives a Client answers of all sorts: a result, or an error that says

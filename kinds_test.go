@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"log"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 // noting is a handler that replies with its name.
@@ -160,24 +160,24 @@ func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
 		var logged lockedBuffer
 		original := log.Writer()
 		log.SetOutput(&logged)
-		tg := newTelegram()
-		asked := make(chan struct{})
-		tg.refuse = func(method string, n int) *http.Response {
-			if method == "getUpdates" && n == 0 {
-				close(asked)
+		tg := newTelegram(t)
+		asked := make(chan tghooktest.Call, 2)
+		tg.OnCall(func(c tghooktest.Call) (fault tghooktest.CallFault) {
+			if c.Method == "getUpdates" {
+				asked <- c
 			}
-			return nil
-		}
+			return fault
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
 			done <- tghook.Poll(ctx, tg.client(t, tghook.ClientConfig{}), test.h, tghook.PollConfig{AllowedUpdates: test.configured})
 		}()
-		receive(t, "getUpdates", asked)
+		first := receive(t, "getUpdates", asked)
 		cancel()
 		same(t, what+": error", receive(t, "the end of Poll", done), nil)
 		log.SetOutput(original)
-		same(t, what, tg.made("getUpdates")[0].params["allowed_updates"], test.told)
+		same(t, what, first.Params["allowed_updates"], test.told)
 		warning := ""
 		if _, after, ok := strings.Cut(logged.String(), "kinds="); ok {
 			warning, _, _ = strings.Cut(after, "\n")

@@ -11,9 +11,9 @@ import (
 
 func TestGetMeTellsWhoTheBotIs(t *testing.T) {
 	t.Parallel()
-	me, err := newTelegram().client(t, tghook.ClientConfig{}).GetMe(t.Context())
+	me, err := newTelegram(t).client(t, tghook.ClientConfig{}).GetMe(t.Context())
 	same(t, "error", err, nil)
-	same(t, "bot", me, tghook.Me{ID: 7244100913, FirstName: "Bot", Username: "stand_in_bot"})
+	same(t, "bot", me, tghook.Me{ID: 7244100913, FirstName: "Stand-in Bot", Username: "stand_in_bot"})
 }
 
 func TestGetWebhookInfoTellsAllThatTelegramDoes(t *testing.T) {
@@ -38,18 +38,21 @@ func TestGetWebhookInfoTellsAllThatTelegramDoes(t *testing.T) {
 func TestDeleteWebhookDropsPendingUpdatesOnlyIfAsked(t *testing.T) {
 	t.Parallel()
 	for drop, want := range map[bool]map[string]string{
-		false: {"method": "deleteWebhook"},
-		true:  {"method": "deleteWebhook", "drop_pending_updates": "true"},
+		false: {},
+		true:  {"drop_pending_updates": "true"},
 	} {
-		tg := newTelegram()
-		tg.webhook.URL = "https://bot.example.org"
+		tg := newTelegram(t)
+		tg.set(t, toURL(hookURL))
 		tg.send(t, messageIn(7, 1))
-		if err := tg.client(t, tghook.ClientConfig{}).DeleteWebhook(t.Context(), drop); err != nil {
+		c := tg.client(t, tghook.ClientConfig{})
+		if err := c.DeleteWebhook(t.Context(), drop); err != nil {
 			t.Error(err)
 		}
-		same(t, "call", tg.made("deleteWebhook")[0].params, want)
-		same(t, "webhook", tg.webhook.URL, "")
-		same(t, "dropped", len(tg.pending()) == 0, drop)
+		info, err := c.GetWebhookInfo(t.Context())
+		same(t, "error", err, nil)
+		same(t, "call", tg.Calls("deleteWebhook")[0].Params, want)
+		same(t, "webhook", info.URL, "")
+		same(t, "dropped", tg.Pending() == 0, drop)
 	}
 }
 

@@ -93,23 +93,23 @@ func TestRunDoesWhatStartWebhookDoes(t *testing.T) {
 	r := startRun(t, replying(hello, nil), func(r *running, cfg *tghook.RunConfig) {
 		*cfg = tghook.RunConfig{
 			Token: apiToken, Client: cfg.Client,
-			Listen: "127.0.0.1:" + r.port, Path: "/bot", URL: "https://127.0.0.1:8443/bots/first",
+			Listen: "127.0.0.1:" + r.port, Path: "/bot", URL: "https://" + r.address + "/bots/first",
 			CertFile: certFile, KeyFile: keyFile, Certificate: public,
 			Webhook:   tghook.Config{Secret: hookToken},
-			IPAddress: "149.154.167.220", MaxConnections: 3, AllowedUpdates: []string{"message"}, DropPending: false,
+			IPAddress: "127.0.0.1", MaxConnections: 3, AllowedUpdates: []string{"message"}, DropPending: false,
 		}
 		// Telegram tells of no difference, but does not tell the certificate.
-		r.tg.webhook = tghook.WebhookInfo{
-			URL: cfg.URL, HasCustomCertificate: true, MaxConnections: 3, IPAddress: "149.154.167.220", AllowedUpdates: []string{"message"},
-		}
+		r.set(tghook.WebhookRequest{
+			URL: cfg.URL, Certificate: public, IPAddress: cfg.IPAddress, MaxConnections: 3, AllowedUpdates: cfg.AllowedUpdates,
+		})
+		r.tg.ExpectCall(t, "setWebhook")
 	})
-	r.begun()
-	call := r.tg.made("setWebhook")[0]
-	same(t, "setWebhook", call.params, map[string]string{
-		"method": "setWebhook", "url": "https://127.0.0.1:8443/bots/first", "secret_token": hookToken,
-		"ip_address": "149.154.167.220", "max_connections": "3", "allowed_updates": `["message"]`,
+	call := r.begun()
+	same(t, "setWebhook", call.Params, map[string]string{
+		"url": "https://" + r.address + "/bots/first", "secret_token": hookToken,
+		"ip_address": "127.0.0.1", "max_connections": "3", "allowed_updates": `["message"]`,
 	})
-	same(t, "certificate", call.files["certificate"], string(public))
+	same(t, "certificate", string(call.Files["certificate"].Content), string(public))
 	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
 	same(t, "an update", r.post(client, "https://"+r.address+"/bot", messageIn(7, 1)), "200 "+helloBody)
 	r.end()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 // flaky is a Bot API that fails a number of times before it succeeds. It notes
@@ -214,23 +215,20 @@ func TestTheEndOfAContextEndsTheWait(t *testing.T) {
 
 func TestARepetitionSendsAllOfItAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.refuse = func(_ string, n int) *http.Response {
-			if n == 0 {
-				return apiAnswer(tooMany.status, tooMany.body)
-			}
-			return nil
-		}
+		tg := newTelegram(t)
+		chat := tg.User("Ann").Chat()
+		chat.Send("/start")
+		tg.FailCalls(1, tghooktest.CallError{RetryAfter: 7 * time.Second})
 		c := tg.client(t, tghook.ClientConfig{Patience: time.Minute})
-		params := map[string]any{"chat_id": 7, "document": tghook.File{Name: "a.txt", Body: strings.NewReader("content")}}
+		params := map[string]any{"chat_id": chat.ID, "document": tghook.File{Name: "a.txt", Body: strings.NewReader("content")}}
 		if err := c.Call(t.Context(), "sendDocument", params, nil); err != nil {
 			t.Fatal(err)
 		}
-		calls := tg.made("sendDocument")
+		calls := tg.Calls("sendDocument")
 		same(t, "requests", len(calls), 2)
 		for _, call := range calls {
-			same(t, "chat", call.params["chat_id"], "7")
-			same(t, "file", call.files["document"], "content")
+			same(t, "chat", call.Params["chat_id"], strconv.FormatInt(chat.ID, 10))
+			same(t, "file", string(call.Files["document"].Content), "content")
 		}
 	})
 }

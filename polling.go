@@ -62,9 +62,9 @@ var (
 
 // Poll receives updates by getUpdates, for laptops and for servers that cannot be
 // reached. It blocks until ctx ends, waits for what runs, confirms what was handled,
-// and returns nil. It returns an error sooner for a mistake in cfg, a webhook that
-// is set, and a token that Telegram does not accept; from any other failure it
-// recovers.
+// and returns nil, or why the webhook could not be put back. It returns an error sooner
+// for a mistake in cfg, a webhook that is set, and a token that Telegram does not accept;
+// from any other failure it recovers.
 //
 // The handler sees no difference to a webhook: one update at a time in each lane,
 // lanes in parallel. Replies go by Caller. An update that fails is run again in its
@@ -87,12 +87,15 @@ func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	if err == nil {
 		err = p.run(ctx)
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmation)
-	defer cancel()
+	err = unlessEnded(ctx, err)
 	if restore != nil {
-		err = errors.Join(err, c.SetWebhook(ending, *restore))
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmation)
+		defer cancel()
+		if lost := c.SetWebhook(ending, *restore); lost != nil {
+			err = errors.Join(err, fmt.Errorf("tghook: the webhook was not put back: %w", lost))
+		}
 	}
-	return unlessEnded(ctx, err)
+	return err
 }
 
 type poller struct {

@@ -2,6 +2,7 @@ package tghook_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 // The model plays random schedules against Poll, in virtual time: updates in
@@ -80,6 +82,7 @@ type pollModel struct {
 type pollUpdate struct {
 	id     int64
 	seq    int // of arrival
+	at     time.Time
 	kind   tghook.Kind
 	lane   string
 	deeds  []pollDeed // by attempt, over all processes; then it succeeds
@@ -124,14 +127,15 @@ func (m *pollModel) upTo(d time.Duration) time.Duration { return time.Duration(m
 func newPollModel(t *testing.T, seed uint64) *pollModel {
 	t.Helper()
 	m := &pollModel{
-		t: t, rng: rand.New(rand.NewPCG(seed, 1)), tg: newTelegram(), start: time.Now(),
+		t: t, rng: rand.New(rand.NewPCG(seed, 1)), tg: newTelegram(t), start: time.Now(),
 		updates: map[int64]*pollUpdate{}, bases: map[int64]bool{},
 	}
-	m.tg.forgets = m.forgotten
+	m.tg.OnCall(m.refuse)
 	m.slow = pollPick(m.rng, time.Second, 5*time.Second, 20*time.Second)
 	m.cfg = tghook.PollConfig{
-		Grace: pollPick(m.rng, 0, time.Second, 30*time.Second),
-		Wait:  pollPick(m.rng, 0, time.Second, 10*time.Second),
+		TakeOver: true, // a webhook that is set meanwhile
+		Grace:    pollPick(m.rng, 0, time.Second, 30*time.Second),
+		Wait:     pollPick(m.rng, 0, time.Second, 10*time.Second),
 		Dispatch: tghook.DispatchConfig{
 			Bot:            1,
 			MaxInFlight:    pollPick(m.rng, 0, 0, 0, 1, 3, 10),
@@ -168,7 +172,8 @@ func (m *pollModel) renumber() {
 // arrive puts a new update into Telegram's queue.
 func (m *pollModel) arrive(busy int) {
 	m.mu.Lock()
-	u := &pollUpdate{id: m.next, seq: len(m.updates)}
+	defer m.mu.Unlock()
+	u := &pollUpdate{id: m.next, seq: len(m.updates), at: time.Now()}
 	m.next++
 	who := 1 + m.rng.Int64N(int64(busy))
 	body := messageIn(who, u.id)
@@ -179,7 +184,7 @@ func (m *pollModel) arrive(busy int) {
 	case 1:
 		u.kind, body = tghook.KindCallbackQuery, callbackIn(who, who, u.id)
 	case 2:
-		u.kind, u.lane, body = "", "", fmt.Sprintf(`{"update_id":%d}`, u.id)
+		u.kind, u.lane, body = "a_kind_to_come", "", fmt.Sprintf(`{"update_id":%d,"a_kind_to_come":{"id":"1"}}`, u.id)
 	}
 	for m.rng.IntN(4) == 0 && len(u.deeds) < 10 {
 		u.deeds = append(u.deeds, pollPick(m.rng, pollFail, pollFail, pollPanic, pollGoexit, pollDrop, pollRetry, pollObey))
@@ -197,33 +202,57 @@ func (m *pollModel) arrive(busy int) {
 	}
 	m.updates[u.id] = u
 	m.notef("update %d %s %q: %v %v, buries %d", u.id, u.kind, u.lane, u.deeds, u.takes, u.buries)
-	m.mu.Unlock()
 	m.tg.send(m.t, body)
 }
 
-// forgotten is told of what an offset confirms.
-func (m *pollModel) forgotten(id int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if u := m.updates[id]; !u.over && !u.lost {
-		m.failf("%d was confirmed, and is not over", id)
+// gone reports whether Telegram may have forgotten u of its own accord.
+func (u *pollUpdate) gone() bool { return u.lost || time.Since(u.at) >= modelLifetime(u.kind) }
+
+// missing looks for what was confirmed, and is not over. The mutex is held.
+func (m *pollModel) missing() {
+	pending := m.tg.PendingIDs()
+	for id, u := range m.updates {
+		if _, waits := slices.BinarySearch(pending, id); !waits && !u.over && !u.gone() {
+			m.failf("%d was confirmed, and is not over", id)
+		}
 	}
 }
 
-// lose has Telegram forget those of its queue that which picks.
-func (m *pollModel) lose(which func() bool) {
-	m.tg.mu.Lock()
-	defer m.tg.mu.Unlock()
+// lose has Telegram forget all but the last few, as a negative offset of anybody does.
+func (m *pollModel) lose() {
+	m.mu.Lock()
+	pending := m.tg.PendingIDs()
+	keep := 1 + m.rng.IntN(1+len(pending))
+	for _, id := range pending[:max(0, len(pending)-keep)] {
+		m.updates[id].lost = true
+		m.notef("Telegram loses %d", id)
+	}
+	m.mu.Unlock()
+	_, err := m.somebody().GetUpdates(m.t.Context(), tghook.UpdatesRequest{Offset: -int64(keep)})
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tg.queue = slices.DeleteFunc(m.tg.queue, func(u queued) bool {
-		if !which() {
-			return false
-		}
-		m.updates[u.id].lost = true
-		m.notef("Telegram loses %d", u.id)
-		return true
-	})
+	m.notef("somebody keeps %d: %v", keep, err)
+}
+
+// countAnew has Telegram forget all, and begin a sequence of ids.
+func (m *pollModel) countAnew() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range m.tg.PendingIDs() {
+		m.updates[id].lost = true
+		m.notef("Telegram loses %d", id)
+	}
+	m.tg.countAnew(m.t)
+	m.tg.OnCall(m.refuse)
+	m.renumber()
+	m.notef("Telegram counts from %d", m.next)
+}
+
+// somebody has the bot's token too.
+func (m *pollModel) somebody() *tghook.Client {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tg.client(m.t, tghook.ClientConfig{Patience: time.Hour})
 }
 
 // run plays the schedule, and then waits for everything to be over.
@@ -251,13 +280,9 @@ func (m *pollModel) run() {
 			time.Sleep(m.upTo(5 * time.Second))
 			p = m.boot()
 		case 3:
-			m.lose(func() bool { return true })
-			m.mu.Lock()
-			m.renumber()
-			m.notef("Telegram counts from %d", m.next)
-			m.mu.Unlock()
+			m.countAnew()
 		case 4:
-			m.lose(func() bool { return m.rng.IntN(3) == 0 })
+			m.lose()
 		default:
 			go m.disturb(pollPick(m.rng, fault500, faultNetwork, faultLost, faultHang, faultPoller, faultWebhook, fault429, faultHTML), m.upTo(15*time.Second))
 		}
@@ -270,10 +295,10 @@ func (m *pollModel) run() {
 	m.mu.Lock()
 	m.calm = true
 	m.mu.Unlock()
-	for deadline := time.Now().Add(2 * time.Hour); len(m.tg.pending()) > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Hour); m.tg.Pending() > 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Minute)
 	}
-	if pending := m.tg.pending(); len(pending) > 0 {
+	if pending := m.tg.PendingIDs(); len(pending) > 0 {
 		m.mu.Lock()
 		m.failf("in the end %d are not confirmed: %v", len(pending), pending[:min(len(pending), 10)])
 		m.mu.Unlock()
@@ -281,8 +306,9 @@ func (m *pollModel) run() {
 	p.end()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.missing()
 	for _, u := range m.updates {
-		if !u.over && !u.lost {
+		if !u.over && !u.gone() {
 			m.failf("in the end %d is not over", u.id)
 		}
 	}
@@ -293,10 +319,42 @@ func (m *pollModel) disturb(fault pollFault, d time.Duration) {
 	m.fault = fault
 	m.notef("the Bot API has trouble for %v: %s", d, fault)
 	m.mu.Unlock()
-	time.Sleep(d)
+	ctx, cancel := context.WithTimeout(m.t.Context(), d)
+	defer cancel()
+	switch fault {
+	case faultPoller:
+		for ctx.Err() == nil {
+			_, _ = m.somebody().GetUpdates(ctx, tghook.UpdatesRequest{Wait: 50 * time.Second})
+			time.Sleep(time.Second)
+		}
+	case faultWebhook:
+		_ = m.somebody().SetWebhook(ctx, toURL(hookURL))
+		<-ctx.Done()
+		if err := m.somebody().DeleteWebhook(m.t.Context(), false); err != nil {
+			m.t.Error(err)
+		}
+	default:
+		<-ctx.Done()
+	}
 	m.mu.Lock()
 	m.fault = faultNone
 	m.mu.Unlock()
+}
+
+// refuse is asked before each call.
+func (m *pollModel) refuse(tghooktest.Call) (fault tghooktest.CallFault) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.calm:
+	case m.fault == fault500:
+		fault.Err = &tghooktest.CallError{Code: 500, Description: "Internal Server Error: restart"}
+	case m.fault == fault429:
+		fault.Err = &tghooktest.CallError{RetryAfter: 3 * time.Second}
+	case m.fault == faultLost:
+		fault.Cut = true
+	}
+	return fault
 }
 
 // pollProcess is one life of the bot.
@@ -346,7 +404,7 @@ func (m *pollModel) boot() *pollProcess {
 	m.mu.Lock()
 	m.notef("a process starts")
 	m.mu.Unlock()
-	client, err := tghook.NewClient(apiToken, tghook.ClientConfig{HTTP: &http.Client{Transport: p}})
+	client, err := tghook.NewClient(apiToken, tghook.ClientConfig{BaseURL: m.tg.URL, HTTP: &http.Client{Transport: p}})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -377,7 +435,7 @@ func (p *pollProcess) end() {
 	p.stop()
 	err := <-p.done
 	took := time.Since(start)
-	pending := p.tg.pending()
+	pending := p.tg.PendingIDs()
 	p.mu.Lock()
 	p.dead = true
 	p.notef("the process has ended")
@@ -394,7 +452,7 @@ func (p *pollProcess) end() {
 	if took < grace && p.failures == failures {
 		lost := false // and still held: no offset is told that is behind it
 		for id, u := range p.updates {
-			lost = lost || u.lost && !p.over[id]
+			lost = lost || u.gone() && !p.over[id]
 		}
 		if len(pending) > 0 && p.over[pending[0]] && !lost {
 			p.failf("%d is over and not confirmed", pending[0])
@@ -417,71 +475,67 @@ func (p *pollProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.dead {
 		fault = faultNetwork
 	}
-	getUpdates := strings.HasSuffix(r.URL.Path, "/getUpdates")
-	if getUpdates {
+	if strings.HasSuffix(r.URL.Path, "/getUpdates") {
 		p.check(r)
 	}
 	if fault != faultNone {
 		p.failures++
 	}
 	p.mu.Unlock()
-	switch {
-	case fault == faultNetwork:
+	switch fault {
+	case faultNetwork:
 		return nil, errors.New("connection refused")
-	case fault == faultHang:
+	case faultHang:
 		select {
 		case <-r.Context().Done():
 		case <-p.killed:
 		}
 		return nil, errors.New("nothing came")
-	case fault == fault500:
-		return apiAnswer(500, `{"ok":false,"error_code":500,"description":"Internal Server Error: restart"}`), nil
-	case fault == faultHTML:
+	case faultHTML:
 		return apiAnswer(502, `<html>`), nil
-	case fault == faultPoller && getUpdates:
-		return apiAnswer(409, conflictOtherPoll), nil
-	case fault == faultWebhook && getUpdates:
-		return apiAnswer(409, conflictWebhook), nil
-	case fault == fault429:
-		return apiAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 3","parameters":{"retry_after":3}}`), nil
 	}
 	res, err := p.tg.RoundTrip(r)
-	if fault == faultLost {
-		return nil, errors.New("the connection broke")
+	if err == nil && res.StatusCode != http.StatusOK {
+		p.mu.Lock()
+		p.failures++
+		p.mu.Unlock()
 	}
 	return res, err
 }
 
 // check looks at a call of getUpdates. The mutex is held.
 func (p *pollProcess) check(r *http.Request) {
-	var call apiCall
+	var asked struct {
+		Offset int64 `json:"offset"`
+	}
 	body, err := r.GetBody()
-	copied := r.Clone(r.Context())
-	copied.Body = body
-	if err := errors.Join(err, call.read(copied)); err != nil {
+	if err == nil {
+		err = json.NewDecoder(body).Decode(&asked)
+	}
+	if err != nil {
 		p.failf("getUpdates: %v", err)
 	}
-	offset, _ := strconv.ParseInt(call.params["offset"], 10, 64)
-	p.notef("getUpdates %v", call.params)
+	p.notef("getUpdates from %d", asked.Offset)
+	p.missing()
 	if !p.ending {
-		if gap := time.Since(p.asked); offset == p.offset && gap < 700*time.Millisecond {
-			p.failf("offset %d was repeated after %v", offset, gap)
+		if gap := time.Since(p.asked); asked.Offset == p.offset && gap < 700*time.Millisecond {
+			p.failf("offset %d was repeated after %v", asked.Offset, gap)
 		}
-		if offset < p.offset && offset/1000 == p.offset/1000 {
-			p.failf("offset %d comes after %d", offset, p.offset)
+		if asked.Offset < p.offset && asked.Offset/1000 == p.offset/1000 {
+			p.failf("offset %d comes after %d", asked.Offset, p.offset)
 		}
 	}
-	p.offset, p.asked = offset, time.Now()
+	p.offset, p.asked = asked.Offset, time.Now()
 }
 
 // begin notes that u runs, or is buried. It is false in a dead process.
 func (p *pollProcess) begin(u *pollUpdate, what string) bool {
-	position := slices.Index(p.tg.pending(), u.id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.dead {
 		return false
 	}
+	position := slices.Index(p.tg.PendingIDs(), u.id)
 	p.notef("%d %s", u.id, what)
 	if p.over[u.id] {
 		p.failf("%d %s, and is over", u.id, what)
@@ -501,7 +555,7 @@ func (p *pollProcess) begin(u *pollUpdate, what string) bool {
 	}
 	p.last[u.lane] = u.seq
 	for _, v := range p.updates {
-		if v.lane == u.lane && v.seq < u.seq && !v.over && !v.lost {
+		if v.lane == u.lane && v.seq < u.seq && !v.over && !v.gone() {
 			p.failf("%d %s before %d is over, in lane %s", u.id, what, v.id, u.lane)
 		}
 	}
@@ -576,7 +630,7 @@ func (p *pollProcess) handle(ctx context.Context, u *tghook.Update) (tghook.Repl
 	case pollOK:
 		return tghook.NoReply, nil
 	case pollReply:
-		return hello, nil
+		return tghook.Reply{Method: "deleteMyCommands"}, nil
 	case pollPanic:
 		panic("handler")
 	case pollGoexit:

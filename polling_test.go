@@ -3,7 +3,6 @@ package tghook_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime"
 	"slices"
@@ -51,7 +50,7 @@ func (p *pollRig) sorted() []int64 { return slices.Sorted(slices.Values(p.order(
 
 func TestPollRunsLanesInParallelInOrderAndConfirmsWhatIsHandled(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		var mu sync.Mutex
 		order := map[int64][]int64{}
 		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -65,7 +64,7 @@ func TestPollRunsLanesInParallelInOrderAndConfirmsWhatIsHandled(t *testing.T) {
 			tg.send(t, messageIn(1+id%30, 1+id))
 		}
 		start := time.Now()
-		for len(tg.pending()) > 0 {
+		for tg.Pending() > 0 {
 			pass(100 * time.Millisecond)
 		}
 		if took := time.Since(start); took > 4*time.Second {
@@ -77,13 +76,13 @@ func TestPollRunsLanesInParallelInOrderAndConfirmsWhatIsHandled(t *testing.T) {
 			}
 		}
 		p.end()
-		same(t, "replies by API call", len(tg.made("sendMessage")), 90)
+		same(t, "replies by API call", len(tg.Calls("sendMessage")), 90)
 	})
 }
 
 func TestPollGoesOnWhileOneChatTakesAMinute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			if u.ID == 1 {
 				time.Sleep(time.Minute)
@@ -95,19 +94,20 @@ func TestPollGoesOnWhileOneChatTakesAMinute(t *testing.T) {
 		}
 		pass(59 * time.Second)
 		same(t, "runs meanwhile", len(p.order()), 100)
-		if n := len(tg.made("getUpdates")); n > 5 { // then the window is full
+		if n := tg.polls(); n > 5 { // then the window is full
 			t.Errorf("getUpdates was called %d times with a full window", n)
 		}
 		pass(3 * time.Second)
 		same(t, "runs in the end", len(p.order()), 150)
 		p.end()
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 	})
 }
 
 func TestPollRetriesInTheLaneAndBuriesAfterEightAttempts(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
+		tg.send(t, messageIn(7, 1), messageIn(7, 2))
 		var starts []time.Duration
 		begin := time.Now()
 		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -117,19 +117,18 @@ func TestPollRetriesInTheLaneAndBuriesAfterEightAttempts(t *testing.T) {
 			}
 			return tghook.NoReply, nil
 		})
-		tg.send(t, messageIn(7, 1), messageIn(7, 2))
 		pass(3 * time.Minute)
 		same(t, "starts", starts, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second, 63 * time.Second, 123 * time.Second})
 		same(t, "order", p.order(), []int64{1, 1, 1, 1, 1, 1, 1, 1, 2})
 		p.did(9, 1, 0)
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }
 
 func TestPollConfirmsOnlyWhatHasFinished(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		release := make(chan struct{})
 		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			if u.ID == 2 {
@@ -139,10 +138,10 @@ func TestPollConfirmsOnlyWhatHasFinished(t *testing.T) {
 		})
 		tg.send(t, messageIn(1, 1), messageIn(2, 2), messageIn(3, 3))
 		pass(10 * time.Second)
-		same(t, "pending while 2 runs", tg.pending(), []int64{2, 3})
+		same(t, "pending while 2 runs", tg.PendingIDs(), []int64{2, 3})
 		close(release)
 		pass(time.Second)
-		same(t, "pending afterwards", len(tg.pending()), 0)
+		same(t, "pending afterwards", tg.Pending(), 0)
 		same(t, "runs", p.sorted(), []int64{1, 2, 3})
 		p.end()
 	})
@@ -152,7 +151,7 @@ func TestPollConfirmsOnlyWhatHasFinished(t *testing.T) {
 // finished, and what had finished behind it.
 func TestPollLosesNothingInACrash(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		hang := make(chan struct{})
 		p := startPoll(t, tg, tghook.PollConfig{Grace: time.Nanosecond}, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 			if u.ID == 2 {
@@ -166,18 +165,18 @@ func TestPollLosesNothingInACrash(t *testing.T) {
 		pass(5 * time.Second)
 		p.end()
 		close(hang)
-		same(t, "pending", tg.pending(), []int64{2, 3})
+		same(t, "pending", tg.PendingIDs(), []int64{2, 3})
 		next := startPoll(t, tg, tghook.PollConfig{}, nothing)
 		pass(time.Second)
 		same(t, "runs of the next process", next.sorted(), []int64{2, 3})
 		next.end()
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 	})
 }
 
 func TestPollConfirmsOnceAtItsEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		started := make(chan struct{})
 		p := startPoll(t, tg, tghook.PollConfig{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 			close(started)
@@ -187,47 +186,46 @@ func TestPollConfirmsOnceAtItsEnd(t *testing.T) {
 		tg.send(t, messageIn(7, 41))
 		<-started
 		p.end()
-		same(t, "pending", len(tg.pending()), 0)
-		calls := tg.made("getUpdates")
-		last := calls[len(calls)-1].params
-		same(t, "the last call", last, map[string]string{"method": "getUpdates", "offset": "42", "limit": "1"})
+		same(t, "pending", tg.Pending(), 0)
+		calls := tg.Calls("getUpdates")
+		same(t, "the last call", calls[len(calls)-1].Params, map[string]string{"offset": "42", "limit": "1"})
 	})
 }
 
 func TestPollDoesNotConfirmTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{}, nothing)
 		tg.send(t, messageIn(7, 41))
 		pass(time.Minute)
-		n := len(tg.made("getUpdates"))
+		n := tg.polls()
 		p.end()
-		same(t, "calls after the end", len(tg.made("getUpdates")), n)
+		same(t, "calls after the end", tg.polls(), n)
 	})
 }
 
 func TestPollAsksNoMoreThanItMust(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{}, taking(30*time.Second, tghook.NoReply, nil))
 		tg.send(t, messageIn(7, 1))
 		pass(20 * time.Second)
-		if n := len(tg.made("getUpdates")); n > 28 {
+		if n := tg.polls(); n > 28 {
 			t.Errorf("with one update held, getUpdates was called %d times in 20 s, want one in 0.75 s", n)
 		}
 		tg.send(t, messageIn(8, 2))
 		pass(time.Second)
 		same(t, "runs", p.sorted(), []int64{1, 2})
 		pass(time.Minute)
-		calls := tg.made("getUpdates")
+		calls := tg.Calls("getUpdates")
 		for i, c := range calls[1:] {
-			if c.params["offset"] == calls[i].params["offset"] && c.at.Sub(calls[i].at) < 700*time.Millisecond {
-				t.Errorf("offset %s again after %v", c.params["offset"], c.at.Sub(calls[i].at))
+			if c.Params["offset"] == calls[i].Params["offset"] && c.At.Sub(calls[i].At) < 700*time.Millisecond {
+				t.Errorf("offset %s again after %v", c.Params["offset"], c.At.Sub(calls[i].At))
 			}
 		}
-		n := len(calls)
+		n := tg.polls()
 		pass(49 * time.Second)
-		if more := len(tg.made("getUpdates")) - n; more > 1 {
+		if more := tg.polls() - n; more > 1 {
 			t.Errorf("with nothing held, getUpdates was called %d times in 49 s", more)
 		}
 		p.end()
@@ -236,7 +234,7 @@ func TestPollAsksNoMoreThanItMust(t *testing.T) {
 
 func TestPollSaysWhichUpdateFillsItsWindow(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			if u.ID == 5 {
 				time.Sleep(time.Minute)
@@ -259,20 +257,26 @@ func TestPollSaysWhichUpdateFillsItsWindow(t *testing.T) {
 
 func TestPollBuriesWhatHasNoKindAndGoesOn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
+		tg.send(t, messageIn(7, 2))
+		tg.instead = func(method string, n int) *http.Response {
+			if method == "getUpdates" && n == 0 {
+				return apiAnswer(200, `{"ok":true,"result":[{"update_id":1},`+messageIn(7, 2)+`]}`)
+			}
+			return nil
+		}
 		p := startPoll(t, tg, tghook.PollConfig{}, nothing)
-		tg.send(t, `{"update_id":1}`, messageIn(7, 2))
 		pass(time.Minute)
 		p.did(1, 1, 0)
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }
 
 func TestPollBuriesWhatIsNoUpdateOnceAndDoesNotSpin(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.refuse = func(method string, _ int) *http.Response {
+		tg := newTelegram(t)
+		tg.instead = func(method string, _ int) *http.Response {
 			if method == "getUpdates" {
 				return apiAnswer(200, `{"ok":true,"result":[{"message":{}}]}`)
 			}
@@ -282,7 +286,7 @@ func TestPollBuriesWhatIsNoUpdateOnceAndDoesNotSpin(t *testing.T) {
 		p := startPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) { errs = append(errs, err) }}, nothing)
 		pass(10 * time.Minute)
 		p.did(0, 1, 0)
-		if n := len(tg.made("getUpdates")); n > 20 || len(errs) == 0 {
+		if n := tg.polls(); n > 20 || len(errs) == 0 {
 			t.Errorf("getUpdates was called %d times in ten minutes, OnError %d times", n, len(errs))
 		}
 		p.end()
@@ -291,61 +295,79 @@ func TestPollBuriesWhatIsNoUpdateOnceAndDoesNotSpin(t *testing.T) {
 
 func TestPollStartsAnewWhenTelegramDoes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{}, nothing)
-		tg.send(t, messageIn(7, 900), messageIn(7, 901))
+		const last = 1_999_999_998 // of a count
+		tg.send(t, messageIn(7, last-1), messageIn(7, last))
 		pass(time.Second)
-		tg.send(t, messageIn(7, 10), messageIn(7, 11))
+		next, err := tg.Deliver([]byte(messageIn(7, 1)))
+		if err != nil || next >= last {
+			t.Error(next, err)
+		}
+		tg.send(t, messageIn(7, next+1))
 		pass(5 * time.Second)
-		same(t, "runs", p.order(), []int64{900, 901, 10, 11})
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "runs", p.order(), []int64{last - 1, last, next, next + 1})
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }
 
 func TestPollRefusesToStartBesideAWebhookUnlessTold(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.webhook = tghook.WebhookInfo{URL: "https://bot.example.org/x", MaxConnections: 7}
+		tg := newTelegram(t)
+		hook := tghook.WebhookRequest{URL: "https://bot.example.org/x", MaxConnections: 7}
+		tg.set(t, hook)
 		p := startPoll(t, tg, tghook.PollConfig{}, nothing)
-		if err := <-p.done; !errors.Is(err, tghook.ErrWebhookSet) || !strings.Contains(err.Error(), "https://bot.example.org/x") {
+		if err := <-p.done; !errors.Is(err, tghook.ErrWebhookSet) || !strings.Contains(err.Error(), hook.URL) {
 			t.Errorf("Poll returned %v", err)
 		}
-		same(t, "webhooks deleted", len(tg.made("deleteWebhook")), 0)
+		same(t, "webhooks deleted", len(tg.Calls("deleteWebhook")), 0)
 
 		p = startPoll(t, tg, tghook.PollConfig{TakeOver: true, PutBackSecret: "the-secret", AllowedUpdates: []string{"message"}}, nothing)
 		pass(time.Second)
-		same(t, "webhooks deleted", len(tg.made("deleteWebhook")), 1)
+		same(t, "webhooks deleted", len(tg.Calls("deleteWebhook")), 1)
 		tg.send(t, messageIn(7, 1))
 		pass(time.Second)
 		p.end()
 		same(t, "runs", p.order(), []int64{1})
-		tg.mu.Lock()
-		defer tg.mu.Unlock()
-		if tg.webhook.URL != "https://bot.example.org/x" || tg.webhook.MaxConnections != 7 || tg.secret != "the-secret" {
-			t.Errorf("the webhook was put back as %+v", tg.webhook)
-		}
-		set := tg.calls[slices.IndexFunc(tg.calls, func(c apiCall) bool { return c.method == "setWebhook" })]
-		same(t, "allowed_updates put back", set.params["allowed_updates"], "[]") // Telegram's default, as it was
+		same(t, "secret put back", tg.Calls("setWebhook")[1].Params["secret_token"], "the-secret")
+		info, err := tg.client(t, tghook.ClientConfig{}).GetWebhookInfo(t.Context())
+		same(t, "error", err, nil)
+		same(t, "put back", info, tghook.WebhookInfo{URL: hook.URL, MaxConnections: 7, IPAddress: info.IPAddress}) // all kinds, as it was
 	})
 }
 
 func TestPollDeletesNothingThatItCannotPutBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.webhook = tghook.WebhookInfo{URL: "https://bot.example.org/x", HasCustomCertificate: true}
+		tg := newTelegram(t)
+		tg.set(t, tghook.WebhookRequest{URL: "https://bot.example.org/x", Certificate: certified(t, nil, named("bot.example.org")).pem})
 		p := startPoll(t, tg, tghook.PollConfig{TakeOver: true, PutBackSecret: "the-secret"}, nothing)
 		var mistake *tghook.ConfigError
 		if err := <-p.done; !errors.As(err, &mistake) || mistake.Field != "PollConfig.PutBackCertificate" {
 			t.Errorf("Poll returned %v", err)
 		}
-		same(t, "webhooks deleted", len(tg.made("deleteWebhook")), 0)
+		same(t, "webhooks deleted", len(tg.Calls("deleteWebhook")), 0)
+	})
+}
+
+// The webhook had an address of its own, of which Telegram does not tell that it was given.
+func TestPollTellsThatItCouldNotPutTheWebhookBack(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		tg := newTelegram(t)
+		tg.set(t, tghook.WebhookRequest{URL: "https://unknown.example.org/x", IPAddress: "149.154.167.220"})
+		p := startPoll(t, tg, tghook.PollConfig{TakeOver: true, PutBackSecret: "the-secret"}, nothing)
+		pass(time.Second)
+		p.stop()
+		var refused *tghook.APIError
+		if err := <-p.done; !errors.As(err, &refused) || !strings.Contains(refused.Description, "Failed to resolve host") {
+			t.Errorf("Poll returned %v", err)
+		}
 	})
 }
 
 func TestPollDropsWhatIsPending(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		tg.send(t, messageIn(7, 1))
 		p := startPoll(t, tg, tghook.PollConfig{DropPending: true}, nothing)
 		pass(time.Second)
@@ -358,35 +380,47 @@ func TestPollDropsWhatIsPending(t *testing.T) {
 
 func TestPollTellsConflictsApartAndRecovers(t *testing.T) {
 	for name, c := range map[string]struct {
-		body string
-		want error
+		want     error
+		conflict func(t *testing.T, tg *telegram) // for a while
 	}{
-		"a webhook": {conflictWebhook, tghook.ErrWebhookSet}, "another poller": {conflictOtherPoll, tghook.ErrOtherPoller},
+		"a webhook": {tghook.ErrWebhookSet, func(t *testing.T, tg *telegram) {
+			tg.set(t, tghook.WebhookRequest{URL: "https://bot.example.org/x"})
+			pass(20 * time.Second)
+			if err := tg.client(t, tghook.ClientConfig{}).DeleteWebhook(t.Context(), false); err != nil {
+				t.Error(err)
+			}
+		}},
+		"another poller": {tghook.ErrOtherPoller, func(t *testing.T, tg *telegram) {
+			other := startPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) {}}, nothing)
+			pass(20 * time.Second)
+			other.end()
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				tg := newTelegram()
-				tg.refuse = func(method string, n int) *http.Response {
-					if method == "getUpdates" && n < 3 {
-						return apiAnswer(409, c.body)
-					}
-					return nil
-				}
+				tg := newTelegram(t)
 				var errs []error
-				p := startPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) { errs = append(errs, err) }}, nothing)
+				var at []time.Time
+				p := startPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) {
+					errs, at = append(errs, err), append(at, time.Now())
+				}}, nothing)
+				pass(time.Second)
+				c.conflict(t, tg)
+				n := len(errs)
 				tg.send(t, messageIn(7, 1))
 				pass(time.Minute)
 				same(t, "runs", p.order(), []int64{1})
-				same(t, "errors", len(errs), 3)
-				for _, err := range errs {
+				if n < 2 || n > 7 || len(errs) > n+1 { // once in three seconds, and less often then
+					t.Errorf("%d errors in 20 s, then %d", n, len(errs)-n)
+				}
+				for i, err := range errs {
 					var refused *tghook.APIError
 					if !errors.Is(err, c.want) || !errors.As(err, &refused) || refused.Code != 409 {
 						t.Errorf("got %v, want %v", err, c.want)
 					}
-				}
-				calls := tg.made("getUpdates")
-				if d := calls[1].at.Sub(calls[0].at); d < 3*time.Second {
-					t.Errorf("asked again after %v", d)
+					if i > 0 && at[i].Sub(at[i-1]) < 3*time.Second {
+						t.Errorf("asked again after %v", at[i].Sub(at[i-1]))
+					}
 				}
 				p.end()
 			})
@@ -397,19 +431,14 @@ func TestPollTellsConflictsApartAndRecovers(t *testing.T) {
 func TestPollEndsWhereTheTokenIsNotAccepted(t *testing.T) {
 	for _, status := range []int{400, 401, 404, 421} {
 		inner := func(t *testing.T) {
-			tg := newTelegram()
-			tg.refuse = func(method string, _ int) *http.Response {
-				if method != "getUpdates" {
-					return nil
-				}
-				return apiAnswer(status, fmt.Sprintf(`{"ok":false,"error_code":%d,"description":"No"}`, status))
-			}
+			tg := newTelegram(t)
+			tg.FailCalls(1, tghooktest.CallError{Code: status}, "getUpdates")
 			p := startPoll(t, tg, tghook.PollConfig{}, nothing)
 			var refused *tghook.APIError
 			if err := <-p.done; !errors.As(err, &refused) || refused.Code != status {
 				t.Errorf("Poll returned %v, want the %d", err, status)
 			}
-			same(t, "calls", len(tg.made("getUpdates")), 1)
+			same(t, "calls", tg.polls(), 1)
 		}
 		t.Run(strconv.Itoa(status), func(t *testing.T) { inBubble(t, inner) })
 	}
@@ -417,27 +446,19 @@ func TestPollEndsWhereTheTokenIsNotAccepted(t *testing.T) {
 
 func TestPollWaitsAsLongAs429SaysAndBacksOffFrom5xx(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.refuse = func(method string, n int) *http.Response {
-			switch {
-			case method != "getUpdates" || n > 12:
-				return nil
-			case n == 0:
-				return apiAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 17","parameters":{"retry_after":17}}`)
-			default:
-				return apiAnswer(502, `<html>Bad Gateway</html>`)
-			}
-		}
+		tg := newTelegram(t)
+		tg.FailCalls(1, tghooktest.CallError{RetryAfter: 17 * time.Second}, "getUpdates")
+		tg.FailCalls(12, tghooktest.CallError{Code: 502}, "getUpdates")
+		tg.send(t, messageIn(7, 1))
 		var errs int
 		p := startPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) { errs++ }}, nothing)
-		tg.send(t, messageIn(7, 1))
 		pass(20 * time.Minute)
-		calls := tg.made("getUpdates")
-		if d := calls[1].at.Sub(calls[0].at); d != 17*time.Second {
+		calls := tg.Calls("getUpdates")
+		if d := calls[1].At.Sub(calls[0].At); d != 17*time.Second {
 			t.Errorf("after 429 it waited %v, want 17 s", d)
 		}
 		for i := 2; i <= 12; i++ {
-			wait := calls[i].at.Sub(calls[i-1].at)
+			wait := calls[i].At.Sub(calls[i-1].At)
 			nominal := min(time.Second<<min(i-1, 10), time.Minute)
 			if wait < nominal*3/4 || wait > nominal*5/4 {
 				t.Errorf("wait %d is %v, want %v give or take a quarter", i, wait, nominal)
@@ -457,7 +478,7 @@ func TestPollTellsTelegramWhichKindsItsHandlerWants(t *testing.T) {
 		}{
 			{nil, `["chat_member","message"]`}, {[]string{}, `[]`}, {[]string{"poll"}, `["poll"]`},
 		} {
-			tg := newTelegram()
+			tg := newTelegram(t)
 			kinds := tghook.Kinds{tghook.KindMessage: tghook.HandlerFunc(nothing), tghook.KindChatMember: tghook.HandlerFunc(nothing)}
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
@@ -469,14 +490,15 @@ func TestPollTellsTelegramWhichKindsItsHandlerWants(t *testing.T) {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
-			same(t, "allowed_updates", tg.made("getUpdates")[0].params["allowed_updates"], c.want)
+			pass(time.Minute) // the call waits still
+			same(t, "allowed_updates", tg.Calls("getUpdates")[0].Params["allowed_updates"], c.want)
 		}
 	})
 }
 
 func TestPollDoesNotWaitForRetriesAtItsEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{}, taking(0, tghook.NoReply, tghook.RetryAfter(time.Hour, errBroken)))
 		tg.send(t, messageIn(7, 1))
 		pass(time.Second)
@@ -485,19 +507,19 @@ func TestPollDoesNotWaitForRetriesAtItsEnd(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("the end took %v", took)
 		}
-		same(t, "pending", tg.pending(), []int64{1})
+		same(t, "pending", tg.PendingIDs(), []int64{1})
 	})
 }
 
 func TestPollKeepsTheOrderWhileTheStoreIsDown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		store := &downStore{until: time.Now().Add(20 * time.Second)}
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Store: store}}, nothing)
 		tg.send(t, messageIn(7, 1), messageIn(7, 2), messageIn(7, 3))
 		pass(time.Minute)
 		same(t, "runs", p.order(), []int64{1, 2, 3})
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }
@@ -518,7 +540,7 @@ func (*downStore) Release(context.Context, tghook.Claim) error              { re
 
 func TestPollBuriesWhatLaneCannotPlace(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Lane: func(u *tghook.Update) string {
 			if u.ID == 1 {
 				panic("no lane")
@@ -528,14 +550,14 @@ func TestPollBuriesWhatLaneCannotPlace(t *testing.T) {
 		tg.send(t, messageIn(7, 1), messageIn(7, 2))
 		pass(time.Second)
 		p.did(1, 1, 0)
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }
 
 func TestPollTakesNoMoreThanMaxInFlight(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		var running, most int
 		var mu sync.Mutex
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxInFlight: 3}}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
@@ -569,7 +591,18 @@ func TestPollOffersADeadLetterUntilItIsAccepted(t *testing.T) {
 	for name, refuse := range refusals {
 		for what, body := range bodies {
 			inner := func(t *testing.T) {
-				tg := newTelegram()
+				tg := newTelegram(t)
+				updates, want := []string{body, messageIn(7, 2)}, []int64{1, 2}
+				if what == "no kind" { // Telegram has none of these
+					updates, want = updates[1:], want[1:]
+					tg.instead = func(method string, n int) *http.Response {
+						if method == "getUpdates" && n == 0 {
+							return apiAnswer(200, `{"ok":true,"result":[`+body+`]}`)
+						}
+						return nil
+					}
+				}
+				tg.send(t, updates...)
 				var at []time.Duration
 				begin := time.Now()
 				p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{
@@ -591,13 +624,12 @@ func TestPollOffersADeadLetterUntilItIsAccepted(t *testing.T) {
 					}
 					return tghook.NoReply, nil
 				})
-				tg.send(t, body, messageIn(7, 2))
 				pass(6 * time.Second)
-				same(t, "pending", tg.pending(), []int64{1, 2})
+				same(t, "pending", tg.PendingIDs(), want)
 				pass(2 * time.Second)
 				same(t, "dead letters", at, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second})
 				same(t, "the last run", p.order()[len(p.order())-1], 2)
-				same(t, "pending", len(tg.pending()), 0)
+				same(t, "pending", tg.Pending(), 0)
 				p.end()
 			}
 			t.Run(name+"/"+what, func(t *testing.T) { inBubble(t, inner) })
@@ -615,7 +647,8 @@ func TestPollGivesUpOnWhatTelegramWouldNotDeliverAgain(t *testing.T) {
 		tghook.KindMessage:       {0, 1 * s, 3 * s, 7 * s, 15 * s, 31 * s, 63 * s, 123 * s, 183 * s, 243 * s, 303 * s, 363 * s},
 	} {
 		inner := func(t *testing.T) {
-			tg := newTelegram()
+			tg := newTelegram(t)
+			tg.send(t, kindBy(kind, 7, 1), kindBy(kind, 7, 2))
 			var starts []time.Duration
 			begin := time.Now()
 			p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxAttempts: 12}},
@@ -626,14 +659,13 @@ func TestPollGivesUpOnWhatTelegramWouldNotDeliverAgain(t *testing.T) {
 					}
 					return tghook.NoReply, nil
 				})
-			tg.send(t, kindBy(kind, 7, 1), kindBy(kind, 7, 2))
 			pass(want[len(want)-1] + time.Second)
 			same(t, "starts", starts, want)
 			same(t, "the next one runs", p.order()[len(p.order())-1], 2)
 			if letter := p.letter(0); letter.id != 1 || !errors.Is(letter.err, errBroken) {
 				t.Errorf("the dead letter is %v", letter)
 			}
-			same(t, "pending", len(tg.pending()), 0)
+			same(t, "pending", tg.Pending(), 0)
 			p.end()
 		}
 		t.Run(string(kind), func(t *testing.T) { inBubble(t, inner) })
@@ -645,7 +677,8 @@ func TestPollGivesUpOnWhatTelegramWouldNotDeliverAgain(t *testing.T) {
 func TestPollKeepsTheOrderAtItsEnd(t *testing.T) {
 	for name, fails := range map[string]time.Duration{"failed before": 0, "fails meanwhile": 3 * time.Second} {
 		inner := func(t *testing.T) {
-			tg := newTelegram()
+			tg := newTelegram(t)
+			tg.send(t, messageIn(1, 1), messageIn(1, 2), messageIn(7, 3), messageIn(7, 4), messageIn(7, 5))
 			p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 				if u.ID == 3 {
 					time.Sleep(fails)
@@ -654,14 +687,13 @@ func TestPollKeepsTheOrderAtItsEnd(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				return tghook.NoReply, nil
 			})
-			tg.send(t, messageIn(1, 1), messageIn(1, 2), messageIn(7, 3), messageIn(7, 4), messageIn(7, 5))
 			pass(time.Second)
 			start := time.Now()
 			p.end()
 			same(t, "the end took", time.Since(start), 3*time.Second)
 			same(t, "runs", p.sorted(), []int64{1, 2, 3})
 			same(t, "outcomes of what comes again", strings.Count(p.outcomes(), "shed"), 3-min(1, int(fails)))
-			same(t, "pending", tg.pending(), []int64{3, 4, 5})
+			same(t, "pending", tg.PendingIDs(), []int64{3, 4, 5})
 			next := startPoll(t, tg, tghook.PollConfig{}, nothing)
 			pass(time.Second)
 			same(t, "runs of the next process", next.order(), []int64{3, 4, 5})
@@ -674,7 +706,7 @@ func TestPollKeepsTheOrderAtItsEnd(t *testing.T) {
 // What the Store refuses meanwhile is not overtaken either, wherever it stands.
 func TestPollKeepsTheOrderAtItsEndWithAStore(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		store := claimFunc{&downStore{}, func(k tghook.Key) error {
 			if k.ID != 2 {
 				return nil
@@ -687,14 +719,14 @@ func TestPollKeepsTheOrderAtItsEndWithAStore(t *testing.T) {
 		pass(time.Second)
 		p.end()
 		same(t, "runs", p.order(), []int64{1})
-		same(t, "pending", tg.pending(), []int64{2, 3})
+		same(t, "pending", tg.PendingIDs(), []int64{2, 3})
 	})
 }
 
 // What the Store has put off is forgotten at the end, also when its time comes.
 func TestPollRunsNothingAfterItsEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		store := &downStore{until: time.Now().Add(2 * time.Second)}
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Store: store}}, nothing)
 		tg.send(t, messageIn(7, 1))
@@ -702,7 +734,7 @@ func TestPollRunsNothingAfterItsEnd(t *testing.T) {
 		p.end()
 		pass(time.Minute)
 		p.did(0, 0, 0)
-		same(t, "pending", tg.pending(), []int64{1})
+		same(t, "pending", tg.PendingIDs(), []int64{1})
 	})
 }
 
@@ -721,22 +753,22 @@ func (s claimFunc) Claim(ctx context.Context, k tghook.Key, lease, ttl time.Dura
 
 func TestPollReturnsWhenObserveKnowsAll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
+		tg.send(t, messageIn(7, 1))
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{
 			Observe: func(context.Context, tghook.Delivery) { time.Sleep(10 * time.Second) },
 		}}, nothing)
-		tg.send(t, messageIn(7, 1))
 		synctest.Wait()
 		start := time.Now()
 		p.end()
 		same(t, "the end took", time.Since(start), 10*time.Second)
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 	})
 }
 
 func TestPollGoesOnWhenObserveEndsItsGoroutine(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{
 			Observe: func(_ context.Context, v tghook.Delivery) {
 				if v.Outcome == tghook.OutcomeHandled {
@@ -754,20 +786,15 @@ func TestPollGoesOnWhenObserveEndsItsGoroutine(t *testing.T) {
 		}
 		pass(2 * time.Minute)
 		same(t, "runs", len(p.order()), 150)
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }
 
 func TestPollGoesOnWhenOnErrorPanics(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.refuse = func(method string, n int) *http.Response {
-			if method == "getUpdates" && n < 3 {
-				return apiAnswer(500, `{"ok":false,"error_code":500,"description":"Internal Server Error"}`)
-			}
-			return nil
-		}
+		tg := newTelegram(t)
+		tg.FailCalls(3, tghooktest.CallError{}, "getUpdates")
 		p := startPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) { panic("OnError") }}, nothing)
 		tg.send(t, messageIn(7, 1))
 		pass(time.Minute)
@@ -780,7 +807,7 @@ func TestPollGoesOnWhenOnErrorPanics(t *testing.T) {
 // waiting for ever.
 func TestPollEndsWithAnErrorWhenItsGoroutineIsEnded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Lane: func(u *tghook.Update) string {
 			if u.ID == 2 {
 				runtime.Goexit()
@@ -791,7 +818,7 @@ func TestPollEndsWithAnErrorWhenItsGoroutineIsEnded(t *testing.T) {
 		if err := <-p.done; err == nil || !strings.Contains(err.Error(), "Goexit") {
 			t.Errorf("Poll returned %v", err)
 		}
-		same(t, "pending", tg.pending(), []int64{2})
+		same(t, "pending", tg.PendingIDs(), []int64{2})
 	})
 }
 
@@ -802,8 +829,8 @@ func TestPollDoesNotSpinWhateverIsAnswered(t *testing.T) {
 		"the same": messageIn(7, 1), "no order": messageIn(7, 2) + "," + messageIn(7, 1),
 	} {
 		inner := func(t *testing.T) {
-			tg := newTelegram()
-			tg.refuse = func(method string, _ int) *http.Response {
+			tg := newTelegram(t)
+			tg.instead = func(method string, _ int) *http.Response {
 				if method == "getUpdates" {
 					return apiAnswer(200, `{"ok":true,"result":[`+answer+`]}`)
 				}
@@ -811,7 +838,7 @@ func TestPollDoesNotSpinWhateverIsAnswered(t *testing.T) {
 			}
 			p := startPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) {}}, nothing)
 			pass(30 * time.Second)
-			if n := len(tg.made("getUpdates")); n > 45 {
+			if n := tg.polls(); n > 45 {
 				t.Errorf("getUpdates was called %d times in 30 s", n)
 			}
 			p.end()
@@ -824,9 +851,9 @@ func TestPollDoesNotSpinWhateverIsAnswered(t *testing.T) {
 func TestPollGivesUpACallThatHangs(t *testing.T) {
 	for _, method := range []string{"getWebhookInfo", "deleteWebhook", "getUpdates"} {
 		inner := func(t *testing.T) {
-			tg := newTelegram()
+			tg := newTelegram(t)
 			hung := false
-			client, err := tghook.NewClient(apiToken, tghook.ClientConfig{HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			client, err := tghook.NewClient(apiToken, tghook.ClientConfig{BaseURL: tg.URL, HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 				if !hung && strings.HasSuffix(r.URL.Path, method) {
 					hung = true
 					<-r.Context().Done()
@@ -865,13 +892,11 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // offset behind the old ones would have Telegram forget them.
 func TestPollForgetsItsOffsetWhenTelegramCountsAnew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxInFlight: 1}}, taking(5*time.Second, tghook.NoReply, nil))
 		tg.send(t, messageIn(7, 30))
 		pass(time.Second)
-		tg.mu.Lock()
-		tg.queue = nil
-		tg.mu.Unlock()
+		tg.countAnew(t)
 		tg.send(t, messageIn(7, 10))
 		pass(2 * time.Second)
 		for id := range int64(15) {
@@ -879,7 +904,7 @@ func TestPollForgetsItsOffsetWhenTelegramCountsAnew(t *testing.T) {
 		}
 		pass(10 * time.Minute)
 		same(t, "runs", p.order(), []int64{30, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25})
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }
@@ -887,13 +912,8 @@ func TestPollForgetsItsOffsetWhenTelegramCountsAnew(t *testing.T) {
 // The new ids lie between those that are held: the offset must not pass over them.
 func TestPollConfirmsNothingUnhandledWhenTelegramCountsAnewBetween(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		var over sync.Map
-		tg.forgets = func(id int64) {
-			if _, ok := over.Load(id); !ok {
-				t.Errorf("%d was confirmed before it was over", id)
-			}
-		}
 		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			time.Sleep(time.Duration(u.ChatID) * time.Second)
 			over.Store(u.ID, true)
@@ -901,25 +921,35 @@ func TestPollConfirmsNothingUnhandledWhenTelegramCountsAnewBetween(t *testing.T)
 		})
 		tg.send(t, messageIn(3, 100), messageIn(20, 200))
 		pass(time.Second)
-		tg.mu.Lock()
-		tg.queue = nil
-		tg.mu.Unlock()
+		tg.countAnew(t)
+		sent := []int64{190}
+		passing := func(d time.Duration) {
+			for end := time.Now().Add(d); time.Now().Before(end); pass(100 * time.Millisecond) {
+				pending := tg.PendingIDs()
+				for _, id := range sent {
+					if _, ok := over.Load(id); !ok && !slices.Contains(pending, id) && !t.Failed() {
+						t.Errorf("%d was confirmed before it was over", id)
+					}
+				}
+			}
+		}
 		tg.send(t, messageIn(10, 190))
-		pass(15 * time.Second)
+		passing(15 * time.Second)
 		for id := int64(191); id < 202; id++ {
 			tg.send(t, messageIn(4, id)) // 200 once more: it gets what the old one does
+			sent = append(sent, id)
 		}
-		pass(time.Minute)
+		passing(time.Minute)
 		same(t, "runs", p.sorted(), []int64{100, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201})
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }
 
 func TestPollBuriesEachThatIsNoUpdateOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.refuse = func(method string, _ int) *http.Response {
+		tg := newTelegram(t)
+		tg.instead = func(method string, _ int) *http.Response {
 			if method == "getUpdates" {
 				return apiAnswer(200, `{"ok":true,"result":[{"message":{}},{"update_id":"2"},null]}`)
 			}
@@ -935,8 +965,8 @@ func TestPollBuriesEachThatIsNoUpdateOnce(t *testing.T) {
 // What is behind it would confirm it.
 func TestPollTakesNothingBehindADeadLetterThatIsRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.refuse = func(method string, n int) *http.Response {
+		tg := newTelegram(t)
+		tg.instead = func(method string, n int) *http.Response {
 			switch {
 			case method == "getUpdates" && n == 0:
 				return apiAnswer(200, `{"ok":true,"result":[`+messageIn(7, 1)+`,{"message":{}},`+messageIn(7, 2)+`]}`)
@@ -969,12 +999,12 @@ func TestPollTakesNothingBehindADeadLetterThatIsRefused(t *testing.T) {
 
 func TestPollHoldsNoMoreThanItsWindow(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		bodies := make([]string, 0, 250)
 		for id := range int64(250) {
 			bodies = append(bodies, messageIn(1+id, 1+id))
 		}
-		tg.refuse = func(method string, n int) *http.Response { // without its limit
+		tg.instead = func(method string, n int) *http.Response { // without its limit
 			if method == "getUpdates" && n == 0 {
 				return apiAnswer(200, `{"ok":true,"result":[`+strings.Join(bodies, ",")+`]}`)
 			}
@@ -1003,7 +1033,7 @@ func TestPollNamesEveryMistakeAtOnce(t *testing.T) {
 			t.Errorf("%s is not named in %v", field, err)
 		}
 	}
-	err = tghook.Poll(t.Context(), newTelegram().client(t, tghook.ClientConfig{}), tghook.HandlerFunc(nothing),
+	err = tghook.Poll(t.Context(), newTelegram(t).client(t, tghook.ClientConfig{}), tghook.HandlerFunc(nothing),
 		tghook.PollConfig{PutBackCertificate: []byte("pem")})
 	var mistake *tghook.ConfigError
 	if !errors.As(err, &mistake) || mistake.Field != "PollConfig.PutBackCertificate" {
@@ -1014,22 +1044,27 @@ func TestPollNamesEveryMistakeAtOnce(t *testing.T) {
 // The webhook is one that only a server run with --local takes.
 func TestPollDeletesNoWebhookThatWouldBeRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.webhook = tghook.WebhookInfo{URL: "http://bot.example.org:8081/x"}
+		tg := newTelegram(t)
+		tg.instead = func(method string, _ int) *http.Response {
+			if method == "getWebhookInfo" {
+				return apiAnswer(200, `{"ok":true,"result":{"url":"http://bot.example.org:8081/x"}}`)
+			}
+			return nil
+		}
 		p := startPoll(t, tg, tghook.PollConfig{TakeOver: true, PutBackSecret: "the-secret"}, nothing)
 		var mistake *tghook.ConfigError
 		if err := <-p.done; !errors.As(err, &mistake) {
 			t.Errorf("Poll returned %v", err)
 		}
-		same(t, "webhooks deleted", len(tg.made("deleteWebhook")), 0)
+		same(t, "webhooks deleted", len(tg.Calls("deleteWebhook")), 0)
 	})
 }
 
 func TestPollLogsWhatIsNoUpdateWhereNobodyTakesDeadLetters(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		tg.send(t, messageIn(7, 1))
-		tg.refuse = func(method string, n int) *http.Response {
+		tg.instead = func(method string, n int) *http.Response {
 			if method == "getUpdates" && n == 0 {
 				return apiAnswer(200, `{"ok":true,"result":[{"message":{}},`+messageIn(7, 1)+`]}`)
 			}
@@ -1045,30 +1080,30 @@ func TestPollLogsWhatIsNoUpdateWhereNobodyTakesDeadLetters(t *testing.T) {
 		same(t, "runs", r.order(), []int64{1})
 		cancel()
 		same(t, "Poll returned", <-done, nil)
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 	})
 }
 
 func TestPollGoesOnBehindALaneThatIsLongerThanMaxLane(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxLane: 2}}, taking(time.Minute, tghook.NoReply, nil))
 		tg.send(t, messageIn(7, 1), messageIn(7, 2), messageIn(7, 3), messageIn(8, 4))
 		pass(5 * time.Second)
 		same(t, "runs", p.sorted(), []int64{1, 4})
-		for _, call := range tg.made("getUpdates")[1:] {
-			same(t, "timeout while updates are held", call.params["timeout"], "")
+		for _, call := range tg.Calls("getUpdates")[1:] {
+			same(t, "timeout while updates are held", call.Params["timeout"], "")
 		}
 		pass(4 * time.Minute)
 		p.end()
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 	})
 }
 
 func TestPollEndsADeadLetterOfWhatIsNoUpdateAfterHandlerTimeout(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
-		tg.refuse = func(method string, n int) *http.Response {
+		tg := newTelegram(t)
+		tg.instead = func(method string, n int) *http.Response {
 			if method == "getUpdates" && n == 0 {
 				return apiAnswer(200, `{"ok":true,"result":[null]}`)
 			}
@@ -1088,26 +1123,26 @@ func TestPollEndsADeadLetterOfWhatIsNoUpdateAfterHandlerTimeout(t *testing.T) {
 // What TestDoor checks of every door: the handler cannot tell them apart.
 func TestPollHandsOverEveryRecordedUpdateByteForByte(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		var mu sync.Mutex
 		got, want := map[int64]tghook.Update{}, map[int64]tghook.Update{}
-		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		var kinds, bodies []string
+		for _, body := range tghooktest.Updates() {
+			u := parsed(t, string(body))
+			want[u.ID] = *u
+			kinds, bodies = append(kinds, string(u.Kind)), append(bodies, string(body))
+		}
+		p := startPoll(t, tg, tghook.PollConfig{AllowedUpdates: kinds}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			got[u.ID] = *u
 			return tghook.NoReply, nil
 		})
-		for _, body := range tghooktest.Updates() {
-			u, err := tghook.ParseUpdate(body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want[u.ID] = *u
-			tg.send(t, string(body))
-		}
+		pass(time.Second)
+		tg.send(t, bodies...)
 		pass(time.Minute)
 		same(t, "updates", got, want)
-		same(t, "pending", len(tg.pending()), 0)
+		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
 }

@@ -721,7 +721,7 @@ func TestWithoutAResponseCallsPassThrough(t *testing.T) {
 			same(t, "the library gets", lib.call(ctx, "deleteMessage", "{}"), fromThere)
 			return tghook.NoReply, nil
 		}
-		tg := newTelegram()
+		tg := newTelegram(t)
 		tg.send(t, messageIn(7, 1))
 		p := startPoll(t, tg, tghook.PollConfig{}, h)
 		pass(time.Second)

@@ -15,11 +15,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 // freePort is a port of loopback's that was free a moment ago, and none of those that
@@ -42,35 +44,53 @@ func freePort(t *testing.T) string {
 // running is a Run that has begun.
 type running struct {
 	t                *testing.T
-	tg               *telegram
+	tg               *tghooktest.Server
+	deliveries       chan tghooktest.Delivery
+	others           int // calls that are not Run's
 	stop             context.CancelFunc
 	done             chan error
 	ready            chan struct{} // setWebhook was called
+	secret           string        // of the webhook
 	port             string
 	network, address string // where it listens
 }
 
-// startRun runs cfg on loopback, of which the Bot API is tg.
+// startRun runs cfg on loopback.
 func startRun(t *testing.T, h tghook.Handler, change func(r *running, cfg *tghook.RunConfig)) *running {
 	t.Helper()
-	r := &running{t: t, tg: newTelegram(), done: make(chan error, 1), ready: make(chan struct{}), port: freePort(t), network: "tcp"}
-	r.address = "127.0.0.1:" + r.port
-	r.tg.refuse = func(method string, n int) *http.Response {
-		if method == "setWebhook" && n == 0 {
-			if err := r.connect(); err != nil {
-				t.Errorf("when the webhook is set, nobody listens: %v", err)
-			}
-			close(r.ready)
-		}
-		return nil
+	return startRunTrusted(t, nil, h, change)
+}
+
+// startRunTrusted has Telegram trust roots.
+func startRunTrusted(t *testing.T, roots *x509.CertPool, h tghook.Handler, change func(r *running, cfg *tghook.RunConfig)) *running {
+	t.Helper()
+	r := &running{
+		t: t, deliveries: make(chan tghooktest.Delivery, 100), done: make(chan error, 1), ready: make(chan struct{}),
+		secret: hookToken, port: freePort(t), network: "tcp",
 	}
+	r.tg = tghooktest.NewServer(t, tghooktest.ServerConfig{
+		Token: apiToken, Roots: roots, Patience: inTime, Observe: func(d tghooktest.Delivery) { r.deliveries <- d },
+	})
+	r.address = "127.0.0.1:" + r.port
 	cfg := tghook.RunConfig{
 		Token: apiToken, URL: "http://" + r.address + "/telegram", Listen: r.address,
-		Client: tghook.ClientConfig{HTTP: &http.Client{Transport: r.tg}, Local: true},
+		Client: tghook.ClientConfig{BaseURL: r.tg.URL, HTTP: r.tg.Client(), Local: true},
 	}
 	if change != nil {
 		change(r, &cfg)
 	}
+	var first sync.Once
+	r.tg.OnCall(func(c tghooktest.Call) (fault tghooktest.CallFault) {
+		if c.Method == "setWebhook" {
+			first.Do(func() {
+				if err := r.connect(); err != nil {
+					t.Errorf("when the webhook is set, nobody listens: %v", err)
+				}
+				close(r.ready)
+			})
+		}
+		return fault
+	})
 	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), runKey{}, "of Run"))
 	r.stop = cancel
 	go func() { r.done <- tghook.Run(ctx, h, cfg) }()
@@ -80,8 +100,8 @@ func startRun(t *testing.T, h tghook.Handler, change func(r *running, cfg *tghoo
 
 type runKey struct{}
 
-// begun returns when the webhook is set.
-func (r *running) begun() {
+// begun returns when the webhook is set, and by what.
+func (r *running) begun() tghooktest.Call {
 	r.t.Helper()
 	select {
 	case <-r.ready:
@@ -89,6 +109,30 @@ func (r *running) begun() {
 		r.t.Fatalf("Run returned %v", err)
 	case <-time.After(inTime):
 		r.t.Fatal("the webhook is not set")
+	}
+	call := r.tg.ExpectCall(r.t, "setWebhook")
+	r.secret = call.Params["secret_token"]
+	return call
+}
+
+// queue has an update wait with Telegram.
+func (r *running) queue() {
+	r.t.Helper()
+	if _, err := r.tg.Deliver([]byte(messageIn(7, 1))); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// update has Telegram deliver one, and says how that was answered.
+func (r *running) update() string {
+	r.t.Helper()
+	r.queue()
+	select {
+	case d := <-r.deliveries:
+		return strings.TrimSpace(fmt.Sprintf("%d %s%s", d.Status, d.Reply, d.Err))
+	case <-time.After(inTime):
+		r.t.Fatal("no update is delivered")
+		return ""
 	}
 }
 
@@ -134,18 +178,10 @@ func (r *running) fails() error {
 // untold checks that Telegram was told nothing.
 func (r *running) untold() {
 	r.t.Helper()
-	same(r.t, "calls of the Bot API", len(r.tg.calls), 0)
+	same(r.t, "calls of the Bot API", len(r.tg.Calls()), r.others)
 }
 
-// secret is what Telegram was told, else hookToken.
-func (r *running) secret() string {
-	for _, call := range r.tg.made("setWebhook") {
-		return call.params["secret_token"]
-	}
-	return hookToken
-}
-
-// post delivers body to url with the secret.
+// post sends body to url with the secret, as a proxy would hand it on.
 func (r *running) post(client *http.Client, url, body string) string {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), inTime)
@@ -155,7 +191,7 @@ func (r *running) post(client *http.Client, url, body string) string {
 		r.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", r.secret())
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", r.secret)
 	res, err := client.Do(req)
 	if err != nil {
 		r.t.Fatal(err)
@@ -166,6 +202,15 @@ func (r *running) post(client *http.Client, url, body string) string {
 		r.t.Fatal(err)
 	}
 	return strings.TrimSpace(fmt.Sprintf("%d %s", res.StatusCode, answer))
+}
+
+// set sets a webhook as another process does.
+func (r *running) set(req tghook.WebhookRequest) {
+	r.t.Helper()
+	if err := r.tg.Bot(r.t).SetWebhook(r.t.Context(), req); err != nil {
+		r.t.Fatal(err)
+	}
+	r.others++
 }
 
 // await returns when somebody listens, of which nothing else tells.
@@ -201,19 +246,19 @@ func TestRunListensSetsTheWebhookServesAndLeavesIt(t *testing.T) {
 	r := startRun(t, replying(hello, nil), func(_ *running, cfg *tghook.RunConfig) {
 		cfg.MaxConnections, cfg.AllowedUpdates, cfg.DropPending = 33, []string{"message"}, true
 	})
-	r.begun()
+	call := r.begun().Params
 	url := "http://" + r.address
 	client := plainClient(t)
-	call := r.tg.made("setWebhook")[0].params
 	same(t, "secret", call["secret_token"], tghook.SecretFor(apiToken, url+"/telegram"))
 	same(t, "max_connections", call["max_connections"], "33")
 	same(t, "allowed_updates", call["allowed_updates"], `["message"]`)
 	same(t, "drop_pending_updates", call["drop_pending_updates"], "true")
-	same(t, "an update", r.post(client, url+"/telegram", messageIn(7, 1)), "200 "+helloBody)
+	same(t, "an update", r.update(), "200 sendMessage")
+	same(t, "its reply", r.tg.ExpectCall(t, "sendMessage").Params, map[string]string{"chat_id": "7", "text": "hello"})
 	same(t, "health", r.post(client, url+"/healthz", ""), "200")
 	same(t, "elsewhere", r.post(client, url+"/other", ""), "404")
 	r.end()
-	same(t, "calls of the Bot API", len(r.tg.calls), 1)
+	same(t, "calls of the Bot API", len(r.tg.Calls()), 2)
 }
 
 func TestRunKeepsTheWebhookAndNeedsNoTokenThen(t *testing.T) {
@@ -226,10 +271,12 @@ func TestRunKeepsTheWebhookAndNeedsNoTokenThen(t *testing.T) {
 				cfg.Webhook.Secret = hookToken
 			})
 			r.await()
-			client := plainClient(t)
-			same(t, "an update", r.post(client, "http://"+r.address+"/bots/first", messageIn(7, 1)), "200 "+helloBody)
-			same(t, "elsewhere", r.post(client, "http://"+r.address+"/bots/second", messageIn(7, 2)), "404")
+			r.set(tghook.WebhookRequest{URL: "http://" + r.address + "/bots/first", SecretToken: hookToken})
+			same(t, "an update", r.update(), "200 sendMessage")
+			same(t, "elsewhere", r.post(plainClient(t), "http://"+r.address+"/bots/second", messageIn(7, 2)), "404")
 			r.end()
+			r.tg.ExpectCall(t, "sendMessage")
+			r.others++ // that, which was an answer
 			r.untold()
 		})
 	}
@@ -238,12 +285,11 @@ func TestRunKeepsTheWebhookAndNeedsNoTokenThen(t *testing.T) {
 // The secret of a webhook that another process has set with Run is known.
 func TestRunDerivesTheSecretOfAWebhookThatItKeeps(t *testing.T) {
 	t.Parallel()
-	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
-		cfg.KeepWebhook = true
-		r.tg.calls = []apiCall{{method: "setWebhook", params: map[string]string{"secret_token": tghook.SecretFor(apiToken, cfg.URL)}}}
-	})
+	r := startRun(t, tghook.HandlerFunc(nothing), func(_ *running, cfg *tghook.RunConfig) { cfg.KeepWebhook = true })
 	r.await()
-	same(t, "an update", r.post(plainClient(t), "http://"+r.address+"/telegram", messageIn(7, 1)), "200")
+	url := "http://" + r.address + "/telegram"
+	r.set(tghook.WebhookRequest{URL: url, SecretToken: tghook.SecretFor(apiToken, url)})
+	same(t, "an update", r.update(), "200")
 	r.end()
 }
 
@@ -327,9 +373,7 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 func TestRunEndsIfTheWebhookCannotBeSet(t *testing.T) {
 	t.Parallel()
 	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, _ *tghook.RunConfig) {
-		r.tg.refuse = func(string, int) *http.Response {
-			return apiAnswer(401, `{"ok":false,"error_code":401,"description":"Unauthorized"}`)
-		}
+		r.tg.FailCalls(1, tghooktest.CallError{Code: 401})
 	})
 	var refused *tghook.APIError
 	if err := r.fails(); !errors.As(err, &refused) || refused.Code != 401 {
@@ -343,24 +387,27 @@ func TestRunPollsWithoutAURL(t *testing.T) {
 	t.Parallel()
 	observed := make(chan tghook.Delivery, 1)
 	lanes := make(chan int64, 1)
-	r := startRun(t, replying(hello, nil), func(r *running, cfg *tghook.RunConfig) {
+	var greet tghook.HandlerFunc = func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "hello"}}, nil
+	}
+	r := startRun(t, greet, func(r *running, cfg *tghook.RunConfig) {
 		cfg.URL, cfg.SelfSigned, cfg.Path, cfg.MaxConnections, cfg.AllowedUpdates = "", true, "/telegram", 33, []string{"message"}
 		cfg.Webhook.Dispatch.Observe = func(_ context.Context, v tghook.Delivery) { observed <- v }
 		cfg.Webhook.Dispatch.Lane = func(u *tghook.Update) string {
 			lanes <- u.ID
 			return ""
 		}
-		r.tg.send(t, messageIn(7, 5))
+		r.tg.User("Ann").Chat().Send("/start")
 	})
 	delivery := receive(t, "an update", observed)
-	same(t, "handled", delivery.Update.ID, 5)
+	same(t, "handled", delivery.Update.Kind, tghook.KindMessage)
 	same(t, "outcome", delivery.Outcome, tghook.OutcomeReplied)
-	same(t, "asked for a lane", receive(t, "Lane", lanes), 5)
-	same(t, "replies", r.tg.made("sendMessage")[0].params["text"], "hello")
-	same(t, "allowed_updates", r.tg.made("getUpdates")[0].params["allowed_updates"], `["message"]`)
+	same(t, "asked for a lane", receive(t, "Lane", lanes), delivery.Update.ID)
+	r.tg.User("Ann").Chat().Expect(t, "hello")
+	same(t, "allowed_updates", r.tg.Calls("getUpdates")[0].Params["allowed_updates"], `["message"]`)
 	r.end()
-	same(t, "pending", len(r.tg.pending()), 0)
-	same(t, "webhooks set", len(r.tg.made("setWebhook")), 0)
+	same(t, "pending", r.tg.Pending(), 0)
+	same(t, "webhooks set", len(r.tg.Calls("setWebhook")), 0)
 }
 
 func TestRunsHandlerFindsTheValuesOfItsContext(t *testing.T) {
@@ -372,12 +419,12 @@ func TestRunsHandlerFindsTheValuesOfItsContext(t *testing.T) {
 	}
 	hooked := startRun(t, h, nil)
 	hooked.begun()
-	same(t, "an update", hooked.post(plainClient(t), "http://"+hooked.address+"/telegram", messageIn(7, 1)), "200")
+	same(t, "an update", hooked.update(), "200")
 	same(t, "by webhook", receive(t, "the handler", found), any("of Run"))
 	hooked.end()
 	polled := startRun(t, h, func(r *running, cfg *tghook.RunConfig) {
 		cfg.URL = ""
-		r.tg.send(t, messageIn(7, 5))
+		r.queue()
 	})
 	same(t, "by poll", receive(t, "the handler", found), any("of Run"))
 	polled.end()
@@ -404,11 +451,14 @@ func TestRunServesThePathThatRequestsCarry(t *testing.T) {
 			r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
 				cfg.URL, cfg.Path = "http://"+r.address+c.url, c.path
 			})
-			r.begun()
+			call := r.begun()
 			client := plainClient(t)
+			if c.path == "" { // else a proxy changes it
+				same(t, "by Telegram", r.update(), "200")
+			}
 			same(t, c.good, r.post(client, "http://"+r.address+c.good, messageIn(7, 1)), "200")
 			same(t, c.bad, r.post(client, "http://"+r.address+c.bad, messageIn(7, 2)), "404")
-			same(t, "url", r.tg.made("setWebhook")[0].params["url"], "http://"+r.address+c.url)
+			same(t, "url", call.Params["url"], "http://"+r.address+c.url)
 			r.end()
 		})
 	}
@@ -444,11 +494,10 @@ func TestRunMakesACertificateThatTelegramAccepts(t *testing.T) {
 	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.SelfSigned, cfg.URL = true, "https://"+r.address+"/telegram"
 	})
-	r.begun()
-	call := r.tg.made("setWebhook")[0]
-	block, rest := pem.Decode([]byte(call.files["certificate"]))
+	certificate := r.begun().Files["certificate"].Content
+	block, rest := pem.Decode(certificate)
 	if block == nil || len(rest) > 0 {
-		t.Fatalf("the certificate was uploaded as %q", call.files["certificate"])
+		t.Fatalf("the certificate was uploaded as %q", certificate)
 	}
 	uploaded, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
@@ -457,16 +506,7 @@ func TestRunMakesACertificateThatTelegramAccepts(t *testing.T) {
 	if uploaded.Subject.CommonName != "127.0.0.1" || len(uploaded.DNSNames)+len(uploaded.IPAddresses) > 0 {
 		t.Errorf("common name %q, DNS names %v, addresses %v", uploaded.Subject.CommonName, uploaded.DNSNames, uploaded.IPAddresses)
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(uploaded)
-	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{
-		InsecureSkipVerify: true, // Go does not look at the common name
-		VerifyConnection: func(s tls.ConnectionState) error {
-			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots})
-			return err
-		},
-	}})
-	same(t, "an update", r.post(client, "https://"+r.address+"/telegram", messageIn(7, 1)), "200")
+	same(t, "an update", r.update(), "200")
 	r.end()
 }
 
@@ -475,9 +515,10 @@ func TestRunTakesItsPortFromTheEnvironment(t *testing.T) {
 	t.Setenv("PORT", port)
 	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.Listen, r.address = "", "127.0.0.1:"+port
+		cfg.URL = "http://" + r.address + "/telegram"
 	})
 	r.begun()
-	same(t, "an update", r.post(plainClient(t), "http://127.0.0.1:"+port+"/telegram", messageIn(7, 1)), "200")
+	same(t, "an update", r.update(), "200")
 	r.end()
 	named := startRun(t, tghook.HandlerFunc(nothing), nil)
 	named.begun() // at Listen, whatever PORT says
@@ -489,20 +530,19 @@ func TestRunListensWhereTelegramConnectsIfItServesTLSItself(t *testing.T) {
 	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.SelfSigned, cfg.URL, cfg.Listen = true, "https://"+r.address+"/telegram", ""
 	})
-	r.begun() // listening there was checked
+	r.begun()
+	same(t, "an update", r.update(), "200")
 	r.end()
 }
 
 func TestRunServesTLSFromFiles(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := certificateFiles(t)
-	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+	r := startRunTrusted(t, roots, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.CertFile, cfg.KeyFile, cfg.URL = certFile, keyFile, "https://"+r.address+"/telegram"
 	})
-	r.begun()
-	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-	same(t, "an update", r.post(client, "https://"+r.address+"/telegram", messageIn(7, 1)), "200")
-	same(t, "certificates uploaded", len(r.tg.made("setWebhook")[0].files), 0)
+	same(t, "certificates uploaded", len(r.begun().Files), 0)
+	same(t, "an update", r.update(), "200")
 	r.end()
 }
 
@@ -517,12 +557,11 @@ func TestRunServesTLSAsItIsTold(t *testing.T) {
 		MinVersion:     tls.VersionTLS13,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil },
 	}
-	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+	r := startRunTrusted(t, roots, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.TLS, cfg.URL = own, "https://"+r.address+"/telegram"
 	})
 	r.begun()
-	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-	same(t, "an update", r.post(client, "https://"+r.address+"/telegram", messageIn(7, 1)), "200")
+	same(t, "an update", r.update(), "200")
 	older := &tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}}
 	if conn, err := older.DialContext(t.Context(), "tcp", r.address); err == nil {
 		_ = conn.Close()

@@ -53,9 +53,9 @@ func TestDerivedSecretsAndPathsAreFitForTelegram(t *testing.T) {
 	if err != nil || public.Path != path || public.EscapedPath() != path || !regexp.MustCompile(`^/[0-9a-f]{64}$`).MatchString(path) {
 		t.Error(path, err)
 	}
-	tg := newTelegram()
+	tg := newTelegram(t)
 	if err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: public.String(), SecretToken: secret}); err != nil {
 		t.Error(err)
 	}
-	same(t, "secret", tg.secret, secret)
+	same(t, "secret", tg.Calls("setWebhook")[0].Params["secret_token"], secret)
 }

@@ -1,6 +1,7 @@
 package tghook_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -8,62 +9,66 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 const hookURL = "https://bot.example.org/telegram"
 
 func TestSetWebhookSendsWhatIsGiven(t *testing.T) {
 	t.Parallel()
-	certificate := string(certified(t, nil, named("bot.example.org")).pem)
+	certificate := certified(t, nil, named("bot.example.org")).pem
 	for what, test := range map[string]struct {
 		req    tghook.WebhookRequest
 		params map[string]string
-		files  map[string]string
+		files  map[string]tghooktest.File
 	}{
-		"a URL": {tghook.WebhookRequest{URL: hookURL}, map[string]string{"method": "setWebhook", "url": hookURL}, map[string]string{}},
+		"a URL": {tghook.WebhookRequest{URL: hookURL}, map[string]string{"url": hookURL}, nil},
 		"all": {
 			tghook.WebhookRequest{
 				URL: hookURL, IPAddress: "149.154.167.220", MaxConnections: 100, AllowedUpdates: []string{"message", "chat_member"},
 				DropPending: true, SecretToken: hookToken,
 			},
 			map[string]string{
-				"method": "setWebhook", "url": hookURL, "ip_address": "149.154.167.220", "max_connections": "100",
+				"url": hookURL, "ip_address": "149.154.167.220", "max_connections": "100",
 				"allowed_updates": `["message","chat_member"]`, "drop_pending_updates": "true", "secret_token": hookToken,
 			},
-			map[string]string{},
+			nil,
 		},
 		"Telegram's default kinds": {
 			tghook.WebhookRequest{URL: hookURL, AllowedUpdates: []string{}},
-			map[string]string{"method": "setWebhook", "url": hookURL, "allowed_updates": "[]"},
-			map[string]string{},
+			map[string]string{"url": hookURL, "allowed_updates": "[]"},
+			nil,
 		},
 		"all, with a certificate": {
 			tghook.WebhookRequest{
-				URL: hookURL, Certificate: []byte(certificate), IPAddress: "149.154.167.220", MaxConnections: 100,
+				URL: hookURL, Certificate: certificate, IPAddress: "149.154.167.220", MaxConnections: 100,
 				AllowedUpdates: []string{"message", "chat_member"}, DropPending: true, SecretToken: hookToken, Reset: true,
 			},
 			map[string]string{
-				"method": "setWebhook", "url": hookURL, "ip_address": "149.154.167.220", "max_connections": "100",
+				"url": hookURL, "ip_address": "149.154.167.220", "max_connections": "100",
 				"allowed_updates": `["message","chat_member"]`, "drop_pending_updates": "true", "secret_token": hookToken,
 			},
-			map[string]string{"certificate": certificate},
+			map[string]tghooktest.File{"certificate": {Name: "certificate.pem", ContentType: "application/octet-stream", Content: certificate}},
 		},
 	} {
-		tg := newTelegram()
+		tg := newTelegram(t)
 		if err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), test.req); err != nil {
 			t.Error(what, err)
 		}
-		same(t, what+": calls", len(tg.calls), 1)
-		same(t, what, tg.calls[0].params, test.params)
-		same(t, what+": files", tg.calls[0].files, test.files)
+		calls := tg.Calls()
+		same(t, what+": calls", len(calls), 1)
+		same(t, what, calls[0].Params, test.params)
+		same(t, what+": files", calls[0].Files, test.files)
 	}
 }
 
@@ -166,16 +171,16 @@ func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T)
 		{withSecret(strings.Repeat("a", 257)), "SecretToken", secret},
 		{toURL(hookURL + strings.Repeat("a", 4096)), "URL", "is too long"},
 	}
+	tg := newTelegram(t)
 	for _, test := range tests {
-		tg := newTelegram()
 		err := tg.client(t, tghook.ClientConfig{Patience: time.Hour}).SetWebhook(t.Context(), test.req)
 		mistakes := configErrors(t, err)
 		if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest."+test.field || !strings.Contains(mistakes[0].Problem, test.problem) {
 			t.Errorf("%.60q %q: %v, want %q of %s", test.req.URL, test.req.IPAddress, err, test.problem, test.field)
 		}
 		keepsToken(t, err)
-		same(t, "requests", len(tg.calls), 0)
 	}
+	same(t, "requests", len(tg.Calls()), 0)
 }
 
 func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
@@ -183,6 +188,7 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 	wrong := tghook.WebhookRequest{
 		Certificate: []byte("none"), IPAddress: "10.0.0.1", MaxConnections: 1000, SecretToken: "a stand_in_secret",
 	}
+	tg := newTelegram(t)
 	for url, want := range map[string][]string{
 		"":                                    {"URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
 		"http://laptop:8080/" + apiToken:      {"URL", "URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
@@ -190,7 +196,6 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 		hookURL + strings.Repeat("a", 4000):   {"URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
 		"https://bot.example.org/" + apiToken: {"IPAddress", "MaxConnections", "SecretToken", "Certificate"},
 	} {
-		tg := newTelegram()
 		req := wrong
 		req.URL = url
 		err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), req)
@@ -201,22 +206,20 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 			t.Errorf("%v, want %v", err, want)
 		}
 		keepsToken(t, err)
-		same(t, "requests", len(tg.calls), 0)
 	}
-	tg := newTelegram()
 	good := tghook.WebhookRequest{Certificate: certified(t, nil, named("bot.example.org")).pem}
 	same(t, "mistakes of a URL alone", mistaken(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), []string{"WebhookRequest.URL"})
 	wrong.URL, wrong.IPAddress = "http://laptop:8080/", ""
 	same(t, "mistakes of a URL and others", len(configErrors(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong))), 6)
+	same(t, "requests", len(tg.Calls()), 0)
 }
 
 func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 	t.Parallel()
-	own := tghook.ClientConfig{BaseURL: "http://localhost:8081"}
-	local := tghook.ClientConfig{BaseURL: "http://localhost:8081", Local: true}
+	const own, local = false, true
 	for _, test := range []struct {
-		cfg tghook.ClientConfig
-		req tghook.WebhookRequest
+		local bool
+		req   tghook.WebhookRequest
 	}{
 		{own, toURL(hookURL)},
 		{own, toURL("HTTPS://BOT.example.org")},
@@ -244,24 +247,25 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 		{local, tghook.WebhookRequest{URL: "http://laptop:9000/", IPAddress: "::1"}},
 		{local, withConnections(100_000)},
 	} {
-		tg := newTelegram()
-		if err := tg.client(t, test.cfg).SetWebhook(t.Context(), test.req); err != nil {
+		tg := newServer(t, !test.local)
+		tg.name(t, test.req.URL)
+		if err := tg.client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req); err != nil {
 			t.Errorf("%s: %v", test.req.URL, err)
 		}
-		if calls := tg.made("setWebhook"); len(calls) != 1 || calls[0].params["url"] != test.req.URL {
+		if calls := tg.Calls("setWebhook"); len(calls) != 1 || calls[0].Params["url"] != test.req.URL {
 			t.Errorf("%s: %v", test.req.URL, calls)
 		}
 	}
+	tg := newServer(t, false)
 	for _, req := range []tghook.WebhookRequest{
 		toURL("ftp://127.0.0.1/"), toURL("laptop:9000"), withConnections(100_001), withSecret("é"), toIP("laptop"), toURL("http://laptop/" + strings.Repeat("a", 4096)),
 		{URL: hookURL, Certificate: []byte("none")},
 	} {
-		tg := newTelegram()
-		if mistakes := configErrors(t, tg.client(t, local).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
+		if mistakes := configErrors(t, tg.client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
 			t.Errorf("a local server, %.40s: %v", req.URL, mistakes)
 		}
-		same(t, "requests", len(tg.calls), 0)
 	}
+	same(t, "requests", len(tg.Calls()), 0)
 }
 
 func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
@@ -284,120 +288,75 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 			"Content-Length: 524288\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
 		longest := "https://" + test.authority + test.path + strings.Repeat("a", most-len(block))
 		for url, fit := range map[string]bool{longest: true, longest + "a": false} {
-			tg := newTelegram()
+			tg := newTelegram(t)
 			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: url, SecretToken: test.secret})
-			if (err == nil) != fit || len(tg.calls) > 0 != fit {
+			if (err == nil) != fit || len(tg.Calls()) > 0 != fit {
 				t.Errorf("%s, %d bytes: %v", what, len(url), err)
 			}
 		}
 	}
 }
 
-// setting is the part of the Bot API that sets webhooks, with its limits: one call
-// a second, and one at a time, of which a newer one wins.
-type setting struct {
-	takes time.Duration // to resolve the host
+// noted is a Telegram of which the words are noted.
+type noted struct {
+	*telegram
 
-	mu         sync.Mutex
-	info       tghook.WebhookInfo
-	secret     string
-	calls      []string // method, and the answer
-	begun      time.Time
-	unfinished chan struct{}
+	mu    sync.Mutex
+	words []string
 }
 
-// RoundTrip implements [http.RoundTripper].
-func (s *setting) RoundTrip(r *http.Request) (*http.Response, error) {
-	method := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-	var call apiCall
-	if err := call.read(r); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	status, body := s.do(method, call)
-	s.calls = append(s.calls, method+" "+body)
-	return apiAnswer(status, body), nil
-}
-
-func (s *setting) do(method string, call apiCall) (status int, body string) {
-	if method == "getWebhookInfo" {
-		info, err := json.Marshal(s.info)
-		if err != nil {
-			return 500, err.Error()
-		}
-		return 200, `{"ok":true,"result":` + string(info) + `}`
-	}
-	if !s.begun.IsZero() && time.Since(s.begun) < time.Second {
-		return 429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 1","parameters":{"retry_after":1}}`
-	}
-	s.begun = time.Now()
-	set := tghook.WebhookInfo{
-		URL: call.params["url"], IPAddress: call.params["ip_address"], HasCustomCertificate: call.files["certificate"] != "",
-		MaxConnections: 40, AllowedUpdates: s.info.AllowedUpdates,
-	}
-	if n := call.params["max_connections"]; n != "" {
-		_ = json.Unmarshal([]byte(n), &set.MaxConnections)
-	}
-	if kinds := call.params["allowed_updates"]; kinds != "" {
-		set.AllowedUpdates = nil
-		_ = json.Unmarshal([]byte(kinds), &set.AllowedUpdates)
-	}
-	drop := call.params["drop_pending_updates"] == "true"
-	if s.secret == call.params["secret_token"] && sameHook(s.info, set) && !set.HasCustomCertificate && !drop {
-		s.info.AllowedUpdates = set.AllowedUpdates
-		return 200, `{"ok":true,"result":true,"description":"Webhook is already set"}`
-	}
-	if s.unfinished != nil {
-		close(s.unfinished)
-	}
-	mine := make(chan struct{})
-	s.unfinished, s.info, s.secret = mine, tghook.WebhookInfo{}, ""
-	s.mu.Unlock()
-	timer := time.NewTimer(s.takes)
-	defer timer.Stop()
-	select {
-	case <-mine:
-	case <-timer.C:
-	}
-	s.mu.Lock()
-	if s.unfinished != mine {
-		return 409, `{"ok":false,"error_code":409,"description":"Conflict: terminated by other setWebhook"}`
-	}
-	s.unfinished, s.info, s.secret = nil, set, call.params["secret_token"]
-	return 200, `{"ok":true,"result":true,"description":"Webhook was set"}`
-}
-
-// sameHook compares what Telegram compares.
-func sameHook(a, b tghook.WebhookInfo) bool {
-	return a.URL == b.URL && a.IPAddress == b.IPAddress && a.MaxConnections == b.MaxConnections && a.HasCustomCertificate == b.HasCustomCertificate
-}
-
-func (s *setting) client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
+func (n *noted) client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	tb.Helper()
-	cfg.HTTP = &http.Client{Transport: s}
+	cfg.BaseURL, cfg.HTTP = n.URL, &http.Client{Transport: n}
 	return newClient(tb, cfg)
 }
 
-// answered are the last words of each answer since the last time.
-func (s *setting) answered() (all []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, call := range s.calls {
-		method, body, _ := strings.Cut(call, " ")
-		var envelope struct {
-			Description string `json:"description"`
-		}
-		_ = json.Unmarshal([]byte(body), &envelope)
-		all = append(all, cmp.Or(envelope.Description, method))
+// RoundTrip implements [http.RoundTripper].
+func (n *noted) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := n.telegram.RoundTrip(r)
+	if err != nil {
+		return nil, err
 	}
-	s.calls = nil
-	return all
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	var envelope struct {
+		Description string `json:"description"`
+	}
+	_ = json.Unmarshal(body, &envelope)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.words = append(n.words, cmp.Or(envelope.Description, path.Base(r.URL.Path)))
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	return res, err
+}
+
+// answered are the words of each answer since the last time, or its method.
+func (n *noted) answered() (words []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	words, n.words = n.words, nil
+	return words
+}
+
+// info is what a stranger would be told.
+func (n *noted) info(t *testing.T) tghook.WebhookInfo {
+	t.Helper()
+	info, err := n.telegram.client(t, tghook.ClientConfig{}).GetWebhookInfo(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	return info
+}
+
+// secret is the last that was set.
+func (n *noted) secret() string {
+	calls := n.Calls("setWebhook")
+	return calls[len(calls)-1].Params["secret_token"]
 }
 
 func TestSetWebhookIsHarmlessAtEveryStart(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := &setting{}
+		tg := &noted{telegram: newTelegram(t)}
 		c := tg.client(t, tghook.ClientConfig{})
 		for _, test := range []struct {
 			req  tghook.WebhookRequest
@@ -414,17 +373,18 @@ func TestSetWebhookIsHarmlessAtEveryStart(t *testing.T) {
 				t.Error(err)
 			}
 			same(t, "answers", tg.answered(), []string{test.want})
-			same(t, "secret", tg.secret, test.req.SecretToken)
+			same(t, "secret", tg.secret(), test.req.SecretToken)
 			time.Sleep(time.Second)
 		}
-		same(t, "allowed updates", tg.info.AllowedUpdates, []string{"message"})
+		same(t, "allowed updates", tg.info(t).AllowedUpdates, []string{"message"})
 	})
 }
 
 func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		tg := &setting{}
+		tg := &noted{telegram: newTelegram(t)}
 		c := tg.client(t, tghook.ClientConfig{})
+		tg.name(t, "https://other.example.org/")
 		certificate := certified(t, nil, named("", "bot.example.org", "other.example.org")).pem
 		current := tghook.WebhookRequest{URL: hookURL, Certificate: certificate, SecretToken: "first"}
 		start := func(what string, change func(*tghook.WebhookRequest), want ...string) {
@@ -459,9 +419,9 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 		start("another path", func(r *tghook.WebhookRequest) { r.URL += "/2" }, info, set)
 		start("another host", func(r *tghook.WebhookRequest) { r.URL = "https://other.example.org/" }, info, set)
 		start("another secret", func(r *tghook.WebhookRequest) { r.SecretToken = "second" }, info)
-		same(t, "secret that was not compared", tg.secret, "first")
+		same(t, "secret that was not compared", tg.secret(), "first")
 		start("Reset", func(r *tghook.WebhookRequest) { r.Reset = true }, set)
-		same(t, "secret", tg.secret, "second")
+		same(t, "secret", tg.secret(), "second")
 		start("DropPending", func(r *tghook.WebhookRequest) { r.DropPending = true }, set)
 		start("without a certificate", func(r *tghook.WebhookRequest) { r.Certificate = nil }, set)
 		start("with one", func(r *tghook.WebhookRequest) { r.Certificate = certificate }, info, set)
@@ -469,17 +429,41 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 }
 
 func TestALocalServerHasMoreConnectionsByDefault(t *testing.T) {
-	t.Parallel()
-	tg := &setting{info: tghook.WebhookInfo{URL: hookURL, HasCustomCertificate: true, MaxConnections: 100}}
-	req := tghook.WebhookRequest{URL: hookURL, Certificate: certified(t, nil, named("bot.example.org")).pem}
-	if err := tg.client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req); err != nil {
-		t.Error(err)
+	inBubble(t, func(t *testing.T) {
+		req := tghook.WebhookRequest{URL: hookURL, Certificate: certified(t, nil, named("bot.example.org")).pem}
+		hundred := req
+		hundred.MaxConnections = 100
+		for local, want := range map[bool][]string{true: {"getWebhookInfo"}, false: {"getWebhookInfo", "Webhook was set"}} {
+			tg := &noted{telegram: newServer(t, !local)}
+			c := tg.client(t, tghook.ClientConfig{Local: local})
+			if err := c.SetWebhook(t.Context(), hundred); err != nil {
+				t.Error(err)
+			}
+			tg.answered()
+			time.Sleep(time.Second)
+			if err := c.SetWebhook(t.Context(), req); err != nil {
+				t.Error(err)
+			}
+			same(t, "answers", tg.answered(), want)
+		}
+	})
+}
+
+// resolving has the host of a webhook take its time to be found. A newer setWebhook
+// ends one that waits for that.
+func resolving(takes time.Duration) func(tghooktest.Call) tghooktest.CallFault {
+	var newest atomic.Int64
+	return func(c tghooktest.Call) (fault tghooktest.CallFault) {
+		if c.Method != "setWebhook" {
+			return fault
+		}
+		n := newest.Add(1)
+		time.Sleep(takes)
+		if newest.Load() > n {
+			fault.Err = &tghooktest.CallError{Code: 409, Description: "Conflict: terminated by other setWebhook"}
+		}
+		return fault
 	}
-	same(t, "local", tg.answered(), []string{"getWebhookInfo"})
-	if err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), req); err != nil {
-		t.Error(err)
-	}
-	same(t, "Telegram's", tg.answered(), []string{"getWebhookInfo", "Webhook was set"})
 }
 
 func TestReplicasThatStartAtOnceAllSucceed(t *testing.T) {
@@ -488,7 +472,8 @@ func TestReplicasThatStartAtOnceAllSucceed(t *testing.T) {
 		for _, self := range []bool{false, true} {
 			for range 20 {
 				synctest.Test(t, func(t *testing.T) {
-					tg := &setting{takes: takes}
+					tg := &noted{telegram: newTelegram(t)}
+					tg.OnCall(resolving(takes))
 					req := withSecret(hookToken)
 					if self {
 						req.Certificate = certified(t, nil, named("bot.example.org")).pem
@@ -503,8 +488,8 @@ func TestReplicasThatStartAtOnceAllSucceed(t *testing.T) {
 						})
 					}
 					replicas.Wait()
-					same(t, "URL", tg.info.URL, hookURL)
-					same(t, "secret", tg.secret, hookToken)
+					same(t, "URL", tg.info(t).URL, hookURL)
+					same(t, "secret", tg.secret(), hookToken)
 					if took := time.Since(begun); took > 40*time.Second {
 						t.Errorf("where it takes %v, three took %v: %q", takes, took, tg.answered())
 					}

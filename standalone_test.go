@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
-// A standing is a Run by webhook in a bubble, on connections in memory.
+// A standing is a Run by webhook in a bubble, in a Telegram's network.
 type standing struct {
 	t        *testing.T
-	tg       *telegram
-	listener *pipes
+	tg       *tghooktest.Server
+	listener net.Listener
 	stop     context.CancelCauseFunc
 	result   *pending
 	err      error
@@ -27,10 +28,14 @@ type standing struct {
 // stand begins a Run, and returns when all of it waits.
 func stand(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tghook.RunConfig)) *standing {
 	t.Helper()
-	s := &standing{t: t, tg: newTelegram(), listener: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
+	s := &standing{t: t, tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, InMemory: true})}
+	var err error
+	if s.listener, err = s.tg.Listen("bot.example.org:80"); err != nil {
+		t.Fatal(err)
+	}
 	cfg := tghook.RunConfig{
-		Token: apiToken, URL: "https://bot.example.org/hook", Webhook: tghook.Config{Secret: hookToken},
-		Client: tghook.ClientConfig{HTTP: &http.Client{Transport: s.tg}},
+		Token: apiToken, URL: "http://bot.example.org/hook", Webhook: tghook.Config{Secret: hookToken},
+		Client: tghook.ClientConfig{BaseURL: s.tg.URL, HTTP: s.tg.Client(), Local: true},
 	}
 	if change != nil {
 		change(s, &cfg)
@@ -51,10 +56,12 @@ func stand(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tgh
 }
 
 func (s *standing) dial() *wire {
-	near, far := net.Pipe()
-	s.listener.conns <- far
-	s.open = append(s.open, near)
-	return newWire(s.t, near)
+	conn, err := s.tg.Client().Transport.(*http.Transport).DialContext(s.t.Context(), "tcp", "bot.example.org:80")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.open = append(s.open, conn)
+	return newWire(s.t, conn)
 }
 
 // begin sends a request and returns when all that comes of it waits.
@@ -109,7 +116,7 @@ func TestRunDrainsAtItsEnd(t *testing.T) {
 		if took := s.ends(); took > time.Second || s.err != nil {
 			t.Errorf("Run returned %v, %v after the last answer", s.err, took)
 		}
-		same(t, "webhooks deleted", len(s.tg.made("deleteWebhook")), 0)
+		same(t, "webhooks deleted", len(s.tg.Calls("deleteWebhook")), 0)
 	})
 }
 

@@ -2,15 +2,9 @@ package echo_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -18,70 +12,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tghook/tghook/tghooktest"
 )
 
 const (
 	token    = "7244100913:AAH-stand_in_token_0123456789abcdefg"
-	update   = `{"update_id":5,` + "\n" + `"message":{"message_id":1,"date":1,"chat":{"id":42,"type":"private"},"text":"hello, bot"}}`
 	patience = 30 * time.Second
 )
-
-// botAPI stands in for Telegram's. It gives out one update to whoever polls, and
-// says what it is asked.
-type botAPI struct {
-	*httptest.Server
-	calls chan call
-}
-
-type call struct {
-	method string
-	params map[string]any
-}
-
-func newBotAPI(t *testing.T) *botAPI {
-	t.Helper()
-	api := &botAPI{calls: make(chan call, 100)}
-	api.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		method, _ := strings.CutPrefix(r.URL.Path, "/bot"+token+"/")
-		c := call{method: method}
-		if err := json.NewDecoder(r.Body).Decode(&c.params); err != nil {
-			t.Errorf("%s: %v", method, err)
-		}
-		api.calls <- c
-		result := "true"
-		switch {
-		case method == "getWebhookInfo":
-			result = `{"url":""}`
-		case method == "getUpdates" && c.params["offset"] == nil:
-			result = "[" + update + "]"
-		case method == "getUpdates":
-			if c.params["timeout"] != nil {
-				<-r.Context().Done() // nothing more comes
-			}
-			result = "[]"
-		}
-		rw.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(rw, `{"ok":true,"result":`+result+`}`)
-	}))
-	t.Cleanup(api.Close)
-	return api
-}
-
-// next is the next call of method.
-func (api *botAPI) next(t *testing.T, method string) map[string]any {
-	t.Helper()
-	giveUp := time.After(patience)
-	for {
-		select {
-		case c := <-api.calls:
-			if c.method == method {
-				return c.params
-			}
-		case <-giveUp:
-			t.Fatalf("%s was not called", method)
-		}
-	}
-}
 
 // program is one of the examples, as a user runs it.
 type program struct {
@@ -89,10 +27,10 @@ type program struct {
 	output bytes.Buffer
 }
 
-func (api *botAPI) start(t *testing.T, binary string, env ...string) *program {
+func start(t *testing.T, tg *tghooktest.Server, binary string, env ...string) *program {
 	t.Helper()
 	p := &program{cmd: exec.CommandContext(t.Context(), binary)}
-	p.cmd.Env = append([]string{"TELEGRAM_TOKEN=" + token, "TELEGRAM_API_URL=" + api.URL, "TELEGRAM_API_LOCAL=true"}, env...)
+	p.cmd.Env = append([]string{"TELEGRAM_TOKEN=" + token, "TELEGRAM_API_URL=" + tg.URL, "TELEGRAM_API_LOCAL=true"}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -116,29 +54,6 @@ func (p *program) stop(t *testing.T) {
 	}
 }
 
-// deliver posts the update to url as Telegram would, and returns the answer.
-func deliver(t *testing.T, url, secret string) map[string]any {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(update))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", secret)
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	res, err := (&http.Client{Transport: transport, Timeout: patience}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	var reply map[string]any
-	if err := json.NewDecoder(res.Body).Decode(&reply); err != nil || res.StatusCode != http.StatusOK {
-		t.Errorf("the update is answered %s: %v", res.Status, err)
-	}
-	return reply
-}
-
 // freePort is one that the system does not give to whoever asks for any.
 func freePort(t *testing.T) string {
 	t.Helper()
@@ -155,7 +70,7 @@ func freePort(t *testing.T) string {
 	}
 }
 
-// One bot, an update in, the same reply out, and an end in peace.
+// One bot, a message in, the same reply out, and an end in peace.
 func TestThePrograms(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -164,19 +79,11 @@ func TestThePrograms(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, name := range []string{"mounted", "standalone", "polling"} {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		cmd := exec.CommandContext(ctx, filepath.Join(dir, name))
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, name))
 		cmd.Env = []string{} // not the developer's own
 		out, err := cmd.CombinedOutput()
-		cancel()
 		if err == nil || !strings.Contains(string(out), "TELEGRAM_TOKEN: is not set") {
 			t.Errorf("%s without a token: %v\n%s", name, err, out)
-		}
-	}
-	checkReply := func(t *testing.T, reply map[string]any) {
-		t.Helper()
-		if fmt.Sprintf("%v %v", reply["chat_id"], reply["text"]) != "42 hello, bot" {
-			t.Errorf("the reply is %v", reply)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -190,28 +97,26 @@ func TestThePrograms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := newBotAPI(t)
-			binary := filepath.Join(dir, c.program)
-			if !c.webhook {
-				p := api.start(t, binary)
-				checkReply(t, api.next(t, "sendMessage"))
-				for api.next(t, "getUpdates")["offset"] != 6. { // the update is confirmed
-				}
-				p.stop(t)
-				return
+			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: token, Patience: patience})
+			chat := tg.User("Zoë").Chat()
+			chat.Send("hello, bot")
+			var env []string
+			if c.webhook {
+				address := "127.0.0.1:" + freePort(t)
+				env = []string{"TELEGRAM_LISTEN=" + address, "TELEGRAM_WEBHOOK_URL=http://" + address + "/telegram"}
 			}
-			address := "127.0.0.1:" + freePort(t)
-			p := api.start(t, binary, "TELEGRAM_LISTEN="+address, "TELEGRAM_WEBHOOK_URL=http://"+address+"/telegram")
-			set := api.next(t, "setWebhook")
-			if allowed := fmt.Sprint(set["allowed_updates"]); allowed != "[callback_query message]" {
-				t.Errorf("allowed_updates is %s", allowed)
-			}
-			reply := deliver(t, set["url"].(string), set["secret_token"].(string))
-			if reply["method"] != "sendMessage" {
-				t.Errorf("the reply is %v", reply)
-			}
-			checkReply(t, reply)
+			p := start(t, tg, filepath.Join(dir, c.program), env...)
+			chat.Expect(t, "hello, bot")
+			tg.WaitDelivered(t)
 			p.stop(t)
+			if c.webhook {
+				if allowed := tg.ExpectCall(t, "setWebhook").Params["allowed_updates"]; allowed != `["callback_query","message"]` {
+					t.Errorf("allowed_updates is %s", allowed)
+				}
+			}
+			if sent := tg.Calls("sendMessage"); len(sent) != 1 || sent[0].Reply != c.webhook {
+				t.Errorf("the reply went by %v", sent)
+			}
 		})
 	}
 }
