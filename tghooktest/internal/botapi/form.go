@@ -58,7 +58,7 @@ func (c *call) multipart(contentType string, content io.Reader) error {
 		return err
 	}
 	body := bufio.NewReader(content)
-	if _, err := body.Peek(1); err == io.EOF { //nolint:errorlint // wrapped it is a body that has broken off
+	if _, err := body.Peek(1); err == io.EOF {
 		return nil
 	}
 	for parts := multipart.NewReader(body, boundary); ; {

@@ -11,7 +11,7 @@ import (
 func (s *Sender) run() {
 	for open := true; open && !s.gone.final; {
 		if s.cfg.Latency {
-			time.Sleep(1) // in a bubble, until all that happens at this instant has happened
+			time.Sleep(time.Nanosecond) // in a bubble, until all that happens at this instant has happened
 		}
 		s.step()
 		select {
