@@ -143,15 +143,27 @@ func (s *Server) do(p botapi.Params, reply bool) (a answer, cut bool) {
 	}
 	call := newCall(p, reply, s.Now())
 	fault := s.faults.ofCall(call)
+	if reply && fault.Delay > 0 { // nobody waits for it, nor does the update
+		s.running.Go(func() { s.finish(p, known, call, fault) })
+		return answer{}, false
+	}
+	return s.finish(p, known, call, fault), fault.Cut
+}
+
+// finish is what follows when it is known what goes wrong.
+func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault) (a answer) {
 	s.sleep(fault.Delay)
 	if fault.Err != nil {
 		a.err = fault.Err.answer()
 	} else {
 		a = s.run(p, known)
 	}
-	call.Result, call.Err = a.result, callError(a.err)
+	call.Err = callError(a.err)
+	if p.Method != pollMethod {
+		call.Result = a.result
+	}
 	s.calls.add(call)
-	return a, fault.Cut
+	return a
 }
 
 // run runs a method.

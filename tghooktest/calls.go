@@ -16,13 +16,14 @@ import (
 type Call struct {
 	Method string // as Telegram writes it, however it was called
 	// Params are the values as Telegram takes them: all text, JSON where an object or
-	// an array was meant. Files are those that were uploaded, by the name of their part.
-	// Neither may be changed.
+	// an array was meant. Files are those that were uploaded, by the parameter that they
+	// came for; those which JSON refers to, by what follows attach:// there. Neither may be
+	// changed.
 	Params map[string]string
 	Files  map[string]File
 	Reply  bool // it came in the answer to an update
 	At     time.Time
-	Result json.RawMessage // what it was answered with, nil with an Err; of a Reply nobody was told
+	Result json.RawMessage // what it was answered with, nil with an Err and of getUpdates; of a Reply nobody was told
 	Err    *CallError
 }
 
@@ -46,8 +47,9 @@ func (e CallError) Error() string {
 
 // Calls are those of the methods, of all by default, in the order in which they were
 // answered, webhook replies among them. getUpdates is left out unless it is named. A call is here
-// before its answer is on its way.
+// before its answer is on its way. Of more than 100,000 in all the oldest are forgotten.
 func (s *Server) Calls(methods ...string) []Call {
+	s.test().Helper()
 	methods = s.known(methods)
 	s.calls.mu.Lock()
 	defer s.calls.mu.Unlock()
@@ -83,10 +85,12 @@ func (s *Server) ExpectCall(tb testing.TB, method string) Call {
 // Answer sets what a method is answered with that is not simulated, and has an object or
 // an array for its result. result is what encodes to that.
 func (s *Server) Answer(method string, result any) {
+	tb := s.test()
+	tb.Helper()
 	method = s.known([]string{method})[0]
 	raw, err := json.Marshal(result)
 	if err != nil {
-		s.test().Fatalf("tghooktest: Answer for %s: %v", method, err)
+		tb.Fatalf("tghooktest: Answer for %s: %v", method, err)
 	}
 	s.world.Answer(method, raw)
 }
@@ -94,11 +98,13 @@ func (s *Server) Answer(method string, result any) {
 // known are the names as Telegram writes them. One that it does not have is a mistake of
 // the test.
 func (s *Server) known(names []string) []string {
+	tb := s.test()
+	tb.Helper()
 	known := make([]string, len(names))
 	for i, name := range names {
 		method, ok := botapi.Lookup(name)
 		if !ok {
-			s.test().Fatalf("tghooktest: the Bot API has no method %q", name)
+			tb.Fatalf("tghooktest: the Bot API has no method %q", name)
 		}
 		known[i] = method.Name
 	}
@@ -107,11 +113,15 @@ func (s *Server) known(names []string) []string {
 
 const pollMethod = "getUpdates"
 
-// calls are all that were made.
+// maxCalls is how many calls are kept, so that a Server may run for long.
+const maxCalls = 100_000
+
+// calls are the newest that were made.
 type calls struct {
 	mu    sync.Mutex
 	all   []Call
-	of    map[string][]int // by method, where in all those are that ExpectCall has not returned
+	gone  int              // how many were made before those
+	of    map[string][]int // by method, the numbers of those that ExpectCall has not returned
 	added bell
 }
 
@@ -121,6 +131,12 @@ func newCall(p botapi.Params, reply bool, at time.Time) Call {
 		c.Files = make(map[string]File, len(p.Files))
 		for name, f := range p.Files {
 			c.Files[name] = File(f)
+		}
+		for name, value := range p.Values {
+			if f, ok := p.Attached(value); ok {
+				delete(c.Files, strings.TrimPrefix(value, "attach://"))
+				c.Files[name] = File(f)
+			}
 		}
 	}
 	return c
@@ -138,10 +154,31 @@ func (c *calls) add(call Call) {
 	if c.of == nil {
 		c.of = map[string][]int{}
 	}
-	c.of[call.Method] = append(c.of[call.Method], len(c.all))
+	if len(c.all) == maxCalls {
+		c.forget()
+	}
+	c.of[call.Method] = append(c.of[call.Method], c.gone+len(c.all))
 	c.all = append(c.all, call)
 	c.mu.Unlock()
 	c.added.ring()
+}
+
+// forget drops the oldest.
+func (c *calls) forget() {
+	method := c.all[0].Method
+	if left := c.of[method]; len(left) > 0 && left[0] == c.gone {
+		c.passed(method)
+	}
+	c.all[0] = Call{} // the array is kept
+	c.all = c.all[1:]
+	c.gone++
+}
+
+// passed drops the oldest of the method from those for ExpectCall.
+func (c *calls) passed(method string) {
+	if c.of[method] = c.of[method][1:]; len(c.of[method]) == 0 {
+		delete(c.of, method)
+	}
 }
 
 func (c *calls) take(method string) (Call, bool) {
@@ -151,8 +188,8 @@ func (c *calls) take(method string) (Call, bool) {
 	if len(left) == 0 {
 		return Call{}, false
 	}
-	c.of[method] = left[1:]
-	return c.all[left[0]], true
+	c.passed(method)
+	return c.all[left[0]-c.gone], true
 }
 
 // summary says what was called, the newest last.

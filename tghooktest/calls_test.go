@@ -1,6 +1,9 @@
 package tghooktest_test
 
 import (
+	"bytes"
+	"mime/multipart"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -41,9 +44,27 @@ func TestFilesOfACallAreKept(t *testing.T) {
 		}
 		files := s.ExpectCall(t, "sendDocument").Files
 		same(t, "files", len(files), 1)
-		for _, f := range files {
-			same(t, "file", []string{f.Name, string(f.Content)}, []string{"a.txt", "hello"})
+		same(t, "file", []string{files["document"].Name, string(files["document"].Content)}, []string{"a.txt", "hello"})
+
+		var body bytes.Buffer // as libraries write it that attach every file
+		form := multipart.NewWriter(&body)
+		part, _ := form.CreateFormFile("f1", "b.txt")
+		_, _ = part.Write([]byte("hello again"))
+		_ = form.WriteField("document", "attach://f1")
+		_ = form.Close()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/bot"+s.Token+"/sendDocument", &body)
+		if err != nil {
+			t.Fatal(err)
 		}
+		req.Header.Set("Content-Type", form.FormDataContentType())
+		res, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		files = s.ExpectCall(t, "sendDocument").Files
+		same(t, "attached files", len(files), 1)
+		same(t, "attached file", []string{files["document"].Name, string(files["document"].Content)}, []string{"b.txt", "hello again"})
 	})
 }
 

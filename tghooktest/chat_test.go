@@ -113,12 +113,14 @@ func TestExpectWaitsForWhatTheBotSays(t *testing.T) {
 		chat := srv.User("Zoë").Chat()
 		chat.Send("hi")
 		start := time.Now()
-		go func() {
+		var calls sync.WaitGroup
+		defer calls.Wait()
+		calls.Go(func() {
 			time.Sleep(9 * time.Second)
 			call(t, bot, "sendMessage", params{"chat_id": chat.ID, "text": "Working"})
 			call(t, bot, "editMessageText", params{"chat_id": chat.ID, "message_id": 2, "text": "Done"})
 			call(t, bot, "deleteMessage", params{"chat_id": chat.ID, "message_id": 2})
-		}()
+		})
 		assert.Equal(t, "Working", chat.Expect(t, "Working").Text)
 		assert.Equal(t, 9*time.Second, time.Since(start).Truncate(time.Second))
 		synctest.Wait()
@@ -158,7 +160,7 @@ func TestExpectFailsWithWhatTheBotDidInstead(t *testing.T) {
 		srv, bot := inMemory(t, t)
 		chat := srv.User("Zoë").Chat()
 		start := time.Now()
-		assert.Equal(t, "tghooktest: in the chat of \"Zoë\" with the bot: the bot said no \"hello\" within 10s\n\tthere it said nothing",
+		assert.Equal(t, "tghooktest: in the chat of \"Zoë\" with the bot: the bot did not say \"hello\" within 10s\n\tthere it said nothing",
 			failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") }))
 		assert.Equal(t, 10*time.Second, time.Since(start))
 
@@ -167,15 +169,15 @@ func TestExpectFailsWithWhatTheBotDidInstead(t *testing.T) {
 		call(t, bot, "editMessageText", params{"chat_id": chat.ID, "message_id": 2, "text": "goodbye"})
 		require.Error(t, bot.Call(t.Context(), "sendMessage", params{"chat_id": 7, "text": "hello"}, nil))
 		require.Error(t, bot.Call(t.Context(), "answerCallbackQuery", params{"callback_query_id": "1"}, nil))
-		chat.Expect(t, "hello")
-		assert.Equal(t, `tghooktest: in the chat of "Zoë" with the bot: the bot said no "hello" within 10s
+		chat.Expect(t, " hello\n")
+		assert.Equal(t, `tghooktest: in the chat of "Zoë" with the bot: the bot did not say "hello" within 10s
 	there it said:
 		"hello", which an Expect has returned
 		"goodbye", by an edit
 	calls of it that failed:
 		sendMessage to chat 7: 400 Bad Request: chat not found
 		answerCallbackQuery: 400 Bad Request: query is too old and response timeout expired or query ID is invalid
-	updates that it has not confirmed: 1 (has it a webhook, or does it poll?)`,
+	1 updates wait, first 224210903 (message); no webhook is set, and getUpdates has not confirmed them`,
 			failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") }))
 	})
 }
@@ -187,10 +189,12 @@ func TestAPressIsAnswered(t *testing.T) {
 		chat := srv.User("Zoë").Chat()
 		chat.Send("/order")
 		buttons := params{"inline_keyboard": [][]params{{{"text": "Pay", "callback_data": "pay"}}}}
-		go func() {
+		var calls sync.WaitGroup
+		defer calls.Wait()
+		calls.Go(func() {
 			time.Sleep(time.Second)
 			call(t, bot, "sendMessage", params{"chat_id": chat.ID, "text": "Pizza", "reply_markup": buttons})
-		}()
+		})
 		pressed := chat.Press("Pay") // waits for it
 		m := chat.Expect(t, "Pizza")
 
@@ -210,7 +214,7 @@ func TestAPressIsAnswered(t *testing.T) {
 		assert.Equal(t, `tghooktest: in the chat of "Zoë" with the bot: the bot answered the press of "Pay" by "Paid", not by "Free"`,
 			failure(t, func(tb testing.TB) { pressed.Expect(tb, "Free") }))
 		assert.Equal(t, `tghooktest: in the chat of "Zoë" with the bot: the bot did not answer the press of "Pay" within 10s
-	updates that it has not confirmed: 3 (has it a webhook, or does it poll?)`,
+	3 updates wait, first 224210903 (message), 224210904 (callback_query), 224210905 (callback_query); no webhook is set, and getUpdates has not confirmed them`,
 			failure(t, func(tb testing.TB) { m.Press("Pay").Expect(tb, "Paid") }))
 
 		call(t, bot, "sendMessage", params{"chat_id": chat.ID, "text": "Where to?", "reply_markup": params{"keyboard": [][]string{{"Home"}}}})
@@ -252,12 +256,14 @@ func TestAnInlineQueryIsAnsweredAndAResultSent(t *testing.T) {
 		again := zoe.Inline("again")
 		_, objects = updates(t, bot)
 		require.NoError(t, json.Unmarshal(objects[3], &asked))
-		go func() {
+		var calls sync.WaitGroup
+		defer calls.Wait()
+		calls.Go(func() {
 			time.Sleep(time.Second)
 			call(t, bot, "answerInlineQuery", params{"inline_query_id": asked.ID, "results": []params{
 				{"type": "article", "id": "1", "title": "Évora", "input_message_content": params{"message_text": "Rain"}},
 			}})
-		}()
+		})
 		assert.Equal(t, "Rain", again.Choose(0).Text, "which waits for the answer")
 	})
 }
@@ -286,6 +292,8 @@ func TestReactionsAndMembersAreToldToBotsThatAsk(t *testing.T) {
 		chat.React(m, "👍")
 		kinds, _ := updates(t, bot)
 		assert.Equal(t, []string{"message", "message"}, kinds)
+		assert.Contains(t, failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") }),
+			"\n\tit did not get chat_member, message_reaction, for which it has not asked by allowed_updates")
 
 		call(t, bot, "getUpdates", params{"allowed_updates": []string{"chat_member", "message_reaction"}})
 		chat.React(m)
@@ -301,11 +309,12 @@ func TestReactionsAndMembersAreToldToBotsThatAsk(t *testing.T) {
 func TestWhatCannotBeFailsTheTestOfTheServer(t *testing.T) {
 	t.Parallel()
 	for want, act := range map[string]func(*tghooktest.Server){
-		`tghooktest: in the chat of "Zoë" with the bot: a message without a text cannot be sent: give it one`: func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Send("") },
-		`tghooktest: in the chat of "Zoë" with the bot: there is no button "Yes" to press: there are none`:    func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Press("Yes") },
-		`tghooktest: in the chat of "Zoë" with the bot: an album has two to ten pictures, not 0`:              func(srv *tghooktest.Server) { srv.User("Zoë").Chat().SendAlbum() },
-		`tghooktest: a user needs a name, such as Zoë`:                                                        func(srv *tghooktest.Server) { srv.User(" ") },
-		`tghooktest: Zoë is not in the group "Team": call Join first`:                                         func(srv *tghooktest.Server) { srv.User("Zoë").Leave(srv.Group("Team")) },
+		`tghooktest: in the chat of "Zoë" with the bot: a message without a text cannot be sent: give it one`:                                     func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Send("") },
+		"tghooktest: in the chat of \"Zoë\" with the bot: after 10s there is no button \"Yes\" to press: there are none\n\tthere it said nothing": func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Press("Yes") },
+		`tghooktest: in the chat of "Zoë" with the bot: an album has two to ten pictures, not 0`:                                                  func(srv *tghooktest.Server) { srv.User("Zoë").Chat().SendAlbum() },
+		`tghooktest: a group needs a title, such as Team`:                                                                                         func(srv *tghooktest.Server) { srv.Group("") },
+		`tghooktest: a user needs a name, such as Zoë`:                                                                                            func(srv *tghooktest.Server) { srv.User(" ") },
+		`tghooktest: Zoë is not in the group "Team": call Join first`:                                                                             func(srv *tghooktest.Server) { srv.User("Zoë").Leave(srv.Group("Team")) },
 		`tghooktest: in the group "Team": there is no poll in message 1: vote on one that has a poll`: func(srv *tghooktest.Server) {
 			c := srv.User("Zoë").Join(srv.Group("Team"))
 			c.Vote(c.Messages()[0], "Pho")

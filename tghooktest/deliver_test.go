@@ -130,6 +130,22 @@ func TestAWebhookEndsWithItsTest(t *testing.T) {
 	}
 }
 
+// A connection that Telegram opened and has not used yet is not ended under an update.
+func TestAWebhookWaitsForItsFirstUpdate(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{10 * time.Second, 30 * time.Second, 60 * time.Second} {
+		attempts := 0
+		cfg := tghooktest.ServerConfig{Observe: func(tghooktest.Delivery) { attempts++ }}
+		bubble(t, cfg, func(t *testing.T, s *tghooktest.Server) {
+			s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
+			time.Sleep(after - time.Millisecond) // a request takes up to two
+			s.User("Zoë").Chat().Send("hi")
+			s.WaitDelivered(t)
+		})
+		same(t, "attempts after "+after.String(), attempts, 1)
+	}
+}
+
 func TestAWebhookThatAnotherHasReplacedStays(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)

@@ -2,6 +2,7 @@ package tghooktest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -49,6 +50,71 @@ func TestGreetingByPoll(t *testing.T) {
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// order is as much of an update as cafe cares for.
+type order struct {
+	Message *struct {
+		Chat struct{ ID int64 }
+		Text string
+	}
+	CallbackQuery *struct {
+		ID, Data string
+		Message  struct {
+			ID   int64 `json:"message_id"`
+			Chat struct{ ID int64 }
+		}
+	} `json:"callback_query"`
+}
+
+// cafe asks by buttons, and puts the answer in place of the question.
+func cafe(bot *tghook.Client) tghook.Handler {
+	return tghook.Typed(func(ctx context.Context, u *order) (tghook.Reply, error) {
+		switch {
+		case u.Message != nil && u.Message.Text == "/order":
+			tea := map[string]any{"text": "Tea", "callback_data": "tea"}
+			return tghook.Reply{Method: "sendMessage", Params: map[string]any{
+				"chat_id": u.Message.Chat.ID, "text": "What would you like?",
+				"reply_markup": map[string]any{"inline_keyboard": [][]any{{tea}}},
+			}}, nil
+		case u.CallbackQuery != nil:
+			asked := u.CallbackQuery.Message
+			answer := map[string]any{"callback_query_id": u.CallbackQuery.ID, "text": "Thank you!"}
+			if err := bot.Call(ctx, "answerCallbackQuery", answer, nil); err != nil {
+				return tghook.NoReply, err
+			}
+			return tghook.Reply{Method: "editMessageText", Params: map[string]any{
+				"chat_id": asked.Chat.ID, "message_id": asked.ID, "text": "One " + u.CallbackQuery.Data + " is on its way.",
+			}}, nil
+		}
+		return tghook.NoReply, nil
+	})
+}
+
+func TestAnOrder(t *testing.T) {
+	tg := tghooktest.NewServer(t)
+	bot := tg.Bot(t)
+	hook, err := tghook.New(cafe(bot), tghook.Config{Secret: "s", Dispatch: tghook.DispatchConfig{Caller: bot}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: "s"})
+
+	chat := tg.User("Zoë").Chat()
+	chat.Send("/order")
+	question := chat.Expect(t, "What would you like?")
+	question.Press("Tea").Expect(t, "Thank you!")
+	chat.Expect(t, "One tea is on its way.")
+
+	seen := chat.Messages()
+	if len(seen) != 2 || seen[1].ID != question.ID || seen[1].Text != "One tea is on its way." {
+		t.Errorf("Zoë sees %d messages, want her own and the answer in place of the question", len(seen))
+	}
+	chat.Send("nonsense")
+	tg.WaitDelivered(t)
+	if seen := chat.Messages(); seen[len(seen)-1].FromBot {
+		t.Errorf("the bot answered %q to nonsense", seen[len(seen)-1].Text)
 	}
 }
 
@@ -159,6 +225,54 @@ func TestTelegramsLimit(t *testing.T) {
 	if n := len(tg.Calls("sendMessage")); n != 3 {
 		t.Errorf("%d calls, want two that Telegram refused and one more", n)
 	}
+}
+
+func TestAPhotoIsSentAndDownloaded(t *testing.T) {
+	tg := tghooktest.NewServer(t)
+	bot := tg.Bot(t)
+	chat := tg.User("Zoë").Chat()
+	chat.Send("/start")
+	upload := map[string]any{"chat_id": chat.ID, "photo": tghook.File{Name: "tea.jpg", Body: strings.NewReader("a picture")}, "caption": "Tea"}
+	if err := bot.Call(t.Context(), "sendPhoto", upload, nil); err != nil {
+		t.Fatal(err)
+	}
+
+	photo := chat.Expect(t, "Tea")
+	call := tg.ExpectCall(t, "sendPhoto")
+	if string(call.Files["photo"].Content) != "a picture" {
+		t.Error("it is another picture")
+	}
+	var sent struct {
+		Photo []json.RawMessage `json:"photo"`
+	}
+	if err := json.Unmarshal(photo.Raw, &sent); err != nil || len(sent.Photo) == 0 {
+		t.Errorf("there is no photo in the message %s", photo.Raw)
+	}
+}
+
+func TestAFailureTellsWhatHappened(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../docs/testing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true})
+		hook, err := tghook.New(greeter, tghook.Config{Secret: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: "s"})
+		chat := tg.User("Zoë").Chat()
+		text := failure(t, func(tb testing.TB) {
+			tb.Helper()
+			chat.React(chat.Send("hi"), "👍")
+			chat.Expect(tb, "Hello, Zoë!")
+		})
+		if block := "```text\n" + text + "\n```\n"; !strings.Contains(string(doc), block) {
+			t.Errorf("docs/testing.md shows another failure than\n%s", block)
+		}
+	})
 }
 
 // The documentation shows what is run here.

@@ -11,9 +11,11 @@ import (
 )
 
 // Expect waits for the oldest message or edit of the bot in this chat that reads text, or
-// has it as caption or as a poll's question, and that no Expect has returned before. It
-// waits ServerConfig.Patience, then it fails and tells what the bot did instead. A message that was
-// edited or deleted meanwhile is returned as it was.
+// has it as caption or as a poll's question, and that no Expect has returned before. That is
+// all of the text, as users read it: without marks of Markdown or HTML, and without spaces at
+// its ends, of which Telegram keeps none; "" is a message without any, such as a photo. Expect
+// waits ServerConfig.Patience, then it fails and tells what the bot did instead. A message
+// that was edited or deleted meanwhile is returned as it was.
 //
 //	chat.Send("/start")
 //	m := chat.Expect(t, "Hello!")
@@ -28,7 +30,7 @@ func (c *Chat) Expect(tb testing.TB, text string) *Message {
 		m, said = s.world.Take(c.ID, text)
 		return said
 	}) {
-		tb.Fatalf("tghooktest: in %s: the bot said no %q within %v%s%s", c.place, text, s.cfg.Patience, c.said(), s.troubles())
+		tb.Fatalf("tghooktest: in %s: the bot did not say %q within %v%s%s", c.place, text, s.cfg.Patience, c.said(), s.troubles())
 		return nil
 	}
 	return c.message(m)
@@ -87,8 +89,11 @@ func (s *Server) troubles() string {
 	if len(failed) > 0 {
 		text = bullets("calls of it that failed", failed)
 	}
-	if n := s.queue.Len(); n > 0 {
-		text += fmt.Sprintf("\n\tupdates that it has not confirmed: %d (has it a webhook, or does it poll?)", n)
+	if unheard := s.world.Unheard(); len(unheard) > 0 {
+		text += "\n\tit did not get " + strings.Join(unheard, ", ") + ", for which it has not asked by allowed_updates"
+	}
+	if s.queue.Len() > 0 {
+		text += "\n\t" + s.whatWaits()
 	}
 	return text
 }

@@ -14,7 +14,7 @@ import (
 // CallFault is what goes wrong with a call. The zero CallFault is nothing.
 type CallFault struct {
 	Err   *CallError    // the answer, in place of doing anything
-	Delay time.Duration // before anything happens, of the Server's time
+	Delay time.Duration // before anything happens, of the Server's time; an update does not wait for its reply
 	Cut   bool          // it is done, but the connection ends before the answer
 }
 
@@ -33,6 +33,7 @@ type DeliveryFault struct {
 // empty is made up: the code from RetryAfter (429) or MigrateTo (400), else it is 500; the
 // description as Telegram has it for the code.
 func (s *Server) FailCalls(n int, err CallError, methods ...string) {
+	s.test().Helper()
 	next := &callFailure{n, err, s.known(methods)}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()

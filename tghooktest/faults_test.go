@@ -147,3 +147,49 @@ func TestAMethodThatIsNoneIsAMistake(t *testing.T) {
 		}), "tghooktest: Answer for getMe: json: unsupported type: func()")
 	})
 }
+
+func TestAnUpdateDoesNotWaitForItsReplyToBeExecuted(t *testing.T) {
+	t.Parallel()
+	var took []time.Duration
+	cfg := tghooktest.ServerConfig{Patience: time.Hour, Observe: func(d tghooktest.Delivery) { took = append(took, d.Took.Truncate(time.Second)) }}
+	bubble(t, cfg, func(t *testing.T, s *tghooktest.Server) {
+		s.OnCall(func(tghooktest.Call) tghooktest.CallFault { return tghooktest.CallFault{Delay: 5 * time.Minute} })
+		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
+		begin := s.Now()
+		chat := s.User("Zoë").Chat()
+		chat.Send("hi")
+		s.WaitDelivered(t)
+		same(t, "attempts took", fmt.Sprint(took), "[0s]")
+		chat.Expect(t, "you said hi")
+		same(t, "the reply took", s.Now().Sub(begin).Truncate(time.Minute), 5*time.Minute)
+
+		chat.Send("to be cut short")
+		s.WaitDelivered(t)
+		begin = s.Now()
+		s.Close()
+		same(t, "Close took", s.Now().Sub(begin).Round(time.Microsecond), 0*time.Second) // a sender may take a nanosecond to end
+	})
+}
+
+// No connection lasts that long without a request.
+func TestADelayMayBeLong(t *testing.T) {
+	t.Parallel()
+	var attempts []string
+	cfg := tghooktest.ServerConfig{Patience: time.Hour, Observe: func(d tghooktest.Delivery) {
+		attempts = append(attempts, fmt.Sprint(d.UpdateID%10, " ", d.Attempt, " ", d.Took.Truncate(time.Minute)))
+	}}
+	bubble(t, cfg, func(t *testing.T, s *tghooktest.Server) {
+		s.OnDelivery(func(d tghooktest.Delivery) (f tghooktest.DeliveryFault) {
+			if d.UpdateID%10 == 1 {
+				f.Delay = 10 * time.Minute
+			}
+			return f
+		})
+		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret, MaxConnections: 1})
+		update := `{"update_id":%d,"message":{"message_id":1,"date":1,"chat":{"id":%d,"type":"private"},"text":"hi"}}`
+		deliver(t, s, fmt.Appendf(nil, update, 5001, 1))
+		deliver(t, s, fmt.Appendf(nil, update, 5002, 2))
+		s.WaitDelivered(t)
+		same(t, "attempts", fmt.Sprint(attempts), "[2 1 0s 1 1 10m0s]")
+	})
+}

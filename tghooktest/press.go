@@ -42,7 +42,10 @@ func (c *Chat) press(message int64, button string) *Press {
 		p.query, err = c.world().Press(c.user.ID, c.ID, message, button)
 		return !errors.Is(err, world.ErrNoButton)
 	})
-	if err != nil {
+	switch s := c.user.server; {
+	case errors.Is(err, world.ErrNoButton):
+		tb.Fatalf("tghooktest: in %s: after %v %v%s%s", c.place, s.cfg.Patience, err, c.said(), s.troubles())
+	case err != nil:
 		tb.Fatalf("tghooktest: in %s: %v", c.place, err)
 	}
 	return p

@@ -43,7 +43,8 @@ type ServerConfig struct {
 	// Roots are the authorities that a webhook's certificate is verified by where
 	// none was uploaded. Default: the system's.
 	Roots *x509.CertPool
-	// Seed decides all that is left to chance: ids, jitter, the order by Shuffle.
+	// Seed decides all that is left to chance: ids, jitter, the order by Shuffle. In a
+	// bubble the same Seed gives the same run, but for goroutines that call at one instant.
 	Seed uint64
 	// Shuffle delivers updates of different queues in an order by chance, as Telegram
 	// may, and not the oldest first.
@@ -55,8 +56,8 @@ type ServerConfig struct {
 	Observe func(Delivery)
 }
 
-// Server is a Telegram of its own for one bot. What the bot calls is kept until Close,
-// with the files. Several goroutines may use it at once.
+// Server is a Telegram of its own for one bot. It keeps what is in the chats, with the
+// files, and the newest 100,000 calls. Several goroutines may use it at once.
 type Server struct {
 	// URL of the Bot API, to be set where a library has api.telegram.org; without a
 	// slash at its end.
@@ -74,7 +75,7 @@ type Server struct {
 	lookup    func(ctx context.Context, host string) (netip.Addr, error)
 	transport *http.Transport // of Client
 	api       *http.Server
-	conns     sync.WaitGroup // of api
+	running   sync.WaitGroup // connections of api, and what comes later by itself
 	ctx       context.Context
 	end       context.CancelFunc
 
@@ -127,7 +128,7 @@ func Start(cfg ServerConfig) (*Server, error) {
 	bot, refused := botOf(cfg.Token)
 	switch {
 	case refused != nil:
-		return nil, errors.New("tghooktest: ServerConfig.Token is none: it must be a bot's id, a colon and a secret")
+		return nil, errors.New("tghooktest: ServerConfig.Token is no bot's token: that is the bot's id, a colon and a secret")
 	case cfg.Speed < 0:
 		return nil, errors.New("tghooktest: ServerConfig.Speed is negative: give how many times faster than real time it is to be")
 	}
@@ -140,7 +141,11 @@ func Start(cfg ServerConfig) (*Server, error) {
 	s.queue = queue.New(s.clock.Now, cfg.Seed)
 	s.world = world.New(world.Config{
 		Now: s.clock.Now, Seed: cfg.Seed, BotID: bot, Username: cfg.Username,
-		Emit: func(kind string, object []byte) { s.queue.Add(kind, object) },
+		Emit: func(kind string, object []byte) bool {
+			_, made := s.queue.Add(kind, object)
+			return made
+		},
+		After: s.after,
 	})
 	s.lookup = s.resolve
 	if cfg.InMemory {
@@ -174,13 +179,13 @@ func (s *Server) serve() error {
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
-				s.conns.Add(1)
+				s.running.Add(1)
 			case http.StateClosed, http.StateHijacked:
-				s.conns.Done()
+				s.running.Done()
 			}
 		},
 	}
-	s.conns.Go(func() { _ = s.api.Serve(l) }) // until Close
+	s.running.Go(func() { _ = s.api.Serve(l) }) // until Close
 	return nil
 }
 
@@ -190,10 +195,10 @@ func (s *Server) Close() {
 	s.end()
 	_ = s.api.Close()
 	s.transport.CloseIdleConnections()
-	s.conns.Wait()
 	s.changing <- struct{}{}
-	defer func() { <-s.changing }()
 	s.silence()
+	<-s.changing
+	s.running.Wait()
 }
 
 // Client reaches the Bot API by HTTP, in memory too: for ClientConfig.HTTP and its like.
@@ -217,6 +222,15 @@ func (s *Server) Now() time.Time { return s.clock.Now() }
 func madeUpToken(seed uint64) string {
 	draw := rand.NewPCG(seed, 0)
 	return fmt.Sprintf("%d:AAE_stand_in_token_%016x", 7_000_000_000+draw.Uint64()%1_000_000_000, draw.Uint64())
+}
+
+// after calls f when d has passed on this Telegram, unless Close comes before.
+func (s *Server) after(d time.Duration, f func()) {
+	s.running.Go(func() {
+		if s.sleep(d); s.ctx.Err() == nil {
+			f()
+		}
+	})
 }
 
 // sleep waits for d to pass on this Telegram, or for Close.

@@ -61,7 +61,8 @@ func (s *Server) logOut() answer {
 	return answer{result: jsonTrue}
 }
 
-// closeSession has the bot run nowhere until the next call. The webhook is kept.
+// closeSession has the bot run nowhere until the next call. The webhook is kept, but not one
+// that was still being set.
 func (s *Server) closeSession() answer {
 	s.mu.Lock()
 	now := s.clock.Now()
@@ -78,6 +79,9 @@ func (s *Server) closeSession() answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session.closed = true
+	if s.webhook.addr == "" {
+		s.webhook = webhook{}
+	}
 	return answer{result: jsonTrue}
 }
 

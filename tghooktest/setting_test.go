@@ -152,6 +152,9 @@ func TestLogOutAndCloseEndASetWebhook(t *testing.T) {
 			t.Error(got.err)
 		}
 		a.is(t, "Internal Server Error: restart", 0)
+		if s.webhook.url != "" {
+			t.Errorf("the webhook that was not resolved is %q", s.webhook.url)
+		}
 		time.Sleep(time.Second)
 		b := set("http://b.example.org/")
 		if got := s.logOut(); got.err != nil {

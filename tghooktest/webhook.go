@@ -54,7 +54,7 @@ func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookReques
 	}
 	req.URL = cmp.Or(req.URL, "http://"+l.Addr().String()+"/telegram")
 
-	server := &http.Server{Handler: h, IdleTimeout: hookIdle, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{Handler: h, IdleTimeout: hookIdle, ReadHeaderTimeout: hookIdle, ErrorLog: log.New(io.Discard, "", 0)}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

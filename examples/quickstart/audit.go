@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -75,10 +74,23 @@ func (a *audit) delivered(d tghooktest.Delivery) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.rows++; a.rows == 1 {
-		fmt.Fprintf(a.out, "%-10s %-27s %-8s %-6s %-10s %-8s %s\n", "update", "kind", "attempt", "status", "outcome", "time", "which calls, or failed by")
+		fmt.Fprintf(a.out, "%-10s %-27s %-8s %-6s %-10s %-8s %s\n", "update", "kind", "attempt", "status", "outcome", "time", "Telegram")
 	}
 	fmt.Fprintf(a.out, "%-10d %-27s %-8d %-6d %-10s %-8s %s\n", d.UpdateID, d.Kind, d.Attempt, d.Status, a.outcomes[d.UpdateID],
-		d.Took.Round(10*time.Microsecond), cmp.Or(d.Reply, d.Err))
+		d.Took.Round(10*time.Microsecond), does(d))
+}
+
+// does says what Telegram does after a delivery.
+func does(d tghooktest.Delivery) string {
+	switch {
+	case d.Err != "":
+		return "tries again: " + d.Err
+	case !d.Done:
+		return "tries again: the answer was lost"
+	case d.Reply != "":
+		return "calls " + d.Reply
+	}
+	return ""
 }
 
 // verdict compares what was handled with what was sent.
@@ -108,10 +120,10 @@ func (a *audit) verdict(calls []tghooktest.Call) error {
 		}
 		last[u.ChatID] = at
 	}
-	fmt.Fprintln(a.out)
+	fmt.Fprintf(a.out, "\nWhat the bot called in its responses, for which it made no request:\n")
 	for _, c := range calls {
 		if c.Reply {
-			fmt.Fprintf(a.out, "In a response, not by a call of its own: %s\n", strings.TrimSpace(c.Method+" "+c.Params["text"]))
+			fmt.Fprintf(a.out, "  %s %s\n", c.Method, c.Params["text"])
 		}
 	}
 	fmt.Fprintf(a.out, "\n%d updates delivered: %d lost, %d repeated, %d out of order; %d run again after a failure.\n",

@@ -78,8 +78,8 @@ func run(ctx context.Context, out io.Writer) error {
 	return audit.verdict(tg.Calls())
 }
 
-// deliverAll has the updates sent to url, of which one comes twice as if its answer had
-// been lost.
+// deliverAll has the updates sent to url. Messages come twice, since their first answer is
+// lost on its way.
 func deliverAll(ctx context.Context, tg *tghooktest.Server, client *tghook.Client, url string, audit *audit) error {
 	var updates []*tghook.Update
 	var kinds []string
@@ -99,7 +99,7 @@ func deliverAll(ctx context.Context, tg *tghooktest.Server, client *tghook.Clien
 	}
 	tg.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
 		audit.arrives(d)
-		return tghooktest.DeliveryFault{Again: d.Kind == "message" && d.Attempt == 1}
+		return tghooktest.DeliveryFault{CutAfter: d.Kind == "message" && d.Attempt == 1}
 	})
 	for _, u := range updates {
 		if u.ID, err = tg.Deliver(u.Raw); err != nil {

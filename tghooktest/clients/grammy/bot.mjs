@@ -12,7 +12,6 @@ const download = async (path) => {
   return Buffer.from(await response.arrayBuffer());
 };
 
-
 bot.command("photo", (ctx) => ctx.replyWithPhoto(new InputFile(Buffer.from(process.env.PHOTO, "base64"), "photo.jpg"), { caption: "a photo" }));
 bot.on("message:photo", async (ctx) => {
   const photo = await download((await ctx.getFile()).file_path);

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"testing/iotest"
 )
 
 // form reads a query, or an urlencoded body.
@@ -61,7 +62,10 @@ func (c *call) multipart(contentType string, content io.Reader) error {
 	if _, err := body.Peek(1); err == io.EOF {
 		return nil
 	}
-	for parts := multipart.NewReader(body, boundary); ; {
+	// A body may end with its last boundary. One that ends in headers would be whole for the
+	// Reader too: the space is no end of them.
+	whole := io.MultiReader(body, strings.NewReader(" \r\n"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	for parts := multipart.NewReader(whole, boundary); ; {
 		part, err := parts.NextRawPart()
 		if err == io.EOF { //nolint:errorlint // wrapped it is the end before the last boundary
 			return nil

@@ -194,6 +194,11 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"parts that end in a value", asMultipart, strings.TrimSuffix(parts("Content-Disposition: form-data; name=a\n\n1"), "\r\n--B--\r\n"), 400, "Bad Request: unexpected end of request content"},
 		{"parts that end in a file", asMultipart, strings.TrimSuffix(parts(file+"1"), "\r\n--B--\r\n"), 400, "Bad Request: unexpected end of request content"},
 		{"parts without an end", asMultipart, strings.TrimSuffix(parts("Content-Disposition: form-data; name=a\n\n1"), "--B--\r\n"), 400, "Bad Request: unexpected end of request content"},
+		{"parts that end before headers", asMultipart, "--B\r\n", 400, "Bad Request: unexpected end of request content"},
+		{"parts that end after a header", asMultipart, "--B\r\nContent-Disposition: form-data; name=a\r\n", 400, "Bad Request: unexpected end of request content"},
+		{"parts that end after headers", asMultipart, "--B\r\nContent-Disposition: form-data; name=a\r\n\r\n", 400, "Bad Request: unexpected end of request content"},
+		{"parts that end in a boundary", asMultipart, "--B", 400, "Bad Request: unexpected end of request content"},
+		{"parts whose end is the body's", asMultipart, strings.TrimSuffix(parts("Content-Disposition: form-data; name=a\n\n1"), "\r\n"), 0, ""},
 		{"a part without a name", asMultipart, parts("Content-Disposition: form-data; filename=a\n\n1"), 400, "Bad Request: field name in multipart/form-data not found"},
 		{"a part that is no form data", asMultipart, parts("Content-Disposition: attachment; name=a\n\n1"), 400, "Bad Request: expected form-data content disposition"},
 	} {

@@ -102,7 +102,7 @@ func (m *model) step() {
 		after := m.id()
 		got, ok := m.q.Next(after)
 		var want queue.Update
-		i := slices.IndexFunc(m.waits(), func(u queue.Update) bool { return u.ID > after })
+		i := slices.IndexFunc(m.waits(), func(u queue.Update) bool { return u.ID > after || after >= m.next })
 		if i >= 0 {
 			want = m.updates[i]
 		}

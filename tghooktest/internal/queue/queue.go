@@ -174,11 +174,15 @@ func (q *Queue) Get(offset int64, limit int) []Update {
 	return updates
 }
 
-// Next is the oldest update with an id above after that has not expired.
+// Next is the oldest update with an id above after that has not expired. An after that no
+// update has had is of a time before ids began anew, and then it is the oldest of all.
 func (q *Queue) Next(after int64) (Update, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.expire(q.now())
+	if after >= q.next {
+		after = 0
+	}
 	w := q.order.from(after + 1)
 	if w == nil {
 		return Update{}, false

@@ -374,6 +374,9 @@ func TestIDsBeginAnewBeforeTwoBillion(t *testing.T) {
 	if n := q.Len(); n != 1 || first > 1_000_000_000 || first < 2_000_001 {
 		t.Errorf("the next id is %d, and %d wait", first, n)
 	}
+	if u, ok := q.Next(1_999_999_998); !ok || u.ID != first {
+		t.Errorf("after the last id comes %d (%t), want %d", u.ID, ok, first)
+	}
 	q.SetNext(1_999_999_999)
 	if second := fill(t, q, 1)[0]; second == first {
 		t.Errorf("it began at %d twice", first)

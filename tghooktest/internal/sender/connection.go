@@ -183,6 +183,7 @@ func (c *connection) parse() {
 	case err != nil:
 		c.refuse(err)
 	case whole && losing:
+		a.retryAfter = 0
 		c.sender.inbox.put(event{connection: c, answered: true, answer: a, ended: true, lost: true})
 	case whole:
 		c.answered(a)

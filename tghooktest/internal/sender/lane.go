@@ -19,6 +19,9 @@ type lane struct {
 	attempts int
 	fails    int
 	delay    int // seconds
+	begun    bool
+	attempt  Attempt // that has begun, and is not on its way
+	fault    Fault   // of it
 }
 
 type loaded struct {

@@ -127,6 +127,15 @@ func TestRetryAfterIsIgnoredOnSuccess(t *testing.T) {
 	})
 }
 
+func TestRetryAfterIsIgnoredWhereTheAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	inBubble(t, always("HTTP/1.1 200 OK\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"), withFault(sender.Fault{CutAfter: true}), func(r *rig) {
+		r.send(1, "a")
+		r.pass(time.Minute)
+		sameAll(t, "requests", r.times(0), 0, 2*time.Second) // at once, but for the connection
+	})
+}
+
 func TestTheNextUpdateOfAQueueStartsAfresh(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {

@@ -91,6 +91,13 @@ func (s *Sender) send(now time.Duration) time.Duration {
 		if !s.request.fits(l.head().Body) {
 			continue // as Telegram does, which never comes back to it
 		}
+		if !l.begun {
+			s.begin(l, now)
+			if l.fault.Delay > 0 { // on no connection: it could end meanwhile
+				s.wake(l, now+l.fault.Delay)
+				continue
+			}
+		}
 		c := s.idle[0]
 		s.idle = s.idle[1:]
 		s.attempt(c, l, now)
@@ -101,20 +108,28 @@ func (s *Sender) send(now time.Duration) time.Duration {
 	return never
 }
 
+// begin begins an attempt to deliver the head of l.
+func (s *Sender) begin(l *lane, now time.Duration) {
+	l.begun = true
+	l.attempts++
+	l.attempt = Attempt{Update: l.head(), Number: l.attempts, Start: s.epoch.Add(now)}
+	if s.cfg.Fault != nil {
+		l.fault = s.cfg.Fault(l.attempt)
+	}
+	s.flying.Add(1)
+}
+
 // attempt sends the head of l.
 func (s *Sender) attempt(c *connection, l *lane, now time.Duration) {
-	l.attempts++
-	c.lane = l
-	c.attempt = Attempt{Update: l.head(), Number: l.attempts, Start: s.epoch.Add(now)}
-	if s.cfg.Fault != nil {
-		c.fault = s.cfg.Fault(c.attempt)
-	}
+	c.lane, c.attempt, c.fault = l, l.attempt, l.fault
+	l.begun, l.attempt, l.fault = false, Attempt{}, Fault{}
 	s.dispatch(c, byLatency, now)
 	if c.fault.AgainAtOnce {
 		again := s.connect(now)
 		again.twin = true
 		s.twins++
-		again.attempt, again.fault = c.attempt, Fault{Delay: c.fault.Delay}
+		s.flying.Add(1)
+		again.attempt = c.attempt
 		s.dispatch(again, byTwinLatency, now)
 	}
 }
@@ -122,11 +137,10 @@ func (s *Sender) attempt(c *connection, l *lane, now time.Duration) {
 // dispatch has c send its attempt. All of an answer has to come within the timeout,
 // and until then the connection has to stand too.
 func (s *Sender) dispatch(c *connection, latency purpose, now time.Duration) {
-	delay := c.fault.Delay
+	var delay time.Duration
 	if s.cfg.Latency {
-		delay += time.Duration(s.draw(latency, c.attempt.Update.ID, c.attempt.Number) % uint64(maxLatency))
+		delay = time.Duration(s.draw(latency, c.attempt.Update.ID, c.attempt.Number) % uint64(maxLatency))
 	}
-	s.flying.Add(1)
 	c.busy = true
 	c.deadline = now + delay + timeout
 	c.jobs <- job{c.attempt.Update.Body, s.cfg.Clock.Real(delay), c.fault}

@@ -133,6 +133,6 @@ func (s *Sender) Close() {
 	<-s.stopped
 }
 
-// InFlight is how many requests are on their way, copies by AgainAtOnce included. One
+// InFlight is how many attempts are under way, copies by AgainAtOnce included. One
 // that has ended is counted until Observe has been told.
 func (s *Sender) InFlight() int { return int(s.flying.Load()) }

@@ -134,3 +134,10 @@ func (w *World) stoppedLocation(_ botapi.Params, now Content) (Content, error) {
 	now.Location = marshal(o)
 	return now, nil
 }
+
+func (w *World) editedChecklist(p botapi.Params, now Content) (Content, error) {
+	if now.Checklist == nil {
+		return now, refusal("There is no checklist in the message to edit")
+	}
+	return w.checklist(p)
+}

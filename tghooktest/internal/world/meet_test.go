@@ -12,7 +12,7 @@ import (
 // What comes from outside can be answered like what users do here.
 func TestTheBotCanAnswerWhoIsMet(t *testing.T) {
 	t.Parallel()
-	w := world.New(world.Config{Now: time.Now, BotID: 7, Username: "stand_in_bot", Emit: func(string, []byte) {}})
+	w := world.New(world.Config{Now: time.Now, BotID: 7, Username: "stand_in_bot", Emit: func(string, []byte) bool { return true }})
 	call := func(method string, values map[string]string) string {
 		t.Helper()
 		result, err := w.Call(botapi.Params{Method: method, Values: values})

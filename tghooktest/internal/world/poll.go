@@ -3,6 +3,7 @@ package world
 import (
 	"encoding/json"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
@@ -70,7 +71,42 @@ func (w *World) poll(p botapi.Params) (Content, error) {
 	default:
 		err = refusal("Unsupported poll type specified")
 	}
+	if err == nil {
+		w.limit(poll)
+	}
 	return Content{Poll: poll}, err
+}
+
+// limit has a poll closed that is open for a time only. If nobody gets to send it, there is
+// no such poll then.
+func (w *World) limit(p *Poll) {
+	open := time.Duration(p.OpenPeriod) * time.Second
+	if open == 0 && p.CloseDate != 0 {
+		open = time.Unix(p.CloseDate, 0).Sub(w.cfg.Now())
+	}
+	if open <= 0 || p.IsClosed {
+		return
+	}
+	w.cfg.After(open, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, c := range w.chats {
+			for _, m := range c.messages {
+				if m.Poll != nil && m.Poll.ID == p.ID && !m.Poll.IsClosed && !m.deleted {
+					w.close(m.Poll)
+				}
+			}
+		}
+	})
+}
+
+// close closes a poll, and returns it as it is then. w.mu is held.
+func (w *World) close(p *Poll) *Poll {
+	closed := *p
+	closed.IsClosed = true
+	w.setPoll(&closed)
+	w.emit("poll", &closed)
+	return &closed
 }
 
 // pollText reads the question or an option, in which there are no entities but custom emoji.
@@ -156,10 +192,6 @@ func (w *World) stopPoll(p botapi.Params) (any, error) {
 	case m.Poll.IsClosed:
 		return nil, refusal("Poll has already been closed")
 	}
-	closed := *m.Poll
-	closed.IsClosed = true
 	m.ReplyMarkup = k
-	w.setPoll(&closed)
-	w.emit("poll", &closed)
-	return &closed, nil
+	return w.close(m.Poll), nil
 }

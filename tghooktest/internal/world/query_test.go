@@ -43,7 +43,7 @@ func TestACallbackQueryIsAnsweredOnce(t *testing.T) {
 func TestQueriesGetTooOld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := New(Config{Now: time.Now, BotID: 1, Emit: func(string, []byte) {}})
+		w := New(Config{Now: time.Now, BotID: 1, Emit: func(string, []byte) bool { return true }})
 		s := &stage{World: w, t: t, zoe: w.User("Zoë"), ben: w.User("Ben"), team: w.Group("Team")}
 		_, err := w.Send(s.zoe.ID, s.zoe.ID, 0, "hi")
 		require.NoError(t, err)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
 func TestMessagesOfTheBotReadAsTelegramsDo(t *testing.T) {
@@ -124,4 +126,14 @@ func TestAChannelsMessagesAreItsOwn(t *testing.T) {
 		{"forwardMessage", []string{"chat_id", "zoe", "from_chat_id", "-1009", "message_id", "1"}, `{"message_id":2,"from":BOT,"chat":PRIVATE,"date":1795000000,` +
 			`"forward_origin":{"type":"channel","chat":` + news + `,"message_id":1,"date":1795000000},"forward_from_chat":` + news + `,"forward_from_message_id":1,"forward_date":1795000000,"text":"ho"}`},
 	})
+}
+
+func TestWhatTheBotSaidWithoutATextIsNamed(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	s.call("sendDice", "chat_id", "zoe")
+	s.call("sendVenue", "chat_id", "zoe", "latitude", "1", "longitude", "2", "title", "T", "address", "A")
+	s.callWith(map[string]botapi.File{"animation": {Content: []byte("x")}}, "sendAnimation", "chat_id", "zoe")
+	s.callWith(map[string]botapi.File{"photo": {Content: []byte("x")}}, "sendPhoto", "chat_id", "zoe", "caption", "C")
+	assert.Equal(t, []Said{{Text: "<dice>"}, {Text: "<venue>"}, {Text: "<animation>"}, {Text: "C"}}, s.Said(s.zoe.ID))
 }

@@ -8,18 +8,26 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// shapes are the objects that methods result in which do nothing here, unless Answer sets other ones.
-// Of objects that are not here nothing is certain.
+// shapes are the objects that methods result in which do nothing here, with the members that they always have, unless
+// Answer sets other ones.
 var shapes = map[string]string{
-	"MenuButton":              `{"type":"commands"}`,
+	"BotAccessSettings":       `{"is_access_restricted":false}`,
+	"BusinessConnection":      `{"id":"","user":{"id":0,"is_bot":false,"first_name":""},"user_chat_id":0,"date":0,"is_enabled":false}`,
 	"ChatAdministratorRights": string(chosenOf(groupRights, func(string) bool { return false })),
-	"UserProfilePhotos":       `{"total_count":0,"photos":[]}`,
-	"UserProfileAudios":       `{"total_count":0,"audios":[]}`,
-	"UserChatBoosts":          `{"boosts":[]}`,
+	"Gifts":                   `{"gifts":[]}`,
+	"MenuButton":              `{"type":"commands"}`,
+	"OwnedGifts":              `{"total_count":0,"gifts":[]}`,
+	"PreparedInlineMessage":   `{"id":"","expiration_date":0}`,
+	"PreparedKeyboardButton":  `{"id":""}`,
+	"SentGuestMessage":        `{"inline_message_id":""}`,
+	"SentWebAppMessage":       `{"inline_message_id":""}`,
 	"StarAmount":              `{"amount":0}`,
 	"StarTransactions":        `{"transactions":[]}`,
-	"Gifts":                   `{"gifts":[]}`,
-	"OwnedGifts":              `{"total_count":0,"gifts":[]}`,
+	"StickerSet":              `{"name":"","title":"","sticker_type":"regular","stickers":[]}`,
+	"Story":                   `{"chat":{"id":0,"type":"private"},"id":0}`,
+	"UserChatBoosts":          `{"boosts":[]}`,
+	"UserProfileAudios":       `{"total_count":0,"audios":[]}`,
+	"UserProfilePhotos":       `{"total_count":0,"photos":[]}`,
 }
 
 // accept is a method that does nothing but check what it needs, and answers by what the table says.
@@ -28,8 +36,7 @@ func (w *World) accept(p botapi.Params) (any, error) {
 	if !ok {
 		return nil, &botapi.Error{Code: 404, Description: "Not Found: method not found"}
 	}
-	chat, err := w.needs(p, method)
-	if err != nil {
+	if err := w.needs(p, method); err != nil {
 		return nil, err
 	}
 	switch {
@@ -45,39 +52,30 @@ func (w *World) accept(p botapi.Params) (any, error) {
 	switch method.Result {
 	case "True":
 		return true, nil
-	case "Integer":
-		return 0, nil
 	case "String":
 		return "", nil
-	case "Message":
-		return w.send(letter{chat: chat, message: Message{From: w.bot}}, Content{}), nil
 	}
-	if shape, ok := shapes[method.Result]; ok {
-		return json.RawMessage(shape), nil
-	}
-	return struct{}{}, nil
+	return json.RawMessage(shapes[method.Result]), nil
 }
 
-// needs refuses a call without a parameter that the method requires, or of a chat or user who is unknown. It
-// returns the chat, if there has to be one.
-func (w *World) needs(p botapi.Params, method botapi.Method) (*Chat, error) {
-	var chat *Chat
+// needs refuses a call without a parameter that the method requires, or of a chat or user who is unknown.
+func (w *World) needs(p botapi.Params, method botapi.Method) error {
 	for _, name := range method.Required {
 		_, uploaded := p.File(name)
 		var err error
 		switch {
 		case name == "chat_id" && p.String("business_connection_id") == "":
-			chat, err = w.chat(p.String(name), toEdit)
+			_, err = w.chat(p.String(name), toEdit)
 		case name == "user_id":
 			_, err = w.user(p, name)
 		case !slices.Contains(method.Files, name) || !uploaded:
 			_, err = required(p, name)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return chat, nil
+	return nil
 }
 
 // link is one by which users get somewhere.
@@ -112,9 +110,14 @@ func inviteLink(revoked bool) func(*World, botapi.Params) (any, error) {
 			Creator *User  `json:"creator"`
 			Expires int64  `json:"expire_date,omitempty"`
 			Limit   int64  `json:"member_limit,omitempty"`
+			Period  int64  `json:"subscription_period,omitempty"`
+			Price   int64  `json:"subscription_price,omitempty"`
 			Request bool   `json:"creates_join_request"`
 			Primary bool   `json:"is_primary"`
 			Revoked bool   `json:"is_revoked"`
-		}{link, p.String("name"), w.bot, p.Int("expire_date"), p.Int("member_limit"), p.Bool("creates_join_request"), false, revoked}, nil
+		}{
+			link, p.String("name"), w.bot, p.Int("expire_date"), p.Int("member_limit"), p.Int("subscription_period"), p.Int("subscription_price"),
+			p.Bool("creates_join_request"), false, revoked,
+		}, nil
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -20,8 +21,11 @@ type Config struct {
 	Seed     uint64 // decides ids
 	BotID    int64
 	Username string // of the bot
-	// Emit is told of each update, with the World locked: it must not call back.
-	Emit func(kind string, object []byte)
+	// Emit is told of each update, and tells whether the bot gets it. The World is locked
+	// meanwhile: it must not call back.
+	Emit func(kind string, object []byte) bool
+	// After calls f when that time has passed. It must not call it at once.
+	After func(d time.Duration, f func())
 }
 
 // World is all that there is on one Telegram for one bot. Several goroutines may use
@@ -42,6 +46,7 @@ type World struct {
 	inline   map[string]*Message  // messages sent by an inline result, by inline_message_id
 	commands map[string][]Command // by scope and language, see commandsKey
 	answers  map[string]json.RawMessage
+	unheard  []string
 	settings map[string]string // what the bot set about itself, by method and language
 }
 
@@ -79,7 +84,18 @@ func (w *World) change() {
 }
 
 // emit makes an update of the kind. w.mu is held.
-func (w *World) emit(kind string, object any) { w.cfg.Emit(kind, marshal(object)) }
+func (w *World) emit(kind string, object any) {
+	if !w.cfg.Emit(kind, marshal(object)) && !slices.Contains(w.unheard, kind) {
+		w.unheard = append(w.unheard, kind)
+	}
+}
+
+// Unheard are the kinds of updates of which the bot did not get some.
+func (w *World) Unheard() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.unheard)
+}
 
 // now is the time as Telegram's objects have it.
 func (w *World) now() int64 { return w.cfg.Now().Unix() }

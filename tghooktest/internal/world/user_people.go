@@ -46,7 +46,7 @@ func (w *World) Join(user, group int64) error {
 	switch m := c.members[user]; {
 	case m.present():
 		return nil
-	case m != nil && m.Status == "kicked" && (m.Until == 0 || m.Until > w.now()):
+	case w.banned(m):
 		return fmt.Errorf("%s cannot join the group %q, since the bot has banned them: it has to call unbanChatMember first", u.name(), c.Title)
 	}
 	w.move(u, c, "member")
@@ -115,10 +115,17 @@ func (w *World) party(user, chat int64) (*User, *Chat, error) {
 	switch {
 	case c.private() && u.blocked:
 		return nil, nil, fmt.Errorf("%s has blocked the bot, and can do nothing in their chat: call Unblock first", u.name())
+	case !c.private() && w.banned(c.members[user]):
+		return nil, nil, fmt.Errorf("%s is not in the group %q, since the bot has banned them", u.name(), c.Title)
 	case !c.private() && !c.members[user].present():
 		return nil, nil, fmt.Errorf("%s is not in the group %q: call Join first", u.name(), c.Title)
 	}
 	return u, c, nil
+}
+
+// banned tells whether somebody may not come back. w.mu is held.
+func (w *World) banned(m *Member) bool {
+	return m != nil && m.Status == "kicked" && (m.Until == 0 || m.Until > w.now())
 }
 
 // tell makes an update of what happened in a chat, if the bot is in it. w.mu is held.

@@ -35,10 +35,11 @@ func peopled() (*World, *told) {
 	return New(Config{
 		Now:  func() time.Time { return time.Unix(1795000000, 0) },
 		Seed: 7, BotID: 6100200300, Username: "sample_bot",
-		Emit: func(kind string, object []byte) {
+		Emit: func(kind string, object []byte) bool {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.all = append(o.all, kind+" "+string(object))
+			return true
 		},
 	}), o
 }
@@ -379,6 +380,7 @@ func TestUsersAreToldWhatTheyCannotDo(t *testing.T) {
 			w.chats[team.ID].members[other.ID].Status = "kicked"
 			return w.Join(other.ID, team.ID)
 		}},
+		{`Max is not in the group "Team", since the bot has banned them`, func() error { _, err := w.Send(other.ID, team.ID, 0, "hi"); return err }},
 	} {
 		require.EqualError(t, c.act(), c.want)
 	}

@@ -1,0 +1,80 @@
+package tghooktest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// polls are the updates about polls that wait, and forgets them.
+func polls(t *testing.T, s *tghooktest.Server) string {
+	t.Helper()
+	_, body, _ := strings.Cut(ask(t, s, "getUpdates", "allowed_updates", `["poll"]`), " ")
+	var answer struct {
+		Result []struct {
+			ID   int64 `json:"update_id"`
+			Poll *struct {
+				Question string `json:"question"`
+				IsClosed bool   `json:"is_closed"`
+			} `json:"poll"`
+		} `json:"result"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, u := range answer.Result {
+		ask(t, s, "getUpdates", "offset", strconv.FormatInt(u.ID+1, 10))
+		if u.Poll != nil {
+			all = append(all, fmt.Sprint(u.Poll.Question, " ", u.Poll.IsClosed))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestAPollIsOpenForItsTime(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		zoe := s.User("Zoë")
+		zoe.Chat().Send("hi")
+		poll := func(question string, more ...string) {
+			t.Helper()
+			params := append([]string{"chat_id", strconv.FormatInt(zoe.ID, 10), "question", question, "options", `["yes","no"]`}, more...)
+			if got := ask(t, s, "sendPoll", params...); !strings.HasPrefix(got, "200 ") {
+				t.Fatal(got)
+			}
+		}
+		poll("a minute", "open_period", "60")
+		poll("until then", "close_date", strconv.FormatInt(s.Now().Add(2*time.Minute).Unix(), 10))
+		poll("stopped", "open_period", "60")
+		poll("deleted", "open_period", "60")
+		poll("for ever")
+		message := func(id string) []string {
+			return []string{"chat_id", strconv.FormatInt(zoe.ID, 10), "message_id", id}
+		}
+		ask(t, s, "stopPoll", message("4")...)
+		ask(t, s, "deleteMessage", message("5")...)
+		same(t, "sent to nobody", ask(t, s, "sendPoll", "question", "nowhere", "options", `["yes"]`, "open_period", "60"), refused(400, "Bad Request: chat_id is empty"))
+		same(t, "by now", polls(t, s), "stopped true")
+		time.Sleep(time.Minute - time.Millisecond)
+		same(t, "before the minute", polls(t, s), "")
+		time.Sleep(time.Second)
+		same(t, "after it", polls(t, s), "a minute true")
+		same(t, "to stop it", ask(t, s, "stopPoll", message("2")...), refused(400, "Bad Request: poll has already been closed"))
+		time.Sleep(time.Minute)
+		same(t, "after the second", polls(t, s), "until then true")
+		time.Sleep(24 * time.Hour)
+		same(t, "after a day", polls(t, s), "")
+
+		poll("cut short", "open_period", "600")
+		begin := s.Now()
+		s.Close()
+		same(t, "Close took", s.Now().Sub(begin), 0*time.Second)
+		same(t, "what waits", s.Pending(), 0)
+	})
+}
