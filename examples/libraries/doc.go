@@ -1,0 +1,3 @@
+// Package libraries has one bot, built eight times: on each of seven bot libraries,
+// and on none. docs/libraries.md explains them.
+package libraries

@@ -1,0 +1,64 @@
+package libraries_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Each section shows the program that it links to; what is before them is in all.
+func TestTheDocumentationShowsThesePrograms(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/libraries.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`(?m)^\[examples/libraries/(\w+)\]\(\.\./examples/libraries/(\w+)\)$`)
+	shown := map[string]bool{}
+	for section := range strings.SplitSeq(string(doc), "\n## ") {
+		title, _, _ := strings.Cut(section, "\n")
+		program := "gotelegram"
+		if names := link.FindStringSubmatch(section); names != nil {
+			program = names[2]
+			shown[program] = true
+			if names[1] != names[2] {
+				t.Errorf("%s: the link to %s leads to %s", title, names[1], names[2])
+			}
+		}
+		source := read(t, program)
+		blocks := strings.Split(section, "```go\n")[1:]
+		for _, block := range blocks {
+			block, _, _ = strings.Cut(block, "```")
+			if !strings.Contains(source, block) {
+				t.Errorf("%s shows what is not in %s:\n%s", title, program, block)
+			}
+		}
+		if shown[program] && len(blocks) == 0 {
+			t.Errorf("%s shows nothing", title)
+		}
+	}
+	programs, err := filepath.Glob("*/bot.go")
+	if err != nil || len(programs) == 0 {
+		t.Fatalf("there are no programs: %v", err)
+	}
+	for _, program := range programs {
+		if name := filepath.Dir(program); !shown[name] {
+			t.Errorf("%s has no section", name)
+		}
+	}
+}
+
+func read(t *testing.T, program string) string {
+	t.Helper()
+	var source strings.Builder
+	for _, name := range []string{"main.go", "bot.go"} {
+		content, err := os.ReadFile(filepath.Join(program, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(content)
+	}
+	return source.String()
+}

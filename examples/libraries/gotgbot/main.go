@@ -1,0 +1,39 @@
+// Gotgbot is a bot built on gotgbot and its dispatcher, ext.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/examples/libraries/greeting"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cfg, err := tghook.FromEnv()
+	if err == nil {
+		err = run(ctx, cfg, greeting.Polite)
+	}
+	if err != nil {
+		log.Fatal(err) //nolint:gocritic // stop has nothing to undo
+	}
+}
+
+// run receives until ctx ends: by webhook where cfg has a URL, else by long poll.
+func run(ctx context.Context, cfg tghook.RunConfig, greet greeting.Func) error {
+	client, err := tghook.NewClient(cfg.Token, cfg.Client)
+	if err != nil {
+		return err
+	}
+	transport := &tghook.ReplyTransport{Client: client, AllowNoResult: true}
+	handler, err := newHandler(cfg, transport, greet)
+	if err != nil {
+		return err
+	}
+	return tghook.Run(ctx, handler, cfg)
+}

@@ -1,0 +1,302 @@
+// Package trial tries the bots of this module on a simulated Telegram.
+package trial
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/examples/libraries/greeting"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+const (
+	token    = "7244100913:AAH-stand_in_token_0123456789abcdef" //nolint:gosec // no bot's
+	patience = 30 * time.Second
+)
+
+// errGreeting is what goes wrong, in a handler, on purpose.
+var errGreeting = errors.New("no greeting comes to mind")
+
+// Run is that of a bot: it receives by webhook where cfg has a URL, else by long poll.
+type Run func(ctx context.Context, cfg tghook.RunConfig, greet greeting.Func) error
+
+// Bot tries one bot in both ways.
+func Bot(t *testing.T, run Run) {
+	t.Helper()
+	for way, webhook := range map[string]bool{"by webhook": true, "by long poll": false} {
+		for name, try := range map[string]func(*testing.T, *bot){
+			"greets":                    greets,
+			"makes two calls in order":  callsInOrder,
+			"fails, and succeeds then":  failsOnce,
+			"panics, and succeeds then": panicsOnce,
+			"keeps the token to itself": losesACall,
+		} {
+			t.Run(name+" "+way, func(t *testing.T) {
+				t.Parallel()
+				try(t, start(t, run, webhook))
+			})
+		}
+		t.Run("is a program "+way, func(t *testing.T) {
+			t.Parallel()
+			isAProgram(t, webhook)
+		})
+	}
+}
+
+// bot is one that runs until the test ends.
+type bot struct {
+	tg      *tghooktest.Server
+	chat    *tghooktest.Chat
+	webhook bool
+
+	mu       sync.Mutex
+	greet    greeting.Func // what the bot's calls; the polite one by default
+	runs     int           // of greet
+	failures []error       // as Observe is told
+}
+
+type ctxKey struct{}
+
+func start(t *testing.T, run Run, webhook bool) *bot {
+	t.Helper()
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: token, Patience: patience})
+	b := &bot{tg: tg, chat: tg.User("Zoë").Chat(), webhook: webhook, greet: greeting.Polite}
+	cfg := tghook.RunConfig{Token: token, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true}}
+	cfg.Webhook.Dispatch.Observe = b.observe
+	if webhook {
+		cfg.Listen = freeAddress(t)
+		cfg.URL = "http://" + cfg.Listen + "/telegram"
+	}
+	ctx, stop := context.WithCancel(context.WithValue(context.WithoutCancel(t.Context()), ctxKey{}, "of Run's ctx"))
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, cfg, func(ctx context.Context) (string, error) {
+			b.mu.Lock()
+			b.runs++
+			greet := b.greet
+			b.mu.Unlock()
+			return greet(ctx)
+		})
+	}()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("it ended with %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("it does not end")
+		}
+	})
+	return b
+}
+
+func (b *bot) observe(_ context.Context, d tghook.Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if d.Err != nil {
+		b.failures = append(b.failures, d.Err)
+	}
+}
+
+// failed returns what has gone wrong so far, and how many runs there were.
+func (b *bot) failed() (failures []error, runs int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failures, b.runs
+}
+
+// first has the first greeting made by f, and all others politely.
+func (b *bot) first(f greeting.Func) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.greet = func(ctx context.Context) (string, error) {
+		b.mu.Lock()
+		b.greet = greeting.Polite
+		b.mu.Unlock()
+		return f(ctx)
+	}
+}
+
+// polite is what the bot answers to "hi".
+func (b *bot) polite() string { return politeTo(b.tg) }
+
+func politeTo(tg *tghooktest.Server) string {
+	return "Hello, user " + strconv.FormatInt(tg.User("Zoë").ID, 10) + "!"
+}
+
+// greets is what a bot is for: the reply rides the response if there is one, and the
+// handler knows which update it is about.
+func greets(t *testing.T, b *bot) {
+	t.Helper()
+	seen := make(chan *tghook.Update, 1)
+	b.first(func(ctx context.Context) (string, error) {
+		if ctx.Value(ctxKey{}) != "of Run's ctx" {
+			t.Error("the handler's ctx is not derived from Run's")
+		}
+		u, _ := tghook.FromContext(ctx)
+		seen <- u
+		return greeting.Polite(ctx)
+	})
+	b.chat.Send("hi")
+	b.chat.Expect(t, b.polite())
+	b.tg.WaitDelivered(t)
+	if u := <-seen; u == nil || u.Kind != tghook.KindMessage || u.ChatID != b.chat.ID || !bytes.Contains(u.Raw, []byte(`"text":"hi"`)) {
+		t.Errorf("FromContext gave %+v in the handler", u)
+	}
+	b.said(t, b.polite())
+}
+
+// said checks that the bot has sent these texts, once each and in this order, and
+// that by webhook the last rode the response.
+func (b *bot) said(t *testing.T, texts ...string) {
+	t.Helper()
+	sent := b.tg.Calls("sendMessage")
+	if len(sent) != len(texts) {
+		t.Fatalf("%d messages were sent, want %d: %v", len(sent), len(texts), sent)
+	}
+	for i, text := range texts {
+		call, rides := sent[i], b.webhook && i == len(texts)-1
+		if call.Params["text"] != text || call.Reply != rides || call.Err != nil {
+			t.Errorf("message %d is %q, in a response: %v, error: %v; want %q, %v", i, call.Params["text"], call.Reply, call.Err, text, rides)
+		}
+	}
+}
+
+func callsInOrder(t *testing.T, b *bot) {
+	t.Helper()
+	b.chat.Send("bye")
+	b.chat.Expect(t, "Goodbye!")
+	b.chat.Expect(t, "Come again!")
+	b.tg.WaitDelivered(t)
+	b.said(t, "Goodbye!", "Come again!")
+}
+
+// failsOnce has the first attempt fail: the update comes again, and is answered once.
+func failsOnce(t *testing.T, b *bot) {
+	t.Helper()
+	b.first(func(context.Context) (string, error) { return "", errGreeting })
+	b.succeedsThen(t)
+	failures, _ := b.failed()
+	if len(failures) != 1 || !errors.Is(failures[0], errGreeting) {
+		t.Errorf("the failures are %v, want that of the handler", failures)
+	}
+}
+
+func panicsOnce(t *testing.T, b *bot) {
+	t.Helper()
+	b.first(func(context.Context) (string, error) { panic(errGreeting) })
+	b.succeedsThen(t)
+	failures, _ := b.failed()
+	var panicked *tghook.PanicError
+	if len(failures) != 1 || !errors.As(failures[0], &panicked) {
+		t.Fatalf("the failures are %v, want a panic", failures)
+	}
+	told := panicked.Error() + "\n" + string(panicked.Stack)
+	if !strings.Contains(told, errGreeting.Error()) || !strings.Contains(told, "trial.panicsOnce") {
+		t.Errorf("the panic does not tell what it was and where:\n%s", told)
+	}
+}
+
+func (b *bot) succeedsThen(t *testing.T) {
+	t.Helper()
+	b.chat.Send("hi")
+	b.chat.Expect(t, b.polite())
+	b.tg.WaitDelivered(t)
+	b.said(t, b.polite())
+	if _, runs := b.failed(); runs != 2 {
+		t.Errorf("the handler ran %d times, want twice", runs)
+	}
+}
+
+// losesACall has the connection to the Bot API break until the bot has noticed.
+func losesACall(t *testing.T, b *bot) {
+	t.Helper()
+	b.tg.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
+		failures, _ := b.failed()
+		return tghooktest.CallFault{Cut: c.Method == "sendMessage" && len(failures) == 0}
+	})
+	b.chat.Send("bye")
+	b.chat.Expect(t, "Come again!")
+	b.tg.WaitDelivered(t)
+	failures, _ := b.failed()
+	if len(failures) == 0 {
+		t.Error("nobody noticed")
+	}
+	for _, err := range failures {
+		if strings.Contains(err.Error(), "stand_in_token") {
+			t.Errorf("the error tells the token: %v", err)
+		}
+	}
+}
+
+const asProgram = "TRIAL_AS_PROGRAM"
+
+// Main is the TestMain of a bot. In the process that isAProgram starts it is the
+// bot's own main.
+func Main(m *testing.M, program func()) {
+	if os.Getenv(asProgram) != "" {
+		program()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// isAProgram starts the bot as a user does, configured by its environment alone.
+func isAProgram(t *testing.T, webhook bool) {
+	t.Helper()
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: token, Patience: patience})
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var output bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), binary) //nolint:gosec // this very program
+	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.Env = []string{asProgram + "=1", "TELEGRAM_TOKEN=" + token, "TELEGRAM_API_URL=" + tg.URL, "TELEGRAM_API_LOCAL=true"}
+	if webhook {
+		address := freeAddress(t)
+		cmd.Env = append(cmd.Env, "TELEGRAM_LISTEN="+address, "TELEGRAM_WEBHOOK_URL=http://"+address+"/telegram")
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	chat := tg.User("Zoë").Chat()
+	chat.Send("hi")
+	chat.Expect(t, politeTo(tg))
+	tg.WaitDelivered(t)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v:\n%s", err, &output)
+	}
+	if strings.Contains(output.String(), "stand_in_token") {
+		t.Errorf("it tells the token:\n%s", &output)
+	}
+	if sent := tg.Calls("sendMessage"); len(sent) != 1 || sent[0].Reply != webhook {
+		t.Errorf("the greeting went by %v", sent)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

@@ -1,0 +1,34 @@
+// Plain is a bot built on no library but tghook.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/examples/libraries/greeting"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cfg, err := tghook.FromEnv()
+	if err == nil {
+		err = run(ctx, cfg, greeting.Polite)
+	}
+	if err != nil {
+		log.Fatal(err) //nolint:gocritic // stop has nothing to undo
+	}
+}
+
+// run receives until ctx ends: by webhook where cfg has a URL, else by long poll.
+func run(ctx context.Context, cfg tghook.RunConfig, greet greeting.Func) error {
+	client, err := tghook.NewClient(cfg.Token, cfg.Client)
+	if err != nil {
+		return err
+	}
+	return tghook.Run(ctx, newHandler(client, greet), cfg)
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+
+	tgbotapi "github.com/go-telegram-bot-api/telegram-bot-api/v5"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/examples/libraries/discreet"
+	"github.com/tghook/tghook/examples/libraries/greeting"
+)
+
+// newHandler gives each update a bot whose calls belong to it, as the library takes
+// no ctx.
+func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) (tghook.Handler, error) {
+	server := cmp.Or(cfg.Client.BaseURL, "https://api.telegram.org")
+	b, err := tgbotapi.NewBotAPIWithClient(cfg.Token, server+"/bot%s/%s", &http.Client{Transport: transport})
+	if err != nil {
+		return nil, discreet.Error(err, cfg.Token)
+	}
+	return tghook.Typed(func(ctx context.Context, u *tgbotapi.Update) (tghook.Reply, error) {
+		own := *b
+		own.Client = transport.With(ctx)
+		return tghook.NoReply, discreet.Error(handle(ctx, &own, u, greet), cfg.Token)
+	}), nil
+}
+
+// handle is what the loop over the library's updates channel would do.
+func handle(ctx context.Context, b *tgbotapi.BotAPI, u *tgbotapi.Update, greet greeting.Func) error {
+	if u.Message == nil {
+		return nil
+	}
+	switch u.Message.Text {
+	case "hi":
+		text, err := greet(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = b.Send(tgbotapi.NewMessage(u.Message.Chat.ID, text))
+		return err
+	case "bye":
+		if _, err := b.Send(tgbotapi.NewMessage(u.Message.Chat.ID, "Goodbye!")); err != nil {
+			return err
+		}
+		_, err := b.Send(tgbotapi.NewMessage(u.Message.Chat.ID, "Come again!"))
+		return err
+	}
+	return nil
+}

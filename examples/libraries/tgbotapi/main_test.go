@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/tghook/tghook/examples/libraries/internal/trial"
+)
+
+func TestMain(m *testing.M) { trial.Main(m, main) }
+
+func TestTheBot(t *testing.T) {
+	t.Parallel()
+	trial.Bot(t, run)
+}
