@@ -10,11 +10,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"io"
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -23,6 +21,7 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 func runWithAutocert(ctx context.Context, bot tghook.Handler, token string) error {
@@ -90,24 +89,19 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	set := make(chan struct{}, 1)
-	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		set <- struct{}{}
-		_, _ = io.WriteString(rw, `{"ok":true,"result":true}`)
-	}))
-	t.Cleanup(api.Close)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true}) // it looks for no host on the network
 	socket := t.TempDir() + "/bot.sock"
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
 		done <- tghook.Run(ctx, say("hello"), tghook.RunConfig{
-			Token: "1:token", URL: "https://" + host + "/telegram", TLS: manager.TLSConfig(), Listen: socket,
+			Token: tg.Token, URL: "https://" + host + "/telegram", TLS: manager.TLSConfig(), Listen: socket,
 			IPAddress: "149.154.167.220", // the name is of no domain
 			Webhook:   tghook.Config{Secret: secret},
-			Client:    tghook.ClientConfig{BaseURL: api.URL},
+			Client:    tghook.ClientConfig{BaseURL: tg.URL, HTTP: tg.Client()},
 		})
 	}()
-	await(t, set, "setWebhook")
+	tg.ExpectCall(t, "setWebhook")
 	roots := x509.NewCertPool()
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
