@@ -1,14 +1,12 @@
 package thirdparty_test
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,268 +17,268 @@ import (
 	tele "gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
-const (
-	botToken   = "7244100913:AAH-stand_in_token_0123456789abcdef"
-	otherToken = "7244100914:AAH-stand_in_token_0123456789abcdef"
-)
-
-// botAPI stands in for Telegram. It notes which methods are called, those of the
-// other bot with a mark.
-type botAPI struct {
-	mu    sync.Mutex
-	calls []string
-}
-
-func (a *botAPI) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r.Body.Close()
-	method := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
-	call := method
-	if strings.Contains(r.URL.Path, otherToken) {
-		call = "another bot's " + call
-	}
-	if bytes.Contains(body, []byte("the photo")) {
-		call += " with its file"
-	}
-	a.mu.Lock()
-	a.calls = append(a.calls, call)
-	a.mu.Unlock()
-	answer := `{"ok":true,"result":true}`
-	switch method {
-	case "getMe":
-		answer = `{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"b","username":"stand_in_bot"}}`
-	case "sendMessage":
-		answer = `{"ok":true,"result":{"message_id":33,"date":1,"chat":{"id":5,"type":"private"},"text":"hi"}}`
-	}
-	return &http.Response{
-		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)),
-		ContentLength: int64(len(answer)), Request: r,
-	}, nil
-}
-
-// made are the calls since the last time, without the getMe that libraries begin
-// with.
-func (a *botAPI) made() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	calls := slices.DeleteFunc(a.calls, func(call string) bool { return strings.HasSuffix(call, "getMe") })
-	a.calls = nil
-	return calls
+// occasion is what calls can be about: a message in a group, and its sender's press
+// of a button below what the bot has sent inline.
+type occasion struct {
+	chat, user    int64
+	message       int
+	query, inline string
 }
 
 // A caller makes calls by a bot library, in the handler of an update.
 type caller interface {
-	press(ctx context.Context) error       // answerCallbackQuery
-	remove(ctx context.Context) error      // deleteMessage
-	say(ctx context.Context) (int, error)  // sendMessage, which returns the message's id
-	setPhoto(ctx context.Context) error    // setChatPhoto, with a file
-	removeAs(ctx context.Context) error    // deleteMessage by another bot
-	editInline(ctx context.Context) error  // editMessageText of an inline message
-	copyOne(ctx context.Context) error     // copyMessage
-	setNothing(ctx context.Context) error  // deleteMyCommands, which needs no parameters
-	restrictOne(ctx context.Context) error // restrictChatMember, which has an object among its parameters
+	press(ctx context.Context, o occasion) error       // answerCallbackQuery
+	remove(ctx context.Context, o occasion) error      // deleteMessage
+	say(ctx context.Context, o occasion) (int, error)  // sendMessage, which returns the message's id
+	setPhoto(ctx context.Context, o occasion) error    // setChatPhoto, with a file
+	editInline(ctx context.Context, o occasion) error  // editMessageText of an inline message
+	copyOne(ctx context.Context, o occasion) error     // copyMessage
+	setNothing(ctx context.Context, o occasion) error  // deleteMyCommands, which needs no parameters
+	restrictOne(ctx context.Context, o occasion) error // restrictChatMember, which has an object among its parameters
 }
 
-var replyLibraries = []struct {
-	name string
-	open func(tb testing.TB, t *tghook.ReplyTransport) caller
-}{
-	{"go-telegram/bot", openGoTelegram},
-	{"telego", openTelego},
-	{"telegram-bot-api", openTgbotapi},
-	{"telebot", openTelebot},
+// A deed is what a handler does with a library.
+type deed func(c caller, ctx context.Context, o occasion) error
+
+// An opener makes the caller of the bot that a Server is for.
+type opener func(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller
+
+func withEachLibrary(t *testing.T, test func(t *testing.T, open opener)) {
+	t.Helper()
+	for name, open := range map[string]opener{
+		"go-telegram/bot":  openGoTelegram,
+		"telego":           openTelego,
+		"telegram-bot-api": openTgbotapi,
+		"telebot":          openTelebot,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open)
+		})
+	}
 }
 
-// replyHook is a hook whose handler makes calls by a library.
-func replyHook(tb testing.TB, open func(testing.TB, *tghook.ReplyTransport) caller, t *tghook.ReplyTransport, h func(ctx context.Context, c caller) error) (*tghook.Webhook, *botAPI) {
+// replyRig is a bot whose handler makes calls by a library, and a group that it is in.
+type replyRig struct {
+	tg        *tghooktest.Server
+	transport *tghook.ReplyTransport
+	bot       caller
+	group     *tghooktest.Chat
+	about     occasion // but for the press
+}
+
+func newReplyRig(tb testing.TB, open opener, transport *tghook.ReplyTransport) *replyRig {
 	tb.Helper()
-	client, err := tghook.NewClient(botToken, tghook.ClientConfig{})
-	if err != nil {
-		tb.Fatal(err)
+	tg := tghooktest.NewServer(tb, tghooktest.ServerConfig{Patience: patience})
+	transport.Base, transport.Client = tg.Client().Transport, tg.Bot(tb)
+	r := &replyRig{tg: tg, transport: transport, bot: open(tb, transport, tg)}
+	r.group, r.about = said(tg)
+	return r
+}
+
+// said is a message of Zoë's, and the group that it is in.
+func said(tg *tghooktest.Server) (*tghooktest.Chat, occasion) {
+	zoe := tg.User("Zoë")
+	group := zoe.Join(tg.Group("Team"))
+	return group, occasion{chat: group.ID, user: zoe.ID, message: int(group.Send("hello").ID)}
+}
+
+// offer are the results of an inline query: one, with a button.
+const offer = `[{"type":"article","id":"1","title":"Tea","input_message_content":{"message_text":"Tea"},
+	"reply_markup":{"inline_keyboard":[[{"text":"Buy","callback_data":"tea"}]]}}]`
+
+var errHandler = errors.New("the handler's own")
+
+// called has the handler do something when Zoë presses the bot's button, and returns
+// what the bot calls from then on. The handler fails with errHandler; all other errors
+// fail the test.
+func (r *replyRig) called(t *testing.T, do deed) (calls []string) {
+	t.Helper()
+	hook := newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+		var about struct {
+			Inline   struct{ ID string } `json:"inline_query"`
+			Callback struct {
+				ID     string
+				Inline string `json:"inline_message_id"`
+			} `json:"callback_query"`
+		}
+		if err := u.Decode(&about); err != nil {
+			return tghook.NoReply, err
+		}
+		switch u.Kind {
+		case tghook.KindInlineQuery:
+			return tghook.Reply{Method: "answerInlineQuery", Params: map[string]any{
+				"inline_query_id": about.Inline.ID, "results": json.RawMessage(offer),
+			}}, nil
+		case tghook.KindCallbackQuery:
+			o := r.about
+			o.query, o.inline = about.Callback.ID, about.Callback.Inline
+			err := do(r.bot, ctx, o)
+			if err == nil || errors.Is(err, errHandler) {
+				return tghook.NoReply, err
+			}
+			t.Error(err)
+		}
+		return tghook.NoReply, nil
+	}, func(cfg *tghook.Config) { cfg.Dispatch.Bot = r.transport.Client.Bot() })
+	r.tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: secret})
+
+	zoe := r.tg.User("Zoë")
+	zoe.Inline("tea").Choose(0)
+	r.tg.WaitDelivered(t)
+	before := len(r.tg.Calls())
+	zoe.Chat().Press("Buy")
+	r.tg.WaitDelivered(t)
+	return inWords(r.tg.Calls()[before:])
+}
+
+// inWords are calls as the tests compare them, such as "setChatPhoto with the photo".
+func inWords(calls []tghooktest.Call) (words []string) {
+	for _, call := range calls {
+		word := call.Method
+		if len(call.Files) > 0 {
+			word += " with " + string(call.Files["photo"].Content)
+		}
+		if call.Reply {
+			word += asReply
+		}
+		if call.Err != nil {
+			word += ": " + call.Err.Description
+		}
+		words = append(words, word)
 	}
-	api := &botAPI{}
-	t.Base, t.Client = api, client
-	c := open(tb, t)
-	api.made()
-	return newHook(tb, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		return tghook.NoReply, h(ctx, c)
-	}, func(cfg *tghook.Config) { cfg.Dispatch.Bot = client.Bot() }), api
+	return words
 }
 
-// inHandler delivers one update to a handler that does h, over net/http, and
-// returns the answer with what was called.
-func inHandler(t *testing.T, open func(testing.TB, *tghook.ReplyTransport) caller, transport *tghook.ReplyTransport, h func(ctx context.Context, c caller) error) (answer string, calls []string) {
-	t.Helper()
-	hook, api := replyHook(t, open, transport, h)
-	answer = post(t, client(t, "tcp", serve(t, hook)), "/", message(5))
-	return answer, api.made()
-}
+const asReply = " as a reply"
 
-// carries checks that an answer is a call of a method.
-func carries(t *testing.T, answer, method string) {
+func wantCalls(t *testing.T, got []string, want ...string) {
 	t.Helper()
-	json := strings.HasPrefix(answer, "200 application/json {\"method\":\""+method+"\"")
-	form := strings.HasPrefix(answer, "200 multipart/form-data; boundary=") && strings.Contains(answer, "name=\"method\"\r\n\r\n"+method+"\r\n")
-	if !json && !form {
-		t.Errorf("answered %q, want a call of %s", answer, method)
-	}
-}
-
-func none(t *testing.T, calls []string) {
-	t.Helper()
-	if len(calls) > 0 {
-		t.Errorf("calls %q, want none", calls)
+	if !slices.Equal(got, want) {
+		t.Errorf("calls %q, want %q", got, want)
 	}
 }
 
 func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
 	t.Parallel()
-	for _, lib := range replyLibraries {
-		t.Run(lib.name, func(t *testing.T) {
-			t.Parallel()
-			for method, do := range map[string]func(caller, context.Context) error{
-				"answerCallbackQuery": caller.press,
-				"deleteMessage":       caller.remove,
-				"setChatPhoto":        caller.setPhoto,
-				"restrictChatMember":  caller.restrictOne,
-			} {
-				answer, calls := inHandler(t, lib.open, &tghook.ReplyTransport{}, func(ctx context.Context, c caller) error {
-					return do(c, ctx)
-				})
-				carries(t, answer, method)
-				none(t, calls)
-				if method == "setChatPhoto" && !strings.Contains(answer, "the photo") {
-					t.Errorf("the file is not in the answer %q", answer)
-				}
-			}
-		})
-	}
+	withEachLibrary(t, func(t *testing.T, open opener) {
+		for call, do := range map[string]deed{
+			"answerCallbackQuery":         caller.press,
+			"deleteMessage":               caller.remove,
+			"setChatPhoto with the photo": caller.setPhoto,
+			"restrictChatMember":          caller.restrictOne,
+		} {
+			wantCalls(t, newReplyRig(t, open, &tghook.ReplyTransport{}).called(t, do), call+asReply)
+		}
+	})
 }
 
 // A call without parameters may be sent in a form that cannot ride; it is made then.
 func TestACallWithoutParametersOfALibraryIsNotLost(t *testing.T) {
 	t.Parallel()
-	for _, lib := range replyLibraries {
-		t.Run(lib.name, func(t *testing.T) {
-			t.Parallel()
-			answer, calls := inHandler(t, lib.open, &tghook.ReplyTransport{}, func(ctx context.Context, c caller) error {
-				return c.setNothing(ctx)
-			})
-			if answer == "200" && slices.Equal(calls, []string{"deleteMyCommands"}) {
-				return
-			}
-			carries(t, answer, "deleteMyCommands")
-			none(t, calls)
-		})
-	}
+	withEachLibrary(t, func(t *testing.T, open opener) {
+		calls := newReplyRig(t, open, &tghook.ReplyTransport{}).called(t, caller.setNothing)
+		if !slices.Equal(calls, []string{"deleteMyCommands"}) {
+			wantCalls(t, calls, "deleteMyCommands"+asReply)
+		}
+	})
 }
 
 func TestOfTwoCallsOfALibraryTheFirstLeavesBeforeTheSecond(t *testing.T) {
 	t.Parallel()
-	for _, lib := range replyLibraries {
-		t.Run(lib.name, func(t *testing.T) {
-			t.Parallel()
-			answer, calls := inHandler(t, lib.open, &tghook.ReplyTransport{}, func(ctx context.Context, c caller) error {
-				return errors.Join(c.press(ctx), c.remove(ctx))
-			})
-			carries(t, answer, "deleteMessage")
-			if want := []string{"answerCallbackQuery"}; !slices.Equal(calls, want) {
-				t.Errorf("calls %q, want %q", calls, want)
-			}
-			answer, calls = inHandler(t, lib.open, &tghook.ReplyTransport{}, func(ctx context.Context, c caller) error {
-				err := c.setPhoto(ctx)
-				id, sayErr := c.say(ctx)
-				if id != 33 {
-					t.Errorf("the message has the id %d, want Telegram's", id)
-				}
-				return errors.Join(err, sayErr)
-			})
-			if answer != "200" {
-				t.Errorf("answered %q, want 200 alone", answer)
-			}
-			if want := []string{"setChatPhoto with its file", "sendMessage"}; !slices.Equal(calls, want) {
-				t.Errorf("calls %q, want %q", calls, want)
-			}
+	withEachLibrary(t, func(t *testing.T, open opener) {
+		calls := newReplyRig(t, open, &tghook.ReplyTransport{}).called(t, func(c caller, ctx context.Context, o occasion) error {
+			return errors.Join(c.press(ctx, o), c.remove(ctx, o))
 		})
-	}
+		wantCalls(t, calls, "answerCallbackQuery", "deleteMessage"+asReply)
+
+		r, id := newReplyRig(t, open, &tghook.ReplyTransport{}), 0
+		calls = r.called(t, func(c caller, ctx context.Context, o occasion) error {
+			err := c.setPhoto(ctx, o)
+			var sayErr error
+			id, sayErr = c.say(ctx, o)
+			return errors.Join(err, sayErr)
+		})
+		wantCalls(t, calls, "setChatPhoto with the photo", "sendMessage")
+		if m := r.group.Expect(t, "hi"); m.ID != int64(id) {
+			t.Errorf("the message has the id %d, want Telegram's, %d", id, m.ID)
+		}
+	})
 }
 
 func TestAnotherBotsCallIsNeverHeld(t *testing.T) {
 	t.Parallel()
-	for _, lib := range replyLibraries {
-		t.Run(lib.name, func(t *testing.T) {
-			t.Parallel()
-			answer, calls := inHandler(t, lib.open, &tghook.ReplyTransport{}, func(ctx context.Context, c caller) error {
-				return errors.Join(c.press(ctx), c.removeAs(ctx))
-			})
-			carries(t, answer, "answerCallbackQuery")
-			if want := []string{"another bot's deleteMessage"}; !slices.Equal(calls, want) {
-				t.Errorf("calls %q, want %q", calls, want)
-			}
+	withEachLibrary(t, func(t *testing.T, open opener) {
+		r := newReplyRig(t, open, &tghook.ReplyTransport{})
+		tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Seed: 1, Patience: patience})
+		other := open(t, r.transport, tg)
+		_, there := said(tg)
+		before := len(tg.Calls())
+		calls := r.called(t, func(c caller, ctx context.Context, o occasion) error {
+			err := errors.Join(c.press(ctx, o), other.remove(ctx, there))
+			wantCalls(t, inWords(tg.Calls()[before:]), "deleteMessage")
+			return err
 		})
-	}
+		wantCalls(t, calls, "answerCallbackQuery"+asReply)
+	})
 }
 
 func TestAHandlersErrorDiscardsTheCallOfALibrary(t *testing.T) {
 	t.Parallel()
-	for _, lib := range replyLibraries {
-		t.Run(lib.name, func(t *testing.T) {
-			t.Parallel()
-			answer, calls := inHandler(t, lib.open, &tghook.ReplyTransport{}, func(ctx context.Context, c caller) error {
-				return errors.Join(c.press(ctx), errors.New("no"))
-			})
-			if answer != "500" {
-				t.Errorf("answered %q, want 500", answer)
+	withEachLibrary(t, func(t *testing.T, open opener) {
+		attempts := 0
+		calls := newReplyRig(t, open, &tghook.ReplyTransport{}).called(t, func(c caller, ctx context.Context, o occasion) error {
+			if attempts++; attempts > 1 {
+				return nil
 			}
-			none(t, calls)
+			if err := c.press(ctx, o); err != nil {
+				return err
+			}
+			return errHandler
 		})
-	}
+		wantCalls(t, calls)
+		if attempts != 2 {
+			t.Errorf("the update came %d times, want again after the error", attempts)
+		}
+	})
 }
 
 // No library takes a message without an id for a failure.
 func TestWithAllowNoResultALibraryGetsAMessageWithoutAnID(t *testing.T) {
 	t.Parallel()
-	for _, lib := range replyLibraries {
-		t.Run(lib.name, func(t *testing.T) {
-			t.Parallel()
-			for method, do := range map[string]func(caller, context.Context) error{
-				"sendMessage": func(c caller, ctx context.Context) error {
-					id, err := c.say(ctx)
-					if id != 0 {
-						t.Errorf("the message has the id %d, want none", id)
-					}
-					return err
-				},
-				"editMessageText": caller.editInline,
-				"copyMessage":     caller.copyOne,
-			} {
-				answer, calls := inHandler(t, lib.open, &tghook.ReplyTransport{AllowNoResult: true}, func(ctx context.Context, c caller) error {
-					return do(c, ctx)
-				})
-				carries(t, answer, method)
-				none(t, calls)
-			}
-		})
-	}
+	withEachLibrary(t, func(t *testing.T, open opener) {
+		for method, do := range map[string]deed{
+			"sendMessage": func(c caller, ctx context.Context, o occasion) error {
+				id, err := c.say(ctx, o)
+				if id != 0 {
+					t.Errorf("the message has the id %d, want none", id)
+				}
+				return err
+			},
+			"editMessageText": caller.editInline,
+			"copyMessage":     caller.copyOne,
+		} {
+			r := newReplyRig(t, open, &tghook.ReplyTransport{AllowNoResult: true})
+			wantCalls(t, r.called(t, do), method+asReply)
+		}
+	})
 }
 
 func TestALibraryIsToldWhatIsWrongWithTheTransportAtItsStart(t *testing.T) {
 	t.Parallel()
+	const token = "7244100913:AAH-stand_in_token_0123456789abcdef"
 	broken := &http.Client{Transport: &tghook.ReplyTransport{}}
 	for name, start := range map[string]func() error{
-		"go-telegram/bot": func() error { _, err := bot.New(botToken, bot.WithHTTPClient(time.Minute, broken)); return err },
+		"go-telegram/bot": func() error { _, err := bot.New(token, bot.WithHTTPClient(time.Minute, broken)); return err },
 		"telebot": func() error {
-			_, err := tele.NewBot(tele.Settings{Token: botToken, Client: broken})
+			_, err := tele.NewBot(tele.Settings{Token: token, Client: broken})
 			return err
 		},
 		"telegram-bot-api": func() error {
-			_, err := tgbotapi.NewBotAPIWithClient(botToken, tgbotapi.APIEndpoint, broken)
+			_, err := tgbotapi.NewBotAPIWithClient(token, tgbotapi.APIEndpoint, broken)
 			return err
 		},
 	} {
@@ -290,18 +288,15 @@ func TestALibraryIsToldWhatIsWrongWithTheTransportAtItsStart(t *testing.T) {
 	}
 }
 
-type goTelegram struct{ own, other *bot.Bot }
+type goTelegram struct{ *bot.Bot }
 
-func openGoTelegram(tb testing.TB, t *tghook.ReplyTransport) caller {
+func openGoTelegram(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
-	open := func(token string) *bot.Bot {
-		b, err := bot.New(token, bot.WithHTTPClient(time.Minute, &http.Client{Transport: t}), bot.WithNotAsyncHandlers())
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return b
+	b, err := bot.New(tg.Token, bot.WithServerURL(tg.URL), bot.WithHTTPClient(time.Minute, &http.Client{Transport: t}), bot.WithNotAsyncHandlers())
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return goTelegram{open(botToken), open(otherToken)}
+	return goTelegram{b}
 }
 
 // isTrue is what a library returned for a method that answers True.
@@ -312,81 +307,70 @@ func isTrue(ok bool, err error) error {
 	return err
 }
 
-func (b goTelegram) press(ctx context.Context) error {
-	return isTrue(b.own.AnswerCallbackQuery(ctx, &bot.AnswerCallbackQueryParams{CallbackQueryID: "5", Text: "<&>"}))
+func (b goTelegram) press(ctx context.Context, o occasion) error {
+	return isTrue(b.AnswerCallbackQuery(ctx, &bot.AnswerCallbackQueryParams{CallbackQueryID: o.query, Text: "<&>"}))
 }
 
-func (b goTelegram) remove(ctx context.Context) error {
-	return isTrue(b.own.DeleteMessage(ctx, &bot.DeleteMessageParams{ChatID: 5, MessageID: 1}))
+func (b goTelegram) remove(ctx context.Context, o occasion) error {
+	return isTrue(b.DeleteMessage(ctx, &bot.DeleteMessageParams{ChatID: o.chat, MessageID: o.message}))
 }
 
-func (b goTelegram) removeAs(ctx context.Context) error {
-	return isTrue(b.other.DeleteMessage(ctx, &bot.DeleteMessageParams{ChatID: 5, MessageID: 1}))
-}
-
-func (b goTelegram) say(ctx context.Context) (int, error) {
-	m, err := b.own.SendMessage(ctx, &bot.SendMessageParams{ChatID: 5, Text: "hi"})
+func (b goTelegram) say(ctx context.Context, o occasion) (int, error) {
+	m, err := b.SendMessage(ctx, &bot.SendMessageParams{ChatID: o.chat, Text: "hi"})
 	if err != nil {
 		return 0, err
 	}
 	return m.ID, nil
 }
 
-func (b goTelegram) setPhoto(ctx context.Context) error {
-	return isTrue(b.own.SetChatPhoto(ctx, &bot.SetChatPhotoParams{
-		ChatID: 5, Photo: &models.InputFileUpload{Filename: "photo.jpg", Data: strings.NewReader("the photo")},
+func (b goTelegram) setPhoto(ctx context.Context, o occasion) error {
+	return isTrue(b.SetChatPhoto(ctx, &bot.SetChatPhotoParams{
+		ChatID: o.chat, Photo: &models.InputFileUpload{Filename: "photo.jpg", Data: strings.NewReader("the photo")},
 	}))
 }
 
-func (b goTelegram) editInline(ctx context.Context) error {
-	_, err := b.own.EditMessageText(ctx, &bot.EditMessageTextParams{InlineMessageID: "8", Text: "hi"})
+func (b goTelegram) editInline(ctx context.Context, o occasion) error {
+	_, err := b.EditMessageText(ctx, &bot.EditMessageTextParams{InlineMessageID: o.inline, Text: "hi"})
 	return err
 }
 
-func (b goTelegram) copyOne(ctx context.Context) error {
-	_, err := b.own.CopyMessage(ctx, &bot.CopyMessageParams{ChatID: 5, FromChatID: 6, MessageID: 7})
+func (b goTelegram) copyOne(ctx context.Context, o occasion) error {
+	_, err := b.CopyMessage(ctx, &bot.CopyMessageParams{ChatID: o.chat, FromChatID: o.chat, MessageID: o.message})
 	return err
 }
 
-func (b goTelegram) setNothing(ctx context.Context) error {
-	return isTrue(b.own.DeleteMyCommands(ctx, &bot.DeleteMyCommandsParams{}))
+func (b goTelegram) setNothing(ctx context.Context, _ occasion) error {
+	return isTrue(b.DeleteMyCommands(ctx, &bot.DeleteMyCommandsParams{}))
 }
 
-func (b goTelegram) restrictOne(ctx context.Context) error {
-	return isTrue(b.own.RestrictChatMember(ctx, &bot.RestrictChatMemberParams{ChatID: 5, UserID: 6, Permissions: &models.ChatPermissions{CanSendMessages: true}}))
+func (b goTelegram) restrictOne(ctx context.Context, o occasion) error {
+	return isTrue(b.RestrictChatMember(ctx, &bot.RestrictChatMemberParams{ChatID: o.chat, UserID: o.user, Permissions: &models.ChatPermissions{CanSendMessages: true}}))
 }
 
-type telegoBot struct{ own, other *telego.Bot }
+type telegoBot struct{ *telego.Bot }
 
 // telego's default caller is fasthttp's: WithHTTPClient is the switch.
-func openTelego(tb testing.TB, t *tghook.ReplyTransport) caller {
+func openTelego(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
-	open := func(token string) *telego.Bot {
-		b, err := telego.NewBot(token, telego.WithHTTPClient(&http.Client{Transport: t}), telego.WithDiscardLogger())
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return b
+	b, err := telego.NewBot(tg.Token, telego.WithAPIServer(tg.URL), telego.WithHTTPClient(&http.Client{Transport: t}), telego.WithDiscardLogger())
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return telegoBot{open(botToken), open(otherToken)}
+	return telegoBot{b}
 }
 
-var telegoChat = telego.ChatID{ID: 5}
+func telegoChat(o occasion) telego.ChatID { return telego.ChatID{ID: o.chat} }
 
-func (b telegoBot) press(ctx context.Context) error {
-	return b.own.AnswerCallbackQuery(ctx, &telego.AnswerCallbackQueryParams{CallbackQueryID: "5", Text: "<&>"})
+func (b telegoBot) press(ctx context.Context, o occasion) error {
+	return b.AnswerCallbackQuery(ctx, &telego.AnswerCallbackQueryParams{CallbackQueryID: o.query, Text: "<&>"})
 }
 
-func (b telegoBot) remove(ctx context.Context) error {
-	return b.own.DeleteMessage(ctx, &telego.DeleteMessageParams{ChatID: telegoChat, MessageID: 1})
+func (b telegoBot) remove(ctx context.Context, o occasion) error {
+	return b.DeleteMessage(ctx, &telego.DeleteMessageParams{ChatID: telegoChat(o), MessageID: o.message})
 }
 
-func (b telegoBot) removeAs(ctx context.Context) error {
-	return b.other.DeleteMessage(ctx, &telego.DeleteMessageParams{ChatID: telegoChat, MessageID: 1})
-}
-
-func (b telegoBot) say(ctx context.Context) (int, error) {
-	m, err := b.own.SendMessage(ctx, &telego.SendMessageParams{ChatID: telegoChat, Text: "hi"})
+func (b telegoBot) say(ctx context.Context, o occasion) (int, error) {
+	m, err := b.SendMessage(ctx, &telego.SendMessageParams{ChatID: telegoChat(o), Text: "hi"})
 	if err != nil {
 		return 0, err
 	}
@@ -400,100 +384,92 @@ func (upload) Name() string { return "photo.jpg" }
 
 func photo() upload { return upload{strings.NewReader("the photo")} }
 
-func (b telegoBot) setPhoto(ctx context.Context) error {
-	return b.own.SetChatPhoto(ctx, &telego.SetChatPhotoParams{ChatID: telegoChat, Photo: telego.InputFile{File: photo()}})
+func (b telegoBot) setPhoto(ctx context.Context, o occasion) error {
+	return b.SetChatPhoto(ctx, &telego.SetChatPhotoParams{ChatID: telegoChat(o), Photo: telego.InputFile{File: photo()}})
 }
 
-func (b telegoBot) editInline(ctx context.Context) error {
-	_, err := b.own.EditMessageText(ctx, &telego.EditMessageTextParams{InlineMessageID: "8", Text: "hi"})
+func (b telegoBot) editInline(ctx context.Context, o occasion) error {
+	_, err := b.EditMessageText(ctx, &telego.EditMessageTextParams{InlineMessageID: o.inline, Text: "hi"})
 	return err
 }
 
-func (b telegoBot) copyOne(ctx context.Context) error {
-	_, err := b.own.CopyMessage(ctx, &telego.CopyMessageParams{ChatID: telegoChat, FromChatID: telegoChat, MessageID: 7})
+func (b telegoBot) copyOne(ctx context.Context, o occasion) error {
+	_, err := b.CopyMessage(ctx, &telego.CopyMessageParams{ChatID: telegoChat(o), FromChatID: telegoChat(o), MessageID: o.message})
 	return err
 }
 
-func (b telegoBot) setNothing(ctx context.Context) error {
-	return b.own.DeleteMyCommands(ctx, &telego.DeleteMyCommandsParams{})
+func (b telegoBot) setNothing(ctx context.Context, _ occasion) error {
+	return b.DeleteMyCommands(ctx, &telego.DeleteMyCommandsParams{})
 }
 
-func (b telegoBot) restrictOne(ctx context.Context) error {
-	return b.own.RestrictChatMember(ctx, &telego.RestrictChatMemberParams{ChatID: telegoChat, UserID: 6})
+func (b telegoBot) restrictOne(ctx context.Context, o occasion) error {
+	return b.RestrictChatMember(ctx, &telego.RestrictChatMemberParams{ChatID: telegoChat(o), UserID: o.user})
 }
 
 // telegram-bot-api takes no ctx: a copy of the bot, for each update, has a client
 // that belongs to it.
 type tgbotapiBot struct {
-	own, other *tgbotapi.BotAPI
-	transport  *tghook.ReplyTransport
+	shared    *tgbotapi.BotAPI
+	transport *tghook.ReplyTransport
 }
 
-func openTgbotapi(tb testing.TB, t *tghook.ReplyTransport) caller {
+func openTgbotapi(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
-	open := func(token string) *tgbotapi.BotAPI {
-		b, err := tgbotapi.NewBotAPIWithClient(token, tgbotapi.APIEndpoint, &http.Client{Transport: t})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return b
+	b, err := tgbotapi.NewBotAPIWithClient(tg.Token, tg.URL+"/bot%s/%s", &http.Client{Transport: t})
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return tgbotapiBot{open(botToken), open(otherToken), t}
+	return tgbotapiBot{b, t}
 }
 
-func (b tgbotapiBot) with(ctx context.Context, shared *tgbotapi.BotAPI) *tgbotapi.BotAPI {
-	own := *shared
+func (b tgbotapiBot) with(ctx context.Context) *tgbotapi.BotAPI {
+	own := *b.shared
 	own.Client = b.transport.With(ctx)
 	return &own
 }
 
 func (b tgbotapiBot) request(ctx context.Context, c tgbotapi.Chattable) error {
-	res, err := b.with(ctx, b.own).Request(c)
+	res, err := b.with(ctx).Request(c)
 	if err != nil {
 		return err
 	}
 	return isTrue(string(res.Result) == "true", nil)
 }
 
-func (b tgbotapiBot) press(ctx context.Context) error {
-	return b.request(ctx, tgbotapi.NewCallback("5", "<&>"))
+func (b tgbotapiBot) press(ctx context.Context, o occasion) error {
+	return b.request(ctx, tgbotapi.NewCallback(o.query, "<&>"))
 }
 
-func (b tgbotapiBot) remove(ctx context.Context) error {
-	return b.request(ctx, tgbotapi.NewDeleteMessage(5, 1))
+func (b tgbotapiBot) remove(ctx context.Context, o occasion) error {
+	return b.request(ctx, tgbotapi.NewDeleteMessage(o.chat, o.message))
 }
 
-func (b tgbotapiBot) removeAs(ctx context.Context) error {
-	_, err := b.with(ctx, b.other).Request(tgbotapi.NewDeleteMessage(5, 1))
-	return err
-}
-
-func (b tgbotapiBot) say(ctx context.Context) (int, error) {
-	m, err := b.with(ctx, b.own).Send(tgbotapi.NewMessage(5, "hi"))
+func (b tgbotapiBot) say(ctx context.Context, o occasion) (int, error) {
+	m, err := b.with(ctx).Send(tgbotapi.NewMessage(o.chat, "hi"))
 	return m.MessageID, err
 }
 
-func (b tgbotapiBot) setPhoto(ctx context.Context) error {
-	return b.request(ctx, tgbotapi.NewChatPhoto(5, tgbotapi.FileReader{Name: "photo.jpg", Reader: photo()}))
+func (b tgbotapiBot) setPhoto(ctx context.Context, o occasion) error {
+	return b.request(ctx, tgbotapi.NewChatPhoto(o.chat, tgbotapi.FileReader{Name: "photo.jpg", Reader: photo()}))
 }
 
-func (b tgbotapiBot) editInline(ctx context.Context) error {
-	_, err := b.with(ctx, b.own).Send(tgbotapi.EditMessageTextConfig{BaseEdit: tgbotapi.BaseEdit{InlineMessageID: "8"}, Text: "hi"})
+func (b tgbotapiBot) editInline(ctx context.Context, o occasion) error {
+	_, err := b.with(ctx).Send(tgbotapi.EditMessageTextConfig{BaseEdit: tgbotapi.BaseEdit{InlineMessageID: o.inline}, Text: "hi"})
 	return err
 }
 
-func (b tgbotapiBot) copyOne(ctx context.Context) error {
-	_, err := b.with(ctx, b.own).CopyMessage(tgbotapi.NewCopyMessage(5, 6, 7))
+func (b tgbotapiBot) copyOne(ctx context.Context, o occasion) error {
+	_, err := b.with(ctx).CopyMessage(tgbotapi.NewCopyMessage(o.chat, o.chat, o.message))
 	return err
 }
 
-func (b tgbotapiBot) setNothing(ctx context.Context) error {
+func (b tgbotapiBot) setNothing(ctx context.Context, _ occasion) error {
 	return b.request(ctx, tgbotapi.NewDeleteMyCommands())
 }
 
-func (b tgbotapiBot) restrictOne(ctx context.Context) error {
+func (b tgbotapiBot) restrictOne(ctx context.Context, o occasion) error {
 	return b.request(ctx, tgbotapi.RestrictChatMemberConfig{
-		ChatMemberConfig: tgbotapi.ChatMemberConfig{ChatID: 5, UserID: 6}, Permissions: &tgbotapi.ChatPermissions{CanSendMessages: true},
+		ChatMemberConfig: tgbotapi.ChatMemberConfig{ChatID: o.chat, UserID: o.user}, Permissions: &tgbotapi.ChatPermissions{CanSendMessages: true},
 	})
 }
 
@@ -504,9 +480,9 @@ type telebotBot struct {
 	transport *tghook.ReplyTransport
 }
 
-func openTelebot(tb testing.TB, t *tghook.ReplyTransport) caller {
+func openTelebot(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
-	b, err := tele.NewBot(tele.Settings{Token: botToken, Client: &http.Client{Transport: t}, Synchronous: true})
+	b, err := tele.NewBot(tele.Settings{URL: tg.URL, Token: tg.Token, Client: &http.Client{Transport: t}, Synchronous: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -514,33 +490,29 @@ func openTelebot(tb testing.TB, t *tghook.ReplyTransport) caller {
 }
 
 // handled calls do in a handler of telebot's, and returns its error.
-func (b telebotBot) handled(ctx context.Context, token string, do func(c tele.Context) error) error {
-	own, err := tele.NewBot(tele.Settings{Token: token, Client: b.transport.With(ctx), Offline: true, Updates: 1})
+func (b telebotBot) handled(ctx context.Context, o occasion, do func(c tele.Context) error) error {
+	own, err := tele.NewBot(tele.Settings{URL: b.handlers.URL, Token: b.handlers.Token, Client: b.transport.With(ctx), Offline: true, Updates: 1})
 	if err != nil {
 		return err
 	}
 	var result error
 	b.handlers.Handle(tele.OnText, func(c tele.Context) error { result = do(c); return result })
-	b.handlers.ProcessContext(tele.NewContext(own, tele.Update{ID: 5, Message: &tele.Message{ID: 1, Text: "hi", Chat: &tele.Chat{ID: 5}}}))
+	b.handlers.ProcessContext(tele.NewContext(own, tele.Update{ID: 5, Message: &tele.Message{ID: o.message, Text: "hi", Chat: &tele.Chat{ID: o.chat}}}))
 	return result
 }
 
-func (b telebotBot) press(ctx context.Context) error {
-	return b.handled(ctx, botToken, func(c tele.Context) error {
-		return c.Bot().Respond(&tele.Callback{ID: "5"}, &tele.CallbackResponse{Text: "<&>"})
+func (b telebotBot) press(ctx context.Context, o occasion) error {
+	return b.handled(ctx, o, func(c tele.Context) error {
+		return c.Bot().Respond(&tele.Callback{ID: o.query}, &tele.CallbackResponse{Text: "<&>"})
 	})
 }
 
-func (b telebotBot) remove(ctx context.Context) error {
-	return b.handled(ctx, botToken, func(c tele.Context) error { return c.Delete() })
+func (b telebotBot) remove(ctx context.Context, o occasion) error {
+	return b.handled(ctx, o, func(c tele.Context) error { return c.Delete() })
 }
 
-func (b telebotBot) removeAs(ctx context.Context) error {
-	return b.handled(ctx, otherToken, func(c tele.Context) error { return c.Delete() })
-}
-
-func (b telebotBot) say(ctx context.Context) (id int, err error) {
-	err = b.handled(ctx, botToken, func(c tele.Context) error {
+func (b telebotBot) say(ctx context.Context, o occasion) (id int, err error) {
+	err = b.handled(ctx, o, func(c tele.Context) error {
 		m, err := c.Bot().Send(c.Chat(), "hi")
 		if err == nil {
 			id = m.ID
@@ -550,32 +522,32 @@ func (b telebotBot) say(ctx context.Context) (id int, err error) {
 	return id, err
 }
 
-func (b telebotBot) setPhoto(ctx context.Context) error {
-	return b.handled(ctx, botToken, func(c tele.Context) error {
+func (b telebotBot) setPhoto(ctx context.Context, o occasion) error {
+	return b.handled(ctx, o, func(c tele.Context) error {
 		return c.Bot().(*tele.Bot).SetGroupPhoto(c.Chat(), &tele.Photo{File: tele.FromReader(photo())})
 	})
 }
 
-func (b telebotBot) editInline(ctx context.Context) error {
-	return b.handled(ctx, botToken, func(c tele.Context) error {
-		_, err := c.Bot().Edit(&tele.InlineResult{MessageID: "8"}, "hi")
+func (b telebotBot) editInline(ctx context.Context, o occasion) error {
+	return b.handled(ctx, o, func(c tele.Context) error {
+		_, err := c.Bot().Edit(&tele.InlineResult{MessageID: o.inline}, "hi")
 		return err
 	})
 }
 
-func (b telebotBot) copyOne(ctx context.Context) error {
-	return b.handled(ctx, botToken, func(c tele.Context) error {
+func (b telebotBot) copyOne(ctx context.Context, o occasion) error {
+	return b.handled(ctx, o, func(c tele.Context) error {
 		_, err := c.Bot().Copy(c.Chat(), c.Message())
 		return err
 	})
 }
 
-func (b telebotBot) setNothing(ctx context.Context) error {
-	return b.handled(ctx, botToken, func(c tele.Context) error { return c.Bot().DeleteCommands() })
+func (b telebotBot) setNothing(ctx context.Context, o occasion) error {
+	return b.handled(ctx, o, func(c tele.Context) error { return c.Bot().DeleteCommands() })
 }
 
-func (b telebotBot) restrictOne(ctx context.Context) error {
-	return b.handled(ctx, botToken, func(c tele.Context) error {
-		return c.Bot().Restrict(c.Chat(), &tele.ChatMember{User: &tele.User{ID: 6}, Rights: tele.NoRights()})
+func (b telebotBot) restrictOne(ctx context.Context, o occasion) error {
+	return b.handled(ctx, o, func(c tele.Context) error {
+		return c.Bot().Restrict(c.Chat(), &tele.ChatMember{User: &tele.User{ID: o.user}, Rights: tele.NoRights()})
 	})
 }
