@@ -13,8 +13,6 @@ BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm
-# Where npm packages are that the tests run.
-NPM := tghooktest/clients/grammy
 
 # Settings: make test GOTESTFLAGS=-v, make fuzz FUZZTIME=1h, ...
 GOTESTFLAGS ?=
@@ -56,8 +54,12 @@ programs: ## install what the end-to-end tests run, from Debian's packages (as r
 	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing+=" $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
-	@cmp -s $(NPM)/package-lock.json $(NPM)/node_modules/.installed || { \
-	  npm --prefix $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel error; cp $(NPM)/package-lock.json $(NPM)/node_modules/.installed; }
+	@$(MAKE) -s tghooktest/clients/grammy/node_modules/.installed
+
+# npm's packages of a folder, as its lock names them.
+%/node_modules/.installed: %/package-lock.json
+	@npm --prefix $* ci --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 .PHONY: deps-check
 deps-check: ## fail if the root package links anything but the standard library
@@ -99,15 +101,16 @@ vuln: $(call tool,$(GOVULNCHECK)) ## known vulnerabilities (needs the network)
 
 # One pinned core, so that two runs can be compared, and round by round, so that
 # what the machine does meanwhile meets all alike. taskset is Linux's; wrk loads the
-# servers of bench/sockets.
+# servers of bench/sockets, of which grammY's is one.
 .PHONY: bench
-bench: $(call tool,$(BENCHSTAT)) ## the benchmarks on one core, BENCHCOUNT times, through benchstat, and what each door adds
+bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## the benchmarks on one core, BENCHCOUNT times, through benchstat, and tables of doors, rivals and abuse
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
 	@cd bench && for round in $$(seq $(BENCHCOUNT)); do go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 0 \
 	  -exec 'env GOMAXPROCS=1 $(if $(shell command -v taskset),taskset -c $(BENCHCPU))' .; done | tee ../$(BIN)/bench.txt
-	@if [[ BenchmarkSockets =~ $(BENCH) ]]; then cd bench && go build -o ../$(BIN)/sockets ./sockets && ../$(BIN)/sockets | tee -a ../$(BIN)/bench.txt; fi
+	@cd bench && go build -o ../$(BIN)/sockets ./sockets && ../$(BIN)/sockets -bench '$(BENCH)' | tee -a ../$(BIN)/bench.txt
+	@cd bench && go build -o ../$(BIN)/abuse ./abuse && ../$(BIN)/abuse -bench '$(BENCH)' | tee ../$(BIN)/abuse.txt
 	@"$(call tool,$(BENCHSTAT))" $(BIN)/bench.txt
-	@cd bench && go run ./table <../$(BIN)/bench.txt
+	@cd bench && cat ../$(BIN)/{bench,abuse}.txt | go run ./table
 
 # Not part of CI, where each fuzz test runs its seeds and stored inputs only.
 .PHONY: fuzz

@@ -15,10 +15,11 @@ import (
 	"github.com/go-telegram/bot/models"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/bench/rivals"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-const secret = "bench-secret-0123456789"
+const secret = rivals.Secret
 
 // BenchmarkServe measures one update from ServeHTTP's call to its return, with
 // every protection on (secret, seen, lane, guard), against a handler that only
@@ -49,7 +50,7 @@ var handled int64
 
 func hook(b *testing.B, h tghook.Handler) http.Handler {
 	b.Helper()
-	w, err := tghook.New(h, tghook.Config{Secret: secret})
+	w, err := rivals.Tghook(h)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func newDeliverer(body []byte) *deliverer {
 	const prefix, width = `{"update_id":`, 9
 	d := &deliverer{body: bytes.Clone(body), id: 100_000_000}
 	d.digits = d.body[len(prefix) : len(prefix)+width]
-	d.request = httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", nil)
+	d.request = httptest.NewRequestWithContext(context.Background(), http.MethodPost, rivals.Path, nil)
 	d.request.Body = io.NopCloser(&d.reader)
 	d.request.ContentLength = int64(len(body))
 	d.request.Header.Set("Content-Type", "application/json")
@@ -119,6 +120,7 @@ func (d *deliverer) deliver(h http.Handler) (status int) {
 	d.id++
 	strconv.AppendInt(d.digits[:0], d.id, 10)
 	d.reader.Reset(d.body)
+	d.writer.status = http.StatusOK // unless h says otherwise
 	h.ServeHTTP(&d.writer, d.request)
 	return d.writer.status
 }

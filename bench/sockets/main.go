@@ -1,11 +1,12 @@
-// Command sockets measures over loopback what BenchmarkDoors measures in one
-// process: the requests per second of each framework's server, with an empty
-// handler of its own that reads the body and with tghook, in turn. It prints a
-// benchmark line for each round.
+// Command sockets measures over loopback what BenchmarkDoors and BenchmarkReceive
+// measure in one process: the requests per second of each framework's server, with
+// an empty handler of its own that reads the body and with tghook, and those of each
+// library's receiver, of tghook with its handlers, of what one would write by hand,
+// and of grammY, in turn. It prints a benchmark line for each round.
 //
-// The server has one CPU and the client, wrk, another. Every request is a small
-// update as Telegram sends it, with an update_id of its own, from one of 10,000
-// chats, over one of 40 connections that are kept alive.
+// The server has one CPU and the client, wrk, another. Every request is an update as
+// Telegram sends it, with an update_id of its own, from one of 10,000 chats, over one
+// of 40 connections that are kept alive.
 package main
 
 import (
@@ -15,7 +16,9 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -24,27 +27,67 @@ func main() {
 	log.SetPrefix("sockets: ")
 	rounds := flag.Int("rounds", 5, "rounds of each server")
 	length := flag.Duration("time", 4*time.Second, "length of a round, in whole seconds")
+	bench := flag.String("bench", ".", "what to measure, a regular expression")
 	flag.Parse()
-	if flag.NArg() == 2 { // a child
-		if err := serve(flag.Arg(0), flag.Arg(1)); err != nil {
+	if flag.NArg() == 1 { // a child
+		if err := serve(flag.Arg(0)); err != nil {
 			log.Fatal(err)
 		}
 		return
 	}
-	if _, err := exec.LookPath("wrk"); err != nil {
-		log.Fatal("wrk is missing: apt-get install wrk")
+	if err := run(context.Background(), *rounds, *length, *bench); err != nil {
+		log.Fatal(err)
 	}
-	for range *rounds {
-		for _, door := range doors {
-			for _, handler := range []string{"empty", "tghook"} {
-				line, err := measure(context.Background(), door.name, handler, *length)
-				if err != nil {
-					log.Fatalf("%s/%s: %v", door.name, handler, err)
-				}
-				fmt.Fprintf(os.Stdout, "BenchmarkSockets/%s/%s %s\n", door.name, handler, line)
+}
+
+func run(ctx context.Context, rounds int, length time.Duration, bench string) error {
+	wanted, err := regexp.Compile(bench)
+	if err != nil {
+		return err
+	}
+	all, err := measurements()
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(m measurement) bool { return !wanted.MatchString(m.name) })
+	for range rounds {
+		for _, m := range all {
+			line, err := m.measure(ctx, length)
+			if err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
 			}
+			fmt.Fprintf(os.Stdout, "%s %s\n", m.name, line)
 		}
 	}
+	return nil
+}
+
+// measurement is one server, loaded with one body.
+type measurement struct {
+	name, body string
+	server     []string // its command
+	replies    bool
+}
+
+func measurements() ([]measurement, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var all []measurement
+	for _, s := range frameworks() {
+		all = append(all, measurement{"BenchmarkSockets/" + s.name, "message", []string{self, s.name}, false})
+	}
+	for _, body := range []string{"message", "callback_query", "message_large"} {
+		for _, s := range receivers() {
+			all = append(all, measurement{"BenchmarkRivals/" + body + "/" + s.name, body, []string{self, s.name}, false})
+		}
+		all = append(all, measurement{"BenchmarkRivals/" + body + "/grammy", body, []string{"node", "grammy/server.mjs"}, false})
+	}
+	for _, s := range repliers {
+		all = append(all, measurement{"BenchmarkRivals/with_reply/" + s.name, "message", []string{self, s.name}, true})
+	}
+	return append(all, measurement{"BenchmarkRivals/with_reply/grammy_reply", "message", []string{"node", "grammy/server.mjs", "reply"}, true}), nil
 }
 
 // pinned is a command on one CPU, where that can be had. A Go program there has

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/bench/rivals"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -17,12 +19,8 @@ const connections = 40
 
 // measure has a server of its own loaded for some time, and returns the figures
 // as they stand in a benchmark line.
-func measure(ctx context.Context, door, handler string, length time.Duration) (line string, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	server := pinned(ctx, "0", self, door, handler)
+func (m measurement) measure(ctx context.Context, length time.Duration) (line string, err error) {
+	server := pinned(ctx, "0", m.server[0], m.server[1:]...)
 	end, err := server.StdinPipe()
 	if err != nil {
 		return "", err
@@ -38,10 +36,16 @@ func measure(ctx context.Context, door, handler string, length time.Duration) (l
 	if _, err := fmt.Fscanln(out, &address); err != nil {
 		return "", fmt.Errorf("its address: %w", err)
 	}
-	if err := probe(ctx, "http://"+address+path); err != nil {
+	defer func() {
+		if err != nil {
+			_ = server.Process.Kill()
+			_ = server.Wait()
+		}
+	}()
+	if err := m.probe(ctx, "http://"+address+rivals.Path); err != nil {
 		return "", err
 	}
-	requests, took, err := load(ctx, address, length)
+	requests, took, err := m.load(ctx, address, length)
 	if err != nil {
 		return "", err
 	}
@@ -63,14 +67,15 @@ func measure(ctx context.Context, door, handler string, length time.Duration) (l
 		float64(cpu)/float64(handled), 100*float64(cpu)/float64(took)), nil
 }
 
-// probe checks that the server answers an update with 200 and nothing else.
-func probe(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(tghooktest.Update("message")))
+// probe checks that the server answers an update with 200, and with a reply where
+// one is due.
+func (m measurement) probe(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(tghooktest.Update(m.body)))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Telegram-Bot-Api-Secret-Token", secret)
+	request.Header.Set("X-Telegram-Bot-Api-Secret-Token", rivals.Secret)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
@@ -79,17 +84,21 @@ func probe(ctx context.Context, url string) error {
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("it answers %s", answer.Status)
 	}
-	return nil
+	reply, err := io.ReadAll(answer.Body)
+	if err == nil && bytes.Contains(reply, []byte(`"sendMessage"`)) != m.replies {
+		err = fmt.Errorf("it answers %q", reply)
+	}
+	return err
 }
 
 // load has wrk send updates for some time. It is an error if one of them fails.
-func load(ctx context.Context, address string, length time.Duration) (requests int64, took time.Duration, err error) {
+func (m measurement) load(ctx context.Context, address string, length time.Duration) (requests int64, took time.Duration, err error) {
 	file, err := os.CreateTemp("", "wrk-*.lua")
 	if err != nil {
 		return 0, 0, err
 	}
 	defer os.Remove(file.Name())
-	if _, err := file.WriteString(script(address)); err != nil {
+	if _, err := file.WriteString(m.script(address)); err != nil {
 		return 0, 0, err
 	}
 	if err := file.Close(); err != nil {
@@ -114,11 +123,15 @@ func load(ctx context.Context, address string, length time.Duration) (requests i
 
 // script tells wrk what to send. Only the ids differ from request to request: the
 // client has little to do, and all requests are equally long.
-func script(address string) string {
-	const id, chat = "731450000", "7244100913" // those of the fixture
-	body := tghooktest.Update("message")
+func (m measurement) script(address string) string {
+	body := tghooktest.Update(m.body)
+	id := string(body[len(`{"update_id":`):][:9])
+	chat := "2147483649" // the last digits of a group's id
+	if m.body == "message" {
+		chat = "7244100913"
+	}
 	request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nX-Telegram-Bot-Api-Secret-Token: %s\r\nContent-Type: application/json\r\n"+
-		"Content-Length: %d\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n%s", path, address, secret, len(body), body)
+		"Content-Length: %d\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n%s", rivals.Path, address, rivals.Secret, len(body), body)
 	request = strconv.Quote(request) // ASCII: Lua reads it as Go does
 	request = strings.ReplaceAll(strings.ReplaceAll(request, id, `" .. id .. "`), chat, `" .. chat .. "`)
 	return `local id = 100000000

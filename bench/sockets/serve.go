@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,11 +24,7 @@ import (
 	"github.com/tghook/tghook/adapters/tgechov5"
 	"github.com/tghook/tghook/adapters/tgfiber"
 	"github.com/tghook/tghook/adapters/tgfiberv3"
-)
-
-const (
-	path   = "/telegram"
-	secret = "bench-secret-0123456789"
+	"github.com/tghook/tghook/bench/rivals"
 )
 
 // doors serve w, or an empty handler that counts where w is nil.
@@ -38,9 +35,9 @@ var doors = []struct {
 	{"net/http", func(listener net.Listener, w *tghook.Webhook) error {
 		mux := http.NewServeMux()
 		if w != nil {
-			mux.Handle(path, w)
+			mux.Handle(rivals.Path, w)
 		} else {
-			mux.HandleFunc(path, func(rw http.ResponseWriter, r *http.Request) {
+			mux.HandleFunc(rivals.Path, func(rw http.ResponseWriter, r *http.Request) {
 				if err := drain(r.Body); err != nil {
 					rw.WriteHeader(http.StatusBadRequest)
 					return
@@ -61,7 +58,7 @@ var doors = []struct {
 			handler = tgecho.Handler(w)
 		}
 		e := echov4.New()
-		e.POST(path, handler)
+		e.POST(rivals.Path, handler)
 		return serveHTTP(listener, e)
 	}},
 	{"Echo_v5", func(listener net.Listener, w *tghook.Webhook) error {
@@ -75,7 +72,7 @@ var doors = []struct {
 			handler = tgechov5.Handler(w)
 		}
 		e := echov5.New()
-		e.POST(path, handler)
+		e.POST(rivals.Path, handler)
 		return serveHTTP(listener, e)
 	}},
 	{"Fiber_v2", func(listener net.Listener, w *tghook.Webhook) error {
@@ -87,7 +84,7 @@ var doors = []struct {
 			handler = tgfiber.Handler(w)
 		}
 		app := fiberv2.New(fiberv2.Config{DisableStartupMessage: true})
-		app.Post(path, handler)
+		app.Post(rivals.Path, handler)
 		return app.Listener(listener)
 	}},
 	{"Fiber_v3", func(listener net.Listener, w *tghook.Webhook) error {
@@ -99,7 +96,7 @@ var doors = []struct {
 			handler = tgfiberv3.Handler(w)
 		}
 		app := fiberv3.New()
-		app.Post(path, handler)
+		app.Post(rivals.Path, handler)
 		return app.Listener(listener, fiberv3.ListenConfig{DisableStartupMessage: true})
 	}},
 }
@@ -130,30 +127,52 @@ func drain(r io.Reader) error {
 	return err
 }
 
-// serve is a server process: it prints its address, serves until its input ends,
-// and prints how much it has handled, in how many nanoseconds of CPU.
-func serve(name, handler string) error {
-	var w *tghook.Webhook
-	if handler == "tghook" {
-		var err error
-		w, err = tghook.New(tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-			count(u.Raw)
-			return tghook.NoReply, nil
-		}), tghook.Config{Secret: secret})
+// server is what a child serves with.
+type server struct {
+	name  string
+	serve func(net.Listener) error
+}
+
+// frameworks are the doors, each with an empty handler and with tghook.
+func frameworks() []server {
+	raw := tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		count(u.Raw)
+		return tghook.NoReply, nil
+	})
+	all := make([]server, 0, 2*len(doors))
+	for _, door := range doors {
+		all = append(all,
+			server{door.name + "/empty", func(l net.Listener) error { return door.serve(l, nil) }},
+			server{door.name + "/tghook", hooked(raw, door.serve)})
+	}
+	return all
+}
+
+// hooked serves h by tghook.
+func hooked(h tghook.Handler, door func(net.Listener, *tghook.Webhook) error) func(net.Listener) error {
+	return func(l net.Listener) error {
+		w, err := rivals.Tghook(h)
 		if err != nil {
 			return err
 		}
+		return door(l, w)
+	}
+}
+
+// serve is a server process: it prints its address, serves until its input ends,
+// and prints how much it has handled, in how many nanoseconds of CPU.
+func serve(name string) error {
+	all := slices.Concat(frameworks(), receivers(), repliers)
+	at := slices.IndexFunc(all, func(s server) bool { return s.name == name })
+	if at < 0 {
+		return fmt.Errorf("no server is called %s", name)
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	failed := make(chan error, 1)
-	for _, door := range doors {
-		if door.name == name {
-			go func() { failed <- door.serve(listener, w) }()
-		}
-	}
+	go func() { failed <- all[at].serve(listener) }()
 	fmt.Fprintln(os.Stdout, listener.Addr())
 	go func() {
 		_, err := io.Copy(io.Discard, os.Stdin)
@@ -161,6 +180,10 @@ func serve(name, handler string) error {
 	}()
 	if err := <-failed; err != nil {
 		return err
+	}
+	for before := int64(-1); before < handled.Load(); { // some answer first, and handle later
+		before = handled.Load()
+		time.Sleep(100 * time.Millisecond)
 	}
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {

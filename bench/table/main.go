@@ -1,6 +1,7 @@
-// Command table reads the lines of BenchmarkDoors and of sockets, some rounds of
-// each, and prints by their medians what tghook costs at each door against the
-// framework's own empty handler, and whether that is within the bounds.
+// Command table reads the lines of BenchmarkDoors, BenchmarkReceive, sockets and
+// abuse, some rounds of each, and prints by their medians what tghook costs at each
+// door against the framework's own empty handler, how fast it is beside its rivals,
+// whether that is within the bounds, and what became of updates under abuse.
 package main
 
 import (
@@ -36,16 +37,39 @@ func report(out io.Writer, in io.Reader) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	r.printAdded(table)
 	r.printRates(table)
+	r.printReceive(table)
+	r.printRivals(table)
+	r.printAbuse(table)
 	return table.Flush()
 }
 
 // results are what the rounds measured.
 type results struct {
-	doors  []string // in order of appearance
+	order  []series // without units, in order of appearance
 	rounds map[series][]float64
 }
 
 type series struct{ benchmark, door, handler, unit string }
+
+// doors are those of a benchmark: what stands between its name and the last slash.
+func (r *results) doors(benchmark string) (doors []string) {
+	for _, s := range r.order {
+		if s.benchmark == benchmark && !slices.Contains(doors, s.door) {
+			doors = append(doors, s.door)
+		}
+	}
+	return doors
+}
+
+// handlers are those of a door: what stands behind the last slash.
+func (r *results) handlers(benchmark, door string) (handlers []string) {
+	for _, s := range r.order {
+		if s.benchmark == benchmark && s.door == door {
+			handlers = append(handlers, s.handler)
+		}
+	}
+	return handlers
+}
 
 func read(in io.Reader) (*results, error) {
 	r := &results{rounds: make(map[series][]float64)}
@@ -57,20 +81,20 @@ func read(in io.Reader) (*results, error) {
 		}
 		benchmark, rest, _ := strings.Cut(fields[0], "/")
 		slash := strings.LastIndexByte(rest, '/')
-		if slash < 0 || benchmark != "BenchmarkDoors" && benchmark != "BenchmarkSockets" {
+		if slash < 0 || !strings.HasPrefix(benchmark, "Benchmark") {
 			continue
 		}
-		door := rest[:slash]
 		handler, _, _ := strings.Cut(rest[slash+1:], "-") // and GOMAXPROCS
-		if !slices.Contains(r.doors, door) {
-			r.doors = append(r.doors, door)
+		s := series{benchmark: benchmark, door: rest[:slash], handler: handler}
+		if !slices.Contains(r.order, s) {
+			r.order = append(r.order, s)
 		}
 		for i := 2; i+1 < len(fields); i += 2 {
 			value, err := strconv.ParseFloat(fields[i], 64)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", lines.Text(), err)
 			}
-			s := series{benchmark, door, handler, fields[i+1]}
+			s.unit = fields[i+1]
 			r.rounds[s] = append(r.rounds[s], value)
 		}
 	}
@@ -79,11 +103,17 @@ func read(in io.Reader) (*results, error) {
 
 // medians are those of a door with its empty handler and with tghook.
 func (r *results) medians(benchmark, door, unit string) (empty, tghook float64, ok bool) {
-	e, t := r.rounds[series{benchmark, door, "empty", unit}], r.rounds[series{benchmark, door, "tghook", unit}]
-	if len(e) == 0 || len(t) == 0 {
-		return 0, 0, false
+	empty, tghook = r.median(benchmark, door, "empty", unit), r.median(benchmark, door, "tghook", unit)
+	return empty, tghook, empty > 0 && tghook > 0
+}
+
+// median is 0 for what was not measured.
+func (r *results) median(benchmark, door, handler, unit string) float64 {
+	values := r.rounds[series{benchmark, door, handler, unit}]
+	if len(values) == 0 {
+		return 0
 	}
-	return median(e), median(t), true
+	return median(values)
 }
 
 func median(values []float64) float64 {
@@ -99,7 +129,7 @@ func (r *results) printAdded(out io.Writer) {
 	base := tghook - empty
 	fmt.Fprintf(out, "\nCPU time of a small update in process, and what of it tghook adds.\n\n")
 	fmt.Fprintf(out, "door\tempty ns\ttghook ns\tadded ns\tadded / net/http's\tat most %.2f\n", maxAdded)
-	for _, door := range r.doors {
+	for _, door := range r.doors("BenchmarkDoors") {
 		if empty, tghook, ok := r.medians("BenchmarkDoors", door, "cpu-ns/op"); ok {
 			ratio := (tghook - empty) / base
 			fmt.Fprintf(out, "%s\t%.0f\t%.0f\t%.0f\t%.2f\t%s\n", door, empty, tghook, tghook-empty, ratio, met(ratio <= maxAdded))
@@ -110,7 +140,7 @@ func (r *results) printAdded(out io.Writer) {
 func (r *results) printRates(out io.Writer) {
 	const benchmark = "BenchmarkSockets"
 	heading := false
-	for _, door := range r.doors {
+	for _, door := range r.doors(benchmark) {
 		empty, tghook, ok := r.medians(benchmark, door, "req/s")
 		if !ok {
 			continue

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
-func TestTableComparesTheMediansOfTheRounds(t *testing.T) {
+func TestAddedAndRatesCompareTheMediansOfTheRounds(t *testing.T) {
 	t.Parallel()
 	const lines = `goos: linux
 BenchmarkDoors/net/http/empty-2   	 100	  1 ns/op 50.0 cpu-ns/op	  0 B/op	  0 allocs/op
@@ -27,26 +28,93 @@ BenchmarkSockets/Echo_v4/empty 300 100 req/s 10 cpu-ns/req 99 %busy
 BenchmarkSockets/Echo_v4/tghook 300 84 req/s 20 cpu-ns/req 50 %busy
 PASS
 `
-	want := []string{
+	equal(t, rows(t, lines), []string{
 		"net/http 50 1050 1000 1.00 yes",
 		"Fiber_v2 100 1250 1150 1.15 yes",
 		"Lambda_ALB 2000 3151 1151 1.15 no",
 		"net/http 100 85 0.85 yes 0.80",
 		"Echo_v4 100 84 0.84 no 0.50",
-	}
+	})
+}
 
+func TestReceiversAreComparedWithTheSameTypeAndDecoder(t *testing.T) {
+	t.Parallel()
+	const lines = `BenchmarkReceive/message/go_telegram/own   	 100	1 ns/op 8000 cpu-ns/op
+BenchmarkReceive/message/go_telegram/tghook-2   	 100	1 ns/op 8800 cpu-ns/op
+BenchmarkReceive/message/go_telegram/tghook_fast   	 100	1 ns/op 5000 cpu-ns/op
+BenchmarkReceive/message/telego/own   	 100	1 ns/op 4500 cpu-ns/op
+BenchmarkReceive/message/telego/tghook   	 100	1 ns/op 4000 cpu-ns/op
+BenchmarkReceive/message/telego/tghook_same_decoder   	 100	1 ns/op 5000 cpu-ns/op
+BenchmarkReceive/message/telego/tghook_fast   	 100	1 ns/op 4400 cpu-ns/op
+BenchmarkReceive/callback_query/echotron/own   	 100	1 ns/op 4500 cpu-ns/op
+BenchmarkReceive/callback_query/echotron/tghook   	 100	1 ns/op 4500 cpu-ns/op
+BenchmarkReceive/callback_query/echotron/tghook_fast   	 100	1 ns/op 4600 cpu-ns/op
+`
+	equal(t, rows(t, lines), []string{
+		"go_telegram 8.0 8.8 1.10 yes 5.0 secret",
+		"telego 4.5 5.0 1.11 no 4.4 method, secret",
+		"fastest: tghook with telego's type 4.4 telego 4.5 yes",
+		"echotron 4.5 4.5 1.00 yes 4.6 none",
+		"fastest: tghook with echotron's type 4.6 echotron 4.5 no",
+	})
+}
+
+func TestServersAreComparedWithTheBestThatTheyAreToBeat(t *testing.T) {
+	t.Parallel()
+	const lines = `BenchmarkRivals/message/bare 1 1000 req/s 10 cpu-ns/req 99 %busy
+BenchmarkRivals/message/hand_written 1 700 req/s 20 cpu-ns/req 99 %busy
+BenchmarkRivals/message/tghook_raw 1 880 req/s 12 cpu-ns/req 99 %busy
+BenchmarkRivals/message/tghook_typed 1 664 req/s 20 cpu-ns/req 99 %busy
+BenchmarkRivals/message/tghook_fast 1 750 req/s 20 cpu-ns/req 99 %busy
+BenchmarkRivals/message/telego 1 760 req/s 20 cpu-ns/req 99 %busy
+BenchmarkRivals/message/echotron 1 600 req/s 20 cpu-ns/req 99 %busy
+BenchmarkRivals/with_reply/hand_written_reply 1 600 req/s 20 cpu-ns/req 99 %busy
+BenchmarkRivals/with_reply/tghook_reply 1 541 req/s 20 cpu-ns/req 99 %busy
+`
+	equal(t, rows(t, lines), []string{
+		"tghook_raw / bare 0.88 at least 0.88 yes",
+		"tghook_typed / hand_written 0.95 at least 0.95 no",
+		"tghook_fast / telego 0.99 at least 1.00 no",
+		"tghook_reply / hand_written_reply 0.90 at least 0.90 yes",
+	})
+}
+
+func TestAbuseTellsEveryAnswerAndWhatBecameOfTheUpdates(t *testing.T) {
+	t.Parallel()
+	const lines = `BenchmarkAbuse/kill_-9_with_20/tghook 20 20 status-0 0 early 20 handled 0 lost 0 repeated 12 MiB 0 died
+BenchmarkAbuse/kill_-9_with_20/telego 20 18 status-200 2 status-503 18 early 2 handled 18 lost 1 repeated 12 MiB 1 died
+`
+
+	equal(t, fields(t, lines, "lives", "dies"), []string{
+		"tghook not ×20 0 20 0 0 12 lives",
+		"telego 200 ×18, 503 ×2 18 2 18 1 dies",
+	})
+}
+
+// rows are those that tell whether a bound is met.
+func rows(t *testing.T, lines string) []string {
+	t.Helper()
+	return fields(t, lines, "  yes", "  no")
+}
+
+// fields are what the table has of lines, where it has one of marks.
+func fields(t *testing.T, lines string, marks ...string) (got []string) {
+	t.Helper()
 	var out strings.Builder
 	if err := report(&out, strings.NewReader(lines)); err != nil {
 		t.Fatal(err)
 	}
-
-	var got []string
 	for line := range strings.Lines(out.String()) {
-		if strings.Contains(line, "  yes") || strings.Contains(line, "  no") {
+		if slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(line, mark) }) {
 			got = append(got, strings.Join(strings.Fields(line), " "))
 		}
 	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+	return got
+}
+
+func equal(t *testing.T, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
 		t.Errorf("rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

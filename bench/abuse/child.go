@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+)
+
+// ledger is what bots said of their updates.
+type ledger struct {
+	mu    sync.Mutex
+	begun map[int64]int
+	ended map[int64]int
+}
+
+func newLedger() *ledger { return &ledger{begun: map[int64]int{}, ended: map[int64]int{}} }
+
+func (l *ledger) note(line string) {
+	id, err := strconv.ParseInt(line[1:], 10, 64)
+	if err != nil {
+		return // cut off by its end
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if line[0] == '+' {
+		l.begun[id]++
+	} else {
+		l.ended[id]++
+	}
+}
+
+// child is a receiver's process.
+type child struct {
+	process *os.Process
+	address string
+	tell    io.Writer
+	gone    chan struct{} // closed when it has ended, and all it said was noted
+}
+
+func bear(ctx context.Context, l *ledger, library string, b behaviour) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, library, string(b)) //nolint:gosec // this program
+	tell, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		return nil, fmt.Errorf("no address: %w", cmd.Wait())
+	}
+	c := &child{process: cmd.Process, address: lines.Text(), tell: tell, gone: make(chan struct{})}
+	go func() {
+		for lines.Scan() {
+			l.note(lines.Text())
+		}
+		_ = cmd.Wait() // however it ended
+		close(c.gone)
+	}()
+	return c, nil
+}
+
+func (c *child) alive() bool {
+	select {
+	case <-c.gone:
+		return false
+	default:
+		return true
+	}
+}
+
+// order tells it what to do; if it has ended there is nothing to tell.
+func (c *child) order(what string) { _, _ = io.WriteString(c.tell, what+"\n") }
+
+func (c *child) kill() {
+	_ = c.process.Kill()
+	<-c.gone
+}
+
+// peak is the most memory it has had in RAM, in MiB; 0 if that is not known.
+func (c *child) peak() int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	var kilobytes int64
+	if _, err := fmt.Fscan(bytes.NewReader(rest), &kilobytes); err != nil {
+		return 0
+	}
+	return kilobytes >> 10
+}

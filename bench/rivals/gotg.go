@@ -1,0 +1,24 @@
+package rivals
+
+import (
+	"context"
+
+	"github.com/mr-linch/go-tg"
+	"github.com/mr-linch/go-tg/tgb"
+)
+
+// Its check of the sender's address is off: nobody here is Telegram.
+var goTG = Library{
+	Name: "go_tg",
+	Has:  []string{"method", "source", "secret", "type"},
+	Receive: func(handle Handle) (*Receiver, error) {
+		h := tgb.HandlerFunc(func(_ context.Context, u *tgb.Update) error {
+			handle(int64(u.ID))
+			return nil
+		})
+		return &Receiver{HTTP: tgb.NewWebhook(h, tg.New(token), "https://bot.example.org"+Path,
+			tgb.WithWebhookSecurityToken(Secret), tgb.WithWebhookSecuritySubnets())}, nil
+	},
+	Update: func() any { return new(tg.Update) },
+	Typed:  typed(func(u *tg.Update) int64 { return int64(u.ID) }),
+}

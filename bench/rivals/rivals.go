@@ -1,0 +1,100 @@
+// Package rivals sets up the webhook receivers of other bot libraries, each as its
+// own documentation does and with its secret checked where it can be, so that they
+// are measured alike.
+package rivals
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/tghook/tghook"
+)
+
+const (
+	// Path is where every receiver has its webhook.
+	Path = "/telegram"
+	// Secret is the secret token of every receiver that checks one.
+	Secret = "bench-secret-0123456789"
+
+	token = "7000000001:AAbench_stand_in_token_0123456789ab"
+)
+
+// Handle is what a bot does with an update that has reached it, decoded: it gets
+// the update's id. It is called concurrently.
+type Handle func(id int64)
+
+// Unmarshal decodes as json.Unmarshal does.
+type Unmarshal func(data []byte, v any) error
+
+// Library is a bot library.
+type Library struct {
+	Name string
+	// Has names those of tghook's protections that its receiver has too.
+	Has []string
+	// Receive sets up its receiver as far as the typed update.
+	Receive func(Handle) (*Receiver, error)
+	// Bot is Receive with the library's way to run handlers, where that is more.
+	Bot func(Handle) (*Receiver, error)
+	// Update makes one of the library's type of update, nil where another has the same.
+	Update func() any
+	// Typed is tghook's handler for that type.
+	Typed func(Unmarshal, Handle) tghook.Handler
+	// Unmarshal is the library's own decoder, where that is not json.Unmarshal.
+	Unmarshal Unmarshal
+}
+
+// Receiver serves on net/http, or on fasthttp.
+type Receiver struct {
+	HTTP http.Handler
+	Fast fasthttp.RequestHandler
+	// Stop ends the bot as its documentation says, and the server at the right
+	// moment of that. Nil: there is only the server to stop.
+	Stop func(ctx context.Context, server func(context.Context) error) error
+}
+
+// All are the rivals.
+func All() []Library {
+	return []Library{goTelegram, telegoHTTP, telegoFast, telebot, tgbotapi, echotron, goTG}
+}
+
+// Protections are those of tghook.
+var Protections = []string{"method", "source", "secret", "type", "size", "dedupe", "order", "deadline", "panic", "redelivery"}
+
+// Tghook sets up tghook, with every protection on.
+func Tghook(h tghook.Handler) (*tghook.Webhook, error) {
+	return tghook.New(h, tghook.Config{Secret: Secret})
+}
+
+// Own is tghook in the place of a rival.
+var Own = Library{
+	Name: "tghook",
+	Has:  Protections,
+	Receive: func(handle Handle) (*Receiver, error) {
+		hook, err := Tghook(goTelegram.Typed(nil, handle))
+		if err != nil {
+			return nil, err
+		}
+		return &Receiver{HTTP: hook, Stop: func(ctx context.Context, server func(context.Context) error) error {
+			if err := hook.Shutdown(ctx); err != nil {
+				return err
+			}
+			return server(ctx)
+		}}, nil
+	},
+}
+
+// typed is a Library's Typed, where id is how to find an update's id.
+func typed[T any](id func(*T) int64) func(Unmarshal, Handle) tghook.Handler {
+	return func(unmarshal Unmarshal, handle Handle) tghook.Handler {
+		f := func(_ context.Context, u *T) (tghook.Reply, error) {
+			handle(id(u))
+			return tghook.NoReply, nil
+		}
+		if unmarshal == nil {
+			return tghook.Typed(f)
+		}
+		return tghook.TypedWith(unmarshal, f)
+	}
+}

@@ -1,0 +1,195 @@
+package rivals_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/tghook/tghook/bench/rivals"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+const patience = 30 * time.Second
+
+func TestEveryReceiverReceives(t *testing.T) {
+	t.Parallel()
+	for _, library := range slices.Concat([]rivals.Library{rivals.Own}, rivals.All()) {
+		t.Run(library.Name, func(t *testing.T) {
+			t.Parallel()
+			receives(t, library.Receive)
+		})
+	}
+}
+
+func TestEveryBotReceives(t *testing.T) {
+	http.DefaultServeMux = http.NewServeMux() // tgbotapi has no other, and mounts itself once
+	for _, library := range rivals.All() {
+		if library.Bot != nil {
+			t.Run(library.Name, func(t *testing.T) { receives(t, library.Bot) })
+		}
+	}
+}
+
+func receives(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) {
+	t.Helper()
+	b := newBot(t, open)
+	for i, name := range []string{"message", "callback_query", "message_large"} {
+		if status := b.post(delivery{body: tghooktest.Update(name)}); status != http.StatusOK {
+			t.Errorf("%s is answered %d", name, status)
+		}
+		b.await([]int64{731450000, 731450013, 731450025}[i])
+	}
+}
+
+// What a library is said not to have reaches its bot.
+func TestEveryLibraryHasTheProtectionsThatItIsSaidToHave(t *testing.T) {
+	t.Parallel()
+	refused := map[string]delivery{
+		"method": {method: http.MethodPut},
+		"secret": {secret: "guessed"},
+		"type":   {contentType: "text/plain"},
+		"size":   {body: sized(5 << 20)},
+	}
+	for _, library := range slices.Concat([]rivals.Library{rivals.Own}, rivals.All()) {
+		for protection, d := range refused {
+			t.Run(library.Name+"/"+protection, func(t *testing.T) {
+				t.Parallel()
+				b := newBot(t, library.Receive)
+				if d.body == nil {
+					d.body = sized(10)
+				}
+				b.post(d)
+				if !slices.Contains(library.Has, protection) {
+					b.await(1)
+					return
+				}
+				b.post(delivery{body: tghooktest.Update("message")})
+				b.await(731450000)
+				if b.has(1) {
+					t.Error("it reached the bot")
+				}
+			})
+		}
+	}
+}
+
+// sized is update 1 with a text of some length.
+func sized(length int) []byte {
+	return []byte(`{"update_id":1,"message":{"message_id":1,"date":1795000000,"chat":{"id":5,"type":"private"},"text":"` +
+		strings.Repeat("a", length) + `"}}`)
+}
+
+type bot struct {
+	t   *testing.T
+	url string
+
+	mu  sync.Mutex
+	ids map[int64]chan struct{} // closed when the bot has had it
+}
+
+func newBot(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) *bot {
+	t.Helper()
+	b := &bot{t: t, ids: map[int64]chan struct{}{}}
+	r, err := open(func(id int64) { close(b.of(id)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.url = "http://" + listener.Addr().String() + rivals.Path
+	if r.Fast != nil {
+		server := &fasthttp.Server{Handler: r.Fast}
+		go func() { _ = server.Serve(listener) }()
+		b.stop(r, server.ShutdownWithContext)
+		return b
+	}
+	server := &http.Server{Handler: r.HTTP, ReadHeaderTimeout: patience}
+	go func() { _ = server.Serve(listener) }()
+	b.stop(r, server.Shutdown)
+	return b
+}
+
+func (b *bot) stop(r *rivals.Receiver, server func(context.Context) error) {
+	b.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if r.Stop == nil {
+			_ = server(ctx)
+			return
+		}
+		if err := r.Stop(ctx, server); err != nil {
+			b.t.Errorf("it stops with %v", err)
+		}
+	})
+}
+
+type delivery struct {
+	method, secret, contentType string // default: Telegram's
+	body                        []byte
+}
+
+// post returns the status of the answer, 0 if there is none.
+func (b *bot) post(d delivery) int {
+	b.t.Helper()
+	or := func(s, otherwise string) string {
+		if s == "" {
+			return otherwise
+		}
+		return s
+	}
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, or(d.method, http.MethodPost), b.url, bytes.NewReader(d.body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", or(d.contentType, "application/json"))
+	request.Header.Set("X-Telegram-Bot-Api-Secret-Token", or(d.secret, rivals.Secret))
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		return 0
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode
+}
+
+func (b *bot) of(id int64) chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ids[id] == nil {
+		b.ids[id] = make(chan struct{})
+	}
+	return b.ids[id]
+}
+
+func (b *bot) await(id int64) {
+	b.t.Helper()
+	select {
+	case <-b.of(id):
+	case <-time.After(patience):
+		b.t.Fatalf("update %d does not reach the bot", id)
+	}
+}
+
+func (b *bot) has(id int64) bool {
+	select {
+	case <-b.of(id):
+		return true
+	default:
+		return false
+	}
+}

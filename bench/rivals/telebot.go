@@ -1,0 +1,62 @@
+package rivals
+
+import (
+	"context"
+
+	tele "gopkg.in/telebot.v4"
+)
+
+var telebot = Library{
+	Name: "telebot",
+	Has:  []string{"secret"},
+	Receive: func(handle Handle) (*Receiver, error) {
+		hook, b, err := newTelebot()
+		if err != nil {
+			return nil, err
+		}
+		go func() {
+			for u := range b.Updates {
+				handle(int64(u.ID))
+			}
+		}()
+		return &Receiver{HTTP: hook}, nil
+	},
+	Bot: func(handle Handle) (*Receiver, error) {
+		hook, b, err := newTelebot()
+		if err != nil {
+			return nil, err
+		}
+		for _, endpoint := range []string{tele.OnText, tele.OnPhoto, tele.OnCallback} {
+			b.Handle(endpoint, func(c tele.Context) error {
+				handle(int64(c.Update().ID))
+				return nil
+			})
+		}
+		go b.Start()
+		return &Receiver{HTTP: hook, Stop: func(ctx context.Context, server func(context.Context) error) error {
+			err := server(ctx)
+			b.Stop()
+			return err
+		}}, nil
+	},
+	Update: func() any { return new(tele.Update) },
+	Typed:  typed(func(u *tele.Update) int64 { return int64(u.ID) }),
+}
+
+func newTelebot() (*tele.Webhook, *tele.Bot, error) {
+	hook := &tele.Webhook{SecretToken: Secret, IgnoreSetWebhook: true}
+	b, err := tele.NewBot(tele.Settings{Token: token, Poller: mounted{}, Offline: true, OnError: func(error, tele.Context) {}})
+	if err != nil {
+		return nil, nil, err
+	}
+	stopped := make(chan struct{})
+	close(stopped)
+	hook.Poll(b, b.Updates, stopped)
+	return hook, b, nil
+}
+
+// mounted is a poller in place of a Webhook that has had its Poll, which does no
+// more than to tell it its channel, and would race with the first update.
+type mounted struct{}
+
+func (mounted) Poll(_ *tele.Bot, _ chan tele.Update, stop chan struct{}) { <-stop }

@@ -1,0 +1,40 @@
+package rivals
+
+import (
+	"net/http"
+
+	api "github.com/go-telegram-bot-api/telegram-bot-api/v5"
+)
+
+var tgbotapi = Library{
+	Name: "tgbotapi",
+	Has:  []string{"method"},
+	Receive: func(handle Handle) (*Receiver, error) {
+		b := newTgbotapi()
+		return &Receiver{HTTP: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			u, err := b.HandleUpdate(r)
+			if err != nil {
+				rw.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			handle(int64(u.UpdateID))
+			rw.WriteHeader(http.StatusOK)
+		})}, nil
+	},
+	Bot: func(handle Handle) (*Receiver, error) {
+		updates := newTgbotapi().ListenForWebhook(Path)
+		go func() {
+			for u := range updates {
+				handle(int64(u.UpdateID))
+			}
+		}()
+		return &Receiver{HTTP: http.DefaultServeMux}, nil
+	},
+	Update: func() any { return new(api.Update) },
+	Typed:  typed(func(u *api.Update) int64 { return int64(u.UpdateID) }),
+}
+
+// newTgbotapi is what NewBotAPI returns, without the call of getMe.
+func newTgbotapi() *api.BotAPI {
+	return &api.BotAPI{Token: token, Client: http.DefaultClient, Buffer: 100}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// printAbuse tells what became of the updates.
+func (r *results) printAbuse(out io.Writer) {
+	const benchmark = "BenchmarkAbuse"
+	for i, abuse := range r.doors(benchmark) {
+		if i == 0 {
+			fmt.Fprint(out, "\nWhat became of updates: how each was answered at first, how many were answered 200 while the bot was at\n"+
+				"work on them, handled, lost (200, and never handled) and handled again; the most memory; how it ended.\n")
+		}
+		fmt.Fprintf(out, "\n%s\tanswered\t200 early\thandled\tlost\trepeated\tpeak MiB\tthe process\n", strings.ReplaceAll(abuse, "_", " "))
+		for _, receiver := range r.handlers(benchmark, abuse) {
+			value := func(unit string) float64 { return r.median(benchmark, abuse, receiver, unit) }
+			end, peak := "lives", fmt.Sprintf("%.0f", value("MiB"))
+			if value("died") > 0 {
+				end, peak = "dies", "" // with its figures
+			}
+			fmt.Fprintf(out, "%s\t%s\t%.0f\t%.0f\t%.0f\t%.0f\t%s\t%s\n", receiver,
+				answers(value), value("early"), value("handled"), value("lost"), value("repeated"), peak, end)
+		}
+	}
+}
+
+func answers(value func(unit string) float64) string {
+	var all []string
+	for status := range http.StatusNetworkAuthenticationRequired {
+		n := value(fmt.Sprintf("status-%d", status))
+		switch {
+		case n == 0:
+		case status == 0:
+			all = append(all, fmt.Sprintf("not ×%.0f", n))
+		default:
+			all = append(all, fmt.Sprintf("%d ×%.0f", status, n))
+		}
+	}
+	return strings.Join(all, ", ")
+}

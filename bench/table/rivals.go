@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// bounds are what tghook is to reach over sockets: so many times the rate of others.
+var bounds = []struct {
+	handler string
+	least   float64
+	others  []string
+}{
+	{"tghook_raw", 0.88, []string{"bare"}},
+	{"tghook_typed", 0.95, []string{"hand_written"}},
+	{"tghook_fast", 1, []string{"go_telegram", "telego", "telebot", "tgbotapi", "echotron", "go_tg"}},
+	{"tgfiber_fast", 1, []string{"telego_fasthttp"}},
+	{"tghook_reply", 0.90, []string{"hand_written_reply"}},
+}
+
+// printRivals compares servers by their requests per second, body by body.
+func (r *results) printRivals(out io.Writer) {
+	const benchmark = "BenchmarkRivals"
+	for _, body := range r.doors(benchmark) {
+		rate := func(handler string) float64 { return r.median(benchmark, body, handler, "req/s") }
+		base := r.handlers(benchmark, body)[0]
+		fmt.Fprintf(out, "\nRequests per second over loopback, %s: on 40 connections that are kept alive, the server on one CPU and\n"+
+			"wrk on another. The last column is the ratio of the servers' CPU time.\n\n", body)
+		fmt.Fprintf(out, "server\trequests/s\t/ %s\tby CPU time\n", base)
+		for _, handler := range r.handlers(benchmark, body) {
+			cpu := func(handler string) float64 { return r.median(benchmark, body, handler, "cpu-ns/req") }
+			fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\n", handler, rate(handler), rate(handler)/rate(base), cpu(base)/cpu(handler))
+		}
+		fmt.Fprintln(out)
+		for _, b := range bounds {
+			best := ""
+			for _, other := range b.others {
+				if best == "" || rate(other) > rate(best) {
+					best = other
+				}
+			}
+			if rate(b.handler) > 0 && rate(best) > 0 {
+				ratio := rate(b.handler) / rate(best)
+				fmt.Fprintf(out, "%s / %s\t%.2f\tat least %.2f\t%s\n", b.handler, best, ratio, b.least, met(ratio >= b.least))
+			}
+		}
+	}
+}
