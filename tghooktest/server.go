@@ -37,8 +37,9 @@ type ServerConfig struct {
 	// in a synctest bubble: reach it by Client, and have it reach you by Listen.
 	InMemory bool
 	// Cloud has setWebhook refuse what the public server refuses: other than HTTPS, other
-	// ports than 443, 80, 88 and 8443, reserved addresses. Default: as a local Bot
-	// API server, so that a webhook on loopback can be set.
+	// ports than 443, 80, 88 and 8443, reserved addresses. Since loopback is reserved, it
+	// delivers only InMemory. Default: as a local Bot API server, so that a webhook on loopback
+	// can be set, and none elsewhere: a test must not send to a bot in service.
 	Cloud bool
 	// Roots are the authorities that a webhook's certificate is verified by where
 	// none was uploaded. Default: the system's.

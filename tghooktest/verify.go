@@ -69,6 +69,8 @@ func (s *Server) verify(ctx context.Context, at address, h webhook) (ip, addr st
 		return "", "", bad("IPv6-only addresses are not allowed")
 	case s.cfg.Cloud && reserved(found):
 		return "", "", bad("IP address " + found.String() + " is reserved")
+	case s.memory == nil && !found.IsLoopback(): // who is there might take updates for Telegram's
+		return "", "", bad("tghooktest delivers on loopback alone, not to " + found.String() + ": serve the bot there, or set InMemory")
 	case at.scheme == "https" && h.custom && !hasCertificate(h.certificate):
 		return "", "", bad("Failed to set custom certificate file{error:05800088:x509 certificate routines::no certificate or crl found}")
 	}
