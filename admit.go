@@ -134,7 +134,7 @@ func (d *Dispatcher) enter(r *record, incoming arrival, u *Update, key lane.Key)
 	r.join(a)
 	d.ask(r)
 	if r.state == running {
-		go d.work(r, nil)
+		d.start(r)
 	}
 	return a, nil
 }

@@ -73,7 +73,7 @@ func (d *Dispatcher) decide(r *record, c *claim, err error) bool {
 		c.granted, r.ready = true, true
 		if r.place.AtHead() {
 			r.state = running
-			go d.work(r, nil)
+			d.start(r)
 		}
 		return true
 	}

@@ -133,7 +133,7 @@ func (d *Dispatcher) withdraw(r *record, v verdict) {
 		return
 	}
 	if next, _ := d.complete(r, &end{verdict: v}); next != nil {
-		go d.work(next, nil)
+		d.start(next)
 	}
 }
 

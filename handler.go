@@ -62,7 +62,6 @@ func TypedWith[T any](unmarshal func([]byte, any) error, f func(ctx context.Cont
 		panic("tghook: Typed: nil function")
 	}
 	return HandlerFunc(func(ctx context.Context, u *Update) (Reply, error) {
-		grow(false)
 		typed := new(T)
 		if err := u.decode(unmarshal, typed); err != nil {
 			return NoReply, err

@@ -30,7 +30,7 @@ func (r *record) restFor(asked time.Duration) time.Duration {
 
 func (d *Dispatcher) resume(r *record) {
 	if d.ask(r); r.state == running {
-		go d.work(r, nil)
+		d.start(r)
 	}
 }
 

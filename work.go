@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// work runs r, and then whatever its lane has ready behind it. Where r has run
-// already, ended is what came of that.
+// work is a worker's life: it runs r, whatever its lane has ready behind it, and what
+// else it is given. Where r has run already, ended is what came of that.
 func (d *Dispatcher) work(r *record, ended *result) {
 	busy := false // with r, rather than with reporting what was before it
 	defer func() {
@@ -20,6 +20,7 @@ func (d *Dispatcher) work(r *record, ended *result) {
 			go d.work(r, nil)
 		}
 	}()
+	var w worker
 	for r != nil {
 		var report *runReport
 		busy = true
@@ -31,6 +32,9 @@ func (d *Dispatcher) work(r *record, ended *result) {
 		}
 		busy = false
 		report.observe(d)
+		if r == nil {
+			r = d.linger(&w)
+		}
 	}
 }
 
