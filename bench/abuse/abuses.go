@@ -52,9 +52,9 @@ var abuses = []abuse{
 	{"panic_beside_19", panicked, func(ctx context.Context, t *telegram, c *child) error {
 		answered := t.begin(ctx, c, ids(2, 20)...)
 		t.offer(ctx, c, 1)
+		t.settle(ctx) // the panic may come after the answer
 		c.order("open")
 		answered()
-		t.died = !c.alive()
 		return t.redeliver(ctx, c)
 	}},
 	{"update_three_times", gated, func(ctx context.Context, t *telegram, c *child) error {
@@ -73,7 +73,6 @@ var abuses = []abuse{
 	}},
 	{"3000_slow_handlers", gated, func(ctx context.Context, t *telegram, c *child) error {
 		answered := t.begin(ctx, c, ids(1, 3000)...)
-		t.peak = c.peak()
 		c.order("open")
 		answered()
 		return t.redeliver(ctx, c)
@@ -96,10 +95,10 @@ var abuses = []abuse{
 	}},
 }
 
-// treat has the receiver of a library treated so.
-func (a abuse) treat(ctx context.Context, library string) (line string, err error) {
-	t := newTelegram(library)
-	c, err := bear(ctx, t.ledger, library, a.bot)
+// treat has a receiver treated so.
+func (a abuse) treat(ctx context.Context, r receiver) (line string, err error) {
+	t := newTelegram(r)
+	c, err := bear(ctx, t.ledger, r, a.bot)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +110,7 @@ func (a abuse) treat(ctx context.Context, library string) (line string, err erro
 	if t.peak == 0 {
 		t.peak = c.peak()
 	}
-	return t.result(), ctx.Err()
+	return t.result(c.fate()), ctx.Err()
 }
 
 // begin offers updates, and waits until the receiver has begun what it will begin;

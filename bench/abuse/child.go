@@ -37,18 +37,17 @@ func (l *ledger) note(line string) {
 
 // child is a receiver's process.
 type child struct {
-	process *os.Process
+	command *exec.Cmd
 	address string
 	tell    io.Writer
 	gone    chan struct{} // closed when it has ended, and all it said was noted
+	killed  bool
 }
 
-func bear(ctx context.Context, l *ledger, library string, b behaviour) (*child, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, self, library, string(b)) //nolint:gosec // this program
+func bear(ctx context.Context, l *ledger, r receiver, b behaviour) (*child, error) {
+	var complaint bytes.Buffer
+	cmd := exec.CommandContext(ctx, r.command[0], append(r.command[1:], string(b))...) //nolint:gosec // node and this program
+	cmd.Stderr = &complaint
 	tell, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -62,9 +61,9 @@ func bear(ctx context.Context, l *ledger, library string, b behaviour) (*child, 
 	}
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
-		return nil, fmt.Errorf("no address: %w", cmd.Wait())
+		return nil, fmt.Errorf("no address: %w\n%s", cmd.Wait(), complaint.Bytes())
 	}
-	c := &child{process: cmd.Process, address: lines.Text(), tell: tell, gone: make(chan struct{})}
+	c := &child{command: cmd, address: lines.Text(), tell: tell, gone: make(chan struct{})}
 	go func() {
 		for lines.Scan() {
 			l.note(lines.Text())
@@ -84,17 +83,32 @@ func (c *child) alive() bool {
 	}
 }
 
+// fate is what has become of it.
+func (c *child) fate() string {
+	switch {
+	case c.alive():
+		return "lives"
+	case c.killed:
+		return "killed"
+	case c.command.ProcessState.Success():
+		return "stops"
+	default:
+		return "dies"
+	}
+}
+
 // order tells it what to do; if it has ended there is nothing to tell.
 func (c *child) order(what string) { _, _ = io.WriteString(c.tell, what+"\n") }
 
 func (c *child) kill() {
-	_ = c.process.Kill()
+	c.killed = c.killed || c.alive()
+	_ = c.command.Process.Kill()
 	<-c.gone
 }
 
 // peak is the most memory it has had in RAM, in MiB; 0 if that is not known.
 func (c *child) peak() int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.command.Process.Pid))
 	if err != nil {
 		return 0
 	}

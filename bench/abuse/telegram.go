@@ -17,7 +17,7 @@ import (
 
 // telegram offers updates to one receiver after the other, and keeps count.
 type telegram struct {
-	library string
+	receiver receiver
 	*ledger
 
 	first   map[int]int    // answers to the first offer of each update, by status; 0: none
@@ -25,16 +25,15 @@ type telegram struct {
 	pause   time.Duration  // before the next offer
 	early   int            // acknowledged while the bot was at work on it
 	peak    int64
-	died    bool
 }
 
-func newTelegram(library string) *telegram {
+func newTelegram(r receiver) *telegram {
 	return &telegram{
-		library: library,
-		ledger:  newLedger(),
-		first:   map[int]int{},
-		offered: map[int64]bool{},
-		pause:   time.Second,
+		receiver: r,
+		ledger:   newLedger(),
+		first:    map[int]int{},
+		offered:  map[int64]bool{},
+		pause:    time.Second,
 	}
 }
 
@@ -122,7 +121,7 @@ func (t *telegram) settle(ctx context.Context) {
 func (t *telegram) redeliver(ctx context.Context, c *child) error {
 	var err error
 	if !c.alive() {
-		if c, err = bear(ctx, t.ledger, t.library, quick); err != nil {
+		if c, err = bear(ctx, t.ledger, t.receiver, quick); err != nil {
 			return err
 		}
 		defer c.kill()
@@ -150,25 +149,23 @@ func (t *telegram) redeliver(ctx context.Context, c *child) error {
 	return ctx.Err()
 }
 
-// result is what came of it, as it stands in a benchmark line.
-func (t *telegram) result() string {
+// result is what came of it, as it stands in a benchmark line, with the fate of the
+// process.
+func (t *telegram) result(fate string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	lost, repeated, died := 0, 0, 0
+	lost, repeated := 0, 0
 	for id, acknowledged := range t.offered {
 		if acknowledged && t.ended[id] == 0 {
 			lost++
 		}
 		repeated += max(0, t.ended[id]-1)
 	}
-	if t.died {
-		died = 1
-	}
 	line := strings.Builder{}
 	fmt.Fprint(&line, len(t.offered))
 	for _, status := range slices.Sorted(maps.Keys(t.first)) {
 		fmt.Fprintf(&line, " %d status-%d", t.first[status], status)
 	}
-	fmt.Fprintf(&line, " %d early %d handled %d lost %d repeated %d MiB %d died", t.early, len(t.ended), lost, repeated, t.peak, died)
+	fmt.Fprintf(&line, " %d early %d handled %d lost %d repeated %d MiB 1 %s", t.early, len(t.ended), lost, repeated, t.peak, fate)
 	return line.String()
 }

@@ -13,19 +13,29 @@ func (r *results) printAbuse(out io.Writer) {
 	for i, abuse := range r.doors(benchmark) {
 		if i == 0 {
 			fmt.Fprint(out, "\nWhat became of updates: how each was answered at first, how many were answered 200 while the bot was at\n"+
-				"work on them, handled, lost (200, and never handled) and handled again; the most memory; how it ended.\n")
+				"work on them, handled, lost (200, and never handled) and handled again; the most memory; the process's fate.\n")
 		}
 		fmt.Fprintf(out, "\n%s\tanswered\t200 early\thandled\tlost\trepeated\tpeak MiB\tthe process\n", strings.ReplaceAll(abuse, "_", " "))
 		for _, receiver := range r.handlers(benchmark, abuse) {
 			value := func(unit string) float64 { return r.median(benchmark, abuse, receiver, unit) }
-			end, peak := "lives", fmt.Sprintf("%.0f", value("MiB"))
-			if value("died") > 0 {
-				end, peak = "dies", "" // with its figures
+			peak := ""
+			if value("MiB") > 0 { // it goes with the process
+				peak = fmt.Sprintf("%.0f", value("MiB"))
 			}
 			fmt.Fprintf(out, "%s\t%s\t%.0f\t%.0f\t%.0f\t%.0f\t%s\t%s\n", receiver,
-				answers(value), value("early"), value("handled"), value("lost"), value("repeated"), peak, end)
+				answers(value), value("early"), value("handled"), value("lost"), value("repeated"), peak, fate(value))
 		}
 	}
+}
+
+// fate is the worst of all rounds.
+func fate(value func(unit string) float64) string {
+	for _, unit := range []string{"dies", "killed", "stops", "lives"} {
+		if value(unit) > 0 {
+			return unit
+		}
+	}
+	return ""
 }
 
 func answers(value func(unit string) float64) string {

@@ -81,13 +81,17 @@ BenchmarkRivals/with_reply/tghook_reply 1 541 req/s 20 cpu-ns/req 99 %busy
 
 func TestAbuseTellsEveryAnswerAndWhatBecameOfTheUpdates(t *testing.T) {
 	t.Parallel()
-	const lines = `BenchmarkAbuse/kill_-9_with_20/tghook 20 20 status-0 0 early 20 handled 0 lost 0 repeated 12 MiB 0 died
-BenchmarkAbuse/kill_-9_with_20/telego 20 18 status-200 2 status-503 18 early 2 handled 18 lost 1 repeated 12 MiB 1 died
+	const lines = `BenchmarkAbuse/kill_-9_with_20/tghook 20 20 status-0 0 early 20 handled 0 lost 0 repeated 12 MiB 1 killed
+BenchmarkAbuse/kill_-9_with_20/telego 20 18 status-200 2 status-503 18 early 2 handled 18 lost 1 repeated 12 MiB 1 killed
+BenchmarkAbuse/malformed_JSON/go_tg 1 1 status-400 0 early 0 handled 0 lost 0 repeated 10 MiB 1 lives
+BenchmarkAbuse/malformed_JSON/grammy 1 1 status-0 0 early 0 handled 0 lost 0 repeated 0 MiB 1 dies
 `
 
-	equal(t, fields(t, lines, "lives", "dies"), []string{
-		"tghook not ×20 0 20 0 0 12 lives",
-		"telego 200 ×18, 503 ×2 18 2 18 1 dies",
+	equal(t, fields(t, lines, "killed", "lives", "dies"), []string{
+		"tghook not ×20 0 20 0 0 12 killed",
+		"telego 200 ×18, 503 ×2 18 2 18 1 12 killed",
+		"go_tg 400 ×1 0 0 0 0 10 lives",
+		"grammy not ×1 0 0 0 0 dies",
 	})
 }
 
