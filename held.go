@@ -68,19 +68,27 @@ func (c *handlerContext) mayRide() bool {
 
 // pass is called when a call is about to leave: what was held goes before it.
 // It reports whether call, if there is one, is held instead. A call whose ctx has
-// ended is the transport's to refuse.
+// ended, maybe while it waited here, is the transport's to refuse.
 func (c *handlerContext) pass(ctx context.Context, call *held) (kept bool) {
 	o := c.opened()
 	if o == nil || ctx.Err() != nil {
 		return false
 	}
-	select {
-	case o.turn <- struct{}{}:
-		defer o.done()
-	case <-ctx.Done():
-		return false
+	for {
+		select {
+		case o.turn <- struct{}{}:
+		case <-ctx.Done():
+			return false
+		}
+		if o.last == nil {
+			break
+		}
+		go func() { // it ends before the run does, and may outlast ctx
+			defer o.done()
+			c.sendLast(o)
+		}()
 	}
-	c.sendLast(o)
+	defer o.done()
 	if call == nil || o.closed || !c.mayRide() {
 		return false
 	}
@@ -100,9 +108,13 @@ func (c *handlerContext) sendLast(o *outbox) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(released), callTimeout)
 	defer cancel()
 	defer context.AfterFunc(d.calls, cancel)()
-	if err := call.send(ctx); err != nil {
-		d.cfg.observe(c, Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err})
-	}
+	err := errGoexit // Base may end the goroutine
+	defer func() {
+		if err != nil {
+			d.cfg.observe(c, Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err})
+		}
+	}()
+	err = call.send(ctx)
 }
 
 // answeredLate makes the call that is held by the handler of r, for its delivery

@@ -34,21 +34,22 @@ import (
 // it was called and failed, Observe is told [OutcomeCallLost], or
 // [OutcomeReplyLost] for the last.
 //
-// A handler's error or panic discards what is held. If the handler returns a
-// Reply too, the held call is called before it. If the delivery is answered late
-// while a call is held, that is called at once, save under LateCancel.
+// A handler's error or panic discards what is held; a failure that a middleware of
+// yours deals with does not. If the handler returns a Reply too, the held call is
+// called before it. If the delivery is answered late while a call is held, that is
+// called at once, save under LateCancel.
 //
 // Everything else goes to Base as it is: calls outside of a handler's ctx, or
 // when the handler has returned; calls of other bots, of other methods, and those
 // that a response cannot carry (more than 1 MiB of parameters or 50 MiB of files,
-// a URL with a query); and all calls where no response waits to carry one, which
+// a GET, a URL with a query); and all calls where no response waits to carry one, which
 // is so when [IsLate] is true, after LateAck, in a poll and in [Webhook.Deliver].
 // From [Dispatcher.Do] the held call is the Reply that it returns.
 //
 // The handler must not return before its calls have: where a library runs its own
 // handlers in goroutines, tell it not to. One built on fasthttp has to be switched
-// to net/http. A body is read into memory once, and held as it came if it is
-// multipart, else as JSON.
+// to net/http. The body of a call that may be held is read into memory once, and
+// held as it came if it is multipart, else as JSON; all others stream.
 //
 // A ReplyTransport is safe for concurrent use. Its fields must not change, nor it
 // be copied, after the first call. A mistake in them is a *[ConfigError] from

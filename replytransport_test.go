@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -43,6 +44,16 @@ func (a *wireAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if r.ContentLength > 0 && r.ContentLength != int64(len(body)) {
 		return nil, fmt.Errorf("%d bytes are announced, and there are %d", r.ContentLength, len(body))
+	}
+	if r.GetBody != nil { // as for a connection that was closed meanwhile
+		source, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		defer source.Close()
+		if again, err := io.ReadAll(source); err != nil || !bytes.Equal(again, body) {
+			return nil, fmt.Errorf("the body is %d bytes long at first and %d then: %w", len(body), len(again), err)
+		}
 	}
 	a.mu.Lock()
 	a.calls = append(a.calls, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]+" "+string(body))
@@ -387,6 +398,73 @@ func TestAFileThatIsTooLargeFlowsThrough(t *testing.T) {
 	}
 }
 
+// A file whose call cannot be held is not read either: Base gets it as it was.
+func TestAFileThatIsNotToBeHeldFlowsThrough(t *testing.T) {
+	t.Parallel()
+	contentType, start := form(t, nil, map[string][]byte{"photo": {}})
+	const size = 20 << 20
+	var read, closed, before atomic.Int64
+	api := transport(func(req *http.Request) (*http.Response, error) {
+		before.Store(read.Load())
+		_, err := io.Copy(io.Discard, req.Body)
+		req.Body.Close()
+		res := apiAnswer(200, fromThere)
+		res.Request = req
+		return res, err
+	})
+	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+	c := newCore(t, forBot(tghook.DispatchConfig{}), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		got, err := lib.post(ctx, "sendPhoto", contentType, &hugeBody{start: bytes.NewReader(start), left: size, read: &read, closed: &closed})
+		same(t, "the library gets", got, fromThere)
+		return tghook.NoReply, err
+	})
+	_, err := c.do(t.Context(), messageIn(7, 1))
+	same(t, "error", err, nil)
+	same(t, "read before the call left", before.Load(), 0)
+	same(t, "read in all", read.Load(), int64(len(start)+size))
+	same(t, "closed", closed.Load(), 1)
+}
+
+// One copy of a file is made when its call is held, whatever becomes of it.
+func TestAFileIsInMemoryOnce(t *testing.T) {
+	contentType, body := form(t, map[string]string{"chat_id": "7"}, map[string][]byte{"photo": make([]byte, 20<<20)})
+	for name, then := range map[string]string{"rides": "", "is called": "getMe"} {
+		api := transport(func(req *http.Request) (*http.Response, error) {
+			if req.Body != nil {
+				_, _ = io.Copy(io.Discard, req.Body)
+			}
+			return apiAnswer(200, apiOK), nil
+		})
+		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+		cfg := hookConfig()
+		cfg.LateAfter = -1
+		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, apiBase+"setChatPhoto", bytes.NewReader(body))
+			if err != nil {
+				return tghook.NoReply, err
+			}
+			req.Header.Set("Content-Type", contentType)
+			res, err := lib.Transport.RoundTrip(req)
+			if err != nil {
+				return tghook.NoReply, err
+			}
+			defer res.Body.Close()
+			if then != "" {
+				lib.call(ctx, then, "{}")
+			}
+			return tghook.NoReply, nil
+		})
+		var start, end runtime.MemStats
+		runtime.ReadMemStats(&start)
+		res := r.serve(t.Context(), messageIn(7, 1), nil)
+		runtime.ReadMemStats(&end)
+		same(t, name+": in the response", len(res.Body) > len(body), then == "")
+		if got := end.TotalAlloc - start.TotalAlloc; got > uint64(len(body))*11/10 {
+			t.Errorf("%s: %d bytes were allocated for a body of %d", name, got, len(body))
+		}
+	}
+}
+
 type hugeBody struct {
 	start        *bytes.Reader
 	left         int64
@@ -439,6 +517,26 @@ func TestWhatIsNotThisBotsIsLeftAlone(t *testing.T) {
 	}
 }
 
+// The bot's calls are known wherever its Bot API server is, however they are written.
+func TestWhatIsThisBotsIsHeldOnEveryServer(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		cfg  tghook.ClientConfig
+		base string
+	}{
+		"a server of one's own": {tghook.ClientConfig{BaseURL: "http://localhost:8081"}, "http://localhost:8081/bot" + apiToken + "/"},
+		"below a path":          {tghook.ClientConfig{BaseURL: "http://localhost:8081/a%20b/api/"}, "http://localhost:8081/a%20b/api/bot" + apiToken + "/"},
+		"the test environment":  {tghook.ClientConfig{TestEnvironment: true}, apiBase + "test/"},
+		"an escaped token":      {tghook.ClientConfig{}, strings.Replace(apiBase, "7244100913:", "7244100913%3A", 1)},
+	} {
+		api := &wireAPI{}
+		lib := library{&http.Client{Transport: &tghook.ReplyTransport{Base: api, Client: newClient(t, test.cfg)}}, test.base}
+		r := newRig(t, hookConfig(), calling(t, lib, nil, pressed, deleted))
+		same(t, name, r.post(messageIn(7, 1)), deletedAnswer)
+		same(t, name+": calls", api.all(), []string{pressedCall})
+	}
+}
+
 func TestACallOutsideOfAHandlerPassesThrough(t *testing.T) {
 	t.Parallel()
 	api := &wireAPI{}
@@ -460,7 +558,7 @@ func TestAURLWithAQueryOrAnotherMethodOfHTTPPassesThrough(t *testing.T) {
 		"GET":         func(r *http.Request) { r.Method = http.MethodGet },
 		"an encoding": func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },
 		"too many bytes": func(r *http.Request) {
-			r.ContentLength = 2 << 20
+			r.ContentLength, r.GetBody = 2<<20, nil
 			r.Body = io.NopCloser(io.LimitReader(&hugeBody{start: &bytes.Reader{}, left: 2 << 20, read: new(atomic.Int64)}, 2<<20))
 		},
 	} {
@@ -536,17 +634,22 @@ func TestAFailureDiscardsWhatIsHeld(t *testing.T) {
 		"error": func() error { return errBroken },
 		"panic": func() error { panic(errBroken) },
 		"exit":  func() error { runtime.Goexit(); return nil },
+		"later": func() error { return tghook.RetryAfter(5*time.Second, errBroken) },
 	} {
+		status := "500"
+		if name == "later" {
+			status = "503"
+		}
 		api := &wireAPI{}
 		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
 		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 			same(t, name+": the library gets", lib.call(ctx, "deleteMessage", "{}"), apiOK)
 			return tghook.NoReply, then()
 		})
-		same(t, name, r.post(messageIn(7, 1)), "500")
-		same(t, name+": again", r.post(messageIn(7, 1)), "500")
+		same(t, name, r.post(messageIn(7, 1))[:3], status)
+		same(t, name+": again", r.post(messageIn(7, 1))[:3], status)
 		same(t, name+": calls", api.all(), nil)
-		same(t, name+": outcomes", r.outcomes(), "failed/1/500 failed/2/500")
+		same(t, name+": outcomes", r.outcomes(), "failed/1/"+status+" failed/2/"+status)
 	}
 }
 
@@ -634,6 +737,43 @@ func TestWhichMethodsAreHeld(t *testing.T) {
 	}
 }
 
+// The table of the Bot API's methods decides which are held, and what is answered.
+func TestEveryMethodIsHeldByWhatItAnswers(t *testing.T) {
+	t.Parallel()
+	table, err := os.ReadFile("tghooktest/internal/botapi/methods.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const message = `{"ok":true,"result":{"message_id":0,"date":0,"chat":{"id":0}}}`
+	var method string
+	api := &wireAPI{}
+	strict, loose := newLibrary(t, &tghook.ReplyTransport{}, api), newLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
+	var gets [2]string
+	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		gets = [2]string{strict.call(ctx, method, "{}"), loose.call(ctx, method, "{}")}
+		return tghook.NoReply, nil
+	})
+	progress := []string{"sendChatAction", "sendMessageDraft", "sendRichMessageDraft"}
+	rows := strings.Split(strings.TrimSpace(string(table)), "\n")[1:]
+	for id, row := range rows {
+		columns := strings.Split(row, "\t")
+		method = columns[0]
+		want := [2]string{fromThere, fromThere}
+		switch result := columns[1]; {
+		case slices.Contains(refusedMethods, method), slices.Contains(progress, method):
+		case result == "True":
+			want = [2]string{apiOK, apiOK}
+		case slices.Contains([]string{"Message", "Message or True", "MessageId"}, result):
+			want[1] = message
+		}
+		r.post(messageIn(7, int64(id)+1))
+		same(t, method+" gets", gets, want)
+	}
+	if len(rows) < 150 {
+		t.Errorf("the table has %d methods", len(rows))
+	}
+}
+
 func TestNoMethodThatNeverRidesIsHeldByDefault(t *testing.T) {
 	t.Parallel()
 	for _, method := range refusedMethods {
@@ -711,6 +851,31 @@ func TestDoReturnsTheHeldCall(t *testing.T) {
 	got, err := c.do(t.Context(), messageIn(7, 1))
 	same(t, "error", err, nil)
 	same(t, "reply", got, `answerCallbackQuery{"callback_query_id":"5"}`)
+}
+
+// What middleware adds to the ctx, and a timeout of its own, changes nothing. A failure
+// that it deals with is none.
+func TestACallIsHeldBehindMiddleware(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
+	adds := func(next tghook.Handler) tghook.Handler {
+		return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			ctx, cancel := context.WithTimeout(context.WithValue(ctx, key{}, 1), time.Minute)
+			defer cancel()
+			return next.HandleUpdate(ctx, u)
+		})
+	}
+	forgives := func(next tghook.Handler) tghook.Handler {
+		return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			_, err := next.HandleUpdate(ctx, u)
+			same(t, "error", err, errBroken)
+			return tghook.NoReply, nil
+		})
+	}
+	h := tghook.Chain(calling(t, lib, errBroken, pressed), adds, forgives, adds)
+	r := newRig(t, hookConfig(), h.HandleUpdate)
+	same(t, "answer", r.post(messageIn(7, 1)), pressedAnswer)
 }
 
 func TestWithoutAResponseCallsPassThrough(t *testing.T) {
@@ -1054,6 +1219,52 @@ func TestCallsWaitForTheHeldOneAlone(t *testing.T) {
 	})
 }
 
+// A call whose ctx ends does not wait until the held one, which hangs, is given up.
+func TestACallWaitsForTheHeldOneNoLongerThanItsContext(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		api := &wireAPI{do: func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		}}
+		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+			start := time.Now()
+			impatient := library{&http.Client{Transport: lib.Transport, Timeout: time.Second}, lib.base}
+			_, err := impatient.post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
+			same(t, "it is the client's timeout", errors.Is(err, context.DeadlineExceeded), true)
+			same(t, "took", time.Since(start), time.Second)
+			return tghook.NoReply, nil
+		})
+		got, took := r.send(messageIn(7, 1)).wait()
+		same(t, "answer", got, "503 after 2") // the end of a handler does wait
+		same(t, "took", took, 8*time.Second)
+		pass(time.Minute)
+		same(t, "calls", api.all(), []string{pressedCall, "deleteMessage {}"})
+		same(t, "outcomes", r.outcomes(), "late/1/503/late call_lost/1/0 handled/1/0/late")
+	})
+}
+
+// Many libraries end the ctx of each call when they have its answer.
+func TestACallStaysHeldWhenItsOwnContextEnds(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		api := &wireAPI{}
+		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+		lib.Timeout = 100 * time.Millisecond
+		r := newRig(t, hookConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			for _, call := range []string{pressed, deleted} {
+				own, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+				_, _ = calling(t, lib, nil, call)(own, u)
+				time.Sleep(time.Second)
+				cancel()
+			}
+			return tghook.NoReply, nil
+		})
+		same(t, "answer", r.post(messageIn(7, 1)), deletedAnswer)
+		same(t, "calls", api.all(), []string{pressedCall})
+	})
+}
+
 // The library has been told that the call succeeded: what became of it is
 // Observe's to hear.
 func TestAHeldCallThatFailsIsObserved(t *testing.T) {
@@ -1064,6 +1275,12 @@ func TestAHeldCallThatFailsIsObserved(t *testing.T) {
 		},
 		"network": func(r *http.Request) (*http.Response, error) { return nil, &tellingError{r.URL.String(), errBroken} },
 		"panic":   func(*http.Request) (*http.Response, error) { panic(errBroken) },
+		"exit":    func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil },
+		"redirected": func(*http.Request) (*http.Response, error) { // followed, it would hand the token on
+			res := apiAnswer(307, "")
+			res.Header.Set("Location", "https://elsewhere.test/")
+			return res, nil
+		},
 	} {
 		api := &wireAPI{do: do}
 		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
@@ -1072,9 +1289,10 @@ func TestAHeldCallThatFailsIsObserved(t *testing.T) {
 		same(t, name+": outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode")
 		lost := r.deliveries[0]
 		same(t, name+": update", lost.Update.ID, 1)
+		same(t, name+": calls", api.all(), []string{pressedCall})
 		keepsToken(t, lost.Err)
 		var refused *tghook.APIError
-		if !errors.As(lost.Err, &refused) && !errors.Is(lost.Err, errBroken) {
+		if !errors.As(lost.Err, &refused) && !errors.Is(lost.Err, errBroken) && name != "exit" {
 			t.Errorf("%s: %v is not what went wrong", name, lost.Err)
 		}
 	}

@@ -53,8 +53,12 @@ func TestTheDocumentationShowsThesePrograms(t *testing.T) {
 func read(t *testing.T, program string) string {
 	t.Helper()
 	var source strings.Builder
-	for _, name := range []string{"main.go", "bot.go"} {
-		content, err := os.ReadFile(filepath.Join(program, name))
+	files, err := filepath.Glob(filepath.Join(program, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}

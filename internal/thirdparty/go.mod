@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/GoogleCloudPlatform/functions-framework-go v1.9.2
+	github.com/PaulSonOfLars/gotgbot/v2 v2.0.0-rc.36
 	github.com/gin-gonic/gin v1.10.1
 	github.com/go-chi/chi/v5 v5.3.0
 	github.com/go-telegram-bot-api/telegram-bot-api/v5 v5.5.1
@@ -11,6 +12,7 @@ require (
 	github.com/goccy/go-json v0.10.5
 	github.com/gorilla/handlers v1.5.2
 	github.com/gorilla/mux v1.8.1
+	github.com/mr-linch/go-tg v0.18.0
 	github.com/mymmrac/telego v1.3.1
 	github.com/tghook/tghook v0.0.0-00010101000000-000000000000
 	golang.org/x/crypto v0.53.0
@@ -50,6 +52,7 @@ require (
 	go.uber.org/multierr v1.6.0 // indirect
 	go.uber.org/zap v1.17.0 // indirect
 	golang.org/x/arch v0.8.0 // indirect
+	golang.org/x/exp v0.0.0-20220613132600-b0d781184e0d // indirect
 	golang.org/x/net v0.56.0 // indirect
 	golang.org/x/sys v0.46.0 // indirect
 	golang.org/x/text v0.38.0 // indirect

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PaulSonOfLars/gotgbot/v2"
 	tgbotapi "github.com/go-telegram-bot-api/telegram-bot-api/v5"
 	"github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
+	"github.com/mr-linch/go-tg"
 	"github.com/mymmrac/telego"
 	tele "gopkg.in/telebot.v4"
 
@@ -53,6 +55,8 @@ func withEachLibrary(t *testing.T, test func(t *testing.T, open opener)) {
 		"telego":           openTelego,
 		"telegram-bot-api": openTgbotapi,
 		"telebot":          openTelebot,
+		"go-tg":            openGoTG,
+		"gotgbot":          openGotgbot,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -279,6 +283,10 @@ func TestALibraryIsToldWhatIsWrongWithTheTransportAtItsStart(t *testing.T) {
 		},
 		"telegram-bot-api": func() error {
 			_, err := tgbotapi.NewBotAPIWithClient(token, tgbotapi.APIEndpoint, broken)
+			return err
+		},
+		"gotgbot": func() error {
+			_, err := gotgbot.NewBot(token, &gotgbot.BotOpts{BotClient: &gotgbot.BaseBotClient{Client: *broken}})
 			return err
 		},
 	} {
@@ -550,4 +558,100 @@ func (b telebotBot) restrictOne(ctx context.Context, o occasion) error {
 	return b.handled(ctx, o, func(c tele.Context) error {
 		return c.Bot().Restrict(c.Chat(), &tele.ChatMember{User: &tele.User{ID: o.user}, Rights: tele.NoRights()})
 	})
+}
+
+type goTG struct{ *tg.Client }
+
+func openGoTG(tb testing.TB, t *tghook.ReplyTransport, server *tghooktest.Server) caller {
+	tb.Helper()
+	return goTG{tg.New(server.Token, tg.WithClientServerURL(server.URL), tg.WithClientDoer(&http.Client{Transport: t}))}
+}
+
+func (b goTG) press(ctx context.Context, o occasion) error {
+	return b.AnswerCallbackQuery(o.query).Text("<&>").DoVoid(ctx)
+}
+
+func (b goTG) remove(ctx context.Context, o occasion) error {
+	return b.DeleteMessage(tg.ChatID(o.chat), o.message).DoVoid(ctx)
+}
+
+func (b goTG) say(ctx context.Context, o occasion) (int, error) {
+	m, err := b.SendMessage(tg.ChatID(o.chat), "hi").Do(ctx)
+	return m.ID, err
+}
+
+// Its SetChatPhoto makes JSON of the file.
+func (b goTG) setPhoto(ctx context.Context, o occasion) error {
+	var ok bool
+	call := tg.NewRequest("setChatPhoto").ChatID("chat_id", tg.ChatID(o.chat)).InputFile("photo", tg.NewInputFile("photo.jpg", photo()))
+	err := b.Do(ctx, call, &ok)
+	return isTrue(ok, err)
+}
+
+func (b goTG) editInline(ctx context.Context, o occasion) error {
+	return b.EditMessageTextInline(o.inline, "hi").DoVoid(ctx)
+}
+
+func (b goTG) copyOne(ctx context.Context, o occasion) error {
+	_, err := b.CopyMessage(tg.ChatID(o.chat), tg.ChatID(o.chat), o.message).Do(ctx)
+	return err
+}
+
+func (b goTG) setNothing(ctx context.Context, _ occasion) error {
+	return b.DeleteMyCommands().DoVoid(ctx)
+}
+
+func (b goTG) restrictOne(ctx context.Context, o occasion) error {
+	return b.RestrictChatMember(tg.ChatID(o.chat), tg.UserID(o.user), tg.ChatPermissions{CanSendMessages: true}).DoVoid(ctx)
+}
+
+type gotgbotBot struct{ *gotgbot.Bot }
+
+func openGotgbot(tb testing.TB, t *tghook.ReplyTransport, server *tghooktest.Server) caller {
+	tb.Helper()
+	b, err := gotgbot.NewBot(server.Token, &gotgbot.BotOpts{BotClient: &gotgbot.BaseBotClient{
+		Client: http.Client{Transport: t}, DefaultRequestOpts: &gotgbot.RequestOpts{APIURL: server.URL},
+	}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return gotgbotBot{b}
+}
+
+func (b gotgbotBot) press(ctx context.Context, o occasion) error {
+	return isTrue(b.AnswerCallbackQueryWithContext(ctx, o.query, &gotgbot.AnswerCallbackQueryOpts{Text: "<&>"}))
+}
+
+func (b gotgbotBot) remove(ctx context.Context, o occasion) error {
+	return isTrue(b.DeleteMessageWithContext(ctx, o.chat, int64(o.message), nil))
+}
+
+func (b gotgbotBot) say(ctx context.Context, o occasion) (int, error) {
+	m, err := b.SendMessageWithContext(ctx, o.chat, "hi", nil)
+	if err != nil {
+		return 0, err
+	}
+	return int(m.MessageId), nil
+}
+
+func (b gotgbotBot) setPhoto(ctx context.Context, o occasion) error {
+	return isTrue(b.SetChatPhotoWithContext(ctx, o.chat, gotgbot.InputFileByReader("photo.jpg", photo()), nil))
+}
+
+func (b gotgbotBot) editInline(ctx context.Context, o occasion) error {
+	_, _, err := b.EditMessageTextWithContext(ctx, &gotgbot.EditMessageTextOpts{InlineMessageId: o.inline, Text: "hi"})
+	return err
+}
+
+func (b gotgbotBot) copyOne(ctx context.Context, o occasion) error {
+	_, err := b.CopyMessageWithContext(ctx, o.chat, o.chat, int64(o.message), nil)
+	return err
+}
+
+func (b gotgbotBot) setNothing(ctx context.Context, _ occasion) error {
+	return isTrue(b.DeleteMyCommandsWithContext(ctx, nil))
+}
+
+func (b gotgbotBot) restrictOne(ctx context.Context, o occasion) error {
+	return isTrue(b.RestrictChatMemberWithContext(ctx, o.chat, o.user, gotgbot.ChatPermissions{CanSendMessages: true}, nil))
 }

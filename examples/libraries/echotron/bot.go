@@ -20,6 +20,9 @@ func newHandler(cfg tghook.RunConfig, greet greeting.Func) tghook.Handler {
 	var sessions sync.Map
 	return tghook.Typed(func(ctx context.Context, u *echotron.Update) (tghook.Reply, error) {
 		envelope, _ := tghook.FromContext(ctx)
+		if envelope.ChatID == 0 || envelope.Kind == tghook.KindPollAnswer {
+			return tghook.NoReply, nil // these do not wait for what else comes of a chat
+		}
 		s, _ := sessions.LoadOrStore(envelope.ChatID, &session{api: api, chatID: envelope.ChatID, greet: greet})
 		reply, err := s.(*session).Update(ctx, u)
 		return reply, discreet.Error(err, cfg.Token)

@@ -146,6 +146,9 @@ func greets(t *testing.T, b *bot) {
 		if ctx.Value(ctxKey{}) != "of Run's ctx" {
 			t.Error("the handler's ctx is not derived from Run's")
 		}
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > 5*time.Minute {
+			t.Errorf("the handler's ctx ends at %v, want within HandlerTimeout", end)
+		}
 		u, _ := tghook.FromContext(ctx)
 		seen <- u
 		return greeting.Polite(ctx)

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/examples/libraries/greeting"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// mount is what docs/libraries.md shows to those who have a server.
+func mount(ctx context.Context, mux *http.ServeMux, handler tghook.Handler, client *tghook.Client, token, url string) error {
+	secret := tghook.SecretFor(token, url)
+	hook, err := tghook.New(handler, tghook.Config{
+		Secret: secret,
+		Dispatch: tghook.DispatchConfig{
+			Bot:    client.Bot(), // ReplyTransport needs it
+			Caller: client,       // a Reply that is late goes by it
+		},
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("POST /telegram", hook)
+	return client.SetWebhook(ctx, tghook.WebhookRequest{URL: url, SecretToken: secret})
+}
+
+func TestTheBotOnAServerOfYours(t *testing.T) {
+	t.Parallel()
+	tg := tghooktest.NewServer(t)
+	client := tg.Bot(t)
+	cfg := tghook.RunConfig{Token: tg.Token, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true}}
+	handler, err := newHandler(cfg, &tghook.ReplyTransport{Client: client, AllowNoResult: true}, greeting.Polite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	if err := mount(t.Context(), mux, handler, client, tg.Token, server.URL+"/telegram"); err != nil {
+		t.Fatal(err)
+	}
+
+	tg.User("Zoë").Chat().Send("bye")
+	tg.WaitDelivered(t)
+	sent := tg.Calls("sendMessage")
+	if len(sent) != 2 || sent[0].Reply || !sent[1].Reply {
+		t.Errorf("the messages went by %v, want the second in the response", sent)
+	}
+}
