@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/NicoNex/echotron/v3 v3.45.0
+	github.com/PaulSonOfLars/gotgbot/v2 v2.0.0-rc.36
 	github.com/aws/aws-lambda-go v1.46.0
 	github.com/buger/jsonparser v1.6.1
 	github.com/bytedance/sonic v1.15.5

@@ -56,7 +56,7 @@ type Receiver struct {
 
 // All are the rivals.
 func All() []Library {
-	return []Library{goTelegram, telegoHTTP, telegoFast, telebot, tgbotapi, echotron, goTG}
+	return []Library{goTelegram, telegoHTTP, telegoFast, telebot, tgbotapi, echotron, goTG, gotgbot}
 }
 
 // Protections are those of tghook.
