@@ -64,11 +64,11 @@ func measureCPU(b *testing.B, measure func()) {
 }
 
 // cpuTime is how long this process has had a CPU.
-func cpuTime(b *testing.B) (nanoseconds int64) {
-	b.Helper()
+func cpuTime(tb testing.TB) (nanoseconds int64) {
+	tb.Helper()
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return used.Utime.Nano() + used.Stime.Nano()
 }

@@ -1,7 +1,9 @@
 package rivals
 
 import (
+	"context"
 	"net/http"
+	"net/url"
 
 	echo "github.com/NicoNex/echotron/v3"
 )
@@ -9,14 +11,40 @@ import (
 var echotron = Library{
 	Name: "echotron",
 	Receive: func(handle Handle) (*Receiver, error) {
-		d := echo.NewDispatcher(token, func(int64) echo.Bot { return session(handle) })
-		return &Receiver{HTTP: http.HandlerFunc(d.HandleWebhook)}, nil
+		return &Receiver{HTTP: http.HandlerFunc(newEchotron(token, handle).HandleWebhook)}, nil
+	},
+	// Its method Poll would forget what waits.
+	Poll: func(ctx context.Context, server, token string, handle Handle) error {
+		to, err := url.Parse(server)
+		if err != nil {
+			return err
+		}
+		http.DefaultTransport = detour{ctx, to, http.DefaultTransport}
+		return newEchotron(token, handle).PollOptions(false, echo.UpdateOptions{Timeout: 120})
 	},
 	Update: func() any { return new(echo.Update) },
 	Typed:  typed(func(u *echo.Update) int64 { return int64(u.ID) }),
+}
+
+func newEchotron(token string, handle Handle) *echo.Dispatcher {
+	return echo.NewDispatcher(token, func(int64) echo.Bot { return session(handle) })
 }
 
 // session is a chat's bot.
 type session Handle
 
 func (s session) Update(u *echo.Update) { s(int64(u.ID)) }
+
+// detour leads what is for Telegram's server, the only one that its Dispatcher knows, to
+// another, until ctx ends.
+type detour struct {
+	ctx  context.Context
+	to   *url.URL
+	next http.RoundTripper
+}
+
+func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(d.ctx)
+	r.URL.Scheme, r.URL.Host = d.to.Scheme, d.to.Host
+	return d.next.RoundTrip(r)
+}

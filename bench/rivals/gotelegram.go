@@ -29,6 +29,15 @@ var goTelegram = Library{
 			return err
 		}}, nil
 	},
+	Poll: func(ctx context.Context, url, token string, handle Handle) error {
+		b, err := bot.New(token, bot.WithServerURL(url),
+			bot.WithDefaultHandler(func(_ context.Context, _ *bot.Bot, u *models.Update) { handle(u.ID) }))
+		if err != nil {
+			return err
+		}
+		b.Start(ctx)
+		return nil
+	},
 	Update: func() any { return new(models.Update) },
 	Typed:  typed(func(u *models.Update) int64 { return u.ID }),
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	gotg "github.com/PaulSonOfLars/gotgbot/v2"
 	"github.com/PaulSonOfLars/gotgbot/v2/ext"
@@ -24,6 +25,22 @@ var gotgbot = Library{
 		return &Receiver{HTTP: u.GetHandlerFunc("/"), Stop: func(ctx context.Context, server func(context.Context) error) error {
 			return errors.Join(server(ctx), u.Stop())
 		}}, nil
+	},
+	Poll: func(ctx context.Context, url, token string, handle Handle) error {
+		b, err := gotg.NewBot(token, &gotg.BotOpts{BotClient: &gotg.BaseBotClient{DefaultRequestOpts: &gotg.RequestOpts{APIURL: url}}})
+		if err != nil {
+			return err
+		}
+		u := newGotgbot(handle)
+		err = u.StartPolling(b, &ext.PollingOpts{GetUpdatesOpts: &gotg.GetUpdatesOpts{
+			Timeout:     9,
+			RequestOpts: &gotg.RequestOpts{Timeout: 10 * time.Second, APIURL: url},
+		}})
+		if err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return u.Stop()
 	},
 	Update: func() any { return new(gotg.Update) },
 	Typed:  typed(func(u *gotg.Update) int64 { return u.UpdateId }),

@@ -1,6 +1,6 @@
-// Package rivals sets up the webhook receivers of other bot libraries, each as its
-// own documentation does and with its secret checked where it can be, so that they
-// are measured alike.
+// Package rivals sets up the webhook receivers and the pollers of other bot libraries,
+// each as its own documentation does and with its secret checked where it can be, so
+// that they are measured alike.
 package rivals
 
 import (
@@ -37,6 +37,9 @@ type Library struct {
 	Receive func(Handle) (*Receiver, error)
 	// Bot is Receive with the library's way to run handlers, where that is more.
 	Bot func(Handle) (*Receiver, error)
+	// Poll has its poller and its way to run handlers work for the bot of the token, on the
+	// server at url. It returns some time after ctx has ended.
+	Poll func(ctx context.Context, url, token string, handle Handle) error
 	// Update makes one of the library's type of update, nil where another has the same.
 	Update func() any
 	// Typed is tghook's handler for that type.
@@ -82,6 +85,13 @@ var Own = Library{
 			}
 			return server(ctx)
 		}}, nil
+	},
+	Poll: func(ctx context.Context, url, token string, handle Handle) error {
+		client, err := tghook.NewClient(token, tghook.ClientConfig{BaseURL: url})
+		if err != nil {
+			return err
+		}
+		return tghook.Poll(ctx, client, goTelegram.Typed(nil, handle), tghook.PollConfig{})
 	},
 }
 

@@ -2,6 +2,7 @@ package rivals
 
 import (
 	"context"
+	"time"
 
 	tele "gopkg.in/telebot.v4"
 )
@@ -26,18 +27,23 @@ var telebot = Library{
 		if err != nil {
 			return nil, err
 		}
-		for _, endpoint := range []string{tele.OnText, tele.OnPhoto, tele.OnCallback} {
-			b.Handle(endpoint, func(c tele.Context) error {
-				handle(int64(c.Update().ID))
-				return nil
-			})
-		}
+		telebotHandler(b, handle)
 		go b.Start()
 		return &Receiver{HTTP: hook, Stop: func(ctx context.Context, server func(context.Context) error) error {
 			err := server(ctx)
 			b.Stop()
 			return err
 		}}, nil
+	},
+	Poll: func(ctx context.Context, url, token string, handle Handle) error {
+		b, err := tele.NewBot(tele.Settings{URL: url, Token: token, Poller: &tele.LongPoller{Timeout: 10 * time.Second}})
+		if err != nil {
+			return err
+		}
+		telebotHandler(b, handle)
+		defer context.AfterFunc(ctx, b.Stop)()
+		b.Start()
+		return nil
 	},
 	Update: func() any { return new(tele.Update) },
 	Typed:  typed(func(u *tele.Update) int64 { return int64(u.ID) }),
@@ -53,6 +59,15 @@ func newTelebot() (*tele.Webhook, *tele.Bot, error) {
 	close(stopped)
 	hook.Poll(b, b.Updates, stopped)
 	return hook, b, nil
+}
+
+func telebotHandler(b *tele.Bot, handle Handle) {
+	for _, endpoint := range []string{tele.OnText, tele.OnPhoto, tele.OnCallback} {
+		b.Handle(endpoint, func(c tele.Context) error {
+			handle(int64(c.Update().ID))
+			return nil
+		})
+	}
 }
 
 // mounted is a poller in place of a Webhook that has had its Poll, which does no

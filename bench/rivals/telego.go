@@ -17,6 +17,7 @@ var (
 		Has:       []string{"method", "secret"},
 		Receive:   telegoReceiver(onHTTP, loop),
 		Bot:       telegoReceiver(onHTTP, dispatch),
+		Poll:      telegoPoll,
 		Update:    func() any { return new(telego.Update) },
 		Typed:     typed(func(u *telego.Update) int64 { return int64(u.UpdateID) }),
 		Unmarshal: json.Unmarshal,
@@ -91,4 +92,21 @@ func dispatch(b *telego.Bot, updates <-chan telego.Update, handle Handle) (stop,
 	})
 	go func() { _ = h.Start() }()
 	return h.StopWithContext, nil
+}
+
+func telegoPoll(ctx context.Context, url, token string, handle Handle) error {
+	b, err := telego.NewBot(token, telego.WithAPIServer(url), telego.WithDiscardLogger())
+	if err != nil {
+		return err
+	}
+	updates, err := b.UpdatesViaLongPolling(ctx, nil)
+	if err != nil {
+		return err
+	}
+	stop, err := dispatch(b, updates, handle)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return stop(context.WithoutCancel(ctx))
 }

@@ -1,6 +1,7 @@
 package rivals
 
 import (
+	"context"
 	"net/http"
 
 	api "github.com/go-telegram-bot-api/telegram-bot-api/v5"
@@ -29,6 +30,19 @@ var tgbotapi = Library{
 			}
 		}()
 		return &Receiver{HTTP: http.DefaultServeMux}, nil
+	},
+	Poll: func(ctx context.Context, url, token string, handle Handle) error {
+		b, err := api.NewBotAPIWithAPIEndpoint(token, url+"/bot%s/%s")
+		if err != nil {
+			return err
+		}
+		poll := api.NewUpdate(0)
+		poll.Timeout = 60
+		defer context.AfterFunc(ctx, b.StopReceivingUpdates)()
+		for u := range b.GetUpdatesChan(poll) {
+			handle(int64(u.UpdateID))
+		}
+		return nil
 	},
 	Update: func() any { return new(api.Update) },
 	Typed:  typed(func(u *api.Update) int64 { return int64(u.UpdateID) }),

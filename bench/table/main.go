@@ -1,7 +1,7 @@
-// Command table reads the lines of BenchmarkDoors, BenchmarkReceive, sockets and
-// abuse, some rounds of each, and prints by their medians what tghook costs at each
-// door against the framework's own empty handler, how fast it is beside its rivals,
-// whether that is within the bounds, and what became of updates under abuse.
+// Command table reads the lines of BenchmarkDoors, BenchmarkReceive, BenchmarkPoll,
+// sockets and abuse, some rounds of each, and prints by their medians what tghook costs
+// at each door against the framework's own empty handler, how fast it is beside its
+// rivals, whether that is within the bounds, and what became of updates under abuse.
 package main
 
 import (
@@ -39,6 +39,7 @@ func report(out io.Writer, in io.Reader) error {
 	r.printRates(table)
 	r.printReceive(table)
 	r.printRivals(table)
+	r.printPoll(table)
 	r.printAbuse(table)
 	return table.Flush()
 }

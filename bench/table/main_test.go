@@ -79,6 +79,21 @@ BenchmarkRivals/with_reply/tghook_reply 1 541 req/s 20 cpu-ns/req 99 %busy
 	})
 }
 
+func TestPollTellsHowWellABacklogWasWorkedOff(t *testing.T) {
+	t.Parallel()
+	const lines = `BenchmarkPoll/20000/tghook-2 1 94.00 at-once 0 at-risk 50.04 cpu-us/update 0 out-of-order 0 overlapping 0 repeated 3990 updates/s
+BenchmarkPoll/500/one_by_one 1 1 at-once 0 at-risk 80 cpu-us/update 0 out-of-order 0 overlapping 0 repeated 200.0 updates/s
+BenchmarkPoll/20000/grammy_runner 1 500 at-once 499 at-risk 20 cpu-us/update 7 out-of-order 70 overlapping 1 repeated 30000 updates/s
+BenchmarkPoll/20000/tghook-2 1 96.00 at-once 0 at-risk 50.06 cpu-us/update 0 out-of-order 0 overlapping 0 repeated 4008 updates/s
+`
+	equal(t, fields(t, lines, "tghook", "grammy", "one_by_one"), []string{
+		"tghook 20000 3999 95 0 0 0 0 50.0",
+		"grammy_runner 20000 30000 500 70 7 1 499 20.0",
+		"one_by_one 500 200 1 0 0 0 0 80.0",
+		"tghook / one_by_one 20.0 at least 20 no",
+	})
+}
+
 func TestAbuseTellsEveryAnswerAndWhatBecameOfTheUpdates(t *testing.T) {
 	t.Parallel()
 	const lines = `BenchmarkAbuse/kill_-9_with_20/tghook 20 20 status-0 0 early 20 handled 0 lost 0 repeated 12 MiB 1 killed
