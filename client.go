@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/envelope"
 )
 
 // ClientConfig is how a [Client] reaches the Bot API. The zero value of each
@@ -145,27 +147,36 @@ func (e *APIError) Error() string {
 // A refusal is an *[APIError], and params that cannot be sent are a *[ReplyError].
 // If ctx ends first, the error is ctx.Err() and the cause of that too.
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
-	body, err := Reply{method, params}.encode()
-	if err != nil {
-		return c.redacted(err) // a File may come from Telegram itself
-	}
-	var answer json.RawMessage
-	again := func(err error) bool { return repeatable(err, idempotent(method, body)) }
-	err = patiently(ctx, c.patience, again, func() (err error) {
-		answer, err = c.post(ctx, method, body)
-		return err
-	})
+	answer, err := c.ask(ctx, method, params)
 	if err != nil || result == nil {
 		return err
 	}
 	if err := json.Unmarshal(answer, result); err != nil {
-		return fmt.Errorf("tghook: %s: decode the result: %w", method, c.redacted(err))
+		return c.undecoded(method, err)
 	}
 	return nil
 }
 
+// ask is Call that returns the result as it came.
+func (c *Client) ask(ctx context.Context, method string, params any) (result []byte, err error) {
+	body, err := Reply{method, params}.encode()
+	if err != nil {
+		return nil, c.redacted(err) // a File may come from Telegram itself
+	}
+	again := func(err error) bool { return repeatable(err, idempotent(method, body)) }
+	err = patiently(ctx, c.patience, again, func() (err error) {
+		result, err = c.post(ctx, method, body)
+		return err
+	})
+	return result, err
+}
+
+func (c *Client) undecoded(method string, err error) error {
+	return fmt.Errorf("tghook: %s: decode the result: %w", method, c.redacted(err))
+}
+
 // post makes one request and returns the result.
-func (c *Client) post(ctx context.Context, method string, body payload) (json.RawMessage, error) {
+func (c *Client) post(ctx context.Context, method string, body payload) (result []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint(method), bytes.NewReader(body))
 	if err != nil {
 		return nil, c.failure(ctx, method, err)
@@ -183,31 +194,41 @@ func (c *Client) post(ctx context.Context, method string, body payload) (json.Ra
 	return c.decode(method, res.StatusCode, answer)
 }
 
-// decode reads the envelope of an answer.
-func (c *Client) decode(method string, status int, answer []byte) (json.RawMessage, error) {
-	var envelope struct {
-		OK          *bool           `json:"ok"`
-		Result      json.RawMessage `json:"result"`
-		Code        int             `json:"error_code"`
-		Description string          `json:"description"`
+// decode reads the envelope of an answer. The result may be megabytes of updates, so
+// that encoding/json, which reads all of it twice, gets refusals only.
+func (c *Client) decode(method string, status int, answer []byte) (result []byte, err error) {
+	var ok []byte
+	err = envelope.Members(answer, func(key, value []byte) error {
+		switch string(key) {
+		case "ok":
+			ok = value
+		case "result":
+			result = value
+		}
+		return nil
+	})
+	var refusal struct {
+		Code        int    `json:"error_code"`
+		Description string `json:"description"`
 		Parameters  struct {
 			RetryAfter uint32 `json:"retry_after"`
 			MigrateTo  int64  `json:"migrate_to_chat_id"`
 		} `json:"parameters"`
 	}
 	switch {
-	case json.Unmarshal(answer, &envelope) != nil || envelope.OK == nil: // a proxy's words, none, or cut at maxAnswer
+	case err == nil && string(ok) == "true":
+		return result, nil
+	case err == nil && string(ok) == "false" && json.Unmarshal(answer, &refusal) == nil:
+		return nil, &APIError{
+			Method: method, Code: cmp.Or(refusal.Code, status), Description: c.redact(refusal.Description),
+			RetryAfter:      time.Duration(refusal.Parameters.RetryAfter) * time.Second,
+			MigrateToChatID: refusal.Parameters.MigrateTo,
+		}
+	default: // a proxy's words, none, or cut at maxAnswer
 		words := excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
 		return nil, &APIError{Method: method, Code: status, Description: fmt.Sprintf(
 			"(%s) %d bytes are no answer of the Bot API: %q", http.StatusText(status), len(answer), words)}
-	case !*envelope.OK:
-		return nil, &APIError{
-			Method: method, Code: cmp.Or(envelope.Code, status), Description: c.redact(envelope.Description),
-			RetryAfter:      time.Duration(envelope.Parameters.RetryAfter) * time.Second,
-			MigrateToChatID: envelope.Parameters.MigrateTo,
-		}
 	}
-	return envelope.Result, nil
 }
 
 // failure is err, which is the network's, without the token.

@@ -1,9 +1,12 @@
 package tghook
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"time"
+
+	"github.com/tghook/tghook/internal/envelope"
 )
 
 // Me is what getMe tells of a bot.
@@ -82,7 +85,16 @@ func (c *Client) GetUpdates(ctx context.Context, req UpdatesRequest) ([]json.Raw
 	if req.AllowedUpdates != nil {
 		params["allowed_updates"] = req.AllowedUpdates
 	}
+	result, err := c.ask(ctx, "getUpdates", params)
+	if err != nil {
+		return nil, err
+	}
 	var updates []json.RawMessage
-	err := c.Call(ctx, "getUpdates", params, &updates)
-	return updates, err
+	err = envelope.Elements(result, func(update []byte) {
+		updates = append(updates, bytes.Clone(update)) // one that is kept does not keep all
+	})
+	if err != nil {
+		return nil, c.undecoded("getUpdates", err)
+	}
+	return updates, nil
 }

@@ -3,6 +3,8 @@ package tghook_test
 import (
 	"encoding/json"
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,4 +76,33 @@ func TestGetUpdatesAsksForWhatIsGiven(t *testing.T) {
 		same(t, "error", err, nil)
 		same(t, "updates", updates, []json.RawMessage{[]byte("{\"update_id\":12,\n\"message\":{}}"), []byte(`{"update_id":"no update"}`)})
 	}
+}
+
+func TestGetUpdatesReturnsWhatIsNestedTooDeepForAnUpdate(t *testing.T) {
+	t.Parallel()
+	deep := `{"update_id":1,"message":{"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}}`
+	c := transport(func(*http.Request) (*http.Response, error) {
+		return apiAnswer(200, `{"ok":true,"result":[`+deep+`,{"update_id":2,"message":{}}]}`), nil
+	}).client(t, tghook.ClientConfig{})
+	updates, err := c.GetUpdates(t.Context(), tghook.UpdatesRequest{})
+	same(t, "error", err, nil)
+	same(t, "updates", updates, []json.RawMessage{[]byte(deep), []byte(`{"update_id":2,"message":{}}`)})
+}
+
+// Not parallel: what others allocate would count.
+func TestAnUpdateThatIsKeptDoesNotKeepTheAnswer(t *testing.T) {
+	const size = 4 << 20
+	c := transport(func(*http.Request) (*http.Response, error) {
+		return apiAnswer(200, `{"ok":true,"result":[{"update_id":1,"message":{}},{"update_id":2,"message":{"text":"`+strings.Repeat("x", size)+`"}}]}`), nil
+	}).client(t, tghook.ClientConfig{})
+	before := heap()
+	kept := func() json.RawMessage {
+		updates, err := c.GetUpdates(t.Context(), tghook.UpdatesRequest{})
+		same(t, "error", err, nil)
+		return updates[0]
+	}()
+	if more := heap() - before; more > size/4 {
+		t.Errorf("it keeps %d bytes", more)
+	}
+	runtime.KeepAlive(kept)
 }

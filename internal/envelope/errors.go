@@ -31,7 +31,7 @@ func (t text) fail(i int, expected string) error {
 	return &SyntaxError{Offset: i, Msg: expected + ", got " + got}
 }
 
-// tooDeep reports the container at i that exceeds MaxDepth.
+// tooDeep reports the container at i that one too many enclose.
 func tooDeep(i int) error {
-	return &SyntaxError{Offset: i, Msg: "nested deeper than " + strconv.Itoa(MaxDepth)}
+	return &SyntaxError{Offset: i, Msg: "nested too deep"}
 }

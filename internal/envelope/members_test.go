@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -82,5 +83,34 @@ func TestMembersDoesNotAllocate(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func TestElements(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat("[", maxOuterDepth/2) + strings.Repeat("]", maxOuterDepth/2)
+	for array, want := range map[string]string{
+		` [ ] `:                    ``,
+		`[1]`:                      `1`,
+		` [ {"a":[1,2]} , "," ] `:  `{"a":[1,2]} ","`,
+		`[[],null]`:                `[] null`,
+		`[` + deep + `]`:           deep,
+		``:                         `offset 0: expected an array, got the end`,
+		`{}`:                       `offset 0: expected an array, got '{'`,
+		`[1,]`:                     `1 offset 3: expected a value, got ']'`,
+		`[1 2]`:                    `1 offset 3: expected ',' or ']' after an element, got '2'`,
+		`[1`:                       `1 offset 2: expected ',' or ']' after an element, got the end`,
+		`[]]`:                      `offset 2: expected nothing more, got ']'`,
+		`[[1,{"a":}]]`:             `offset 9: expected a value, got '}'`,
+		strings.Repeat("[", 1<<20): `offset 10001: nested too deep`,
+	} {
+		var got []string
+		err := Elements([]byte(array), func(value []byte) { got = append(got, string(value)) })
+		if err != nil {
+			got = append(got, err.Error())
+		}
+		if got := strings.Join(got, " "); got != want {
+			t.Errorf("%.40s: got %.80s, want %.80s", array, got, want)
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -469,7 +468,7 @@ func TestScanBoundsDepth(t *testing.T) {
 						continue
 					}
 					var syntax *SyntaxError
-					if !errors.As(err, &syntax) || syntax.Msg != "nested deeper than "+strconv.Itoa(MaxDepth) {
+					if !errors.As(err, &syntax) || syntax.Msg != "nested too deep" {
 						t.Fatalf("depth %d: got %v", depth, err)
 					}
 					if d, _ := nesting([]byte(body[:syntax.Offset])); d != MaxDepth {
