@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,34 @@ func TestWhatWaitsToComeAgainCostsLittle(t *testing.T) {
 			runtime.KeepAlive(c)
 		})
 	}
+}
+
+// Not parallel: what others allocate would count.
+func TestNothingIsKeptOfWhatIsOver(t *testing.T) {
+	d, err := tghook.NewDispatcher(tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
+		return tghook.NoReply, nil
+	}), tghook.DispatchConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	text := strings.Repeat("x", 1<<20)
+	for round := range int64(30) {
+		var all sync.WaitGroup
+		for n := range int64(10) {
+			u := parsed(t, fmt.Sprintf(`{"update_id":%d,"message":{"text":"%s"}}`, 10*round+n, text))
+			all.Go(func() {
+				if _, err := d.Do(t.Context(), u); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if more := heap() - before; more > 1<<19 {
+		t.Errorf("%d bytes are kept", more)
+	}
+	runtime.KeepAlive(d)
 }
 
 // forget drops what the rig has recorded.

@@ -36,9 +36,10 @@ func (d *Dispatcher) linger(w *worker) *record {
 	defer d.mu.Unlock()
 	if i := slices.Index(d.free, w); i >= 0 {
 		d.free = slices.Delete(d.free, i, i+1)
-		return nil
 	}
-	return w.next
+	r := w.next
+	w.next = nil
+	return r
 }
 
 // offer makes w one of the free, unless those are enough.
