@@ -14,7 +14,9 @@ import (
 // ctx is not the request's: it carries the values of the ctx that the update
 // arrived with, goes on when the sender is gone, and ends at
 // DispatchConfig.HandlerTimeout or for one of the other causes named at
-// [ErrLate]. A handler that ignores its end keeps its lane.
+// [ErrLate]. A handler that ignores its end keeps its lane. Goroutines are used
+// again for other updates: what a handler does to its own, as runtime.LockOSThread,
+// it must undo.
 type Handler interface {
 	HandleUpdate(ctx context.Context, u *Update) (Reply, error)
 }
@@ -62,6 +64,7 @@ func TypedWith[T any](unmarshal func([]byte, any) error, f func(ctx context.Cont
 		panic("tghook: Typed: nil function")
 	}
 	return HandlerFunc(func(ctx context.Context, u *Update) (Reply, error) {
+		grow(false)
 		typed := new(T)
 		if err := u.decode(unmarshal, typed); err != nil {
 			return NoReply, err

@@ -125,7 +125,7 @@ func (r *record) answeredLate() {
 		return
 	}
 	o := c.outbox
-	go func() { // it ends before the run does
+	go func() {
 		o.turn <- struct{}{}
 		defer o.done()
 		if c.record.late.Load() { // else a redelivery has come that can carry it

@@ -89,7 +89,7 @@ func (c *Client) GetUpdates(ctx context.Context, req UpdatesRequest) ([]json.Raw
 	if err != nil {
 		return nil, err
 	}
-	var updates []json.RawMessage
+	updates := []json.RawMessage{}
 	err = envelope.Elements(result, func(update []byte) {
 		updates = append(updates, bytes.Clone(update)) // one that is kept does not keep all
 	})

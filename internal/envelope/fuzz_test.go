@@ -102,7 +102,7 @@ func checkScan(t *testing.T, data []byte) {
 	if !bytes.Equal(data, before) {
 		t.Fatal("the body was written to")
 	}
-	if !agreeOnSyntax(t, data, err) {
+	if !agreeOnSyntax(t, data, '{', MaxDepth, err) {
 		return
 	}
 	want, hasID := oracle(t, data)
@@ -122,7 +122,7 @@ func FuzzMembers(f *testing.F) {
 			values[string(key)] = value
 			return nil
 		})
-		if !agreeOnSyntax(t, data, err) {
+		if !agreeOnSyntax(t, data, '{', maxOuterDepth+1, err) {
 			return
 		}
 		if err != nil {
@@ -139,9 +139,29 @@ func FuzzMembers(f *testing.F) {
 	})
 }
 
+func FuzzElements(f *testing.F) {
+	seed(f)
+	for _, s := range []string{`[{},[],"]",1,null]`, ` [ 1 , [ 2 ] ] `, `[1,]`, `[1 2]`, `[}`, `[1]]`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var got, want []json.RawMessage
+		err := Elements(data, func(value []byte) { got = append(got, value) })
+		if !agreeOnSyntax(t, data, '[', maxOuterDepth+1, err) {
+			return
+		}
+		if jsonErr := json.Unmarshal(data, &want); jsonErr != nil {
+			t.Fatal(jsonErr)
+		}
+		if err != nil || !slices.EqualFunc(got, want, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) }) {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	})
+}
+
 // agreeOnSyntax compares err with what encoding/json says of data, to the byte.
-// It reports whether there is one well-formed object to look at.
-func agreeOnSyntax(t *testing.T, data []byte, err error) bool {
+// It reports whether there is one well-formed object or array to look at.
+func agreeOnSyntax(t *testing.T, data []byte, opening byte, limit int, err error) bool {
 	t.Helper()
 	var got *SyntaxError
 	if errors.As(err, &got) && (got.Offset < 0 || got.Offset > len(data)) {
@@ -149,18 +169,18 @@ func agreeOnSyntax(t *testing.T, data []byte, err error) bool {
 	}
 	trimmed := bytes.TrimLeft(data, " \t\r\n")
 	switch {
-	case len(trimmed) == 0 || trimmed[0] != '{':
+	case len(trimmed) == 0 || trimmed[0] != opening:
 		if got == nil || got.Offset != len(data)-len(trimmed) {
-			t.Fatalf("got %v for what is no object", err)
+			t.Fatalf("got %v for what begins otherwise", err)
 		}
 		return false
 	case got != nil && strings.HasPrefix(got.Msg, "nested"):
-		if depth, _ := nesting(data[:got.Offset]); depth != MaxDepth || !strings.ContainsRune("[{", rune(data[got.Offset])) {
+		if depth, _ := nesting(data[:got.Offset]); depth != limit || !strings.ContainsRune("[{", rune(data[got.Offset])) {
 			t.Fatalf("got %v at depth %d", err, depth)
 		}
 		return false
 	case json.Valid(data):
-		if _, deepest := nesting(data); deepest > MaxDepth {
+		if _, deepest := nesting(data); deepest > limit {
 			t.Fatalf("let through at depth %d", deepest)
 		}
 		return true

@@ -1,16 +1,17 @@
 package envelope
 
-// maxOuterDepth bounds what Members and Elements pass over, as encoding/json does: an
-// update that is nested too deep is to be found among the others, by Scan.
-const maxOuterDepth = 10_000
+// maxOuterDepth bounds how deep the values of Members and Elements nest, so that the
+// whole has the 10,000 levels of encoding/json: an update that is nested too deep is found out by Scan, and is
+// not to hide those beside it.
+const maxOuterDepth = 9_999
 
 // Members walks the top level of one JSON object: it calls member with each key,
 // decoded, and the value as it stands. Both alias data, except for a key that
 // had to be decoded. Duplicates are walked like any other member.
 //
 // An error of member ends the walk and is returned as it is. If the object is
-// not well-formed, the error is a *SyntaxError; it comes after the calls for the
-// members before the offending one.
+// not well-formed, or nested deeper than encoding/json allows, the error is a
+// *SyntaxError; it comes after the calls for the members before the offending one.
 func Members(data []byte, member func(key, value []byte) error) error {
 	t := text(data)
 	i, err := t.open()
@@ -35,8 +36,8 @@ func Members(data []byte, member func(key, value []byte) error) error {
 }
 
 // Elements calls element with each value of one JSON array, as it stands: it aliases
-// data. If data is no such array, the error is a *SyntaxError; it comes after the calls
-// for the elements before the offending one.
+// data. If data is no such array, or nested too deep as for Members, the error is a
+// *SyntaxError; it comes after the calls for the elements before the offending one.
 func Elements(data []byte, element func(value []byte)) error {
 	t := text(data)
 	i := t.space(0)
