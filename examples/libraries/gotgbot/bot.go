@@ -44,16 +44,18 @@ func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet gr
 	}), nil
 }
 
-// boundClient makes all calls with the ctx of one update, those of the methods that
-// take none too.
+// boundClient makes the calls that are given no ctx with that of one update.
 type boundClient struct {
 	gotgbot.BotClient
 
 	ctx context.Context
 }
 
-func (c boundClient) RequestWithContext(_ context.Context, token, method string, params map[string]any, opts *gotgbot.RequestOpts) (json.RawMessage, error) {
-	return c.BotClient.RequestWithContext(c.ctx, token, method, params, opts)
+func (c boundClient) RequestWithContext(ctx context.Context, token, method string, params map[string]any, opts *gotgbot.RequestOpts) (json.RawMessage, error) {
+	if ctx == context.Background() { // of a method that takes none
+		ctx = c.ctx
+	}
+	return c.BotClient.RequestWithContext(ctx, token, method, params, opts)
 }
 
 func register(d *ext.Dispatcher, greet greeting.Func) {

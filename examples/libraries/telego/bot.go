@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -41,6 +42,7 @@ func dispatch(ctx context.Context, b *telego.Bot, u telego.Update, register func
 	if err != nil {
 		return err
 	}
+	err = errors.New("the handler ended its goroutine") // unless Next returns
 	var panicked error
 	h.Use(func(c *telegohandler.Context, u telego.Update) error {
 		defer func() {

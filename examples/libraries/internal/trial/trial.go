@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,7 @@ func Bot(t *testing.T, run Run) {
 			"makes two calls in order":  callsInOrder,
 			"fails, and succeeds then":  failsOnce,
 			"panics, and succeeds then": panicsOnce,
+			"exits, and succeeds then":  exitsOnce,
 			"keeps the token to itself": losesACall,
 		} {
 			t.Run(name+" "+way, func(t *testing.T) {
@@ -210,6 +212,16 @@ func panicsOnce(t *testing.T, b *bot) {
 	told := panicked.Error() + "\n" + string(panicked.Stack)
 	if !strings.Contains(told, errGreeting.Error()) || !strings.Contains(told, "trial.panicsOnce") {
 		t.Errorf("the panic does not tell what it was and where:\n%s", told)
+	}
+}
+
+// exitsOnce has the first attempt end its goroutine, as a test's FailNow does.
+func exitsOnce(t *testing.T, b *bot) {
+	t.Helper()
+	b.first(func(context.Context) (string, error) { runtime.Goexit(); return "", nil })
+	b.succeedsThen(t)
+	if failures, _ := b.failed(); len(failures) != 1 {
+		t.Errorf("the failures are %v, want that of the handler", failures)
 	}
 }
 
