@@ -19,7 +19,7 @@ GOTESTFLAGS ?=
 MIN_COVER   ?= 90
 FUZZTIME    ?= 10m
 BENCH       ?= .
-BENCHCOUNT  ?= 10
+BENCHCOUNT  ?= 6
 BENCHTIME   ?= 300ms
 BENCHCPU    ?= 0
 
@@ -54,7 +54,7 @@ programs: ## install what the end-to-end tests run, from Debian's packages (as r
 	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing+=" $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
-	@$(MAKE) -s tghooktest/clients/grammy/node_modules/.installed
+	@$(MAKE) -s {tghooktest/clients,bench}/grammy/node_modules/.installed
 
 # npm's packages of a folder, as its lock names them.
 %/node_modules/.installed: %/package-lock.json
@@ -103,7 +103,7 @@ vuln: $(call tool,$(GOVULNCHECK)) ## known vulnerabilities (needs the network)
 # what the machine does meanwhile meets all alike. taskset is Linux's; wrk loads the
 # servers of bench/sockets, of which grammY's is one.
 .PHONY: bench
-bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## the benchmarks on one core, BENCHCOUNT times, through benchstat, and tables of doors, rivals and abuse
+bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchmarks, BENCHCOUNT rounds on one core, and tables: doors, receivers, decoders, sockets, polls, rides, abuse
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
 	@cd bench && for round in $$(seq $(BENCHCOUNT)); do go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 0 \
 	  -exec 'env GOMAXPROCS=1 $(if $(shell command -v taskset),taskset -c $(BENCHCPU))' .; done | tee ../$(BIN)/bench.txt

@@ -146,7 +146,7 @@ var doors = []struct {
 			RequestContext: events.APIGatewayProxyRequestContext{
 				AccountID: "123456789012", ResourceID: "q1w2e3", Stage: "prod", DomainName: "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
 				RequestID: "8f1c2f0e-5d0e-4d0c-9f57-2f3b6c1f7a10", Protocol: "HTTP/1.1", Path: "/prod/telegram", ResourcePath: "/telegram",
-				Identity: events.APIGatewayRequestIdentity{SourceIP: "149.154.167.50"}, HTTPMethod: http.MethodPost, APIID: "a1b2c3d4e5",
+				Identity: events.APIGatewayRequestIdentity{SourceIP: "192.0.2.50"}, HTTPMethod: http.MethodPost, APIID: "a1b2c3d4e5",
 			},
 			Body: string(update),
 		})
@@ -162,7 +162,7 @@ var doors = []struct {
 				RouteKey: "POST /telegram", AccountID: "123456789012", Stage: "$default", APIID: "a1b2c3d4e5",
 				RequestID: "JKJaXmPLvHcESHA=", DomainName: "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com", DomainPrefix: "a1b2c3d4e5",
 				HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
-					Method: http.MethodPost, Path: "/telegram", Protocol: "HTTP/1.1", SourceIP: "149.154.167.50",
+					Method: http.MethodPost, Path: "/telegram", Protocol: "HTTP/1.1", SourceIP: "192.0.2.50",
 				},
 			},
 			Body: string(update),
@@ -179,7 +179,7 @@ var doors = []struct {
 				AccountID: "anonymous", APIID: "a1b2c3d4e5", RequestID: "8f1c2f0e-5d0e-4d0c-9f57-2f3b6c1f7a10",
 				DomainName: "a1b2c3d4e5.lambda-url.eu-central-1.on.aws", DomainPrefix: "a1b2c3d4e5",
 				HTTP: events.LambdaFunctionURLRequestContextHTTPDescription{
-					Method: http.MethodPost, Path: "/telegram", Protocol: "HTTP/1.1", SourceIP: "149.154.167.50",
+					Method: http.MethodPost, Path: "/telegram", Protocol: "HTTP/1.1", SourceIP: "192.0.2.50",
 				},
 			},
 			Body: string(update),
@@ -209,7 +209,7 @@ var headers = map[string]string{
 	"content-type":                    "application/json",
 	"host":                            "bot.example.org",
 	"x-amzn-trace-id":                 "Root=1-6740f1a3-0f1e2d3c4b5a69788796a5b4",
-	"x-forwarded-for":                 "149.154.167.50",
+	"x-forwarded-for":                 "192.0.2.50",
 	"x-forwarded-port":                "443",
 	"x-forwarded-proto":               "https",
 	"x-telegram-bot-api-secret-token": secret,
@@ -244,7 +244,7 @@ func serveFast(b *testing.B, body []byte, h fasthttp.RequestHandler) {
 		b.Fatal(err)
 	}
 	var c fasthttp.RequestCtx
-	c.Init(&request, &net.TCPAddr{IP: net.IPv4(149, 154, 167, 50), Port: 40_000}, nil)
+	c.Init(&request, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 50), Port: 40_000}, nil)
 	each(b, c.Request.Body(), func() bool {
 		h(&c)
 		status := c.Response.StatusCode()

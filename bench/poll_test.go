@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tghook/tghook/bench/grammy"
 	"github.com/tghook/tghook/bench/rivals"
 )
 
@@ -46,7 +47,7 @@ func measurePoller(b *testing.B, name, program string, args ...string) {
 	}
 	b.Run(fmt.Sprintf("%d/%s", size, name), func(b *testing.B) {
 		if program == "node" {
-			needGrammy(b)
+			grammy.Need(b)
 		}
 		for b.Loop() {
 			ctx, cancel := context.WithTimeout(b.Context(), patience)
@@ -67,23 +68,11 @@ func measurePoller(b *testing.B, name, program string, args ...string) {
 	})
 }
 
-func needGrammy(b *testing.B) {
-	b.Helper()
-	_, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat("grammy/node_modules/@grammyjs/runner")
-	}
-	if err != nil {
-		b.Skipf("grammY is not installed (npm --prefix bench/grammy ci): %v", err)
-	}
-}
-
 // work is what a bot's process did with a backlog. Times are microseconds, since 1970
 // where they are points in time.
 type work struct {
 	Begun   int64     `json:"begun"`
 	CPU     int64     `json:"cpu"`
-	Heap    uint64    `json:"heap"` // bytes, when all was handled; node does not tell
 	Handled handlings `json:"handled"`
 }
 
@@ -112,8 +101,5 @@ func (w *work) report(b *testing.B, name string, size int, asked []getUpdates) {
 	b.ReportMetric(float64(repeated), "repeated")
 	b.ReportMetric(float64(risk), "at-risk")
 	b.ReportMetric(float64(w.CPU)/float64(size), "cpu-us/update")
-	if w.Heap > 0 {
-		b.ReportMetric(float64(w.Heap)/(1<<20), "heap-MiB")
-	}
 	b.ReportMetric(0, "ns/op")
 }

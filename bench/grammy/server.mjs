@@ -1,7 +1,10 @@
-// A server process as ../sockets/serve.go has it, with grammY: it prints its address,
-// serves until its input ends, and prints how much it has handled, of that without an
-// update, in how many nanoseconds of CPU. With an argument it answers each message.
+// A server process as ../sockets/serve.go has it, with grammY: it prints its address, and
+// serves until its input ends. At each line of that it prints how much it has handled so
+// far, how much of that had no update, and the nanoseconds of CPU that it has used. With
+// an argument it answers each message.
 import { createServer } from "node:http";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Bot, webhookCallback } from "grammy";
 
 const secretToken = "bench-secret-0123456789";
@@ -20,9 +23,10 @@ bot.use((ctx) => {
 
 const server = createServer(webhookCallback(bot, "http", { secretToken }));
 server.listen(0, "127.0.0.1", () => console.log(`127.0.0.1:${server.address().port}`));
-process.stdin.resume();
-process.stdin.on("end", () => {
-  const { user, system } = process.cpuUsage();
-  console.log(`${handled} ${empty} ${(user + system) * 1000}`);
-  process.exit();
-});
+createInterface({ input: process.stdin })
+  .on("line", async () => {
+    for (let before = -1; before < handled; await sleep(100)) before = handled;
+    const { user, system } = process.cpuUsage();
+    console.log(`${handled} ${empty} ${(user + system) * 1000}`);
+  })
+  .on("close", () => process.exit());

@@ -7,13 +7,12 @@ import (
 	"github.com/mr-linch/go-tg/tgb"
 )
 
-// Its check of the sender's address is off: nobody here is Telegram.
 var goTG = Library{
 	Name: "go_tg",
-	Has:  []string{"method", "source", "secret", "type"},
+	Has:  []string{"method", "source", "secret", "type", "crash"},
 	Receive: func(handle Handle) (*Receiver, error) {
 		return &Receiver{HTTP: tgb.NewWebhook(goTGHandler(handle), tg.New(token), "https://bot.example.org"+Path,
-			tgb.WithWebhookSecurityToken(Secret), tgb.WithWebhookSecuritySubnets())}, nil
+			tgb.WithWebhookSecurityToken(Secret), tgb.WithWebhookSecuritySubnets(sources...))}, nil
 	},
 	Poll: func(ctx context.Context, url, token string, handle Handle) error {
 		return tgb.NewPoller(goTGHandler(handle), tg.New(token, tg.WithClientServerURL(url))).Run(ctx)

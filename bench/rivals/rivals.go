@@ -1,11 +1,12 @@
 // Package rivals sets up the webhook receivers and the pollers of other bot libraries,
-// each as its own documentation does and with its secret checked where it can be, so
-// that they are measured alike.
+// each as its own documentation does, with its secret and the sender's address checked
+// where they can be, so that they are measured alike.
 package rivals
 
 import (
 	"context"
 	"net/http"
+	"net/netip"
 
 	"github.com/valyala/fasthttp"
 
@@ -63,11 +64,24 @@ func All() []Library {
 }
 
 // Protections are those of tghook.
-var Protections = []string{"method", "source", "secret", "type", "size", "dedupe", "order", "deadline", "panic", "redelivery"}
+var Protections = []string{
+	// Checks of a request.
+	"method", "source", "secret", "type", "size",
+	"dedupe",     // a redelivery does not run again
+	"order",      // the updates of one chat run one after the other
+	"deadline",   // a slow handler is answered in time, and goes on
+	"panic",      // a handler's panic does not end the process
+	"crash",      // nothing is acknowledged before its handler has ended
+	"redelivery", // a handler's failure has Telegram offer the update again
+}
+
+// sources are where requests may come from, for those that check it: httptest's
+// network and this machine, as many networks as Telegram has.
+var sources = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("127.0.0.0/8")}
 
 // Tghook sets up tghook, with every protection on.
 func Tghook(h tghook.Handler) (*tghook.Webhook, error) {
-	return tghook.New(h, tghook.Config{Secret: Secret})
+	return tghook.New(h, tghook.Config{Secret: Secret, AllowedSources: sources})
 }
 
 // Own is tghook in the place of a rival.

@@ -2,10 +2,12 @@ package rivals_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +57,7 @@ func TestEveryLibraryHasTheProtectionsThatItIsSaidToHave(t *testing.T) {
 	t.Parallel()
 	refused := map[string]delivery{
 		"method": {method: http.MethodPut},
+		"source": {source: "203.0.113.1:443"},
 		"secret": {secret: "guessed"},
 		"type":   {contentType: "text/plain"},
 		"size":   {body: sized(5 << 20)},
@@ -109,12 +112,20 @@ func newBot(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) *b
 	}
 	b.url = "http://" + listener.Addr().String() + rivals.Path
 	if r.Fast != nil {
-		server := &fasthttp.Server{Handler: r.Fast}
+		server := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) {
+			if source := c.Request.Header.Peek(sourceHeader); len(source) > 0 {
+				c.SetRemoteAddr(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(string(source))))
+			}
+			r.Fast(c)
+		}}
 		go func() { _ = server.Serve(listener) }()
 		b.stop(r, server.ShutdownWithContext)
 		return b
 	}
-	server := &http.Server{Handler: r.HTTP, ReadHeaderTimeout: patience}
+	server := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(rw http.ResponseWriter, request *http.Request) {
+		request.RemoteAddr = cmp.Or(request.Header.Get(sourceHeader), request.RemoteAddr)
+		r.HTTP.ServeHTTP(rw, request)
+	})}
 	go func() { _ = server.Serve(listener) }()
 	b.stop(r, server.Shutdown)
 	return b
@@ -136,26 +147,27 @@ func (b *bot) stop(r *rivals.Receiver, server func(context.Context) error) {
 
 type delivery struct {
 	method, secret, contentType string // default: Telegram's
+	source                      string // default: this machine
 	body                        []byte
 }
+
+// sourceHeader tells the server where a request is to come from.
+const sourceHeader = "Test-Source"
 
 // post returns the status of the answer, 0 if there is none.
 func (b *bot) post(d delivery) int {
 	b.t.Helper()
-	or := func(s, otherwise string) string {
-		if s == "" {
-			return otherwise
-		}
-		return s
-	}
 	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, or(d.method, http.MethodPost), b.url, bytes.NewReader(d.body))
+	request, err := http.NewRequestWithContext(ctx, cmp.Or(d.method, http.MethodPost), b.url, bytes.NewReader(d.body))
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	request.Header.Set("Content-Type", or(d.contentType, "application/json"))
-	request.Header.Set("X-Telegram-Bot-Api-Secret-Token", or(d.secret, rivals.Secret))
+	request.Header.Set("Content-Type", cmp.Or(d.contentType, "application/json"))
+	request.Header.Set("X-Telegram-Bot-Api-Secret-Token", cmp.Or(d.secret, rivals.Secret))
+	if d.source != "" {
+		request.Header.Set(sourceHeader, d.source)
+	}
 	transport := new(http.Transport)
 	defer transport.CloseIdleConnections()
 	answer, err := transport.RoundTrip(request)

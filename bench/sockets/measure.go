@@ -20,57 +20,47 @@ const connections = 40
 // measure has a server of its own loaded for some time, and returns the figures
 // as they stand in a benchmark line.
 func (m measurement) measure(ctx context.Context, length time.Duration) (line string, err error) {
-	server := pinned(ctx, "0", m.server[0], m.server[1:]...)
-	end, err := server.StdinPipe()
+	server, err := m.start(ctx)
 	if err != nil {
 		return "", err
 	}
-	out, err := server.StdoutPipe()
-	if err != nil {
+	defer server.kill()
+	if err := m.probe(ctx, server.address); err != nil {
 		return "", err
 	}
-	if err := server.Start(); err != nil {
-		return "", err
-	}
-	var address string
-	if _, err := fmt.Fscanln(out, &address); err != nil {
-		return "", fmt.Errorf("its address: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = server.Process.Kill()
-			_ = server.Wait()
+	if m.warmUp > 0 {
+		if _, _, err := m.load(ctx, server.address, m.warmUp); err != nil {
+			return "", fmt.Errorf("warming up: %w", err)
 		}
-	}()
-	if err := m.probe(ctx, "http://"+address+rivals.Path); err != nil {
-		return "", err
 	}
-	requests, took, err := m.load(ctx, address, length)
+	before, err := server.ask()
 	if err != nil {
 		return "", err
 	}
-	if err := end.Close(); err != nil {
+	requests, took, err := m.load(ctx, server.address, length)
+	if err != nil {
 		return "", err
 	}
-	var handled, empty, cpu int64
-	if _, err := fmt.Fscanln(out, &handled, &empty, &cpu); err != nil {
-		return "", fmt.Errorf("its count: %w", err)
-	}
-	if err := server.Wait(); err != nil {
+	after, err := server.ask()
+	if err != nil {
 		return "", err
 	}
-	// One is the probe, and each connection may have had a request under way.
-	if handled < requests+1 || handled > requests+1+connections || empty > 0 {
-		return "", fmt.Errorf("it was asked %d times and handled %d, %d without a body", requests, handled, empty)
+	if err := server.end(); err != nil {
+		return "", err
+	}
+	handled, cpu := after.handled-before.handled, float64(after.cpu-before.cpu)
+	// Each connection may have had a request under way at the end.
+	if handled < requests || handled > requests+connections || after.empty > 0 {
+		return "", fmt.Errorf("it was asked %d times and handled %d, %d without a body", requests, handled, after.empty)
 	}
 	return fmt.Sprintf("%d %.0f req/s %.0f cpu-ns/req %.0f %%busy", requests, float64(requests)/took.Seconds(),
-		float64(cpu)/float64(handled), 100*float64(cpu)/float64(took)), nil
+		cpu/float64(handled), 100*cpu/float64(took)), nil
 }
 
 // probe checks that the server answers an update with 200, and with a reply where
 // one is due.
-func (m measurement) probe(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(tghooktest.Update(m.body)))
+func (m measurement) probe(ctx context.Context, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+rivals.Path, bytes.NewReader(tghooktest.Update(m.body)))
 	if err != nil {
 		return err
 	}

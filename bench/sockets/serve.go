@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -159,8 +160,7 @@ func hooked(h tghook.Handler, door func(net.Listener, *tghook.Webhook) error) fu
 	}
 }
 
-// serve is a server process: it prints its address, serves until its input ends,
-// and prints how much it has handled, in how many nanoseconds of CPU.
+// serve is a server process: it prints its address, and serves until its input ends.
 func serve(name string) error {
 	all := slices.Concat(frameworks(), receivers(), repliers)
 	at := slices.IndexFunc(all, func(s server) bool { return s.name == name })
@@ -174,21 +174,24 @@ func serve(name string) error {
 	failed := make(chan error, 1)
 	go func() { failed <- all[at].serve(listener) }()
 	fmt.Fprintln(os.Stdout, listener.Addr())
-	go func() {
-		_, err := io.Copy(io.Discard, os.Stdin)
-		failed <- err
-	}()
-	if err := <-failed; err != nil {
-		return err
+	go func() { failed <- tell() }()
+	return <-failed
+}
+
+// tell prints at each line of input how much has been handled so far, how much of that
+// had no body, and the nanoseconds of CPU that this process has used.
+func tell() error {
+	asked := bufio.NewScanner(os.Stdin)
+	for asked.Scan() {
+		for before := int64(-1); before < handled.Load(); { // some answer first, and handle later
+			before = handled.Load()
+			time.Sleep(100 * time.Millisecond)
+		}
+		var used syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+			return err
+		}
+		fmt.Fprintln(os.Stdout, handled.Load(), empty.Load(), used.Utime.Nano()+used.Stime.Nano())
 	}
-	for before := int64(-1); before < handled.Load(); { // some answer first, and handle later
-		before = handled.Load()
-		time.Sleep(100 * time.Millisecond)
-	}
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		return err
-	}
-	fmt.Fprintln(os.Stdout, handled.Load(), empty.Load(), used.Utime.Nano()+used.Stime.Nano())
-	return nil
+	return asked.Err()
 }

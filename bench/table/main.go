@@ -1,7 +1,8 @@
-// Command table reads the lines of BenchmarkDoors, BenchmarkReceive, BenchmarkPoll,
-// sockets and abuse, some rounds of each, and prints by their medians what tghook costs
-// at each door against the framework's own empty handler, how fast it is beside its
-// rivals, whether that is within the bounds, and what became of updates under abuse.
+// Command table reads the lines of BenchmarkDoors, BenchmarkReceive, BenchmarkDecode,
+// BenchmarkPoll, BenchmarkRide, sockets and abuse, some rounds of each, and prints by
+// their medians what tghook costs at each door against the framework's own empty
+// handler, how fast it is beside its rivals, whether that is within the bounds, what
+// decoders take, what a ride saves, and what became of updates under abuse.
 package main
 
 import (
@@ -38,8 +39,10 @@ func report(out io.Writer, in io.Reader) error {
 	r.printAdded(table)
 	r.printRates(table)
 	r.printReceive(table)
+	r.printDecode(table)
 	r.printRivals(table)
 	r.printPoll(table)
+	r.printRide(table)
 	r.printAbuse(table)
 	return table.Flush()
 }
@@ -52,7 +55,8 @@ type results struct {
 
 type series struct{ benchmark, door, handler, unit string }
 
-// doors are those of a benchmark: what stands between its name and the last slash.
+// doors are those of a benchmark: what stands between its name and the last slash,
+// nothing where that is the only one.
 func (r *results) doors(benchmark string) (doors []string) {
 	for _, s := range r.order {
 		if s.benchmark == benchmark && !slices.Contains(doors, s.door) {
@@ -81,12 +85,12 @@ func read(in io.Reader) (*results, error) {
 			continue
 		}
 		benchmark, rest, _ := strings.Cut(fields[0], "/")
-		slash := strings.LastIndexByte(rest, '/')
-		if slash < 0 || !strings.HasPrefix(benchmark, "Benchmark") {
+		if rest == "" || !strings.HasPrefix(benchmark, "Benchmark") {
 			continue
 		}
+		slash := strings.LastIndexByte(rest, '/')
 		handler, _, _ := strings.Cut(rest[slash+1:], "-") // and GOMAXPROCS
-		s := series{benchmark: benchmark, door: rest[:slash], handler: handler}
+		s := series{benchmark: benchmark, door: rest[:max(slash, 0)], handler: handler}
 		if !slices.Contains(r.order, s) {
 			r.order = append(r.order, s)
 		}

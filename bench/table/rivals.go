@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+
+	"github.com/tghook/tghook/bench/rivals"
 )
 
 // bounds are what tghook is to reach over sockets: so many times the rate of others.
@@ -13,9 +15,19 @@ var bounds = []struct {
 }{
 	{"tghook_raw", 0.88, []string{"bare"}},
 	{"tghook_typed", 0.95, []string{"hand_written"}},
-	{"tghook_fast", 1, []string{"go_telegram", "telego", "telebot", "tgbotapi", "echotron", "go_tg"}},
+	{"tghook_fast", 1, onHTTP()},
 	{"tgfiber_fast", 1, []string{"telego_fasthttp"}},
 	{"tghook_reply", 0.90, []string{"hand_written_reply"}},
+}
+
+// onHTTP are the rivals that serve on net/http.
+func onHTTP() (names []string) {
+	for _, library := range rivals.All() {
+		if library.Name != "telego_fasthttp" {
+			names = append(names, library.Name)
+		}
+	}
+	return names
 }
 
 // printRivals compares servers by their requests per second, body by body.

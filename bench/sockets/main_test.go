@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/tghook/tghook/bench/grammy"
+)
+
+// TestMain is a server's process too, with its name as an argument.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.NArg() > 0 {
+		main()
+		return
+	}
+	// In the folder that make bench runs it in; and with the race detector a process would
+	// take another second to end.
+	if err := errors.Join(os.Chdir(".."), os.Setenv("GORACE", "atexit_sleep_ms=0")); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
+
+func TestEveryServerServes(t *testing.T) {
+	t.Parallel()
+	all, err := measurements()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			if m.server[0] == "node" {
+				grammy.Need(t)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			server, err := m.start(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.kill()
+			before, err := server.ask()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.probe(ctx, server.address); err != nil {
+				t.Fatal(err)
+			}
+			after, err := server.ask()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before.handled != 0 || after.handled != 1 || after.empty != 0 || before.cpu == 0 || after.cpu < before.cpu {
+				t.Errorf("it tells of %+v before an update and of %+v after it", before, after)
+			}
+			if err := server.end(); err != nil {
+				t.Errorf("it ends with %v", err)
+			}
+		})
+	}
+}
