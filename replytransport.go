@@ -42,9 +42,10 @@ import (
 // Everything else goes to Base as it is: calls outside of a handler's ctx, or
 // when the handler has returned; calls of other bots, of other methods, and those
 // that a response cannot carry (more than 1 MiB of parameters or 50 MiB of files,
-// a GET, a URL with a query); and all calls where no response waits to carry one, which
-// is so when [IsLate] is true, after LateAck, in a poll and in [Webhook.Deliver].
-// From [Dispatcher.Do] the held call is the Reply that it returns.
+// a GET, a URL with a query); those of a [Client], in whose place a Reply is
+// returned; and all calls where no response waits to carry one, which is so when
+// [IsLate] is true, after LateAck, in a poll and in [Webhook.Deliver]. From
+// [Dispatcher.Do] the held call is the Reply that it returns.
 //
 // The handler must not return before its calls have: where a library runs its own
 // handlers in goroutines, tell it not to. One built on fasthttp has to be switched
