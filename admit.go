@@ -17,18 +17,18 @@ func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 	switch u.Kind {
 	case KindInlineQuery, KindShippingQuery, KindPreCheckoutQuery:
 		if u.UserID != 0 {
-			return lane.Key{Class: 'q', ID: u.UserID}, nil
+			return lane.Key{Class: lane.Query, ID: u.UserID}, nil
 		}
 	case KindPoll, KindPollAnswer:
 		if u.pollID != "" {
-			return lane.Key{Class: 'p', Name: u.pollID}, nil
+			return lane.Key{Name: u.pollID}, nil
 		}
 	}
 	switch {
 	case u.ChatID != 0:
-		return lane.Key{Class: 'c', ID: u.ChatID}, nil
+		return lane.Key{Class: lane.Chat, ID: u.ChatID}, nil
 	case u.UserID != 0:
-		return lane.Key{Class: 'u', ID: u.UserID}, nil
+		return lane.Key{Class: lane.User, ID: u.UserID}, nil
 	}
 	return lane.Key{}, nil
 }

@@ -43,11 +43,10 @@ func (w *Webhook) source(req *Request) (netip.Addr, bool) {
 // form is that IPv4 address.
 func parseAddr(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
-	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	withPort, err := netip.ParseAddrPort(s) // first, for servers give it
+	addr := withPort.Addr()
 	if err != nil {
-		var withPort netip.AddrPort
-		withPort, err = netip.ParseAddrPort(s)
-		addr = withPort.Addr()
+		addr, err = netip.ParseAddr(strings.Trim(s, "[]"))
 	}
 	return addr.Unmap().WithZone(""), err == nil
 }

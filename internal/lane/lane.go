@@ -1,13 +1,26 @@
 // Package lane keeps first-in, first-out queues by key.
 package lane
 
-// Key names a lane. The zero Key is no lane at all: what enters it is at the
-// head at once.
+// Key names a lane: by Name, or where that is empty by Class and ID. The zero Key is
+// no lane at all: what enters it is at the head at once.
 type Key struct {
-	Class uint64 // as wide as ID, so that both are hashed at once
-	ID    int64
+	Class Class
+	ID    int64 // of at most 62 bits, else it may share a lane
 	Name  string
 }
+
+// Class is a kind of ID.
+type Class uint64
+
+// The classes: two bits in a number.
+const (
+	Chat Class = iota + 1
+	User
+	Query
+)
+
+// number is all of a Key without a name, in one word: that is hashed the fastest.
+func (k Key) number() uint64 { return uint64(k.ID)<<2 | uint64(k.Class) } //nolint:gosec // a sign may go
 
 // Place is one value's place in a lane. Its zero value stands in none.
 type Place[T any] struct {
@@ -19,9 +32,10 @@ type Place[T any] struct {
 // Lanes is a set of lanes. It is not safe for concurrent use: the owner's lock
 // guards it together with what it orders.
 type Lanes[T any] struct {
-	max   int
-	lanes map[Key]*queue[T]
-	spare []*queue[T] // emptied queues, so that a quiet chat costs no allocation
+	max      int
+	numbered map[uint64]*queue[T]
+	named    map[string]*queue[T]
+	spare    []*queue[T] // emptied queues, so that a quiet chat costs no allocation
 }
 
 type queue[T any] struct {
@@ -32,7 +46,7 @@ type queue[T any] struct {
 
 // New returns lanes that hold at most limit values each, the head included.
 func New[T any](limit int) *Lanes[T] {
-	return &Lanes[T]{max: limit, lanes: make(map[Key]*queue[T])}
+	return &Lanes[T]{max: limit, numbered: make(map[uint64]*queue[T]), named: make(map[string]*queue[T])}
 }
 
 // Enter puts p at the tail of the lane of k. It is false when the lane is full.
@@ -41,12 +55,7 @@ func (l *Lanes[T]) Enter(k Key, p *Place[T]) bool {
 	if k == (Key{}) {
 		return true
 	}
-	q := l.lanes[k]
-	if q == nil {
-		q = l.newQueue()
-		q.key = k
-		l.lanes[k] = q
-	}
+	q := l.of(k)
 	if q.length >= l.max {
 		return false
 	}
@@ -87,27 +96,48 @@ func (l *Lanes[T]) Leave(p *Place[T]) *Place[T] {
 	}
 	q.head = p.next
 	if q.head == nil {
-		delete(l.lanes, q.key)
-		l.keep(q)
+		l.drop(q)
 	}
 	return q.head
 }
 
 // Len is the number of lanes that hold something.
-func (l *Lanes[T]) Len() int { return len(l.lanes) }
+func (l *Lanes[T]) Len() int { return len(l.numbered) + len(l.named) }
 
 const maxSpare = 64
 
-func (l *Lanes[T]) newQueue() *queue[T] {
-	if n := len(l.spare); n > 0 {
-		q := l.spare[n-1]
-		l.spare = l.spare[:n-1]
+// of is the queue of k's lane, a new one if that holds nothing.
+func (l *Lanes[T]) of(k Key) *queue[T] {
+	var q *queue[T]
+	if k.Name != "" {
+		q = l.named[k.Name]
+	} else {
+		q = l.numbered[k.number()]
+	}
+	if q != nil {
 		return q
 	}
-	return new(queue[T])
+	if n := len(l.spare); n > 0 {
+		q, l.spare = l.spare[n-1], l.spare[:n-1]
+	} else {
+		q = new(queue[T])
+	}
+	q.key = k
+	if k.Name != "" {
+		l.named[k.Name] = q
+	} else {
+		l.numbered[k.number()] = q
+	}
+	return q
 }
 
-func (l *Lanes[T]) keep(q *queue[T]) {
+// drop ends a lane that holds nothing.
+func (l *Lanes[T]) drop(q *queue[T]) {
+	if q.key.Name != "" {
+		delete(l.named, q.key.Name)
+	} else {
+		delete(l.numbered, q.key.number())
+	}
 	if len(l.spare) < maxSpare {
 		l.spare = append(l.spare, q)
 	}

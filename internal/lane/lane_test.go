@@ -14,9 +14,9 @@ func enter(t *testing.T, l *Lanes[int], k Key, v int) *Place[int] {
 func TestLanesAreFirstInFirstOut(t *testing.T) {
 	t.Parallel()
 	l := New[int](3)
-	a := Key{Class: 'c', ID: 1}
+	a := Key{Class: Chat, ID: 1}
 	one, two, three := enter(t, l, a, 1), enter(t, l, a, 2), enter(t, l, a, 3)
-	other := enter(t, l, Key{Class: 'c', ID: 2}, 9)
+	other := enter(t, l, Key{Class: Chat, ID: 2}, 9)
 
 	if !one.AtHead() || two.AtHead() || !other.AtHead() {
 		t.Fatal("only the first of each lane is at its head")
@@ -77,5 +77,34 @@ func TestEmptiedQueuesAreUsedAgain(t *testing.T) {
 	p := &Place[int]{}
 	if n := testing.AllocsPerRun(100, func() { l.Enter(Key{ID: 7}, p); l.Leave(p) }); n != 0 {
 		t.Fatalf("%v allocations to enter and leave", n)
+	}
+}
+
+func TestLanesOfDifferentKeysAreApart(t *testing.T) {
+	t.Parallel()
+	l := New[int](1)
+	keys := []Key{
+		{Class: Chat, ID: 1},
+		{Class: User, ID: 1},
+		{Class: Query, ID: 1},
+		{Class: Chat, ID: -1},
+		{Class: Chat, ID: 4},
+		{Name: "1"},
+		{Name: "2"},
+		{Class: Chat, ID: 1<<52 - 1},
+		{Class: Chat, ID: -(1<<52 - 1)},
+	}
+	places := make([]*Place[int], len(keys))
+	for i, k := range keys {
+		places[i] = enter(t, l, k, i)
+	}
+	if n := l.Len(); n != len(keys) {
+		t.Errorf("%d lanes for %d keys", n, len(keys))
+	}
+	for _, p := range places {
+		l.Leave(p)
+	}
+	if n := l.Len(); n > 0 {
+		t.Errorf("%d lanes are left", n)
 	}
 }
