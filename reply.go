@@ -114,12 +114,18 @@ func encodeJSON(method string, params []byte) (payload, error) {
 	body = append(body, method...)
 	body = append(body, '"')
 	err := fields(params, func(key, value []byte) error {
-		quoted, err := json.Marshal(string(key))
-		body = append(body, ',')
-		body = append(body, quoted...)
-		body = append(body, ':')
+		if len(bytes.Trim(key, "abcdefghijklmnopqrstuvwxyz_")) > 0 { // Telegram's need no escapes
+			quoted, err := json.Marshal(string(key))
+			if err != nil {
+				return err
+			}
+			key = quoted[1 : len(quoted)-1]
+		}
+		body = append(body, `,"`...)
+		body = append(body, key...)
+		body = append(body, `":`...)
 		body = append(body, value...)
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err

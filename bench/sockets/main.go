@@ -27,7 +27,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("sockets: ")
 	rounds := flag.Int("rounds", 5, "rounds of each server")
-	length := flag.Duration("time", 4*time.Second, "length of a round, in whole seconds")
+	length := flag.Duration("time", 2*time.Second, "length of a round, in whole seconds")
 	bench := flag.String("bench", ".", "what to measure, a regular expression")
 	flag.Parse()
 	if flag.NArg() == 1 { // a child
