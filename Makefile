@@ -99,14 +99,18 @@ fmt-check: $(call tool,$(GOLANGCI_LINT)) ## fail if something is not formatted
 vuln: $(call tool,$(GOVULNCHECK)) ## known vulnerabilities (needs the network)
 	@$(call each,"$(CURDIR)/$(call tool,$(GOVULNCHECK))" ./...)
 
-# One pinned core, so that two runs can be compared, and round by round, so that
-# what the machine does meanwhile meets all alike. taskset is Linux's; wrk loads the
+# One pinned core, so that two runs can be compared; round by round, so that what the
+# machine does meanwhile meets all alike; each benchmark in a process of its own, so
+# that none is burdened with what another has left behind. taskset is Linux's; wrk loads the
 # servers of bench/sockets, of which grammY's is one.
 .PHONY: bench
 bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchmarks, BENCHCOUNT rounds on one core, and tables: doors, receivers, decoders, sockets, polls, rides, abuse
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
-	@cd bench && for round in $$(seq $(BENCHCOUNT)); do go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 0 \
-	  -exec 'env GOMAXPROCS=1 $(if $(shell command -v taskset),taskset -c $(BENCHCPU))' .; done | tee ../$(BIN)/bench.txt
+	@cd bench && go test -c -o ../$(BIN)/bench.test . && for round in $$(seq $(BENCHCOUNT)); do \
+	  for name in $$(../$(BIN)/bench.test -test.list '$(firstword $(subst /, ,$(BENCH)))' | grep '^Benchmark'); do \
+	    GOMAXPROCS=1 $(if $(shell command -v taskset),taskset -c $(BENCHCPU)) ../$(BIN)/bench.test -test.run '^$$' \
+	      -test.bench "^$$name\$$$(patsubst $(firstword $(subst /, ,$(BENCH)))%,%,$(BENCH))" -test.benchmem -test.benchtime $(BENCHTIME); \
+	  done; done | tee ../$(BIN)/bench.txt
 	@cd bench && go build -o ../$(BIN)/sockets ./sockets && ../$(BIN)/sockets -bench '$(BENCH)' | tee -a ../$(BIN)/bench.txt
 	@cd bench && go build -o ../$(BIN)/abuse ./abuse && ../$(BIN)/abuse -bench '$(BENCH)' | tee ../$(BIN)/abuse.txt
 	@"$(call tool,$(BENCHSTAT))" $(BIN)/bench.txt
