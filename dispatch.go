@@ -85,10 +85,10 @@ type Dispatcher struct {
 	lanes      *lane.Lanes[*record]
 	seen       *recent.Set // succeeded; marked: with a reply
 	replies    *recent.Map
-	free       []*worker
-	inFlight   int // records that wait, run or settle
-	unacked    int // records that finished without anybody knowing
-	background int // calls of Caller and Store that no record in flight waits for
+	free       []*worker // those that linger, the one that looks first at the front
+	inFlight   int       // records that wait, run or settle
+	unacked    int       // records that finished without anybody knowing
+	background int       // calls of Caller and Store that no record in flight waits for
 	closing    bool
 	stopped    bool
 	promised   int           // records in flight that LateAck has acknowledged

@@ -81,6 +81,23 @@ func unmarshal(b *testing.B, body []byte) {
 	}
 }
 
+// BenchmarkAlone measures an update that comes after a pause, for which a goroutine is
+// started and its stack has to grow, from ServeHTTP's call to its return.
+func BenchmarkAlone(b *testing.B) {
+	d, h := newDeliverer(tghooktest.Update("message")), hook(b, typed)
+	var took time.Duration
+	for b.Loop() {
+		time.Sleep(50 * time.Microsecond)
+		begun := time.Now()
+		if status := d.deliver(h); status != http.StatusOK {
+			b.Fatalf("answered %d", status)
+		}
+		took += time.Since(begun)
+	}
+	b.ReportMetric(float64(took)/float64(b.N), "ns/update")
+	b.ReportMetric(0, "ns/op")
+}
+
 func serve(b *testing.B, body []byte, h http.Handler) {
 	b.Helper()
 	d := newDeliverer(body)

@@ -1,8 +1,8 @@
 package envelope
 
 // maxOuterDepth bounds how deep the values of Members and Elements nest, so that the
-// whole has the 10,000 levels of encoding/json: an update that is nested too deep is found out by Scan, and is
-// not to hide those beside it.
+// whole has the 10,000 levels of encoding/json: an update that is nested too deep is
+// found out by Scan, and is not to hide those beside it.
 const maxOuterDepth = 9_999
 
 // Members walks the top level of one JSON object: it calls member with each key,
