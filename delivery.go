@@ -44,15 +44,32 @@ type Delivery struct {
 	Err     error
 }
 
-// observe reports v to the user, or what went wrong to slog.
+// observe reports v to Observe, and what went wrong to Logger.
 func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	v.Bot = c.Bot
-	if c.Observe != nil {
-		if err := guarded(func() error { c.Observe(ctx, v); return nil }); err != nil {
-			slog.ErrorContext(ctx, "tghook: Observe panicked", "error", err)
-		}
+	c.logDelivery(ctx, &v)
+	if c.Observe == nil {
 		return
 	}
+	if err := guarded(func() error { c.Observe(ctx, v); return nil }); err != nil {
+		c.log(ctx, slog.LevelError, "tghook: Observe panicked", slog.Any("error", err))
+	}
+}
+
+// log writes one line, and names the bot. The user's slog.Handler may panic.
+func (c *DispatchConfig) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	logger := c.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	if c.Bot != 0 {
+		attrs = append(attrs, slog.Int64("bot", c.Bot))
+	}
+	_ = guarded(func() error { logger.LogAttrs(ctx, level, message, attrs...); return nil })
+}
+
+// logDelivery writes a line for what went wrong.
+func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 	level := slog.LevelWarn
 	switch v.Outcome {
 	case OutcomeFailed, OutcomeReplyLost, OutcomeCallLost:
@@ -73,5 +90,5 @@ func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	if errors.As(v.Err, &panicked) {
 		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 	}
-	slog.LogAttrs(ctx, level, "tghook: delivery", attrs...)
+	c.log(ctx, level, "tghook: delivery", attrs...)
 }

@@ -3,6 +3,7 @@ package tghook
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -37,6 +38,10 @@ type DispatchConfig struct {
 	// MaxAttempts is how often an update's handler is started before the update
 	// becomes a dead letter. Default: as often as Telegram offers it.
 	MaxAttempts int
+	// MaxAge is how old an update may be when its turn comes. An older one becomes a
+	// dead letter. The age counts from Update.Date. An update without a date has no
+	// age. If zero, any age.
+	MaxAge time.Duration
 	// DeadLetter gets the updates that will not be handled: after MaxAttempts or
 	// [Drop], undecodable ones, those with a reply that cannot be sent, and those
 	// that failed after LateAck had acknowledged them. Only when it returns nil is
@@ -54,8 +59,15 @@ type DispatchConfig struct {
 	// which Observe is told, and an update answered with the latter becomes a dead
 	// letter.
 	Caller Caller
+	// AlwaysCall sends every reply by Caller, and none in an HTTP response. Telegram
+	// does not say what it made of a reply in a response. A Caller gets its answer, so
+	// that a wrong reply is reported. Use it while you develop. It needs a Caller.
+	AlwaysCall bool
+	// Logger gets what goes wrong, whether Observe is set or not. If nil,
+	// [slog.Default]. To silence it give a logger with [slog.DiscardHandler].
+	Logger *slog.Logger
 	// Observe is told of every [Delivery]. It is called concurrently and must
-	// not block. Default: failures go to slog.
+	// not block.
 	Observe func(context.Context, Delivery)
 }
 

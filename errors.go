@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 )
 
@@ -38,6 +37,7 @@ var (
 
 var (
 	errGoexit    = errors.New("tghook: handler called runtime.Goexit")
+	errNoReturn  = errors.New("tghook: the function did not return")
 	errReplyGone = errors.New("tghook: the reply is no longer kept: answered without it")
 	errNoCaller  = errors.New("no Caller to send it with")
 	errExhausted = errors.New("tghook: MaxAttempts was reached in another process")
@@ -114,20 +114,6 @@ func (e *PanicError) Error() string { return fmt.Sprintf("tghook: panic: %v", e.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
-}
-
-// recovered, deferred, turns a panic into a *PanicError: a fault in the user's
-// code must not take the process, or another update, with it.
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = &PanicError{Value: v, Stack: debug.Stack()}
-	}
-}
-
-// guarded calls f and returns its panic as an error.
-func guarded(f func() error) (err error) {
-	defer recovered(&err)
-	return f()
 }
 
 // Drop marks err, returned by a handler, as final: the update goes to

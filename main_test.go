@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"os"
@@ -128,6 +129,9 @@ func (c core) do(ctx context.Context, body string) (string, error) {
 func (r *rig) record(cfg *tghook.DispatchConfig) {
 	r.api, _ = cfg.Caller.(*apiCalls)
 	letter, observe := cfg.DeadLetter, cfg.Observe
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	cfg.DeadLetter = func(ctx context.Context, u *tghook.Update, err error) error {
 		r.mu.Lock()
 		r.letters = append(r.letters, deadLetter{u.ID, err})
