@@ -1,7 +1,6 @@
 package tghook
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -52,6 +51,8 @@ func (d *Dispatcher) admit(incoming arrival, u *Update) (a *arrival) {
 		}
 	case r.state == finished:
 		return incoming.told(d.revisit(r, &incoming))
+	case r.state != failed && len(r.waiters) >= maxJoins:
+		return incoming.told(shedVerdict(u, errTooManyJoins))
 	case r.state != failed:
 		return r.join(incoming.copy())
 	}
@@ -80,23 +81,22 @@ func (d *Dispatcher) duplicate(u *Update, withReply bool, now time.Duration) ver
 // revisit is what a delivery is told of an update that finished without anybody
 // knowing.
 func (d *Dispatcher) revisit(r *record, a *arrival) verdict {
-	if !a.alive() {
-		return verdict{outcome: OutcomeLate, err: context.Cause(a.ctx), retry: lateRetry}
+	r.arrived++
+	if !a.alive() { // deliver adds the cause
+		r.redelivery(a.at, 0)
+		return verdict{outcome: OutcomeLate, retry: lateRetry}
 	}
 	v := verdict{outcome: OutcomeDuplicate, acked: true, reply: r.reply, held: r.held, attempt: r.attempt, late: r.wasLate}
 	if !r.reported {
 		v.outcome, v.took = OutcomeReplied, r.ended-r.started
 	}
-	d.unacked--
 	d.acknowledge(r, r.reply, a.at)
 	return v
 }
 
 // acknowledge files r as over: a delivery of it has been told, or is about to be.
 func (d *Dispatcher) acknowledge(r *record, carried payload, now time.Duration) {
-	if r.timer != nil {
-		r.timer.Stop()
-	}
+	d.wakeUp(r)
 	id := r.update.ID
 	delete(d.records, id)
 	d.seen.Put(id, len(carried) > 0, now, r.update.Kind.memory())
@@ -123,34 +123,32 @@ func (d *Dispatcher) enter(r *record, incoming arrival, u *Update, key lane.Key)
 	}
 	a := &r.first
 	if again {
-		r.timer.Stop()
+		d.wakeUp(r)
 		a = incoming.copy()
 	} else {
-		d.records[u.ID] = r
 		*a = incoming
 	}
+	d.records[u.ID] = r
 	d.inFlight++
 	r.update, r.values = u, a.ctx
 	r.join(a)
-	d.ask(r)
-	if r.state == running {
-		d.start(r)
-	}
+	d.queue(r)
 	return a, nil
 }
 
-// ask makes r ready to run, which takes a claim where there is a Store, and
-// marks it as running if its turn has come.
-func (d *Dispatcher) ask(r *record) {
-	r.state, r.cancelled, r.acked, r.wasLate = waiting, false, false, false
-	if d.cfg.Store != nil {
-		r.ready = false
-		r.claim = &claim{values: r.values, over: make(chan struct{})}
-		go d.hold(r, r.update, r.claim)
-		return
-	}
-	r.ready = true
+// queue has r wait for its turn.
+func (d *Dispatcher) queue(r *record) {
+	r.state, r.cancelled, r.acked, r.wasLate, r.named = waiting, false, false, false, false
 	if r.place.AtHead() {
-		r.state = running
+		d.start(d.turn(r))
 	}
+}
+
+// turn marks r, whose turn has come, as on its way to its handler.
+func (d *Dispatcher) turn(r *record) *record {
+	r.state = running
+	if d.cfg.Store != nil {
+		r.state = claiming
+	}
+	return r
 }

@@ -10,11 +10,24 @@ import (
 // arrival is one delivery on its way through the dispatcher.
 type arrival struct {
 	ctx    context.Context
+	gone   <-chan struct{} // ctx's: asked for once, since ctx is the user's
 	at     time.Duration
 	mute   bool        // its answer carries no reply
 	record *record     // that it waits for
 	done   chan signal // nil until somebody waits
 	verdict
+}
+
+// arrive begins a delivery. ctx is the user's code, which may panic.
+func (d *Dispatcher) arrive(ctx context.Context, at time.Duration) (a arrival, err error) {
+	err = guarded(func() error {
+		a = arrival{ctx: ctx, gone: ctx.Done(), at: at}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("tghook: the context that the update arrived with: %w", err)
+	}
+	return a, err
 }
 
 // signal wakes an arrival: it has been told, or it is late.
@@ -37,6 +50,7 @@ type verdict struct {
 	waited  time.Duration
 	took    time.Duration
 	late    bool
+	quiet   bool // the log has said as much before
 }
 
 // tell ends the wait of a, whose verdict is set. The mutex is held, or nobody
@@ -70,12 +84,27 @@ func (a *arrival) copy() *arrival {
 }
 
 // alive reports whether somebody still listens at the other end.
-func (a *arrival) alive() bool { return a.ctx.Err() == nil }
+func (a *arrival) alive() bool {
+	select {
+	case <-a.gone:
+		return false
+	default:
+		return true
+	}
+}
+
+// causeOf is why ctx has ended. ctx is the user's code, which may panic.
+func causeOf(ctx context.Context) (cause error) {
+	if err := guarded(func() error { cause = context.Cause(ctx); return nil }); err != nil {
+		return fmt.Errorf("tghook: the context that the update arrived with: %w", err)
+	}
+	return cause
+}
 
 func (v *verdict) delivery(u *Update, status int) Delivery {
 	return Delivery{
 		Update: u, Outcome: v.outcome, Attempt: v.attempt, Status: status, Late: v.late,
-		Rode: len(v.reply) > 0, Waited: v.waited, Took: v.took, Err: v.err,
+		Rode: len(v.reply) > 0, Waited: v.waited, Took: v.took, Err: v.err, quiet: v.quiet,
 	}
 }
 

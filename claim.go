@@ -2,132 +2,143 @@ package tghook
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 )
 
-// claim is this process's hold on an update in the Store.
-type claim struct {
+// lease is this process's claim on an update in the Store, while it holds.
+type lease struct {
 	Claim
 	values  context.Context // whose values the Store's ctx carries
-	granted bool
+	attempt int
 	lost    bool
 	over    chan struct{} // closed when nobody needs it any more
 }
 
-// do calls one method of the Store.
-func (c *claim) do(f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.values), storeTimeout)
+// ask calls one method of the Store, which may do what it likes.
+func (d *Dispatcher) ask(values context.Context, method string, f func(context.Context) error) findings {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(values), storeTimeout)
 	defer cancel()
-	return guarded(func() error { return f(ctx) })
-}
-
-// hold asks the Store for u, lets r run if the Store agrees, and renews the
-// claim until it is over.
-func (d *Dispatcher) hold(r *record, u *Update, c *claim) {
-	key := Key{d.cfg.Bot, u.ID}
-	asked := d.now()
-	err := errGoexit
-	answered := false
-	defer func() {
-		if !answered { // the user's code has ended this goroutine
-			d.decide(r, c, err)
-		}
-	}()
-	err = c.do(func(ctx context.Context) (err error) {
-		c.Claim, err = d.cfg.Store.Claim(ctx, key, claimLease, u.Kind.memory())
-		return err
-	})
-	answered, c.Key = true, key
-	if d.decide(r, c, err) {
-		d.renew(r, c, asked)
+	err := bounded(storeTimeout+returnTime, func() error { return f(ctx) })
+	found := inspect(err)
+	if err != nil {
+		found.err = found.wrap("tghook: Store." + method)
 	}
+	return found
 }
 
-// decide does what the Store's answer asks for. It reports whether r holds the
-// claim now.
-func (d *Dispatcher) decide(r *record, c *claim, err error) bool {
+// acquire claims r, whose turn has come. If it is false, r is not to run, and has been
+// told so.
+func (d *Dispatcher) acquire(r *record) bool {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r.claim != c { // withdrawn meanwhile
-		if err == nil && c.State == ClaimGranted {
-			d.release(c)
-		}
+	if err := d.refusal(r); err != nil {
+		d.turnAway(r, err)
+		d.mu.Unlock()
 		return false
 	}
+	c := &lease{values: r.values, Claim: Claim{Key{d.cfg.Bot, r.update.ID}, rand.Text()}, over: make(chan struct{})}
+	ttl := r.update.Kind.memory() + max(d.cfg.HandlerTimeout, 0)
+	d.mu.Unlock()
+
+	asked := d.now()
+	answer := make(chan ClaimResult, 1)
+	found := d.ask(c.values, "Claim", func(ctx context.Context) error {
+		res, err := d.cfg.Store.Claim(ctx, c.Claim, claimLease, ttl)
+		answer <- res
+		return err
+	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if found.err != nil {
+		d.release(c) // the answer may be all that was lost
+		d.turnAway(r, found.err)
+		return false
+	}
+	return d.decide(r, c, <-answer, asked)
+}
+
+// refusal is why r, whose turn has come, is not to run after all. The mutex is held.
+func (d *Dispatcher) refusal(r *record) error {
 	switch {
-	case err != nil:
-		d.turnAway(r, fmt.Errorf("tghook: Store.Claim: %w", err))
-	case c.State == ClaimDone:
-		d.withdraw(r, verdict{outcome: OutcomeDuplicate, acked: true, reply: c.Reply})
-	case c.State == ClaimElsewhere:
+	case d.stopped:
+		return ErrShutdown
+	case r.claim != nil && r.claim.lost:
+		return ErrClaimLost
+	case r.cancelled && r.carrier() == nil:
+		return errWithdrawn
+	}
+	return nil
+}
+
+// decide does what the Store's answer asks for. It reports whether r is to run. The
+// mutex is held.
+func (d *Dispatcher) decide(r *record, c *lease, res ClaimResult, asked time.Duration) bool {
+	switch res.State {
+	case ClaimDone:
+		d.withdraw(r, verdict{outcome: OutcomeDuplicate, acked: true, reply: res.Reply})
+	case ClaimElsewhere:
 		v := shedVerdict(r.update, errElsewhere)
-		if c.RetryIn > 0 {
-			v.retry = min(c.RetryIn, v.retry)
+		if res.RetryIn > 0 {
+			v.retry = min(res.RetryIn, v.retry)
 		}
 		d.withdraw(r, v)
-	case c.State != ClaimGranted:
-		d.turnAway(r, fmt.Errorf("tghook: Store.Claim: no such state: %d", c.State))
-	default:
-		c.granted, r.ready = true, true
-		if r.place.AtHead() {
-			r.state = running
-			d.start(r)
+	case ClaimGranted:
+		c.attempt = res.Attempt
+		r.claim = c
+		r.history = historyOf(res.Note, d.origin, d.lastSuccess, d.successes)
+		if err := d.refusal(r); err != nil {
+			d.turnAway(r, err)
+			return false
 		}
+		r.state = running
+		go d.renew(r, c, asked)
 		return true
+	default:
+		d.turnAway(r, fmt.Errorf("tghook: Store.Claim: no such state: %d", res.State))
 	}
 	return false
 }
 
 // renew keeps the claim until it is over, or lost: by the Store's word, or
 // because the lease has run out for all this process knows.
-func (d *Dispatcher) renew(r *record, c *claim, asked time.Duration) {
+func (d *Dispatcher) renew(r *record, c *lease, asked time.Duration) {
 	expiry := time.AfterFunc(asked+claimLease-d.now(), func() { d.lose(r, c) })
 	defer expiry.Stop()
 	ticker := time.NewTicker(claimLease / 3)
 	defer ticker.Stop()
-	over := false
-	defer func() {
-		if !over { // the Store has said so, or has ended this goroutine
-			d.lose(r, c)
-		}
-	}()
 	for {
 		select {
 		case <-c.over:
-			over = true
 			return
 		case <-ticker.C:
 		}
 		asked := d.now()
-		err := c.do(func(ctx context.Context) error { return d.cfg.Store.Renew(ctx, c.Claim, claimLease) })
+		found := d.ask(c.values, "Renew", func(ctx context.Context) error { return d.cfg.Store.Renew(ctx, c.Claim, claimLease) })
 		switch {
-		case err == nil:
+		case found.err == nil:
 			expiry.Reset(asked + claimLease - d.now())
-		case errors.Is(err, ErrClaimLost):
+		case found.claimLost:
+			d.lose(r, c)
 			return
 		}
 	}
 }
 
 // lose ends what r does under a claim that no longer holds.
-func (d *Dispatcher) lose(r *record, c *claim) {
+func (d *Dispatcher) lose(r *record, c *lease) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if r.claim != c || c.lost {
 		return
 	}
 	c.lost = true
-	if r.state == waiting {
-		d.turnAway(r, ErrClaimLost)
-		return
-	}
 	r.endUser(ErrClaimLost)
 }
 
 // release gives a claim back: its attempt did not count. The mutex is held.
-func (d *Dispatcher) release(c *claim) {
+func (d *Dispatcher) release(c *lease) {
 	d.background++
 	go func() {
 		defer func() {
@@ -136,22 +147,25 @@ func (d *Dispatcher) release(c *claim) {
 			d.background--
 			d.checkIdle()
 		}()
-		_ = c.do(func(ctx context.Context) error { return d.cfg.Store.Release(ctx, c.Claim) })
+		_ = d.ask(c.values, "Release", func(ctx context.Context) error { return d.cfg.Store.Release(ctx, c.Claim) })
 	}()
 }
 
 // conclude tells the Store how a run ended.
 func (d *Dispatcher) conclude(r *record, e *end) {
-	what, tell := "Fail", func(ctx context.Context) error { return d.cfg.Store.Fail(ctx, r.claim.Claim) }
+	c := r.claim
+	method, note := "Fail", r.history.note(d.origin)
+	tell := func(ctx context.Context) error { return d.cfg.Store.Fail(ctx, c.Claim, note) }
 	if e.acked {
-		what, tell = "Done", func(ctx context.Context) error { return d.cfg.Store.Done(ctx, r.claim.Claim, e.stored) }
+		stored := e.stored
+		method, tell = "Done", func(ctx context.Context) error { return d.cfg.Store.Done(ctx, c.Claim, stored) }
 	}
-	switch err := r.claim.do(tell); {
-	case err == nil:
+	switch found := d.ask(c.values, method, tell); {
+	case found.err == nil:
 		e.done = e.acked
-	case errors.Is(err, ErrClaimLost) && !r.acked: // what LateAck has acknowledged stands
+	case found.claimLost && !r.acked: // what LateAck has acknowledged stands
 		e.lose(r.update)
 	default:
-		e.err = errors.Join(e.err, fmt.Errorf("tghook: Store.%s: %w", what, err))
+		e.err = errors.Join(e.err, found.err)
 	}
 }

@@ -75,7 +75,7 @@ func TestDeliverEndsTheHandlerBeforeItsOwnDeadline(t *testing.T) {
 		defer cancel()
 		p := eventually(func() string { return r.queued(ctx, messageIn(7, 1)) })
 		got, took := p.wait()
-		if got != "answered before the handler had finished" || took != 9500*time.Millisecond {
+		if got != "answered before the handler had finished: it was given 9.5s by the deadline of the context that it arrived with" || took != 9500*time.Millisecond {
 			t.Errorf("got %q after %v", got, took)
 		}
 		same(t, "causes", causes, []error{tghook.ErrLate})
@@ -91,7 +91,7 @@ func TestDeliverSendsTheReplyOfARunThatNobodyWaitedFor(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		p := eventually(func() string { return r.queued(ctx, messageIn(7, 1)) })
-		if got, took := p.wait(); got != "answered before the handler had finished" || took != 1500*time.Millisecond {
+		if got, took := p.wait(); got != "answered before the handler had finished: it was given 1.5s by the deadline of the context that it arrived with" || took != 1500*time.Millisecond {
 			t.Errorf("got %q after %v", got, took)
 		}
 		pass(2 * time.Second)

@@ -2,8 +2,9 @@ package tghook
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,7 @@ type Outcome string
 
 // The outcomes. Each run of a handler, and each repetition of a dead letter, is
 // counted once, under the delivery that carries its result, as handled, replied,
-// dropped, dead_lettered, failed or reply_lost.
+// dropped, dead_lettered, abandoned, failed or reply_lost.
 const (
 	OutcomeHandled      Outcome = "handled"       // succeeded without a reply
 	OutcomeReplied      Outcome = "replied"       // succeeded, and the reply was sent
@@ -25,6 +26,7 @@ const (
 	OutcomeRejected     Outcome = "rejected"      // no update: refused before dispatch
 	OutcomeFailed       Outcome = "failed"        // handler or dead letter failed
 	OutcomeReplyLost    Outcome = "reply_lost"    // succeeded, but its reply could not be sent
+	OutcomeAbandoned    Outcome = "abandoned"     // the handler has not returned: the dead letter is accepted
 	OutcomePinning      Outcome = "pinning"       // not over: a poll's window is full behind it
 	OutcomeCallLost     Outcome = "call_lost"     // not over: a call that a ReplyTransport held back has failed
 )
@@ -42,6 +44,8 @@ type Delivery struct {
 	Waited  time.Duration // from the arrival to the start of the handler, or to the answer if that came first
 	Took    time.Duration // how long the handler ran; 0 if it has not ended, or not run
 	Err     error
+
+	quiet bool // the log has said as much of the same run
 }
 
 // observe reports v to Observe, and what went wrong to Logger.
@@ -54,6 +58,37 @@ func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	if err := guarded(func() error { c.Observe(ctx, v); return nil }); err != nil {
 		c.log(ctx, slog.LevelError, "tghook: Observe panicked", slog.Any("error", err))
 	}
+}
+
+// observe is that of the configuration, until Shutdown returns: then Observe is not
+// called any more.
+func (d *Dispatcher) observe(ctx context.Context, v Delivery) {
+	d.observing.Add(1)
+	defer func() {
+		if d.observing.Add(-1) == 0 && d.over.Load() {
+			d.lookAgain()
+		}
+	}()
+	if !d.over.Load() {
+		d.cfg.observe(ctx, v)
+		return
+	}
+	v.Bot = d.cfg.Bot
+	d.cfg.logDelivery(ctx, &v)
+}
+
+// hush ends what talking counts.
+func (d *Dispatcher) hush() {
+	if d.talking.Add(-1) == 0 && d.shutting.Load() {
+		d.lookAgain()
+	}
+}
+
+// lookAgain ends the wait of Shutdown if it is time.
+func (d *Dispatcher) lookAgain() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.checkIdle()
 }
 
 // log writes one line, and names the bot. The user's slog.Handler may panic.
@@ -80,15 +115,47 @@ func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 			return // a dead letter has its own line, a join that of its run
 		}
 	}
+	if v.quiet {
+		return
+	}
 	attrs := []slog.Attr{slog.String("outcome", string(v.Outcome)), slog.Int("status", v.Status)}
 	if v.Update != nil {
 		attrs = append(attrs, slog.Int64("update_id", v.Update.ID), slog.String("kind", string(v.Update.Kind)),
 			slog.Int("attempt", v.Attempt))
 	}
-	attrs = append(attrs, slog.Any("error", v.Err))
-	var panicked *PanicError
-	if errors.As(v.Err, &panicked) {
-		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	found := inspect(v.Err)
+	if v.Err != nil {
+		attrs = append(attrs, slog.String("error", found.text))
+	}
+	if found.panicked != nil {
+		attrs = append(attrs, slog.String("at", briefly(found.panicked.Stack)))
 	}
 	c.log(ctx, level, "tghook: delivery", attrs...)
+}
+
+// briefly is a stack in one line, so that a log in text form can be read: the user's
+// functions from where it panicked on, at most ten.
+func briefly(stack []byte) string {
+	const most = 10
+	var calls []string
+	lines := strings.Split(string(stack), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "panic(") { // what is above is the recovery
+			lines = lines[i+2:]
+			break
+		}
+	}
+	for i := 0; i+1 < len(lines) && len(calls) < most; i += 2 {
+		function, _, _ := strings.Cut(lines[i], "(0x")
+		function = strings.TrimSuffix(function, "(...)")
+		if strings.HasPrefix(function, "github.com/tghook/tghook.") || strings.HasPrefix(function, "created by ") {
+			break
+		}
+		if strings.HasPrefix(function, "runtime.") {
+			continue
+		}
+		place, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), " ")
+		calls = append(calls, function+" "+filepath.Base(place))
+	}
+	return strings.Join(calls, " < ")
 }

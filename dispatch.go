@@ -1,10 +1,12 @@
 package tghook
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tghook/tghook/internal/lane"
@@ -92,21 +94,36 @@ type Dispatcher struct {
 	// delivers to again.
 	persistent bool
 
-	mu         sync.Mutex
-	records    map[int64]*record
-	lanes      *lane.Lanes[*record]
-	seen       *recent.Set // succeeded; marked: with a reply
-	replies    *recent.Map
-	free       []*worker // those that linger, the one that looks first at the front
-	inFlight   int       // records that wait, run or settle
-	unacked    int       // records that finished without anybody knowing
-	background int       // calls of Caller and Store that no record in flight waits for
-	closing    bool
-	stopped    bool
-	promised   int           // records in flight that LateAck has acknowledged
-	idle       chan struct{} // closed when closing and nothing is left to do
-	kept       chan struct{} // closed when stopped and nothing promised is left to do
-	stranded   []int64       // what was not acknowledged when it was stopped
+	// talking counts the deliveries and reports that Observe has not been told of.
+	talking   atomic.Int64
+	observing atomic.Int64 // calls of Observe
+	shutting  atomic.Bool  // as closing, for those who do not have the mutex
+	over      atomic.Bool  // Shutdown returns: Observe is not called any more
+
+	mu          sync.Mutex
+	records     map[int64]*record
+	lanes       *lane.Lanes[*record]
+	resting     list.List   // of records that failed, or succeeded without anybody knowing
+	seen        *recent.Set // succeeded; marked: with a reply
+	replies     *recent.Map
+	free        []*worker // those that linger, the one that looks first at the front
+	inFlight    int       // records that wait, run or settle
+	unacked     int       // records that finished without anybody knowing
+	uncarried   replyTotal
+	evicted     uint64 // records
+	background  int    // calls of Caller and Store that no record in flight waits for
+	abandoned   int    // handlers that were given up and have not returned
+	watching    bool   // a timer is set for the oldest attempt
+	crowded     bool   // the window of the poll is full
+	successes   uint64 // of updates
+	lastSuccess time.Duration
+	closing     bool
+	stopped     bool
+	idle        chan struct{} // closed when closing and nothing is left to do
+	ended       chan struct{} // closed when stopped and nothing is left to do
+	quiet       chan struct{} // closed when over and no call of Observe goes on
+	looksAt     time.Duration // when Shutdown looks again for what is overdue
+	stranded    []int64       // what was not acknowledged when it was stopped
 }
 
 // NewDispatcher returns a dispatcher, for those who write a door of their own.
@@ -129,7 +146,8 @@ func newDispatcher(h Handler, cfg DispatchConfig) *Dispatcher {
 		seen:    recent.NewSet(maxRemembered, memories...),
 		replies: recent.NewMap(maxKeptReplies, keepReply),
 		idle:    make(chan struct{}),
-		kept:    make(chan struct{}),
+		ended:   make(chan struct{}),
+		quiet:   make(chan struct{}),
 	}
 	d.calls, d.stop = context.WithCancelCause(context.Background())
 	return d
@@ -151,7 +169,11 @@ func (c *DispatchConfig) mistakes(h Handler, path string) (errs []error) {
 	add(c.Store != nil && c.Bot == 0, "Bot", "is needed with Store: give the number before the token's colon")
 	add(c.MaxInFlight < 0, "MaxInFlight", "is negative: give a positive number, or 0 for the default")
 	add(c.MaxLane < 0, "MaxLane", "is negative: give a positive number, or 0 for the default")
-	add(c.MaxAttempts < 0, "MaxAttempts", "is negative: give a positive number, or 0 for no bound")
+	add(c.MaxAttempts < 0, "MaxAttempts", "is negative: give a positive number, or 0 for the rule that it documents")
+	add(c.MaxAge < 0, "MaxAge", "is negative: give a duration, or 0 for any age")
+	add(c.AlwaysCall && c.Caller == nil, "AlwaysCall", "needs a Caller: give a Client")
+	add(c.Store != nil && (c.HandlerTimeout < 0 || c.HandlerTimeout > maxClaimTime), "HandlerTimeout",
+		"must be at most 24h with Store: a Store may forget an update that runs for longer")
 	return errs
 }
 
@@ -183,12 +205,14 @@ func (c *DispatchConfig) setDefaults() {
 //
 // The update must not change afterwards. One without a Kind is dead-lettered.
 func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
-	v := d.deliver(arrival{ctx: ctx, at: d.now()}, u, deadline{after: -1})
+	d.talking.Add(1)
+	defer d.hush()
+	v := d.deliver(ctx, false, d.now(), u, deadline{after: -1})
 	reply, err := v.reply.reply()
 	if err != nil {
 		v.outcome, v.err = OutcomeReplyLost, err
 	}
-	d.cfg.observe(ctx, v.delivery(u, 0))
+	d.observe(ctx, v.delivery(u, 0))
 	return reply, v.failure()
 }
 
@@ -201,7 +225,8 @@ type Stats struct {
 	Failed         int    // updates that failed and may come again
 	Unacknowledged int    // updates that succeeded without Telegram knowing
 	Remembered     int    // updates that are over, at most 100,000
-	Evicted        uint64 // updates forgotten before their time, for the bound
+	Evicted        uint64 // updates forgotten before their time, for the bounds
+	Abandoned      int    // handlers that were given up and have not returned
 }
 
 // Stats returns what d holds now.
@@ -214,6 +239,7 @@ func (d *Dispatcher) Stats() Stats {
 		Failed:         len(d.records) - d.inFlight - d.unacked,
 		Unacknowledged: d.unacked,
 		Remembered:     d.seen.Len(),
-		Evicted:        d.seen.Evicted(),
+		Evicted:        d.seen.Evicted() + d.evicted,
+		Abandoned:      d.abandoned,
 	}
 }

@@ -29,18 +29,20 @@ var ErrNotRun = errors.New("tghook: not run")
 
 // Why an update was not run.
 var (
-	errOverloaded = errors.New("MaxInFlight is reached")
-	errLaneFull   = errors.New("MaxLane is reached")
-	errElsewhere  = errors.New("another process runs it")
-	errWithdrawn  = errors.New("withdrawn from its lane")
+	errOverloaded   = errors.New("MaxInFlight is reached")
+	errLaneFull     = errors.New("MaxLane is reached")
+	errTooManyJoins = errors.New("too many deliveries wait for this update")
+	errElsewhere    = errors.New("another process runs it")
+	errWithdrawn    = errors.New("withdrawn from its lane")
 )
 
 var (
-	errGoexit    = errors.New("tghook: handler called runtime.Goexit")
+	errGoexit    = errors.New("tghook: the function called runtime.Goexit")
 	errNoReturn  = errors.New("tghook: the function did not return")
 	errReplyGone = errors.New("tghook: the reply is no longer kept: answered without it")
 	errNoCaller  = errors.New("no Caller to send it with")
 	errExhausted = errors.New("tghook: MaxAttempts was reached in another process")
+	errTooOld    = errors.New("tghook: older than DispatchConfig.MaxAge")
 )
 
 // ConfigError is one mistake in a configuration.
@@ -157,26 +159,12 @@ func (e *retryError) Unwrap() error { return e.err }
 // RetryDelay is the time after which the update of err should come again: of a
 // [RetryAfter], or of an error of [Dispatcher.Do]. It is false if err names none.
 func RetryDelay(err error) (time.Duration, bool) {
-	var retry *retryError
-	if !errors.As(err, &retry) {
+	if retry, ok := err.(*retryError); ok { //nolint:errorlint // mostly it is that itself
+		return retry.after, true
+	}
+	found := inspect(err)
+	if found.retry == nil {
 		return 0, false
 	}
-	return retry.after, true
-}
-
-// final reports whether no repetition can help against err.
-func final(err error) bool {
-	var dropped *dropError
-	var undecodable *DecodeError
-	var unsendable *ReplyError
-	return errors.As(err, &dropped) || errors.As(err, &undecodable) || errors.As(err, &unsendable)
-}
-
-// retryAfter is what err asks for, within the bounds of k; 0 if it does not.
-func retryAfter(err error, k Kind) time.Duration {
-	after, ok := RetryDelay(err)
-	if !ok {
-		return 0
-	}
-	return min(max(after, time.Second), k.maxRetryAfter())
+	return found.retry.after, true
 }

@@ -63,7 +63,7 @@ func (c *handlerContext) mayRide() bool {
 	c.dispatcher.mu.Lock()
 	defer c.dispatcher.mu.Unlock()
 	carrier := c.record.carrier()
-	return carrier != nil && !carrier.mute
+	return carrier != nil && !carrier.mute && !c.dispatcher.cfg.AlwaysCall
 }
 
 // pass is called when a call is about to leave: what was held goes before it.
@@ -111,7 +111,7 @@ func (c *handlerContext) sendLast(o *outbox) {
 	err := errGoexit // Base may end the goroutine
 	defer func() {
 		if err != nil {
-			d.cfg.observe(c, Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err})
+			d.observe(c, Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err})
 		}
 	}()
 	err = call.send(ctx)

@@ -151,7 +151,7 @@ func TestDeadlineDecidesForEachUpdate(t *testing.T) {
 			}
 			return hello, ctx.Err()
 		})
-		wants := []string{"200 2s", "503 after 2 3s", "200 8s", "503 after 2 8s"}
+		wants := []string{"200 2s", "503 3s", "200 8s", "503 after 2 8s"}
 		all := make([]*pending, 0, len(wants))
 		for i := range wants {
 			all = append(all, r.send(messageIn(int64(i)+1, int64(i)+1)))
@@ -200,7 +200,7 @@ func TestEphemeralTurnsEveryPolicyIntoLateCancel(t *testing.T) {
 						return hello, ctx.Err()
 					})
 					res := r.serve(t.Context(), messageIn(7, 1), func(req *tghook.Request) { req.Ephemeral = whose == "Request" })
-					same(t, "answer", answer(res), "503 after 2")
+					same(t, "answer", answer(res), "503")
 					same(t, "cause", <-cause, tghook.ErrLate)
 				})
 			})
@@ -302,7 +302,7 @@ func TestLateInTheLane(t *testing.T) {
 			same(t, "in flight", r.Stats().InFlight, 1)
 			same(t, "first", mustWait(first), helloAnswer)
 			r.did(1, 0, 0)
-			same(t, "redelivery", mustWait(r.send(messageIn(7, 2))), "503 after 2")
+			same(t, "redelivery", mustWait(r.send(messageIn(7, 2))), "503")
 			same(t, "attempt", r.last().Attempt, 1)
 			pass(time.Minute)
 			r.did(2, 0, 1)
@@ -338,10 +338,10 @@ func TestTheRedeliveryAfterLateCancelWaitsForTheRun(t *testing.T) {
 			}
 			return hello, end(runs)
 		})
-		same(t, "first", r.post(messageIn(7, 1)), "503 after 2")
+		same(t, "first", r.post(messageIn(7, 1)), "503")
 		pass(2 * time.Second)
 		got, took := r.send(messageIn(7, 1)).wait()
-		same(t, "redelivery", got, "503 after 2")
+		same(t, "redelivery", got, "503")
 		same(t, "redelivery took", took, 8*time.Second)
 		return r, &at
 	}
@@ -401,7 +401,7 @@ func TestTheRedeliveryAfterLateCancelWaitsForTheRun(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			cfg := tghook.Config{Late: tghook.LateCancel, Dispatch: tghook.DispatchConfig{MaxAttempts: 1}}
 			r := newRig(t, cfg, taking(10*time.Second, hello, errBroken))
-			same(t, "first", r.post(messageIn(7, 1)), "503 after 2")
+			same(t, "first", r.post(messageIn(7, 1)), "503")
 			same(t, "redelivery", r.post(messageIn(7, 1)), "200")
 			r.did(1, 1, 0)
 		})
@@ -417,7 +417,7 @@ func TestLateCancelSparesARunThatAnotherDeliveryWaitsFor(t *testing.T) {
 		first := r.send(messageIn(7, 1))
 		pass(5 * time.Second)
 		second := r.send(messageIn(7, 1))
-		same(t, "first", mustWait(first), "503 after 2")
+		same(t, "first", mustWait(first), "503")
 		same(t, "second", mustWait(second), helloAnswer)
 		r.did(1, 0, 0)
 	})
@@ -1018,7 +1018,7 @@ func TestLateCancelMeetsTheStartOfTheRun(t *testing.T) {
 			wg.Go(func() {
 				for {
 					switch got := r.post(messageIn(id+1, chats+id+1)); got {
-					case "503 after 2":
+					case "503", "503 after 2": // while it runs, and while it waits
 						late.Add(1)
 						continue
 					case helloAnswer:
@@ -1056,7 +1056,7 @@ func race(t *testing.T, r *rig, updates, atOnce int64) {
 					return
 				case got == "200":
 					return
-				case !strings.HasPrefix(got, "503 after "):
+				case got != "503" && !strings.HasPrefix(got, "503 after "):
 					t.Errorf("update %d is answered %s", id+1, got)
 					return
 				}

@@ -201,8 +201,8 @@ func (r *rig) sweep(body string, res tghook.Response) {
 		bad("a failure has no body")
 	}
 	after, given := res.Header["Retry-After"]
-	if given != (res.Status == 503) {
-		bad("503 and Retry-After come together")
+	if given && res.Status != 503 {
+		bad("Retry-After comes with 503 alone") // which has none where LateCancel has ended an attempt
 	}
 	if given {
 		seconds, err := strconv.Atoi(strings.Join(after, ","))

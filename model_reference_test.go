@@ -27,7 +27,7 @@ type modelTrace struct {
 	calls      []*modelCall
 	reports    []*modelReport
 	stops      []*modelStopping
-	claims     map[uint64]*modelClaim // by fence
+	claims     map[string]*modelClaim // by fence
 	fates      map[int64]modelFate
 	faulty     bool // the Store had its faults
 	stats      []modelStats
@@ -37,7 +37,7 @@ type modelTrace struct {
 func newModelTrace(s modelSchedule) modelTrace {
 	tr := modelTrace{
 		setup: s.setup, updates: map[int64]*modelOp{},
-		claims: map[uint64]*modelClaim{}, fates: map[int64]modelFate{},
+		claims: map[string]*modelClaim{}, fates: map[int64]modelFate{},
 	}
 	for i := range s.ops {
 		switch o := &s.ops[i]; o.what {
@@ -80,7 +80,8 @@ type modelRun struct {
 	retry      time.Duration // asked for
 	cause      error         // why ctx had ended, when the run did
 	obeyed     bool          // it ended for that
-	fence      uint64
+	unreported bool          // it may have ended when Shutdown had returned
+	fence      string
 }
 
 type modelDelivery struct {
@@ -402,7 +403,7 @@ func (tr *modelTrace) checkReply(complain modelComplaint) {
 			complain("the reply of %s was called, and carried by %s", r, carried[0])
 		case len(calls) > 0 && (!r.ok || !r.end.before(calls[0].begin) || r.proc != calls[0].proc):
 			complain("the reply of %s was called, though it was not to be sent", r)
-		case len(calls) > 0 && r.rides && calls[0].begin.at < r.end.at+10*time.Second && !tr.promised(r.proc, r.id, calls[0].begin):
+		case len(calls) > 0 && r.rides && calls[0].begin.at < r.end.at+10*time.Second && !tr.promised(r.proc, r.id, calls[0].begin) && !tr.stopping(r):
 			complain("the reply of %s was called at %s, before a redelivery could carry it", r, calls[0].begin.at)
 		case len(calls)+len(carried) == 0 && lasts && tr.counts(r) && !tr.setup.store && (tr.setup.caller || !tr.lost(r)):
 			complain("the reply of %s was neither carried nor called nor lost", r)
@@ -516,7 +517,8 @@ func (tr *modelTrace) checkAnswer(complain modelComplaint) {
 		if d.status != 200 && d.body != "" {
 			complain("%s: %d with a body", d, d.status)
 		}
-		if (d.status == 503) != (d.retry != "") {
+		cancelled := d.outcome == tghook.OutcomeLate && tr.setup.policy() == tghook.LateCancel
+		if (d.status == 503) != (d.retry != "") && !(cancelled && d.status == 503) {
 			complain("%s: %d with Retry-After %q", d, d.status, d.retry)
 		}
 		most := map[tghook.Kind]int{
@@ -626,16 +628,7 @@ func (tr *modelTrace) checkShutdown(complain modelComplaint) {
 			complain("Shutdown of %d has not returned", s.proc)
 			continue
 		}
-		most := s.begin.at + s.grace
-		if tr.setup.store {
-			most += 5 * time.Second
-		}
-		for id := range tr.updates {
-			if tr.promised(s.proc, id, modelMoment{at: most}) {
-				most = s.begin.at + s.grace + 5*time.Second
-			}
-		}
-		if s.end.at > most {
+		if s.end.at > s.begin.at+s.grace+time.Second {
 			complain("Shutdown of %d took %s, with a grace of %s", s.proc, s.end.at-s.begin.at, s.grace)
 		}
 		if s.err != nil && !errors.Is(s.err, context.DeadlineExceeded) {
@@ -678,12 +671,25 @@ func (tr *modelTrace) checkNamed(s *modelStopping, named map[int64]bool, complai
 			complain("Shutdown of %d names %s, which LateAck had acknowledged: %v", s.proc, r, s.err)
 		case runs && !promised && !named[r.id]:
 			complain("Shutdown of %d does not name %s, which runs: %v", s.proc, r, s.err)
-		case ended && tr.counts(r) && !promised && !known && !over && !tr.told(r, halt) && !named[r.id]:
+		case ended && tr.counts(r) && !promised && !known && !over && !tr.told(r, halt) && !named[r.id] && !tr.overdue(r, halt):
 			complain("Shutdown of %d does not name %s, which was not acknowledged: %v", s.proc, r, s.err)
 		case named[r.id] && tr.counts(r) && tr.heard(r, halt):
 			complain("Shutdown of %d names %s, which was acknowledged: %v", s.proc, r, s.err)
 		}
 	}
+}
+
+// stopping reports whether Shutdown of r's process had been called before r ended: then
+// what LateAck has answered may not be known here.
+func (tr *modelTrace) stopping(r *modelRun) bool {
+	return slices.ContainsFunc(tr.stops, func(s *modelStopping) bool { return s.proc == r.proc && s.begin.at <= r.end.at })
+}
+
+// overdue reports whether the redelivery that r waits for may be by the instant of m.
+func (tr *modelTrace) overdue(r *modelRun, m modelMoment) bool {
+	return !slices.ContainsFunc(tr.deliveries, func(d *modelDelivery) bool {
+		return d.proc == r.proc && d.id == r.id && d.begin.before(m) && max(d.end.at, d.gone.at) > m.at-3*time.Second
+	})
 }
 
 // checkBroken: what LateAck has acknowledged has ended, or is named.
@@ -741,7 +747,8 @@ func (tr *modelTrace) checkAccounting(complain modelComplaint) {
 	ofRuns := func(proc int, id int64) (all []*modelReport) {
 		for _, v := range tr.reports {
 			switch v.outcome {
-			case tghook.OutcomeHandled, tghook.OutcomeReplied, tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeFailed, tghook.OutcomeReplyLost:
+			case tghook.OutcomeHandled, tghook.OutcomeReplied, tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeAbandoned,
+				tghook.OutcomeFailed, tghook.OutcomeReplyLost:
 				if v.proc == proc && v.id == id {
 					all = append(all, v)
 				}
@@ -753,7 +760,7 @@ func (tr *modelTrace) checkAccounting(complain modelComplaint) {
 	attempts := map[[2]int64]int{}
 	for i, r := range tr.runs {
 		place := [2]int64{int64(r.proc), r.id}
-		if r.end.never() {
+		if r.end.never() || r.unreported || tr.unheard(r) {
 			runs[place] -= len(tr.reports) // whatever comes of it is too late
 			continue
 		}
@@ -784,6 +791,14 @@ func (tr *modelTrace) checkAccounting(complain modelComplaint) {
 	}
 }
 
+// unheard reports whether Shutdown of r's process may have returned before r had been
+// reported.
+func (tr *modelTrace) unheard(r *modelRun) bool {
+	return slices.ContainsFunc(tr.stops, func(s *modelStopping) bool {
+		return s.proc == r.proc && !s.end.never() && s.err != nil && s.end.at <= r.end.at+tr.settling()
+	})
+}
+
 // follows reports whether r is the dead letter of the same attempt as before.
 func (r *modelRun) follows(before *modelRun) bool {
 	return r.bury && r.begin.at == before.end.at && r.fence == before.fence
@@ -796,7 +811,7 @@ func (tr *modelTrace) fits(outcome tghook.Outcome, r *modelRun) bool {
 		return r.ok && r.text != "" && tr.counts(r)
 	case tghook.OutcomeHandled: // without a reply, or another process may carry it
 		return r.ok && tr.counts(r) && (r.text == "" || tr.setup.store)
-	case tghook.OutcomeDropped, tghook.OutcomeDeadLettered:
+	case tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeAbandoned:
 		return !r.ok
 	default:
 		return !r.ok || !tr.counts(r)
@@ -940,7 +955,7 @@ func TestModelChecker(t *testing.T) {
 		{"acknowledged", "another process's success", func(tr *modelTrace) { tr.runs[0].proc = 1 }},
 		{"acknowledged", "a success whose claim was lost", func(tr *modelTrace) {
 			tr.setup.store = true
-			tr.claims[0] = &modelClaim{lost: at(4)}
+			tr.claims[""] = &modelClaim{lost: at(4)}
 		}},
 		{"acknowledged", "early, without LateAck", func(tr *modelTrace) {
 			tr.deliveries[1].status, tr.deliveries[1].outcome = 200, late
@@ -954,15 +969,15 @@ func TestModelChecker(t *testing.T) {
 		{"once", "again after success", func(tr *modelTrace) { tr.runs[1].ok = true }},
 		{"once", "again elsewhere, with a Store", func(tr *modelTrace) {
 			tr.setup.store, tr.runs[1].ok, tr.runs[2].proc = true, true, 1
-			tr.claims[0] = &modelClaim{tried: true, done: true}
+			tr.claims[""] = &modelClaim{tried: true, done: true}
 		}},
 		{"once", "two at once elsewhere, with a Store", func(tr *modelTrace) {
 			tr.setup.store, tr.runs[1].end, tr.runs[2].proc = true, at(13), 1
-			tr.claims[0] = &modelClaim{tried: true}
+			tr.claims[""] = &modelClaim{tried: true}
 		}},
 		{"once", "without a claim", func(tr *modelTrace) { tr.setup.store = true }},
 		{"once", "after the end of the claim", func(tr *modelTrace) {
-			tr.setup.store, tr.claims[0] = true, &modelClaim{over: at(5)}
+			tr.setup.store, tr.claims[""] = true, &modelClaim{over: at(5)}
 		}},
 		{"once", "the handler after its dead letter", func(tr *modelTrace) { tr.runs[1].bury = true }},
 		{"lane", "two of a lane at once", func(tr *modelTrace) { tr.runs[0].end = at(7) }},
@@ -1000,7 +1015,7 @@ func TestModelChecker(t *testing.T) {
 			tr.deliveries = append(tr.deliveries, &modelDelivery{id: 1, begin: at(6), end: at(6), status: 200, outcome: "duplicate"})
 		}},
 		{"replay", "not repeated elsewhere", func(tr *modelTrace) {
-			tr.setup.store, tr.claims[0] = true, &modelClaim{tried: true, done: true}
+			tr.setup.store, tr.claims[""] = true, &modelClaim{tried: true, done: true}
 			tr.deliveries = append(tr.deliveries, &modelDelivery{proc: 1, id: 1, begin: at(6), end: at(6), status: 200, outcome: "duplicate"})
 		}},
 		{"answer", "a strange status", func(tr *modelTrace) { tr.deliveries[1].status = 410 }},
@@ -1024,7 +1039,7 @@ func TestModelChecker(t *testing.T) {
 		{"liveness", "still offered", func(tr *modelTrace) { delete(tr.fates, 1) }},
 		{"liveness", "expired", func(tr *modelTrace) { tr.fates[1] = modelExpired }},
 		{"shutdown", "never ends", func(tr *modelTrace) { tr.stops[0].end = modelMoment{} }},
-		{"shutdown", "takes its time", func(tr *modelTrace) { tr.stops[0].end = at(21) }},
+		{"shutdown", "takes its time", func(tr *modelTrace) { tr.stops[0].end = at(22) }},
 		{"shutdown", "handlers go on", func(tr *modelTrace) { tr.stops[0].running = []int64{1} }},
 		{"shutdown", "what LateAck acknowledged runs on", func(tr *modelTrace) {
 			tr.deliveries[2] = &modelDelivery{id: 2, begin: at(8), end: at(9), status: 200, outcome: late}
@@ -1041,6 +1056,7 @@ func TestModelChecker(t *testing.T) {
 		}},
 		{"shutdown", "nil without an answer", func(tr *modelTrace) {
 			tr.deliveries = append(tr.deliveries[:2], &modelDelivery{id: 2, begin: at(9), end: at(12), status: 503, retry: "2", outcome: late})
+			tr.stops[0] = &modelStopping{begin: at(13), end: at(13)}
 		}},
 		{"shutdown", "what LateAck acknowledged is named", func(tr *modelTrace) {
 			tr.deliveries[2] = &modelDelivery{id: 2, begin: at(8), end: at(9), status: 200, outcome: late}
@@ -1061,7 +1077,7 @@ func TestModelChecker(t *testing.T) {
 		{"accounting", "attempts are not counted", func(tr *modelTrace) { tr.reports[2].attempt = 1 }},
 		{"accounting", "a reply is called nothing", func(tr *modelTrace) { tr.reports[0].outcome = "handled" }},
 		{"rest", "in flight", func(tr *modelTrace) { tr.stats[0].InFlight = 1 }},
-		{"rest", "a claim is left", func(tr *modelTrace) { tr.claims[1] = &modelClaim{} }},
+		{"rest", "a claim is left", func(tr *modelTrace) { tr.claims["1"] = &modelClaim{} }},
 		{"rest", "failed", func(tr *modelTrace) { tr.stats[0].final, tr.stats[0].Failed = true, 1 }},
 		{"rest", "unacknowledged", func(tr *modelTrace) { tr.setup.replicas, tr.stats[0].Unacknowledged = 1, 1 }},
 		{"in time", "late", func(tr *modelTrace) { tr.deliveries[1].begin = modelMoment{2, -at(1).at} }},
@@ -1073,7 +1089,7 @@ func TestModelChecker(t *testing.T) {
 		{"cause", "a timeout too early", func(tr *modelTrace) { tr.runs[1].cause = tghook.ErrHandlerTimeout }},
 		{"cause", "a shutdown too early", func(tr *modelTrace) { tr.runs[1].cause = tghook.ErrShutdown }},
 		{"cause", "not told of a lost claim", func(tr *modelTrace) {
-			tr.claims[0], tr.runs[2].end = &modelClaim{lost: at(11)}, at(60)
+			tr.claims[""], tr.runs[2].end = &modelClaim{lost: at(11)}, at(60)
 		}},
 		{"cause", "no timeout", func(tr *modelTrace) { tr.setup.handlerTimeout = 1 }},
 	} {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -204,10 +205,11 @@ type modelProcess struct {
 	n       int
 	hook    *tghook.Webhook
 	stopped bool
+	over    bool                       // Shutdown has returned: what comes now nobody is told
 	dead    bool                       // what it does now nobody outside notices
 	exited  chan struct{}              // closed when dead
 	active  map[*modelRun]func() error // whether their ctx has ended
-	fences  map[int64]uint64           // of its claims
+	fences  map[int64]string           // of its claims
 }
 
 type modelKey struct{}
@@ -305,7 +307,7 @@ func (w *modelWorld) boot(slot int) {
 	defer w.mu.Unlock()
 	p := &modelProcess{
 		w: w, n: len(w.procs), exited: make(chan struct{}),
-		active: map[*modelRun]func() error{}, fences: map[int64]uint64{},
+		active: map[*modelRun]func() error{}, fences: map[int64]string{},
 	}
 	cfg := tghook.Config{
 		InsecureNoSecret: true,
@@ -314,6 +316,7 @@ func (w *modelWorld) boot(slot int) {
 		Ephemeral:        w.setup.ephemeral,
 		Dispatch: tghook.DispatchConfig{
 			Bot:            1,
+			Logger:         slog.New(slog.DiscardHandler),
 			HandlerTimeout: w.setup.handlerTimeout,
 			MaxAttempts:    w.setup.maxAttempts,
 			MaxLane:        w.setup.maxLane,
@@ -367,7 +370,7 @@ func (w *modelWorld) stop(o *modelOp) {
 	err := p.hook.Shutdown(ctx)
 
 	w.mu.Lock()
-	s.end, s.err = w.moment(), err
+	s.end, s.err, p.over = w.moment(), err, true
 	for r, ended := range p.active {
 		if ended() == nil {
 			s.running = append(s.running, r.id)
@@ -470,6 +473,9 @@ func (w *modelWorld) deliver(u *modelOp, n int, p *modelProcess) (status int, re
 		})
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		if p.stopped && d.reports == 0 {
+			return
+		}
 		d.end, d.status, d.body = w.moment(), res.Status, string(res.Body)
 		d.retry, d.contentType = res.Header.Get("Retry-After"), res.Header.Get("Content-Type")
 	}()
@@ -506,6 +512,15 @@ func (p *modelProcess) handle(ctx context.Context, u *tghook.Update) (reply tgho
 			timer.Stop()
 			err = context.Cause(ctx)
 		}
+	} else if limit := w.setup.timeout() + 10*time.Second; step.takes >= limit {
+		time.Sleep(limit - 1)
+		w.mu.Lock()
+		r.end, r.cause, r.unreported = w.moment(), modelCause(ctx), p.stopped
+		r.end.at++ // its dead letter begins at that instant, maybe before this goroutine does
+		delete(p.active, r)
+		w.mu.Unlock()
+		time.Sleep(step.takes - limit + time.Second)
+		return tghook.Reply{Method: "sendMessage", Params: map[string]string{"text": "too late"}}, nil
 	} else if step.takes > 0 {
 		time.Sleep(step.takes)
 	}
@@ -513,7 +528,7 @@ func (p *modelProcess) handle(ctx context.Context, u *tghook.Update) (reply tgho
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(p.active, r)
-	r.end, r.cause, r.obeyed = w.moment(), modelCause(ctx), err != nil
+	r.end, r.cause, r.obeyed, r.unreported = w.moment(), modelCause(ctx), err != nil, p.over
 	if err != nil {
 		return reply, err
 	}
@@ -572,7 +587,8 @@ func (p *modelProcess) bury(_ context.Context, u *tghook.Update, _ error) error 
 	}
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
-	r.end, r.ok = p.w.moment(), r.n >= p.w.tr.updates[u.ID].buries
+	r.end, r.unreported = p.w.moment(), p.over
+	r.ok = r.n >= p.w.tr.updates[u.ID].buries
 	if !r.ok {
 		return errors.New("no graves today")
 	}
@@ -618,7 +634,6 @@ func (p *modelProcess) observe(ctx context.Context, v tghook.Delivery) {
 // modelStore is a Store across a network. Each process is its own client of it.
 type modelStore struct {
 	w       *modelWorld
-	fence   uint64
 	entries map[int64]*modelEntry
 }
 
@@ -626,6 +641,7 @@ type modelEntry struct {
 	holder  *modelClaim // nil: nobody
 	expires time.Duration
 	attempt int
+	note    []byte
 	done    bool
 	reply   []byte
 }
@@ -668,47 +684,47 @@ func (p *modelProcess) ask(ctx context.Context, f func(now modelMoment) error) e
 }
 
 // Claim implements [tghook.Store].
-func (p *modelProcess) Claim(ctx context.Context, k tghook.Key, lease, _ time.Duration) (tghook.Claim, error) {
-	var c tghook.Claim
+func (p *modelProcess) Claim(ctx context.Context, c tghook.Claim, lease, _ time.Duration) (tghook.ClaimResult, error) {
+	var res tghook.ClaimResult
+	id := c.Key.ID
 	err := p.ask(ctx, func(now modelMoment) error {
 		s := p.w.store
-		e := s.entries[k.ID]
+		e := s.entries[id]
 		if e == nil {
 			e = &modelEntry{}
-			s.entries[k.ID] = e
+			s.entries[id] = e
 		}
 		switch {
 		case e.done:
-			c = tghook.Claim{State: tghook.ClaimDone, Reply: e.reply}
+			res = tghook.ClaimResult{State: tghook.ClaimDone, Reply: e.reply}
 			return nil
 		case e.holder != nil && now.at < e.expires:
-			c = tghook.Claim{State: tghook.ClaimElsewhere, RetryIn: e.expires - now.at}
+			res = tghook.ClaimResult{State: tghook.ClaimElsewhere, RetryIn: e.expires - now.at}
 			return nil
 		case e.holder != nil: // lapsed
 			e.holder.lost = now
 			e.attempt++
 		}
-		s.fence++
-		e.holder = &modelClaim{begin: now, id: k.ID, proc: p.n, attempt: e.attempt + 1}
+		e.holder = &modelClaim{begin: now, id: id, proc: p.n, attempt: e.attempt + 1}
 		e.expires = now.at + lease
-		p.w.tr.claims[s.fence] = e.holder
-		c = tghook.Claim{State: tghook.ClaimGranted, Attempt: e.attempt + 1, Fence: s.fence}
+		p.w.tr.claims[c.Fence] = e.holder
+		res = tghook.ClaimResult{State: tghook.ClaimGranted, Attempt: e.attempt + 1, Note: e.note}
 		return nil
 	})
-	if err == nil && c.State == tghook.ClaimGranted {
+	if err == nil && res.State == tghook.ClaimGranted {
 		p.w.mu.Lock()
-		p.fences[k.ID] = c.Fence
+		p.fences[id] = c.Fence
 		p.w.mu.Unlock()
 	}
-	return c, err
+	return res, err
 }
 
 // held does f for a claim that holds.
 func (p *modelProcess) held(ctx context.Context, c tghook.Claim, f func(*modelEntry, modelMoment)) error {
 	return p.ask(ctx, func(now modelMoment) error {
 		e := p.w.store.entries[c.Key.ID]
-		if e.holder == nil || e.holder != p.w.tr.claims[c.Fence] {
-			return fmt.Errorf("fence %d: %w", c.Fence, tghook.ErrClaimLost)
+		if e == nil || e.holder == nil || e.holder != p.w.tr.claims[c.Fence] {
+			return fmt.Errorf("fence %s: %w", c.Fence, tghook.ErrClaimLost)
 		}
 		f(e, now)
 		return nil
@@ -733,8 +749,10 @@ func (p *modelProcess) Done(ctx context.Context, c tghook.Claim, reply []byte) e
 }
 
 // Fail implements [tghook.Store].
-func (p *modelProcess) Fail(ctx context.Context, c tghook.Claim) error {
-	return p.held(ctx, c, func(e *modelEntry, now modelMoment) { e.attempt, e.holder.over, e.holder = e.attempt+1, now, nil })
+func (p *modelProcess) Fail(ctx context.Context, c tghook.Claim, note []byte) error {
+	return p.held(ctx, c, func(e *modelEntry, now modelMoment) {
+		e.attempt, e.note, e.holder.over, e.holder = e.attempt+1, note, now, nil
+	})
 }
 
 // Release implements [tghook.Store].

@@ -10,16 +10,23 @@ func (d *Dispatcher) pause(r *record, asked time.Duration) {
 	if asked == 0 {
 		r.pauses++
 	}
-	r.letGo()
-	r.state, r.ready = paused, false
+	r.drop()
+	r.state, r.until = paused, d.now()+after
+	if d.crowded {
+		after = min(after, crowdedPause)
+	}
 	r.timer = time.AfterFunc(after, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if r.state == paused && !d.closing {
-			d.resume(r)
+			d.queue(r)
 		}
 	})
 }
+
+// crowdedPause is between two attempts of an update while the window of its poll is
+// full.
+const crowdedPause = time.Second
 
 func (r *record) restFor(asked time.Duration) time.Duration {
 	if asked > 0 {
@@ -28,9 +35,22 @@ func (r *record) restFor(asked time.Duration) time.Duration {
 	return min(time.Second<<min(r.pauses, 6), time.Minute)
 }
 
-func (d *Dispatcher) resume(r *record) {
-	if d.ask(r); r.state == running {
-		d.start(r)
+// setCrowded says whether the window of the poll is full. What only waits for its next
+// attempt then makes it within a second: nothing else can go on.
+func (d *Dispatcher) setCrowded(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.crowded == full {
+		return
+	}
+	d.crowded = full
+	if !full {
+		return
+	}
+	for _, r := range d.records {
+		if r.state == paused && r.until > d.now()+crowdedPause && r.timer.Stop() {
+			r.timer.Reset(max(0, r.ended+crowdedPause-d.now()))
+		}
 	}
 }
 

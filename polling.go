@@ -394,17 +394,13 @@ var errNothingNew = errors.New("tghook: getUpdates gives nothing but what cannot
 // bury makes a dead letter of what is no update. There is no id by which Telegram
 // could be told to forget it: that is done when one behind it is confirmed.
 func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) bool {
-	deadLetter := p.cfg.Dispatch.DeadLetter
-	if deadLetter == nil {
-		deadLetter = logDeadLetter
-	}
 	if timeout := p.cfg.Dispatch.HandlerTimeout; timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	if err := guarded(func() error { return deadLetter(ctx, &Update{Raw: raw}, cause) }); err != nil {
-		p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w", err))
+	if err := p.cfg.Dispatch.deadLetter(ctx, &Update{Raw: raw}, cause); err != nil {
+		p.report(ctx, err)
 		return false
 	}
 	return true

@@ -1,10 +1,12 @@
 package tghook_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -138,6 +140,7 @@ func newPollModel(t *testing.T, seed uint64) *pollModel {
 		Wait:     pollPick(m.rng, 0, time.Second, 10*time.Second),
 		Dispatch: tghook.DispatchConfig{
 			Bot:            1,
+			Logger:         slog.New(slog.DiscardHandler),
 			MaxInFlight:    pollPick(m.rng, 0, 0, 0, 1, 3, 10),
 			MaxAttempts:    pollPick(m.rng, 0, 0, 1, 3),
 			HandlerTimeout: pollPick(m.rng, 0, 3*time.Second, 10*time.Second),
@@ -598,11 +601,7 @@ func (p *pollProcess) handle(ctx context.Context, u *tghook.Update) (tghook.Repl
 	p.mu.Lock()
 	known.starts++
 	p.attempts[u.ID]++
-	most := p.cfg.Dispatch.MaxAttempts
-	if most == 0 {
-		most = 8
-	}
-	if p.attempts[u.ID] > most {
+	if most := p.cfg.Dispatch.MaxAttempts; most > 0 && p.attempts[u.ID] > most {
 		p.failf("%d starts for the %dth time", u.ID, p.attempts[u.ID])
 	}
 	if p.attempts[u.ID] == 1 {
@@ -612,9 +611,16 @@ func (p *pollProcess) handle(ctx context.Context, u *tghook.Update) (tghook.Repl
 		p.failf("%d of kind %s starts again after %v", u.ID, u.Kind, age)
 	}
 	p.mu.Unlock()
-	if deed == pollObey {
+	limit := cmp.Or(p.cfg.Dispatch.HandlerTimeout, 5*time.Minute) + 10*time.Second
+	switch {
+	case deed == pollObey:
 		p.wait(ctx, time.Hour)
-	} else {
+	case takes >= limit:
+		p.wait(context.WithoutCancel(ctx), limit-1)
+		p.finish(known, false, "is abandoned")
+		p.wait(context.WithoutCancel(ctx), takes-limit+time.Second)
+		return tghook.Reply{Method: "deleteMyCommands"}, nil
+	default:
 		p.wait(context.WithoutCancel(ctx), takes)
 	}
 	good := deed == pollOK || deed == pollReply
@@ -650,7 +656,7 @@ func (p *pollProcess) bury(ctx context.Context, u *tghook.Update, _ error) error
 	if !p.begin(known, "is buried") {
 		return errBroken
 	}
-	p.wait(context.WithoutCancel(ctx), known.takes[0])
+	p.wait(ctx, known.takes[0]) // else it may be given up, and accept it after all
 	p.mu.Lock()
 	p.refused[u.ID]++
 	n := p.refused[u.ID]
@@ -697,11 +703,11 @@ func (s pollStore) alive() error {
 	return nil
 }
 
-func (s pollStore) Claim(ctx context.Context, k tghook.Key, lease, ttl time.Duration) (tghook.Claim, error) {
+func (s pollStore) Claim(ctx context.Context, c tghook.Claim, lease, ttl time.Duration) (tghook.ClaimResult, error) {
 	if err := s.alive(); err != nil {
-		return tghook.Claim{}, err
+		return tghook.ClaimResult{}, err
 	}
-	return s.p.store.Claim(ctx, k, lease, ttl)
+	return s.p.store.Claim(ctx, c, lease, ttl)
 }
 
 func (s pollStore) Renew(ctx context.Context, c tghook.Claim, lease time.Duration) error {
@@ -718,11 +724,11 @@ func (s pollStore) Done(ctx context.Context, c tghook.Claim, reply []byte) error
 	return s.p.store.Done(ctx, c, reply)
 }
 
-func (s pollStore) Fail(ctx context.Context, c tghook.Claim) error {
+func (s pollStore) Fail(ctx context.Context, c tghook.Claim, note []byte) error {
 	if err := s.alive(); err != nil {
 		return err
 	}
-	return s.p.store.Fail(ctx, c)
+	return s.p.store.Fail(ctx, c, note)
 }
 
 func (s pollStore) Release(ctx context.Context, c tghook.Claim) error {

@@ -527,15 +527,15 @@ func TestPollKeepsTheOrderWhileTheStoreIsDown(t *testing.T) {
 // downStore cannot be reached for a while, and then grants everything.
 type downStore struct{ until time.Time }
 
-func (s *downStore) Claim(_ context.Context, k tghook.Key, _, _ time.Duration) (tghook.Claim, error) {
+func (s *downStore) Claim(context.Context, tghook.Claim, time.Duration, time.Duration) (tghook.ClaimResult, error) {
 	if time.Now().Before(s.until) {
-		return tghook.Claim{}, errBroken
+		return tghook.ClaimResult{}, errBroken
 	}
-	return tghook.Claim{Key: k, State: tghook.ClaimGranted, Attempt: 1}, nil
+	return tghook.ClaimResult{State: tghook.ClaimGranted, Attempt: 1}, nil
 }
 func (*downStore) Renew(context.Context, tghook.Claim, time.Duration) error { return nil }
 func (*downStore) Done(context.Context, tghook.Claim, []byte) error         { return nil }
-func (*downStore) Fail(context.Context, tghook.Claim) error                 { return nil }
+func (*downStore) Fail(context.Context, tghook.Claim, []byte) error         { return nil }
 func (*downStore) Release(context.Context, tghook.Claim) error              { return nil }
 
 func TestPollBuriesWhatLaneCannotPlace(t *testing.T) {
@@ -744,11 +744,11 @@ type claimFunc struct {
 	fail func(tghook.Key) error
 }
 
-func (s claimFunc) Claim(ctx context.Context, k tghook.Key, lease, ttl time.Duration) (tghook.Claim, error) {
-	if err := s.fail(k); err != nil {
-		return tghook.Claim{}, err
+func (s claimFunc) Claim(ctx context.Context, c tghook.Claim, lease, ttl time.Duration) (tghook.ClaimResult, error) {
+	if err := s.fail(c.Key); err != nil {
+		return tghook.ClaimResult{}, err
 	}
-	return s.Store.Claim(ctx, k, lease, ttl)
+	return s.Store.Claim(ctx, c, lease, ttl)
 }
 
 func TestPollReturnsWhenObserveKnowsAll(t *testing.T) {

@@ -18,10 +18,9 @@ var errStoreDown = errors.New("store down")
 
 // netStore is a Store at the other end of a network, with faults to switch on.
 type netStore struct {
-	mu    sync.Mutex
-	rows  map[tghook.Key]*storeRow
-	fence uint64
-	ops   []string // that came to be applied, such as "Claim 1"
+	mu   sync.Mutex
+	rows map[tghook.Key]*storeRow
+	ops  []string // that came to be applied, such as "Claim 1"
 
 	down    bool          // nothing is applied, and errors returned
 	latency time.Duration // before anything is applied
@@ -31,9 +30,10 @@ type netStore struct {
 }
 
 type storeRow struct {
-	holder uint64 // the fence of the claim that holds the update; 0: none
+	holder string // the fence of the claim that holds the update; "": none
 	until  time.Time
 	failed int
+	note   []byte
 	done   bool
 	reply  []byte
 	forget time.Time
@@ -100,34 +100,35 @@ func (s *netStore) call(ctx context.Context, method string, k tghook.Key, apply 
 	return err
 }
 
-func (s *netStore) Claim(ctx context.Context, k tghook.Key, lease, ttl time.Duration) (c tghook.Claim, err error) {
+func (s *netStore) Claim(ctx context.Context, c tghook.Claim, lease, ttl time.Duration) (res tghook.ClaimResult, err error) {
+	k := c.Key
 	err = s.call(ctx, "Claim", k, func() error {
 		now := time.Now()
 		row := s.rows[k]
 		if row == nil || !row.forget.After(now) {
-			row = &storeRow{forget: now.Add(ttl)}
+			row = &storeRow{}
 			s.rows[k] = row
 		}
-		if row.holder != 0 && !now.Before(row.until) {
-			row.holder = 0
+		row.forget = now.Add(ttl)
+		if row.holder != "" && row.holder != c.Fence && !now.Before(row.until) {
+			row.holder = ""
 			row.failed++
 		}
 		switch {
 		case row.done:
-			c = tghook.Claim{Key: k, State: tghook.ClaimDone, Reply: row.reply}
-		case row.holder != 0:
-			c = tghook.Claim{Key: k, State: tghook.ClaimElsewhere, RetryIn: row.until.Sub(now)}
+			res = tghook.ClaimResult{State: tghook.ClaimDone, Reply: row.reply}
+		case row.holder != "" && row.holder != c.Fence:
+			res = tghook.ClaimResult{State: tghook.ClaimElsewhere, RetryIn: row.until.Sub(now)}
 		default:
-			s.fence++
-			row.holder, row.until = s.fence, now.Add(lease)
-			c = tghook.Claim{Key: k, State: tghook.ClaimGranted, Attempt: row.failed + 1, Fence: s.fence}
+			row.holder, row.until = c.Fence, now.Add(lease)
+			res = tghook.ClaimResult{State: tghook.ClaimGranted, Attempt: row.failed + 1, Note: row.note}
 		}
 		return nil
 	})
 	if err != nil {
-		return tghook.Claim{}, err
+		return tghook.ClaimResult{}, err
 	}
-	return c, nil
+	return res, nil
 }
 
 // held applies what only the holder of a claim may do.
@@ -147,15 +148,15 @@ func (s *netStore) Renew(ctx context.Context, c tghook.Claim, lease time.Duratio
 }
 
 func (s *netStore) Done(ctx context.Context, c tghook.Claim, reply []byte) error {
-	return s.held(ctx, "Done", c, func(row *storeRow) { row.holder, row.done, row.reply = 0, true, slices.Clone(reply) })
+	return s.held(ctx, "Done", c, func(row *storeRow) { row.holder, row.done, row.reply = "", true, slices.Clone(reply) })
 }
 
-func (s *netStore) Fail(ctx context.Context, c tghook.Claim) error {
-	return s.held(ctx, "Fail", c, func(row *storeRow) { row.holder = 0; row.failed++ })
+func (s *netStore) Fail(ctx context.Context, c tghook.Claim, note []byte) error {
+	return s.held(ctx, "Fail", c, func(row *storeRow) { row.holder, row.note = "", note; row.failed++ })
 }
 
 func (s *netStore) Release(ctx context.Context, c tghook.Claim) error {
-	return s.held(ctx, "Release", c, func(row *storeRow) { row.holder = 0 })
+	return s.held(ctx, "Release", c, func(row *storeRow) { row.holder = "" })
 }
 
 // steal gives every update that is held to a process which is not there.
@@ -163,9 +164,8 @@ func (s *netStore) steal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, row := range s.rows {
-		if row.holder != 0 {
-			s.fence++
-			row.holder = s.fence
+		if row.holder != "" {
+			row.holder = "a process that is not there"
 			row.until = time.Now().Add(time.Hour)
 		}
 	}
@@ -210,21 +210,6 @@ func TestAStoreThatDoesNotAnswerIsDownAfterFiveSeconds(t *testing.T) {
 		same(t, "took", took, 5*time.Second)
 		r.did(0, 0, 0)
 		r.clean(r.Stats())
-	})
-}
-
-func TestAClaimWhoseAnswerWasLostIsGivenUpWithItsLease(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		shared := newNetStore()
-		shared.lose = "Claim"
-		r := newRig(t, replica(shared), taking(0, hello, nil))
-		oneOf(t, "answer lost", r.post(messageIn(7, 1)), shedAnswers...)
-		shared.set(func(s *netStore) { s.lose = "" })
-		oneOf(t, "held by nobody", r.post(messageIn(7, 1)), shedAnswers...)
-		r.did(0, 0, 0)
-		pass(30 * time.Second)
-		same(t, "after the lease", r.post(messageIn(7, 1)), helloAnswer)
-		same(t, "attempt", r.last().Attempt, 2)
 	})
 }
 
@@ -405,7 +390,7 @@ func TestAnotherReplicaRunsWhatAKilledOneHeld(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		shared := newNetStore()
 		// The process that is killed is a claim that nobody renews.
-		if _, err := shared.Claim(withTimeout(t), tghook.Key{Bot: 1, ID: 1}, 30*time.Second, time.Hour); err != nil {
+		if _, err := shared.Claim(withTimeout(t), tghook.Claim{Key: tghook.Key{Bot: 1, ID: 1}, Fence: "killed"}, 30*time.Second, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		r := newRig(t, replica(shared), taking(0, hello, nil))
@@ -424,17 +409,17 @@ func withTimeout(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestQueuedClaimsAreRenewed(t *testing.T) {
+// What waits in its lane is not claimed, so that a crash costs attempts only to what ran.
+func TestAnUpdateIsClaimedWhenItsTurnHasCome(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		shared := newNetStore()
 		cfg := replica(shared)
 		cfg.LateAfter = -1
 		a := newRig(t, cfg, taking(100*time.Second, hello, nil))
-		b := newRig(t, cfg, nothing)
 		first, second := a.send(messageIn(7, 1)), a.send(messageIn(7, 2))
 		pass(95 * time.Second)
-		oneOf(t, "elsewhere", b.post(messageIn(7, 2)), shedAnswers...)
-		same(t, "renewals while it waits", shared.count("Renew 2"), 9)
+		same(t, "renewals while it runs", shared.count("Renew 1"), 9)
+		same(t, "claims while it waits", shared.count("Claim 2"), 0)
 		same(t, "first", mustWait(first), helloAnswer)
 		same(t, "second", mustWait(second), helloAnswer)
 		a.did(2, 0, 0)
@@ -442,27 +427,72 @@ func TestQueuedClaimsAreRenewed(t *testing.T) {
 	})
 }
 
-func TestAClaimLostInTheLaneIsShed(t *testing.T) {
+// Three processes die while an update waits behind another in its lane. It has spent no
+// attempt.
+func TestACrashCostsNoAttemptToWhatWaits(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		shared := newNetStore()
 		cfg := replica(shared)
-		cfg.LateAfter = -1
-		r := newRig(t, cfg, taking(20*time.Second, hello, nil))
-		first, second := r.send(messageIn(7, 1)), r.send(messageIn(7, 2))
-		third := r.send(messageIn(7, 3))
-		pass(time.Second)
-		shared.set(func(s *netStore) { s.rows[tghook.Key{Bot: 1, ID: 2}].holder = 0 })
-		got, took := second.wait()
-		oneOf(t, "lost", got, shedAnswers...)
-		same(t, "took", took, 10*time.Second)
-		same(t, "first", mustWait(first), helloAnswer)
-		same(t, "third", mustWait(third), helloAnswer)
-		r.did(2, 0, 0)
-		r.clean(r.Stats())
+		cfg.Dispatch.MaxAttempts, cfg.LateAfter = 3, -1
+		for range 3 {
+			dying := newRig(t, cfg, taking(20*time.Second, hello, nil))
+			ctx, die := context.WithCancel(t.Context())
+			eventually(func() string { return dying.postWith(ctx, messageIn(7, 1)) })
+			eventually(func() string { return dying.postWith(ctx, messageIn(7, 2)) })
+			shared.set(func(s *netStore) { s.down = true }) // nothing that it does reaches the Store any more
+			die()
+			pass(time.Minute)
+			shared.set(func(s *netStore) { s.down = false })
+		}
+		r := newRig(t, cfg, taking(0, hello, nil))
+		same(t, "answer", r.post(messageIn(7, 2)), helloAnswer)
+		same(t, "attempt", r.last().Attempt, 1)
 	})
 }
 
-func TestWhatLateCancelWithdrawsIsReleased(t *testing.T) {
+// Three lost answers to Claim do not spend an attempt each, and a Shutdown during a slow
+// Claim gives it back.
+func TestAClaimWhoseHandlerNeverStartsSpendsNoAttempt(t *testing.T) {
+	t.Run("answers lost", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			shared := newNetStore()
+			cfg := replica(shared)
+			cfg.Dispatch.MaxAttempts = 3
+			r := newRig(t, cfg, taking(0, hello, nil))
+			shared.set(func(s *netStore) { s.lose = "Claim" })
+			for range 3 {
+				oneOf(t, "answer lost", r.post(messageIn(7, 1)), shedAnswers...)
+				pass(time.Second)
+			}
+			r.did(0, 0, 0)
+			shared.set(func(s *netStore) { s.lose = "" })
+			same(t, "answer", r.post(messageIn(7, 1)), helloAnswer)
+			same(t, "attempt", r.last().Attempt, 1)
+			same(t, "claims given back", shared.count("Release 1"), 3)
+		})
+	})
+	t.Run("shutdown", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			shared := newNetStore()
+			shared.latency = 2 * time.Second
+			cfg := replica(shared)
+			a, b := newRig(t, cfg, taking(0, hello, nil)), newRig(t, cfg, taking(0, hello, nil))
+			waiting := a.send(messageIn(7, 1))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			down := eventually(func() string { return fmt.Sprint(a.Shutdown(ctx)) })
+			oneOf(t, "answer", mustWait(waiting), shedAnswers...)
+			mustWait(down)
+			a.did(0, 0, 0)
+			pass(5 * time.Second)
+			same(t, "claims given back", shared.count("Release 1"), 1)
+			same(t, "elsewhere", b.post(messageIn(7, 1)), helloAnswer)
+			same(t, "attempt", b.last().Attempt, 1)
+		})
+	})
+}
+
+func TestWhatLateCancelWithdrawsIsNotClaimed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		shared := newNetStore()
 		cfg := replica(shared)
@@ -476,7 +506,7 @@ func TestWhatLateCancelWithdrawsIsReleased(t *testing.T) {
 		first := a.send(messageIn(7, 1))
 		same(t, "queued", a.post(messageIn(7, 2)), "503 after 2")
 		pass(time.Second)
-		same(t, "store", shared.count("Release 2"), 1)
+		same(t, "claims of what had no turn", shared.count("Claim 2"), 0)
 		same(t, "elsewhere", b.post(messageIn(7, 2)), helloAnswer)
 		same(t, "attempt", b.last().Attempt, 1)
 		same(t, "first", mustWait(first), helloAnswer)
@@ -614,7 +644,7 @@ func TestTheRedeliveryAfterLateCancelClaimsAnew(t *testing.T) {
 			}
 			return hello, nil
 		})
-		same(t, "first", r.post(messageIn(7, 1)), "503 after 2")
+		same(t, "first", r.post(messageIn(7, 1)), "503")
 		pass(2 * time.Second)
 		got, took := r.send(messageIn(7, 1)).wait()
 		same(t, "redelivery", got, helloAnswer)
@@ -641,32 +671,17 @@ func TestLateAckKeepsItsClaimUntilTheEnd(t *testing.T) {
 	})
 }
 
-// An update acknowledged by LateAck that loses its claim while it waits in its
-// lane is dead-lettered from there, once, however long the dead letter takes and
-// whatever the lane does meanwhile.
-func TestAnAcknowledgedUpdateThatLosesItsClaimInTheLaneIsBuriedOnce(t *testing.T) {
-	alone(t, func(t *testing.T) {
-		shared := newNetStore()
-		cfg := replica(shared)
-		cfg.Deadline = func(u *tghook.Update) (time.Duration, tghook.LatePolicy) {
-			if u.ID == 1 {
-				return -1, 0
-			}
-			return 2 * time.Second, tghook.LateAck
-		}
-		cfg.Dispatch.DeadLetter = func(context.Context, *tghook.Update, error) error {
-			time.Sleep(time.Minute)
-			return nil
-		}
-		r := newRig(t, cfg, taking(20*time.Second, hello, nil))
+// LateAck promises nothing while an update waits in its lane, where it is not claimed.
+func TestLateAckPromisesNothingInTheLaneWithAStore(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		cfg := replica(newNetStore())
+		cfg.Late, cfg.LateAfter = tghook.LateAck, 2*time.Second
+		r := newRig(t, cfg, taking(20*time.Second, tghook.NoReply, nil))
 		first := r.send(messageIn(7, 1))
-		same(t, "acknowledged in the lane", r.post(messageIn(7, 2)), "200")
-		shared.set(func(s *netStore) { s.rows[tghook.Key{Bot: 1, ID: 2}].holder = 0 })
-		same(t, "first", mustWait(first), helloAnswer)
-		pass(5 * time.Minute)
-		r.did(1, 1, 0)
-		r.clean(r.Stats())
-		same(t, "next of the lane", r.post(messageIn(7, 3)), "200")
+		same(t, "in the lane", r.post(messageIn(7, 2)), "503 after 2")
+		same(t, "first", mustWait(first), "200")
+		pass(19 * time.Second)
+		same(t, "its turn has come", r.post(messageIn(7, 2)), "200")
 	})
 }
 
@@ -750,10 +765,10 @@ func TestTheStoreForgetsAndLearnsAgain(t *testing.T) {
 		b := newRig(t, replica(shared), taking(0, hello, nil))
 		query := kindBy(tghook.KindInlineQuery, 5, 1)
 		same(t, "here", a.post(query), helloAnswer)
-		pass(30*time.Second + 3*time.Minute - 1)
+		pass(30*time.Second + 3*time.Minute + 5*time.Minute - 1) // HandlerTimeout is remembered on top
 		same(t, "there, in time", b.post(query), helloAnswer)
 		b.did(0, 0, 0)
-		pass(1)
+		pass(30*time.Second + 3*time.Minute + 5*time.Minute) // from the last claim
 		same(t, "here, when its life is over", a.post(query), helloAnswer)
 		a.did(2, 0, 0)
 	})

@@ -54,37 +54,53 @@ func IsLate(ctx context.Context) bool {
 // guard hands u to the dispatcher and sees to it that the delivery is answered
 // in time. arrived is when it came, by the dispatcher's clock.
 func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) verdict {
-	late, err := w.deadlineOf(ctx, u, arrived, ephemeral)
+	var late deadline
+	err := guarded(func() (err error) {
+		late, err = w.deadlineOf(ctx, u, arrived, ephemeral)
+		return err
+	})
 	if err != nil {
 		return verdict{outcome: OutcomeFailed, err: err}
 	}
-	return w.dispatcher.deliver(arrival{ctx: ctx, at: arrived}, u, late)
+	return w.dispatcher.deliver(ctx, false, arrived, u, late)
 }
 
 // deadlineOf is that of a delivery of u.
 func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (deadline, error) {
-	after, policy := w.cfg.LateAfter, w.cfg.Late
+	late := deadline{after: w.cfg.LateAfter, setting: "Config.LateAfter"}
+	policy := w.cfg.Late
 	if w.cfg.Deadline != nil {
 		err := guarded(func() error {
 			ownAfter, ownPolicy := w.cfg.Deadline(u)
-			after, policy = cmp.Or(ownAfter, after), cmp.Or(ownPolicy, policy)
+			if ownAfter != 0 {
+				late.after, late.setting = ownAfter, "Config.Deadline"
+			}
+			policy = cmp.Or(ownPolicy, policy)
 			return nil
 		})
 		if err != nil {
 			return deadline{}, fmt.Errorf("tghook: Config.Deadline: %w", err)
 		}
 	}
-	how := byRetry
+	late.how = byRetry
 	switch {
 	case ephemeral || policy == LateCancel:
-		how = byCancel
+		late.how = byCancel
 	case policy == LateAck:
-		how = byAck
+		late.how = byAck
 	}
-	if after < 0 {
-		return deadline{after, how}, nil
+	if late.after >= 0 {
+		late.atMost(u.Kind.maxLateAfter(), "the bound for its kind")
+		late.atMost(w.dispatcher.inTime(ctx, arrived), "the deadline of the context that it arrived with")
 	}
-	return deadline{min(after, u.Kind.maxLateAfter(), w.dispatcher.inTime(ctx, arrived)), how}, nil
+	return late, nil
+}
+
+// atMost shortens l to what a setting allows.
+func (l *deadline) atMost(after time.Duration, setting string) {
+	if after < l.after {
+		l.after, l.setting = after, setting
+	}
 }
 
 // inTime is how long after its arrival a delivery can still be answered before

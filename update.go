@@ -102,6 +102,8 @@ type Update struct {
 	// a message or post that was sent as a chat (sender_chat). For a
 	// message_reaction by a chat it is that chat's id (actor_chat).
 	UserID int64
+	// Date is the Unix time that the update states.
+	Date int64
 	// Raw is the update's JSON. It belongs to the update and stays valid.
 	Raw json.RawMessage
 

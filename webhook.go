@@ -156,13 +156,15 @@ func (w *Webhook) Serve(ctx context.Context, req Request) Response {
 
 // serve is Serve, with the error that made the answer a failure.
 func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request) (Response, error) {
+	w.dispatcher.talking.Add(1)
+	defer w.dispatcher.hush()
 	u, err := w.receive(req)
 	if u == nil {
 		return w.reject(ctx, err)
 	}
 	v := w.guard(ctx, u, arrived, w.cfg.Ephemeral || req.Ephemeral)
 	res := v.response()
-	w.cfg.Dispatch.observe(ctx, v.delivery(u, res.Status))
+	w.dispatcher.observe(ctx, v.delivery(u, res.Status))
 	if v.acked {
 		return res, nil
 	}
@@ -178,19 +180,28 @@ func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request
 // with [ErrLate] and by the margin of [Config].LateAfter.
 func (w *Webhook) Deliver(ctx context.Context, u *Update) error {
 	d := w.dispatcher
+	d.talking.Add(1)
+	defer d.hush()
 	arrived := d.now()
-	late := deadline{after: -1}
-	if _, ok := ctx.Deadline(); ok {
-		late = deadline{d.inTime(ctx, arrived), byCancel}
+	late := deadline{after: 1<<63 - 1, how: byCancel}
+	err := guarded(func() error {
+		late.atMost(d.inTime(ctx, arrived), "the deadline of the context that it arrived with")
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	v := d.deliver(arrival{ctx: ctx, at: arrived, mute: true}, u, late)
+	if late.setting == "" {
+		late.after = -1
+	}
+	v := d.deliver(ctx, true, arrived, u, late)
 	if len(v.reply) > 0 && v.outcome == OutcomeReplied { // of a run that ended before this delivery
 		calling, cancel := context.WithTimeout(ctx, callTimeout)
 		v.outcome, v.err = d.call(calling, v.reply, v.held)
 		cancel()
 	}
 	v.reply = nil
-	d.cfg.observe(ctx, v.delivery(u, 0))
+	d.observe(ctx, v.delivery(u, 0))
 	return v.failure()
 }
 
@@ -301,7 +312,7 @@ func (w *Webhook) reject(ctx context.Context, err error) (Response, error) {
 	case http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		res.Header = http.Header{"Connection": {"close"}} // the body is unread
 	}
-	w.cfg.Dispatch.observe(ctx, Delivery{Outcome: OutcomeRejected, Status: res.Status, Err: err})
+	w.dispatcher.observe(ctx, Delivery{Outcome: OutcomeRejected, Status: res.Status, Err: err})
 	return res, err
 }
 
@@ -316,6 +327,8 @@ func (v *verdict) response() Response {
 	case v.retry > 0:
 		seconds := int64((v.retry + time.Second - 1) / time.Second)
 		return Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}}
+	case v.outcome == OutcomeLate: // by LateCancel: Telegram backs off by itself
+		return Response{Status: http.StatusServiceUnavailable}
 	default:
 		return Response{Status: http.StatusInternalServerError}
 	}

@@ -191,13 +191,13 @@ func TestToldWrongMethod(t *testing.T) {
 // claims is a Store that counts what it is asked.
 type claims struct{ asked atomic.Int64 }
 
-func (s *claims) Claim(_ context.Context, k tghook.Key, _, _ time.Duration) (tghook.Claim, error) {
+func (s *claims) Claim(_ context.Context, c tghook.Claim, _, _ time.Duration) (tghook.ClaimResult, error) {
 	s.asked.Add(1)
-	return tghook.Claim{Key: k, Attempt: 1}, nil
+	return tghook.ClaimResult{Attempt: 1}, nil
 }
 func (*claims) Renew(context.Context, tghook.Claim, time.Duration) error { return nil }
 func (*claims) Done(context.Context, tghook.Claim, []byte) error         { return nil }
-func (*claims) Fail(context.Context, tghook.Claim) error                 { return nil }
+func (*claims) Fail(context.Context, tghook.Claim, []byte) error         { return nil }
 func (*claims) Release(context.Context, tghook.Claim) error              { return nil }
 
 func TestToldMissingDoubledOrWrongSecret(t *testing.T) {

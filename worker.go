@@ -10,7 +10,11 @@ import (
 // a goroutine, whose stack has grown to what the handler needs, and where none comes
 // nothing is left.
 type worker struct {
-	next *record // given by start
+	d       *Dispatcher
+	record  *record         // what it is at; nil: nothing
+	attempt *handlerContext // of the record's handler, while it runs
+	report  *runReport      // while it is observed
+	next    *record         // given by start
 }
 
 const maxFree = 64 // of those that look once more: few enough to search
@@ -18,19 +22,20 @@ const maxFree = 64 // of those that look once more: few enough to search
 // start has a worker run r. The mutex is held.
 func (d *Dispatcher) start(r *record) {
 	if len(d.free) == 0 {
-		go d.work(r, nil)
+		go d.work(r, nil, nil)
 		return
 	}
 	d.free[0].next = r // it looks before the others do
 	d.free = slices.Delete(d.free, 0, 1)
 }
 
-// linger is what w is given to run while others do, or nil.
-func (d *Dispatcher) linger(w *worker) *record {
+// linger takes what w is given to run while others do.
+func (w *worker) linger() {
+	d := w.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.free) == maxFree {
-		return nil
+		return
 	}
 	d.free = append(d.free, w)
 	d.mu.Unlock()
@@ -39,7 +44,5 @@ func (d *Dispatcher) linger(w *worker) *record {
 	if i := slices.Index(d.free, w); i >= 0 {
 		d.free = slices.Delete(d.free, i, i+1)
 	}
-	r := w.next
-	w.next = nil
-	return r
+	w.record, w.next = w.next, nil
 }

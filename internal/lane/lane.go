@@ -74,6 +74,14 @@ func (l *Lanes[T]) Enter(k Key, p *Place[T]) bool {
 // AtHead reports whether nothing stands before p.
 func (p *Place[T]) AtHead() bool { return p.prev == nil }
 
+// Head is who stands first in the lane of p: p itself where it is in none.
+func (p *Place[T]) Head() *Place[T] {
+	if p.queue == nil {
+		return p
+	}
+	return p.queue.head
+}
+
 // Behind is who stands next behind p in its lane, or nil.
 func (p *Place[T]) Behind() *Place[T] { return p.next }
 

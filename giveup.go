@@ -1,0 +1,127 @@
+package tghook
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// The rule for giving an update up, where DispatchConfig.MaxAttempts is 0.
+const (
+	countedAttempts = 8
+	worldMayBeDown  = 15 * time.Minute // an update that may heal is not given up sooner
+	longFailing     = time.Hour        // every attempt counts from then on
+)
+
+// history is what is known of the failed attempts of an update. Times are on the
+// dispatcher's clock. The zero history is that of an update that has not failed.
+type history struct {
+	failed   int // attempts
+	counted  int // of failed
+	hopeless int // of counted: they panicked, or their error cannot heal
+	first    time.Duration
+	last     time.Duration
+	// successes of other updates that the dispatcher had seen by last, and by first.
+	sinceLast, sinceFirst uint64
+}
+
+// failure is one failed attempt.
+type failure struct {
+	at        time.Duration
+	hopeless  bool   // it panicked, or its error is an APIError that cannot heal
+	successes uint64 // of updates, in this process so far
+	crowded   bool   // a poll's window is full behind the update
+}
+
+// add notes one failed attempt. It counts if it is hopeless, if another update has
+// succeeded since the attempt before, or if the update first failed more than an hour
+// ago. While a poll's window is full no other update can succeed: one that has
+// succeeded since the first failure is enough then.
+func (h *history) add(f failure) {
+	others := h.failed > 0 && (f.successes > h.sinceLast || f.crowded && f.successes > h.sinceFirst)
+	if f.hopeless || others || h.failed > 0 && f.at-h.first > longFailing {
+		h.counted++
+	}
+	if f.hopeless {
+		h.hopeless++
+	}
+	if h.failed == 0 {
+		h.first, h.sinceFirst = f.at, f.successes
+	}
+	h.failed++
+	h.last, h.sinceLast = f.at, f.successes
+}
+
+// verdict reports whether the update is given up after its last failure, and by which
+// clause of the rule. Where not all of the counted attempts are hopeless it takes 15
+// minutes, unless a poll's window is full behind the update.
+func (h *history) verdict(crowded bool) (clause string, givenUp bool) {
+	switch {
+	case h.counted < countedAttempts:
+		return "", false
+	case h.hopeless == h.counted:
+		return "each panicked or cannot heal", true
+	case crowded:
+		return "the window of the poll is full behind it", true
+	case h.last-h.first >= worldMayBeDown:
+		return "other updates succeed, or it has failed for an hour", true
+	default:
+		return "", false
+	}
+}
+
+// attemptError is why an attempt failed, with words of the library's. Its text is made
+// when it is asked for, which is never under a lock.
+type attemptError struct {
+	words string
+	err   error
+}
+
+func (e *attemptError) Error() string { return "tghook: " + e.words + ": " + e.err.Error() }
+func (e *attemptError) Unwrap() error { return e.err }
+
+// giveUp says why an update becomes a dead letter though another attempt was possible.
+func (h *history) giveUp(clause string, err error) error {
+	return &attemptError{fmt.Sprintf("given up after %d attempts, %d of which count: %s", h.failed, h.counted, clause), err}
+}
+
+// note is a history as the [Store] keeps it.
+type note struct {
+	Failed   int   `json:"n"`
+	Counted  int   `json:"c"`
+	Hopeless int   `json:"h"`
+	First    int64 `json:"f"` // Unix time in milliseconds
+	Last     int64 `json:"l"`
+}
+
+// note writes h down for every process that shares the Store.
+func (h *history) note(origin time.Time) []byte {
+	text, err := json.Marshal(note{
+		h.failed, h.counted, h.hopeless, origin.Add(h.first).UnixMilli(), origin.Add(h.last).UnixMilli(),
+	})
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// historyOf reads a note, which may be another process's. lastSuccess and successes are
+// this process's own. A note that cannot be read is an update that has not failed.
+func historyOf(text []byte, origin time.Time, lastSuccess time.Duration, successes uint64) (h history) {
+	var n note
+	if len(text) == 0 || json.Unmarshal(text, &n) != nil {
+		return h
+	}
+	h = history{
+		failed: n.Failed, counted: n.Counted, hopeless: n.Hopeless,
+		first: time.UnixMilli(n.First).Sub(origin), last: time.UnixMilli(n.Last).Sub(origin),
+	}
+	h.sinceFirst, h.sinceLast = successes, successes
+	if successes > 0 && lastSuccess > h.last {
+		h.sinceLast--
+	}
+	if successes > 0 && lastSuccess > h.first {
+		h.sinceFirst--
+	}
+	return h
+}
