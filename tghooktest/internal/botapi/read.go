@@ -11,7 +11,7 @@ const (
 	maxParams  = 1 << 20   // bytes of all parameters, as they are written
 	maxHeaders = 256 << 10 // bytes of the headers of all parts
 	maxFiles   = 50
-	maxUpload  = 64 << 20 // bytes of all files: they stay in memory, and Telegram documents 50 MB of one
+	maxUpload  = 64 << 20 // bytes of all parts: they stay in memory, and Telegram documents 50 MB for a file
 )
 
 // Read reads a call: the URL's raw query, and then the body, which is nil where the
