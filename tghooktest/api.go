@@ -35,6 +35,10 @@ var (
 
 // handle serves HTTP: calls, and the download of files.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if err := s.foreign(r); err != nil {
+		botapi.WriteError(w, err)
+		return
+	}
 	if path, ok := strings.CutPrefix(r.URL.Path, "/file/bot"); ok {
 		s.download(w, r, path)
 		return

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,7 +25,11 @@ import (
 
 // ServerConfig changes a [Server]. The zero value of each field is its default.
 type ServerConfig struct {
-	// Token is the bot's. Default: one that is made up.
+	// Token is the bot's. By default it is made up, from Seed and the test's name, and
+	// no two open Servers of a process have the same token or bot id. Of several that
+	// are open at once with one Seed and one test each gets the next token, in the order
+	// in which they were started. Servers by Start have the empty name. Close gives the
+	// token back, so that the same run of a test has the same token.
 	Token string
 	// Username of the bot. Default: stand_in_bot.
 	Username string
@@ -67,6 +70,7 @@ type Server struct {
 	Token string
 
 	tb    testing.TB // nil by Start
+	lent  sync.Once  // done: Token was given back, or is not made up
 	cfg   ServerConfig
 	clock *clock.Clock
 	world *world.World
@@ -112,30 +116,42 @@ func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
 	if len(cfg) > 1 {
 		tb.Fatalf("tghooktest: NewServer takes one ServerConfig, not %d", len(cfg))
 	}
-	s, err := Start(append(cfg, ServerConfig{})[0])
+	s, err := start(append(cfg, ServerConfig{})[0], tb)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.tb = tb
 	tb.Cleanup(s.Close)
 	return s
 }
 
 // Start starts a Server, which ends by Close.
-func Start(cfg ServerConfig) (*Server, error) {
+func Start(cfg ServerConfig) (*Server, error) { return start(cfg, nil) }
+
+// start starts a Server. tb is nil by Start.
+func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	cfg.Username = cmp.Or(cfg.Username, defaultUsername)
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
-	cfg.Token = cmp.Or(cfg.Token, madeUpToken(cfg.Seed))
-	bot, refused := botOf(cfg.Token)
-	switch {
-	case refused != nil:
-		return nil, errors.New("tghooktest: ServerConfig.Token is no bot's token: that is the bot's id, a colon and a secret")
-	case cfg.Speed < 0:
+	if cfg.Speed < 0 {
 		return nil, errors.New("tghooktest: ServerConfig.Speed is negative: give how many times faster than real time it is to be")
 	}
+	lent := cfg.Token == ""
+	if lent {
+		test := ""
+		if tb != nil {
+			test = tb.Name()
+		}
+		cfg.Token = madeUp.lend(cfg.Seed, test)
+	}
+	bot, refused := botOf(cfg.Token)
+	if refused != nil {
+		return nil, errors.New("tghooktest: ServerConfig.Token is no bot's token: that is the bot's id, a colon and a secret")
+	}
 	s := &Server{
-		Token: cfg.Token, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
+		Token: cfg.Token, tb: tb, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
 		transport: &http.Transport{MaxIdleConnsPerHost: 100},
+	}
+	if !lent {
+		s.lent.Do(func() {})
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.session.launched = s.clock.Now()
@@ -156,6 +172,7 @@ func Start(cfg ServerConfig) (*Server, error) {
 	}
 	if err := s.serve(); err != nil {
 		s.end()
+		s.giveBack()
 		return nil, err
 	}
 	return s, nil
@@ -200,7 +217,11 @@ func (s *Server) Close() {
 	s.silence()
 	<-s.changing
 	s.running.Wait()
+	s.giveBack()
 }
+
+// giveBack lets the next Server have the token that was made up.
+func (s *Server) giveBack() { s.lent.Do(func() { madeUp.giveBack(s.cfg.Token) }) }
 
 // Client reaches the Bot API by HTTP, in memory too: for ClientConfig.HTTP and its like.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: s.transport} }
@@ -217,13 +238,6 @@ func (s *Server) Bot(tb testing.TB) *tghook.Client {
 
 // Now is the time on this Telegram.
 func (s *Server) Now() time.Time { return s.clock.Now() }
-
-// madeUpToken is one for each seed, as long as those of BotFather, which some libraries
-// demand.
-func madeUpToken(seed uint64) string {
-	draw := rand.NewPCG(seed, 0)
-	return fmt.Sprintf("%d:AAE_stand_in_token_%016x", 7_000_000_000+draw.Uint64()%1_000_000_000, draw.Uint64())
-}
 
 // after calls f when d has passed on this Telegram, unless Close comes before.
 func (s *Server) after(d time.Duration, f func()) {
