@@ -146,7 +146,7 @@ func TestPathsAreReadAsTelegramReadsThem(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
-	head, body := raw(t, s, "GET http://x/bot"+token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
+	head, body := raw(t, s, "GET http://localhost/bot"+token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
 	if want := `{"ok":false,"error_code":404,"description":"Not Found: absolute URI is specified in the Request-Line"}`; body != want {
 		t.Errorf("%s: got %s", head, body)
 	}

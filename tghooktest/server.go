@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -58,6 +57,10 @@ type ServerConfig struct {
 	// Observe, unless nil, is told of each attempt to deliver an update to the
 	// webhook. It must not block, or change the webhook.
 	Observe func(Delivery)
+	// AllowRefusedReplies keeps quiet about replies in responses that Telegram refuses
+	// or overlooks: see RefusedReplies. By default NewServer has each of them fail the
+	// test, at once.
+	AllowRefusedReplies bool
 }
 
 // Server is a Telegram of its own for one bot. It keeps what is in the chats, with the
@@ -84,9 +87,11 @@ type Server struct {
 	ctx       context.Context
 	end       context.CancelFunc
 
-	calls  calls
-	faults faults
-	moved  bell // rings when updates have been delivered, or taken, or dropped
+	calls    calls
+	faults   faults
+	refusals refusals
+	witness  witness // of what is nobody's call
+	moved    bell    // rings when updates have been delivered, or taken, or dropped
 
 	changing chan struct{}  // has room for the one that changes the webhook, who sets sender
 	sender   *sender.Sender // delivers to webhook; nil: nobody does
@@ -120,7 +125,12 @@ func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(s.Close)
+	tb.Cleanup(func() {
+		if !s.within(s.Close) {
+			tb.Errorf("tghooktest: the Server has not ended after %v: OnCall, OnDelivery or ServerConfig.Observe has not returned", s.cfg.Patience)
+		}
+		s.witness.leave()
+	})
 	return s
 }
 
@@ -147,7 +157,7 @@ func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 		return nil, errors.New("tghooktest: ServerConfig.Token is no bot's token: that is the bot's id, a colon and a secret")
 	}
 	s := &Server{
-		Token: cfg.Token, tb: tb, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
+		Token: cfg.Token, tb: tb, witness: witness{tb: tb}, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
 		transport: &http.Transport{MaxIdleConnsPerHost: 100},
 	}
 	if !lent {
@@ -193,7 +203,7 @@ func (s *Server) serve() error {
 		s.URL = "http://" + l.Addr().String()
 	}
 	s.api = &http.Server{
-		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0),
+		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: headerTimeout,
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
@@ -202,6 +212,9 @@ func (s *Server) serve() error {
 				s.running.Done()
 			}
 		},
+	}
+	if s.tb != nil {
+		s.api.ErrorLog = log.New(&s.witness, "", 0) // which tells of a panic in OnCall
 	}
 	s.running.Go(func() { _ = s.api.Serve(l) }) // until Close
 	return nil
@@ -222,6 +235,23 @@ func (s *Server) Close() {
 
 // giveBack lets the next Server have the token that was made up.
 func (s *Server) giveBack() { s.lent.Do(func() { madeUp.giveBack(s.cfg.Token) }) }
+
+// within reports whether f returns within Patience. Else f goes on.
+func (s *Server) within(f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	late := time.NewTimer(s.cfg.Patience)
+	defer late.Stop()
+	select {
+	case <-done:
+		return true
+	case <-late.C:
+		return false
+	}
+}
 
 // Client reaches the Bot API by HTTP, in memory too: for ClientConfig.HTTP and its like.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: s.transport} }
