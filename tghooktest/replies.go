@@ -25,7 +25,7 @@ type RefusedReply struct {
 // String tells it in a line.
 func (r RefusedReply) String() string {
 	what := strings.TrimPrefix(r.Method+": "+r.Reason, ": ")
-	return fmt.Sprintf("update %d: %s; the response is %q", r.UpdateID, what, r.Body)
+	return fmt.Sprintf("update %d: %s; the response is %#q", r.UpdateID, what, r.Body)
 }
 
 // RefusedReplies are the replies in responses that Telegram refused or overlooked, the

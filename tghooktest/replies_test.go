@@ -93,7 +93,7 @@ func TestAReplyThatTelegramRefusesFailsTheTest(t *testing.T) {
 				same(t, "of "+x.body, told+fmt.Sprint(all), "[]")
 				return
 			}
-			want := fmt.Sprintf("update %d: %s; the response is %q", id, x.want, x.body)
+			want := fmt.Sprintf("update %d: %s; the response is %#q", id, x.want, x.body)
 			if !strings.Contains(told, want) || len(tb.errors) != 1 || !strings.Contains(told, "AllowRefusedReplies") {
 				t.Errorf("the test was told %q, want %q", told, want)
 			}

@@ -63,8 +63,13 @@ type ServerConfig struct {
 	AllowRefusedReplies bool
 }
 
-// Server is a Telegram of its own for one bot. It keeps what is in the chats, with the
-// files, and the newest 100,000 calls. Several goroutines may use it at once.
+// Server is a Telegram of its own for one bot. It has the methods of Bot API 10.1, and
+// updates of every kind of Bot API 10.3. It keeps what is in the chats, with the files,
+// and the newest 100,000 calls. Several goroutines may use it at once.
+//
+// Over sockets it listens on 127.0.0.1. Requests that a page in a browser may have sent
+// are refused with 403: those with a Host that is not this machine's, a foreign Origin,
+// or a foreign Sec-Fetch-Site.
 type Server struct {
 	// URL of the Bot API, to be set where a library has api.telegram.org; without a
 	// slash at its end.
