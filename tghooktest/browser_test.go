@@ -1,7 +1,6 @@
 package tghooktest_test
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -92,7 +91,7 @@ func TestABotOnLoopbackMayCallByAnyOfItsNames(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://localhost:"+port+"/bot"+s.Token+"/getMe", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:"+port+"/bot"+s.Token+"/getMe", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

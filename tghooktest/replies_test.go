@@ -1,7 +1,6 @@
 package tghooktest_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -297,7 +296,7 @@ func TestAFunctionOfTheTestCannotKeepTheServerFromEnding(t *testing.T) {
 					s.Webhook(tb, answers(asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"}`), tghook.WebhookRequest{})
 					deliver(t, s, message("hi"))
 					called := make(chan struct{})
-					go func() { defer close(called); _ = s.Bot(t).Call(context.Background(), "getMe", nil, nil) }()
+					go func() { defer close(called); _ = s.Bot(t).Call(t.Context(), "getMe", nil, nil) }()
 					time.Sleep(time.Second)
 					begin := time.Now()
 					tb.end()

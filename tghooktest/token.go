@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -29,7 +30,7 @@ func (t *tokens) lend(seed uint64, test string) (token string) {
 	name := fnv.New64a()
 	_, _ = name.Write([]byte(test))
 	for draw := rand.NewPCG(seed, name.Sum64()); ; {
-		bot := fmt.Sprint(7_000_000_000 + draw.Uint64()%1_000_000_000)
+		bot := strconv.FormatUint(7_000_000_000+draw.Uint64()%1_000_000_000, 10)
 		token = fmt.Sprintf("%s:AAE_stand_in_token_%016x", bot, draw.Uint64())
 		if !t.lent[bot] {
 			t.lent[bot] = true

@@ -57,15 +57,15 @@ func (l *life) note(line string) {
 	case begins:
 		l.begun++
 		if l.done[update] {
-			l.problem("update %d runs again, which was handled", update)
+			l.problemf("update %d runs again, which was handled", update)
 		}
 		if other, ok := l.running[chat]; ok {
-			l.problem("update %d of chat %d begins while %d runs", update, chat, other)
+			l.problemf("update %d of chat %d begins while %d runs", update, chat, other)
 		}
 		l.running[chat] = update
 	case ends:
 		if before := l.last[chat]; before > update {
-			l.problem("update %d of chat %d was handled behind %d", update, chat, before)
+			l.problemf("update %d of chat %d was handled behind %d", update, chat, before)
 		}
 		l.handled[update]++
 		l.last[chat], l.done[update] = update, true
@@ -75,8 +75,8 @@ func (l *life) note(line string) {
 	}
 }
 
-// problem is called with mu held.
-func (l *life) problem(format string, args ...any) {
+// problemf is called with mu held.
+func (l *life) problemf(format string, args ...any) {
 	const enough = 20
 	if l.broken++; l.broken <= enough {
 		l.problems = append(l.problems, fmt.Sprintf("life %d: ", l.number)+fmt.Sprintf(format, args...))

@@ -25,7 +25,7 @@ func start(ctx context.Context, mode string, env []string, l *life) (*process, e
 	if err != nil {
 		return nil, err
 	}
-	p := &process{command: exec.CommandContext(ctx, program, receiverArg, mode), ended: make(chan error, 1)}
+	p := &process{command: exec.CommandContext(ctx, program, receiverArg, mode), ended: make(chan error, 1)} //nolint:gosec // this very program
 	p.command.Env = append(os.Environ(), env...)
 	p.command.Stderr = &p.complaint
 	if p.input, err = p.command.StdinPipe(); err != nil {

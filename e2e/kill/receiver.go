@@ -50,7 +50,7 @@ func receive(mode string) error {
 	}
 	cfg := tghook.DispatchConfig{Bot: client.Bot(), Caller: client, Logger: slog.New(slog.DiscardHandler)}
 	if mode == byPoll {
-		fmt.Println("-")
+		say("-")
 		return tghook.Poll(ctx, client, tghook.HandlerFunc(handle), tghook.PollConfig{Dispatch: cfg})
 	}
 	return serve(ctx, cfg)
@@ -69,7 +69,7 @@ func serve(ctx context.Context, cfg tghook.DispatchConfig) error {
 	server := &http.Server{Handler: hook, ReadHeaderTimeout: grace, IdleTimeout: 90 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
-	fmt.Println(l.Addr())
+	say(l.Addr())
 	select {
 	case err := <-served:
 		return err
@@ -80,10 +80,13 @@ func serve(ctx context.Context, cfg tghook.DispatchConfig) error {
 	return errors.Join(hook.Shutdown(ending), server.Shutdown(ending))
 }
 
-// handle tells what it does, in one write for each line. Most updates take no time,
+// say writes a line in one write, which a death cannot cut.
+func say(line any) { _, _ = fmt.Fprintln(os.Stdout, line) }
+
+// handle tells what it does. Most updates take no time,
 // some some, and a few more than LateAfter.
 func handle(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-	tell := func(what string) { fmt.Printf("%s %d %d.\n", what, u.ID, u.ChatID) }
+	tell := func(what string) { say(fmt.Sprintf("%s %d %d.", what, u.ID, u.ChatID)) }
 	tell(begins)
 	var work time.Duration
 	switch {

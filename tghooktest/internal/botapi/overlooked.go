@@ -15,25 +15,44 @@ func Overlooked(header http.Header, body []byte) string {
 	if err != nil {
 		return "" // the answer is refused, which last_error_message tells
 	}
-	contentType := header.Get("Content-Type")
-	kind := kindOf(contentType)
-	text := Excerpt(header, body, maxParams)
-	switch {
-	case p.Method != "" && !executed(p.Method):
+	if p.Method != "" && !executed(p.Method) {
 		return fmt.Sprintf("Telegram does not execute %.100s that comes in a response: call it", p.Method)
-	case kind == otherBody && likeCall(text):
-		return fmt.Sprintf("Telegram executes nothing that comes as Content-Type %.100q: write application/json", contentType)
-	case kind == formBody && p.Method == "" && strings.HasPrefix(text, "{") && likeCall(text):
-		return fmt.Sprintf("Telegram reads a form where Content-Type is %.100q, and this is JSON: write application/json", contentType)
-	case kind == jsonBody && p.Method != "" && !object(text):
+	}
+	contentType, text := header.Get("Content-Type"), Excerpt(header, body, maxParams)
+	switch kindOf(contentType) {
+	case otherBody:
+		if likeCall(text) {
+			return fmt.Sprintf("Telegram executes nothing that comes as Content-Type %.100q: write application/json", contentType)
+		}
+		return ""
+	case formBody:
+		if p.Method == "" && strings.HasPrefix(text, "{") && likeCall(text) {
+			return fmt.Sprintf("Telegram reads a form where Content-Type is %.100q, and this is JSON: write application/json", contentType)
+		}
+	case jsonBody:
+		if !object(text) {
+			return overlookedJSON(p, text)
+		}
+	}
+	return misnamed(p)
+}
+
+// overlookedJSON is Overlooked for a text that is not one JSON object.
+func overlookedJSON(p Params, text string) string {
+	switch {
+	case p.Method != "":
 		return "the JSON is malformed, and Telegram takes what stands before the mistake"
-	case kind == jsonBody && !object(text) && likeCall(text):
+	case likeCall(text):
 		return "Telegram executes one JSON object, and this is malformed, or something else"
-	case p.Method == "":
-		for name := range p.Values {
-			if strings.EqualFold(name, "method") {
-				return fmt.Sprintf("Telegram reads the method's name from method, and not from %s", name)
-			}
+	}
+	return ""
+}
+
+// misnamed is Overlooked for a method's name that is in another parameter.
+func misnamed(p Params) string {
+	for name := range p.Values {
+		if p.Method == "" && strings.EqualFold(name, "method") {
+			return fmt.Sprintf("Telegram reads the method's name from method, and not from %s", name)
 		}
 	}
 	return ""
