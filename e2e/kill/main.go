@@ -3,12 +3,13 @@
 //	go run ./e2e/kill -for 10m
 //
 // A simulated Telegram sends messages of many chats, by its real rules of retrying, to
-// a receiver in a process of its own: by webhook, and by long poll. The process is
+// a receiver in a process of its own: by webhook, by long poll, and by webhook to two
+// receivers that share a Store, which loses some of its answers. The process is
 // killed by SIGKILL at moments that a seed gives, or told to stop, and started again.
 // Each handler tells what it does over a pipe, which outlives the process. In the end
 // every update was handled at least once; none was handled twice in one life of the
-// process; and in each life the updates of a chat were handled one at a time, in their
-// order.
+// process, nor in another life while the one that had handled it went on; and in each
+// life the updates of a chat were handled one at a time, in their order.
 package main
 
 import (

@@ -53,7 +53,7 @@ func TestTheLedgerFindsWhatIsBroken(t *testing.T) {
 	two.note("begins 1 7.")
 	two.note("ends 1 7.")
 	got := l.audit([]int64{1, 2, 3, 4, 5, 11})
-	if want := "6 updates, 2 lost, 4 against the rules within a life; 2 lives, 0 of them killed"; !strings.HasPrefix(got.String(), want) || got.again != 2 {
+	if want := "6 updates, 2 lost, 4 against the rules within a life; 2 lives, 0 of them killed"; !strings.HasPrefix(got.String(), want) || got.again != 2 || got.shared != 2 {
 		t.Errorf("found %v, want %s", got, want)
 	}
 	if err := got.err(); err == nil || !strings.Contains(err.Error(), "life 1: update 1 runs again") || !strings.Contains(err.Error(), "[5 11]") {

@@ -18,9 +18,10 @@ import (
 const (
 	byWebhook = "webhook"
 	byPoll    = "poll"
+	byStore   = "store" // by webhook, to two receivers that share a Store
 )
 
-var modeNames = []string{byWebhook, byPoll}
+var modeNames = []string{byWebhook, byPoll, byStore}
 
 // A receiver's process has receiverArg and a mode for its arguments, the Bot API in its
 // environment, and ends when its standard input does.
@@ -28,6 +29,7 @@ const (
 	receiverArg = "receive"
 	tokenEnv    = "TELEGRAM_TOKEN"
 	apiEnv      = "TELEGRAM_API_URL"
+	storeEnv    = "KILL_STORE_URL" // of the receiver's own
 	secret      = "stand-in-secret"
 )
 
@@ -49,6 +51,9 @@ func receive(mode string) error {
 		return err
 	}
 	cfg := tghook.DispatchConfig{Bot: client.Bot(), Caller: client, Logger: slog.New(slog.DiscardHandler)}
+	if mode == byStore {
+		cfg.Store = shared{os.Getenv(storeEnv)}
+	}
 	if mode == byPoll {
 		say("-")
 		return tghook.Poll(ctx, client, tghook.HandlerFunc(handle), tghook.PollConfig{Dispatch: cfg})

@@ -41,10 +41,19 @@ func (t trial) run(ctx context.Context) (f found, err error) {
 	if err != nil {
 		return f, err
 	}
-	at, err := newFront(ctx, 1)
+	receivers := 1
+	if t.mode == byStore {
+		receivers = 2
+	}
+	at, err := newFront(ctx, receivers)
 	if err != nil {
 		return f, err
 	}
+	store, err := newShelf(ctx, t.seed)
+	if err != nil {
+		return f, err
+	}
+	defer store.server.Close()
 	defer func() {
 		_ = at.Close()
 		tg.Close() // which ends the connections
@@ -65,7 +74,7 @@ func (t trial) run(ctx context.Context) (f found, err error) {
 	failed := make(chan error, len(at.receivers)+1)
 	var working sync.WaitGroup
 	for i := range at.receivers {
-		working.Go(func() { failed <- t.keepKilling(ctx, i, at, tg, books, calm, over) })
+		working.Go(func() { failed <- t.keepKilling(ctx, i, at, tg, store, books, calm, over) })
 	}
 	working.Go(func() {
 		defer close(calm)
@@ -126,11 +135,13 @@ func (t trial) feed(ctx context.Context, tg *tghooktest.Server) (ids []int64, er
 
 // keepKilling starts a receiver and ends it, over and over, until calm. The last one
 // stays until over.
-func (t trial) keepKilling(ctx context.Context, n int, at *front, tg *tghooktest.Server, books *ledger, calm, over <-chan struct{}) error {
+func (t trial) keepKilling(ctx context.Context, n int, at *front, tg *tghooktest.Server, store *shelf, books *ledger, calm, over <-chan struct{}) error {
 	draw := rand.New(rand.NewPCG(t.seed, uint64(n)+1)) //nolint:gosec // see above
-	env := []string{tokenEnv + "=" + tg.Token, apiEnv + "=" + tg.URL}
 	for {
-		p, err := start(ctx, t.mode, env, books.newLife())
+		l := books.newLife()
+		p, err := start(ctx, t.mode, []string{
+			tokenEnv + "=" + tg.Token, apiEnv + "=" + tg.URL, fmt.Sprintf("%s=%s/%d", storeEnv, store.url, l.number),
+		}, l)
 		if err != nil {
 			return err
 		}
@@ -146,6 +157,8 @@ func (t trial) keepKilling(ctx context.Context, n int, at *front, tg *tghooktest
 				books.kill()
 			}
 			at.receivers[n].Store("")
+			l.end()
+			store.bury(l.number)
 			if err != nil {
 				return err
 			}
