@@ -18,6 +18,7 @@ PROGRAMS := nginx haproxy wrk nodejs npm
 GOTESTFLAGS ?=
 MIN_COVER   ?= 90
 FUZZTIME    ?= 10m
+KILLTIME    ?= 5m
 BENCH       ?= .
 BENCHCOUNT  ?= 6
 BENCHTIME   ?= 300ms
@@ -115,6 +116,11 @@ bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchma
 	@cd bench && go build -o ../$(BIN)/abuse ./abuse && ../$(BIN)/abuse -bench '$(BENCH)' | tee ../$(BIN)/abuse.txt
 	@"$(call tool,$(BENCHSTAT))" $(BIN)/bench.txt
 	@cd bench && cat ../$(BIN)/{bench,abuse}.txt | go run ./table
+
+# Its short form is a test of e2e/kill.
+.PHONY: kill
+kill: ## kill a bot again and again for KILLTIME while updates come, by webhook and by poll: nothing lost, nothing twice in a life
+	@go run ./e2e/kill -for $(KILLTIME)
 
 # Not part of CI, where each fuzz test runs its seeds and stored inputs only.
 .PHONY: fuzz

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
+	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
 // answer is what a call is answered with.
@@ -35,6 +36,10 @@ var (
 
 // handle serves HTTP: calls, and the download of files.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if err := s.foreign(r); err != nil {
+		botapi.WriteError(w, err)
+		return
+	}
 	if path, ok := strings.CutPrefix(r.URL.Path, "/file/bot"); ok {
 		s.download(w, r, path)
 		return
@@ -59,7 +64,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if method != "" {
 		p.Method = method
 	}
-	a, cut := s.do(p, false)
+	a, cut := s.do(p, nil)
 	switch {
 	case cut:
 		panic(http.ErrAbortHandler) // which ends the connection
@@ -134,24 +139,24 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request, path string) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// do answers a call, or what a webhook's answer calls, and records it. With cut the
-// answer is to be lost.
-func (s *Server) do(p botapi.Params, reply bool) (a answer, cut bool) {
+// do answers a call, or what a webhook's answer calls, and records it. reply is nil
+// where it came as a call. With cut the answer is to be lost.
+func (s *Server) do(p botapi.Params, reply *sender.Reply) (a answer, cut bool) {
 	method, known := botapi.Lookup(p.Method)
 	if known {
 		p.Method = method.Name
 	}
-	call := newCall(p, reply, s.Now())
+	call := newCall(p, reply != nil, s.Now())
 	fault := s.faults.ofCall(call)
-	if reply && fault.Delay > 0 { // nobody waits for it, nor does the update
-		s.running.Go(func() { s.finish(p, known, call, fault) })
+	if reply != nil && fault.Delay > 0 { // nobody waits for it, nor does the update
+		s.running.Go(func() { s.finish(p, known, call, fault, reply) })
 		return answer{}, false
 	}
-	return s.finish(p, known, call, fault), fault.Cut
+	return s.finish(p, known, call, fault, reply), fault.Cut
 }
 
 // finish is what follows when it is known what goes wrong.
-func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault) (a answer) {
+func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault, reply *sender.Reply) (a answer) {
 	s.sleep(fault.Delay)
 	if fault.Err != nil {
 		a.err = fault.Err.answer()
@@ -163,6 +168,9 @@ func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault)
 		call.Result = a.result
 	}
 	s.calls.add(call)
+	if reply != nil && fault.Err == nil && a.err != nil {
+		s.refusedCall(*reply, call)
+	}
 	return a
 }
 

@@ -66,12 +66,12 @@ func exchange(tb testing.TB, conn net.Conn, in *bufio.Reader, request string) (h
 func TestTheEnvelopeIsTelegrams(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
-	head, body := raw(t, s, "GET /bot"+s.Token+"/deleteWebhook HTTP/1.1\r\nHost: x\r\n\r\n", false)
+	head, body := raw(t, s, "GET /bot"+s.Token+"/deleteWebhook HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
 	same(t, "body", body, `{"ok":true,"result":true,"description":"Webhook is already deleted"}`)
 	same(t, "head", head, fmt.Sprintf("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: %d\r\nContent-Type: application/json\r\n", len(body)))
 
 	s.FailCalls(1, tghooktest.CallError{RetryAfter: 1500 * time.Millisecond})
-	head, body = raw(t, s, "GET /bot"+s.Token+"/getMe HTTP/1.1\r\nHost: x\r\n\r\n", false)
+	head, body = raw(t, s, "GET /bot"+s.Token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
 	same(t, "body", body, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 2","parameters":{"retry_after":2}}`)
 	if !strings.HasPrefix(head, "HTTP/1.1 429 Too Many Requests\r\n") || !strings.Contains(head, "\r\nRetry-After: 2\r\n") {
 		t.Error(head)
@@ -82,7 +82,7 @@ func TestOtherMethodsOfHTTPAreAnsweredWithoutABody(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
 	for _, method := range []string{"PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"} {
-		head, body := raw(t, s, method+" /bot"+s.Token+"/getMe HTTP/1.1\r\nHost: x\r\n\r\n", true)
+		head, body := raw(t, s, method+" /bot"+s.Token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", true)
 		if !strings.HasPrefix(head, "HTTP/1.1 501 ") || body != "" {
 			t.Errorf("%s: %q %q", method, head, body)
 		}
@@ -97,7 +97,7 @@ func TestWhatCannotBeParsedIsAnsweredWithoutABody(t *testing.T) {
 		"Content-Type: application/json\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}":                                   "415",
 		"Content-Type: application/json\r\nContent-Length: 1048577\r\n\r\n{\"text\":\"" + strings.Repeat("x", 1048577-11) + "\"}": "413",
 	} {
-		head, body := raw(t, s, "POST /bot"+s.Token+"/sendMessage HTTP/1.1\r\nHost: x\r\n"+request, true)
+		head, body := raw(t, s, "POST /bot"+s.Token+"/sendMessage HTTP/1.1\r\nHost: localhost\r\n"+request, true)
 		if !strings.HasPrefix(head, "HTTP/1.1 "+status+" ") || body != "" {
 			t.Errorf("%.80q: %q %q", request, head, body)
 		}
@@ -146,7 +146,7 @@ func TestPathsAreReadAsTelegramReadsThem(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
-	head, body := raw(t, s, "GET http://x/bot"+token+"/getMe HTTP/1.1\r\nHost: x\r\n\r\n", false)
+	head, body := raw(t, s, "GET http://localhost/bot"+token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
 	if want := `{"ok":false,"error_code":404,"description":"Not Found: absolute URI is specified in the Request-Line"}`; body != want {
 		t.Errorf("%s: got %s", head, body)
 	}

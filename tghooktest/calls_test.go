@@ -2,6 +2,7 @@ package tghooktest_test
 
 import (
 	"bytes"
+	"context"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -65,6 +66,41 @@ func TestFilesOfACallAreKept(t *testing.T) {
 		files = s.ExpectCall(t, "sendDocument").Files
 		same(t, "attached files", len(files), 1)
 		same(t, "attached file", []string{files["document"].Name, string(files["document"].Content)}, []string{"b.txt", "hello again"})
+	})
+}
+
+// Telegram undoes percent-encoding in a name: that of a name with a percent sign is the
+// sender's to encode.
+func TestNamesOfUploadsArriveAsTheyWereGiven(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		names := []string{`a;b.txt`, `"quoted" 'too'.txt`, `back\slash\.txt`, `\"`, `f=g; filename="h".txt`, "\u0417\u043e\u044f \U0001f389.txt", `a+b&c.txt`}
+		upload := func(name string) tghook.Reply {
+			return tghook.Reply{Method: "sendDocument", Params: map[string]any{
+				"chat_id": s.User("Zoë").ID, "document": tghook.File{Name: name, Body: strings.NewReader(name)},
+			}}
+		}
+		s.Webhook(t, webhook(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			var s said
+			err := u.Decode(&s)
+			return upload(s.Message.Text), err
+		}), tghook.WebhookRequest{SecretToken: secret})
+		arrived := func(how, name string) {
+			t.Helper()
+			call := s.ExpectCall(t, "sendDocument")
+			file := call.Files["document"]
+			same(t, how, []string{file.Name, string(file.Content)}, []string{name, name})
+		}
+		chat := s.User("Zoë").Chat()
+		for _, name := range names {
+			chat.Send(name)
+			arrived("in a response", name)
+			up := upload(name)
+			if err := s.Bot(t).Call(t.Context(), up.Method, up.Params, nil); err != nil {
+				t.Fatal(err)
+			}
+			arrived("by a call", name)
+		}
 	})
 }
 

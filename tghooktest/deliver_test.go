@@ -176,7 +176,7 @@ func TestAWebhookListensAtItsURL(t *testing.T) {
 		bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 			deliver(t, s, message("hi"))
 			s.Webhook(t, webhook(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
-				return tghook.Reply{Method: "sendChatAction"}, nil
+				return tghook.Reply{Method: "sendChatAction", Params: map[string]any{"chat_id": 1, "action": "typing"}}, nil
 			}), req)
 			got, err := s.Bot(t).GetWebhookInfo(t.Context())
 			if err != nil {

@@ -250,6 +250,38 @@ func TestAPhotoIsSentAndDownloaded(t *testing.T) {
 	}
 }
 
+// nameless forgets who its reply is for.
+var nameless = tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
+	return tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": "Hello!"}}, nil
+})
+
+func TestAWrongReply(t *testing.T) {
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{AllowRefusedReplies: true})
+	hook, err := tghook.New(nameless, tghook.Config{Secret: "s", Dispatch: tghook.DispatchConfig{Caller: tg.Bot(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: "s"})
+	tg.User("Zoë").Chat().Send("hi")
+	tg.WaitDelivered(t)
+	if refused := tg.RefusedReplies(); len(refused) != 1 {
+		t.Errorf("Telegram refused %v", refused)
+	}
+}
+
+func TestWhileYouDevelop(t *testing.T) {
+	tg := tghooktest.NewServer(t)
+	bot := tg.Bot(t)
+	hook, err := tghook.New(greeter, tghook.Config{Secret: "s", Dispatch: tghook.DispatchConfig{Caller: bot, AlwaysCall: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: "s"})
+	chat := tg.User("Zoë").Chat()
+	chat.Send("hi")
+	chat.Expect(t, "Hello!")
+}
+
 func TestAFailureTellsWhatHappened(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../docs/testing.md")
@@ -269,6 +301,30 @@ func TestAFailureTellsWhatHappened(t *testing.T) {
 			chat.React(chat.Send("hi"), "👍")
 			chat.Expect(tb, "Hello, Zoë!")
 		})
+		if block := "```text\n" + text + "\n```\n"; !strings.Contains(string(doc), block) {
+			t.Errorf("docs/testing.md shows another failure than\n%s", block)
+		}
+	})
+}
+
+func TestARefusedReplyIsToldAsDocumented(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../docs/testing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tb := &watched{TB: t}
+		tg := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})
+		hook, err := tghook.New(nameless, tghook.Config{Secret: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tg.Webhook(tb, hook, tghook.WebhookRequest{SecretToken: "s"})
+		tg.User("Zoë").Chat().Send("hi")
+		tg.WaitDelivered(t)
+		text, _ := tb.told()
+		tb.end()
 		if block := "```text\n" + text + "\n```\n"; !strings.Contains(string(doc), block) {
 			t.Errorf("docs/testing.md shows another failure than\n%s", block)
 		}

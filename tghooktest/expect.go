@@ -89,6 +89,9 @@ func (s *Server) troubles() string {
 	if len(failed) > 0 {
 		text = bullets("calls of it that failed", failed)
 	}
+	if overlooked := s.overlooked(); len(overlooked) > 0 {
+		text += bullets("replies that Telegram overlooked", overlooked)
+	}
 	if unheard := s.world.Unheard(); len(unheard) > 0 {
 		text += "\n\tit did not get " + strings.Join(unheard, ", ") + ", for which it has not asked by allowed_updates"
 	}

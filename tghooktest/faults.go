@@ -99,14 +99,19 @@ func (f *faults) next(method string) *CallError {
 	return nil
 }
 
-func (f *faults) ofDelivery(a sender.Attempt) sender.Fault {
-	f.mu.Lock()
-	ask := f.onDelivery
-	f.mu.Unlock()
+// ofDelivery asks OnDelivery.
+func (s *Server) ofDelivery(a sender.Attempt) sender.Fault {
+	s.faults.mu.Lock()
+	ask := s.faults.onDelivery
+	s.faults.mu.Unlock()
 	if ask == nil {
 		return sender.Fault{}
 	}
-	return sender.Fault(ask(deliveryOf(a)))
+	fault := ask(deliveryOf(a))
+	if fault.Again || fault.AgainAtOnce {
+		s.refusals.repeat(a.Update.ID)
+	}
+	return sender.Fault(fault)
 }
 
 // answer is err as Telegram would write it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 
-	"github.com/tghook/tghook/tghooktest/internal/botapi"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -14,7 +13,7 @@ func (s *Server) send(at address, h webhook) {
 		URL: at.url(), Userinfo: at.userinfo, Target: at.target, Secret: h.secret, MaxConnections: h.maxConnections, Addr: h.addr,
 		Certificate: h.certificate, Roots: s.cfg.Roots, Dial: s.dial, Clock: s.clock, Queue: s.queue,
 		Seed: s.cfg.Seed, Latency: s.cfg.InMemory, Shuffle: s.cfg.Shuffle,
-		Reply: func(p botapi.Params) { s.do(p, true) },
+		Reply: s.reply,
 		Failed: func(text string) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -27,7 +26,7 @@ func (s *Server) send(at address, h webhook) {
 				s.webhook = webhook{}
 			}
 		},
-		Fault: s.faults.ofDelivery, Observe: s.observe,
+		Fault: s.ofDelivery, Observe: s.observe,
 	}
 	s.use(sender.Start(cfg))
 }

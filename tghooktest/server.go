@@ -6,9 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,7 +24,11 @@ import (
 
 // ServerConfig changes a [Server]. The zero value of each field is its default.
 type ServerConfig struct {
-	// Token is the bot's. Default: one that is made up.
+	// Token is the bot's. By default it is made up, from Seed and the test's name, and
+	// no two open Servers of a process have the same token or bot id. Of several that
+	// are open at once with one Seed and one test each gets the next token, in the order
+	// in which they were started. Servers by Start have the empty name. Close gives the
+	// token back, so that the same run of a test has the same token.
 	Token string
 	// Username of the bot. Default: stand_in_bot.
 	Username string
@@ -55,10 +57,19 @@ type ServerConfig struct {
 	// Observe, unless nil, is told of each attempt to deliver an update to the
 	// webhook. It must not block, or change the webhook.
 	Observe func(Delivery)
+	// AllowRefusedReplies keeps quiet about replies in responses that Telegram refuses
+	// or overlooks: see RefusedReplies. By default NewServer has each of them fail the
+	// test, at once.
+	AllowRefusedReplies bool
 }
 
-// Server is a Telegram of its own for one bot. It keeps what is in the chats, with the
-// files, and the newest 100,000 calls. Several goroutines may use it at once.
+// Server is a Telegram of its own for one bot. It has the methods of Bot API 10.1, and
+// updates of every kind of Bot API 10.3. It keeps what is in the chats, with the files,
+// and the newest 100,000 calls. Several goroutines may use it at once.
+//
+// Over sockets it listens on 127.0.0.1. Requests that a page in a browser may have sent
+// are refused with 403: those with a Host that is not this machine's, a foreign Origin,
+// or a foreign Sec-Fetch-Site.
 type Server struct {
 	// URL of the Bot API, to be set where a library has api.telegram.org; without a
 	// slash at its end.
@@ -67,6 +78,7 @@ type Server struct {
 	Token string
 
 	tb    testing.TB // nil by Start
+	lent  sync.Once  // done: Token was given back, or is not made up
 	cfg   ServerConfig
 	clock *clock.Clock
 	world *world.World
@@ -80,9 +92,11 @@ type Server struct {
 	ctx       context.Context
 	end       context.CancelFunc
 
-	calls  calls
-	faults faults
-	moved  bell // rings when updates have been delivered, or taken, or dropped
+	calls    calls
+	faults   faults
+	refusals refusals
+	witness  witness // of what is nobody's call
+	moved    bell    // rings when updates have been delivered, or taken, or dropped
 
 	changing chan struct{}  // has room for the one that changes the webhook, who sets sender
 	sender   *sender.Sender // delivers to webhook; nil: nobody does
@@ -112,30 +126,47 @@ func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
 	if len(cfg) > 1 {
 		tb.Fatalf("tghooktest: NewServer takes one ServerConfig, not %d", len(cfg))
 	}
-	s, err := Start(append(cfg, ServerConfig{})[0])
+	s, err := start(append(cfg, ServerConfig{})[0], tb)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.tb = tb
-	tb.Cleanup(s.Close)
+	tb.Cleanup(func() {
+		if !s.within(s.Close) {
+			tb.Errorf("tghooktest: the Server has not ended after %v: OnCall, OnDelivery or ServerConfig.Observe has not returned", s.cfg.Patience)
+		}
+		s.witness.leave()
+	})
 	return s
 }
 
 // Start starts a Server, which ends by Close.
-func Start(cfg ServerConfig) (*Server, error) {
+func Start(cfg ServerConfig) (*Server, error) { return start(cfg, nil) }
+
+// start starts a Server. tb is nil by Start.
+func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	cfg.Username = cmp.Or(cfg.Username, defaultUsername)
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
-	cfg.Token = cmp.Or(cfg.Token, madeUpToken(cfg.Seed))
-	bot, refused := botOf(cfg.Token)
-	switch {
-	case refused != nil:
-		return nil, errors.New("tghooktest: ServerConfig.Token is no bot's token: that is the bot's id, a colon and a secret")
-	case cfg.Speed < 0:
+	if cfg.Speed < 0 {
 		return nil, errors.New("tghooktest: ServerConfig.Speed is negative: give how many times faster than real time it is to be")
 	}
+	lent := cfg.Token == ""
+	if lent {
+		test := ""
+		if tb != nil {
+			test = tb.Name()
+		}
+		cfg.Token = madeUp.lend(cfg.Seed, test)
+	}
+	bot, refused := botOf(cfg.Token)
+	if refused != nil {
+		return nil, errors.New("tghooktest: ServerConfig.Token is no bot's token: that is the bot's id, a colon and a secret")
+	}
 	s := &Server{
-		Token: cfg.Token, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
+		Token: cfg.Token, tb: tb, witness: witness{tb: tb}, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
 		transport: &http.Transport{MaxIdleConnsPerHost: 100},
+	}
+	if !lent {
+		s.lent.Do(func() {})
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.session.launched = s.clock.Now()
@@ -156,6 +187,7 @@ func Start(cfg ServerConfig) (*Server, error) {
 	}
 	if err := s.serve(); err != nil {
 		s.end()
+		s.giveBack()
 		return nil, err
 	}
 	return s, nil
@@ -176,7 +208,7 @@ func (s *Server) serve() error {
 		s.URL = "http://" + l.Addr().String()
 	}
 	s.api = &http.Server{
-		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0),
+		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: headerTimeout,
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
@@ -185,6 +217,9 @@ func (s *Server) serve() error {
 				s.running.Done()
 			}
 		},
+	}
+	if s.tb != nil {
+		s.api.ErrorLog = log.New(&s.witness, "", 0) // which tells of a panic in OnCall
 	}
 	s.running.Go(func() { _ = s.api.Serve(l) }) // until Close
 	return nil
@@ -200,6 +235,27 @@ func (s *Server) Close() {
 	s.silence()
 	<-s.changing
 	s.running.Wait()
+	s.giveBack()
+}
+
+// giveBack lets the next Server have the token that was made up.
+func (s *Server) giveBack() { s.lent.Do(func() { madeUp.giveBack(s.cfg.Token) }) }
+
+// within reports whether f returns within Patience. Else f goes on.
+func (s *Server) within(f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	late := time.NewTimer(s.cfg.Patience)
+	defer late.Stop()
+	select {
+	case <-done:
+		return true
+	case <-late.C:
+		return false
+	}
 }
 
 // Client reaches the Bot API by HTTP, in memory too: for ClientConfig.HTTP and its like.
@@ -217,13 +273,6 @@ func (s *Server) Bot(tb testing.TB) *tghook.Client {
 
 // Now is the time on this Telegram.
 func (s *Server) Now() time.Time { return s.clock.Now() }
-
-// madeUpToken is one for each seed, as long as those of BotFather, which some libraries
-// demand.
-func madeUpToken(seed uint64) string {
-	draw := rand.NewPCG(seed, 0)
-	return fmt.Sprintf("%d:AAE_stand_in_token_%016x", 7_000_000_000+draw.Uint64()%1_000_000_000, draw.Uint64())
-}
 
 // after calls f when d has passed on this Telegram, unless Close comes before.
 func (s *Server) after(d time.Duration, f func()) {

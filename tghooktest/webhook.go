@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -54,19 +53,23 @@ func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookReques
 	}
 	req.URL = cmp.Or(req.URL, "http://"+l.Addr().String()+"/telegram")
 
-	server := &http.Server{Handler: h, IdleTimeout: hookIdle, ReadHeaderTimeout: hookIdle, ErrorLog: log.New(io.Discard, "", 0)}
+	told := &witness{tb: tb} // of a panic in h
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
+	server := &http.Server{
+		Handler: h, IdleTimeout: hookIdle, ReadHeaderTimeout: hookIdle, ErrorLog: log.New(told, "", 0),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
 		_ = server.Serve(l) // until the test ends
 	}()
 	tb.Cleanup(func() {
-		s.mu.Lock()
-		ours := s.webhook.url == req.URL
-		s.mu.Unlock()
-		if ours {
-			s.changeWebhook(webhook{}, "", false)
+		defer told.leave()
+		if !s.within(func() { s.removeWebhook(req.URL) }) {
+			tb.Errorf("tghooktest: the webhook is still set after %v: OnCall, OnDelivery or ServerConfig.Observe has not returned", s.cfg.Patience)
 		}
+		cancel() // net/http does not see that Telegram is gone where h has not read the body
 		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Patience)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
@@ -79,6 +82,16 @@ func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookReques
 	p := paramsOf(tb, req)
 	if a := s.changeWebhook(s.hookOf(p), p.String("allowed_updates"), req.DropPending); a.err != nil {
 		tb.Fatalf("tghooktest: set the webhook %s: %s", req.URL, a.err.Description)
+	}
+}
+
+// removeWebhook removes the webhook unless another was set meanwhile.
+func (s *Server) removeWebhook(url string) {
+	s.mu.Lock()
+	ours := s.webhook.url == url
+	s.mu.Unlock()
+	if ours {
+		s.changeWebhook(webhook{}, "", false)
 	}
 }
 

@@ -120,10 +120,13 @@ func (a *audit) verdict(calls []tghooktest.Call) error {
 		}
 		last[u.ChatID] = at
 	}
-	fmt.Fprintf(a.out, "\nWhat the bot called in its responses, for which it made no request:\n")
+	fmt.Fprintf(a.out, "\nWhat the bot called:\n")
 	for _, c := range calls {
-		if c.Reply {
-			fmt.Fprintf(a.out, "  %s %s\n", c.Method, c.Params["text"])
+		if how := "by a request"; c.Method != "setWebhook" {
+			if c.Reply {
+				how = "in its response, for which it made no request"
+			}
+			fmt.Fprintf(a.out, "  %s %s: %s\n", c.Method, c.Params["text"], how)
 		}
 	}
 	fmt.Fprintf(a.out, "\n%d updates delivered: %d lost, %d repeated, %d out of order; %d run again after a failure.\n",

@@ -348,7 +348,8 @@ func (b goTelegram) copyOne(ctx context.Context, o occasion) error {
 }
 
 func (b goTelegram) setNothing(ctx context.Context, _ occasion) error {
-	return isTrue(b.DeleteMyCommands(ctx, &bot.DeleteMyCommandsParams{}))
+	// Of parameters that are all empty it makes a multipart body without parts, which Telegram refuses.
+	return isTrue(b.DeleteMyCommands(ctx, nil))
 }
 
 func (b goTelegram) restrictOne(ctx context.Context, o occasion) error {

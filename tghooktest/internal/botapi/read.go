@@ -11,7 +11,7 @@ const (
 	maxParams  = 1 << 20   // bytes of all parameters, as they are written
 	maxHeaders = 256 << 10 // bytes of the headers of all parts
 	maxFiles   = 50
-	maxUpload  = 64 << 20 // bytes of all files: they stay in memory, and Telegram documents 50 MB of one
+	maxUpload  = 64 << 20 // bytes of all parts: they stay in memory, and Telegram documents 50 MB for a file
 )
 
 // Read reads a call: the URL's raw query, and then the body, which is nil where the
@@ -104,23 +104,49 @@ func (c *call) read(header http.Header, body io.Reader) error {
 }
 
 func (c *call) parse(contentType string, content io.Reader) error {
-	lower := strings.ToLower(contentType)
-	if strings.Contains(lower, "multipart/form-data") {
+	kind := kindOf(contentType)
+	switch kind {
+	case multipartBody:
 		return c.multipart(contentType, content)
-	}
-	isForm := strings.Contains(lower, "application/x-www-form-urlencoded")
-	if !isForm && !strings.Contains(lower, "application/json") {
+	case otherBody:
 		return nil
 	}
 	text, err := limited(content, c.left)
 	switch {
 	case err != nil:
 		return err
-	case isForm:
+	case kind == formBody:
 		return c.form(string(text))
 	}
 	return c.json(string(text))
 }
+
+// bodyKind is how a body is read.
+type bodyKind int
+
+const (
+	otherBody bodyKind = iota // not at all
+	jsonBody
+	formBody
+	multipartBody
+)
+
+// kindOf looks for the types anywhere in contentType, as Telegram does.
+func kindOf(contentType string) bodyKind {
+	lower := strings.ToLower(contentType)
+	switch {
+	case strings.Contains(lower, "multipart/form-data"):
+		return multipartBody
+	case strings.Contains(lower, "application/x-www-form-urlencoded"):
+		return formBody
+	case strings.Contains(lower, "application/json"):
+		return jsonBody
+	}
+	return otherBody
+}
+
+// Calls reports whether a body of this type may call a method.
+func Calls(contentType string) bool { return kindOf(contentType) != otherBody }
 
 // limited reads all of r, but of what has more than limit bytes only one more.
 func limited(r io.Reader, limit int) ([]byte, error) {

@@ -115,7 +115,7 @@ func TestFilesArePartsWithAFilename(t *testing.T) {
 	t.Parallel()
 	binary := make([]byte, 0, 70<<10)
 	for len(binary) < cap(binary) {
-		binary = append(binary, "\r\n--B\x00\xff"[len(binary)%7])
+		binary = append(binary, "\r\n--A\x00\xff"[len(binary)%7])
 	}
 	body := parts(
 		"Content-Disposition: form-data; name=\"photo\"; filename=\"a b.jpg\"\nContent-Type: image/jpeg\n\njpeg",
@@ -151,16 +151,69 @@ func TestFilesArePartsWithAFilename(t *testing.T) {
 	}
 }
 
+func TestPartHeadersAreReadAsTelegramReadsThem(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		disposition string // after "form-data;"
+		field, file string // "-": no file
+	}{
+		{`name=a; filename="x;y.txt"`, "a", "x;y.txt"},
+		{`name="a;b"; filename=x`, "a;b", "x"},
+		{`name="a\"b\\c\d"; filename="\"x\".txt"`, `a"b\cd`, `"x".txt`},
+		{`name="a%22b"; filename=50%20off.txt`, `a"b`, "50 off.txt"},
+		{`name=a; filename="100%25+%zz%4"`, "a", "100%+%zz%4"},
+		{"name=a; filename=\"\u043f\u0440\U0001f389.txt\"", "a", "\u043f\u0440\U0001f389.txt"},
+		{`name=a; filename=%D0%BF.txt`, "a", "\u043f.txt"},
+		{`name=a; filename=x"y"`, "a", `x"y"`},
+		{`name=a; filename="x" ; y=z`, "a", "x"},
+		{`name=a; filename*=UTF-8''x.txt`, "a", "-"},
+		{`name=a; filename="x.txt"; filename*=UTF-8''y.txt`, "a", "x.txt"},
+		{`name=a; filename=`, "a", ""},
+		{`name=a; filename=""`, "a", ""},
+		{`name=a; FileName=x`, "a", "-"},
+		{`name=a;name=b; filename=x;filename=y`, "b", "y"},
+		{"name=a;\n\tfilename= \"x\"", "a", "x"},
+		{`name=a;filename`, "a", "-"},
+	} {
+		body := parts("x-before: y\nCONTENT-DISPOSITION : form-data;" + x.disposition + "\nX-After: z\n\n1")
+		p, err := botapi.Read("", http.Header{"Content-Type": {asMultipart}}, strings.NewReader(body))
+		if err != nil {
+			t.Errorf("%s is refused with %d", x.disposition, err.Code)
+			continue
+		}
+		if x.file == "-" {
+			if !maps.Equal(p.Values, values{x.field: "1"}) || len(p.Files) != 0 {
+				t.Errorf("%s is %q and %q", x.disposition, p.Values, p.Files)
+			}
+			continue
+		}
+		if f, ok := p.Files[x.field]; !ok || f.Name != x.file || string(f.Content) != "1" || len(p.Values) != 0 {
+			t.Errorf("%s is %q and %q", x.disposition, p.Values, p.Files)
+		}
+	}
+}
+
+func TestAPartMayBeAForm(t *testing.T) {
+	t.Parallel()
+	head := "Content-Disposition: form-data; name=x\nContent-Type: "
+	body := parts("Content-Disposition: form-data; name=a\n\n1", head+asForm+"; charset=utf-8\n\na=2&b=%2B+&method=sendMessage", head+"Application/X-www-form-urlencoded\n\nc=3")
+	p, err := botapi.Read("", http.Header{"Content-Type": {asMultipart}}, iotest.OneByteReader(strings.NewReader("before it "+body+" and after it")))
+	if want := (values{"a": "1", "b": "+ ", "x": "c=3"}); err != nil || p.Method != "sendMessage" || !maps.Equal(p.Values, want) {
+		t.Errorf("read %q %q, %v, want %q", p.Method, p.Values, err, want)
+	}
+}
+
 func TestMimeMultipartIsUnderstood(t *testing.T) {
 	t.Parallel()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
 	_ = w.WriteField("text", "1\n\r\n--")
-	f, _ := w.CreateFormFile("document", "a;b.txt")
+	const name = "a;b \"c\" \\d \u043f.txt"
+	f, _ := w.CreateFormFile("document", name)
 	_, _ = io.WriteString(f, "content")
 	_ = w.Close()
 	p, err := botapi.Read("", http.Header{"Content-Type": {w.FormDataContentType()}}, &body)
-	if err != nil || p.String("text") != "1\n\r\n--" || string(p.Files["document"].Content) != "content" {
+	if err != nil || p.String("text") != "1\n\r\n--" || string(p.Files["document"].Content) != "content" || p.Files["document"].Name != name {
 		t.Errorf("read %v, %v", p, err)
 	}
 }
@@ -180,8 +233,10 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"JSON of 1 MiB", asJSON, `{"a":"` + strings.Repeat("x", mebibyte-8) + `"}`, 0, ""},
 		{"JSON above 1 MiB", asJSON, `{"a":"` + strings.Repeat("x", mebibyte-7) + `"}`, 413, "Request Entity Too Large: too many parameters"},
 		{"JSON that ends long before 1 MiB", asJSON, `{}` + strings.Repeat(" ", mebibyte), 413, "Request Entity Too Large: too many parameters"},
-		{"parts of 1 MiB", asMultipart, parts("Content-Disposition: form-data; name=a\n\n"+strings.Repeat("x", mebibyte-1), "Content-Disposition: form-data; name=b\n\nx"), 0, ""},
-		{"parts above 1 MiB", asMultipart, parts("Content-Disposition: form-data; name=a\n\n"+strings.Repeat("x", mebibyte-1), "Content-Disposition: form-data; name=b\n\nxy"), 413, "Request Entity Too Large: too many parameters"},
+		{"parts of 1 MiB", asMultipart, parts("Content-Disposition: form-data; name=a\n\n"+strings.Repeat("x", mebibyte-1), "Content-Disposition: form-data; name=b\n\n"+strings.Repeat("x", mebibyte)), 0, ""},
+		{"a part above 1 MiB", asMultipart, parts("Content-Disposition: form-data; name=a\n\n" + strings.Repeat("x", mebibyte+1)), 413, "Request Entity Too Large: too many parameters in form data"},
+		{"parts that are forms above 1 MiB", asMultipart, parts(times(2, "Content-Disposition: form-data; name=a\nContent-Type: "+asForm+"\n\na="+strings.Repeat("x", mebibyte/2))...), 413, "Request Entity Too Large: too many parameters in form data"},
+		{"parts above the room of the simulated Telegram", asMultipart, parts(times(65, "Content-Disposition: form-data; name=a\n\n"+strings.Repeat("x", mebibyte))...), 413, "Request Entity Too Large: too many parameters in form data"},
 		{"a file above 1 MiB", asMultipart, parts(file + strings.Repeat("x", 2*mebibyte)), 0, ""},
 		{"50 files", asMultipart, parts(times(50, file)...), 0, ""},
 		{"51 files", asMultipart, parts(times(51, file)...), 413, "Request Entity Too Large: too many files attached"},
@@ -199,6 +254,17 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"parts that end after headers", asMultipart, "--B\r\nContent-Disposition: form-data; name=a\r\n\r\n", 400, "Bad Request: unexpected end of request content"},
 		{"parts that end in a boundary", asMultipart, "--B", 400, "Bad Request: unexpected end of request content"},
 		{"parts whose end is the body's", asMultipart, strings.TrimSuffix(parts("Content-Disposition: form-data; name=a\n\n1"), "\r\n"), 0, ""},
+		{"the last boundary alone", asMultipart, "--B--", 400, "Bad Request: unexpected end of request content"},
+		{"a last boundary without parts", asMultipart, "--B--\r\n", 400, "Bad Request: unexpected end of request content"},
+		{"no boundary in the body", asMultipart, "text", 400, "Bad Request: unexpected end of request content"},
+		{"a part without headers", asMultipart, "--B\r\n\r\n1\r\n--B--", 400, "Bad Request: headers in multipart/form-data are empty"},
+		{"a header without a colon", asMultipart, parts("Content-Disposition: form-data; name=a\nContent-Type\n\n1"), 400, "Bad Request: can't parse form data headers"},
+		{"a header whose line ends in CR alone", asMultipart, parts("Content-Disposition: form-data; name=a\rX: y\n\n1"), 400, "Bad Request: can't parse form data headers"},
+		{"an unclosed name", asMultipart, parts("Content-Disposition: form-data; name=\"a\n\n1"), 400, "Bad Request: unclosed quoted string in Content-Disposition header"},
+		{"a filename that an escape leaves unclosed", asMultipart, parts("Content-Disposition: form-data; name=a; filename=\"b\\\"\n\n1"), 400, "Bad Request: unclosed quoted string in Content-Disposition header"},
+		{"an escape of nothing", asMultipart, parts("Content-Disposition: form-data; name=\"a\\\n\n1"), 400, "Bad Request: wrong escape sequence in Content-Disposition header"},
+		{"more after quotes", asMultipart, parts("Content-Disposition: form-data; name=\"a\"b\n\n1"), 400, "Bad Request: expected ';' in Content-Disposition header"},
+		{"a name after a word without value", asMultipart, parts("Content-Disposition: form-data; x; name=a\n\n1"), 400, "Bad Request: field name in multipart/form-data not found"},
 		{"a part without a name", asMultipart, parts("Content-Disposition: form-data; filename=a\n\n1"), 400, "Bad Request: field name in multipart/form-data not found"},
 		{"a part that is no form data", asMultipart, parts("Content-Disposition: attachment; name=a\n\n1"), 400, "Bad Request: expected form-data content disposition"},
 	} {
@@ -317,7 +383,9 @@ func TestAReplyWithoutEndIsGivenUp(t *testing.T) {
 	for _, x := range []struct{ contentType, start, want string }{
 		{asJSON, `{"method":"sendMessage","text":"`, "Request Entity Too Large: too many parameters"},
 		{asForm, `method=sendMessage&text=`, "Request Entity Too Large: too many parameters"},
-		{asMultipart, "--B\r\nContent-Disposition: form-data; name=a\r\n\r\n", "Request Entity Too Large: too many parameters"},
+		{asMultipart, "--B\r\nContent-Disposition: form-data; name=a\r\n\r\n", "Request Entity Too Large: too many parameters in form data"},
+		{asMultipart, "--", "Request Entity Too Large: too many parameters in form data"},
+		{asMultipart, "--B\r\nContent-Disposition: ", "Request Header Fields Too Large: total headers size exceeded"},
 		{asMultipart, file + strings.Repeat("x", 1<<20) + "\r\n" + file, "Request Entity Too Large: file of size 66060289 is too big to be uploaded"},
 	} {
 		var packed bytes.Buffer

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tghook/tghook/tghooktest/internal/botapi"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
@@ -39,7 +38,7 @@ func BenchmarkDelivered(b *testing.B) {
 	s := sender.Start(sender.Config{
 		URL: u, Target: "/", MaxConnections: 40, Addr: u.Host, Dial: dialTCP, Clock: c, Queue: q,
 		Observe: func(sender.Attempt) { <-waiting },
-		Reply:   func(botapi.Params) {}, Failed: func(text string) { b.Error(text) }, Gone: func() {},
+		Reply:   func(sender.Reply) {}, Failed: func(text string) { b.Error(text) }, Gone: func() {},
 	})
 	defer s.Close()
 	b.ReportAllocs()
@@ -86,7 +85,7 @@ func pending(b *testing.B, connections int) (mib float64) {
 	asked := make(chan struct{}, 1)
 	s := sender.Start(sender.Config{
 		URL: &url.URL{Scheme: "http", Host: "bot.example.org"}, Target: "/", MaxConnections: connections, Clock: c, Queue: q,
-		Reply: func(botapi.Params) {}, Failed: func(text string) { b.Error(text) }, Gone: func() {},
+		Reply: func(sender.Reply) {}, Failed: func(text string) { b.Error(text) }, Gone: func() {},
 		Fault: func(sender.Attempt) sender.Fault {
 			asked <- struct{}{}
 			return sender.Fault{}

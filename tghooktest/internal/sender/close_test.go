@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tghook/tghook/tghooktest/internal/botapi"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -92,7 +91,7 @@ func TestCloseWaitsForAReplyThatIsBeingExecuted(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(withBody("200 OK", asJSON, sayHi)), func(cfg *sender.Config) {
 		reply := cfg.Reply
-		cfg.Reply = func(p botapi.Params) {
+		cfg.Reply = func(p sender.Reply) {
 			time.Sleep(time.Second)
 			reply(p)
 		}

@@ -37,6 +37,7 @@ type connection struct {
 	socket  net.Conn // without TLS; nil before it is connected
 	input   parser
 	awaited bool // there is a request to which an answer may come
+	update  int64
 	losing  bool // that answer counts for nothing
 }
 
@@ -51,9 +52,10 @@ const (
 
 // job is to send a request.
 type job struct {
-	body  []byte
-	delay time.Duration // real, before it is written
-	fault Fault
+	update int64
+	body   []byte
+	delay  time.Duration // real, before it is written
+	fault  Fault
 }
 
 // connect opens a connection. It can be given a job at once: as Telegram does, an
@@ -130,7 +132,7 @@ func (c *connection) write() {
 			}
 		}
 		c.phase.Store(writing)
-		c.expect(j.fault)
+		c.expect(j)
 		buf = c.sender.request.append(buf[:0], j.body)
 		if _, err := c.conn.Write(buf); err == nil {
 			c.phase.Store(written)
@@ -145,12 +147,12 @@ func (c *connection) write() {
 }
 
 // expect has the next answer taken for that of a request, which may have come already.
-func (c *connection) expect(f Fault) {
-	if f.CutBefore {
+func (c *connection) expect(j job) {
+	if j.fault.CutBefore {
 		return
 	}
 	c.mu.Lock()
-	c.awaited, c.losing = true, f.CutAfter
+	c.awaited, c.update, c.losing = true, j.update, j.fault.CutAfter
 	c.parse()
 }
 
@@ -176,7 +178,7 @@ func (c *connection) parse() {
 		return
 	}
 	a, whole, err := c.input.next()
-	losing := c.losing
+	update, losing := c.update, c.losing
 	c.awaited = !whole && err == nil
 	c.mu.Unlock()
 	switch {
@@ -186,6 +188,6 @@ func (c *connection) parse() {
 		a.retryAfter = 0
 		c.sender.inbox.put(event{connection: c, answered: true, answer: a, ended: true, lost: true})
 	case whole:
-		c.answered(a)
+		c.answered(update, a)
 	}
 }

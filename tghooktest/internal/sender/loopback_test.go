@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tghook/tghook/tghooktest/internal/botapi"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
@@ -67,7 +66,7 @@ func TestNothingIsLostOverLoopback(t *testing.T) {
 	left := make(chan struct{}, chats*each)
 	s := sender.Start(sender.Config{
 		URL: u, Target: "/", MaxConnections: 20, Addr: u.Host, Dial: dialTCP, Clock: c, Queue: q, Latency: true,
-		Reply:  func(botapi.Params) {},
+		Reply:  func(sender.Reply) {},
 		Failed: func(string) {},
 		Gone:   func() {},
 		Observe: func(a sender.Attempt) {

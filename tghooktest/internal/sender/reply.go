@@ -9,22 +9,39 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// answered has the method executed that an answer calls, before it is taken for what
-// it says about the update. Calls in other answers have to be well-formed all the same.
-func (c *connection) answered(a answer) {
+// Reply is what a 2xx answer calls, or seems to be meant to call.
+type Reply struct {
+	botapi.Params // Method is empty where Telegram executes nothing
+	UpdateID      int64
+	Overlooked    string // what Telegram overlooks in it without a word; empty: nothing
+	Header        http.Header
+	Body          []byte
+}
+
+// unframed is what Telegram overlooks in an answer that ends with its connection.
+const unframed = "the answer has neither Content-Length nor chunks, so that its body is empty for Telegram"
+
+// answered has the method executed that an answer to update calls, before it is taken
+// for what it says about the update. Calls in other answers have to be well-formed all
+// the same.
+func (c *connection) answered(update int64, a answer) {
 	e := event{connection: c, answered: true, answer: a}
+	e.answer.body = nil
+	r := Reply{UpdateID: update, Body: a.body, Header: http.Header{"Content-Type": {a.contentType}, "Content-Encoding": {a.encoding}}}
 	if len(a.body) > 0 {
-		params, err := botapi.ReadReply(http.Header{"Content-Type": {a.contentType}, "Content-Encoding": {a.encoding}}, bytes.NewReader(a.body))
-		e.answer.body = nil
+		params, err := botapi.ReadReply(r.Header, bytes.NewReader(a.body))
 		var bad *botapi.Error
-		switch {
-		case errors.As(err, &bad):
+		if errors.As(err, &bad) {
 			c.refuse(&refusal{bad.Code, bad.Description})
 			return
-		case a.delivered() && params.Method != "" && c.ctx.Err() == nil:
-			c.sender.cfg.Reply(params)
-			e.method = params.Method
 		}
+		r.Params, r.Overlooked = params, botapi.Overlooked(r.Header, a.body)
+	} else if a.unframed && botapi.Calls(a.contentType) {
+		r.Overlooked = unframed
+	}
+	if a.delivered() && (r.Method != "" || r.Overlooked != "") && c.ctx.Err() == nil {
+		c.sender.cfg.Reply(r)
+		e.method = r.Method
 	}
 	c.sender.inbox.put(e)
 }

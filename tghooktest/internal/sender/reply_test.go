@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/tghook/tghook/tghooktest/internal/botapi"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
@@ -26,7 +26,7 @@ func TestAReplyIsExecutedBeforeItsUpdateIsConfirmed(t *testing.T) {
 	var waiting []int
 	inBubble(t, always(withBody("200 OK", asJSON, sayHi)), func(cfg *sender.Config) {
 		reply, q := cfg.Reply, cfg.Queue
-		cfg.Reply = func(p botapi.Params) {
+		cfg.Reply = func(p sender.Reply) {
 			time.Sleep(time.Second)
 			waiting = append(waiting, q.Len())
 			reply(p)
@@ -53,21 +53,27 @@ func TestOnlyAReplyThatTelegramWouldExecuteIs(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, x := range []struct{ answer, want string }{
-		{withBody("204 No Content", asJSON, sayHi), "sendMessage"},
-		{withBody("299 Fine", "Content-Type: x/application/json+y\r\n", sayHi), "sendMessage"},
-		{withBody("200 OK", "Content-Type: application/x-www-form-urlencoded\r\n", "method=sendMessage&text=hi"), "sendMessage"},
-		{withBody("200 OK", asJSON, `{"method":"sendMessage","text":`), "sendMessage"},
-		{withBody("200 OK", asJSON+"Content-Encoding: gzip\r\n", zipped.String()), "sendMessage"},
-		{"HTTP/1.1 200 OK\r\n" + asJSON + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(sayHi), sayHi), "sendMessage"},
-		{withBody("200 OK", "", sayHi), ""},
-		{withBody("200 OK", "Content-Type: text/json\r\n", sayHi), ""},
-		{withBody("200 OK", asJSON, `{"method":""}`), ""},
-		{withBody("200 OK", asJSON, `[]`), ""},
-		{withBody("200 OK", asJSON, `{"method":"getMe"}`), ""},
-		{withBody("200 OK", asJSON, `{"method":"SetWebhook","url":""}`), ""},
-		{withBody("500 Internal Server Error", asJSON, sayHi), "-"},
-		{withBody("302 Found", asJSON, sayHi), "-"},
+	const otherType = "Telegram executes nothing that comes as Content-Type "
+	for _, x := range []struct{ answer, want, overlooked string }{
+		{withBody("204 No Content", asJSON, sayHi), "sendMessage", ""},
+		{withBody("299 Fine", "Content-Type: x/application/json+y\r\n", sayHi), "sendMessage", ""},
+		{withBody("200 OK", "Content-Type: application/x-www-form-urlencoded\r\n", "method=sendMessage&text=hi"), "sendMessage", ""},
+		{withBody("200 OK", asJSON, `{"method":"sendMessage","text":`), "sendMessage", "the JSON is malformed, and Telegram takes what stands before the mistake"},
+		{withBody("200 OK", asJSON+"Content-Encoding: gzip\r\n", zipped.String()), "sendMessage", ""},
+		{"HTTP/1.1 200 OK\r\n" + asJSON + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(sayHi), sayHi), "sendMessage", ""},
+		{withBody("200 OK", "", sayHi), "", otherType + `"": write application/json`},
+		{withBody("200 OK", "Content-Type: text/json\r\n", sayHi), "", otherType + `"text/json": write application/json`},
+		{withBody("200 OK", "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", zipped.String()), "", otherType + `"text/plain": write application/json`},
+		{withBody("200 OK", "Content-Type: text/plain\r\n", "ok"), "", ""},
+		{withBody("200 OK", asJSON, `{"method":""}`), "", ""},
+		{withBody("200 OK", asJSON, `[]`), "", ""},
+		{withBody("200 OK", asJSON, `{"method":"getMe"}`), "", "Telegram does not execute getMe that comes in a response: call it"},
+		{withBody("200 OK", asJSON, `{"method":"SetWebhook","url":""}`), "", "Telegram does not execute SetWebhook that comes in a response: call it"},
+		{withBody("200 OK", asJSON, "["+sayHi+"]"), "", "Telegram executes one JSON object, and this is malformed, or something else"},
+		{"HTTP/1.1 200 OK\r\nConnection: close\r\n" + asJSON + "\r\n" + sayHi, "", "the answer has neither Content-Length nor chunks, so that its body is empty for Telegram"},
+		{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok", "", ""},
+		{withBody("500 Internal Server Error", asJSON, sayHi), "-", ""},
+		{withBody("302 Found", asJSON, sayHi), "-", ""},
 	} {
 		inBubble(t, func(q request) string {
 			if q.nth == 0 {
@@ -80,11 +86,12 @@ func TestOnlyAReplyThatTelegramWouldExecuteIs(t *testing.T) {
 			same(t, "updates that wait", r.queue.Len(), 0)
 			if x.want == "-" {
 				same(t, "requests", len(r.got()), 2)
-				same(t, fmt.Sprintf("methods executed by %q", x.answer), len(r.saw().replies), 0)
+				same(t, fmt.Sprintf("methods executed by %q", x.answer), len(r.saw().replies)+len(r.saw().overlooked), 0)
 				return
 			}
 			same(t, "requests", len(r.got()), 1)
 			same(t, fmt.Sprintf("the method of %q", x.answer), r.saw().attempts[0].Reply, x.want)
+			same(t, fmt.Sprintf("what is overlooked in %q", x.answer), strings.Join(r.saw().overlooked, "; "), x.overlooked)
 			if len(r.saw().replies) != min(len(x.want), 1) {
 				t.Errorf("%q executed %v", x.answer, r.saw().replies)
 			}

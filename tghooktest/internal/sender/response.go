@@ -7,9 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-const maxHead = 256 << 10
+const (
+	maxHead = 256 << 10
+	maxMute = 16 << 10 // bytes that are kept of a body that says nothing to Telegram
+)
 
 // answer is what a webhook answered.
 type answer struct {
@@ -19,7 +24,8 @@ type answer struct {
 	lasting     bool // the connection can be used again
 	contentType string
 	encoding    string
-	body        []byte // nil also where it says nothing to Telegram
+	body        []byte // of a type that says nothing to Telegram, the beginning
+	unframed    bool   // nothing says where the body ends, so that for Telegram there is none
 }
 
 func (a *answer) delivered() bool { return a.status >= 200 && a.status <= 299 }
@@ -84,7 +90,8 @@ func (p *parser) head() (bool, *refusal) {
 	switch {
 	case err != nil:
 		return false, err
-	case len(transfer) == 0 && length == 0: // what comes until the end of the connection is no body
+	case len(transfer) == 0 && length <= 0: // what comes until the end of the connection is no body
+		p.unframed = length < 0
 		p.stage = nil
 		return true, nil
 	case len(transfer) != 0 && transfer != "chunked":
@@ -94,8 +101,8 @@ func (p *parser) head() (bool, *refusal) {
 	case length >= math.MaxInt32:
 		return false, &refusal{http.StatusRequestEntityTooLarge, "Request Entity Too Large: content length is " + strconv.FormatInt(length, 10)}
 	}
-	p.keep = p.encoding != "" || calls(p.contentType)
-	p.left, p.stage = length, (*parser).content
+	p.keep = p.encoding != "" || botapi.Calls(p.contentType)
+	p.left, p.stage = max(length, 0), (*parser).content
 	if transfer != "" {
 		p.stage = (*parser).chunk
 	}
@@ -121,9 +128,10 @@ func (p *parser) statusLine(line []byte) *refusal {
 	return nil
 }
 
-// headers reads the lines after the first. Of several of a name the last counts, but
+// headers reads the lines after the first. length is -1 where no line has it. Of several of a name the last counts, but
 // the first Retry-After.
 func (p *parser) headers(lines []byte) (length int64, transfer string, _ *refusal) {
+	length = -1 // there is none
 	retrying := false
 	for len(lines) > 0 {
 		name, rest, found := bytes.Cut(lines, []byte(":"))
@@ -192,17 +200,6 @@ func retryAfter(value string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// calls reports whether a body of this type may call a method.
-func calls(contentType string) bool {
-	contentType = strings.ToLower(contentType)
-	for _, t := range []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data"} {
-		if strings.Contains(contentType, t) {
-			return true
-		}
-	}
-	return false
-}
-
 // take moves what has come of the body, or of the chunk, and reports whether that is
 // all of it.
 func (p *parser) take() bool {
@@ -210,9 +207,14 @@ func (p *parser) take() bool {
 	b = b[:min(p.left, int64(len(b)))]
 	p.from += len(b)
 	p.left -= int64(len(b))
-	if p.keep {
-		p.body = append(p.body, b...)
+	switch {
+	case p.keep:
+	case !p.delivered():
+		b = nil
+	default:
+		b = b[:min(len(b), maxMute-len(p.body))]
 	}
+	p.body = append(p.body, b...)
 	return p.left == 0
 }
 

@@ -23,7 +23,7 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct{ raw, want string }{
 		{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200"},
-		{"HTTP/1.1 299 Fine\r\nContent-Length: 2\r\n\r\nhi", "299"},
+		{"HTTP/1.1 299 Fine\r\nContent-Length: 2\r\n\r\nhi", "299 body hi of "},
 		{"HTTP/1.1 204 No Content\r\n\r\n", "204"},
 		{"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "200"},
 		{"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "200"},
@@ -37,8 +37,8 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 		{"HTTP/1.1 abc def\r\n\r\n", "0 reason def"},
 		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of application/json"},
 		{"HTTP/1.1 200 OK\r\nContent-Type: Application/JSON\r\ncontent-length:2\r\n\r\n{}", "200 body {} of Application/JSON"},
-		{"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", "200"},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "200"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of text/plain"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of "},
 		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", "200"},
 		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: x\r\n\r\n", "200"},
 		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: -2\r\n\r\n", "200"},
@@ -87,7 +87,7 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 func TestAnswersInOnePieceAreReadOneByOne(t *testing.T) {
 	t.Parallel()
 	raw := "HTTP/1.1 100 Continue\r\n\r\n" + ok + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n" + broken
-	same(t, "the answers", sender.ReadAnswer([]string{raw}), "100 reason Continue; 200; 200; 500 reason Internal Server Error")
+	same(t, "the answers", sender.ReadAnswer([]string{raw}), "100 reason Continue; 200; 200 body x of ; 500 reason Internal Server Error")
 }
 
 func FuzzAnAnswerIsTheSameInWhateverPieces(f *testing.F) {

@@ -15,7 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tghook/tghook/tghooktest/internal/botapi"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
@@ -50,13 +49,14 @@ type rig struct {
 
 // seen is what came to pass so far.
 type seen struct {
-	requests []request
-	ends     []time.Duration // when the sender closed each connection; 0: it has not
-	rest     []string        // what each connection had after its last request
-	failed   []string
-	attempts []sender.Attempt
-	replies  []botapi.Params
-	gone     int
+	requests   []request
+	ends       []time.Duration // when the sender closed each connection; 0: it has not
+	rest       []string        // what each connection had after its last request
+	failed     []string
+	attempts   []sender.Attempt
+	replies    []sender.Reply
+	overlooked []string
+	gone       int
 }
 
 // request is one that the webhook got.
@@ -98,7 +98,16 @@ func (r *rig) open(change func(*sender.Config)) {
 	cfg := sender.Config{
 		URL: &url.URL{Scheme: "http", Host: "bot.example.org"}, Target: "/telegram", MaxConnections: 40, Addr: addr,
 		Dial: r.network.Dial, Clock: c, Queue: r.queue, Seed: 1,
-		Reply:   func(p botapi.Params) { r.note(func() { r.replies = append(r.replies, p) }) },
+		Reply: func(p sender.Reply) {
+			r.note(func() {
+				if p.Method != "" {
+					r.replies = append(r.replies, p)
+				}
+				if p.Overlooked != "" {
+					r.overlooked = append(r.overlooked, p.Overlooked)
+				}
+			})
+		},
 		Failed:  func(text string) { r.note(func() { r.failed = append(r.failed, text) }) },
 		Gone:    func() { r.note(func() { r.gone++ }) },
 		Observe: func(a sender.Attempt) { r.note(func() { r.attempts = append(r.attempts, a) }) },

@@ -9,6 +9,7 @@ import (
 // run owns all state and decides all. Connections read and write, and tell it by the
 // inbox what came of it.
 func (s *Sender) run() {
+	defer s.stopAll()
 	for open := true; open && !s.gone.final; {
 		if s.cfg.Latency {
 			time.Sleep(time.Nanosecond) // in a bubble, until all that happens at this instant has happened
@@ -23,10 +24,24 @@ func (s *Sender) run() {
 			open = false
 		}
 	}
+	s.ended = true
+}
+
+// stopAll ends what run has begun. Where a function of Config has ended run, by
+// runtime.Goexit as t.Fatal does or by a panic, it must not wait.
+func (s *Sender) stopAll() {
 	s.timer.Stop()
 	for _, c := range s.connections {
 		c.close()
 	}
+	if !s.ended {
+		go s.finish()
+		return
+	}
+	s.finish()
+}
+
+func (s *Sender) finish() {
 	s.running.Wait()
 	s.flying.Store(0)
 	close(s.stopped)
@@ -143,5 +158,5 @@ func (s *Sender) dispatch(c *connection, latency purpose, now time.Duration) {
 	}
 	c.busy = true
 	c.deadline = now + delay + timeout
-	c.jobs <- job{c.attempt.Update.Body, s.cfg.Clock.Real(delay), c.fault}
+	c.jobs <- job{c.attempt.Update.ID, c.attempt.Update.Body, s.cfg.Clock.Real(delay), c.fault}
 }

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tghook/tghook/tghooktest/internal/botapi"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
@@ -33,9 +32,9 @@ type Config struct {
 	// Latency, from Seed, delays each request by up to two milliseconds, so that in
 	// a bubble no two come at the same instant and each run is like the others.
 	Latency bool
-	// Reply executes a method that an answer calls. It is called before the update
-	// is confirmed, from several goroutines.
-	Reply func(botapi.Params)
+	// Reply executes what an answer calls, and is told what Telegram overlooks in one.
+	// It is called before the update is confirmed, from several goroutines.
+	Reply func(Reply)
 	// Failed is told what getWebhookInfo is to show as last_error_message.
 	Failed func(text string)
 	// Gone is called when the webhook has answered 410 for so long that it is removed;
@@ -102,6 +101,7 @@ type Sender struct {
 	last   int64           // id of the newest update in lanes
 	added  <-chan struct{} // of the Queue; nil: it may have more than last
 	gone   gone
+	ended  bool // run has come to its end
 }
 
 // Start connects, and delivers from then on. Of cfg, MaxConnections must

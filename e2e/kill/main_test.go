@@ -1,0 +1,71 @@
+package main
+
+import (
+	"flag"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain is a receiver's process too, with its mode as an argument.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Arg(0) == receiverArg {
+		main()
+		return
+	}
+	m.Run()
+}
+
+func TestNothingIsLostByWhomeverIsKilled(t *testing.T) {
+	t.Parallel()
+	for i, mode := range modeNames {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			got, err := trial{mode: mode, length: 6 * time.Second, chats: 30, rate: 100, seed: uint64(i) + 1}.run(t.Context())
+			t.Log(got)
+			if err == nil {
+				err = got.err()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.killed < 2 || got.begun <= got.handled || got.sent < 100 {
+				t.Error("too little was killed to tell anything")
+			}
+		})
+	}
+}
+
+func TestTheLedgerFindsWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	one, two := l.newLife(), l.newLife()
+	for _, line := range []string{
+		"begins 1 7.", "ends 1 7.", "begins 3 7.", "begins 4 8.", "ends 3 7.", "ends 4 8.", // as it should be
+		"begins 2 7.", "ends 2 7.", // behind 3
+		"begins 1 7.", "ends 1 7.", // again, and behind
+		"begins 9 8.", "begins 10 8.", // at once
+		"fails 10 8.", "begins 11 8.", "ends 11 8", // cut off
+	} {
+		one.note(line)
+	}
+	two.note("begins 1 7.")
+	two.note("ends 1 7.")
+	got := l.audit([]int64{1, 2, 3, 4, 5, 11})
+	if want := "6 updates, 2 lost, 4 against the rules within a life; 2 lives, 0 of them killed"; !strings.HasPrefix(got.String(), want) || got.again != 2 || got.shared != 2 {
+		t.Errorf("found %v, want %s", got, want)
+	}
+	if err := got.err(); err == nil || !strings.Contains(err.Error(), "life 1: update 1 runs again") || !strings.Contains(err.Error(), "[5 11]") {
+		t.Errorf("told %v", err)
+	}
+}
+
+func TestArgumentsThatAreWrongAreTold(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-mode", "post"}, {"-for", "1h"}, {"-chats", "0"}} {
+		if err := run(t.Context(), args, t.Output()); err == nil || !strings.Contains(err.Error(), args[0]) {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package tghooktest
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// String says what is set, without the token: it may be one of a bot in service.
+func (c ServerConfig) String() string {
+	bot, _ := botOf(c.Token)
+	return fmt.Sprintf("tghooktest.ServerConfig of bot %d", bot)
+}
+
+// Format writes String for every verb.
+func (c ServerConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.String()) }
+
+// LogValue is String.
+func (c ServerConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalJSON writes String.
+func (c ServerConfig) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", c.String()), nil }
+
+// String names the bot and the URL, without the token: it may be one of a bot in service.
+func (s *Server) String() string {
+	bot, _ := botOf(s.cfg.Token)
+	return fmt.Sprintf("tghooktest.Server of bot %d at %s", bot, s.URL)
+}
+
+// Format writes String for every verb.
+func (s *Server) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.String()) }
+
+// LogValue is String.
+func (s *Server) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalJSON writes String.
+func (s *Server) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", s.String()), nil }

@@ -1,0 +1,332 @@
+package tghooktest_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// watched is a test that keeps what it is told.
+type watched struct {
+	testing.TB
+
+	mu       sync.Mutex
+	errors   []string
+	logs     []string
+	cleanups []func()
+}
+
+func (w *watched) Errorf(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.errors = append(w.errors, fmt.Sprintf(format, args...))
+}
+
+func (w *watched) Logf(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.logs = append(w.logs, fmt.Sprintf(format, args...))
+}
+
+func (w *watched) Cleanup(f func()) { w.cleanups = append(w.cleanups, f) }
+
+// end does what the testing package does when a test ends.
+func (w *watched) end() {
+	for i := len(w.cleanups) - 1; i >= 0; i-- {
+		w.cleanups[i]()
+	}
+	w.cleanups = nil
+}
+
+func (w *watched) told() (errors, logs string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.errors, "\n"), strings.Join(w.logs, "\n")
+}
+
+// answers is a webhook that answers everything with one body.
+func answers(contentType, body string) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", contentType)
+		_, _ = io.WriteString(rw, body)
+	})
+}
+
+const asJSON = "application/json"
+
+func TestAReplyThatTelegramRefusesFailsTheTest(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct{ contentType, body, want string }{
+		{asJSON, `{"method":"sendMessage","text":"hi"}`, "sendMessage: 400 Bad Request: chat_id is empty"},
+		{asJSON, `{"method":"sendMesage","chat_id":1,"text":"hi"}`, "sendMesage: 404 Not Found: method not found"},
+		{asJSON, `{"method":"sendMessage","ChatID":1,"Text":"hi"}`, "sendMessage: 400 Bad Request: message text is empty"},
+		{asJSON, `{"method":"sendMessage","chat_id":1}`, "sendMessage: 400 Bad Request: message text is empty"},
+		{asJSON, `{"Method":"sendMessage","ChatID":1}`, "Telegram reads the method's name from method, and not from Method"},
+		{asJSON, `{"method":"getMe"}`, "Telegram does not execute getMe that comes in a response: call it"},
+		{asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"`, "the JSON is malformed, and Telegram takes what stands before the mistake"},
+		{asJSON, `[{"method":"sendMessage","chat_id":1,"text":"hi"}]`, "Telegram executes one JSON object, and this is malformed, or something else"},
+		{"text/plain", `{"method":"sendMessage","chat_id":1,"text":"hi"}`, `Telegram executes nothing that comes as Content-Type "text/plain": write application/json`},
+		{asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"}`, ""},
+		{asJSON, `{}`, ""},
+		{"text/plain", `ok`, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tb := &watched{TB: t}
+			s := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})
+			s.Webhook(tb, answers(x.contentType, x.body), tghook.WebhookRequest{})
+			id := deliver(t, s, message("hi"))
+			s.WaitDelivered(t)
+			told, _ := tb.told() // at once, and not at the end of the test
+			all := s.RefusedReplies()
+			tb.end()
+			if x.want == "" {
+				same(t, "of "+x.body, told+fmt.Sprint(all), "[]")
+				return
+			}
+			want := fmt.Sprintf("update %d: %s; the response is %#q", id, x.want, x.body)
+			if !strings.Contains(told, want) || len(tb.errors) != 1 || !strings.Contains(told, "AllowRefusedReplies") {
+				t.Errorf("the test was told %q, want %q", told, want)
+			}
+			if len(all) != 1 || all[0].String() != want || all[0].At.IsZero() {
+				t.Errorf("refused are %v, want %s", all, want)
+			}
+		})
+	}
+}
+
+func TestRefusedRepliesCanBeExpected(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{AllowRefusedReplies: true}, func(t *testing.T, s *tghooktest.Server) {
+		s.Webhook(t, answers(asJSON, `{"method":"sendMessage","text":"`+strings.Repeat("x", 1000)+`"}`), tghook.WebhookRequest{})
+		for range 1001 {
+			deliver(t, s, message("hi"))
+		}
+		last := deliver(t, s, message("hi"))
+		s.WaitDelivered(t)
+		all := s.RefusedReplies()
+		same(t, "kept", len(all), 1000)
+		same(t, "the newest", all[999].UpdateID, last)
+		same(t, "the excerpt", len(all[0].Body), 300)
+	})
+}
+
+func TestWithoutATestRefusedRepliesAreKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := tghooktest.Start(tghooktest.ServerConfig{InMemory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		s.Webhook(t, answers(asJSON, `{"method":"sendMessage"}`), tghook.WebhookRequest{})
+		deliver(t, s, message("hi"))
+		s.WaitDelivered(t)
+		same(t, "refused", len(s.RefusedReplies()), 1)
+	})
+}
+
+func TestWhatTheTestHasAskedForIsNotReported(t *testing.T) {
+	t.Parallel()
+	// To delete a message twice is refused. Who is blocked is refused everything.
+	const reply = `{"method":"%s","chat_id":"%d","message_id":1,"text":"hi"}`
+	for name, arrange := range map[string]func(s *tghooktest.Server, zoe *tghooktest.User){
+		"FailCalls": func(s *tghooktest.Server, _ *tghooktest.User) { s.FailCalls(9, tghooktest.CallError{Code: 500}) },
+		"OnCall": func(s *tghooktest.Server, _ *tghooktest.User) {
+			s.OnCall(func(tghooktest.Call) tghooktest.CallFault {
+				return tghooktest.CallFault{Delay: time.Second, Err: &tghooktest.CallError{Code: 400}}
+			})
+		},
+		"Block": func(_ *tghooktest.Server, zoe *tghooktest.User) { zoe.Block() },
+		"Again": func(s *tghooktest.Server, _ *tghooktest.User) {
+			s.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
+				return tghooktest.DeliveryFault{Again: d.Attempt == 1}
+			})
+		},
+		"AgainAtOnce": func(s *tghooktest.Server, _ *tghooktest.User) {
+			s.OnDelivery(func(tghooktest.Delivery) tghooktest.DeliveryFault {
+				return tghooktest.DeliveryFault{AgainAtOnce: true}
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+				zoe, method := s.User("Zoë"), "deleteMessage"
+				if name == "Block" {
+					method = "sendMessage"
+				}
+				zoe.Chat().Send("hi")
+				arrange(s, zoe)
+				s.Webhook(t, answers(asJSON, fmt.Sprintf(reply, method, zoe.ID)), tghook.WebhookRequest{})
+				s.WaitDelivered(t)
+				later()
+				same(t, "refused", len(s.RefusedReplies()), 0)
+				if len(s.Calls(method)) == 0 {
+					t.Error("the reply was not executed")
+				}
+			})
+		})
+	}
+}
+
+// A reply that is executed later than its update is confirmed can be refused when the
+// test is over: then nobody may tell it.
+func TestNothingIsToldWhenTheTestIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tb := &watched{TB: t}
+		s := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true, Patience: time.Second})
+		s.Webhook(tb, answers(asJSON, `{"method":"sendMessage"}`), tghook.WebhookRequest{})
+		s.OnCall(func(tghooktest.Call) tghooktest.CallFault {
+			time.Sleep(time.Minute)
+			return tghooktest.CallFault{}
+		})
+		deliver(t, s, message("hi"))
+		time.Sleep(time.Second)
+		tb.end()
+		told, _ := tb.told()
+		if !strings.Contains(told, "OnCall, OnDelivery or ServerConfig.Observe has not returned") {
+			t.Errorf("the test was told %q", told)
+		}
+		time.Sleep(time.Hour)
+		after, _ := tb.told()
+		same(t, "told after the end", strings.TrimPrefix(after, told), "")
+		same(t, "refused", len(s.RefusedReplies()), 1)
+	})
+}
+
+// What Expect waited for in vain may be in an answer that Telegram overlooked.
+func TestExpectTellsOfRepliesThatWereOverlooked(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{AllowRefusedReplies: true}, func(t *testing.T, s *tghooktest.Server) {
+		s.Webhook(t, answers("text/plain", `{"method":"sendMessage"}`), tghook.WebhookRequest{})
+		chat := s.User("Zoë").Chat()
+		chat.Send("hi")
+		failed := failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") })
+		if !strings.Contains(failed, "replies that Telegram overlooked:\n\t\tupdate ") || !strings.Contains(failed, `Content-Type "text/plain"`) {
+			t.Error(failed)
+		}
+	})
+}
+
+// The Server ends with the test, whatever the bot's handler does.
+func TestAHandlerCannotKeepTheServerFromEnding(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"panics":    func(http.ResponseWriter, *http.Request) { panic("oops") },
+		"exits":     func(http.ResponseWriter, *http.Request) { runtime.Goexit() },
+		"waits":     func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"is slow":   func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) },
+		"hijacks":   hijack,
+		"is absent": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tb := &watched{TB: t}
+				s := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})
+				if handler == nil {
+					s.Webhook(tb, nil, tghook.WebhookRequest{})
+				} else {
+					s.Webhook(tb, handler, tghook.WebhookRequest{})
+				}
+				for chat := range 10 {
+					deliver(t, s, fmt.Appendf(nil, `{"message":{"message_id":1,"date":1,"chat":{"id":%d,"type":"private"},"text":"hi"}}`, chat+1))
+				}
+				time.Sleep(time.Second)
+				begin := time.Now()
+				tb.end()
+				if took := time.Since(begin); took > 21*time.Second {
+					t.Errorf("the Server took %v to end", took)
+				}
+				told, logs := tb.told()
+				if slow := name == "is slow"; (told != "") != slow || slow && !strings.Contains(told, "still handling an update after 10s") {
+					t.Errorf("the test was told %q", told)
+				}
+				if strings.Contains(logs, "oops") != (name == "panics") {
+					t.Errorf("the log is %q", logs)
+				}
+				time.Sleep(time.Hour) // the bubble would not end if anything went on
+			})
+		})
+	}
+}
+
+// hijack takes the connection, and never closes it.
+func hijack(rw http.ResponseWriter, _ *http.Request) {
+	_, _, _ = rw.(http.Hijacker).Hijack()
+}
+
+// t.Fatal in a function that the Server calls ends a goroutine of the Server's.
+func TestAFunctionOfTheTestCannotKeepTheServerFromEnding(t *testing.T) {
+	t.Parallel()
+	for name, arrange := range map[string]func(cfg *tghooktest.ServerConfig, f func()) func(*tghooktest.Server){
+		"Observe": func(cfg *tghooktest.ServerConfig, f func()) func(*tghooktest.Server) {
+			cfg.Observe = func(tghooktest.Delivery) { f() }
+			return func(*tghooktest.Server) {}
+		},
+		"OnDelivery": func(_ *tghooktest.ServerConfig, f func()) func(*tghooktest.Server) {
+			return func(s *tghooktest.Server) {
+				s.OnDelivery(func(tghooktest.Delivery) tghooktest.DeliveryFault { f(); return tghooktest.DeliveryFault{} })
+			}
+		},
+		"OnCall": func(_ *tghooktest.ServerConfig, f func()) func(*tghooktest.Server) {
+			return func(s *tghooktest.Server) {
+				s.OnCall(func(tghooktest.Call) tghooktest.CallFault { f(); return tghooktest.CallFault{} })
+			}
+		},
+	} {
+		for what, f := range map[string]func(){"exits": runtime.Goexit, "is slow": func() { time.Sleep(10 * time.Minute) }} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					tb, cfg := &watched{TB: t}, tghooktest.ServerConfig{InMemory: true}
+					prepare := arrange(&cfg, f)
+					s := tghooktest.NewServer(tb, cfg)
+					prepare(s)
+					s.Webhook(tb, answers(asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"}`), tghook.WebhookRequest{})
+					deliver(t, s, message("hi"))
+					called := make(chan struct{})
+					go func() { defer close(called); _ = s.Bot(t).Call(t.Context(), "getMe", nil, nil) }()
+					time.Sleep(time.Second)
+					begin := time.Now()
+					tb.end()
+					if took := time.Since(begin); took > 31*time.Second {
+						t.Errorf("the Server took %v to end", took)
+					}
+					told, _ := tb.told()
+					if (told != "") != (what == "is slow") {
+						t.Errorf("the test was told %q", told)
+					}
+					<-called
+					time.Sleep(time.Hour)
+				})
+			})
+		}
+	}
+}
+
+func TestAPanicOfOnCallIsLogged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tb := &watched{TB: t}
+		s := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})
+		s.OnCall(func(tghooktest.Call) tghooktest.CallFault { panic("oops") })
+		if got := ask(t, s, "getMe"); !strings.HasSuffix(got, "EOF") {
+			t.Error(got)
+		}
+		tb.end()
+		if _, logs := tb.told(); !strings.Contains(logs, "oops") || strings.Contains(logs, s.Token) {
+			t.Errorf("the log is %q", logs)
+		}
+	})
+}
