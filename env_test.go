@@ -58,6 +58,9 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		"TELEGRAM_API_URL":          {"http://localhost:8081", func(c *tghook.RunConfig) { c.Client.BaseURL = "http://localhost:8081" }},
 		"TELEGRAM_API_LOCAL":        {"true", func(c *tghook.RunConfig) { c.Client.Local = true }},
 		"TELEGRAM_TEST_ENVIRONMENT": {"true", func(c *tghook.RunConfig) { c.Client.TestEnvironment = true }},
+		"TELEGRAM_PATIENCE":         {"1m", func(c *tghook.RunConfig) { c.Client.Patience = time.Minute }},
+		"TELEGRAM_POLL_WAIT":        {"20s", func(c *tghook.RunConfig) { c.Poll.Wait = 20 * time.Second }},
+		"TELEGRAM_DRAIN_DELAY":      {"15s", func(c *tghook.RunConfig) { c.DrainDelay = 15 * time.Second }},
 		"TELEGRAM_GRACE":            {"8s", func(c *tghook.RunConfig) { c.Grace = 8 * time.Second }},
 	}
 	same(t, "documented variables", documentedVariables(t), slices.Sorted(maps.Keys(tests)))
@@ -69,7 +72,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 			test.change(&want)
 			cfg, err := tghook.FromEnv()
 			same(t, name+": error", err, nil)
-			same(t, name, cfg, want)
+			same(t, name, tghook.Unread(cfg), want)
 			setEnv(t, map[string]string{name: ""})
 		}
 	}
@@ -83,7 +86,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	setEnv(t, all)
 	cfg, err := tghook.FromEnv()
 	same(t, "error", err, nil)
-	same(t, "all", cfg, want)
+	same(t, "all", tghook.Unread(cfg), want)
 
 	for name := range all {
 		all[name] = " "
@@ -92,7 +95,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	setEnv(t, all)
 	cfg, err = tghook.FromEnv()
 	same(t, "error", err, nil)
-	same(t, "empty ones", cfg, tghook.RunConfig{Token: apiToken})
+	same(t, "empty ones", tghook.Unread(cfg), tghook.RunConfig{Token: apiToken})
 }
 
 // documentedVariables are those in the doc comment of FromEnv.
@@ -119,7 +122,7 @@ func TestFromEnvTakesNoForAnAnswer(t *testing.T) {
 		})
 		cfg, err := tghook.FromEnv()
 		same(t, "error", err, nil)
-		same(t, no, cfg, tghook.RunConfig{Token: apiToken})
+		same(t, no, tghook.Unread(cfg), tghook.RunConfig{Token: apiToken})
 	}
 }
 

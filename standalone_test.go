@@ -19,6 +19,7 @@ type standing struct {
 	t        *testing.T
 	tg       *tghooktest.Server
 	listener net.Listener
+	resolver *net.Resolver
 	stop     context.CancelCauseFunc
 	result   *pending
 	err      error
@@ -43,7 +44,7 @@ func stand(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tgh
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
 	s.result = eventually(func() string {
-		s.err = tghook.RunOn(ctx, s.listener, h, cfg)
+		s.err = tghook.RunOn(ctx, s.listener, h, cfg, s.resolver)
 		return "ended"
 	})
 	t.Cleanup(func() {

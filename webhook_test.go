@@ -343,7 +343,7 @@ func (b *endless) Read(p []byte) (int, error) {
 
 func TestToldOverMaxBody(t *testing.T) {
 	t.Parallel()
-	const most = 4096
+	const most = 64 << 10
 	w, seen := hookFor(t, idle, func(cfg *tghook.Config) { cfg.MaxBody = most })
 	for _, c := range []struct {
 		name   string

@@ -102,6 +102,7 @@ func (d *Dispatcher) handle(ctx context.Context, u *Update, res *result) {
 		res.err = err
 		return
 	}
+	d.methods.check(ctx, &d.cfg, reply.Method)
 	rides := ridesResponse(reply.Method)
 	if !rides && d.cfg.Caller == nil {
 		res.err = &ReplyError{reply.Method, fmt.Errorf("it is ignored in an answer, and there is %w", errNoCaller)}
