@@ -13,7 +13,7 @@ func RunOn(ctx context.Context, listener net.Listener, h Handler, cfg RunConfig,
 		return err
 	}
 	m.resolver = resolver
-	return m.serve(ctx, listener)
+	return m.serve(ctx, m.secured(listener))
 }
 
 // Unread is cfg without what FromEnv keeps of the variables.

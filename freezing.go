@@ -16,7 +16,8 @@ const (
 
 // warn logs what is most likely a mistake.
 func (c *Config) warn() {
-	if c.LateAfter > 0 && c.LateAfter < shortestLate || c.LateAfter > longestLate {
+	tooLong := c.LateAfter > longestLate && !c.Ephemeral && freezingPlatform() == "" // there a deadline may come first
+	if c.LateAfter > 0 && c.LateAfter < shortestLate || tooLong {
 		c.Dispatch.log(context.Background(), slog.LevelWarn,
 			"tghook: Config.LateAfter is unusual: Telegram waits 60 s for an answer, and 8 s is the default", slog.Duration("LateAfter", c.LateAfter))
 	}

@@ -173,10 +173,15 @@ func (m *Mounted) Listen(ctx context.Context) (net.Listener, error) {
 		}
 		return nil, m.notListening(err)
 	}
-	if m.tls != nil {
-		return tls.NewListener(listener, m.tls), nil
+	return m.secured(listener), nil
+}
+
+// secured is listener with TLS, if that is served here.
+func (m *Mounted) secured(listener net.Listener) net.Listener {
+	if m.tls == nil {
+		return listener
 	}
-	return listener, nil
+	return tls.NewListener(listener, m.tls)
 }
 
 // ServeHTTP answers a request by its path: updates at Path, the state of the bot at

@@ -167,7 +167,7 @@ func (c RunConfig) mistakes() (errs []error) {
 	add(!strings.HasPrefix(c.Path, "/"), "Path", "must begin with a slash, and be written as in a URL")
 	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
 	add(c.HealthPath == c.Path, "HealthPath", "is where updates are served: give another")
-	add((c.CertFile == "") != (c.KeyFile == ""), "KeyFile", "and CertFile go together: give both, or none")
+	add((c.CertFile == "") != (c.KeyFile == ""), "KeyFile", "and CertFile (TELEGRAM_KEY_FILE and TELEGRAM_CERT_FILE) go together: give both, or none")
 	add(c.waysOfTLS() > 1, "TLS", "is given in several ways: give one of CertFile with KeyFile, TLS, and SelfSigned")
 	add(c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil,
 		"TLS", "has no certificate: set Certificates or GetCertificate")

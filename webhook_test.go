@@ -366,7 +366,7 @@ func TestToldOverMaxBody(t *testing.T) {
 		}
 	}
 	for _, v := range seen.list() {
-		if v.Status == 413 && !strings.Contains(v.Err.Error(), "4096") {
+		if v.Status == 413 && !strings.Contains(v.Err.Error(), fmt.Sprint(most)) {
 			t.Errorf("the error %q does not name the limit", v.Err)
 		}
 	}
