@@ -161,14 +161,21 @@ func (c RunConfig) mistakes() (errs []error) {
 			errs = append(errs, &ConfigError{"RunConfig." + field, problem})
 		}
 	}
+	where := "" // "Path", if that says where updates are served
+	if c.Path != c.public().Path {
+		where = "Path"
+	}
 	_, err := url.Parse(c.URL)
 	add(err != nil, "URL", "is no URL: give one such as https://bot.example.org/telegram")
 	add(c.public().Fragment != "", "URL", "has a fragment, which Telegram would send as a part of the path: leave it out")
 	add(!strings.HasPrefix(c.Path, "/"), "Path", "must begin with a slash, and be written as in a URL")
 	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
-	add(c.HealthPath == c.Path, "HealthPath", "is where updates are served: give another")
-	add((c.CertFile == "") != (c.KeyFile == ""), "KeyFile", "and CertFile (TELEGRAM_KEY_FILE and TELEGRAM_CERT_FILE) go together: give both, or none")
-	add(c.waysOfTLS() > 1, "TLS", "is given in several ways: give one of CertFile with KeyFile, TLS, and SelfSigned")
+	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served: give another")
+	add(c.HealthPath == c.Path && c.HealthPath == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath: give another")
+	add(c.CertFile == "" && c.KeyFile != "", "KeyFile", "is given without CertFile (TELEGRAM_CERT_FILE): give both, or none")
+	add(c.CertFile != "" && c.KeyFile == "", "CertFile", "is given without KeyFile (TELEGRAM_KEY_FILE): give both, or none")
+	add(c.SelfSigned && c.waysOfTLS() > 1, "SelfSigned", "is given with another certificate: give one of CertFile with KeyFile, TLS, and SelfSigned")
+	add(!c.SelfSigned && c.waysOfTLS() > 1, "TLS", "is given with CertFile and KeyFile: give one of them")
 	add(c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil,
 		"TLS", "has no certificate: set Certificates or GetCertificate")
 	add(c.SelfSigned && len(c.Certificate) > 0, "Certificate", "is made by SelfSigned: give one of them")

@@ -316,15 +316,26 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 		change func(*tghook.RunConfig)
 		want   string
 	}{
-		"a port that is taken":                        {func(cfg *tghook.RunConfig) { cfg.Listen = port }, "RunConfig.Listen"},
-		"a socket that is in use":                     {func(cfg *tghook.RunConfig) { cfg.Listen = socket }, "RunConfig.Listen"},
-		"a file in place of a socket":                 {func(cfg *tghook.RunConfig) { cfg.Listen = plain }, "RunConfig.Listen"},
-		"an address that is none":                     {func(cfg *tghook.RunConfig) { cfg.Listen = "127.0.0.1:http3" }, "RunConfig.Listen"},
-		"a certificate that cannot be read":           {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = missing, missing }, "RunConfig.CertFile"},
-		"the key of another certificate":              {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, otherKey }, "RunConfig.CertFile"},
-		"a key without its certificate":               {func(cfg *tghook.RunConfig) { cfg.KeyFile = missing }, "RunConfig.KeyFile"},
-		"TLS without a certificate":                   {func(cfg *tghook.RunConfig) { cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS13} }, "RunConfig.TLS: has no certificate"},
-		"TLS in two ways":                             {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.TLS: is given in several ways"},
+		"a port that is taken":              {func(cfg *tghook.RunConfig) { cfg.Listen = port }, "RunConfig.Listen"},
+		"a socket that is in use":           {func(cfg *tghook.RunConfig) { cfg.Listen = socket }, "RunConfig.Listen"},
+		"a file in place of a socket":       {func(cfg *tghook.RunConfig) { cfg.Listen = plain }, "RunConfig.Listen"},
+		"an address that is none":           {func(cfg *tghook.RunConfig) { cfg.Listen = "127.0.0.1:http3" }, "RunConfig.Listen"},
+		"a certificate that cannot be read": {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = missing, missing }, "RunConfig.CertFile"},
+		"the key of another certificate":    {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, otherKey }, "RunConfig.CertFile"},
+		"a key without its certificate":     {func(cfg *tghook.RunConfig) { cfg.KeyFile = missing }, "RunConfig.KeyFile"},
+		"TLS without a certificate":         {func(cfg *tghook.RunConfig) { cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS13} }, "RunConfig.TLS: has no certificate"},
+		"half a pair of files":              {func(cfg *tghook.RunConfig) { cfg.CertFile = certFile }, "RunConfig.CertFile: is given without KeyFile"},
+		"a config of TLS beside files": {func(cfg *tghook.RunConfig) {
+			cfg.CertFile, cfg.KeyFile, cfg.TLS = certFile, otherKey, &tls.Config{MinVersion: tls.VersionTLS13}
+		}, "RunConfig.TLS: is given with CertFile"},
+		"sources on a socket": {func(cfg *tghook.RunConfig) {
+			cfg.Listen, cfg.Webhook.AllowedSources = socket+"2", tghook.TelegramSources()
+		}, "RunConfig.Webhook.AllowedSources: lets nobody in on a unix socket"},
+		"two kinds in one":                            {func(cfg *tghook.RunConfig) { cfg.AllowedUpdates = []string{"message", "poll,poll_answer"} }, "RunConfig.AllowedUpdates[1]: is no kind"},
+		"a negative DrainDelay":                       {func(cfg *tghook.RunConfig) { cfg.DrainDelay = -1 }, "RunConfig.DrainDelay"},
+		"the health path at Path":                     {func(cfg *tghook.RunConfig) { cfg.Path = "/healthz" }, "RunConfig.Path: has the path /healthz"},
+		"a nil Client":                                {func(cfg *tghook.RunConfig) { cfg.Webhook.Dispatch.Caller = (*tghook.Client)(nil) }, "Config.Dispatch.Caller: is a nil *Client"},
+		"TLS in two ways":                             {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.SelfSigned: is given with another certificate"},
 		"a certificate beside its own":                {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.Certificate = true, []byte("x") }, "RunConfig.Certificate"},
 		"a certificate for http":                      {func(cfg *tghook.RunConfig) { cfg.SelfSigned = true }, "RunConfig.SelfSigned: serves TLS"},
 		"a certificate that nobody uploads":           {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.KeepWebhook = true, true }, "RunConfig.SelfSigned: cannot be uploaded"},
@@ -337,7 +348,7 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 		"a path without a slash":                      {func(cfg *tghook.RunConfig) { cfg.Path = "telegram" }, "RunConfig.Path"},
 		"a path that is none":                         {func(cfg *tghook.RunConfig) { cfg.Path = "/%zz" }, "RunConfig.Path"},
 		"a health path without a slash":               {func(cfg *tghook.RunConfig) { cfg.HealthPath = "healthz" }, "RunConfig.HealthPath"},
-		"updates at the health path":                  {func(cfg *tghook.RunConfig) { cfg.URL = strings.Replace(cfg.URL, "telegram", "healthz", 1) }, "RunConfig.HealthPath"},
+		"updates at the health path":                  {func(cfg *tghook.RunConfig) { cfg.URL = strings.Replace(cfg.URL, "telegram", "healthz", 1) }, "RunConfig.URL: has the path /healthz"},
 		"no secret and none to derive":                {func(cfg *tghook.RunConfig) { cfg.KeepWebhook, cfg.Token = true, "" }, "Config.Secret"},
 		"none of a webhook of which nothing is known": {func(cfg *tghook.RunConfig) { cfg.KeepWebhook, cfg.URL = true, "" }, "Config.Secret"},
 		"a poll's own Dispatch":                       {func(cfg *tghook.RunConfig) { cfg.Poll.Dispatch.MaxLane = 1 }, "RunConfig.Poll.Dispatch"},
