@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -619,4 +620,82 @@ func certificateFiles(t *testing.T) (certFile, keyFile string, roots *x509.CertP
 	roots = x509.NewCertPool()
 	roots.AddCert(made.cert)
 	return certFile, keyFile, roots
+}
+
+func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	const use = "address already in use: end the process that listens there, or give another"
+	for name, c := range map[string]struct {
+		env    map[string]string
+		change func(*tghook.RunConfig)
+		want   string
+	}{
+		"Listen":     {nil, func(cfg *tghook.RunConfig) { cfg.Listen = ":" + port }, "tghook: RunConfig.Listen: cannot listen at :" + port + ": " + use},
+		"PORT":       {map[string]string{"PORT": port}, func(*tghook.RunConfig) {}, "tghook: PORT: cannot listen at :" + port + ": " + use},
+		"a variable": {map[string]string{"TELEGRAM_LISTEN": ":" + port}, func(*tghook.RunConfig) {}, "tghook: TELEGRAM_LISTEN: cannot listen at :" + port + ": " + use},
+		"a variable with something else in it": {
+			map[string]string{"TELEGRAM_LISTEN": apiToken}, func(*tghook.RunConfig) {},
+			"tghook: TELEGRAM_LISTEN: is no address to listen at: give host:port, or the absolute path of a unix socket",
+		},
+		"a variable that counts no more": {
+			map[string]string{"TELEGRAM_LISTEN": "127.0.0.1:1"}, func(cfg *tghook.RunConfig) { cfg.Listen = ":" + port },
+			"tghook: RunConfig.Listen: cannot listen at :" + port + ": " + use,
+		},
+		"the default with TLS": {
+			nil, func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.URL = true, "https://127.0.0.1:"+port+"/telegram" },
+			"tghook: RunConfig.Listen: is not set, and PORT is not either, so that it is the port of the URL, since TLS is served here: " +
+				"cannot listen at :" + port + ": " + use,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			variables := map[string]string{"PORT": "", "TELEGRAM_TOKEN": apiToken}
+			maps.Copy(variables, c.env)
+			setEnv(t, variables)
+			r := startRun(t, tghook.HandlerFunc(nothing), func(_ *running, cfg *tghook.RunConfig) {
+				read, err := tghook.FromEnv()
+				same(t, "FromEnv", err, nil)
+				read.URL, read.Client = cfg.URL, cfg.Client
+				c.change(&read)
+				*cfg = read
+			})
+			err := r.fails()
+			same(t, "error", fmt.Sprint(err), c.want)
+			same(t, "is the system's", errors.Is(err, syscall.EADDRINUSE), strings.Contains(c.want, use))
+			r.untold()
+		})
+	}
+}
+
+// A platform that sets PORT expects a listener, and a laptop has other programs.
+func TestRunListensWhilePollingWhereItIsTold(t *testing.T) {
+	usual, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":8080")
+	if err == nil {
+		defer usual.Close()
+	} // else somebody else has it
+	for name, listens := range map[string]string{"by PORT": "PORT", "by Listen": "Listen", "not at all": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PORT", "")
+			r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+				cfg.URL, cfg.Listen = "", ""
+				switch listens {
+				case "PORT":
+					t.Setenv("PORT", r.port)
+				case "Listen":
+					cfg.Listen = r.address
+				}
+			})
+			r.tg.ExpectCall(t, "getWebhookInfo") // after which it polls
+			if listens != "" {
+				same(t, "health", r.post(plainClient(t), "http://"+r.address+"/healthz", "")[:3], "200")
+			} else if r.connect() == nil {
+				t.Error("it listens")
+			}
+			r.end()
+		})
+	}
 }
