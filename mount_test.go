@@ -105,13 +105,13 @@ func TestAMountedBotPollsWithoutAURL(t *testing.T) {
 		handled <- u.ChatID
 		return tghook.NoReply, nil
 	})}, tghook.RunConfig{
-		Token: apiToken, Listen: address, Client: tghook.ClientConfig{BaseURL: tg.URL}, Poll: tghook.PollConfig{Wait: 3 * time.Second},
+		Token: apiToken, Listen: address, Client: tghook.ClientConfig{BaseURL: tg.URL}, Poll: tghook.PollConfig{Wait: time.Second},
 	})
 	m.begin(m.listen())
 	same(t, "handled", receive(t, "an update", handled), chat.ID)
 	call := tg.ExpectCall(t, "getUpdates").Params
 	same(t, "allowed_updates", call["allowed_updates"], `["message"]`)
-	same(t, "timeout", call["timeout"], "3")
+	same(t, "timeout", call["timeout"], "1")
 	client, r := plainClient(t), &running{t: t}
 	if got := r.post(client, "http://"+address+"/healthz", ""); !strings.HasPrefix(got, "200 getUpdates") {
 		t.Error(got)
