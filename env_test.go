@@ -94,7 +94,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	setEnv(t, all)
 	cfg, err := tghook.FromEnv()
 	same(t, "those that do not go together", mistaken(t, err), []string{
-		"TELEGRAM_SELF_SIGNED", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_SELF_SIGNED", "TELEGRAM_DROP_PENDING",
+		"TELEGRAM_DROP_PENDING", "TELEGRAM_SELF_SIGNED", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_SELF_SIGNED",
 	})
 	same(t, "all", tghook.Unread(cfg), want)
 

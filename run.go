@@ -172,6 +172,22 @@ func (c RunConfig) mistakes() (errs []error) {
 	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
 	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served: give another")
 	add(c.HealthPath == c.Path && c.HealthPath == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath: give another")
+	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
+	add(c.DrainDelay < 0, "DrainDelay", "is negative: give a duration, or 0 not to wait")
+	add(strings.HasPrefix(c.Listen, "/") && len(c.Webhook.AllowedSources) > 0, "Webhook.AllowedSources",
+		"lets nobody in on a unix socket, where a peer has no address: check the source in the proxy, or set Listen to host:port")
+	add(c.Grace < 0, "Grace", "is negative: give a duration, or 0 for 8 seconds")
+	add(!reflect.ValueOf(c.Poll.Dispatch).IsZero(), "Poll.Dispatch", "is not used: set Webhook.Dispatch, which is the poll's too")
+	errs = append(errs, c.mistakesOfTLS()...)
+	return append(errs, mistakesInAllowed("RunConfig.AllowedUpdates", c.AllowedUpdates)...)
+}
+
+func (c RunConfig) mistakesOfTLS() (errs []error) {
+	add := func(bad bool, field, problem string) {
+		if bad {
+			errs = append(errs, &ConfigError{"RunConfig." + field, problem})
+		}
+	}
 	add(c.CertFile == "" && c.KeyFile != "", "KeyFile", "is given without CertFile (TELEGRAM_CERT_FILE): give both, or none")
 	add(c.CertFile != "" && c.KeyFile == "", "CertFile", "is given without KeyFile (TELEGRAM_KEY_FILE): give both, or none")
 	add(c.SelfSigned && c.waysOfTLS() > 1, "SelfSigned", "is given with another certificate: give one of CertFile with KeyFile, TLS, and SelfSigned")
@@ -181,13 +197,7 @@ func (c RunConfig) mistakes() (errs []error) {
 	add(c.SelfSigned && len(c.Certificate) > 0, "Certificate", "is made by SelfSigned: give one of them")
 	add(c.SelfSigned && c.KeepWebhook, "SelfSigned", "cannot be uploaded with KeepWebhook")
 	add(c.SelfSigned && c.public().Scheme == "http", "SelfSigned", "serves TLS, and the URL begins with http://: give one with https://")
-	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
-	add(c.DrainDelay < 0, "DrainDelay", "is negative: give a duration, or 0 not to wait")
-	add(strings.HasPrefix(c.Listen, "/") && len(c.Webhook.AllowedSources) > 0, "Webhook.AllowedSources",
-		"lets nobody in on a unix socket, where a peer has no address: check the source in the proxy, or set Listen to host:port")
-	add(c.Grace < 0, "Grace", "is negative: give a duration, or 0 for 8 seconds")
-	add(!reflect.ValueOf(c.Poll.Dispatch).IsZero(), "Poll.Dispatch", "is not used: set Webhook.Dispatch, which is the poll's too")
-	return append(errs, mistakesInAllowed("RunConfig.AllowedUpdates", c.AllowedUpdates)...)
+	return errs
 }
 
 func (c RunConfig) waysOfTLS() (ways int) {
@@ -206,7 +216,7 @@ func (c RunConfig) pollConfig() PollConfig {
 	if poll.AllowedUpdates == nil {
 		poll.AllowedUpdates = c.AllowedUpdates
 	}
-	poll.Grace = cmp.Or(poll.Grace, c.Grace)
+	poll.Grace = cmp.Or(poll.Grace, max(c.Grace, 0)) // a negative one is named already
 	return poll
 }
 
