@@ -249,6 +249,20 @@ func TestAMountedBotCanBeRemoved(t *testing.T) {
 	})
 }
 
+// Shutdown is for those who will not wait.
+func TestShutdownEndsTheDrainDelay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		m, s := mountInMemory(t, nil, func(cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
+		same(t, "health", s.answer(healthCheck), 200)
+		m.stop()
+		pass(time.Second)
+		start := time.Now()
+		same(t, "Shutdown", m.Shutdown(t.Context()), nil)
+		same(t, "Receive", <-m.done, nil)
+		same(t, "took", time.Since(start), 0)
+	})
+}
+
 func TestMountNamesEveryMistakeAsRunDoes(t *testing.T) {
 	t.Parallel()
 	_, err := tghook.Mount(nil, tghook.RunConfig{URL: "https://bot.example.org/", Grace: -1, DrainDelay: -1, MaxConnections: 101})

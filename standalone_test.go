@@ -459,6 +459,7 @@ func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
 						close(running)
 						if ends {
 							<-asked.Context().Done()
+							time.Sleep(50 * time.Millisecond) // it has something to put away
 						} else {
 							<-over
 						}
@@ -544,6 +545,22 @@ func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
 		}
 		s.stop(errTerminated)
 		if took := s.ends(); took > time.Second || s.err != nil {
+			t.Errorf("Run returned %v after %v", s.err, took)
+		}
+	})
+}
+
+func TestRunIsIllAtTheEndOfItsPoll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := stand(t, taking(5*time.Second, tghook.NoReply, nil), func(s *standing, cfg *tghook.RunConfig) {
+			cfg.URL = ""
+			s.tg.User("Ann").Chat().Send("hi")
+		})
+		same(t, "health", s.answer(healthCheck), 200)
+		s.stop(errTerminated)
+		synctest.Wait()
+		same(t, "health at the end", s.answer(healthCheck), 503)
+		if took := s.ends(); took < 4*time.Second || took > 6*time.Second || s.err != nil {
 			t.Errorf("Run returned %v after %v", s.err, took)
 		}
 	})
