@@ -321,6 +321,10 @@ func TestRunWaitsForTelegramAtItsStart(t *testing.T) {
 		"500": func() (*http.Response, error) {
 			return apiAnswer(500, `{"ok":false,"error_code":500,"description":"restart"}`), nil
 		},
+		"a portal": func() (*http.Response, error) { return apiAnswer(404, "<html>pay here"), nil },
+		"Telegram's own resolver": func() (*http.Response, error) {
+			return apiAnswer(400, `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook: Failed to resolve host: Temporary failure in name resolution"}`), nil
+		},
 		"429": func() (*http.Response, error) {
 			return apiAnswer(429, `{"ok":false,"error_code":429,"parameters":{"retry_after":40}}`), nil
 		},
