@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -241,15 +242,15 @@ func (m *Mounted) warnOfStray(r *http.Request) {
 	if last != 0 && now-last < int64(strayInterval) || !m.strayed.CompareAndSwap(last, now) {
 		return
 	}
-	path := excerpt([]byte(r.URL.Path), 0)
+	path, served := excerpt([]byte(r.URL.Path), 0), m.cfg.Path
 	if m.client != nil {
-		path = m.client.redact(path)
+		path, served = m.client.redact(path), m.client.redact(served)
 	}
 	text := "tghook: a request with a secret token came to a path where no updates are served: is it the path of the URL? See RunConfig.Path"
 	if m.hook == nil {
 		text = "tghook: a request with a secret token came, though the bot polls: no URL is set"
 	}
-	m.log(r.Context(), slog.LevelWarn, text, slog.String("path", path), slog.String("served", m.cfg.Path), slog.String("peer", r.RemoteAddr))
+	m.log(r.Context(), slog.LevelWarn, text, slog.String("path", path), slog.String("served", served), slog.String("peer", r.RemoteAddr))
 }
 
 func (m *Mounted) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
@@ -447,3 +448,12 @@ func (m *Mounted) resolve(ctx context.Context) error {
 	}
 	return nil
 }
+
+// String names the bot and how its updates come, and nothing that is secret.
+func (m *Mounted) String() string { return "Mounted " + m.given.String() }
+
+// Format implements [fmt.Formatter]: every verb prints what String returns.
+func (m *Mounted) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
+
+// LogValue implements [slog.LogValuer] likewise.
+func (m *Mounted) LogValue() slog.Value { return slog.StringValue(m.String()) }

@@ -272,3 +272,21 @@ func TestMountNamesEveryMistakeAsRunDoes(t *testing.T) {
 	_, err = tghook.Mount(nil, tghook.RunConfig{Grace: -1, Poll: tghook.PollConfig{Wait: -1}})
 	same(t, "of a poll", mistaken(t, err), []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"})
 }
+
+func TestAMountedIsPrintedWithoutWhatIsSecret(t *testing.T) {
+	t.Parallel()
+	m, err := tghook.Mount(tghook.HandlerFunc(nothing), tghook.RunConfig{
+		Token: apiToken, URL: "https://bot.example.org/" + apiToken, Webhook: tghook.Config{Secret: hookToken},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []any{m, struct{ Handler http.Handler }{m}, http.Server{Handler: m}.Handler} { //nolint:gosec // it does not serve
+		for _, text := range append(printings(value), fmt.Sprintf("%d %x", value, value)) {
+			if leaks(text) {
+				t.Errorf("the token or a secret is told: %s", text)
+			}
+		}
+	}
+	same(t, "by webhook", fmt.Sprint(m), "Mounted RunConfig of bot 7244100913, by webhook")
+}

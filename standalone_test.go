@@ -489,7 +489,7 @@ func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
 func TestRunWarnsOfASecretAtAnotherPath(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var logged *lockedBuffer
-		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { logged = logging(cfg) })
+		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { logged, cfg.Path = logging(cfg), "/served/"+apiToken })
 		warnings := func() int { return strings.Count(logged.String(), "came to a path where no updates are served") }
 		elsewhere := bytes.Replace(update(7, 1), []byte("/hook"), []byte("/bot"+apiToken), 1)
 		for range 20 {
@@ -497,7 +497,7 @@ func TestRunWarnsOfASecretAtAnotherPath(t *testing.T) {
 		}
 		same(t, "without a secret", s.answer([]byte("GET /other HTTP/1.1\r\nHost: bot\r\n\r\n")), 404)
 		same(t, "warnings", warnings(), 1)
-		if text := logged.String(); leaks(text) || !strings.Contains(text, "path=/bot<token>") || !strings.Contains(text, "served=/hook") || !strings.Contains(text, "bot=7244100913") {
+		if text := logged.String(); leaks(text) || !strings.Contains(text, "path=/bot<token>") || !strings.Contains(text, "served=/served/<token>") || !strings.Contains(text, "bot=7244100913") {
 			t.Error(text)
 		}
 		pass(2 * time.Minute)
