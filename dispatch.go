@@ -93,6 +93,7 @@ type Dispatcher struct {
 	// persistent: what fails is run again in its lane, for a door that nobody
 	// delivers to again.
 	persistent bool
+	methods    spellcheck
 
 	// talking counts the deliveries and reports that Observe has not been told of.
 	talking   atomic.Int64
@@ -137,6 +138,7 @@ func NewDispatcher(h Handler, cfg DispatchConfig) (*Dispatcher, error) {
 
 func newDispatcher(h Handler, cfg DispatchConfig) *Dispatcher {
 	cfg.setDefaults()
+	cfg.warnOfKinds(h)
 	d := &Dispatcher{
 		handler: h,
 		cfg:     cfg,
@@ -162,9 +164,9 @@ func (c *DispatchConfig) mistakes(h Handler, path string) (errs []error) {
 	if isNil(h) {
 		errs = append(errs, &ConfigError{"Handler", "is nil: give one"})
 	}
-	if kinds, ok := h.(Kinds); ok {
-		errs = append(errs, kinds.mistakes()...)
-	}
+	errs = append(errs, mistakesInKinds(h)...)
+	client, ok := c.Caller.(*Client)
+	add(ok && client == nil, "Caller", "is a nil *Client: give what NewClient returned without an error, or leave it out")
 	add(c.Bot < 0, "Bot", "is negative: give the number before the token's colon")
 	add(c.Store != nil && c.Bot == 0, "Bot", "is needed with Store: give the number before the token's colon")
 	add(c.MaxInFlight < 0, "MaxInFlight", "is negative: give a positive number, or 0 for the default")

@@ -1,9 +1,11 @@
 package tghook
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,8 +14,11 @@ import (
 
 // FromEnv returns a [RunConfig] filled from the environment, for programs that
 // are configured by it alone. Variables that are empty or not set count as not
-// given. The error joins a *[ConfigError] for every mistake, which names the
-// variable and never tells its value.
+// given. The error joins a *[ConfigError] for every mistake, also for those that [Run]
+// would find, which names the variable and never tells its value. What Run finds later
+// is named by the variable too, as long as the program does not change the field.
+// Run logs a variable that begins with TELEGRAM_ and is not one of these; it is no
+// mistake, since another program may read it.
 //
 //	TELEGRAM_TOKEN            Token
 //	TELEGRAM_WEBHOOK_URL      URL; without it Run polls
@@ -28,15 +33,18 @@ import (
 //	TELEGRAM_KEEP_WEBHOOK     KeepWebhook: true or false
 //	TELEGRAM_DROP_PENDING     DropPending: true or false
 //	TELEGRAM_TAKE_OVER        Poll.TakeOver: true or false
-//	TELEGRAM_ALLOWED_UPDATES  AllowedUpdates: kinds, separated by commas
+//	TELEGRAM_ALLOWED_UPDATES  AllowedUpdates: kinds, separated by commas, or a JSON array of them
 //	TELEGRAM_MAX_CONNECTIONS  MaxConnections
 //	TELEGRAM_IP_ADDRESS       IPAddress
 //	TELEGRAM_API_URL          Client.BaseURL
 //	TELEGRAM_API_LOCAL        Client.Local: true or false
 //	TELEGRAM_TEST_ENVIRONMENT Client.TestEnvironment: true or false
+//	TELEGRAM_PATIENCE         Client.Patience, such as 1m
+//	TELEGRAM_POLL_WAIT        Poll.Wait, such as 50s
+//	TELEGRAM_DRAIN_DELAY      DrainDelay, such as 15s
 //	TELEGRAM_GRACE            Grace, such as 8s
 func FromEnv() (RunConfig, error) {
-	var e environment
+	e := environment{given: map[string]any{}}
 	cfg := RunConfig{
 		Token:          e.text("TOKEN"),
 		URL:            e.text("WEBHOOK_URL"),
@@ -49,28 +57,143 @@ func FromEnv() (RunConfig, error) {
 		SelfSigned:     e.flag("SELF_SIGNED"),
 		KeepWebhook:    e.flag("KEEP_WEBHOOK"),
 		DropPending:    e.flag("DROP_PENDING"),
-		Poll:           PollConfig{TakeOver: e.flag("TAKE_OVER")},
+		Poll:           PollConfig{TakeOver: e.flag("TAKE_OVER"), Wait: e.duration("POLL_WAIT")},
 		AllowedUpdates: e.list("ALLOWED_UPDATES"),
 		MaxConnections: e.number("MAX_CONNECTIONS"),
 		IPAddress:      e.text("IP_ADDRESS"),
 		Client: ClientConfig{
-			BaseURL: e.text("API_URL"), Local: e.flag("API_LOCAL"), TestEnvironment: e.flag("TEST_ENVIRONMENT"),
+			BaseURL: e.text("API_URL"), Local: e.flag("API_LOCAL"), TestEnvironment: e.flag("TEST_ENVIRONMENT"), Patience: e.duration("PATIENCE"),
 		},
-		Grace: e.duration("GRACE"),
+		DrainDelay: e.duration("DRAIN_DELAY"),
+		Grace:      e.duration("GRACE"),
 	}
 	if cfg.Token == "" && !cfg.KeepWebhook {
-		e.mistake("TOKEN", "is not set: give the token that @BotFather gave you")
+		problem := "is not set: give the token that @BotFather gave you"
+		if other := environmentPrefix + "BOT_TOKEN"; os.Getenv(other) != "" {
+			problem += "; " + other + " is set, and is not read"
+		}
+		e.mistake("TOKEN", problem)
 	}
-	return cfg, errors.Join(e.mistakes...)
+	cfg.read = e.remember(&cfg)
+	return cfg, errors.Join(append(e.mistakes, cfg.mistakesOfRun()...)...)
+}
+
+// variables are those that FromEnv reads, without their prefix, and the field that
+// each of them fills.
+var variables = map[string]string{
+	"TOKEN": "Token", "WEBHOOK_URL": "URL", "LISTEN": "Listen", "PATH": "Path", "SECRET": "Webhook.Secret",
+	"PREVIOUS_SECRET": "Webhook.PreviousSecret", "CERT_FILE": "CertFile", "KEY_FILE": "KeyFile", "UPLOAD_CERT_FILE": "Certificate",
+	"SELF_SIGNED": "SelfSigned", "KEEP_WEBHOOK": "KeepWebhook", "DROP_PENDING": "DropPending", "TAKE_OVER": "Poll.TakeOver",
+	"POLL_WAIT": "Poll.Wait", "ALLOWED_UPDATES": "AllowedUpdates", "MAX_CONNECTIONS": "MaxConnections", "IP_ADDRESS": "IPAddress",
+	"API_URL": "Client.BaseURL", "API_LOCAL": "Client.Local", "TEST_ENVIRONMENT": "Client.TestEnvironment", "PATIENCE": "Client.Patience",
+	"DRAIN_DELAY": "DrainDelay", "GRACE": "Grace",
 }
 
 // environment reads variables, and collects what is wrong with them.
-type environment struct{ mistakes []error }
+type environment struct {
+	given    map[string]any // what the variables that are set have made of their fields
+	mistakes []error
+	wrong    []string // the variables that have one
+}
 
 const environmentPrefix = "TELEGRAM_"
 
 func (e *environment) mistake(name, problem string) {
 	e.mistakes = append(e.mistakes, &ConfigError{environmentPrefix + name, problem})
+	e.wrong = append(e.wrong, name)
+}
+
+// remember keeps which fields of cfg the variables have filled, and with what.
+func (e *environment) remember(cfg *RunConfig) *environment {
+	for name, path := range variables {
+		if e.text(name) != "" {
+			e.given[name] = fieldOf(cfg, path)
+		}
+	}
+	return e
+}
+
+func fieldOf(cfg *RunConfig, path string) any {
+	value := reflect.ValueOf(cfg).Elem()
+	for name := range strings.SplitSeq(path, ".") {
+		value = value.FieldByName(name)
+	}
+	return value.Interface()
+}
+
+// nameOf is the variable that has filled a field of which a mistake tells, or the
+// field if there is none.
+func (c *RunConfig) nameOf(field string) string {
+	if c.read == nil {
+		return field
+	}
+	last, _, _ := strings.Cut(field[strings.LastIndexByte(field, '.')+1:], "[")
+	if last == "SecretToken" {
+		last = "Secret"
+	}
+	for name, path := range variables {
+		given, ok := c.read.given[name]
+		if ok && strings.EqualFold(path[strings.LastIndexByte(path, '.')+1:], last) && reflect.DeepEqual(fieldOf(c, path), given) {
+			return environmentPrefix + name
+		}
+	}
+	return field
+}
+
+// named are errs, with the variables in place of the fields that they have filled.
+// What becomes the same is told once.
+func (c *RunConfig) named(errs []error) (named []error) {
+	told := map[ConfigError]bool{}
+	for _, err := range errs {
+		mistake, ok := err.(*ConfigError) //nolint:errorlint // a wrapped one has words of its own
+		if !ok {
+			named = append(named, err)
+			continue
+		}
+		one := ConfigError{c.nameOf(mistake.Field), mistake.Problem}
+		if !told[one] {
+			told[one] = true
+			named = append(named, &one)
+		}
+	}
+	return named
+}
+
+// mistakesOfRun are those that [Run] would find in what the variables have filled, and
+// that were not found when they were read.
+func (c *RunConfig) mistakesOfRun() (errs []error) {
+	m := &Mounted{given: *c, cfg: c.withDefaults()}
+	for _, err := range c.named(m.prepare()) {
+		mistake, ok := err.(*ConfigError) //nolint:errorlint // a wrapped one has words of its own
+		if !ok {
+			continue
+		}
+		name, ours := strings.CutPrefix(mistake.Field, environmentPrefix)
+		if ours && !slices.Contains(c.read.wrong, name) {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// maxStrange bounds the variables that are warned of.
+const maxStrange = 10
+
+// strange are variables that look like those that FromEnv reads, sorted, without their
+// prefix.
+func (e *environment) strange() (names []string) {
+	if e == nil {
+		return nil
+	}
+	for _, entry := range os.Environ() {
+		variable, value, _ := strings.Cut(entry, "=")
+		name, ours := strings.CutPrefix(variable, environmentPrefix)
+		if ours && variables[name] == "" && strings.TrimSpace(value) != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), maxStrange)]
 }
 
 func (*environment) text(name string) string {
@@ -117,6 +240,13 @@ func (e *environment) list(name string) []string {
 	text := e.text(name)
 	if text == "" {
 		return nil
+	}
+	if strings.HasPrefix(text, "[") { // as setWebhook takes it
+		list := []string{}
+		if json.Unmarshal([]byte(text), &list) != nil {
+			e.mistake(name, `is neither a list such as message,callback_query nor a JSON array such as ["message","callback_query"]`)
+		}
+		return list
 	}
 	list := strings.Split(text, ",")
 	for i, item := range list {

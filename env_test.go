@@ -1,6 +1,7 @@
 package tghook_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -35,6 +36,11 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	type change = func(*tghook.RunConfig)
+	certFile, keyFile, _ := certificateFiles(t)
+	// others are variables that make sense with others only.
+	others := map[string]map[string]string{
+		"TELEGRAM_CERT_FILE": {"TELEGRAM_KEY_FILE": keyFile}, "TELEGRAM_KEY_FILE": {"TELEGRAM_CERT_FILE": certFile},
+	}
 	tests := map[string]struct {
 		value string
 		change
@@ -45,8 +51,8 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		"TELEGRAM_PREVIOUS_SECRET":  {hookToken, func(c *tghook.RunConfig) { c.Webhook.PreviousSecret = hookToken }},
 		"TELEGRAM_LISTEN":           {"127.0.0.1:9000", func(c *tghook.RunConfig) { c.Listen = "127.0.0.1:9000" }},
 		"TELEGRAM_PATH":             {"/telegram", func(c *tghook.RunConfig) { c.Path = "/telegram" }},
-		"TELEGRAM_CERT_FILE":        {"cert.pem", func(c *tghook.RunConfig) { c.CertFile = "cert.pem" }},
-		"TELEGRAM_KEY_FILE":         {"key.pem", func(c *tghook.RunConfig) { c.KeyFile = "key.pem" }},
+		"TELEGRAM_CERT_FILE":        {certFile, func(c *tghook.RunConfig) { c.CertFile, c.KeyFile = certFile, keyFile }},
+		"TELEGRAM_KEY_FILE":         {keyFile, func(c *tghook.RunConfig) { c.CertFile, c.KeyFile = certFile, keyFile }},
 		"TELEGRAM_UPLOAD_CERT_FILE": {certificate, func(c *tghook.RunConfig) { c.Certificate = []byte("-----BEGIN") }},
 		"TELEGRAM_SELF_SIGNED":      {"true", func(c *tghook.RunConfig) { c.SelfSigned = true }},
 		"TELEGRAM_KEEP_WEBHOOK":     {"1", func(c *tghook.RunConfig) { c.KeepWebhook = true }},
@@ -58,19 +64,24 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		"TELEGRAM_API_URL":          {"http://localhost:8081", func(c *tghook.RunConfig) { c.Client.BaseURL = "http://localhost:8081" }},
 		"TELEGRAM_API_LOCAL":        {"true", func(c *tghook.RunConfig) { c.Client.Local = true }},
 		"TELEGRAM_TEST_ENVIRONMENT": {"true", func(c *tghook.RunConfig) { c.Client.TestEnvironment = true }},
+		"TELEGRAM_PATIENCE":         {"1m", func(c *tghook.RunConfig) { c.Client.Patience = time.Minute }},
+		"TELEGRAM_POLL_WAIT":        {"20s", func(c *tghook.RunConfig) { c.Poll.Wait = 20 * time.Second }},
+		"TELEGRAM_DRAIN_DELAY":      {"15s", func(c *tghook.RunConfig) { c.DrainDelay = 15 * time.Second }},
 		"TELEGRAM_GRACE":            {"8s", func(c *tghook.RunConfig) { c.Grace = 8 * time.Second }},
 	}
 	same(t, "documented variables", documentedVariables(t), slices.Sorted(maps.Keys(tests)))
 
 	for name, test := range tests {
 		for _, value := range []string{test.value, "  " + test.value + "\n"} {
-			setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, name: value})
+			variables := map[string]string{"TELEGRAM_TOKEN": apiToken, name: value}
+			maps.Copy(variables, others[name])
+			setEnv(t, variables)
 			want := tghook.RunConfig{Token: apiToken}
 			test.change(&want)
 			cfg, err := tghook.FromEnv()
 			same(t, name+": error", err, nil)
-			same(t, name, cfg, want)
-			setEnv(t, map[string]string{name: ""})
+			same(t, name, tghook.Unread(cfg), want)
+			setEnv(t, nil)
 		}
 	}
 
@@ -82,8 +93,10 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	}
 	setEnv(t, all)
 	cfg, err := tghook.FromEnv()
-	same(t, "error", err, nil)
-	same(t, "all", cfg, want)
+	same(t, "those that do not go together", mistaken(t, err), []string{
+		"TELEGRAM_DROP_PENDING", "TELEGRAM_SELF_SIGNED", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_SELF_SIGNED",
+	})
+	same(t, "all", tghook.Unread(cfg), want)
 
 	for name := range all {
 		all[name] = " "
@@ -92,7 +105,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	setEnv(t, all)
 	cfg, err = tghook.FromEnv()
 	same(t, "error", err, nil)
-	same(t, "empty ones", cfg, tghook.RunConfig{Token: apiToken})
+	same(t, "empty ones", tghook.Unread(cfg), tghook.RunConfig{Token: apiToken})
 }
 
 // documentedVariables are those in the doc comment of FromEnv.
@@ -119,7 +132,7 @@ func TestFromEnvTakesNoForAnAnswer(t *testing.T) {
 		})
 		cfg, err := tghook.FromEnv()
 		same(t, "error", err, nil)
-		same(t, no, cfg, tghook.RunConfig{Token: apiToken})
+		same(t, no, tghook.Unread(cfg), tghook.RunConfig{Token: apiToken})
 	}
 }
 
@@ -178,4 +191,114 @@ func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 	if _, err := tghook.FromEnv(); err == nil || err.Error() != "tghook: TELEGRAM_UPLOAD_CERT_FILE: is an empty file" {
 		t.Error(err)
 	}
+}
+
+// What Run finds wrong is named by the variable that holds it, and at once.
+func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
+	certFile, _, _ := certificateFiles(t)
+	_, otherKey, _ := certificateFiles(t)
+	setEnv(t, map[string]string{
+		"TELEGRAM_TOKEN": "token", "TELEGRAM_WEBHOOK_URL": "http://localhost:81/healthz#x", "TELEGRAM_SECRET": "a secret", "TELEGRAM_PREVIOUS_SECRET": "one more",
+		"TELEGRAM_PATH": "telegram", "TELEGRAM_CERT_FILE": certFile, "TELEGRAM_KEY_FILE": otherKey, "TELEGRAM_UPLOAD_CERT_FILE": otherKey,
+		"TELEGRAM_ALLOWED_UPDATES": "message poll", "TELEGRAM_MAX_CONNECTIONS": "101", "TELEGRAM_IP_ADDRESS": "localhost",
+		"TELEGRAM_API_URL": "localhost:8081", "TELEGRAM_PATIENCE": "-1s", "TELEGRAM_DRAIN_DELAY": "-1s", "TELEGRAM_GRACE": "-1s",
+		"TELEGRAM_SELF_SIGNED": "what",
+	})
+	_, err := tghook.FromEnv()
+	keepsToken(t, err)
+	fields := slices.Compact(slices.Sorted(slices.Values(mistaken(t, err))))
+	same(t, "by webhook", fields, []string{
+		"TELEGRAM_ALLOWED_UPDATES", "TELEGRAM_API_URL", "TELEGRAM_CERT_FILE", "TELEGRAM_DRAIN_DELAY", "TELEGRAM_GRACE",
+		"TELEGRAM_IP_ADDRESS", "TELEGRAM_MAX_CONNECTIONS", "TELEGRAM_PATH", "TELEGRAM_PATIENCE", "TELEGRAM_PREVIOUS_SECRET", "TELEGRAM_SECRET",
+		"TELEGRAM_SELF_SIGNED", "TELEGRAM_TOKEN", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_WEBHOOK_URL",
+	})
+	lines := strings.Split(err.Error(), "\n")
+	slices.Sort(lines)
+	same(t, "what is told twice", len(slices.Compact(lines)), len(mistaken(t, err)))
+
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_POLL_WAIT": "51s", "TELEGRAM_KEY_FILE": "key.pem"})
+	_, err = tghook.FromEnv()
+	same(t, "by poll", mistaken(t, err), []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"})
+
+	// The mistakes of others are not the environment's.
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_WEBHOOK_URL": hookURL, "TELEGRAM_GRACE": "3s"})
+	cfg, err := tghook.FromEnv()
+	same(t, "error", err, nil)
+	cfg.Grace, cfg.MaxConnections, cfg.URL = -1, 101, "http://bot.example.org/telegram"
+	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
+	same(t, "what the program has set", mistaken(t, err), []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"})
+	cfg, _ = tghook.FromEnv()
+	cfg.Webhook.Dispatch.MaxLane, cfg.KeepWebhook, cfg.DropPending = -1, true, true
+	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
+	same(t, "what it has added", mistaken(t, err), []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"})
+	cfg, _ = tghook.FromEnv()
+	cfg.HealthPath = "/telegram"
+	cfg.Client.Local = true
+	cfg.Certificate = []byte("x")
+	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
+	same(t, "what it has added", mistaken(t, err), []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"})
+}
+
+func TestFromEnvTakesTheJSONThatSetWebhookTakes(t *testing.T) {
+	for value, want := range map[string][]string{
+		`["message", "chat_member"]`: {"message", "chat_member"}, `[]`: {}, ` [ "poll" ] `: {"poll"},
+	} {
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_ALLOWED_UPDATES": value})
+		cfg, err := tghook.FromEnv()
+		same(t, "error", err, nil)
+		same(t, value, cfg.AllowedUpdates, want)
+	}
+	for _, value := range []string{`["message"`, `[message]`, `[1]`, `[["message"]]`} {
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_ALLOWED_UPDATES": value})
+		_, err := tghook.FromEnv()
+		same(t, value, mistaken(t, err), []string{"TELEGRAM_ALLOWED_UPDATES"})
+	}
+}
+
+func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
+	const text = "a variable that FromEnv does not read"
+	t.Setenv("TELEGRAM_LISTNE", secretMark)
+	t.Setenv("TELEGRAM_BOT_TOKEN", apiToken)
+	t.Setenv("TELEGRAM_CHAT_ID", "7")
+	t.Setenv("TELEGRAM_WEBHOOK", "no")
+	t.Setenv("TELEGRAM_EMPTY", " ")
+	t.Setenv("TELEGRAM_TOKEN", apiToken)
+	cfg, err := tghook.FromEnv()
+	same(t, "error", err, nil)
+	log, logged := logger()
+	cfg.Webhook.Dispatch.Logger = log
+	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), cfg); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "told", warnings(logged, text, "variable", "nearest", "bot"), []string{
+		"TELEGRAM_BOT_TOKEN TELEGRAM_TOKEN 7244100913", "TELEGRAM_CHAT_ID  7244100913", "TELEGRAM_LISTNE TELEGRAM_LISTEN 7244100913",
+		"TELEGRAM_WEBHOOK TELEGRAM_WEBHOOK_URL 7244100913",
+	})
+	if leaks(logged.String()) {
+		t.Error(logged.String())
+	}
+
+	log, logged = logger()
+	by := tghook.RunConfig{Token: apiToken, Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}}
+	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), by); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "told to those who do not use FromEnv", logged.String(), "")
+
+	t.Setenv("TELEGRAM_TOKEN", "")
+	_, err = tghook.FromEnv()
+	same(t, "without a token", err.Error(), "tghook: TELEGRAM_TOKEN: is not set: give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read")
+
+	for i := range 50 {
+		t.Setenv(fmt.Sprint("TELEGRAM_OTHER", i), "x")
+	}
+	t.Setenv("TELEGRAM_TOKEN", apiToken)
+	log, logged = logger()
+	cfg, err = tghook.FromEnv()
+	same(t, "error", err, nil)
+	cfg.Webhook.Dispatch.Logger = log
+	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), cfg); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "told of many", len(warnings(logged, text)), 10)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
 )
 
 const exampleToken = "AAH-stand_in_token_0123456789abcdefg"
@@ -312,4 +313,45 @@ func ExampleWebhook_Shutdown() {
 	// Output:
 	// webhook: <nil>
 	// server: <nil>
+}
+
+// To remove a bot while the program goes on, delete its webhook first: from then on
+// Telegram keeps what comes. Then shut down what has received.
+func ExampleMounted_Shutdown() {
+	tg, err := tghooktest.Start(tghooktest.ServerConfig{}) // in place of Telegram
+	if err != nil {
+		panic(err)
+	}
+	defer tg.Close()
+	api := tghook.ClientConfig{BaseURL: tg.URL, Local: true}
+
+	handled := make(chan bool)
+	handler := tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
+		handled <- true
+		return tghook.NoReply, nil
+	})
+	mux := http.NewServeMux() // of the whole site
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	bot, err := tghook.Mount(handler, tghook.RunConfig{Token: tg.Token, URL: server.URL + "/bots/first", Client: api})
+	if err != nil {
+		panic(err)
+	}
+	mux.Handle(bot.Path(), bot)
+	received := make(chan error)
+	go func() { received <- bot.Receive(context.Background()) }()
+	chat := tg.User("Ann").Chat()
+	chat.Send("hi")
+	<-handled
+
+	client, err := tghook.NewClient(tg.Token, api)
+	if err != nil {
+		panic(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err = errors.Join(tg.Delivered(ctx), client.DeleteWebhook(ctx, false), bot.Shutdown(ctx), <-received)
+	chat.Send("are you there?")
+	fmt.Println(err, tg.Pending())
+	// Output: <nil> 1
 }

@@ -5,18 +5,21 @@ import (
 	"net"
 )
 
-// RunOn is [Run] by webhook on a listener of the test's.
-func RunOn(ctx context.Context, listener net.Listener, h Handler, cfg RunConfig) error {
-	cfg = cfg.withDefaults()
-	client, err := NewClient(cfg.Token, cfg.Client)
+// RunOn is [Run] on a listener of the test's. It looks up the host of the URL with
+// resolver, if that is not nil.
+func RunOn(ctx context.Context, listener net.Listener, h Handler, cfg RunConfig, resolver *net.Resolver) error {
+	m, err := Mount(h, cfg)
 	if err != nil {
 		return err
 	}
-	s, err := newStandalone(client, h, cfg)
-	if err != nil {
-		return err
-	}
-	return s.receive(ctx, listener)
+	m.resolver = resolver
+	return m.serve(ctx, m.secured(listener))
+}
+
+// Unread is cfg without what FromEnv keeps of the variables.
+func Unread(cfg RunConfig) RunConfig {
+	cfg.read = nil
+	return cfg
 }
 
 // Inspected is what inspect finds in an error: its text, and the names of what is in it.

@@ -2,9 +2,13 @@ package tghook
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/tghook/tghook/internal/envelope"
 )
 
 // Kinds is a [Handler] that picks one by the update's kind. An update of another
@@ -35,14 +39,82 @@ func (k Kinds) AllowedUpdates() []string {
 	return kinds
 }
 
-// mistakes are the kinds that have a nil handler.
-func (k Kinds) mistakes() (errs []error) {
-	for _, kind := range k.AllowedUpdates() {
-		if isNil(k[Kind(kind)]) {
-			errs = append(errs, &ConfigError{"Kinds[" + kind + "]", "is nil: give a handler, or leave the kind out"})
+// mistakesInKinds are those of a Kinds in h.
+func mistakesInKinds(h Handler) (errs []error) {
+	kinds, ok := kindsIn(h)
+	if ok && len(kinds) == 0 {
+		return []error{&ConfigError{"Kinds", "is empty, so that no update would be handled: give a handler for a kind"}}
+	}
+	for _, kind := range kinds.AllowedUpdates() {
+		field := "Kinds[" + kind + "]"
+		if isNil(kinds[Kind(kind)]) {
+			errs = append(errs, &ConfigError{field, "is nil: give a handler, or leave the kind out"})
+		}
+		if problem := unfitKind(kind, strings.ToLower(kind) == kind); problem != "" {
+			errs = append(errs, &ConfigError{field, problem})
 		}
 	}
 	return errs
+}
+
+// kindsIn is the Kinds that h is, or that it was before [Chain] wrapped it.
+func kindsIn(h any) (Kinds, bool) {
+	for {
+		switch inner := h.(type) {
+		case Kinds:
+			return inner, true
+		case selectiveChain:
+			h = inner.selective
+		default:
+			return nil, false
+		}
+	}
+}
+
+// unfitKind says why kind can be none of Telegram's; "" if it may be. An unknown one
+// may be newer than this package, so that it is no mistake: warnOfKind warns of it.
+func unfitKind(kind string, rightCase bool) string {
+	letters := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
+	}
+	switch {
+	case kind == "":
+		return "is empty: give the name of a kind, such as message"
+	case strings.ContainsFunc(kind, letters):
+		return "is no kind, which has letters and underscores alone: give each kind by itself, such as message"
+	case !rightCase:
+		return "never comes, since Telegram writes kinds in lower case: give " + strings.ToLower(kind)
+	}
+	return ""
+}
+
+// mistakesInAllowed are those in a list of kinds for Telegram, which does not look at
+// the case of their letters.
+func mistakesInAllowed(field string, kinds []string) (errs []error) {
+	for i, kind := range kinds {
+		if problem := unfitKind(kind, true); problem != "" {
+			errs = append(errs, &ConfigError{fmt.Sprintf("%s[%d]", field, i), problem})
+		}
+	}
+	return errs
+}
+
+// warnOfKinds tells which kinds of h this package does not know.
+func (c *DispatchConfig) warnOfKinds(h Handler) {
+	kinds, _ := kindsIn(h)
+	c.warnOfUnknown("Kinds", kinds.AllowedUpdates())
+}
+
+// warnOfUnknown tells which kinds this package does not know: they may be newer than
+// it, or misspelt, and Telegram says nothing of those.
+func (c *DispatchConfig) warnOfUnknown(where string, kinds []string) {
+	known := envelope.Kinds()
+	for _, kind := range kinds {
+		if !slices.Contains(known, strings.ToLower(kind)) {
+			c.log(context.Background(), slog.LevelWarn, "tghook: an unknown kind of update: it is misspelt, or newer than Bot API 10.3",
+				slog.String("field", where), slog.String("kind", kind), slog.String("nearest", nearest(kind, known)))
+		}
+	}
 }
 
 func isNil(h Handler) bool {
@@ -56,23 +128,54 @@ type selective interface{ AllowedUpdates() []string }
 // optIn are the kinds that Telegram's default leaves out.
 var optIn = []Kind{KindChatMember, KindMessageReaction, KindMessageReactionCount}
 
-// allowedUpdates is what Telegram is told: what is configured, else what h
-// wants, else nothing. missing are the kinds that h wants and will not get.
-func allowedUpdates(h Handler, configured []string) (allowed, missing []string) {
+// allowedUpdates is what Telegram is told: what is configured, else what h wants,
+// else nothing. It logs what is wrong with that.
+func (c *DispatchConfig) allowedUpdates(h Handler, configured []string) []string {
+	c.warnOfUnknown("AllowedUpdates", configured)
+	if configured == nil {
+		return c.wantedBy(h)
+	}
+	if missing := missingIn(configured, c.wantedBy(h)); len(missing) > 0 {
+		c.log(context.Background(), slog.LevelWarn, "tghook: the handler wants kinds that AllowedUpdates does not have", slog.Any("kinds", missing))
+	}
+	return configured
+}
+
+// wantedBy are the kinds that h says it wants; nil if it says nothing.
+func (c *DispatchConfig) wantedBy(h Handler) (kinds []string) {
 	s, ok := h.(selective)
 	if !ok {
-		return configured, nil
+		return nil
 	}
-	wanted := s.AllowedUpdates()
-	if configured == nil {
-		return wanted, nil
+	if err := guarded(func() error { kinds = s.AllowedUpdates(); return nil }); err != nil {
+		c.log(context.Background(), slog.LevelError, "tghook: the handler's AllowedUpdates panicked", slog.Any("error", err))
 	}
+	return kinds
+}
+
+// missingIn are the wanted kinds that Telegram does not send by allowed.
+func missingIn(allowed, wanted []string) (missing []string) {
 	for _, kind := range wanted {
-		given := slices.ContainsFunc(configured, func(c string) bool { return strings.EqualFold(c, kind) })
-		byDefault := len(configured) == 0 && !slices.Contains(optIn, Kind(kind))
+		given := slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, kind) })
+		byDefault := len(allowed) == 0 && !slices.Contains(optIn, Kind(kind))
 		if !given && !byDefault {
 			missing = append(missing, kind)
 		}
 	}
-	return configured, missing
+	return missing
+}
+
+// tellFilter says in one line what Telegram filters, where nobody has told it now
+// which kinds are wanted: an earlier setWebhook or getUpdates did.
+func (c *DispatchConfig) tellFilter(ctx context.Context, h Handler, info WebhookInfo) {
+	wanted := c.wantedBy(h)
+	missing := missingIn(info.AllowedUpdates, wanted)
+	switch {
+	case len(missing) > 0:
+		c.log(ctx, slog.LevelWarn, "tghook: Telegram does not send kinds that the handler wants: name them where the webhook is set",
+			slog.Any("missing", missing), slog.Any("sent", info.AllowedUpdates))
+	case wanted == nil && len(info.AllowedUpdates) > 0:
+		c.log(ctx, slog.LevelInfo, "tghook: Telegram sends these kinds alone, as it was told earlier: set AllowedUpdates to change that",
+			slog.Any("sent", info.AllowedUpdates))
+	}
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"log"
+	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
@@ -180,8 +183,163 @@ func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
 		same(t, what, first.Params["allowed_updates"], test.told)
 		warning := ""
 		if _, after, ok := strings.Cut(logged.String(), "kinds="); ok {
-			warning, _, _ = strings.Cut(after, "\n")
+			warning, _, _ = strings.Cut(after, " bot=")
 		}
 		same(t, what+": missing", warning, test.missing)
 	}
 }
+
+// logger is a logger into a buffer.
+func logger() (*slog.Logger, *lockedBuffer) {
+	logged := new(lockedBuffer)
+	return slog.New(slog.NewTextHandler(logged, nil)), logged
+}
+
+// warnings are the fields of the lines in logged that say text.
+func warnings(logged *lockedBuffer, text string, fields ...string) (all []string) {
+	for line := range strings.Lines(logged.String()) {
+		if !strings.Contains(line, text) {
+			continue
+		}
+		var found []string
+		for _, field := range fields {
+			value := regexp.MustCompile(" " + field + `=("[^"]*"|\S+)`).FindStringSubmatch(line)
+			found = append(found, strings.Trim(append(value, "", "")[1], `"`))
+		}
+		all = append(all, strings.Join(found, " "))
+	}
+	return all
+}
+
+func TestWhatNoUpdateCanBeIsAMistakeInKinds(t *testing.T) {
+	t.Parallel()
+	h := tghook.HandlerFunc(nothing)
+	wrap := func(next tghook.Handler) tghook.Handler { return tghook.HandlerFunc(next.HandleUpdate) }
+	for name, c := range map[string]struct {
+		h    tghook.Handler
+		want []string
+	}{
+		"empty":            {tghook.Kinds{}, []string{"Kinds"}},
+		"nil":              {tghook.Kinds(nil), []string{"Kinds"}},
+		"empty, in chains": {tghook.Chain(tghook.Chain(tghook.Kinds{}, wrap), wrap), []string{"Kinds"}},
+		"in other letters": {tghook.Kinds{"Message": h, tghook.KindPoll: h}, []string{"Kinds[Message]"}},
+		"two in one":       {tghook.Kinds{"message,poll": h, "message poll": h, "": h}, []string{"Kinds[]", "Kinds[message poll]", "Kinds[message,poll]"}},
+		"nil, in a chain":  {tghook.Chain(tghook.Kinds{tghook.KindPoll: nil}, wrap), []string{"Kinds[poll]"}},
+	} {
+		_, err := tghook.New(c.h, tghook.Config{Secret: hookSecret})
+		same(t, name+", by webhook", mistaken(t, err), c.want)
+		_, err = tghook.NewDispatcher(c.h, tghook.DispatchConfig{})
+		same(t, name+", on a door of one's own", mistaken(t, err), c.want)
+		err = tghook.Poll(t.Context(), newClient(t, tghook.ClientConfig{}), c.h, tghook.PollConfig{})
+		same(t, name+", by poll", mistaken(t, err), c.want)
+	}
+	bad := []string{"message", "[\"message\"]", "", "poll-answer"}
+	err := tghook.Poll(t.Context(), newClient(t, tghook.ClientConfig{}), h, tghook.PollConfig{AllowedUpdates: bad})
+	same(t, "AllowedUpdates of a poll", mistaken(t, err), []string{"PollConfig.AllowedUpdates[1]", "PollConfig.AllowedUpdates[2]", "PollConfig.AllowedUpdates[3]"})
+	err = newClient(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: hookURL, SecretToken: hookToken, AllowedUpdates: bad[3:]})
+	same(t, "AllowedUpdates of a webhook", mistaken(t, err), []string{"WebhookRequest.AllowedUpdates[0]"})
+}
+
+// They may be newer than this package.
+func TestUnknownKindsAreToldOnceWithTheNearest(t *testing.T) {
+	t.Parallel()
+	h := tghook.HandlerFunc(nothing)
+	all := tghook.Kinds{}
+	for _, body := range tghooktest.Updates() {
+		all[parsed(t, string(body)).Kind] = h
+	}
+	const text = "an unknown kind of update"
+	for name, c := range map[string]struct {
+		h       tghook.Handler
+		allowed []string
+		want    []string
+	}{
+		"all known":          {all, all.AllowedUpdates(), nil},
+		"misspelt":           {tghook.Kinds{"mesage": h, "callbackquery": h, "poll": h}, nil, []string{"Kinds callbackquery callback_query", "Kinds mesage message"}},
+		"in a chain":         {tghook.Chain(tghook.Kinds{"reaction": h}), nil, []string{"Kinds reaction message_reaction"}},
+		"new":                {tghook.Kinds{"holiday": h}, nil, []string{"Kinds holiday "}},
+		"in AllowedUpdates":  {h, []string{"Message", "chat_memeber"}, []string{"AllowedUpdates chat_memeber chat_member"}},
+		"of a nil of a kind": {h, []string{}, nil},
+	} {
+		log, logged := logger()
+		dispatch := tghook.DispatchConfig{Logger: log}
+		_, err := tghook.Mount(c.h, tghook.RunConfig{
+			Token: apiToken, URL: hookURL, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch},
+		})
+		same(t, name, err, nil)
+		same(t, name+", by webhook", warnings(logged, text, "field", "kind", "nearest"), c.want)
+		log, logged = logger()
+		dispatch.Logger = log
+		_, err = tghook.Mount(c.h, tghook.RunConfig{Token: apiToken, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch}})
+		same(t, name, err, nil)
+		same(t, name+", by poll", warnings(logged, text, "field", "kind", "nearest"), c.want)
+	}
+}
+
+func TestWhatTelegramFiltersIsToldAtTheStart(t *testing.T) {
+	t.Parallel()
+	const nobody, wanted = "Telegram sends these kinds alone", "Telegram does not send kinds that the handler wants"
+	h := tghook.HandlerFunc(nothing)
+	kinds := tghook.Kinds{tghook.KindMessage: h, tghook.KindPoll: h}
+	for name, c := range map[string]struct {
+		h       tghook.Handler
+		before  []string // at Telegram
+		allowed []string
+		keep    bool
+		text    string
+		want    []string
+	}{
+		"a function, and a filter":         {h, []string{"poll"}, nil, false, nobody, []string{"[poll]"}},
+		"a function, and none":             {h, nil, nil, false, nobody, nil},
+		"a function that is told":          {h, []string{"poll"}, []string{"message"}, false, nobody, nil},
+		"Kinds, which tell":                {kinds, []string{"poll"}, nil, false, wanted, nil},
+		"a kept webhook":                   {kinds, []string{"poll"}, nil, true, wanted, []string{"[poll]"}},
+		"a kept webhook with all":          {kinds, []string{"poll", "message"}, nil, true, wanted, nil},
+		"a kept webhook, no filter":        {kinds, nil, nil, true, wanted, nil},
+		"one that wants what is filtered":  {tghook.Kinds{tghook.KindChatMember: h}, nil, nil, true, wanted, []string{"[]"}},
+		"a function and a kept webhook":    {h, []string{"poll"}, nil, true, nobody, nil},
+		"one that panics when it is asked": {panicking{h}, []string{"poll"}, nil, false, nobody, []string{"[poll]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, url := range []string{"http://127.0.0.1:1/telegram", ""} {
+				if c.keep && url == "" {
+					continue
+				}
+				tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken})
+				client := tg.Bot(t)
+				if err := client.SetWebhook(t.Context(), tghook.WebhookRequest{URL: "http://127.0.0.1:1/", SecretToken: hookToken, AllowedUpdates: c.before}); err != nil {
+					t.Fatal(err)
+				}
+				if url == "" {
+					if err := client.DeleteWebhook(t.Context(), false); err != nil {
+						t.Fatal(err)
+					}
+				}
+				log, logged := logger()
+				ctx, cancel := context.WithCancel(t.Context())
+				var r *tghook.Mounted
+				r, err := tghook.Mount(c.h, tghook.RunConfig{
+					Token: apiToken, URL: url, KeepWebhook: c.keep, AllowedUpdates: c.allowed, Poll: tghook.PollConfig{Wait: time.Second},
+					Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				done := make(chan error, 1)
+				go func() { done <- r.Receive(ctx) }()
+				until(t, "it receives", func() bool {
+					return strings.Contains(logged.String(), "receiving updates by webhook") || len(tg.Calls("getUpdates")) > 0
+				})
+				cancel()
+				same(t, "Receive", receive(t, "its end", done), nil)
+				same(t, "what is told", warnings(logged, c.text, "sent"), c.want)
+			}
+		})
+	}
+}
+
+// panicking has a method of the user's that panics.
+type panicking struct{ tghook.Handler }
+
+func (panicking) AllowedUpdates() []string { panic("AllowedUpdates") }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -83,6 +84,11 @@ func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	if err != nil {
 		return err
 	}
+	return p.receive(ctx)
+}
+
+// receive is [Poll] by p.
+func (p *poller) receive(ctx context.Context) error {
 	restore, err := p.takeOver(ctx)
 	if err == nil {
 		err = p.run(ctx)
@@ -91,7 +97,7 @@ func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	if restore != nil {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmation)
 		defer cancel()
-		if lost := c.SetWebhook(ending, *restore); lost != nil {
+		if lost := p.client.SetWebhook(ending, *restore); lost != nil {
 			err = errors.Join(err, fmt.Errorf("tghook: the webhook was not put back: %w", lost))
 		}
 	}
@@ -110,6 +116,15 @@ type poller struct {
 	moved      chan struct{}   // gets a word when a held update has ended
 	observers  sync.WaitGroup
 	backoff    backoff
+	answered   atomic.Int64 // when getUpdates last was
+}
+
+// lastAnswer is when getUpdates last was answered; zero if it never was.
+func (p *poller) lastAnswer() time.Time {
+	if nano := p.answered.Load(); nano != 0 {
+		return time.Unix(0, nano)
+	}
+	return time.Time{}
 }
 
 func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
@@ -141,22 +156,14 @@ func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	d := newDispatcher(h, cfg.Dispatch)
 	d.persistent = true
 	return &poller{
-		client: c, cfg: cfg, dispatcher: d, allowed: tellAllowed(h, cfg.AllowedUpdates),
+		client: c, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates),
 		window: window{dispatcher: d}, moved: make(chan struct{}, 1),
 	}, nil
 }
 
-// tellAllowed is allowedUpdates, with a word about what is missing.
-func tellAllowed(h Handler, configured []string) []string {
-	allowed, missing := allowedUpdates(h, configured)
-	if len(missing) > 0 {
-		slog.Warn("tghook: the handler wants kinds that AllowedUpdates does not have", "kinds", missing)
-	}
-	return allowed
-}
-
 func (c *PollConfig) mistakes(client *Client, h Handler) []error {
 	errs := c.Dispatch.mistakes(h, "PollConfig.Dispatch")
+	errs = append(errs, mistakesInAllowed("PollConfig.AllowedUpdates", c.AllowedUpdates)...)
 	add := func(bad bool, field, problem string) {
 		if bad {
 			errs = append(errs, &ConfigError{field, problem})
@@ -179,6 +186,9 @@ func (p *poller) takeOver(ctx context.Context) (restore *WebhookRequest, err err
 		info, err = p.client.GetWebhookInfo(ctx)
 		return err
 	})
+	if err == nil && p.allowed == nil {
+		p.cfg.Dispatch.tellFilter(ctx, p.dispatcher.handler, info)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -301,6 +311,7 @@ func (p *poller) poll(ctx context.Context) error {
 		updates, err := p.client.GetUpdates(asking, req)
 		cancel()
 		if err == nil {
+			p.answered.Store(time.Now().UnixNano())
 			p.sent, p.again = req.Offset, p.dispatcher.now()+pollInterval
 			if len(updates) == 0 {
 				p.again = asked + pollInterval

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -316,15 +317,26 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 		change func(*tghook.RunConfig)
 		want   string
 	}{
-		"a port that is taken":                        {func(cfg *tghook.RunConfig) { cfg.Listen = port }, "RunConfig.Listen"},
-		"a socket that is in use":                     {func(cfg *tghook.RunConfig) { cfg.Listen = socket }, "RunConfig.Listen"},
-		"a file in place of a socket":                 {func(cfg *tghook.RunConfig) { cfg.Listen = plain }, "RunConfig.Listen"},
-		"an address that is none":                     {func(cfg *tghook.RunConfig) { cfg.Listen = "127.0.0.1:http3" }, "RunConfig.Listen"},
-		"a certificate that cannot be read":           {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = missing, missing }, "RunConfig.CertFile"},
-		"the key of another certificate":              {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, otherKey }, "RunConfig.CertFile"},
-		"a key without its certificate":               {func(cfg *tghook.RunConfig) { cfg.KeyFile = missing }, "RunConfig.KeyFile"},
-		"TLS without a certificate":                   {func(cfg *tghook.RunConfig) { cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS13} }, "RunConfig.TLS: has no certificate"},
-		"TLS in two ways":                             {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.TLS: is given in several ways"},
+		"a port that is taken":              {func(cfg *tghook.RunConfig) { cfg.Listen = port }, "RunConfig.Listen"},
+		"a socket that is in use":           {func(cfg *tghook.RunConfig) { cfg.Listen = socket }, "RunConfig.Listen"},
+		"a file in place of a socket":       {func(cfg *tghook.RunConfig) { cfg.Listen = plain }, "RunConfig.Listen"},
+		"an address that is none":           {func(cfg *tghook.RunConfig) { cfg.Listen = "127.0.0.1:http3" }, "RunConfig.Listen"},
+		"a certificate that cannot be read": {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = missing, missing }, "RunConfig.CertFile"},
+		"the key of another certificate":    {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, otherKey }, "RunConfig.CertFile"},
+		"a key without its certificate":     {func(cfg *tghook.RunConfig) { cfg.KeyFile = missing }, "RunConfig.KeyFile"},
+		"TLS without a certificate":         {func(cfg *tghook.RunConfig) { cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS13} }, "RunConfig.TLS: has no certificate"},
+		"half a pair of files":              {func(cfg *tghook.RunConfig) { cfg.CertFile = certFile }, "RunConfig.CertFile: is given without KeyFile"},
+		"a config of TLS beside files": {func(cfg *tghook.RunConfig) {
+			cfg.CertFile, cfg.KeyFile, cfg.TLS = certFile, otherKey, &tls.Config{MinVersion: tls.VersionTLS13}
+		}, "RunConfig.TLS: is given with CertFile"},
+		"sources on a socket": {func(cfg *tghook.RunConfig) {
+			cfg.Listen, cfg.Webhook.AllowedSources = socket+"2", tghook.TelegramSources()
+		}, "RunConfig.Webhook.AllowedSources: lets nobody in on a unix socket"},
+		"two kinds in one":                            {func(cfg *tghook.RunConfig) { cfg.AllowedUpdates = []string{"message", "poll,poll_answer"} }, "RunConfig.AllowedUpdates[1]: is no kind"},
+		"a negative DrainDelay":                       {func(cfg *tghook.RunConfig) { cfg.DrainDelay = -1 }, "RunConfig.DrainDelay"},
+		"the health path at Path":                     {func(cfg *tghook.RunConfig) { cfg.Path = "/healthz" }, "RunConfig.Path: has the path /healthz"},
+		"a nil Client":                                {func(cfg *tghook.RunConfig) { cfg.Webhook.Dispatch.Caller = (*tghook.Client)(nil) }, "Config.Dispatch.Caller: is a nil *Client"},
+		"TLS in two ways":                             {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.SelfSigned: is given with another certificate"},
 		"a certificate beside its own":                {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.Certificate = true, []byte("x") }, "RunConfig.Certificate"},
 		"a certificate for http":                      {func(cfg *tghook.RunConfig) { cfg.SelfSigned = true }, "RunConfig.SelfSigned: serves TLS"},
 		"a certificate that nobody uploads":           {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.KeepWebhook = true, true }, "RunConfig.SelfSigned: cannot be uploaded"},
@@ -337,7 +349,7 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 		"a path without a slash":                      {func(cfg *tghook.RunConfig) { cfg.Path = "telegram" }, "RunConfig.Path"},
 		"a path that is none":                         {func(cfg *tghook.RunConfig) { cfg.Path = "/%zz" }, "RunConfig.Path"},
 		"a health path without a slash":               {func(cfg *tghook.RunConfig) { cfg.HealthPath = "healthz" }, "RunConfig.HealthPath"},
-		"updates at the health path":                  {func(cfg *tghook.RunConfig) { cfg.URL = strings.Replace(cfg.URL, "telegram", "healthz", 1) }, "RunConfig.HealthPath"},
+		"updates at the health path":                  {func(cfg *tghook.RunConfig) { cfg.URL = strings.Replace(cfg.URL, "telegram", "healthz", 1) }, "RunConfig.URL: has the path /healthz"},
 		"no secret and none to derive":                {func(cfg *tghook.RunConfig) { cfg.KeepWebhook, cfg.Token = true, "" }, "Config.Secret"},
 		"none of a webhook of which nothing is known": {func(cfg *tghook.RunConfig) { cfg.KeepWebhook, cfg.URL = true, "" }, "Config.Secret"},
 		"a poll's own Dispatch":                       {func(cfg *tghook.RunConfig) { cfg.Poll.Dispatch.MaxLane = 1 }, "RunConfig.Poll.Dispatch"},
@@ -608,4 +620,82 @@ func certificateFiles(t *testing.T) (certFile, keyFile string, roots *x509.CertP
 	roots = x509.NewCertPool()
 	roots.AddCert(made.cert)
 	return certFile, keyFile, roots
+}
+
+func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	const use = "address already in use: end the process that listens there, or give another"
+	for name, c := range map[string]struct {
+		env    map[string]string
+		change func(*tghook.RunConfig)
+		want   string
+	}{
+		"Listen":     {nil, func(cfg *tghook.RunConfig) { cfg.Listen = ":" + port }, "tghook: RunConfig.Listen: cannot listen at :" + port + ": " + use},
+		"PORT":       {map[string]string{"PORT": port}, func(*tghook.RunConfig) {}, "tghook: PORT: cannot listen at :" + port + ": " + use},
+		"a variable": {map[string]string{"TELEGRAM_LISTEN": ":" + port}, func(*tghook.RunConfig) {}, "tghook: TELEGRAM_LISTEN: cannot listen at :" + port + ": " + use},
+		"a variable with something else in it": {
+			map[string]string{"TELEGRAM_LISTEN": apiToken}, func(*tghook.RunConfig) {},
+			"tghook: TELEGRAM_LISTEN: is no address to listen at: give host:port, or the absolute path of a unix socket",
+		},
+		"a variable that counts no more": {
+			map[string]string{"TELEGRAM_LISTEN": "127.0.0.1:1"}, func(cfg *tghook.RunConfig) { cfg.Listen = ":" + port },
+			"tghook: RunConfig.Listen: cannot listen at :" + port + ": " + use,
+		},
+		"the default with TLS": {
+			nil, func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.URL = true, "https://127.0.0.1:"+port+"/telegram" },
+			"tghook: RunConfig.Listen: is not set, and PORT is not either, so that it is the port of the URL, since TLS is served here: " +
+				"cannot listen at :" + port + ": " + use,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			variables := map[string]string{"PORT": "", "TELEGRAM_TOKEN": apiToken}
+			maps.Copy(variables, c.env)
+			setEnv(t, variables)
+			r := startRun(t, tghook.HandlerFunc(nothing), func(_ *running, cfg *tghook.RunConfig) {
+				read, err := tghook.FromEnv()
+				same(t, "FromEnv", err, nil)
+				read.URL, read.Client = cfg.URL, cfg.Client
+				c.change(&read)
+				*cfg = read
+			})
+			err := r.fails()
+			same(t, "error", fmt.Sprint(err), c.want)
+			same(t, "is the system's", errors.Is(err, syscall.EADDRINUSE), strings.Contains(c.want, use))
+			r.untold()
+		})
+	}
+}
+
+// A platform that sets PORT expects a listener, and a laptop has other programs.
+func TestRunListensWhilePollingWhereItIsTold(t *testing.T) {
+	usual, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":8080")
+	if err == nil {
+		defer usual.Close()
+	} // else somebody else has it
+	for name, listens := range map[string]string{"by PORT": "PORT", "by Listen": "Listen", "not at all": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PORT", "")
+			r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+				cfg.URL, cfg.Listen = "", ""
+				switch listens {
+				case "PORT":
+					t.Setenv("PORT", r.port)
+				case "Listen":
+					cfg.Listen = r.address
+				}
+			})
+			r.tg.ExpectCall(t, "getWebhookInfo") // after which it polls
+			if listens != "" {
+				same(t, "health", r.post(plainClient(t), "http://"+r.address+"/healthz", "")[:3], "200")
+			} else if r.connect() == nil {
+				t.Error("it listens")
+			}
+			r.end()
+		})
+	}
 }

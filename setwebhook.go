@@ -164,6 +164,7 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	most, _ := connections(local)
 	add(r.MaxConnections < 0 || r.MaxConnections > most, "MaxConnections", fmt.Sprintf("must be 1 to %d, or 0 for Telegram's default", most))
 	add(!validSecret(r.SecretToken), "SecretToken", secretRule)
+	errs = append(errs, mistakesInAllowed("WebhookRequest.AllowedUpdates", r.AllowedUpdates)...)
 	if len(r.Certificate) > 0 {
 		problem := unfit(r.Certificate, host)
 		add(problem != "", "Certificate", problem)

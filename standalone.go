@@ -1,11 +1,10 @@
 package tghook
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,177 +12,53 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 )
 
-// standalone is a server that has nothing to do but to receive updates.
-type standalone struct {
-	cfg     RunConfig // with its defaults
-	client  *Client   // nil: there is no token
-	hook    *Webhook
-	request WebhookRequest // not used with KeepWebhook
-	server  *http.Server
-}
-
-const (
-	headerTimeout     = 10 * time.Second
-	idleTimeout       = 90 * time.Second // Telegram keeps its connections idle for 60
-	maxRequestHeaders = 16 << 10
-	// closingTime is for the last answers on their way. Telegram's connections
-	// without a request are not waited for.
-	closingTime = time.Second
-)
-
-// newStandalone makes a server, and starts nothing. client is nil if there is no
-// token, or if that is a mistake.
-func newStandalone(client *Client, h Handler, cfg RunConfig) (*standalone, error) {
-	told := cfg.Token != "" || !cfg.KeepWebhook
-	if told && cfg.URL != "" && cfg.Webhook.Secret == "" && !cfg.Webhook.InsecureNoSecret {
-		cfg.Webhook.Secret = SecretFor(cfg.Token, cfg.URL)
+// serve is [Run] with a server, on listener.
+func (m *Mounted) serve(ctx context.Context, listener net.Listener) error {
+	base, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var connections sync.WaitGroup
+	server := &http.Server{
+		Handler: m, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxRequestHeaders,
+		BaseContext: func(net.Listener) context.Context { return base },
+		ErrorLog:    log.New(serverLog{m}, "", 0),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				connections.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				connections.Done()
+			}
+		},
 	}
-	if client != nil {
-		if cfg.Webhook.Dispatch.Caller == nil {
-			cfg.Webhook.Dispatch.Caller = client
-		}
-		cfg.Webhook.Dispatch.Bot = cmp.Or(cfg.Webhook.Dispatch.Bot, client.bot)
-	}
-	hook, hookErr := New(h, cfg.Webhook)
-	s := &standalone{cfg: cfg, client: client, hook: hook, request: WebhookRequest{
-		URL: cfg.URL, Certificate: cfg.Certificate, Reset: true, IPAddress: cfg.IPAddress, MaxConnections: cfg.MaxConnections,
-		DropPending: cfg.DropPending, SecretToken: cfg.Webhook.Secret,
-	}}
-	s.server = &http.Server{
-		Handler: http.HandlerFunc(s.route), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxRequestHeaders,
-	}
-	err := errors.Join(hookErr, s.prepareTLS())
-	if !cfg.KeepWebhook {
-		err = errors.Join(err, errors.Join(s.request.mistakes(cfg.Client.Local)...))
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !cfg.KeepWebhook {
-		s.request.AllowedUpdates = tellAllowed(h, cfg.AllowedUpdates)
-	}
-	return s, nil
-}
-
-// prepareTLS reads, or makes, what TLS is served with.
-func (s *standalone) prepareTLS() error {
-	switch {
-	case s.cfg.TLS != nil:
-		s.server.TLSConfig = s.cfg.TLS.Clone() // the server writes into it
-	case s.cfg.CertFile != "" && s.cfg.KeyFile != "":
-		pair, err := tls.LoadX509KeyPair(s.cfg.CertFile, s.cfg.KeyFile)
-		if err != nil {
-			return &ConfigError{"RunConfig.CertFile", "or KeyFile cannot be used: " + err.Error()}
-		}
-		s.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	case s.cfg.SelfSigned:
-		pair, uploaded, err := selfSigned(s.cfg.public().Hostname())
-		if err != nil {
-			return err
-		}
-		s.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-		s.request.Certificate = uploaded
-	}
-	return nil
-}
-
-// run is [Run] by webhook.
-func (s *standalone) run(ctx context.Context) error {
-	if err := s.resolve(ctx); err != nil {
-		return unlessEnded(ctx, err)
-	}
-	listener, err := listen(ctx, s.cfg.Listen)
-	if err != nil {
-		return unlessEnded(ctx, err)
-	}
-	return s.receive(ctx, listener)
-}
-
-// receive serves until ctx ends, or the server fails, and sets the webhook
-// meanwhile.
-func (s *standalone) receive(ctx context.Context, listener net.Listener) (err error) {
-	s.server.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
-	serving, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	var server sync.WaitGroup
-	server.Go(func() { end(fmt.Errorf("tghook: serve: %w", s.serve(listener))) })
-	if !s.cfg.KeepWebhook {
-		err = s.client.SetWebhook(serving, s.request)
-	}
-	if err == nil {
-		slog.InfoContext(ctx, "tghook: receiving updates", "listen", listener.Addr().String(), "bot", s.cfg.Webhook.Dispatch.Bot)
-		<-serving.Done()
-		err = context.Cause(serving)
-	}
-	s.windUp(context.WithoutCancel(ctx))
-	server.Wait()
-	return unlessEnded(ctx, err)
-}
-
-func (s *standalone) serve(listener net.Listener) error {
-	if s.server.TLSConfig != nil {
-		return s.server.ServeTLS(listener, "", "")
-	}
-	return s.server.Serve(listener)
-}
-
-// route answers a request by its path.
-func (s *standalone) route(rw http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == s.cfg.Path {
-		s.hook.ServeHTTP(rw, r)
-		return
-	}
-	if r.ContentLength != 0 {
-		_ = http.NewResponseController(rw).SetReadDeadline(time.Now()) // the server would wait for the body
-	}
-	switch {
-	case r.URL.Path != s.cfg.HealthPath:
-		rw.WriteHeader(http.StatusNotFound)
-	case s.hook.dispatcher.isClosing():
-		rw.WriteHeader(http.StatusServiceUnavailable)
-	default:
-		rw.WriteHeader(http.StatusOK)
-	}
-}
-
-// windUp answers what can be answered within the grace, and closes.
-func (s *standalone) windUp(ctx context.Context) {
-	grace, cancel := context.WithTimeout(ctx, s.cfg.Grace)
+	m.log(ctx, slog.LevelInfo, "tghook: listening", slog.String("listen", listener.Addr().String()))
+	served := make(chan error, 1)
+	go func() {
+		served <- server.Serve(listener)
+		m.end()
+	}()
+	err := m.Receive(ctx)
+	closing, cancel := context.WithTimeout(base, closingTime)
 	defer cancel()
-	if left := s.hook.Shutdown(grace); left != nil {
-		slog.WarnContext(ctx, "tghook: not all updates were answered: Telegram will deliver them again", "error", left)
+	if server.Shutdown(closing) != nil {
+		cut()
+		_ = server.Close()
 	}
-	closing, cancel := context.WithTimeout(ctx, closingTime)
-	defer cancel()
-	if s.server.Shutdown(closing) != nil {
-		_ = s.server.Close()
-	}
-}
-
-// unlessEnded is err, or nil if it says no more than that ctx has ended.
-func unlessEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) {
-		return nil
+	failure := <-served // from here on there are no new connections
+	_ = bounded(leavingTime, func() error { connections.Wait(); return nil })
+	if err == nil && !errors.Is(failure, http.ErrServerClosed) {
+		return fmt.Errorf("tghook: serve: %w", failure)
 	}
 	return err
 }
 
-// resolve fails if Telegram could not resolve the host either.
-func (s *standalone) resolve(ctx context.Context) error {
-	if s.cfg.KeepWebhook || s.cfg.IPAddress != "" {
-		return nil
-	}
-	network := "ip4" // Telegram connects by no other
-	if s.cfg.Client.Local {
-		network = "ip"
-	}
-	if _, err := net.DefaultResolver.LookupNetIP(ctx, network, s.cfg.public().Hostname()); err != nil {
-		return fmt.Errorf("tghook: the host of RunConfig.URL does not resolve, so that Telegram would refuse it: %w", err)
-	}
-	return nil
+// serverLog has what the server logs, such as failures of TLS, in the bot's log.
+type serverLog struct{ m *Mounted }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	l.m.log(context.Background(), slog.LevelWarn, "tghook: server", slog.String("error", strings.TrimSpace(string(line))))
+	return len(line), nil
 }
 
 // listen opens address, which is that of a unix socket if it begins with a slash.
@@ -200,9 +75,35 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 			_ = os.Remove(address)
 		}
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, network, address)
-	if err != nil {
-		return nil, fmt.Errorf("tghook: RunConfig.Listen, or PORT: %w", err)
+	return new(net.ListenConfig).Listen(ctx, network, address)
+}
+
+// notListening says which setting led to err, and what to do.
+func (m *Mounted) notListening(err error) error {
+	address := m.cfg.Listen
+	field, given := m.given.nameOf("RunConfig.Listen"), ""
+	if m.given.Listen == "" {
+		switch {
+		case os.Getenv("PORT") != "":
+			field = "PORT"
+		case m.given.servesTLS():
+			given = "is not set, and PORT is not either, so that it is the port of the URL, since TLS is served here: "
+		default:
+			given = "is not set, and PORT is not either: "
+		}
 	}
-	return listener, nil
+	var refused syscall.Errno
+	if !errors.As(err, &refused) { // it may be anything, a token too, so that it is not told
+		return &ConfigError{field, given + "is no address to listen at: give host:port, or the absolute path of a unix socket"}
+	}
+	remedy := "give another"
+	switch {
+	case refused == syscall.EACCES && !strings.HasPrefix(address, "/"):
+		remedy = "give a port above 1023 and forward to it, or allow the process this one (setcap cap_net_bind_service=+ep)"
+	case refused == syscall.EACCES:
+		remedy = "give a path where the process may create a socket"
+	case refused == syscall.EADDRINUSE:
+		remedy = "end the process that listens there, or give another"
+	}
+	return fmt.Errorf("tghook: %s: %scannot listen at %s: %w: %s", field, given, address, refused, remedy)
 }

@@ -1,11 +1,17 @@
 package tghook_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,14 +25,23 @@ type standing struct {
 	t        *testing.T
 	tg       *tghooktest.Server
 	listener net.Listener
+	resolver *net.Resolver
 	stop     context.CancelCauseFunc
 	result   *pending
 	err      error
 	open     []net.Conn
 }
 
-// stand begins a Run, and returns when all of it waits.
+// stand begins a Run in a bubble, and returns when all of it waits.
 func stand(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tghook.RunConfig)) *standing {
+	t.Helper()
+	s := begin(t, h, change)
+	synctest.Wait()
+	return s
+}
+
+// begin begins a Run.
+func begin(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tghook.RunConfig)) *standing {
 	t.Helper()
 	s := &standing{t: t, tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, InMemory: true})}
 	var err error
@@ -42,10 +57,12 @@ func stand(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tgh
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
-	s.result = eventually(func() string {
-		s.err = tghook.RunOn(ctx, s.listener, h, cfg)
-		return "ended"
-	})
+	s.result = &pending{done: make(chan struct{})}
+	go func() {
+		defer close(s.result.done)
+		s.err = tghook.RunOn(ctx, s.listener, h, cfg, s.resolver)
+		s.result.answer = "ended"
+	}()
 	t.Cleanup(func() {
 		stop(nil)
 		for _, c := range s.open {
@@ -55,13 +72,15 @@ func stand(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tgh
 	return s
 }
 
-func (s *standing) dial() *wire {
+func (s *standing) dial() *wire { return newWire(s.t, s.connect()) }
+
+func (s *standing) connect() net.Conn {
 	conn, err := s.tg.Client().Transport.(*http.Transport).DialContext(s.t.Context(), "tcp", "bot.example.org:80")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.open = append(s.open, conn)
-	return newWire(s.t, conn)
+	return conn
 }
 
 // begin sends a request and returns when all that comes of it waits.
@@ -253,4 +272,300 @@ func TestNobodyHoldsAConnectionOpenWithHalfARequest(t *testing.T) {
 			})
 		})
 	}
+}
+
+// logging has what goes wrong in a buffer.
+func logging(cfg *tghook.RunConfig) *lockedBuffer {
+	logged := new(lockedBuffer)
+	cfg.Webhook.Dispatch.Logger = slog.New(slog.NewTextHandler(logged, nil))
+	return logged
+}
+
+func TestRunGoesOnServingForItsDrainDelay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.DrainDelay = 15 * time.Second })
+		s.stop(errTerminated)
+		synctest.Wait()
+		for range 14 {
+			same(t, "health", s.answer(healthCheck), 503)
+			same(t, "an update", s.answer(update(7, time.Now().Unix())), 200)
+			pass(time.Second)
+		}
+		same(t, "ended", s.result.now(), "")
+		if took := s.ends(); took > 2*time.Second || s.err != nil {
+			t.Errorf("Run returned %v, %v after the delay", s.err, took)
+		}
+	})
+}
+
+// A server that has failed is not waited for.
+func TestRunDoesNotDrainWhereNobodyListens(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
+		_ = s.listener.Close()
+		if took := s.ends(); took > time.Second || !errors.Is(s.err, net.ErrClosed) {
+			t.Errorf("Run returned %v after %v", s.err, took)
+		}
+	})
+}
+
+// A poll waits for Telegram for ever, and so does a start by webhook.
+func TestRunWaitsForTelegramAtItsStart(t *testing.T) {
+	down := map[string]func() (*http.Response, error){
+		"no connection": func() (*http.Response, error) { return nil, &net.OpError{Op: "dial", Err: errBroken} },
+		"no resolver": func() (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}
+		},
+		"a broken one": func() (*http.Response, error) { return nil, errBroken },
+		"502":          func() (*http.Response, error) { return apiAnswer(502, "<html>"), nil },
+		"500": func() (*http.Response, error) {
+			return apiAnswer(500, `{"ok":false,"error_code":500,"description":"restart"}`), nil
+		},
+		"a portal": func() (*http.Response, error) { return apiAnswer(404, "<html>pay here"), nil },
+		"Telegram's own resolver": func() (*http.Response, error) {
+			return apiAnswer(400, `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook: Failed to resolve host: Temporary failure in name resolution"}`), nil
+		},
+		"429": func() (*http.Response, error) {
+			return apiAnswer(429, `{"ok":false,"error_code":429,"parameters":{"retry_after":40}}`), nil
+		},
+	}
+	for name, fails := range down {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				var logged *lockedBuffer
+				start := time.Now()
+				s := stand(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
+					logged, cfg.DropPending = logging(cfg), true
+					api := cfg.Client.HTTP.Transport
+					cfg.Client.HTTP = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+						if time.Since(start) < time.Hour {
+							return fails()
+						}
+						return api.RoundTrip(r)
+					})}
+				})
+				pass(50 * time.Minute)
+				same(t, "ended", s.result.now(), "")
+				same(t, "an update meanwhile", s.answer(update(7, 1)), 200)
+				if n := strings.Count(logged.String(), "the webhook is not set yet"); n < 25 || n > 70 {
+					t.Errorf("%d failures are logged", n)
+				}
+				pass(15 * time.Minute)
+				same(t, "webhooks set", len(s.tg.Calls("setWebhook")), 1)
+				s.stop(errTerminated)
+				s.ends()
+				same(t, "Run's error", s.err, nil)
+			})
+		})
+	}
+}
+
+// What is no failure that passes, or lasts longer than Patience, ends the start.
+func TestRunDoesNotWaitForEver(t *testing.T) {
+	for name, c := range map[string]struct {
+		api      transport
+		patience time.Duration
+		within   time.Duration
+	}{
+		"with Patience": {answers(502, "<html>"), 10 * time.Minute, 12 * time.Minute},
+		"400":           {answers(400, `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook"}`), 0, 0},
+		"401":           {answers(401, `{"ok":false,"error_code":401,"description":"Unauthorized"}`), 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) {
+					cfg.Client.HTTP.Transport, cfg.Client.Patience = c.api, c.patience
+				})
+				took := s.ends()
+				var refused *tghook.APIError
+				if !errors.As(s.err, &refused) || took > c.within {
+					t.Errorf("Run returned %v after %v", s.err, took)
+				}
+			})
+		})
+	}
+}
+
+// The resolver may be down for a while too; only a name that does not exist is a mistake.
+func TestRunWaitsForItsResolver(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 100)
+	var logged *lockedBuffer
+	s := begin(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
+		logged = logging(cfg)
+		s.resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+			asked <- struct{}{}
+			return nil, errBroken
+		}}
+	})
+	receive(t, "a question", asked)
+	until(t, "the failure is logged", func() bool { return strings.Contains(logged.String(), "does not resolve") })
+	s.stop(errTerminated)
+	receive(t, "the end", s.result.done)
+	same(t, "Run's error", s.err, nil)
+	same(t, "webhooks set", len(s.tg.Calls("setWebhook")), 0)
+}
+
+// A transport need not look at its ctx.
+func TestRunEndsThoughItsTransportDoesNot(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		over := make(chan struct{})
+		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) {
+			cfg.Client.HTTP.Transport = transport(func(*http.Request) (*http.Response, error) {
+				<-over
+				return nil, errBroken
+			})
+		})
+		s.stop(errTerminated)
+		if took := s.ends(); took > time.Second || s.err != nil {
+			t.Errorf("Run returned %v after %v", s.err, took)
+		}
+		close(over)
+	})
+	t.Run("but ends its goroutine", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) {
+				cfg.Client.HTTP.Transport = transport(func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil })
+			})
+			if s.ends(); s.err == nil {
+				t.Error("Run returned nil")
+			}
+		})
+	})
+}
+
+// LateAck has promised what a dead letter is to keep, and Run ends all the same.
+func TestRunEndsWithinItsGraceAndASecond(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		over := make(chan struct{})
+		s := stand(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			<-over
+			return tghook.NoReply, nil
+		}, func(_ *standing, cfg *tghook.RunConfig) { cfg.Webhook.Late = tghook.LateAck })
+		same(t, "an update", s.answer(update(7, 1)), 200)
+		s.stop(errTerminated)
+		if took := s.ends(); took < 8*time.Second || took > 9*time.Second || s.err != nil {
+			t.Errorf("Run returned %v after %v", s.err, took)
+		}
+		close(over)
+	})
+}
+
+// The functions of a tls.Config are the user's, and have ended when Run has.
+func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
+	for name, ends := range map[string]bool{"that end with their context": true, "and not for those that do not": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				running, over := make(chan struct{}), make(chan struct{})
+				var ended atomic.Bool
+				s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) {
+					cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(asked *tls.ClientHelloInfo) (*tls.Certificate, error) {
+						close(running)
+						if ends {
+							<-asked.Context().Done()
+							time.Sleep(50 * time.Millisecond) // it has something to put away
+						} else {
+							<-over
+						}
+						ended.Store(true)
+						return nil, errBroken
+					}}
+				})
+				conn := tls.Client(s.connect(), &tls.Config{ServerName: "bot.example.org", MinVersion: tls.VersionTLS12})
+				go func() { _ = conn.HandshakeContext(context.Background()) }()
+				<-running
+				s.stop(errTerminated)
+				if took := s.ends(); took > time.Second || s.err != nil {
+					t.Errorf("Run returned %v after %v", s.err, took)
+				}
+				same(t, "the function has ended", ended.Load(), ends)
+				close(over)
+				_ = conn.Close()
+			})
+		})
+	}
+}
+
+func TestRunWarnsOfASecretAtAnotherPath(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var logged *lockedBuffer
+		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { logged, cfg.Path = logging(cfg), "/served/"+apiToken })
+		warnings := func() int { return strings.Count(logged.String(), "came to a path where no updates are served") }
+		elsewhere := bytes.Replace(update(7, 1), []byte("/hook"), []byte("/bot"+apiToken), 1)
+		for range 20 {
+			same(t, "elsewhere", s.answer(elsewhere), 404)
+		}
+		same(t, "without a secret", s.answer([]byte("GET /other HTTP/1.1\r\nHost: bot\r\n\r\n")), 404)
+		same(t, "warnings", warnings(), 1)
+		if text := logged.String(); leaks(text) || !strings.Contains(text, "path=/bot<token>") || !strings.Contains(text, "served=/served/<token>") || !strings.Contains(text, "bot=7244100913") {
+			t.Error(text)
+		}
+		pass(2 * time.Minute)
+		same(t, "elsewhere", s.answer(elsewhere), 404)
+		same(t, "warnings", warnings(), 2)
+	})
+}
+
+func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var silent atomic.Bool
+		var logged *lockedBuffer
+		s := stand(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
+			cfg.URL, cfg.Poll.Wait, logged = "", 20*time.Second, logging(cfg)
+			api := cfg.Client.HTTP.Transport
+			cfg.Client.HTTP = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				if silent.Load() {
+					return unanswered(r)
+				}
+				return api.RoundTrip(r)
+			})}
+		})
+		health := func() string {
+			c := s.begin(healthCheck)
+			status := c.read().status
+			_, body, _ := strings.Cut(c.bytes(), "\r\n\r\n")
+			return fmt.Sprint(status, " ", body)
+		}
+		same(t, "at the start", health(), "200 getUpdates has not been answered yet\n")
+		pass(22 * time.Second)
+		same(t, "later", health(), "200 getUpdates was last answered 2s ago, at 2000-01-01T00:00:20Z\n")
+		same(t, "an update by webhook", s.answer(update(7, 1)), 404)
+		if !strings.Contains(logged.String(), "though the bot polls") {
+			t.Error(logged.String())
+		}
+		silent.Store(true)
+		pass(80 * time.Second) // of which the running call, until the silence, takes up to 18
+		if got := health(); !strings.HasPrefix(got, "200 ") {
+			t.Error(got)
+		}
+		pass(20 * time.Second)
+		if got := health(); !strings.HasPrefix(got, "503 getUpdates was last answered 1m") {
+			t.Error(got)
+		}
+		silent.Store(false)
+		pass(3 * time.Minute)
+		if got := health(); !strings.HasPrefix(got, "200 ") {
+			t.Error(got)
+		}
+		s.stop(errTerminated)
+		if took := s.ends(); took > time.Second || s.err != nil {
+			t.Errorf("Run returned %v after %v", s.err, took)
+		}
+	})
+}
+
+func TestRunIsIllAtTheEndOfItsPoll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := stand(t, taking(5*time.Second, tghook.NoReply, nil), func(s *standing, cfg *tghook.RunConfig) {
+			cfg.URL = ""
+			s.tg.User("Ann").Chat().Send("hi")
+		})
+		same(t, "health", s.answer(healthCheck), 200)
+		s.stop(errTerminated)
+		synctest.Wait()
+		same(t, "health at the end", s.answer(healthCheck), 503)
+		if took := s.ends(); took < 4*time.Second || took > 6*time.Second || s.err != nil {
+			t.Errorf("Run returned %v after %v", s.err, took)
+		}
+	})
 }

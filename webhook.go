@@ -69,6 +69,7 @@ type Webhook struct {
 	cfg        Config
 	dispatcher *Dispatcher
 	secrets    [][]byte
+	freezing   freezing
 }
 
 // New returns a Webhook that gives its updates to h. It starts nothing. The error
@@ -83,7 +84,9 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = defaultMaxBody
 	}
+	cfg.warn()
 	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch)}
+	w.freezing.platform = freezingPlatform()
 	for _, secret := range []string{cfg.Secret, cfg.PreviousSecret} {
 		if secret != "" {
 			w.secrets = append(w.secrets, []byte(secret))
@@ -112,6 +115,10 @@ func (c *Config) mistakes(h Handler) []error {
 	}
 	add(c.Late < LateDefault || c.Late > LateAck, "Late", "is no LatePolicy: give LateRetry, LateCancel or LateAck")
 	add(c.MaxBody < 0, "MaxBody", "is negative: give a number of bytes, or 0 for the default")
+	add(c.MaxBody > 0 && c.MaxBody < leastMaxBody, "MaxBody",
+		"is in bytes, and too small for a long message with the one that it answers: give 64 KiB or more, or 0 for 1 MiB")
+	add(c.LateAfter > 0 && c.LateAfter < time.Millisecond, "LateAfter",
+		"is "+c.LateAfter.String()+": give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
 	return errs
 }
 
@@ -162,6 +169,7 @@ func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request
 	if u == nil {
 		return w.reject(ctx, err)
 	}
+	w.freezing.warn(ctx, &w.cfg, req.Ephemeral)
 	v := w.guard(ctx, u, arrived, w.cfg.Ephemeral || req.Ephemeral)
 	res := v.response()
 	w.dispatcher.observe(ctx, v.delivery(u, res.Status))

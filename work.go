@@ -179,6 +179,7 @@ func (d *Dispatcher) answer(ctx context.Context, u *Update, res *result) error {
 	if err != nil {
 		return err
 	}
+	d.methods.check(ctx, &d.cfg, reply.Method)
 	rides := ridesResponse(reply.Method)
 	if !rides && d.cfg.Caller == nil {
 		return &ReplyError{reply.Method, fmt.Errorf("it is ignored in an answer, and there is %w", errNoCaller)}

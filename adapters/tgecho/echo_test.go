@@ -41,13 +41,13 @@ func TestEchosErrorHandlerIsNotCalledForAnyAnswer(t *testing.T) {
 		{"wrong secret", idle, strings.Replace(good, secret, "wrong", 1), 401, "Connection: close"},
 		{"GET", idle, "GET " + path + " HTTP/1.1\r\nHost: bot.example.org\r\n\r\n", 405, "Allow: POST"},
 		{"wrong type", idle, strings.Replace(good, "application/json", "text/xml", 1), 415, ""},
-		{"too large", idle, delivery(path, sized(1000)), 413, "Connection: close"},
+		{"too large", idle, delivery(path, sized(64<<10+1)), 413, "Connection: close"},
 		{"malformed", idle, delivery(path, "{"), 400, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var logged []int
-			e := mounted(newBot(t, c.h, func(cfg *tghook.Config) { cfg.MaxBody = 999 }).Webhook,
+			e := mounted(newBot(t, c.h, func(cfg *tghook.Config) { cfg.MaxBody = 64 << 10 }).Webhook,
 				middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{
 					LogStatus: true,
 					LogValuesFunc: func(_ echo.Context, v middleware.RequestLoggerValues) error {

@@ -40,12 +40,12 @@ func TestFibersErrorHandlerIsNotCalledForAnyAnswer(t *testing.T) {
 		"a wrong secret":    {idle, swap(1, secret, "wrong"), "401 close"},
 		"GET":               {idle, "GET " + path + " HTTP/1.1\r\nHost: bot.example.org\r\n\r\n", "405 POST"},
 		"a wrong type":      {idle, swap(1, "application/json", "text/xml"), "415"},
-		"a large body":      {idle, delivery(sized(1, 1000)), "413 close"},
+		"a large body":      {idle, delivery(sized(1, 64<<10+1)), "413 close"},
 		"a malformed body":  {idle, delivery("{"), "400"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBot(t, c.h, func(cfg *tghook.Config) { cfg.MaxBody = 999 })
+			b := newBot(t, c.h, func(cfg *tghook.Config) { cfg.MaxBody = 64 << 10 })
 			app := mounted(fiber.Config{ErrorHandler: func(c *fiber.Ctx, err error) error {
 				t.Errorf("Fiber's ErrorHandler was called with %v", err)
 				return c.SendStatus(fiber.StatusTeapot)

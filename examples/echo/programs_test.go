@@ -18,6 +18,7 @@ import (
 
 const (
 	token    = "7244100913:AAH-stand_in_token_0123456789abcdefg"
+	secret   = "stand_in_secret"
 	patience = 30 * time.Second
 )
 
@@ -91,6 +92,7 @@ func TestThePrograms(t *testing.T) {
 		webhook bool
 	}{
 		"mounted":                   {"mounted", true},
+		"mounted, without a URL":    {"mounted", false},
 		"standalone, by webhook":    {"standalone", true},
 		"standalone, without a URL": {"standalone", false},
 		"polling":                   {"polling", false},
@@ -100,18 +102,27 @@ func TestThePrograms(t *testing.T) {
 			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: token, Patience: patience})
 			chat := tg.User("Zoë").Chat()
 			chat.Send("hello, bot")
-			var env []string
+			address := "127.0.0.1:" + freePort(t)
+			env := []string{
+				"TELEGRAM_LISTEN=" + address, "TELEGRAM_SECRET=" + secret, "TELEGRAM_MAX_CONNECTIONS=33", "TELEGRAM_POLL_WAIT=1s",
+				"TELEGRAM_ALLOWED_UPDATES=message,poll", "TELEGRAM_GRACE=3s",
+			}
 			if c.webhook {
-				address := "127.0.0.1:" + freePort(t)
-				env = []string{"TELEGRAM_LISTEN=" + address, "TELEGRAM_WEBHOOK_URL=http://" + address + "/telegram"}
+				env = append(env, "TELEGRAM_WEBHOOK_URL=http://"+address+"/telegram")
 			}
 			p := start(t, tg, filepath.Join(dir, c.program), env...)
 			chat.Expect(t, "hello, bot")
 			tg.WaitDelivered(t)
 			p.stop(t)
+			method, want := "getUpdates", map[string]string{"allowed_updates": `["message","poll"]`, "timeout": "1"}
 			if c.webhook {
-				if allowed := tg.ExpectCall(t, "setWebhook").Params["allowed_updates"]; allowed != `["callback_query","message"]` {
-					t.Errorf("allowed_updates is %s", allowed)
+				method = "setWebhook"
+				want = map[string]string{"allowed_updates": want["allowed_updates"], "secret_token": secret, "max_connections": "33"}
+			}
+			params := tg.ExpectCall(t, method).Params
+			for name, value := range want {
+				if params[name] != value {
+					t.Errorf("%s has %s=%q, want %q", method, name, params[name], value)
 				}
 			}
 			if sent := tg.Calls("sendMessage"); len(sent) != 1 || sent[0].Reply != c.webhook {

@@ -1,14 +1,13 @@
 // Mounted runs the echo bot on a server that has other things to do. It needs
-// TELEGRAM_TOKEN and TELEGRAM_WEBHOOK_URL, whose path is /telegram, and listens at
-// TELEGRAM_LISTEN, or port 8080.
+// TELEGRAM_TOKEN. With TELEGRAM_WEBHOOK_URL updates come by webhook, else by long
+// poll. It listens at TELEGRAM_LISTEN or PORT, else at port 8080. For all other
+// variables see [tghook.FromEnv].
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -18,8 +17,6 @@ import (
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/examples/echo"
 )
-
-const grace = 8 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -34,40 +31,37 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := tghook.NewClient(cfg.Token, cfg.Client)
-	if err != nil {
-		return err
-	}
-	secret := tghook.SecretFor(cfg.Token, cfg.URL)
-	hook, err := tghook.New(echo.Bot, tghook.Config{Secret: secret, Dispatch: tghook.DispatchConfig{Caller: client}})
+	bot, err := tghook.Mount(echo.Bot, cfg)
 	if err != nil {
 		return err
 	}
 
 	mux := http.NewServeMux()
-	mux.Handle("POST /telegram", hook)
-	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
+	mux.Handle(bot.Path(), bot)
+	mux.Handle(bot.HealthPath(), bot)
+	mux.HandleFunc("GET /about", func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = rw.Write([]byte("the rest of the site\n"))
 	})
 
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(cfg.Listen, ":8080"))
+	listener, err := bot.Listen(ctx)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 90 * time.Second}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	err = client.SetWebhook(ctx, tghook.WebhookRequest{URL: cfg.URL, SecretToken: secret, AllowedUpdates: echo.Bot.AllowedUpdates()})
-	if err == nil {
-		select {
-		case <-ctx.Done():
-		case err = <-served:
-		}
-	}
-	if ctx.Err() != nil {
-		err = nil // it was told to end, maybe in the middle of the call
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	go func() {
+		served <- server.Serve(listener)
+		_ = bot.Shutdown(ctx) // if the server has failed, nothing can be received any more
+	}()
+
+	err = bot.Receive(ctx) // until ctx ends, and what was taken is finished
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(err, hook.Shutdown(ending), server.Shutdown(ending)) // in this order
+	if server.Shutdown(closing) != nil {
+		_ = server.Close()
+	}
+	if failure := <-served; !errors.Is(failure, http.ErrServerClosed) {
+		err = errors.Join(err, failure)
+	}
+	return err
 }

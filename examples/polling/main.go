@@ -1,5 +1,5 @@
-// Polling runs the echo bot on a laptop, by long poll. It needs TELEGRAM_TOKEN and
-// nothing else.
+// Polling runs the echo bot on a laptop, by long poll and nothing else. It needs
+// TELEGRAM_TOKEN. For the other variables see [tghook.FromEnv].
 package main
 
 import (
@@ -26,9 +26,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := tghook.NewClient(cfg.Token, cfg.Client)
+	cfg.URL, cfg.KeepWebhook = "", false // whatever is set for a webhook, this program polls
+	bot, err := tghook.Mount(echo.Bot, cfg)
 	if err != nil {
 		return err
 	}
-	return tghook.Poll(ctx, client, echo.Bot, cfg.Poll)
+	return bot.Receive(ctx)
 }

@@ -1,6 +1,10 @@
 package envelope
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // slot names one of the values that paths lead to.
 type slot int
@@ -49,6 +53,9 @@ var kinds = compile(map[string]paths{
 	"subscription":               {user: "user.id"},
 	"stopped_message_generation": {chat: "chat.id"},
 })
+
+// Kinds are the names of all kinds that are known, sorted.
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
 // kindCount bounds the known kinds that one body can name.
 const kindCount = 27

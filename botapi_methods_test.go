@@ -1,0 +1,70 @@
+package tghook_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tghook/tghook"
+)
+
+func TestAMethodThatIsNoneIsToldOnceWithTheNearest(t *testing.T) {
+	t.Parallel()
+	const text = "a method that is not in Bot API"
+	log, logged := logger()
+	method := ""
+	r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log, Bot: 5, Caller: new(apiCalls)}},
+		func(context.Context, *tghook.Update) (tghook.Reply, error) { return tghook.Reply{Method: method}, nil })
+	id := int64(0)
+	reply := func(name string) {
+		method = name
+		id++
+		r.post(messageIn(id, id))
+	}
+	table, err := os.ReadFile("tghooktest/internal/botapi/methods.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := 0
+	for line := range strings.Lines(string(table)) {
+		name, _, _ := strings.Cut(line, "\t")
+		if name == "method" {
+			continue
+		}
+		known++
+		reply(name)
+		reply(strings.ToUpper(name))
+	}
+	if known < 180 {
+		t.Errorf("%d methods are known to tghooktest", known)
+	}
+	same(t, "of those that are known", warnings(logged, text, "method"), nil)
+	for range 3 {
+		for _, name := range []string{"sendMesage", "SendMesssage", "answerCallback", "frobnicate"} {
+			reply(name)
+		}
+	}
+	same(t, "of others", warnings(logged, text, "method", "nearest", "bot"), []string{
+		"sendMesage sendMessage 5", "SendMesssage sendMessage 5", "answerCallback answerCallbackQuery 5", "frobnicate  5",
+	})
+	same(t, "answers", r.last().Outcome, tghook.OutcomeReplied)
+	for i := range 300 {
+		reply("frobnicate" + strings.Repeat("x", i+1))
+	}
+	if n := len(warnings(logged, text, "method")); n != 100 {
+		t.Errorf("%d names are remembered", n)
+	}
+}
+
+func TestANilClientIsAMistake(t *testing.T) {
+	t.Parallel()
+	var c *tghook.Client
+	dispatch := tghook.DispatchConfig{Caller: c}
+	_, err := tghook.New(tghook.HandlerFunc(nothing), tghook.Config{Secret: hookSecret, Dispatch: dispatch})
+	same(t, "of a webhook", mistaken(t, err), []string{"Config.Dispatch.Caller"})
+	_, err = tghook.NewDispatcher(tghook.HandlerFunc(nothing), dispatch)
+	same(t, "of a dispatcher", mistaken(t, err), []string{"DispatchConfig.Caller"})
+	err = tghook.Poll(t.Context(), newClient(t, tghook.ClientConfig{}), tghook.HandlerFunc(nothing), tghook.PollConfig{Dispatch: dispatch})
+	same(t, "of a poll", mistaken(t, err), []string{"PollConfig.Dispatch.Caller"})
+}

@@ -1,0 +1,459 @@
+package tghook
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Mounted is what [Run] does with a [RunConfig], in parts, for a bot on a server that
+// has other things to do. It is an [http.Handler]. It is safe for concurrent use.
+//
+// Mount it at Path, and at HealthPath if a platform asks there. Serve, then call
+// Receive. When ctx of Receive ends, and Receive has returned, close the server.
+type Mounted struct {
+	given    RunConfig
+	cfg      RunConfig // with its defaults
+	client   *Client   // nil: there is no token
+	hook     *Webhook  // nil: it polls
+	poller   *poller   // nil: by webhook
+	request  WebhookRequest
+	resolver *net.Resolver // nil: the host of the URL is not looked up
+	handler  Handler
+	path     string
+	tls      *tls.Config // nil: plain HTTP
+	made     time.Time
+	received atomic.Bool // Receive was called
+	over     chan struct{}
+	draining atomic.Bool
+	ending   context.Context // ends what Receive does, without a delay
+	end      context.CancelFunc
+	strayed  atomic.Int64 // when a request at another path was last warned of
+}
+
+const (
+	headerTimeout     = 10 * time.Second
+	idleTimeout       = 90 * time.Second // Telegram keeps its connections idle for 60
+	maxRequestHeaders = 16 << 10
+	// After Grace there is a second more, for handlers that were cancelled, for the
+	// last answers on their way, and for the functions of the user in TLS. Telegram's
+	// connections without a request are not waited for.
+	cancelTime  = 500 * time.Millisecond
+	closingTime = 400 * time.Millisecond
+	leavingTime = 100 * time.Millisecond
+	// silence is how long getUpdates may be unanswered beyond PollConfig.Wait before
+	// the bot counts as ill.
+	silence = time.Minute
+	// strayInterval is how often a request at another path is warned of.
+	strayInterval = time.Minute
+)
+
+var errReceived = errors.New("tghook: Receive was called before: a Mounted receives once")
+
+// Mount returns the parts of a [Run] with cfg. It reads the files that cfg names, and
+// starts nothing. The error joins a *[ConfigError] for every mistake.
+func Mount(h Handler, cfg RunConfig) (*Mounted, error) {
+	m := &Mounted{given: cfg, cfg: cfg.withDefaults(), handler: h, over: make(chan struct{}), made: time.Now(), resolver: net.DefaultResolver}
+	m.ending, m.end = context.WithCancel(context.Background())
+	m.path = cfg.path().EscapedPath()
+	if err := errors.Join(cfg.named(m.prepare())...); err != nil {
+		return nil, err
+	}
+	for _, name := range cfg.read.strange() {
+		attrs := []slog.Attr{slog.String("variable", environmentPrefix+name)}
+		if near := nearest(name, slices.Sorted(maps.Keys(variables))); near != "" {
+			attrs = append(attrs, slog.String("nearest", environmentPrefix+near))
+		}
+		m.log(context.Background(), slog.LevelWarn, "tghook: a variable that FromEnv does not read: it is misspelt, or another program's", attrs...)
+	}
+	return m, nil
+}
+
+// prepare makes the parts, and returns every mistake.
+func (m *Mounted) prepare() []error {
+	errs := m.cfg.mistakes()
+	add := func(err error) { errs = append(errs, flattened(err)...) }
+	if m.cfg.Token != "" || !m.cfg.KeepWebhook {
+		var err error
+		m.client, err = NewClient(m.cfg.Token, m.cfg.Client)
+		add(err)
+	}
+	if client := m.client; client != nil {
+		if m.cfg.Webhook.Dispatch.Caller == nil {
+			m.cfg.Webhook.Dispatch.Caller = client
+		}
+		m.cfg.Webhook.Dispatch.Bot = cmp.Or(m.cfg.Webhook.Dispatch.Bot, client.bot)
+	}
+	var err error
+	if m.cfg.polls() {
+		m.poller, err = newPoller(cmp.Or(m.client, &Client{}), m.handler, m.cfg.pollConfig()) // any, so that all mistakes are named
+		add(err)
+		return errs
+	}
+	if !m.cfg.KeepWebhook {
+		m.request = m.cfg.request()
+		errs = append(errs, m.request.mistakes(m.cfg.Client.Local)...)
+	}
+	m.hook, err = New(m.handler, m.cfg.Webhook)
+	add(err)
+	add(m.prepareTLS())
+	if len(errs) == 0 && !m.cfg.KeepWebhook {
+		m.request.AllowedUpdates = m.cfg.Webhook.Dispatch.allowedUpdates(m.handler, m.cfg.AllowedUpdates)
+	}
+	return errs
+}
+
+// flattened are the errors that err joins.
+func flattened(err error) (errs []error) {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join's alone
+	if !ok {
+		return slices.DeleteFunc([]error{err}, func(err error) bool { return err == nil })
+	}
+	for _, one := range joined.Unwrap() {
+		errs = append(errs, flattened(one)...)
+	}
+	return errs
+}
+
+// prepareTLS reads, or makes, what TLS is served with.
+func (m *Mounted) prepareTLS() error {
+	switch {
+	case m.cfg.TLS != nil:
+		m.tls = m.cfg.TLS.Clone()
+	case m.cfg.CertFile != "" && m.cfg.KeyFile != "":
+		pair, err := tls.LoadX509KeyPair(m.cfg.CertFile, m.cfg.KeyFile)
+		var where *fs.PathError
+		switch {
+		case errors.As(err, &where) && where.Path == m.cfg.CertFile:
+			return &ConfigError{"RunConfig.CertFile", "cannot be read: " + where.Err.Error()}
+		case errors.As(err, &where):
+			return &ConfigError{"RunConfig.KeyFile", "cannot be read: " + where.Err.Error()}
+		case err != nil:
+			return &ConfigError{"RunConfig.CertFile", "cannot be used with the key file: " + err.Error()}
+		}
+		m.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	case m.cfg.SelfSigned && m.cfg.public().Host != "":
+		pair, uploaded, err := selfSigned(m.cfg.public().Hostname())
+		if err != nil {
+			return err
+		}
+		m.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		m.request.Certificate = uploaded
+	}
+	if m.tls != nil && len(m.tls.NextProtos) == 0 {
+		m.tls.NextProtos = []string{"http/1.1"} // Telegram speaks no other
+	}
+	return nil
+}
+
+// Path is where updates come, as it stands in a URL: that of the URL, or
+// RunConfig.Path. Mount m there for any method.
+func (m *Mounted) Path() string { return m.path }
+
+// HealthPath is RunConfig.HealthPath, or its default.
+func (m *Mounted) HealthPath() string { return m.cfg.HealthPath }
+
+// Listen listens where cfg says, or PORT. The listener serves TLS already if cfg says
+// so, and the bot does not poll.
+func (m *Mounted) Listen(ctx context.Context) (net.Listener, error) {
+	listener, err := listen(ctx, m.cfg.Listen)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, m.notListening(err)
+	}
+	return m.secured(listener), nil
+}
+
+// secured is listener with TLS, if that is served here.
+func (m *Mounted) secured(listener net.Listener) net.Listener {
+	if m.tls == nil {
+		return listener
+	}
+	return tls.NewListener(listener, m.tls)
+}
+
+// ServeHTTP answers a request by its path: updates at Path, the state of the bot at
+// HealthPath, and 404 elsewhere.
+func (m *Mounted) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if m.hook != nil && r.URL.Path == m.cfg.Path {
+		m.hook.ServeHTTP(rw, r)
+		return
+	}
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(rw).SetReadDeadline(time.Now()) // the server would wait for the body
+	}
+	if r.URL.Path == m.cfg.HealthPath {
+		m.serveHealth(rw)
+		return
+	}
+	if r.Header["X-Telegram-Bot-Api-Secret-Token"] != nil {
+		m.warnOfStray(r)
+	}
+	rw.WriteHeader(http.StatusNotFound)
+}
+
+// serveHealth answers 503 at the end, and for a poll that gets no answer.
+func (m *Mounted) serveHealth(rw http.ResponseWriter) {
+	status, line := http.StatusOK, ""
+	if m.poller != nil {
+		last := m.poller.lastAnswer()
+		line = "getUpdates has not been answered yet\n"
+		if !last.IsZero() {
+			line = fmt.Sprintf("getUpdates was last answered %v ago, at %s\n", time.Since(last).Truncate(time.Second), last.UTC().Format(time.RFC3339))
+		}
+		if time.Since(later(last, m.made)) > m.poller.cfg.Wait+silence {
+			status = http.StatusServiceUnavailable
+		}
+	}
+	if m.draining.Load() || m.hook != nil && m.hook.dispatcher.isClosing() {
+		status = http.StatusServiceUnavailable
+	}
+	if line != "" {
+		rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	rw.WriteHeader(status)
+	_, _ = rw.Write([]byte(line))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// warnOfStray tells that Telegram, it seems, sends updates to another path.
+func (m *Mounted) warnOfStray(r *http.Request) {
+	now, last := time.Now().UnixNano(), m.strayed.Load()
+	if last != 0 && now-last < int64(strayInterval) || !m.strayed.CompareAndSwap(last, now) {
+		return
+	}
+	path, served := excerpt([]byte(r.URL.Path), 0), m.cfg.Path
+	if m.client != nil {
+		path, served = m.client.redact(path), m.client.redact(served)
+	}
+	text := "tghook: a request with a secret token came to a path where no updates are served: is it the path of the URL? See RunConfig.Path"
+	if m.hook == nil {
+		text = "tghook: a request with a secret token came, though the bot polls: no URL is set"
+	}
+	m.log(r.Context(), slog.LevelWarn, text, slog.String("path", path), slog.String("served", served), slog.String("peer", r.RemoteAddr))
+}
+
+func (m *Mounted) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	m.cfg.Webhook.Dispatch.log(ctx, level, message, attrs...)
+}
+
+// Receive sets the webhook, or polls where cfg has no URL, until ctx ends. Call it
+// once the server listens. While Telegram cannot be reached it tries again, and logs
+// that; see RunConfig.Client.
+//
+// When ctx has ended it waits for DrainDelay, finishes within Grace and half a second
+// what was taken, and returns nil. It returns an error sooner if Telegram refuses.
+// It can be called once.
+func (m *Mounted) Receive(ctx context.Context) error {
+	if !m.received.CompareAndSwap(false, true) {
+		return errReceived
+	}
+	defer close(m.over)
+	receiving, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(m.ending, func() { cancel(nil) })()
+	if m.poller != nil {
+		m.log(ctx, slog.LevelInfo, "tghook: polling, since no URL is given")
+		defer context.AfterFunc(receiving, func() { m.draining.Store(true) })()
+		return m.poller.receive(receiving)
+	}
+	told := m.tell(receiving)
+	select {
+	case err := <-told:
+		if err == nil {
+			m.log(ctx, slog.LevelInfo, "tghook: receiving updates by webhook")
+			<-receiving.Done()
+		}
+		m.windUp(ctx)
+		return unlessEnded(receiving, err)
+	case <-receiving.Done():
+	}
+	m.windUp(ctx)
+	select {
+	case err := <-told:
+		return unlessEnded(receiving, err)
+	default: // a transport that does not look at its ctx
+		return nil
+	}
+}
+
+// tell sets the webhook in a goroutine of its own, which the user's transport may end.
+func (m *Mounted) tell(ctx context.Context) <-chan error {
+	told := make(chan error, 1)
+	go func() {
+		err := errGoexit
+		defer func() { told <- err }()
+		err = guarded(func() error { return m.setWebhook(ctx) })
+	}()
+	return told
+}
+
+// setWebhook sets the webhook, and waits for Telegram as long as a poll would.
+func (m *Mounted) setWebhook(ctx context.Context) error {
+	if m.cfg.KeepWebhook {
+		if m.client != nil && m.cfg.Webhook.Dispatch.wantedBy(m.handler) != nil {
+			m.tellFilter(ctx)
+		}
+		return nil
+	}
+	var backoff backoff
+	for {
+		err := m.trySetting(ctx)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || m.cfg.Client.Patience > 0 || !passing(err) {
+			return err
+		}
+		wait := backoff.next()
+		var refused *APIError
+		if errors.As(err, &refused) {
+			wait = cmp.Or(refused.RetryAfter, wait)
+		}
+		m.log(ctx, slog.LevelWarn, "tghook: the webhook is not set yet: trying again", slog.Duration("after", wait), slog.Any("error", err))
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+	if m.request.AllowedUpdates == nil {
+		m.tellFilter(ctx)
+	}
+	return nil
+}
+
+// trySetting sets the webhook, unless Telegram could not resolve its host either.
+func (m *Mounted) trySetting(ctx context.Context) error {
+	trying, cancel := context.WithTimeout(ctx, settingPatience+m.cfg.Client.Patience+pollSlack)
+	defer cancel()
+	if err := m.resolve(trying); err != nil {
+		return err
+	}
+	return m.client.SetWebhook(trying, m.request)
+}
+
+func (m *Mounted) tellFilter(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, pollSlack)
+	defer cancel()
+	if info, err := m.client.GetWebhookInfo(asking); err == nil {
+		m.cfg.Webhook.Dispatch.tellFilter(ctx, m.handler, info)
+	}
+}
+
+// passing reports whether err may be gone when what failed is tried again.
+func passing(err error) bool {
+	var mistake *ConfigError
+	var unsendable *ReplyError
+	var unresolved *net.DNSError
+	var refused *APIError
+	switch {
+	case errors.As(err, &mistake), errors.As(err, &unsendable):
+		return false
+	case errors.As(err, &refused):
+		again := []int{http.StatusTooManyRequests, http.StatusConflict, http.StatusRequestTimeout}
+		return refused.Code/100 != 4 || slices.Contains(again, refused.Code) ||
+			strings.Contains(refused.Description, "no answer of the Bot API") || // a proxy's, or a portal's
+			strings.Contains(refused.Description, "Temporary failure") // to resolve the host, at Telegram's end
+	case errors.As(err, &unresolved):
+		return !unresolved.IsNotFound || errors.As(err, new(*net.OpError)) // the latter is the Bot API's host
+	}
+	return true
+}
+
+// windUp waits for DrainDelay if it is ctx that has ended, and finishes within the
+// grace what was taken.
+func (m *Mounted) windUp(ctx context.Context) {
+	m.draining.Store(true)
+	ending := context.WithoutCancel(ctx)
+	if ctx.Err() != nil && m.cfg.DrainDelay > 0 {
+		m.log(ending, slog.LevelInfo, "tghook: the end has come: serving on for DrainDelay", slog.Duration("delay", m.cfg.DrainDelay))
+		timer := time.NewTimer(m.cfg.DrainDelay)
+		select {
+		case <-timer.C:
+		case <-m.ending.Done():
+		}
+		timer.Stop()
+	}
+	left := bounded(m.cfg.Grace+cancelTime, func() error {
+		grace, cancel := context.WithTimeout(ending, m.cfg.Grace)
+		defer cancel()
+		return m.Shutdown(grace)
+	})
+	if left != nil {
+		m.log(ending, slog.LevelWarn, "tghook: not all updates were answered: Telegram will deliver them again", slog.Any("error", left))
+	}
+}
+
+// Shutdown ends what Receive does, without DrainDelay, and finishes what was taken:
+// by webhook it is that of [Webhook.Shutdown], and for a poll it waits until Receive
+// has returned. It may be called more than once, and without Receive.
+//
+// To remove a bot for good, call [Client.DeleteWebhook] first: then Telegram keeps
+// what comes meanwhile.
+func (m *Mounted) Shutdown(ctx context.Context) error {
+	m.draining.Store(true)
+	m.end()
+	if m.hook != nil {
+		return m.hook.Shutdown(ctx)
+	}
+	if !m.received.Load() {
+		return nil
+	}
+	select {
+	case <-m.over:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("tghook: shutdown: %w", context.Cause(ctx))
+	}
+}
+
+// unlessEnded is err, or nil if it says no more than that ctx has ended.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) {
+		return nil
+	}
+	return err
+}
+
+// resolve fails if Telegram could not resolve the host either.
+func (m *Mounted) resolve(ctx context.Context) error {
+	if m.cfg.IPAddress != "" || m.resolver == nil {
+		return nil
+	}
+	network := "ip4" // Telegram connects by no other
+	if m.cfg.Client.Local {
+		network = "ip"
+	}
+	if _, err := m.resolver.LookupNetIP(ctx, network, m.cfg.public().Hostname()); err != nil {
+		return fmt.Errorf("tghook: the host of %s does not resolve, so that Telegram would refuse it: %w", m.given.nameOf("RunConfig.URL"), err)
+	}
+	return nil
+}
+
+// String names the bot and how its updates come, and nothing that is secret.
+func (m *Mounted) String() string { return "Mounted " + m.given.String() }
+
+// Format implements [fmt.Formatter]: every verb prints what String returns.
+func (m *Mounted) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
+
+// LogValue implements [slog.LogValuer] likewise.
+func (m *Mounted) LogValue() slog.Value { return slog.StringValue(m.String()) }

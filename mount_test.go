@@ -1,0 +1,292 @@
+package tghook_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// mounted is a Mounted on a server that has other things to do.
+type mounted struct {
+	*tghook.Mounted
+	t      *testing.T
+	server *http.Server
+	stop   context.CancelFunc
+	done   chan error
+}
+
+func mount(t *testing.T, h tghook.Handler, cfg tghook.RunConfig) *mounted {
+	t.Helper()
+	m, err := tghook.Mount(h, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(m.Path(), m)
+	mux.Handle(m.HealthPath(), m)
+	mux.HandleFunc("GET /about", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
+	return &mounted{Mounted: m, t: t, server: &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}, done: make(chan error, 1)}
+}
+
+// begin serves on l and receives.
+func (m *mounted) begin(l net.Listener) {
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stop = cancel
+	go func() { _ = m.server.Serve(l) }()
+	go func() { m.done <- m.Receive(ctx) }()
+	m.t.Cleanup(func() {
+		cancel()
+		_ = m.server.Close()
+	})
+}
+
+func (m *mounted) listen() net.Listener {
+	m.t.Helper()
+	l, err := m.Listen(m.t.Context())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return l
+}
+
+// end ends Receive, which must return nil while the server goes on.
+func (m *mounted) end() {
+	m.t.Helper()
+	m.stop()
+	same(m.t, "Receive", receive(m.t, "its end", m.done), nil)
+}
+
+func TestAMountedBotHonoursTheSameSettings(t *testing.T) {
+	t.Parallel()
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, Patience: inTime})
+	address := "127.0.0.1:" + freePort(t)
+	m := mount(t, replying(hello, nil), tghook.RunConfig{
+		Token: apiToken, URL: "http://" + address + "/public/telegram", Path: "/a%20b", Listen: address, HealthPath: "/alive",
+		Webhook: tghook.Config{Secret: hookToken}, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
+		DropPending: true, AllowedUpdates: []string{"message", "poll"}, MaxConnections: 33, IPAddress: "127.0.0.1",
+	})
+	same(t, "path", m.Path(), "/a%20b")
+	same(t, "health path", m.HealthPath(), "/alive")
+	m.begin(m.listen())
+	call := tg.ExpectCall(t, "setWebhook").Params
+	same(t, "setWebhook", call, map[string]string{
+		"url": "http://" + address + "/public/telegram", "secret_token": hookToken, "drop_pending_updates": "true",
+		"allowed_updates": `["message","poll"]`, "max_connections": "33", "ip_address": "127.0.0.1",
+	})
+	r := &running{t: t, secret: hookToken}
+	client := plainClient(t)
+	same(t, "an update", r.post(client, "http://"+address+"/a%20b", messageIn(7, 1)), "200 "+helloBody)
+	same(t, "health", r.post(client, "http://"+address+"/alive", ""), "200")
+	same(t, "an update elsewhere", r.post(client, "http://"+address+"/public/telegram", messageIn(7, 2)), "404 404 page not found")
+	m.end()
+	same(t, "health at the end", r.post(client, "http://"+address+"/alive", ""), "503")
+	same(t, "an update at the end", r.post(client, "http://"+address+"/a%20b", messageIn(7, 3)), "503")
+	same(t, "again", m.Receive(t.Context()) != nil, true)
+}
+
+func TestAMountedBotPollsWithoutAURL(t *testing.T) {
+	t.Parallel()
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, Patience: inTime})
+	handled := make(chan int64, 1)
+	chat := tg.User("Ann").Chat()
+	chat.Send("hi")
+	address := "127.0.0.1:" + freePort(t)
+	m := mount(t, tghook.Kinds{tghook.KindMessage: tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		handled <- u.ChatID
+		return tghook.NoReply, nil
+	})}, tghook.RunConfig{
+		Token: apiToken, Listen: address, Client: tghook.ClientConfig{BaseURL: tg.URL}, Poll: tghook.PollConfig{Wait: time.Second},
+	})
+	m.begin(m.listen())
+	same(t, "handled", receive(t, "an update", handled), chat.ID)
+	call := tg.ExpectCall(t, "getUpdates").Params
+	same(t, "allowed_updates", call["allowed_updates"], `["message"]`)
+	same(t, "timeout", call["timeout"], "1")
+	client, r := plainClient(t), &running{t: t}
+	if got := r.post(client, "http://"+address+"/healthz", ""); !strings.HasPrefix(got, "200 getUpdates") {
+		t.Error(got)
+	}
+	same(t, "Shutdown", m.Shutdown(t.Context()), nil)
+	same(t, "Receive", receive(t, "its end", m.done), nil)
+	same(t, "pending", tg.Pending(), 0)
+	if got := r.post(client, "http://"+address+"/healthz", ""); !strings.HasPrefix(got, "503 getUpdates") {
+		t.Error(got)
+	}
+}
+
+func TestAMountedBotServesTLSByItsListener(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, roots := certificateFiles(t)
+	own, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*tghook.RunConfig){
+		"files": func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, keyFile },
+		"TLS": func(cfg *tghook.RunConfig) {
+			cfg.TLS = &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
+		},
+		"self-signed": func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.KeepWebhook = true, false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			deliveries := make(chan tghooktest.Delivery, 100)
+			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{
+				Token: apiToken, Roots: roots, Patience: inTime, Observe: func(d tghooktest.Delivery) { deliveries <- d },
+			})
+			address := "127.0.0.1:" + freePort(t)
+			cfg := tghook.RunConfig{
+				Token: apiToken, URL: "https://" + address + "/telegram", Listen: address,
+				Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
+			}
+			change(&cfg)
+			m := mount(t, tghook.HandlerFunc(nothing), cfg)
+			m.begin(m.listen())
+			same(t, "certificates uploaded", len(tg.ExpectCall(t, "setWebhook").Files) == 1, name == "self-signed")
+			if _, err := tg.Deliver([]byte(messageIn(7, 1))); err != nil {
+				t.Fatal(err)
+			}
+			same(t, "an update", receive(t, "a delivery", deliveries).Status, 200)
+			m.end()
+		})
+	}
+}
+
+func TestAMountedBotListensAtASocketAndAtPORT(t *testing.T) {
+	port := freePort(t)
+	t.Setenv("PORT", port)
+	cfg := tghook.RunConfig{KeepWebhook: true, Webhook: tghook.Config{Secret: hookToken}}
+	l := mount(t, tghook.HandlerFunc(nothing), cfg).listen()
+	_, got, _ := net.SplitHostPort(l.Addr().String())
+	same(t, "by PORT", got, port)
+	l.Close()
+	cfg.Listen = filepath.Join(t.TempDir(), "bot.sock")
+	l = mount(t, tghook.HandlerFunc(nothing), cfg).listen()
+	same(t, "a socket", l.Addr().String(), cfg.Listen)
+	l.Close()
+}
+
+// mountInMemory is a bot in a bubble, whose handler waits for release.
+func mountInMemory(t *testing.T, release <-chan struct{}, change func(*tghook.RunConfig)) (m *mounted, s *standing) {
+	t.Helper()
+	s = &standing{t: t, tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, InMemory: true})}
+	l, err := s.tg.Listen("bot.example.org:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := tghook.RunConfig{
+		Token: apiToken, URL: "http://bot.example.org/hook", Webhook: tghook.Config{Secret: hookToken}, IPAddress: "127.0.0.1",
+		Client: tghook.ClientConfig{BaseURL: s.tg.URL, HTTP: s.tg.Client(), Local: true},
+	}
+	change(&cfg)
+	m = mount(t, tghook.HandlerFunc(func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		select {
+		case <-release:
+			return tghook.NoReply, nil
+		case <-ctx.Done():
+			return tghook.NoReply, context.Cause(ctx)
+		}
+	}), cfg)
+	m.begin(l)
+	synctest.Wait()
+	t.Cleanup(func() {
+		for _, c := range s.open {
+			_ = c.Close()
+		}
+	})
+	return m, s
+}
+
+func TestAMountedBotDrainsAndHasItsGrace(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		m, s := mountInMemory(t, nil, func(cfg *tghook.RunConfig) {
+			cfg.DrainDelay, cfg.Grace, cfg.Webhook.LateAfter = 15*time.Second, 3*time.Second, -1
+		})
+		same(t, "health", s.answer(healthCheck), 200)
+		held := s.begin(update(7, 1))
+		start := time.Now()
+		m.stop()
+		synctest.Wait()
+		same(t, "health at the end", s.answer(healthCheck), 503)
+		same(t, "Receive", <-m.done, nil)
+		if took := time.Since(start); took < 18*time.Second || took > 19*time.Second {
+			t.Errorf("Receive returned after %v", took)
+		}
+		same(t, "the answer", held.read().status, 503)
+		same(t, "the rest of the site", s.answer([]byte("GET /about HTTP/1.1\r\nHost: bot\r\n\r\n")), http.StatusTeapot)
+	})
+}
+
+// A bot that is removed leaves nothing behind, and takes no longer than what it has
+// taken.
+func TestAMountedBotCanBeRemoved(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		m, s := mountInMemory(t, release, func(cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
+		held := s.begin(update(7, 1))
+		if err := s.tg.Bot(t).DeleteWebhook(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(2*time.Second, func() { close(release) })
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		same(t, "Shutdown", m.Shutdown(ctx), nil)
+		same(t, "Receive", <-m.done, nil)
+		same(t, "the answer", held.read().status, 200)
+		same(t, "took", time.Since(start), 2*time.Second)
+		same(t, "webhooks", fmt.Sprint(len(s.tg.Calls("setWebhook")), len(s.tg.Calls("deleteWebhook"))), "1 1")
+	})
+}
+
+// Shutdown is for those who will not wait.
+func TestShutdownEndsTheDrainDelay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		m, s := mountInMemory(t, nil, func(cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
+		same(t, "health", s.answer(healthCheck), 200)
+		m.stop()
+		pass(time.Second)
+		start := time.Now()
+		same(t, "Shutdown", m.Shutdown(t.Context()), nil)
+		same(t, "Receive", <-m.done, nil)
+		same(t, "took", time.Since(start), 0)
+	})
+}
+
+func TestMountNamesEveryMistakeAsRunDoes(t *testing.T) {
+	t.Parallel()
+	_, err := tghook.Mount(nil, tghook.RunConfig{URL: "https://bot.example.org/", Grace: -1, DrainDelay: -1, MaxConnections: 101})
+	same(t, "mistakes", mistaken(t, err), []string{
+		"RunConfig.DrainDelay", "RunConfig.Grace", "token", "WebhookRequest.MaxConnections", "Handler", "Config.Secret",
+	})
+	_, err = tghook.Mount(nil, tghook.RunConfig{Grace: -1, Poll: tghook.PollConfig{Wait: -1}})
+	same(t, "of a poll", mistaken(t, err), []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"})
+}
+
+func TestAMountedIsPrintedWithoutWhatIsSecret(t *testing.T) {
+	t.Parallel()
+	m, err := tghook.Mount(tghook.HandlerFunc(nothing), tghook.RunConfig{
+		Token: apiToken, URL: "https://bot.example.org/" + apiToken, Webhook: tghook.Config{Secret: hookToken},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []any{m, struct{ Handler http.Handler }{m}, http.Server{Handler: m}.Handler} { //nolint:gosec // it does not serve
+		for _, text := range append(printings(value), fmt.Sprintf("%d %x", value, value)) {
+			if leaks(text) {
+				t.Errorf("the token or a secret is told: %s", text)
+			}
+		}
+	}
+	same(t, "by webhook", fmt.Sprint(m), "Mounted RunConfig of bot 7244100913, by webhook")
+}
