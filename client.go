@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +88,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	c := &Client{
 		bot:      bot,
 		endpoint: func(method string) string { return prefix + method },
-		redact:   redactor(token),
+		redact:   redactor(token, password(base)),
 		patience: cfg.Patience,
 		local:    cfg.Local,
 	}
@@ -108,13 +107,10 @@ func botOf(token string) (id int64, ok bool) {
 	return id, plain && secret != "" && len(token) <= maxToken && validSecret(secret)
 }
 
-// redactor returns a function that strikes the token out of a text, also where its
-// colon was escaped, or its end cut off.
-func redactor(token string) func(text string) string {
-	number, secret, _ := strings.Cut(token, ":")
-	start := regexp.QuoteMeta(secret[:min(8, len(secret))])
-	pattern := regexp.MustCompile("(" + number + ":)?" + start + "[A-Za-z0-9_-]*")
-	return func(text string) string { return pattern.ReplaceAllLiteralString(text, "<token>") }
+// password is the one in base, which net/http sends.
+func password(base *url.URL) string {
+	secret, _ := base.User.Password()
+	return secret
 }
 
 // Bot is the bot's id: the number before the token's colon.
