@@ -1,7 +1,6 @@
 package tghook
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -155,15 +153,49 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 
 // ask is Call that returns the result as it came.
 func (c *Client) ask(ctx context.Context, method string, params any) (result []byte, err error) {
-	body, err := Reply{method, params}.encode()
-	if err != nil {
-		return nil, c.redacted(err) // a File may come from Telegram itself
-	}
-	again := func(err error) bool { return repeatable(err, idempotent(method, body)) }
-	err = patiently(ctx, c.patience, again, func() (err error) {
-		result, err = c.post(ctx, method, body)
+	err = guarded(func() error { // ctx is the user's too
+		m, err := beside(ctx, func() (*message, error) {
+			m, err := Reply{method, params}.message()
+			if err != nil {
+				return nil, err
+			}
+			return m, unsendable(method, m.check(c.maxFiles()))
+		})
+		if err != nil {
+			return c.redacted(err) // a File may come from Telegram itself
+		}
+		result, err = c.send(ctx, method, m)
 		return err
 	})
+	return result, err
+}
+
+// maxFiles is how many bytes the files of a call may have.
+func (c *Client) maxFiles() int64 {
+	if c.local {
+		return maxLocalFileBytes
+	}
+	return maxFileBytes
+}
+
+// send makes a call, and repeats it where that is safe.
+func (c *Client) send(ctx context.Context, method string, m *message) (result []byte, err error) {
+	same := idempotent(method, m)
+	var spent error
+	again := func(err error) bool {
+		if !repeatable(err, same) || m.end() != nil {
+			return false
+		}
+		spent = m.spent()
+		return spent == nil
+	}
+	err = patiently(ctx, c.patience, again, func() (err error) {
+		result, err = c.exchange(ctx, method, m)
+		return err
+	})
+	if spent != nil && c.patience > 0 {
+		err = fmt.Errorf("%w (it is not repeated: %w)", err, spent)
+	}
 	return result, err
 }
 
@@ -171,23 +203,89 @@ func (c *Client) undecoded(method string, err error) error {
 	return fmt.Errorf("tghook: %s: decode the result: %w", method, c.redacted(err))
 }
 
-// post makes one request and returns the result.
+// post makes one request of what is in memory, and returns the result.
 func (c *Client) post(ctx context.Context, method string, body payload) (result []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint(method), bytes.NewReader(body))
-	if err != nil {
+	return c.exchange(ctx, method, &message{contentType: body.contentType(), text: [][]byte{body}})
+}
+
+// exchange makes one request and returns the result.
+func (c *Client) exchange(ctx context.Context, method string, m *message) (result []byte, err error) {
+	res, err := beside(ctx, func() (answer, error) { return c.roundTrip(ctx, method, m) })
+	unread := m.end()
+	switch {
+	case err != nil && unread != nil:
+		return nil, c.redacted(unsendable(method, unread))
+	case err != nil:
 		return nil, c.failure(ctx, method, err)
 	}
-	req.Header.Set("Content-Type", body.contentType())
+	return c.decode(method, res.status, res.body)
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	body   []byte
+}
+
+func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answer, error) {
+	body, err := m.open(c.maxFiles())
+	if err != nil {
+		return answer{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint(method), body)
+	if err != nil {
+		_ = body.Close()
+		return answer{}, err
+	}
+	req.ContentLength = m.size()
+	req.GetBody = func() (io.ReadCloser, error) { return m.open(c.maxFiles()) }
+	req.Header.Set("Content-Type", m.contentType)
 	res, err := c.http.Do(req) //nolint:gosec // of a ReplyTransport's request it has the method, which is of letters
 	if err != nil {
-		return nil, c.failure(ctx, method, err)
+		return answer{}, err
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, c.failure(ctx, method, err)
+	said, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return answer{res.StatusCode, said}, err
+}
+
+// stopPatience is how long the user's code may go on when the ctx of a call has
+// ended.
+const stopPatience = time.Second
+
+var errExited = errors.New("a function of yours called runtime.Goexit")
+
+// beside calls f, in which code of the user runs, in a goroutine of its own: a panic
+// and a runtime.Goexit are errors, and f is left alone if it goes on when ctx has
+// ended.
+func beside[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
 	}
-	return c.decode(method, res.StatusCode, answer)
+	ended := make(chan outcome, 1)
+	go func() {
+		o := outcome{err: errExited}
+		defer func() { ended <- o }()
+		o.err = guarded(func() (err error) {
+			o.value, err = f()
+			return err
+		})
+	}()
+	select {
+	case o := <-ended:
+		return o.value, o.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(stopPatience)
+	defer timer.Stop()
+	select {
+	case o := <-ended:
+		return o.value, o.err
+	case <-timer.C:
+		var none T
+		return none, errNoReturn
+	}
 }
 
 // decode reads the envelope of an answer. The result may be megabytes of updates, so
@@ -229,57 +327,20 @@ func (c *Client) decode(method string, status int, answer []byte) (result []byte
 
 // failure is err, which is the network's, without the token.
 func (c *Client) failure(ctx context.Context, method string, err error) error {
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, ok := err.(*url.Error); ok { //nolint:errorlint // net/http has made it
 		err = request.Err // its URL has the token, and the method is known
 	}
-	return fmt.Errorf("tghook: %s: %w", method, c.redacted(ended(ctx, err)))
+	return fmt.Errorf("tghook: %s: %w", method, ended(ctx, c.redacted(err), c.redact))
 }
 
-// redacted is err without the token: whatever error in it tells the token gives
-// way to its words, and to those that it wraps.
-func (c *Client) redacted(err error) error {
-	if !c.tells(err) {
-		return err
-	}
-	clean := &redactedError{text: c.redact(err.Error())}
-	for _, inner := range unwrapped(err) {
-		clean.wrapped = append(clean.wrapped, c.redacted(inner))
-	}
-	return clean
-}
+// redacted is err without the token: see heard.
+func (c *Client) redacted(err error) error { return heard(err, c.redact) }
 
-// tells reports whether err, or an error in it, has the token.
-func (c *Client) tells(err error) bool {
-	text := fmt.Sprintf("%v %+v %#v", err, err, err)
-	return c.redact(text) != text || slices.ContainsFunc(unwrapped(err), c.tells)
-}
-
-func unwrapped(err error) []error {
-	switch wrapping := err.(type) { //nolint:errorlint // this is the walk
-	case interface{ Unwrap() []error }:
-		return wrapping.Unwrap()
-	case interface{ Unwrap() error }:
-		if inner := wrapping.Unwrap(); inner != nil {
-			return []error{inner}
-		}
-	}
-	return nil
-}
-
-type redactedError struct {
-	text    string
-	wrapped []error
-}
-
-func (e *redactedError) Error() string   { return e.text }
-func (e *redactedError) Unwrap() []error { return e.wrapped }
-
-// ended is err, and why ctx has ended if it has.
-func ended(ctx context.Context, err error) error {
+// ended is err, which was heard, and why ctx has ended if it has.
+func ended(ctx context.Context, err error, redact func(string) string) error {
 	for _, why := range []error{context.Cause(ctx), ctx.Err()} {
 		if why != nil && !errors.Is(err, why) {
-			err = fmt.Errorf("%w: %w", err, why)
+			err = fmt.Errorf("%w: %w", err, heard(why, redact))
 		}
 	}
 	return err

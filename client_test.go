@@ -418,7 +418,7 @@ func TestNoErrorTellsTheToken(t *testing.T) {
 	c := answers(200, `{"ok":true,"result":"2006"}`).client(t, tghook.ClientConfig{})
 	result := c.Call(t.Context(), "getMe", nil, new(telling))
 	download := tghook.File{Name: "a.txt", Body: &brokenAnswer{&tellingError{"https://api.telegram.org/file/bot" + apiToken + "/a.txt", io.ErrClosedPipe}}}
-	upload := c.Call(t.Context(), "sendDocument", map[string]any{"document": download}, nil)
+	upload := newTelegram(t).client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", map[string]any{"document": download}, nil)
 	keepsToken(t, result)
 	keepsToken(t, upload)
 	if !errors.Is(result, io.EOF) || !errors.Is(upload, io.ErrClosedPipe) {

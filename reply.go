@@ -14,7 +14,7 @@ import (
 // Reply is at most one Bot API method with which a handler answers. It rides
 // the HTTP response where that is possible, else it goes by
 // DispatchConfig.Caller; either way its result is not seen. The zero Reply says
-// nothing.
+// nothing. A Reply that is returned beside an error is discarded.
 type Reply struct {
 	// Method is the method's name, such as "sendMessage".
 	Method string
@@ -22,6 +22,11 @@ type Reply struct {
 	// nil is an empty one. A [File] anywhere in it makes the reply multipart.
 	// Members that are null are left out: Telegram would take them for the text
 	// "null".
+	//
+	// What Telegram would take for something else, or for nothing, is a *[ReplyError]
+	// that names the field: an [io.Reader], or an upload of another library, in place
+	// of a File; a [time.Duration] or [time.Time], where the Bot API has whole seconds;
+	// a member with a capital letter, as of a struct without tags.
 	Params any
 }
 
@@ -52,21 +57,42 @@ func ridesResponse(method string) bool {
 // encode makes the payload of r. Its error is a *ReplyError if no repetition
 // could help, and another if reading a file failed.
 func (r Reply) encode() (payload, error) {
-	p, err := r.payload()
-	var read *readError
-	if err != nil && !errors.As(err, &read) {
-		err = &ReplyError{r.Method, err}
+	m, err := r.message()
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	p, err := m.payload()
+	return p, unsendable(r.Method, err)
 }
 
-func (r Reply) payload() (payload, error) {
+// unsendable is err as a *ReplyError, if it is the problem of a file.
+func unsendable(method string, err error) error {
+	if problem, ok := err.(fileProblem); ok { //nolint:errorlint // it is made here, and others wrap what is the user's
+		return &ReplyError{method, problem}
+	}
+	return err
+}
+
+// message is r as it is to be sent, with its files unread. Its error is a
+// *ReplyError.
+func (r Reply) message() (*message, error) {
+	m, err := r.assemble()
+	if err != nil {
+		return nil, &ReplyError{r.Method, err}
+	}
+	return m, nil
+}
+
+func (r Reply) assemble() (*message, error) {
 	if err := checkMethod(r.Method); err != nil {
+		return nil, err
+	}
+	found, err := surveyed(r.Params)
+	if err != nil {
 		return nil, err
 	}
 	params := []byte("{}")
 	if r.Params != nil {
-		var err error
 		if params, err = json.Marshal(r.Params); err != nil {
 			return nil, fmt.Errorf("encode Params: %w", err)
 		}
@@ -77,10 +103,21 @@ func (r Reply) payload() (payload, error) {
 			return nil, fmt.Errorf("encode Params: a %T is no JSON object", r.Params)
 		}
 	}
-	if bytes.Contains(params, []byte(attachPrefix)) {
-		return encodeMultipart(r.Method, params, collectFiles(r.Params))
+	if !bytes.Contains(params, []byte(attachPrefix)) {
+		return messageJSON(r.Method, params)
 	}
-	return encodeJSON(r.Method, params)
+	if params, err = withoutZero(params, found.zero); err != nil {
+		return nil, err
+	}
+	if !bytes.Contains(params, []byte(attachPrefix)) {
+		return messageJSON(r.Method, params)
+	}
+	return encodeMultipart(r.Method, params, found.files)
+}
+
+func messageJSON(method string, params []byte) (*message, error) {
+	body, err := encodeJSON(method, params)
+	return &message{contentType: contentTypeJSON, text: [][]byte{body}}, err
 }
 
 func checkMethod(method string) error {
@@ -103,6 +140,9 @@ func fields(params []byte, f func(key, value []byte) error) error {
 		}
 		if string(value) == "null" {
 			return nil
+		}
+		if err := wrongKey(key); err != nil {
+			return err
 		}
 		return f(key, value)
 	})
@@ -150,7 +190,7 @@ func (p payload) contentType() string {
 	if p[0] == '{' {
 		return contentTypeJSON
 	}
-	return "multipart/form-data; boundary=" + p.boundary()
+	return contentTypeMultipart + "; boundary=" + p.boundary()
 }
 
 // reply returns p as a Reply again: Params encode to what p was made of.
