@@ -29,8 +29,16 @@ type ClientConfig struct {
 	// http, and on any port and address.
 	Local bool
 	// HTTP sends the requests; a copy of it follows no redirect, since that would
-	// hand the token on. Default: one with [http.DefaultTransport] and no timeout,
-	// so that a call ends with its ctx.
+	// hand the token on. Default: one without a timeout, so that a call ends with its
+	// ctx. Where HTTP, or its Transport, is nil, requests go by a copy of
+	// [http.DefaultTransport] that pings HTTP/2 connections after 10 seconds of
+	// silence, and gives them up after 10 more.
+	//
+	// Have a Transport of your own ping too. Else a connection that has died in
+	// silence is used again by each call, and each waits for its own end:
+	//
+	//	transport := http.DefaultTransport.(*http.Transport).Clone()
+	//	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second}
 	HTTP *http.Client
 	// Patience is how long a call may wait in all to be repeated where that is
 	// safe: after 429, for as long as Telegram says; when no connection came about;
@@ -92,6 +100,9 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	}
 	if cfg.HTTP != nil {
 		c.http = *cfg.HTTP
+	}
+	if c.http.Transport == nil {
+		c.http.Transport = &pinging
 	}
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c, nil

@@ -56,7 +56,7 @@ import (
 // be copied, after the first call. A mistake in them is a *[ConfigError] from
 // every call.
 type ReplyTransport struct {
-	// Base makes the calls. Default: [http.DefaultTransport].
+	// Base makes the calls. Default: that of [ClientConfig].HTTP.
 	Base http.RoundTripper
 	// Client says which bot's calls may be held: those to its server, by its token,
 	// in a handler of a dispatcher with its id in DispatchConfig.Bot. It is
@@ -138,7 +138,7 @@ func (t transportWith) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (t *ReplyTransport) base() http.RoundTripper {
 	if t.Base == nil {
-		return http.DefaultTransport
+		return &pinging
 	}
 	return t.Base
 }
