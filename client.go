@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 )
 
 // ClientConfig is how a [Client] reaches the Bot API. The zero value of each
-// field is its default.
+// field is its default. It is printed without what is secret in it.
 type ClientConfig struct {
 	// BaseURL is that of a Bot API server of your own, such as
 	// http://localhost:8081. Default: https://api.telegram.org.
@@ -26,7 +27,8 @@ type ClientConfig struct {
 	// own (https://core.telegram.org/bots/features#testing-your-bot).
 	TestEnvironment bool
 	// Local says that the server at BaseURL runs with --local: it takes webhooks by
-	// http, and on any port and address.
+	// http, and on any port and address, and the files of a call may have 2000 MB
+	// together.
 	Local bool
 	// HTTP sends the requests; a copy of it follows no redirect, since that would
 	// hand the token on. Default: one without a timeout, so that a call ends with its
@@ -46,6 +48,31 @@ type ClientConfig struct {
 	// any network error and 5xx, unless pending updates would be dropped once more.
 	// Default: no repetition.
 	Patience time.Duration
+}
+
+// String names the server, without what is secret in its URL.
+func (c ClientConfig) String() string {
+	return "ClientConfig for " + shownURL(cmp.Or(c.BaseURL, defaultBaseURL))
+}
+
+// GoString is String.
+func (c ClientConfig) GoString() string { return c.String() }
+
+// Format writes String for every verb.
+func (c ClientConfig) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.String()) }
+
+// LogValue is String.
+func (c ClientConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalJSON leaves HTTP out, and what is secret in BaseURL: NewClient refuses the
+// BaseURL then.
+func (c ClientConfig) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		BaseURL         string
+		TestEnvironment bool
+		Local           bool
+		Patience        time.Duration
+	}{shownURL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
 }
 
 // Client calls the Bot API with one bot's token. The token appears in no error, and
@@ -126,10 +153,16 @@ func password(base *url.URL) string {
 func (c *Client) Bot() int64 { return c.bot }
 
 // String names the bot, without its token.
-func (c *Client) String() string { return "Bot API client of bot " + strconv.FormatInt(c.bot, 10) }
+func (c Client) String() string { return "Bot API client of bot " + strconv.FormatInt(c.bot, 10) }
 
 // GoString is String.
-func (c *Client) GoString() string { return c.String() }
+func (c Client) GoString() string { return c.String() }
+
+// Format writes String for every verb.
+func (c Client) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.String()) }
+
+// LogValue is String.
+func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // APIError is the Bot API's answer that it did not do what was asked, or an answer
 // that is none of the Bot API, such as a proxy's.
@@ -149,8 +182,12 @@ func (e *APIError) Error() string {
 // object, is nil, or holds a [File], which makes the request multipart; its members
 // that are null are left out. result is decoded into unless it is nil.
 //
-// A refusal is an *[APIError], and params that cannot be sent are a *[ReplyError].
-// If ctx ends first, the error is ctx.Err() and the cause of that too.
+// A refusal is an *[APIError], and params that cannot be sent are a *[ReplyError], as
+// those of a [Reply]. If ctx ends first, the error is ctx.Err() and the cause of that
+// too. A panic of params, of a File's Body or of ClientConfig.HTTP is a *[PanicError].
+//
+// The body of a [File] is read while it is sent. A call that Patience would repeat
+// is not repeated if such a body has been read and cannot seek.
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
 	answer, err := c.ask(ctx, method, params)
 	if err != nil || result == nil {
@@ -227,6 +264,9 @@ func (c *Client) exchange(ctx context.Context, method string, m *message) (resul
 	case err != nil && unread != nil:
 		return nil, c.redacted(unsendable(method, unread))
 	case err != nil:
+		if late := tooLate(ctx, cmp.Or(runFor(ctx, c.bot), runFor(ctx, 0))); late != nil {
+			err = late
+		}
 		return nil, c.failure(ctx, method, err)
 	}
 	return c.decode(method, res.status, res.body)

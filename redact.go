@@ -2,10 +2,13 @@ package tghook
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
+	"log/slog"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +22,44 @@ func formatRedacted(s fmt.State, verb rune, text string) {
 		verb = 's'
 	}
 	_, _ = fmt.Fprintf(s, fmt.FormatString(s, verb), text)
+}
+
+// String names the URL, without what is secret in it.
+func (r WebhookRequest) String() string { return "WebhookRequest for " + shownURL(r.URL) }
+
+// GoString is String.
+func (r WebhookRequest) GoString() string { return r.String() }
+
+// Format writes String for every verb.
+func (r WebhookRequest) Format(s fmt.State, verb rune) { formatRedacted(s, verb, r.String()) }
+
+// LogValue is String.
+func (r WebhookRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalJSON has "<secret>" for SecretToken, which SetWebhook refuses, and leaves out
+// what is secret in URL.
+func (r WebhookRequest) MarshalJSON() ([]byte, error) {
+	type plain WebhookRequest
+	shown := plain(r)
+	shown.URL = shownURL(r.URL)
+	if r.SecretToken != "" {
+		shown.SecretToken = "<secret>"
+	}
+	return json.Marshal(shown)
+}
+
+// What may be secret in a URL: its userinfo, a token, and a path of [PathFor].
+var (
+	userinfo  = regexp.MustCompile(`//[^/?#]*@`)
+	tokenLike = regexp.MustCompile(`[0-9]+(:|%3[aA])[A-Za-z0-9_%-]{8,}`)
+	pathLike  = regexp.MustCompile(`[0-9a-f]{64}`)
+)
+
+// shownURL is address without what may be secret in it.
+func shownURL(address string) string {
+	address = userinfo.ReplaceAllLiteralString(address, "//<secret>@")
+	address = tokenLike.ReplaceAllLiteralString(address, "<token>")
+	return pathLike.ReplaceAllLiteralString(address, "<path>")
 }
 
 // heard is err, an error of the user's or of code that is, for those who cannot

@@ -1,7 +1,9 @@
 package tghook_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -61,4 +63,83 @@ func TestALongTextIsSearchedInABoundedTime(t *testing.T) {
 			t.Errorf("%.10q: %v, and an error of %d bytes", text, took, len(err.Error()))
 		}
 	}
+}
+
+// everyPrinting are the ways in which a value gets out of a program.
+func everyPrinting(tb testing.TB, v any) []string {
+	tb.Helper()
+	all := printings(v)
+	for _, verb := range []string{"%d", "%x", "%X", "%t", "%20v", "%-5q", "%+d"} {
+		all = append(all, fmt.Sprintf(verb, v))
+	}
+	encoded, err := json.Marshal(v)
+	if err != nil {
+		tb.Error(err)
+	}
+	return append(all, string(encoded))
+}
+
+// secretTransport is no pointer, so that fmt looks into it.
+type secretTransport struct{ Proxy, hidden string }
+
+func (secretTransport) RoundTrip(*http.Request) (*http.Response, error) {
+	return apiAnswer(200, apiOK), nil
+}
+
+func TestNothingThatIsPrintedTellsASecret(t *testing.T) {
+	t.Parallel()
+	user := &http.Client{Transport: secretTransport{"http://" + hookToken + "@proxy", hookToken}}
+	cfg := tghook.ClientConfig{BaseURL: "https://user:" + hookToken + "@h.example/api/bot" + apiToken, HTTP: user, Patience: time.Second}
+	client, err := tghook.NewClient(apiToken, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := tghook.WebhookRequest{URL: "https://u:" + hookToken + "@bot.example.org/" + apiToken + tghook.PathFor(apiToken), SecretToken: hookToken}
+	for _, v := range []any{
+		client, *client, cfg, &cfg, request, &request, tghook.UpdatesRequest{Offset: 7, AllowedUpdates: []string{"message"}},
+		struct {
+			Client  *tghook.Client
+			Value   tghook.Client
+			Config  tghook.ClientConfig
+			Request *tghook.WebhookRequest
+			Nobody  *tghook.Client
+		}{client, *client, cfg, &request, nil},
+		map[string]any{"a": []any{client, cfg, request}},
+	} {
+		for _, text := range everyPrinting(t, v) {
+			if leaks(text) || strings.Contains(text, tghook.PathFor(apiToken)) {
+				t.Errorf("a %T: %s", v, text)
+			}
+		}
+	}
+	for name, text := range map[string]string{
+		fmt.Sprint(cfg):                                        "ClientConfig for https://<secret>@h.example/api/bot<token>",
+		fmt.Sprintf("%d", tghook.ClientConfig{}):               "ClientConfig for https://api.telegram.org",
+		fmt.Sprintf("%+v", toURL("https://bot.example.org/a")): "WebhookRequest for https://bot.example.org/a",
+		fmt.Sprintf("%q", client):                              `"Bot API client of bot 7244100913"`,
+	} {
+		same(t, "printed", name, text)
+	}
+}
+
+// What was a secret is no setting that works after it went through JSON.
+func TestWhatJSONLeavesOutIsMissed(t *testing.T) {
+	t.Parallel()
+	var request tghook.WebhookRequest
+	encoded, err := json.Marshal(tghook.WebhookRequest{URL: hookURL, SecretToken: hookToken, MaxConnections: 7})
+	same(t, "error", err, nil)
+	same(t, "error", json.Unmarshal(encoded, &request), nil)
+	same(t, "request", request, tghook.WebhookRequest{URL: hookURL, SecretToken: "<secret>", MaxConnections: 7})
+	c := newTelegram(t).client(t, tghook.ClientConfig{})
+	same(t, "mistakes", mistaken(t, c.SetWebhook(t.Context(), request)), []string{"WebhookRequest.SecretToken"})
+	same(t, "error", json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), nil)
+	same(t, "a secret from a file", request.SecretToken, "abc")
+
+	var cfg tghook.ClientConfig
+	encoded, err = json.Marshal(tghook.ClientConfig{BaseURL: "https://user:password@h.example", Local: true, Patience: time.Second})
+	same(t, "error", err, nil)
+	same(t, "error", json.Unmarshal(encoded, &cfg), nil)
+	same(t, "config", cfg.Local && cfg.Patience == time.Second, true)
+	_, err = tghook.NewClient(apiToken, cfg)
+	same(t, "mistakes", mistaken(t, err), []string{"ClientConfig.BaseURL"})
 }

@@ -48,8 +48,10 @@ import (
 // [Dispatcher.Do] the held call is the Reply that it returns.
 //
 // The handler must not return before its calls have: where a library runs its own
-// handlers in goroutines, tell it not to. One built on fasthttp has to be switched
-// to net/http. The body of a call that may be held is read into memory once, and
+// handlers in goroutines, tell it not to. The handler's ctx ends when it returns, and
+// a call with it fails then with [context.Canceled], of which few libraries tell. What
+// is to go on in a goroutine gets [context.WithoutCancel] of the ctx: its calls go to
+// Base as they are. A library built on fasthttp has to be switched to net/http. The body of a call that may be held is read into memory once, and
 // held as it came if it is multipart, else as JSON; all others stream.
 //
 // A ReplyTransport is safe for concurrent use. Its fields must not change, nor it
@@ -99,6 +101,9 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return t.base().RoundTrip(req)
 	}
+	if err := tooLate(req.Context(), run); err != nil {
+		return refuse(req, err)
+	}
 	out := req
 	var call *held
 	answer, ok := t.answers[strings.ToLower(method)]
@@ -117,6 +122,17 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		Body:   io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer)),
 		Request: req,
 	}, nil
+}
+
+// tooLate says why a call fails that is made with the ctx of a handler that has
+// returned; nil if it is not.
+func tooLate(ctx context.Context, run *handlerContext) error {
+	why := ctx.Err()
+	if why == nil || run == nil || run.opened() != nil {
+		return nil
+	}
+	return fmt.Errorf("tghook: the handler has returned, and its ctx has ended with it: "+
+		"give context.WithoutCancel(ctx) to what goes on: %w", why)
 }
 
 // With returns a client for a library that takes no ctx with each call: make a copy

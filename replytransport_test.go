@@ -1153,6 +1153,49 @@ func TestWhatAHandlerLeavesBehindPassesThrough(t *testing.T) {
 	}
 }
 
+// The ctx of a handler ends with it. Of a goroutine that uses it then, nobody but
+// this error tells what is wrong.
+func TestACallAfterTheHandlerHasReturnedSaysWhyItFails(t *testing.T) {
+	t.Parallel()
+	api := &wireAPI{}
+	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+	client := transport(func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() }).client(t, tghook.ClientConfig{})
+	for name, call := range map[string]func(ctx context.Context) error{
+		"by a library": func(ctx context.Context) error {
+			_, err := lib.post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
+			return err
+		},
+		"with a ctx that is derived": func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			_, err := lib.post(ctx, "sendMessage", "application/json", strings.NewReader("{}"))
+			return err
+		},
+		"by a Client": func(ctx context.Context) error { return client.Call(ctx, "deleteMessage", nil, nil) },
+	} {
+		for _, bot := range []int64{apiBot, 0} {
+			if bot == 0 && name != "by a Client" {
+				continue // a mistake that is told as such
+			}
+			returned, failed := make(chan struct{}), make(chan error, 1)
+			r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+				go func() {
+					<-returned
+					failed <- call(ctx)
+				}()
+				return tghook.NoReply, nil
+			})
+			same(t, "answer", r.post(messageIn(7, 1)), "200")
+			close(returned)
+			err := <-failed
+			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the handler has returned") || !strings.Contains(err.Error(), "context.WithoutCancel(ctx)") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	same(t, "calls", api.all(), nil)
+}
+
 // Calls of many goroutines: each is made once, and one of them rides, behind all
 // others.
 func TestConcurrentCallsAreMadeOnceEachAndTheLastRides(t *testing.T) {
