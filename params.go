@@ -98,7 +98,7 @@ func (s *survey) value(v reflect.Value, depth int) error {
 	}
 	if t.marshals || t.marshalsAddressed && v.CanAddr() {
 		if field := t.heldReader(v); field != "" {
-			return &misfit{"", fmt.Sprintf("is a %s, and JSON has nothing of its %s: %s", v.Type(), field, giveFile)}
+			return &misfit{"", fmt.Sprintf("is a %s, and JSON has nothing of its %s: %s", typeOf(v), field, giveFile)}
 		}
 		s.hidden(v)
 		return nil
@@ -349,7 +349,7 @@ func (f fieldTraits) leavesOut(v reflect.Value) bool {
 
 // misfit is why Telegram would not get what v, which is no Marshaler's, means.
 func (t *traits) misfit(v reflect.Value) error {
-	typ := v.Type()
+	typ, name := v.Type(), typeOf(v)
 	problem := ""
 	switch {
 	case typ == durationType:
@@ -357,17 +357,25 @@ func (t *traits) misfit(v reflect.Value) error {
 	case typ == timeType:
 		problem = "is a time.Time, which JSON has as a text: give its Unix()"
 	case t.reads && !absent(v):
-		problem = fmt.Sprintf("is a %s, a reader, of which JSON has nothing: %s", typ, giveFile)
+		problem = fmt.Sprintf("is a %s, a reader, of which JSON has nothing: %s", name, giveFile)
 	case t.uploads && v.CanInterface() && !absent(v) && v.Interface().(interface{ NeedsUpload() bool }).NeedsUpload():
-		problem = fmt.Sprintf("is a %s, the upload of another library: %s", typ, giveFile)
+		problem = fmt.Sprintf("is a %s, the upload of another library: %s", name, giveFile)
 	case t.describes:
-		problem = fmt.Sprintf("is a %s, a file as Telegram or another library describes it: give its file_id, or %s", typ, giveFile)
+		problem = fmt.Sprintf("is a %s, a file as Telegram or another library describes it: give its file_id, or %s", name, giveFile)
 	case typ.Kind() == reflect.Struct && typ.NumField() > 0 && len(t.fields) == 0:
-		problem = fmt.Sprintf("is a %s, of which JSON has nothing, since it exports no field: give what it stands for", typ)
+		problem = fmt.Sprintf("is a %s, of which JSON has nothing, since it exports no field: give what it stands for", name)
 	default:
 		return nil
 	}
 	return &misfit{"", problem}
+}
+
+// typeOf is the type of v, or of the pointer that leads to it.
+func typeOf(v reflect.Value) string {
+	if v.CanAddr() {
+		return "*" + v.Type().String()
+	}
+	return v.Type().String()
 }
 
 // heldReader names a field of a Marshaler, or of what is embedded in it, that holds
