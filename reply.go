@@ -57,12 +57,23 @@ func ridesResponse(method string) bool {
 // encode makes the payload of r. Its error is a *ReplyError if no repetition
 // could help, and another if reading a file failed.
 func (r Reply) encode() (payload, error) {
-	m, err := r.message()
-	if err != nil {
-		return nil, err
+	params, files, err := r.prepare()
+	var body payload
+	switch {
+	case err != nil:
+	case files == nil:
+		body, err = encodeJSON(r.Method, params)
+	default:
+		var m *message
+		if m, err = encodeMultipart(r.Method, params, files); err == nil {
+			body, err = m.payload()
+			return body, unsendable(r.Method, err)
+		}
 	}
-	p, err := m.payload()
-	return p, unsendable(r.Method, err)
+	if err != nil {
+		return nil, &ReplyError{r.Method, err}
+	}
+	return body, nil
 }
 
 // unsendable is err as a *ReplyError, if it is the problem of a file.
@@ -75,49 +86,55 @@ func unsendable(method string, err error) error {
 
 // message is r as it is to be sent, with its files unread. Its error is a
 // *ReplyError.
-func (r Reply) message() (*message, error) {
-	m, err := r.assemble()
+func (r Reply) message() (m *message, err error) {
+	params, files, err := r.prepare()
+	switch {
+	case err != nil:
+	case files == nil:
+		var body payload
+		body, err = encodeJSON(r.Method, params)
+		m = &message{contentType: contentTypeJSON, text: [][]byte{body}}
+	default:
+		m, err = encodeMultipart(r.Method, params, files)
+	}
 	if err != nil {
 		return nil, &ReplyError{r.Method, err}
 	}
 	return m, nil
 }
 
-func (r Reply) assemble() (*message, error) {
+// prepare encodes Params. files are those that it refers to; nil if it refers to
+// none.
+func (r Reply) prepare() (params []byte, files map[string]File, err error) {
 	if err := checkMethod(r.Method); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if r.Params == nil {
+		return []byte("{}"), nil, nil
 	}
 	found, err := surveyed(r.Params)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	params := []byte("{}")
-	if r.Params != nil {
-		if params, err = json.Marshal(r.Params); err != nil {
-			return nil, fmt.Errorf("encode Params: %w", err)
-		}
-		if string(params) == "null" { // a nil of some type
-			params = []byte("{}")
-		}
-		if params[0] != '{' {
-			return nil, fmt.Errorf("encode Params: a %T is no JSON object", r.Params)
-		}
+	if params, err = json.Marshal(r.Params); err != nil {
+		return nil, nil, fmt.Errorf("encode Params: %w", err)
+	}
+	if string(params) == "null" { // a nil of some type
+		return []byte("{}"), nil, nil
+	}
+	if params[0] != '{' {
+		return nil, nil, fmt.Errorf("encode Params: a %T is no JSON object", r.Params)
 	}
 	if !bytes.Contains(params, []byte(attachPrefix)) {
-		return messageJSON(r.Method, params)
+		return params, nil, nil
 	}
-	if params, err = withoutZero(params, found.zero); err != nil {
-		return nil, err
+	if params, err = withoutZero(params, found.zero); err != nil || !bytes.Contains(params, []byte(attachPrefix)) {
+		return params, nil, err
 	}
-	if !bytes.Contains(params, []byte(attachPrefix)) {
-		return messageJSON(r.Method, params)
+	if found.files == nil {
+		found.files = map[string]File{}
 	}
-	return encodeMultipart(r.Method, params, found.files)
-}
-
-func messageJSON(method string, params []byte) (*message, error) {
-	body, err := encodeJSON(method, params)
-	return &message{contentType: contentTypeJSON, text: [][]byte{body}}, err
+	return params, found.files, nil
 }
 
 func checkMethod(method string) error {
