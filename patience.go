@@ -29,7 +29,7 @@ func patiently(ctx context.Context, left time.Duration, again func(error) bool, 
 			return err
 		}
 		if sleep(ctx, wait) != nil {
-			return ended(ctx, err, func(text string) string { return text })
+			return ended(ctx, err, cut)
 		}
 	}
 }

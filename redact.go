@@ -241,14 +241,20 @@ func redactor(token string, others ...string) func(text string) string {
 		}
 	}
 	return func(text string) string {
-		if len(text) > maxRedacted {
-			text = text[:maxRedacted] + " (and more)"
-		}
+		text = cut(text)
 		for _, s := range strike {
 			text = s.strike(text)
 		}
 		return text
 	}
+}
+
+// cut is a text that is not too long to be searched, or to be told.
+func cut(text string) string {
+	if len(text) > maxRedacted {
+		return text[:maxRedacted] + " (and more)"
+	}
+	return text
 }
 
 // striker finds pieces of one secret.
