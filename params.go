@@ -97,11 +97,7 @@ func (s *survey) value(v reflect.Value, depth int) error {
 		return s.file(v.Interface().(File))
 	}
 	if t.marshals || t.marshalsAddressed && v.CanAddr() {
-		if field := t.heldReader(v); field != "" {
-			return &misfit{"", fmt.Sprintf("is a %s, and JSON has nothing of its %s: %s", typeOf(v), field, giveFile)}
-		}
-		s.hidden(v)
-		return nil
+		return s.hidden(v)
 	}
 	if err := t.misfit(v); err != nil {
 		return err
@@ -170,47 +166,60 @@ func (s *survey) fields(v reflect.Value, t *traits, depth int) error {
 }
 
 // hidden collects the files that a Marshaler may make use of: nobody knows what it
-// does with which field.
-func (s *survey) hidden(v reflect.Value) {
+// does with which field. Its error is about a Marshaler that holds a reader.
+func (s *survey) hidden(v reflect.Value) (err error) {
 	switch v.Kind() {
 	case reflect.Interface:
-		s.hidden(v.Elem())
+		return s.hidden(v.Elem())
 	case reflect.Pointer:
 		if s.first(v) {
-			s.hidden(v.Elem())
+			return s.hidden(v.Elem())
 		}
 	case reflect.Map:
 		if !s.first(v) {
-			return
+			return nil
 		}
-		for entry := v.MapRange(); entry.Next(); {
-			s.hidden(entry.Value())
+		for entry := v.MapRange(); entry.Next() && err == nil; {
+			err = under(fmt.Sprintf("[%q]", entry.Key()), s.hidden(entry.Value()))
 		}
 	case reflect.Slice, reflect.Array:
 		if traitsOf(v.Type()).simple || v.Kind() == reflect.Slice && !s.first(v) {
-			return
+			return nil
 		}
-		for i := range v.Len() {
-			s.hidden(v.Index(i))
+		for i := 0; i < v.Len() && err == nil; i++ {
+			err = under(fmt.Sprintf("[%d]", i), s.hidden(v.Index(i)))
 		}
 	case reflect.Struct:
-		t := traitsOf(v.Type())
-		if t.file {
-			f := v.Interface().(File)
-			if ref, err := f.reference(); err == nil {
-				s.add(ref, f)
-			}
-			return
+		return s.hiddenFields(v)
+	}
+	return err
+}
+
+func (s *survey) hiddenFields(v reflect.Value) error {
+	t := traitsOf(v.Type())
+	if t.file {
+		f := v.Interface().(File)
+		if ref, err := f.reference(); err == nil {
+			s.add(ref, f)
 		}
-		for _, field := range t.fields {
-			value := v.Field(field.index)
-			if field.omitEmpty && value.Type() == fileType && value.IsZero() {
-				s.zero++
-				continue
-			}
-			s.hidden(value)
+		return nil
+	}
+	if t.marshals || t.marshalsAddressed {
+		if field := t.heldReader(v); field != "" {
+			return &misfit{"", fmt.Sprintf("is a %s, and JSON has nothing of its %s: %s", typeOf(v), field, giveFile)}
 		}
 	}
+	for _, field := range t.fields {
+		value := v.Field(field.index)
+		if field.omitEmpty && value.Type() == fileType && value.IsZero() {
+			s.zero++
+			continue
+		}
+		if err := s.hidden(value); err != nil {
+			return under("."+field.name, err)
+		}
+	}
+	return nil
 }
 
 func (s *survey) first(v reflect.Value) bool {

@@ -29,6 +29,7 @@ type (
 		Data  io.Reader
 		value string
 	}
+	gotgbotMedia   struct{ Media any }
 	gotelegramFile struct {
 		Filename string
 		Data     io.Reader
@@ -76,6 +77,10 @@ func (f telegoFile) MarshalJSON() ([]byte, error) {
 	return []byte(`""`), nil
 }
 
+func (m gotgbotMedia) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"type": "photo", "media": m.Media})
+}
+
 func (f *gotgbotFile) MarshalJSON() ([]byte, error)    { return json.Marshal(f.value) }
 func (f *gotelegramFile) MarshalJSON() ([]byte, error) { return json.Marshal("@" + f.Filename) }
 func (f *gotgFile) MarshalJSON() ([]byte, error)       { return nil, errors.New("no address: " + f.addr) }
@@ -115,6 +120,7 @@ func TestParamsThatTelegramWouldMisreadAreAnErrorThatNamesTheField(t *testing.T)
 		"a reader that is left out": {&timed{Hidden: reader()}, []string{"Params.Hidden", "tghook.File{"}},
 		"telego's":                  {document(telegoFile{File: stdin}), []string{`Params["document"]`, "telegoFile", "its File"}},
 		"gotgbot's":                 {document(&gotgbotFile{Name: "a", Data: reader()}), []string{`Params["document"]`, "its Data"}},
+		"gotgbot's media":           {document([]any{gotgbotMedia{&gotgbotFile{Data: reader()}}}), []string{`Params["document"][0].Media`, "its Data"}},
 		"go-telegram's":             {document(&gotelegramFile{"a.png", reader()}), []string{`Params["document"]`, "gotelegramFile"}},
 		"go-telegram's by value":    {document(gotelegramFile{"a.png", reader()}), []string{`Params["document"].Data`, "*strings.Reader"}},
 		"go-telegram's media":       {document([]any{&gotelegramMedia{"attach://a", reader()}}), []string{`Params["document"][0].MediaAttachment`}},
