@@ -1,17 +1,15 @@
 package tghook
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +18,7 @@ import (
 )
 
 // ClientConfig is how a [Client] reaches the Bot API. The zero value of each
-// field is its default.
+// field is its default. It is printed without what is secret in it.
 type ClientConfig struct {
 	// BaseURL is that of a Bot API server of your own, such as
 	// http://localhost:8081. Default: https://api.telegram.org.
@@ -29,11 +27,20 @@ type ClientConfig struct {
 	// own (https://core.telegram.org/bots/features#testing-your-bot).
 	TestEnvironment bool
 	// Local says that the server at BaseURL runs with --local: it takes webhooks by
-	// http, and on any port and address.
+	// http, and on any port and address, and the files of a call may have 2000 MB
+	// together.
 	Local bool
 	// HTTP sends the requests; a copy of it follows no redirect, since that would
-	// hand the token on. Default: one with [http.DefaultTransport] and no timeout,
-	// so that a call ends with its ctx.
+	// hand the token on. Default: one without a timeout, so that a call ends with its
+	// ctx. Where HTTP, or its Transport, is nil, requests go by a copy of
+	// [http.DefaultTransport] that pings HTTP/2 connections after 10 seconds of
+	// silence, and gives them up after 10 more.
+	//
+	// Have a Transport of your own ping too. Else a connection that has died in
+	// silence is used again by each call, and each waits for its own end:
+	//
+	//	transport := http.DefaultTransport.(*http.Transport).Clone()
+	//	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second}
 	HTTP *http.Client
 	// Patience is how long a call may wait in all to be repeated where that is
 	// safe: after 429, for as long as Telegram says; when no connection came about;
@@ -41,6 +48,31 @@ type ClientConfig struct {
 	// any network error and 5xx, unless pending updates would be dropped once more.
 	// Default: no repetition.
 	Patience time.Duration
+}
+
+// String names the server, without what is secret in its URL.
+func (c ClientConfig) String() string {
+	return "ClientConfig for " + shownURL(cmp.Or(c.BaseURL, defaultBaseURL))
+}
+
+// GoString is String.
+func (c ClientConfig) GoString() string { return c.String() }
+
+// Format writes String for every verb.
+func (c ClientConfig) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.String()) }
+
+// LogValue is String.
+func (c ClientConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalJSON leaves HTTP out, and what is secret in BaseURL: NewClient refuses the
+// BaseURL then.
+func (c ClientConfig) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		BaseURL         string
+		TestEnvironment bool
+		Local           bool
+		Patience        time.Duration
+	}{shownURL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
 }
 
 // Client calls the Bot API with one bot's token. The token appears in no error, and
@@ -89,12 +121,15 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	c := &Client{
 		bot:      bot,
 		endpoint: func(method string) string { return prefix + method },
-		redact:   redactor(token),
+		redact:   redactor(token, password(base)),
 		patience: cfg.Patience,
 		local:    cfg.Local,
 	}
 	if cfg.HTTP != nil {
 		c.http = *cfg.HTTP
+	}
+	if c.http.Transport == nil {
+		c.http.Transport = &pinging
 	}
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c, nil
@@ -108,23 +143,26 @@ func botOf(token string) (id int64, ok bool) {
 	return id, plain && secret != "" && len(token) <= maxToken && validSecret(secret)
 }
 
-// redactor returns a function that strikes the token out of a text, also where its
-// colon was escaped, or its end cut off.
-func redactor(token string) func(text string) string {
-	number, secret, _ := strings.Cut(token, ":")
-	start := regexp.QuoteMeta(secret[:min(8, len(secret))])
-	pattern := regexp.MustCompile("(" + number + ":)?" + start + "[A-Za-z0-9_-]*")
-	return func(text string) string { return pattern.ReplaceAllLiteralString(text, "<token>") }
+// password is the one in base, which net/http sends.
+func password(base *url.URL) string {
+	secret, _ := base.User.Password()
+	return secret
 }
 
 // Bot is the bot's id: the number before the token's colon.
 func (c *Client) Bot() int64 { return c.bot }
 
 // String names the bot, without its token.
-func (c *Client) String() string { return "Bot API client of bot " + strconv.FormatInt(c.bot, 10) }
+func (c Client) String() string { return "Bot API client of bot " + strconv.FormatInt(c.bot, 10) }
 
 // GoString is String.
-func (c *Client) GoString() string { return c.String() }
+func (c Client) GoString() string { return c.String() }
+
+// Format writes String for every verb.
+func (c Client) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.String()) }
+
+// LogValue is String.
+func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // APIError is the Bot API's answer that it did not do what was asked, or an answer
 // that is none of the Bot API, such as a proxy's.
@@ -144,8 +182,12 @@ func (e *APIError) Error() string {
 // object, is nil, or holds a [File], which makes the request multipart; its members
 // that are null are left out. result is decoded into unless it is nil.
 //
-// A refusal is an *[APIError], and params that cannot be sent are a *[ReplyError].
-// If ctx ends first, the error is ctx.Err() and the cause of that too.
+// A refusal is an *[APIError], and params that cannot be sent are a *[ReplyError], as
+// those of a [Reply]. If ctx ends first, the error is ctx.Err() and the cause of that
+// too. A panic of params, of a File's Body or of ClientConfig.HTTP is a *[PanicError].
+//
+// The body of a [File] is read while it is sent. A call that Patience would repeat
+// is not repeated if such a body has been read and cannot seek.
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
 	answer, err := c.ask(ctx, method, params)
 	if err != nil || result == nil {
@@ -159,15 +201,49 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 
 // ask is Call that returns the result as it came.
 func (c *Client) ask(ctx context.Context, method string, params any) (result []byte, err error) {
-	body, err := Reply{method, params}.encode()
-	if err != nil {
-		return nil, c.redacted(err) // a File may come from Telegram itself
-	}
-	again := func(err error) bool { return repeatable(err, idempotent(method, body)) }
-	err = patiently(ctx, c.patience, again, func() (err error) {
-		result, err = c.post(ctx, method, body)
+	err = guarded(func() error { // ctx is the user's too
+		m, err := beside(ctx, func() (*message, error) {
+			m, err := Reply{method, params}.message()
+			if err != nil {
+				return nil, err
+			}
+			return m, unsendable(method, m.check(c.maxFiles()))
+		})
+		if err != nil {
+			return c.redacted(err) // a File may come from Telegram itself
+		}
+		result, err = c.send(ctx, method, m)
 		return err
 	})
+	return result, err
+}
+
+// maxFiles is how many bytes the files of a call may have.
+func (c *Client) maxFiles() int64 {
+	if c.local {
+		return maxLocalFileBytes
+	}
+	return maxFileBytes
+}
+
+// send makes a call, and repeats it where that is safe.
+func (c *Client) send(ctx context.Context, method string, m *message) (result []byte, err error) {
+	same := idempotent(method, m)
+	var spent error
+	again := func(err error) bool {
+		if !repeatable(err, same) || m.end() != nil {
+			return false
+		}
+		spent = m.spent()
+		return spent == nil
+	}
+	err = patiently(ctx, c.patience, again, func() (err error) {
+		result, err = c.exchange(ctx, method, m)
+		return err
+	})
+	if spent != nil && c.patience > 0 {
+		err = fmt.Errorf("%w (it is not repeated: %w)", err, spent)
+	}
 	return result, err
 }
 
@@ -175,23 +251,92 @@ func (c *Client) undecoded(method string, err error) error {
 	return fmt.Errorf("tghook: %s: decode the result: %w", method, c.redacted(err))
 }
 
-// post makes one request and returns the result.
+// post makes one request of what is in memory, and returns the result.
 func (c *Client) post(ctx context.Context, method string, body payload) (result []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint(method), bytes.NewReader(body))
-	if err != nil {
+	return c.exchange(ctx, method, &message{contentType: body.contentType(), text: [][]byte{body}})
+}
+
+// exchange makes one request and returns the result.
+func (c *Client) exchange(ctx context.Context, method string, m *message) (result []byte, err error) {
+	res, err := beside(ctx, func() (answer, error) { return c.roundTrip(ctx, method, m) })
+	unread := m.end()
+	switch {
+	case err != nil && unread != nil:
+		return nil, c.redacted(unsendable(method, unread))
+	case err != nil:
+		if late := tooLate(ctx, cmp.Or(runFor(ctx, c.bot), runFor(ctx, 0))); late != nil {
+			err = late
+		}
 		return nil, c.failure(ctx, method, err)
 	}
-	req.Header.Set("Content-Type", body.contentType())
+	return c.decode(method, res.status, res.body)
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	body   []byte
+}
+
+func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answer, error) {
+	body, err := m.open(c.maxFiles())
+	if err != nil {
+		return answer{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint(method), body)
+	if err != nil {
+		_ = body.Close()
+		return answer{}, err
+	}
+	req.ContentLength = m.size()
+	req.GetBody = func() (io.ReadCloser, error) { return m.open(c.maxFiles()) }
+	req.Header.Set("Content-Type", m.contentType)
 	res, err := c.http.Do(req) //nolint:gosec // of a ReplyTransport's request it has the method, which is of letters
 	if err != nil {
-		return nil, c.failure(ctx, method, err)
+		return answer{}, err
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, c.failure(ctx, method, err)
+	said, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return answer{res.StatusCode, said}, err
+}
+
+// stopPatience is how long the user's code may go on when the ctx of a call has
+// ended.
+const stopPatience = time.Second
+
+var errExited = errors.New("a function of yours called runtime.Goexit")
+
+// beside calls f, in which code of the user runs, in a goroutine of its own: a panic
+// and a runtime.Goexit are errors, and f is left alone if it goes on when ctx has
+// ended.
+func beside[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
 	}
-	return c.decode(method, res.StatusCode, answer)
+	ended := make(chan outcome, 1)
+	go func() {
+		o := outcome{err: errExited}
+		defer func() { ended <- o }()
+		o.err = guarded(func() (err error) {
+			o.value, err = f()
+			return err
+		})
+	}()
+	select {
+	case o := <-ended:
+		return o.value, o.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(stopPatience)
+	defer timer.Stop()
+	select {
+	case o := <-ended:
+		return o.value, o.err
+	case <-timer.C:
+		var none T
+		return none, errNoReturn
+	}
 }
 
 // decode reads the envelope of an answer. The result may be megabytes of updates, so
@@ -233,57 +378,20 @@ func (c *Client) decode(method string, status int, answer []byte) (result []byte
 
 // failure is err, which is the network's, without the token.
 func (c *Client) failure(ctx context.Context, method string, err error) error {
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, ok := err.(*url.Error); ok { //nolint:errorlint // net/http has made it
 		err = request.Err // its URL has the token, and the method is known
 	}
-	return fmt.Errorf("tghook: %s: %w", method, c.redacted(ended(ctx, err)))
+	return fmt.Errorf("tghook: %s: %w", method, ended(ctx, c.redacted(err), c.redact))
 }
 
-// redacted is err without the token: whatever error in it tells the token gives
-// way to its words, and to those that it wraps.
-func (c *Client) redacted(err error) error {
-	if !c.tells(err) {
-		return err
-	}
-	clean := &redactedError{text: c.redact(err.Error())}
-	for _, inner := range unwrapped(err) {
-		clean.wrapped = append(clean.wrapped, c.redacted(inner))
-	}
-	return clean
-}
+// redacted is err without the token: see heard.
+func (c *Client) redacted(err error) error { return heard(err, c.redact) }
 
-// tells reports whether err, or an error in it, has the token.
-func (c *Client) tells(err error) bool {
-	text := fmt.Sprintf("%v %+v %#v", err, err, err)
-	return c.redact(text) != text || slices.ContainsFunc(unwrapped(err), c.tells)
-}
-
-func unwrapped(err error) []error {
-	switch wrapping := err.(type) { //nolint:errorlint // this is the walk
-	case interface{ Unwrap() []error }:
-		return wrapping.Unwrap()
-	case interface{ Unwrap() error }:
-		if inner := wrapping.Unwrap(); inner != nil {
-			return []error{inner}
-		}
-	}
-	return nil
-}
-
-type redactedError struct {
-	text    string
-	wrapped []error
-}
-
-func (e *redactedError) Error() string   { return e.text }
-func (e *redactedError) Unwrap() []error { return e.wrapped }
-
-// ended is err, and why ctx has ended if it has.
-func ended(ctx context.Context, err error) error {
+// ended is err, which was heard, and why ctx has ended if it has.
+func ended(ctx context.Context, err error, redact func(string) string) error {
 	for _, why := range []error{context.Cause(ctx), ctx.Err()} {
 		if why != nil && !errors.Is(err, why) {
-			err = fmt.Errorf("%w: %w", err, why)
+			err = fmt.Errorf("%w: %w", err, heard(why, redact))
 		}
 	}
 	return err

@@ -383,7 +383,7 @@ func TestNoErrorTellsTheToken(t *testing.T) {
 		"in a field":          {fails(holdingError{tokenURL}), nil, "tghook: getMe: held"},
 		"in a field, wrapped": {fails(fmt.Errorf("b: %w", holdingError{tokenURL})), nil, "tghook: getMe: b: held"},
 		"hidden, but wrapped": {fails(&hidingError{&hidingError{&tellingError{tokenURL, io.EOF}}}), io.EOF, "tghook: getMe: hidden"},
-		"escaped":             {fails(errors.New("https://api.telegram.org/bot7244100913%3A" + apiSecret + "/getMe")), nil, "tghook: getMe: https://api.telegram.org/bot7244100913%3A<token>/getMe"},
+		"escaped":             {fails(errors.New("https://api.telegram.org/bot7244100913%3A" + apiSecret + "/getMe")), nil, "tghook: getMe: https://api.telegram.org/bot<token>/getMe"},
 		"an inner url.Error":  {fails(&url.Error{Op: "Post", URL: tokenURL, Err: io.EOF}), io.EOF, `tghook: getMe: Post "https://api.telegram.org/bot<token>/getMe": EOF`},
 		"while reading": {func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Body: brokenAnswer{&tellingError{tokenURL, io.ErrUnexpectedEOF}}}, nil
@@ -418,7 +418,7 @@ func TestNoErrorTellsTheToken(t *testing.T) {
 	c := answers(200, `{"ok":true,"result":"2006"}`).client(t, tghook.ClientConfig{})
 	result := c.Call(t.Context(), "getMe", nil, new(telling))
 	download := tghook.File{Name: "a.txt", Body: &brokenAnswer{&tellingError{"https://api.telegram.org/file/bot" + apiToken + "/a.txt", io.ErrClosedPipe}}}
-	upload := c.Call(t.Context(), "sendDocument", map[string]any{"document": download}, nil)
+	upload := newTelegram(t).client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", map[string]any{"document": download}, nil)
 	keepsToken(t, result)
 	keepsToken(t, upload)
 	if !errors.Is(result, io.EOF) || !errors.Is(upload, io.ErrClosedPipe) {

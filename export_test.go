@@ -3,7 +3,22 @@ package tghook
 import (
 	"context"
 	"net"
+	"net/http"
 )
+
+// Pinged is a copy of t as the default client's is of http.DefaultTransport.
+func Pinged(t *http.Transport) *http.Transport { return pinged(t) }
+
+// TransportOf is what makes the requests of c.
+func TransportOf(c *Client) http.RoundTripper {
+	if p, ok := c.http.Transport.(*pingingTransport); ok {
+		return p.now()
+	}
+	return c.http.Transport
+}
+
+// CloseIdleConnections closes those of the default client.
+func CloseIdleConnections() { pinging.CloseIdleConnections() }
 
 // RunOn is [Run] on a listener of the test's. It looks up the host of the URL with
 // resolver, if that is not nil.

@@ -10,28 +10,45 @@ import (
 	"io"
 	"maps"
 	"mime/multipart"
-	"reflect"
 	"slices"
 	"strings"
 	"unicode"
 )
 
-// File in a Reply's Params is uploaded with it. Body is read once, when the
-// handler has returned, and is not closed. The files of one reply may have 50 MiB
-// together and be 50 in number (https://core.telegram.org/bots/api#sending-files).
+// File in the Params of a [Reply], or of a call by a [Client], is uploaded with it.
+// A zero File is left out where its field says omitempty or omitzero, else it is an
+// error.
+//
+// Body is not closed. That of a Reply is read when the handler has returned. It is
+// read from where it stands, to its end. If it is an [io.Seeker] that can seek it
+// is set back then, so that the File can be used again: by a call that is repeated,
+// or a handler that runs again. One that stands at its end is read from its start.
+// A Body that cannot seek serves once: a second use is an error. Two calls must not
+// use the same Body at once.
+//
+// The files of one call may be 50 in number. Together they may have 50 MB, and 2000
+// MB in a call with [ClientConfig].Local
+// (https://core.telegram.org/bots/api#sending-files). A Client streams them. Those
+// of a Reply are read into memory, and may have 50 MB.
 type File struct {
+	// Name is the file's name, as the chat shows it. Default: one of no meaning.
 	Name string
+	// Body is what the file has in it.
 	Body io.Reader
 }
 
 const (
-	maxFiles     = 50
-	maxFileBytes = 50 << 20
+	maxFiles          = 50
+	maxFileBytes      = 50 << 20
+	maxLocalFileBytes = 2000 << 20
 )
 
 // MarshalJSON returns the reference by which Telegram finds the file among the
-// parts of a multipart reply.
+// parts of a multipart request.
 func (f File) MarshalJSON() ([]byte, error) {
+	if f == (File{}) {
+		return []byte(`"` + zeroReference + `"`), nil
+	}
 	ref, err := f.reference()
 	if err != nil {
 		return nil, err
@@ -62,85 +79,6 @@ func (f File) reference() (ref string, err error) {
 // partName is the name of the part that ref refers to.
 func partName(ref string) string { return strings.TrimPrefix(ref, "attach://") }
 
-// collectFiles returns the files that encoding/json can reach in params, by
-// reference.
-func collectFiles(params any) map[string]File {
-	c := fileCollector{files: map[string]File{}, seen: map[visit]bool{}}
-	c.walk(reflect.ValueOf(params))
-	return c.files
-}
-
-type fileCollector struct {
-	files map[string]File
-	seen  map[visit]bool // what json:"-" hides may be a cycle
-}
-
-type visit struct {
-	at     uintptr
-	length int // of a slice
-	typ    reflect.Type
-}
-
-// reachable reports whether encoding/json looks into a field: an embedded struct
-// counts even if its type is not exported.
-func reachable(f reflect.StructField) bool {
-	t := f.Type
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return f.IsExported() || f.Anonymous && t.Kind() == reflect.Struct
-}
-
-func (c fileCollector) walk(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Interface:
-		c.walk(v.Elem())
-	case reflect.Pointer:
-		if c.first(v) {
-			c.walk(v.Elem())
-		}
-	case reflect.Map:
-		if !c.first(v) {
-			return
-		}
-		for entry := v.MapRange(); entry.Next(); {
-			c.walk(entry.Value())
-		}
-	case reflect.Slice, reflect.Array:
-		if v.Kind() == reflect.Slice && !c.first(v) {
-			return
-		}
-		for i := range v.Len() {
-			c.walk(v.Index(i))
-		}
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[File]() {
-			f := v.Interface().(File)
-			if ref, err := f.reference(); err == nil {
-				c.files[ref] = f
-			}
-			return
-		}
-		for i := range v.NumField() {
-			if reachable(v.Type().Field(i)) {
-				c.walk(v.Field(i))
-			}
-		}
-	}
-}
-
-func (c fileCollector) first(v reflect.Value) bool {
-	at := visit{at: v.Pointer(), typ: v.Type()}
-	if v.Kind() == reflect.Slice {
-		at.length = v.Len()
-	}
-	if v.IsNil() || c.seen[at] {
-		return false
-	}
-	c.seen[at] = true
-	return true
-}
-
 // readError is a failure to read a File: the next attempt may fare better.
 type readError struct {
 	name string
@@ -153,7 +91,7 @@ func (e *readError) Unwrap() error { return e.err }
 // encodeMultipart makes a part of each member of params and of each file in it:
 // under the member's own name where the file is all of it, else under the name
 // that it is referred to by.
-func encodeMultipart(method string, params []byte, files map[string]File) (payload, error) {
+func encodeMultipart(method string, params []byte, files map[string]File) (*message, error) {
 	if err := resolve(params, files); err != nil {
 		return nil, err
 	}
@@ -172,17 +110,16 @@ func encodeMultipart(method string, params []byte, files map[string]File) (paylo
 			return nil
 		}
 		delete(files, text)
-		return e.file(string(key), file)
+		e.file(string(key), file)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, ref := range slices.Sorted(maps.Keys(files)) {
-		if err := e.file(partName(ref), files[ref]); err != nil {
-			return nil, err
-		}
+		e.file(partName(ref), files[ref])
 	}
-	return e.payload()
+	return e.message()
 }
 
 // resolve makes files those that params refer to.
@@ -209,10 +146,13 @@ func resolve(params []byte, files map[string]File) error {
 	return nil
 }
 
+// multipartEncoder writes all of a multipart message that is not of a file.
 type multipartEncoder struct {
-	body        bytes.Buffer
-	parts       *multipart.Writer
-	text, bytes int64 // of fields, of files
+	body  bytes.Buffer
+	parts *multipart.Writer
+	bytes int   // of fields
+	cuts  []int // where a file goes
+	files []*attachment
 }
 
 func newMultipartEncoder() *multipartEncoder {
@@ -224,24 +164,18 @@ func newMultipartEncoder() *multipartEncoder {
 // A bytes.Buffer refuses nothing, so that the errors of e.parts are nil.
 
 func (e *multipartEncoder) field(name, text string) {
-	e.text += int64(len(name) + len(text))
+	e.bytes += len(name) + len(text)
 	_ = e.parts.WriteField(headerSafe(name), text)
 }
 
-func (e *multipartEncoder) file(part string, f File) error {
+func (e *multipartEncoder) file(part string, f File) {
 	name := f.Name
 	if name == "" {
 		name = part // without a file name Telegram takes the part for text
 	}
-	w, _ := e.parts.CreateFormFile(headerSafe(part), headerSafe(name))
-	n, err := io.Copy(w, io.LimitReader(f.Body, maxFileBytes-e.bytes+1))
-	if err != nil {
-		return &readError{f.Name, err}
-	}
-	if e.bytes += n; e.bytes > maxFileBytes {
-		return fmt.Errorf("the files have more than the %d bytes that Telegram takes", maxFileBytes)
-	}
-	return nil
+	_, _ = e.parts.CreateFormFile(headerSafe(part), headerSafe(name))
+	e.cuts = append(e.cuts, e.body.Len())
+	e.files = append(e.files, attach(f))
 }
 
 // headerSafe makes a name, which may be a stranger's, fit for a part's header.
@@ -254,12 +188,18 @@ func headerSafe(name string) string {
 	}, name)
 }
 
-func (e *multipartEncoder) payload() (payload, error) {
-	if e.text > maxReply {
-		return nil, fmt.Errorf("%d bytes of fields are more than the %d that Telegram takes", e.text, maxReply)
+func (e *multipartEncoder) message() (*message, error) {
+	if e.bytes > maxReply {
+		return nil, fmt.Errorf("%d bytes of fields are more than the %d that Telegram takes", e.bytes, maxReply)
 	}
 	_ = e.parts.Close()
-	return e.body.Bytes(), nil
+	m := &message{contentType: contentTypeMultipart + "; boundary=" + e.parts.Boundary(), files: e.files}
+	all, from := e.body.Bytes(), 0
+	for _, cut := range append(e.cuts, len(all)) {
+		m.text = append(m.text, all[from:cut])
+		from = cut
+	}
+	return m, nil
 }
 
 // boundary is that of a multipart payload, which begins with it.

@@ -9,14 +9,21 @@ import (
 // Handler handles one update at a time for each lane, and many at once across
 // lanes. A nil error acknowledges the update, together with at most one Bot API
 // method to answer with. An error has Telegram deliver it again; see [Drop] and
-// [RetryAfter].
+// [RetryAfter]. A Reply beside an error is discarded.
 //
 // ctx is not the request's: it carries the values of the ctx that the update
 // arrived with, goes on when the sender is gone, and ends at
 // DispatchConfig.HandlerTimeout or for one of the other causes named at
-// [ErrLate]. A handler that ignores its end keeps its lane. Goroutines are used
-// again for other updates: what a handler does to its own, as runtime.LockOSThread,
-// it must undo.
+// [ErrLate]. A handler that ignores its end keeps its lane.
+//
+// ctx ends when the handler returns. A goroutine that the handler has started and
+// does not wait for finds it ended then, and what it calls with it fails with
+// [context.Canceled]. Give such a goroutine [context.WithoutCancel] of ctx, and a time
+// limit of its own. Nobody waits for it: an error or a panic there is not the
+// update's, and Shutdown does not see it.
+//
+// Goroutines are used again for other updates: what a handler does to its own, as
+// runtime.LockOSThread, it must undo.
 type Handler interface {
 	HandleUpdate(ctx context.Context, u *Update) (Reply, error)
 }

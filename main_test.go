@@ -39,6 +39,7 @@ func strayGoroutines(patience time.Duration) (stacks []string) {
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
+	tghook.CloseIdleConnections()
 	giveUp := time.After(patience)
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()

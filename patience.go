@@ -1,7 +1,6 @@
 package tghook
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -30,7 +29,7 @@ func patiently(ctx context.Context, left time.Duration, again func(error) bool, 
 			return err
 		}
 		if sleep(ctx, wait) != nil {
-			return ended(ctx, err)
+			return ended(ctx, err, cut)
 		}
 	}
 }
@@ -48,10 +47,10 @@ func repeatable(err error, idempotent bool) bool {
 }
 
 // idempotent reports whether a call does no more if it is made twice.
-func idempotent(method string, body payload) bool {
+func idempotent(method string, m *message) bool {
 	switch method = strings.ToLower(method); method {
 	case "setwebhook", "deletewebhook":
-		return !bytes.Contains(body, []byte(dropPending)) // what has come meanwhile would be dropped too
+		return !m.has(dropPending) // what has come meanwhile would be dropped too
 	}
 	return strings.HasPrefix(method, "get")
 }

@@ -14,7 +14,7 @@ import (
 // Reply is at most one Bot API method with which a handler answers. It rides
 // the HTTP response where that is possible, else it goes by
 // DispatchConfig.Caller; either way its result is not seen. The zero Reply says
-// nothing.
+// nothing. A Reply that is returned beside an error is discarded.
 type Reply struct {
 	// Method is the method's name, such as "sendMessage".
 	Method string
@@ -22,6 +22,11 @@ type Reply struct {
 	// nil is an empty one. A [File] anywhere in it makes the reply multipart.
 	// Members that are null are left out: Telegram would take them for the text
 	// "null".
+	//
+	// What Telegram would take for something else, or for nothing, is a *[ReplyError]
+	// that names the field: an [io.Reader], or an upload of another library, in place
+	// of a File; a [time.Duration] or [time.Time], where the Bot API has whole seconds;
+	// a member with a capital letter, as of a struct without tags.
 	Params any
 }
 
@@ -52,35 +57,84 @@ func ridesResponse(method string) bool {
 // encode makes the payload of r. Its error is a *ReplyError if no repetition
 // could help, and another if reading a file failed.
 func (r Reply) encode() (payload, error) {
-	p, err := r.payload()
-	var read *readError
-	if err != nil && !errors.As(err, &read) {
-		err = &ReplyError{r.Method, err}
+	params, files, err := r.prepare()
+	var body payload
+	switch {
+	case err != nil:
+	case files == nil:
+		body, err = encodeJSON(r.Method, params)
+	default:
+		var m *message
+		if m, err = encodeMultipart(r.Method, params, files); err == nil {
+			body, err = m.payload()
+			return body, unsendable(r.Method, err)
+		}
 	}
-	return p, err
+	if err != nil {
+		return nil, &ReplyError{r.Method, err}
+	}
+	return body, nil
 }
 
-func (r Reply) payload() (payload, error) {
+// unsendable is err as a *ReplyError, if it is the problem of a file.
+func unsendable(method string, err error) error {
+	if problem, ok := err.(fileProblem); ok { //nolint:errorlint // it is made here, and others wrap what is the user's
+		return &ReplyError{method, problem}
+	}
+	return err
+}
+
+// message is r as it is to be sent, with its files unread. Its error is a
+// *ReplyError.
+func (r Reply) message() (m *message, err error) {
+	params, files, err := r.prepare()
+	switch {
+	case err != nil:
+	case files == nil:
+		var body payload
+		body, err = encodeJSON(r.Method, params)
+		m = &message{contentType: contentTypeJSON, text: [][]byte{body}}
+	default:
+		m, err = encodeMultipart(r.Method, params, files)
+	}
+	if err != nil {
+		return nil, &ReplyError{r.Method, err}
+	}
+	return m, nil
+}
+
+// prepare encodes Params. files are those that it refers to; nil if it refers to
+// none.
+func (r Reply) prepare() (params []byte, files map[string]File, err error) {
 	if err := checkMethod(r.Method); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	params := []byte("{}")
-	if r.Params != nil {
-		var err error
-		if params, err = json.Marshal(r.Params); err != nil {
-			return nil, fmt.Errorf("encode Params: %w", err)
-		}
-		if string(params) == "null" { // a nil of some type
-			params = []byte("{}")
-		}
-		if params[0] != '{' {
-			return nil, fmt.Errorf("encode Params: a %T is no JSON object", r.Params)
-		}
+	if r.Params == nil {
+		return []byte("{}"), nil, nil
 	}
-	if bytes.Contains(params, []byte(attachPrefix)) {
-		return encodeMultipart(r.Method, params, collectFiles(r.Params))
+	found, err := surveyed(r.Params)
+	if err != nil {
+		return nil, nil, err
 	}
-	return encodeJSON(r.Method, params)
+	if params, err = json.Marshal(r.Params); err != nil {
+		return nil, nil, fmt.Errorf("encode Params: %w", err)
+	}
+	if string(params) == "null" { // a nil of some type
+		return []byte("{}"), nil, nil
+	}
+	if params[0] != '{' {
+		return nil, nil, fmt.Errorf("encode Params: a %T is no JSON object", r.Params)
+	}
+	if !bytes.Contains(params, []byte(attachPrefix)) {
+		return params, nil, nil
+	}
+	if params, err = withoutZero(params, found.zero); err != nil || !bytes.Contains(params, []byte(attachPrefix)) {
+		return params, nil, err
+	}
+	if found.files == nil {
+		found.files = map[string]File{}
+	}
+	return params, found.files, nil
 }
 
 func checkMethod(method string) error {
@@ -103,6 +157,9 @@ func fields(params []byte, f func(key, value []byte) error) error {
 		}
 		if string(value) == "null" {
 			return nil
+		}
+		if err := wrongKey(key); err != nil {
+			return err
 		}
 		return f(key, value)
 	})
@@ -150,7 +207,7 @@ func (p payload) contentType() string {
 	if p[0] == '{' {
 		return contentTypeJSON
 	}
-	return "multipart/form-data; boundary=" + p.boundary()
+	return contentTypeMultipart + "; boundary=" + p.boundary()
 }
 
 // reply returns p as a Reply again: Params encode to what p was made of.

@@ -48,15 +48,17 @@ import (
 // [Dispatcher.Do] the held call is the Reply that it returns.
 //
 // The handler must not return before its calls have: where a library runs its own
-// handlers in goroutines, tell it not to. One built on fasthttp has to be switched
-// to net/http. The body of a call that may be held is read into memory once, and
+// handlers in goroutines, tell it not to. The handler's ctx ends when it returns, and
+// a call with it fails then with [context.Canceled], of which few libraries tell. What
+// is to go on in a goroutine gets [context.WithoutCancel] of the ctx: its calls go to
+// Base as they are. A library built on fasthttp has to be switched to net/http. The body of a call that may be held is read into memory once, and
 // held as it came if it is multipart, else as JSON; all others stream.
 //
 // A ReplyTransport is safe for concurrent use. Its fields must not change, nor it
 // be copied, after the first call. A mistake in them is a *[ConfigError] from
 // every call.
 type ReplyTransport struct {
-	// Base makes the calls. Default: [http.DefaultTransport].
+	// Base makes the calls. Default: that of [ClientConfig].HTTP.
 	Base http.RoundTripper
 	// Client says which bot's calls may be held: those to its server, by its token,
 	// in a handler of a dispatcher with its id in DispatchConfig.Bot. It is
@@ -99,6 +101,9 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return t.base().RoundTrip(req)
 	}
+	if err := tooLate(req.Context(), run); err != nil {
+		return refuse(req, err)
+	}
 	out := req
 	var call *held
 	answer, ok := t.answers[strings.ToLower(method)]
@@ -117,6 +122,17 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		Body:   io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer)),
 		Request: req,
 	}, nil
+}
+
+// tooLate says why a call fails that is made with the ctx of a handler that has
+// returned; nil if it is not.
+func tooLate(ctx context.Context, run *handlerContext) error {
+	why := ctx.Err()
+	if why == nil || run == nil || run.opened() != nil {
+		return nil
+	}
+	return fmt.Errorf("tghook: the handler has returned, and its ctx has ended with it: "+
+		"give context.WithoutCancel(ctx) to what goes on: %w", why)
 }
 
 // With returns a client for a library that takes no ctx with each call: make a copy
@@ -138,7 +154,7 @@ func (t transportWith) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (t *ReplyTransport) base() http.RoundTripper {
 	if t.Base == nil {
-		return http.DefaultTransport
+		return &pinging
 	}
 	return t.Base
 }

@@ -1153,6 +1153,49 @@ func TestWhatAHandlerLeavesBehindPassesThrough(t *testing.T) {
 	}
 }
 
+// The ctx of a handler ends with it. Of a goroutine that uses it then, nobody but
+// this error tells what is wrong.
+func TestACallAfterTheHandlerHasReturnedSaysWhyItFails(t *testing.T) {
+	t.Parallel()
+	api := &wireAPI{}
+	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+	client := transport(func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() }).client(t, tghook.ClientConfig{})
+	for name, call := range map[string]func(ctx context.Context) error{
+		"by a library": func(ctx context.Context) error {
+			_, err := lib.post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
+			return err
+		},
+		"with a ctx that is derived": func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			_, err := lib.post(ctx, "sendMessage", "application/json", strings.NewReader("{}"))
+			return err
+		},
+		"by a Client": func(ctx context.Context) error { return client.Call(ctx, "deleteMessage", nil, nil) },
+	} {
+		for _, bot := range []int64{apiBot, 0} {
+			if bot == 0 && name != "by a Client" {
+				continue // a mistake that is told as such
+			}
+			returned, failed := make(chan struct{}), make(chan error, 1)
+			r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+				go func() {
+					<-returned
+					failed <- call(ctx)
+				}()
+				return tghook.NoReply, nil
+			})
+			same(t, "answer", r.post(messageIn(7, 1)), "200")
+			close(returned)
+			err := <-failed
+			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the handler has returned") || !strings.Contains(err.Error(), "context.WithoutCancel(ctx)") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	same(t, "calls", api.all(), nil)
+}
+
 // Calls of many goroutines: each is made once, and one of them rides, behind all
 // others.
 func TestConcurrentCallsAreMadeOnceEachAndTheLastRides(t *testing.T) {
@@ -1298,21 +1341,18 @@ func TestAHeldCallThatFailsIsObserved(t *testing.T) {
 	}
 }
 
-// A Base that ends the goroutine takes the run with it, and nothing else.
-func TestABaseThatEndsItsGoroutineFailsTheRun(t *testing.T) {
+// A Base that ends its goroutine fails the call that it makes, as one that panics.
+func TestABaseThatEndsItsGoroutineFailsItsCallAlone(t *testing.T) {
 	t.Parallel()
 	api := &wireAPI{do: func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }}
 	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	var runs atomic.Int32
 	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-		if runs.Add(1) == 1 {
-			return hello, nil // behind the call
-		}
-		return tghook.NoReply, nil
+		return hello, nil // behind the call
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), "500")
-	same(t, "redelivery", r.post(messageIn(7, 1)), pressedAnswer)
+	same(t, "answer", r.post(messageIn(7, 1)), helloAnswer)
+	same(t, "redelivery", r.post(messageIn(7, 1)), helloAnswer)
+	same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode duplicate/0/200/rode")
 }
 
 // A transport whose Base is another one of the same bot's holds the call twice, and

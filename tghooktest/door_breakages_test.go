@@ -104,7 +104,6 @@ var breakages = []breakage{
 		"a webhook that is full answers 503 and loses nothing",
 		"a webhook that shuts down answers what runs and turns others away",
 		"a late update is answered 503 and its redelivery joins the run",
-		"a late update with LateCancel ends its handler and runs again when it comes again",
 	}, true},
 	{"Retry-After is a date", adapter{out: func(res *tghook.Response) {
 		if after, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {

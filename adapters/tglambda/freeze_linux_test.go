@@ -121,7 +121,7 @@ func delivery(tb testing.TB, shape gateway.Shape, f function, body, token string
 const (
 	hi      = `sendMessage {"chat_id":42,"text":"hi"}`
 	hiReply = `200 {"method":"sendMessage","chat_id":42,"text":"hi"}`
-	late    = "503 2"
+	late    = "503"
 )
 
 // short is a timeout that a held handler outlives; the answer is due 500 ms before
