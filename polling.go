@@ -155,7 +155,7 @@ func tellAllowed(h Handler, configured []string) []string {
 	return allowed
 }
 
-func (c *PollConfig) mistakes(client *Client, h Handler) []error {
+func (c PollConfig) mistakes(client *Client, h Handler) []error {
 	errs := c.Dispatch.mistakes(h, "PollConfig.Dispatch")
 	add := func(bad bool, field, problem string) {
 		if bad {
