@@ -225,7 +225,7 @@ func (w *Webhook) shown() Config {
 	}
 	cfg := w.cfg
 	for i, place := range []*string{&cfg.Secret, &cfg.PreviousSecret} {
-		if i < len(*w.secrets) {
+		if i < len(w.secrets()) {
 			*place = hidden
 		}
 	}

@@ -75,7 +75,7 @@ const (
 type Webhook struct {
 	cfg        Config // without the secrets
 	dispatcher *Dispatcher
-	secrets    *[][]byte // a pointer, which fmt does not follow
+	secrets    func() [][]byte // a function, into which fmt does not look
 	reading    *reading
 	refusals   *refusals
 	probes     *refusals
@@ -93,14 +93,14 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = defaultMaxBody
 	}
-	secrets := [][]byte{}
+	var secrets [][]byte
 	for _, secret := range []string{cfg.Secret, cfg.PreviousSecret} {
 		if secret != "" {
 			secrets = append(secrets, []byte(secret))
 		}
 	}
 	cfg.Secret, cfg.PreviousSecret = "", ""
-	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch), secrets: &secrets}
+	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch), secrets: func() [][]byte { return secrets }}
 	w.reading = newReading(w.dispatcher, cfg.MaxBody)
 	w.refusals = newRefusals(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
 	w.probes = newRefusals(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests"))
@@ -286,7 +286,7 @@ func notAnUpdate(body []byte, length int64) string {
 // unauthentic says what is wrong with a request's secret; nothing if it is right.
 func (w *Webhook) unauthentic(lines []string) string {
 	switch {
-	case len(*w.secrets) == 0:
+	case len(w.secrets()) == 0:
 		return ""
 	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
 		return "secret token missing: was setWebhook given one, and does every proxy pass X-Telegram-Bot-Api-Secret-Token on?"
@@ -294,7 +294,7 @@ func (w *Webhook) unauthentic(lines []string) string {
 		return "secret token doubled: Telegram sends X-Telegram-Bot-Api-Secret-Token once"
 	}
 	match := 0
-	for _, secret := range *w.secrets {
+	for _, secret := range w.secrets() {
 		match |= subtle.ConstantTimeCompare([]byte(lines[0]), secret)
 	}
 	if match == 0 {

@@ -105,7 +105,7 @@ const maxPath = 200 // bytes of a path in a log
 // pathOf is the path of a request as a log may have it.
 func (w *Webhook) pathOf(req *Request) string {
 	path := req.Path[:min(len(req.Path), 20*maxPath)]
-	for _, secret := range *w.secrets {
+	for _, secret := range w.secrets() {
 		path = strings.ReplaceAll(path, string(secret), hidden)
 	}
 	path = maskTokens(path)
