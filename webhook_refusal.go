@@ -33,7 +33,7 @@ func (r *refusals) take() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.timer == nil && !r.stopped {
-		r.written, r.over = 0, make(chan struct{})
+		r.over = make(chan struct{})
 		r.timer = time.AfterFunc(r.window, r.end)
 	}
 	if r.written >= r.most {
@@ -48,7 +48,7 @@ func (r *refusals) take() bool {
 func (r *refusals) end() {
 	r.mu.Lock()
 	left, over := r.left, r.over
-	r.timer, r.left = nil, 0
+	r.timer, r.written, r.left = nil, 0, 0
 	r.mu.Unlock()
 	if left > 0 {
 		r.more(left)
@@ -57,7 +57,7 @@ func (r *refusals) end() {
 }
 
 // stop ends the window at once, and waits until its count is written or ctx ends. No
-// window begins after that.
+// window begins after that: a few lines are left, and nothing is counted.
 func (r *refusals) stop(ctx context.Context) {
 	r.mu.Lock()
 	r.stopped = true
