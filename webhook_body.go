@@ -109,14 +109,14 @@ func readOnce(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// grownSize is the next size of a full buffer of n bytes: that of the body where it was
-// announced, and one byte more, which shows its end.
+// grownSize is the next size of a full buffer of n bytes: twice that; where the body
+// or its limit ends before, that and one byte more, which shows the end.
 func grownSize(n int, length, limit int64) int {
 	grown := 2 * int64(n)
-	if length >= int64(n) {
-		grown = min(grown, length+1)
+	if length >= int64(n) && grown >= length {
+		grown = length + 1
 	}
-	if grown > limit {
+	if grown >= limit {
 		grown = limit + 1
 	}
 	return int(grown)
