@@ -554,9 +554,9 @@ func TestAFoulContextOfARedeliveryHurtsNobody(t *testing.T) {
 		same(t, "the first delivery", first.now(), "503")
 		close(end)
 		pass(time.Second)
-		gone, leave := context.WithCancel(context.Background())
-		again := eventually(func() string { return enter["Deliver"](errPanics{gone}, 1) })
-		leave()
+		foul := errPanics{context.Background(), make(chan struct{})}
+		again := eventually(func() string { return enter["Deliver"](foul, 1) })
+		close(foul.done)
 		got, took := again.wait()
 		same(t, "the redelivery", got, "200")
 		if took > 10*time.Second {
@@ -566,15 +566,23 @@ func TestAFoulContextOfARedeliveryHurtsNobody(t *testing.T) {
 	})
 }
 
-// errPanics has an Err that panics once it is done.
-type errPanics struct{ context.Context } //nolint:containedctx // it is one
+// errPanics is a context that is none of the standard library's, and has an Err that
+// panics.
+type errPanics struct {
+	context.Context //nolint:containedctx // it is one
+
+	done chan struct{}
+}
+
+func (c errPanics) Done() <-chan struct{} { return c.done }
 
 func (c errPanics) Err() error {
-	err := c.Context.Err()
-	if err != nil {
+	select {
+	case <-c.done:
 		panic(errBroken)
+	default:
+		return nil
 	}
-	return err
 }
 
 func TestAFoulDeadlineOrLaneHurtsItsUpdateAlone(t *testing.T) {
