@@ -10,7 +10,11 @@ import (
 // laneOf is the lane of u. It is the user's code: not under the mutex.
 func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 	if d.cfg.Lane != nil {
-		err = guarded(func() error { key.Name = d.cfg.Lane(u); return nil })
+		name := make(chan string, 1)
+		err = bounded(callbackTime, func() error { name <- d.cfg.Lane(u); return nil })
+		if err == nil {
+			key.Name = <-name
+		}
 		return key, err
 	}
 	switch u.Kind {
@@ -30,6 +34,14 @@ func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 		return lane.Key{Class: lane.User, ID: u.UserID}, nil
 	}
 	return lane.Key{}, nil
+}
+
+// full reports whether MaxInFlight is reached, so that only an update that is known
+// already is let in.
+func (d *Dispatcher) full() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inFlight >= d.cfg.MaxInFlight
 }
 
 // admit lets a delivery of u in: it is told at once, or waits for a record.

@@ -109,10 +109,10 @@ func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 	switch v.Outcome {
 	case OutcomeFailed, OutcomeReplyLost, OutcomeCallLost:
 		level = slog.LevelError
-	case OutcomeLate, OutcomeShed, OutcomeRejected, OutcomePinning:
+	case OutcomeLate, OutcomeShed, OutcomePinning:
 	default:
 		if v.Err == nil || v.Outcome != OutcomeDuplicate && v.Outcome != OutcomeHandled && v.Outcome != OutcomeReplied {
-			return // a dead letter has its own line, a join that of its run
+			return // a dead letter has its own line, a join that of its run, a refusal that of Webhook.reject
 		}
 	}
 	if v.quiet {

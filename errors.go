@@ -55,8 +55,10 @@ func (e *ConfigError) Error() string { return "tghook: " + e.Field + ": " + e.Pr
 
 // RequestError says why a request was refused before it became an update.
 type RequestError struct {
-	Status  int    // the HTTP status that was answered
+	Status  int    // the HTTP status that was answered; 503 if there was no room for the body
 	Problem string // what is wrong; never the secret
+	Path    string // of the request, at most 200 bytes; what looks like a token is struck out
+	Peer    string // whose request it was: an address, as far as Config.TrustedProxies tell it
 	Err     error  // the cause, or nil
 }
 

@@ -1,23 +1,21 @@
 package tghook
 
 import (
-	"errors"
 	"maps"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ServeHTTP receives one request on net/http. A handler's panic with
 // [http.ErrAbortHandler] is passed on to the server.
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	arrived := w.dispatcher.now()
-	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if r.Body != nil && r.Body != http.NoBody && (server == nil || server.ReadTimeout == 0) {
-		// Also for those who are refused: the server reads their body to its end.
-		// It lifts the deadline there, to see whether the peer hangs up. A server
-		// that has a timeout of its own, or supports none, has to do with that.
-		_ = http.NewResponseController(rw).SetReadDeadline(w.dispatcher.origin.Add(arrived + bodyTimeout))
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = guarded(func() error { // r's context and rw may be the user's own
+			return boundBody(rw, r, w.dispatcher.origin.Add(arrived+bodyTimeout))
+		})
 	}
 	res, err := w.serve(r.Context(), arrived, &Request{
 		Method:          r.Method,
@@ -31,7 +29,7 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		ContentLength:   r.ContentLength,
 		Body:            r.Body,
 	})
-	if err != nil && aborted(err) {
+	if err != nil && aborted(inspect(err).panicked) {
 		panic(http.ErrAbortHandler)
 	}
 	maps.Copy(rw.Header(), res.Header)
@@ -44,9 +42,20 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func aborted(err error) bool {
-	var panicked *PanicError
-	return errors.As(err, &panicked) && panicked.Value == http.ErrAbortHandler //nolint:errorlint // net/http compares so too
+// boundBody ends the reading of the body at a time, also for those who are refused: the
+// server reads their body to its end. It lifts the deadline there, to see whether the peer
+// hangs up. A server that has a timeout of its own, or supports none, has to do with that.
+func boundBody(rw http.ResponseWriter, r *http.Request, end time.Time) error {
+	if server, _ := r.Context().Value(http.ServerContextKey).(*http.Server); server != nil && server.ReadTimeout != 0 {
+		return nil
+	}
+	return http.NewResponseController(rw).SetReadDeadline(end)
+}
+
+// aborted reports whether p is a panic with which a handler asks net/http to cut the
+// connection. p may be nil.
+func aborted(p *PanicError) bool {
+	return p != nil && p.Value == http.ErrAbortHandler //nolint:errorlint // net/http compares so too
 }
 
 func first(values []string) string {

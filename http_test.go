@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -417,5 +418,214 @@ func TestTheHandlerGoesOnWhenTheClientIsGone(t *testing.T) {
 	}
 	if v := receive(t, "the report of the redelivery", left); v.Outcome != tghook.OutcomeDuplicate {
 		t.Errorf("of the redelivery Observe was told %+v, want a duplicate", v)
+	}
+}
+
+// foulContext is a context one of whose methods does what none should.
+type foulContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	method string
+	act    func()
+}
+
+func (c foulContext) Deadline() (time.Time, bool) {
+	if c.method == "Deadline" {
+		c.act()
+	}
+	return c.Context.Deadline()
+}
+
+func (c foulContext) Done() <-chan struct{} {
+	if c.method == "Done" {
+		c.act()
+	}
+	return c.Context.Done()
+}
+
+func (c foulContext) Value(key any) any {
+	if c.method == "Value" {
+		c.act()
+	}
+	return c.Context.Value(key)
+}
+
+// foulActs are what code of the user's may do instead of returning.
+var foulActs = map[string]func(){
+	"panics": func() { panic(errBroken) },
+	"exits":  runtime.Goexit,
+	"blocks": func() { time.Sleep(time.Minute) },
+}
+
+// entries are the ways in for an update. Each returns what its sender is told.
+func entries(w *tghook.Webhook) map[string]func(ctx context.Context, id int64) string {
+	return map[string]func(ctx context.Context, id int64) string{
+		"Serve": func(ctx context.Context, id int64) string {
+			return strconv.Itoa(w.Serve(ctx, fromTelegram(textFrom(id, id))).Status)
+		},
+		"ServeHTTP": func(ctx context.Context, id int64) string {
+			rec := httptest.NewRecorder()
+			req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hook", bytes.NewReader(textFrom(id, id)))
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+			w.ServeHTTP(rec, req.WithContext(ctx))
+			return strconv.Itoa(rec.Code)
+		},
+		"Deliver": func(ctx context.Context, id int64) string {
+			u, err := tghook.ParseUpdate(textFrom(id, id))
+			if err == nil {
+				err = w.Deliver(ctx, u)
+			}
+			if err != nil {
+				return "500"
+			}
+			return "200"
+		},
+	}
+}
+
+// suffers has one update suffer in a goroutine of its own, as a server would serve it. It
+// checks that others are handled meanwhile, that what is not acknowledged can come again,
+// and that Shutdown ends in time.
+func suffers(t *testing.T, w *tghook.Webhook, enter func(ctx context.Context, id int64) string, foul context.Context, wants ...string) {
+	t.Helper()
+	p := eventually(func() (told string) {
+		told = "none" // the goroutine may end
+		p := make(chan string, 1)
+		go func() {
+			defer close(p)
+			p <- enter(foul, 1)
+		}()
+		if got, ok := <-p; ok {
+			told = got
+		}
+		return told
+	})
+	start := time.Now()
+	same(t, "another update meanwhile", enter(context.Background(), 2), "200")
+	if waited := time.Since(start); waited > 0 {
+		t.Errorf("another update waited %v", waited)
+	}
+	got, _ := p.wait()
+	oneOf(t, "answer", got, wants...)
+	if got != "200" {
+		pass(time.Minute)
+		same(t, "answer when it comes again", enter(context.Background(), 1), "200")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := w.Shutdown(ctx); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+func TestAFoulContextHurtsItsRequestAlone(t *testing.T) {
+	for _, method := range []string{"Deadline", "Done", "Value"} {
+		for act, f := range foulActs {
+			for _, entry := range []string{"Serve", "ServeHTTP", "Deliver"} {
+				t.Run(entry+", "+method+" "+act, func(t *testing.T) {
+					inBubble(t, func(t *testing.T) {
+						w, _ := hookFor(t, nothing, logging(new(lockedBuffer)))
+						foul := foulContext{context.Background(), method, f}
+						suffers(t, w, entries(w)[entry], foul, "200", "500", "none")
+					})
+				})
+			}
+		}
+	}
+}
+
+// The reply of a run that ended before goes by Caller within a context that the library
+// derives: the context package must watch nothing of the user's for it.
+func TestAFoulContextOfARedeliveryHurtsNobody(t *testing.T) {
+	alone(t, func(t *testing.T) {
+		end := make(chan struct{})
+		api := &apiCalls{do: func(context.Context, string) error {
+			time.Sleep(10 * time.Second)
+			return nil
+		}}
+		w, _ := hookFor(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			<-end
+			return hello, nil
+		}, logging(new(lockedBuffer)), func(cfg *tghook.Config) { cfg.Dispatch.Caller = api; cfg.Late = tghook.LateRetry })
+		enter := entries(w)
+		first := eventually(func() string { return enter["Serve"](context.Background(), 1) })
+		pass(9 * time.Second)
+		same(t, "the first delivery", first.now(), "503")
+		close(end)
+		pass(time.Second)
+		foul := errPanics{context.Background(), make(chan struct{})}
+		again := eventually(func() string { return enter["Deliver"](foul, 1) })
+		close(foul.done)
+		got, took := again.wait()
+		same(t, "the redelivery", got, "200")
+		if took > 10*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		same(t, "calls", api.all(), []string{helloCall})
+	})
+}
+
+// errPanics is a context that is none of the standard library's, and has an Err that
+// panics.
+type errPanics struct {
+	context.Context //nolint:containedctx // it is one
+
+	done chan struct{}
+}
+
+func (c errPanics) Done() <-chan struct{} { return c.done }
+
+func (c errPanics) Err() error {
+	select {
+	case <-c.done:
+		panic(errBroken)
+	default:
+		return nil
+	}
+}
+
+func TestAFoulDeadlineOrLaneHurtsItsUpdateAlone(t *testing.T) {
+	for act, f := range foulActs {
+		foul := func(u *tghook.Update) {
+			if u.ID == 1 {
+				f()
+			}
+		}
+		for name, change := range map[string]func(*tghook.Config){
+			"Config.Deadline": func(cfg *tghook.Config) {
+				cfg.Deadline = func(u *tghook.Update) (time.Duration, tghook.LatePolicy) {
+					foul(u)
+					return 0, tghook.LateDefault
+				}
+			},
+			"DispatchConfig.Lane": func(cfg *tghook.Config) {
+				cfg.Dispatch.Lane = func(u *tghook.Update) string { foul(u); return "" }
+			},
+		} {
+			for _, entry := range []string{"Serve", "ServeHTTP", "Deliver"} {
+				t.Run(entry+", "+name+" "+act, func(t *testing.T) {
+					inBubble(t, func(t *testing.T) {
+						w, _ := hookFor(t, nothing, logging(new(lockedBuffer)), change)
+						enter := entries(w)[entry]
+						start := time.Now()
+						p := eventually(func() string { return enter(context.Background(), 1) })
+						same(t, "another update meanwhile", enter(context.Background(), 2), "200")
+						got, took := p.wait()
+						want := "500"
+						if entry == "Deliver" && name == "Config.Deadline" { // which it does not ask
+							want = "200"
+						}
+						same(t, "answer", got, want)
+						if limit := 5 * time.Second; took > limit || time.Since(start) > limit {
+							t.Errorf("answered after %v, want at most %v", took, limit)
+						}
+						if err := w.Shutdown(t.Context()); err != nil {
+							t.Errorf("Shutdown: %v", err)
+						}
+					})
+				})
+			}
+		}
 	}
 }

@@ -161,7 +161,7 @@ func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	}, nil
 }
 
-func (c *PollConfig) mistakes(client *Client, h Handler) []error {
+func (c PollConfig) mistakes(client *Client, h Handler) []error {
 	errs := c.Dispatch.mistakes(h, "PollConfig.Dispatch")
 	errs = append(errs, mistakesInAllowed("PollConfig.AllowedUpdates", c.AllowedUpdates)...)
 	add := func(bad bool, field, problem string) {

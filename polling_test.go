@@ -803,23 +803,26 @@ func TestPollGoesOnWhenOnErrorPanics(t *testing.T) {
 	})
 }
 
-// Goexit in the poll's own goroutine, as of a test's FailNow, must not leave Poll
-// waiting for ever.
-func TestPollEndsWithAnErrorWhenItsGoroutineIsEnded(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		tg := newTelegram(t)
-		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Lane: func(u *tghook.Update) string {
-			if u.ID == 2 {
-				runtime.Goexit()
-			}
-			return ""
-		}}}, taking(time.Second, tghook.NoReply, nil))
-		tg.send(t, messageIn(7, 1), messageIn(7, 2))
-		if err := <-p.done; err == nil || !strings.Contains(err.Error(), "Goexit") {
-			t.Errorf("Poll returned %v", err)
-		}
-		same(t, "pending", tg.PendingIDs(), []int64{2})
-	})
+// Lane is not called in the poll's own goroutine: one update suffers from it.
+func TestPollGoesOnWhenLaneExitsOrBlocks(t *testing.T) {
+	for act, f := range foulActs {
+		t.Run(act, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				tg := newTelegram(t)
+				p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Lane: func(u *tghook.Update) string {
+					if u.ID == 2 {
+						f()
+					}
+					return ""
+				}}}, nothing)
+				tg.send(t, messageIn(7, 1), messageIn(7, 2), messageIn(7, 3))
+				pass(10 * time.Second)
+				p.did(2, 1, 0)
+				same(t, "pending", tg.Pending(), 0)
+				p.end()
+			})
+		})
+	}
 }
 
 // A server, or a cache before it, that neither waits nor minds the offset.

@@ -1,6 +1,7 @@
 package tghook
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,40 +16,72 @@ func TelegramSources() []netip.Prefix {
 	}
 }
 
-func (w *Webhook) allowed(req *Request) bool {
+// stranger says why a request's source is not allowed; nothing if it is.
+func (w *Webhook) stranger(req *Request) string {
 	if len(w.cfg.AllowedSources) == 0 {
-		return true
+		return ""
 	}
-	source, ok := w.source(req)
-	return ok && contains(w.cfg.AllowedSources, source)
+	source, given := w.source(req)
+	switch {
+	case !source.IsValid() && given == req.RemoteAddr:
+		return fmt.Sprintf("the peer %q has no address, as on a unix socket, so that Config.AllowedSources refuses it: "+
+			"let the proxy check the source", excerpt([]byte(given), 0))
+	case !source.IsValid():
+		return fmt.Sprintf("the peer %s is in Config.TrustedProxies, and its X-Forwarded-For has %q where an address is due: does that proxy set it?",
+			w.peerOf(req), excerpt([]byte(given), 0))
+	case contains(w.cfg.AllowedSources, source):
+		return ""
+	case contains(w.cfg.TrustedProxies, source):
+		return fmt.Sprintf("source %v is not in Config.AllowedSources; it is in Config.TrustedProxies, and X-Forwarded-For names nobody beyond it", source)
+	default:
+		return fmt.Sprintf("source %v is not in Config.AllowedSources: if it is a proxy of yours, put it into Config.TrustedProxies", source)
+	}
 }
 
-// source is the address that the request comes from: the peer's or, behind
-// trusted proxies, the first from the right that is not one of them.
-func (w *Webhook) source(req *Request) (netip.Addr, bool) {
-	source, ok := parseAddr(req.RemoteAddr)
-	if !ok || !contains(w.cfg.TrustedProxies, source) {
-		return source, ok
+// source is the address that the request comes from: the peer's or, behind trusted
+// proxies, the first from the right that is not one of them. given is the text that it
+// was read from. If that is no address, source is not valid.
+func (w *Webhook) source(req *Request) (source netip.Addr, given string) {
+	source, given = parseAddr(req.RemoteAddr), req.RemoteAddr
+	if !source.IsValid() || !contains(w.cfg.TrustedProxies, source) {
+		return source, given
 	}
 	hops := strings.Split(strings.Join(req.ForwardedFor, ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		if source, ok = parseAddr(hop); !ok || !contains(w.cfg.TrustedProxies, source) {
+		given = strings.TrimSpace(hop)
+		if source = parseAddr(given); !source.IsValid() || !contains(w.cfg.TrustedProxies, source) {
 			break
 		}
 	}
-	return source, ok
+	return source, given
 }
 
-// parseAddr reads an address with or without a port. An IPv4 address in IPv6
-// form is that IPv4 address.
-func parseAddr(s string) (netip.Addr, bool) {
+// peerOf is who sent a request, for those who read of it. Where no source can be told
+// it is the peer.
+func (w *Webhook) peerOf(req *Request) string {
+	if source, _ := w.source(req); source.IsValid() {
+		return source.String()
+	}
+	return excerpt([]byte(req.RemoteAddr), 0)
+}
+
+// parseAddr reads an address with or without a port, an IPv6 address also in brackets.
+// An IPv4 address in IPv6 form is that IPv4 address. What is no address is not valid.
+func parseAddr(s string) netip.Addr {
 	s = strings.TrimSpace(s)
 	withPort, err := netip.ParseAddrPort(s) // first, for servers give it
 	addr := withPort.Addr()
 	if err != nil {
-		addr, err = netip.ParseAddr(strings.Trim(s, "[]"))
+		inner, bracketed := strings.CutPrefix(s, "[")
+		if bracketed {
+			inner, bracketed = strings.CutSuffix(inner, "]")
+		}
+		addr, err = netip.ParseAddr(inner)
+		if err != nil || strings.HasPrefix(s, "[") && !(bracketed && addr.Is6()) {
+			return netip.Addr{}
+		}
 	}
-	return addr.Unmap().WithZone(""), err == nil
+	return addr.Unmap().WithZone("")
 }
 
 func contains(prefixes []netip.Prefix, a netip.Addr) bool {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tghook/tghook"
@@ -174,5 +175,57 @@ func TestTelegramSourcesAreTheDocumentedOnesAndACopy(t *testing.T) {
 	tghook.TelegramSources()[0] = netip.Prefix{}
 	if got, want := tghook.TelegramSources(), prefixes("149.154.160.0/20", "91.108.4.0/22"); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// An address in brackets is an IPv6 address in one pair of them.
+func TestWhatOnlyLooksLikeAnAddressIsNone(t *testing.T) {
+	t.Parallel()
+	const good = "2001:67c:4e8::9"
+	for hop, want := range map[string]bool{
+		good: true, "[" + good + "]": true, "[" + good + "]:443": true, " [" + good + "] ": true,
+		"[[[" + good + "]]]": false, "[[" + good + "]]": false, "[" + good: false, good + "]": false, "]" + good + "[": false,
+		"[[" + good + "]]:443": false, "[" + good + "]443": false, "[ " + good + " ]": false, "[]": false, "[": false,
+		"[149.154.160.9]": false, "[[[149.154.160.9]]]": false, "149.154.160.9]": false, "[149.154.160.9]:443": false,
+		"149.154.160.9": true, "149.154.160.9:443": true, "149.154.160.9:": false, "0149.154.160.9": false, "149.154.160.9/32": false,
+	} {
+		allowed := append(prefixes("2001:67c:4e8::/48"), tghook.TelegramSources()...)
+		if got := servedFrom(t, allowed, prefixes("10.0.0.0/8"), "10.0.0.1:1", []string{hop}); got != want {
+			t.Errorf("X-Forwarded-For %q: let in %v, want %v", hop, got, want)
+		}
+		if got := servedFrom(t, allowed, nil, hop, nil); got != want {
+			t.Errorf("peer %q: let in %v, want %v", hop, got, want)
+		}
+	}
+}
+
+func TestARefusedSourceIsToldWhichAddressWasFound(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		peer      string
+		forwarded []string
+		trusted   string
+		want      string // of the problem
+		says      string // Peer
+	}{
+		{"203.0.113.9:1", nil, "10.0.0.0/8", "source 203.0.113.9 is not in Config.AllowedSources: if it is a proxy of yours, put it into Config.TrustedProxies", "203.0.113.9"},
+		{"10.0.0.1:1", []string{"203.0.113.9"}, "10.0.0.0/8", "source 203.0.113.9 is not in Config.AllowedSources: if it is a proxy of yours, put it into Config.TrustedProxies", "203.0.113.9"},
+		{"10.0.0.1:1", []string{"10.0.0.2, 10.0.0.3"}, "10.0.0.0/8", "source 10.0.0.2 is not in Config.AllowedSources; it is in Config.TrustedProxies, and X-Forwarded-For names nobody beyond it", "10.0.0.2"},
+		{"10.0.0.1:1", nil, "10.0.0.0/8", `the peer 10.0.0.1:1 is in Config.TrustedProxies, and its X-Forwarded-For has "" where an address is due`, "10.0.0.1:1"},
+		{"10.0.0.1:1", []string{"unknown"}, "10.0.0.0/8", `the peer 10.0.0.1:1 is in Config.TrustedProxies, and its X-Forwarded-For has "unknown" where an address is due`, "10.0.0.1:1"},
+		{"@", nil, "10.0.0.0/8", `the peer "@" has no address, as on a unix socket, so that Config.AllowedSources refuses it`, "@"},
+		{"", nil, "0.0.0.0/0", `the peer "" has no address`, ""},
+		{"[::ffff:203.0.113.9]:1", nil, "::/0", "source 203.0.113.9 is not", "203.0.113.9"},
+	} {
+		w, seen := hookFor(t, forbidden(t), func(cfg *tghook.Config) {
+			cfg.AllowedSources, cfg.TrustedProxies = tghook.TelegramSources(), prefixes(c.trusted)
+		})
+		req := fromTelegram(nil)
+		req.RemoteAddr, req.ForwardedFor = c.peer, c.forwarded
+		w.Serve(t.Context(), req)
+		told := requestError(t, seen.only(t).Err)
+		if !strings.HasPrefix(told.Problem, c.want) || told.Peer != c.says {
+			t.Errorf("peer %q, X-Forwarded-For %q: told %q of %q, want %q of %q", c.peer, c.forwarded, told.Problem, told.Peer, c.want, c.says)
+		}
 	}
 }

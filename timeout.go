@@ -31,7 +31,11 @@ const (
 	LateAck
 )
 
-const defaultLateAfter = 8 * time.Second
+const (
+	defaultLateAfter = 8 * time.Second
+	// callbackTime bounds Config.Deadline and DispatchConfig.Lane, which somebody waits for.
+	callbackTime = 5 * time.Second
+)
 
 // maxLateAfter bounds the wait for kinds whose sender is a person looking at a
 // spinner: Telegram's own clients give up after ten seconds.
@@ -70,17 +74,25 @@ func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Durati
 	late := deadline{after: w.cfg.LateAfter, setting: "Config.LateAfter"}
 	policy := w.cfg.Late
 	if w.cfg.Deadline != nil {
-		err := guarded(func() error {
-			ownAfter, ownPolicy := w.cfg.Deadline(u)
-			if ownAfter != 0 {
-				late.after, late.setting = ownAfter, "Config.Deadline"
-			}
-			policy = cmp.Or(ownPolicy, policy)
+		type own struct {
+			after  time.Duration
+			policy LatePolicy
+		}
+		told := make(chan own, 1)
+		err := bounded(callbackTime, func() error {
+			var o own
+			o.after, o.policy = w.cfg.Deadline(u)
+			told <- o
 			return nil
 		})
 		if err != nil {
 			return deadline{}, fmt.Errorf("tghook: Config.Deadline: %w", err)
 		}
+		o := <-told
+		if o.after != 0 {
+			late.after, late.setting = o.after, "Config.Deadline"
+		}
+		policy = cmp.Or(o.policy, policy)
 	}
 	late.how = byRetry
 	switch {

@@ -12,9 +12,9 @@ import (
 var pinging pingingTransport
 
 const (
-	// silence is after how long without a word the other end of a connection is
+	// pingAfter is after how long without a word the other end of a connection is
 	// asked whether it is there. It is silent in each long poll.
-	silence = 10 * time.Second
+	pingAfter = 10 * time.Second
 	// pingTimeout is how long it may take to answer.
 	pingTimeout = 10 * time.Second
 )
@@ -59,6 +59,6 @@ func (p *pingingTransport) now() http.RoundTripper {
 // pinged is a copy of t that pings.
 func pinged(t *http.Transport) *http.Transport {
 	t = t.Clone()
-	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: pingTimeout}
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}
 	return t
 }

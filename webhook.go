@@ -1,15 +1,17 @@
 package tghook
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"math/rand/v2"
 	"mime"
 	"net/http"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +31,9 @@ type Config struct {
 	// Secret is empty.
 	InsecureNoSecret bool
 	// AllowedSources are the addresses that updates may come from, such as
-	// [TelegramSources]. Default: any.
+	// [TelegramSources]. If empty, any. Behind a proxy they are of use only with
+	// TrustedProxies. A peer on a unix socket has no address: if AllowedSources is set
+	// it is refused on every door, and the proxy has to check the source.
 	AllowedSources []netip.Prefix
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed: read
 	// from right to left, as far as trusted proxies reach. Default: nobody's.
@@ -46,13 +50,16 @@ type Config struct {
 	// more.
 	LateAfter time.Duration
 	// Deadline overrides LateAfter and Late for an update; 0 and LateDefault leave
-	// them as they are. It is called concurrently.
+	// them as they are. It is called concurrently. If it has not returned after 5
+	// seconds, the update is answered 500.
 	Deadline func(*Update) (time.Duration, LatePolicy)
 	// Ephemeral says that the process is frozen once it has answered, as on Lambda
 	// or a throttled Cloud Run. LateRetry and LateAck act as LateCancel then.
 	Ephemeral bool
 	// MaxBody bounds a request's body in bytes. Default 1 MiB, twice what Telegram
-	// sends.
+	// sends. All bodies that are being read at one time have 64 MiB; while
+	// Dispatch.MaxInFlight is reached they have 4 MiB. What does not fit is answered
+	// 503 with Retry-After.
 	MaxBody int64
 }
 
@@ -66,10 +73,13 @@ const (
 // Webhook receives one bot's updates. It is an [http.Handler], and [Webhook.Serve]
 // is the same for any other server. It is safe for concurrent use.
 type Webhook struct {
-	cfg        Config
+	cfg        Config // without the secrets
 	dispatcher *Dispatcher
-	secrets    [][]byte
+	secrets    func() [][]byte // a function, into which fmt does not look
 	freezing   freezing
+	reading    *reading
+	refusals   *refusals
+	probes     *refusals
 }
 
 // New returns a Webhook that gives its updates to h. It starts nothing. The error
@@ -85,17 +95,22 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 		cfg.MaxBody = defaultMaxBody
 	}
 	cfg.warn()
-	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch)}
-	w.freezing.platform = freezingPlatform()
+	var secrets [][]byte
 	for _, secret := range []string{cfg.Secret, cfg.PreviousSecret} {
 		if secret != "" {
-			w.secrets = append(w.secrets, []byte(secret))
+			secrets = append(secrets, []byte(secret))
 		}
 	}
+	cfg.Secret, cfg.PreviousSecret = "", ""
+	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch), secrets: func() [][]byte { return secrets }}
+	w.freezing.platform = freezingPlatform()
+	w.reading = newReading(w.dispatcher, cfg.MaxBody)
+	w.refusals = newRefusals(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
+	w.probes = newRefusals(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests"))
 	return w, nil
 }
 
-func (c *Config) mistakes(h Handler) []error {
+func (c Config) mistakes(h Handler) []error {
 	errs := c.Dispatch.mistakes(h, "Config.Dispatch")
 	add := func(bad bool, field, problem string) {
 		if bad {
@@ -165,9 +180,9 @@ func (w *Webhook) Serve(ctx context.Context, req Request) Response {
 func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request) (Response, error) {
 	w.dispatcher.talking.Add(1)
 	defer w.dispatcher.hush()
-	u, err := w.receive(req)
-	if u == nil {
-		return w.reject(ctx, err)
+	u, refused := w.receive(req)
+	if refused != nil {
+		return w.reject(ctx, req, refused), refused
 	}
 	w.freezing.warn(ctx, &w.cfg, req.Ephemeral)
 	v := w.guard(ctx, u, arrived, w.cfg.Ephemeral || req.Ephemeral)
@@ -190,70 +205,109 @@ func (w *Webhook) Deliver(ctx context.Context, u *Update) error {
 	d := w.dispatcher
 	d.talking.Add(1)
 	defer d.hush()
-	arrived := d.now()
-	late := deadline{after: 1<<63 - 1, how: byCancel}
-	err := guarded(func() error {
-		late.atMost(d.inTime(ctx, arrived), "the deadline of the context that it arrived with")
+	var v verdict
+	if err := guarded(func() error { // ctx may be the user's own
+		v = w.deliver(ctx, u)
 		return nil
-	})
-	if err != nil {
-		return err
+	}); err != nil {
+		v = verdict{outcome: OutcomeFailed, err: err}
 	}
-	if late.setting == "" {
-		late.after = -1
-	}
-	v := d.deliver(ctx, true, arrived, u, late)
-	if len(v.reply) > 0 && v.outcome == OutcomeReplied { // of a run that ended before this delivery
-		calling, cancel := context.WithTimeout(ctx, callTimeout)
-		v.outcome, v.err = d.call(calling, v.reply, v.held)
-		cancel()
-	}
-	v.reply = nil
 	d.observe(ctx, v.delivery(u, 0))
 	return v.failure()
 }
 
+func (w *Webhook) deliver(ctx context.Context, u *Update) verdict {
+	d := w.dispatcher
+	arrived := d.now()
+	late := deadline{after: -1, how: byCancel, setting: "the deadline of the context that it arrived with"}
+	if _, ok := ctx.Deadline(); ok {
+		late.after = d.inTime(ctx, arrived)
+	}
+	v := d.deliver(ctx, true, arrived, u, late)
+	if len(v.reply) > 0 && v.outcome == OutcomeReplied { // of a run that ended before this delivery
+		// Not WithTimeout(ctx): where ctx is the user's own, the context package would
+		// call its methods in a goroutine that nobody guards.
+		calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		go func(gone <-chan struct{}) {
+			select {
+			case <-gone:
+				cancel()
+			case <-calling.Done():
+			}
+		}(ctx.Done())
+		v.outcome, v.err = d.call(calling, v.reply, v.held)
+		cancel()
+	}
+	v.reply = nil
+	return v
+}
+
 // receive checks a request and reads its update, in the order that the least is
 // done for those who may not ask.
-func (w *Webhook) receive(req *Request) (*Update, error) {
-	switch {
-	case req.Method != http.MethodPost:
-		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: "method " + excerpt([]byte(req.Method), 0) + ": want POST"}
-	case !w.allowed(req):
-		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: "source not in Config.AllowedSources"}
-	case !w.authentic(req.Secret):
-		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: "secret token missing, doubled or wrong: is it the one that setWebhook was given?"}
-	case !isJSON(req.ContentType):
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: "Content-Type is not application/json"}
-	case req.ContentEncoding != "" && !strings.EqualFold(req.ContentEncoding, "identity"):
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: "the body is encoded"}
+func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
+	if req.Method != http.MethodPost {
+		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", excerpt([]byte(req.Method), 0))}
 	}
-	body, err := readBody(req.Body, req.ContentLength, w.cfg.MaxBody)
-	if err != nil {
-		return nil, err
+	if problem := w.stranger(req); problem != "" {
+		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
+	}
+	if problem := w.unauthentic(req.Secret); problem != "" {
+		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
+	}
+	if !isJSON(req.ContentType) {
+		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Type %q: want application/json", excerpt([]byte(req.ContentType), 0))}
+	}
+	if req.ContentEncoding != "" && !strings.EqualFold(req.ContentEncoding, "identity") {
+		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Encoding %q: the body must not be encoded", excerpt([]byte(req.ContentEncoding), 0))}
+	}
+	body, refused := w.reading.read(req.Body, req.ContentLength, w.cfg.MaxBody)
+	if refused != nil {
+		return nil, refused
 	}
 	if len(body) == 0 && req.ContentLength != 0 {
-		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body is empty: has a middleware read it? Mount the webhook without that"}
+		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body is empty: " + wasRead}
 	}
 	u, err := ParseUpdate(body)
 	if u == nil {
-		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body is no update", Err: err}
+		return nil, &RequestError{Status: http.StatusBadRequest, Problem: notAnUpdate(body, req.ContentLength), Err: err}
 	}
 	return u, nil
 }
 
-func (w *Webhook) authentic(lines []string) bool {
-	if len(w.secrets) == 0 {
-		return true
+const wasRead = "has a middleware read it? Mount the webhook without that"
+
+// notAnUpdate says what is wrong with a body that did not parse, of which length bytes
+// were announced.
+func notAnUpdate(body []byte, length int64) string {
+	const problem = "the body is no update"
+	switch start := bytes.TrimLeft(body, " \t\r\n"); {
+	case int64(len(body)) < length:
+		return fmt.Sprintf("%s: %d of %d bytes are left: %s", problem, len(body), length, wasRead)
+	case length < 0 && len(start) > 0 && start[0] != '{':
+		return problem + ": it does not begin with a brace: " + wasRead
+	default:
+		return problem
 	}
-	if len(lines) != 1 {
-		return false
+}
+
+// unauthentic says what is wrong with a request's secret; nothing if it is right.
+func (w *Webhook) unauthentic(lines []string) string {
+	switch {
+	case len(w.secrets()) == 0:
+		return ""
+	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
+		return "secret token missing: was setWebhook given one, and does every proxy pass X-Telegram-Bot-Api-Secret-Token on?"
+	case len(lines) > 1:
+		return "secret token doubled: Telegram sends X-Telegram-Bot-Api-Secret-Token once"
 	}
 	match := 0
-	for _, secret := range w.secrets {
+	for _, secret := range w.secrets() {
 		match |= subtle.ConstantTimeCompare([]byte(lines[0]), secret)
 	}
-	return match == 1
+	if match == 0 {
+		return "secret token wrong: is it the one that setWebhook was given?"
+	}
+	return ""
 }
 
 func isJSON(contentType string) bool {
@@ -264,64 +318,22 @@ func isJSON(contentType string) bool {
 	return mediaType == contentTypeJSON && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
 }
 
-// readBody reads a body of at most limit bytes into memory of its own.
-func readBody(r io.Reader, length, limit int64) ([]byte, error) {
-	if length > limit {
-		return nil, tooLarge(limit)
-	}
-	if r == nil {
-		r = http.NoBody
-	}
-	const start = 64 << 10 // more only as it comes
-	body := make([]byte, 0, min(max(length, 511)+1, start))
-	for {
-		n, err := r.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		switch {
-		case int64(len(body)) > limit:
-			return nil, tooLarge(limit)
-		case err == io.EOF:
-			return body, nil
-		case err != nil:
-			return nil, broken(err, limit)
-		case len(body) == cap(body):
-			body = append(body, 0)[:len(body)]
-		}
-	}
-}
-
-// broken says why a body could not be read.
-func broken(err error, limit int64) error {
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return tooLarge(min(limit, over.Limit))
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &RequestError{Status: http.StatusRequestTimeout, Problem: "the body did not come in time", Err: err}
-	default:
-		return &RequestError{Status: http.StatusBadRequest, Problem: "the body broke off", Err: err}
-	}
-}
-
-func tooLarge(limit int64) error {
-	return &RequestError{Status: http.StatusRequestEntityTooLarge, Problem: fmt.Sprintf("the body has more than %d bytes", limit)}
-}
-
 // reject answers what is no update.
-func (w *Webhook) reject(ctx context.Context, err error) (Response, error) {
-	res := Response{Status: http.StatusBadRequest}
-	var refused *RequestError
-	if errors.As(err, &refused) {
-		res.Status = refused.Status
-	}
+func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestError) Response {
+	refused.Path, refused.Peer = w.pathOf(req), w.peerOf(req)
+	res := Response{Status: refused.Status}
 	switch res.Status {
 	case http.StatusMethodNotAllowed:
 		res.Header = http.Header{"Allow": {http.MethodPost}}
 	case http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		res.Header = http.Header{"Connection": {"close"}} // the body is unread
+	case http.StatusServiceUnavailable:
+		// What is left of net/http's body net/http reads and forgets, and the connection stays.
+		res.Header = http.Header{"Retry-After": {strconv.Itoa(2 + rand.IntN(2))}} //nolint:gosec // jitter is no secret
 	}
-	w.dispatcher.observe(ctx, Delivery{Outcome: OutcomeRejected, Status: res.Status, Err: err})
-	return res, err
+	w.logRefusal(ctx, req.Method, refused)
+	w.dispatcher.observe(ctx, Delivery{Outcome: OutcomeRejected, Status: res.Status, Err: refused})
+	return res
 }
 
 // response is what Telegram is told. A failure has no body: of one Telegram
@@ -343,7 +355,12 @@ func (v *verdict) response() Response {
 }
 
 // Shutdown is that of the [Dispatcher] beneath: call it before the server's own.
-func (w *Webhook) Shutdown(ctx context.Context) error { return w.dispatcher.Shutdown(ctx) }
+func (w *Webhook) Shutdown(ctx context.Context) error {
+	err := w.dispatcher.Shutdown(ctx)
+	w.refusals.stop(ctx)
+	w.probes.stop(ctx)
+	return err
+}
 
 // Stats is that of the [Dispatcher] beneath.
 func (w *Webhook) Stats() Stats { return w.dispatcher.Stats() }

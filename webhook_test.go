@@ -758,7 +758,7 @@ func TestTheSecretIsInNoLogLineErrorOrDelivery(t *testing.T) {
 			}
 		}
 	}
-	if text := logged.String(); !strings.Contains(text, "rejected") || !strings.Contains(text, "dead letter") {
+	if text := logged.String(); !strings.Contains(text, "request refused") || !strings.Contains(text, "dead letter") {
 		t.Fatalf("nothing was logged to look at: %q", text)
 	}
 	logged.check(t, "log", logged.String(), hookSecret, previous, presented)

@@ -77,6 +77,7 @@ func quickCases() []doorCase {
 func anyDoor(Door) bool     { return true }
 func listening(d Door) bool { return d.Addr != "" }
 func overTCP(d Door) bool   { return listening(d) && d.network() == "tcp" }
+func overUnix(d Door) bool  { return listening(d) && d.network() == "unix" }
 func lasting(d Door) bool   { return !d.Ephemeral }
 func ephemeral(d Door) bool { return d.Ephemeral }
 

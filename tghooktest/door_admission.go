@@ -2,6 +2,7 @@ package tghooktest
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -27,6 +28,8 @@ var admissionCases = []doorCase{
 	{"the checks run in the order method, secret, type, size, body", anyDoor, orderOfChecks},
 	{"the peer's address is compared with AllowedSources", overTCP, allowedSources},
 	{"X-Forwarded-For counts in every line from trusted proxies alone", overTCP, trustedProxies},
+	{"a peer without an address is not among AllowedSources", overUnix, addressless},
+	{"what a trailer says is no header", listening, trailers},
 }
 
 func wrongSecret(c *trial) {
@@ -208,4 +211,48 @@ func trustedProxies(c *trial) {
 	}
 	strange := c.mount(nothing, func(cfg *tghook.Config) { cfg.AllowedSources = tghook.TelegramSources() })
 	strange.answers(textUpdate(1, 1, "hi"), "401", with("X-Forwarded-For", telegram))
+}
+
+// A unix socket's peer has no address, and nobody speaks for it.
+func addressless(c *trial) {
+	anywhere := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	k := c.mount(nothing, func(cfg *tghook.Config) { cfg.AllowedSources, cfg.TrustedProxies = anywhere, anywhere })
+	k.answers(textUpdate(1, 1, "hi"), "401")
+	k.answers(textUpdate(1, 1, "hi"), "401", with("X-Forwarded-For", "149.154.167.220"))
+	k.ran()
+}
+
+// Whoever cannot set a header must not be able to set it behind the body.
+func trailers(c *trial) {
+	k := c.mount(nothing)
+	secret, wrong := secretHeader+": "+doorSecret, secretHeader+": x"
+	for _, announced := range []bool{true, false} {
+		k.trailed(announced, "401", textUpdate(1, 1, "hi"), "", secret)
+		k.trailed(announced, "401", textUpdate(1, 1, "hi"), wrong, secret)
+	}
+	k.trailed(true, "200", textUpdate(2, 1, "hi"), secret, wrong)
+	k.ran(2)
+	behind := c.mount(nothing, func(cfg *tghook.Config) {
+		cfg.AllowedSources, cfg.TrustedProxies = tghook.TelegramSources(), loopback()
+	})
+	behind.trailed(true, "401", textUpdate(1, 1, "hi"), secret, "X-Forwarded-For: 149.154.167.220")
+	behind.ran()
+}
+
+// trailed sends an update in chunks, with one line of the header and one of the trailer.
+// A door may refuse a trailer altogether.
+func (k *hook) trailed(announced bool, want, update, header, trailer string) {
+	k.Helper()
+	if header != "" {
+		header += "\r\n"
+	}
+	if name, _, _ := strings.Cut(trailer, ":"); announced {
+		header += "Trailer: " + name + "\r\n"
+	}
+	w := k.dial()
+	w.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: bot.example.org:8443\r\n%sContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n%s\r\n\r\n",
+		k.path(), header, len(update), update, trailer))
+	if got := w.answer(); got != want && !strings.HasPrefix(got, "400") {
+		k.Errorf("with the header %q and the trailer %q: got %s, want %s or 400", header, trailer, short(got), want)
+	}
 }

@@ -6,8 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -299,6 +303,20 @@ var breakages = []breakage{
 		"the peer's address is compared with AllowedSources",
 		"X-Forwarded-For counts in every line from trusted proxies alone",
 	}, false},
+	{"a unix socket's peer is anywhere", unaddressed(adapter{in: func(_ *http.Request, req *tghook.Request) {
+		req.RemoteAddr = "0.0.0.0"
+	}}), []string{"a peer without an address is not among AllowedSources"}, true},
+	{"a trailer is taken for a header", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
+		for name, lines := range r.Trailer {
+			if r.Header[name] == nil {
+				r.Header[name] = lines
+			}
+		}
+		hook.ServeHTTP(rw, r)
+	}), []string{"what a trailer says is no header"}, true},
+	{"the last of two lengths counts", forgetful(), []string{"a request of two lengths hides no other request"}, true},
 	{"who has no User-Agent is turned away", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		if r.UserAgent() == "" {
 			rw.WriteHeader(http.StatusForbidden)
@@ -391,6 +409,63 @@ func patient() opener {
 		tb.Cleanup(server.Close)
 		return Door{Addr: server.Listener.Addr().String()}
 	}
+}
+
+// unaddressed is a at a unix socket.
+func unaddressed(a adapter) opener {
+	return func(tb testing.TB, w *tghook.Webhook) Door {
+		tb.Helper()
+		dir, err := os.MkdirTemp("", "door") //nolint:usetesting // TempDir is too long for a socket
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+		listener, err := new(net.ListenConfig).Listen(tb.Context(), "unix", filepath.Join(dir, "s"))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return on(tb, listener, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { write(rw, a.serve(w, r)) }))
+	}
+}
+
+// on is a door with a server at a listener.
+func on(tb testing.TB, listener net.Listener, h http.Handler) Door {
+	tb.Helper()
+	server := httptest.NewUnstartedServer(h)
+	_ = server.Listener.Close()
+	server.Listener = listener
+	server.Start()
+	tb.Cleanup(server.Close)
+	return Door{Addr: listener.Addr().String()}
+}
+
+// forgetful is a server that forgets all but the last of several lengths.
+func forgetful() opener {
+	return func(tb testing.TB, w *tghook.Webhook) Door {
+		tb.Helper()
+		listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return on(tb, lastLengths{listener}, w)
+	}
+}
+
+type lastLengths struct{ net.Listener }
+
+func (l lastLengths) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return &lastLength{Conn: conn}, err
+}
+
+// lastLength expects the header of a request in one read.
+type lastLength struct{ net.Conn }
+
+var twoLines = regexp.MustCompile(`Content-Length: \d+\r\n(Content-Length: \d+\r\n)`)
+
+func (c *lastLength) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	return copy(p, twoLines.ReplaceAll(p[:n], []byte("$1"))), err
 }
 
 type failing struct{ err error }

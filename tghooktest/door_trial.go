@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -48,7 +49,9 @@ func (c *trial) mount(h tghook.HandlerFunc, change ...func(*tghook.Config)) *hoo
 	c.Helper()
 	k := &hook{trial: c, calls: make(chan string, 64)}
 	cfg := tghook.Config{Secret: doorSecret, MaxBody: doorMaxBody, LateAfter: -1}
-	cfg.Dispatch = tghook.DispatchConfig{Caller: caller(k.calls), DeadLetter: k.bury, Observe: k.observe}
+	cfg.Dispatch = tghook.DispatchConfig{
+		Caller: caller(k.calls), DeadLetter: k.bury, Observe: k.observe, Logger: slog.New(slog.DiscardHandler),
+	}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -1,6 +1,8 @@
 package tgfiber_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -39,5 +41,19 @@ func TestADoorKeepsThePromiseBehindMiddlewareAndInAGroup(t *testing.T) {
 		app := newApp(fiber.Config{ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute})
 		app.Group("/bots", recovery.New(), etag.New()).All("/:name", tgfiber.Handler(w))
 		return tghooktest.Door{Addr: listen(tb, app), Path: "/bots/red"}
+	})
+}
+
+func TestADoorKeepsThePromiseOnAUnixSocket(t *testing.T) {
+	t.Parallel()
+	tghooktest.TestDoor(t, func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
+		tb.Helper()
+		dir, err := os.MkdirTemp("", "door") //nolint:usetesting // TempDir is too long for a socket
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+		app := mounted(fiber.Config{ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute}, w)
+		return tghooktest.Door{Addr: listenAt(tb, app, "unix", filepath.Join(dir, "s")), Path: path}
 	})
 }

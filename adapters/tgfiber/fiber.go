@@ -41,6 +41,12 @@ func Handler(w *tghook.Webhook) fiber.Handler {
 		in, out := c.Request(), c.Response()
 		a := arrivals.Get().(*arrival)
 		defer arrivals.Put(a)
+		served := false
+		defer func() {
+			if !served { // the user's code has ended this goroutine, and nobody would close the connection
+				_ = c.Context().Conn().Close()
+			}
+		}()
 		a.read(c)
 		var unread *stream
 		if in.IsBodyStream() {
@@ -58,6 +64,7 @@ func Handler(w *tghook.Webhook) fiber.Handler {
 		if unread != nil && !unread.discard(c.Context().Conn()) {
 			out.SetConnectionClose()
 		}
+		served = true
 		return c.Status(res.Status).Send(bytes.Clone(res.Body)) // middleware may write into it
 	}
 }
@@ -75,9 +82,7 @@ var arrivals = sync.Pool{New: func() any { return new(arrival) }}
 
 func (a *arrival) read(c *fiber.Ctx) {
 	in := c.Request()
-	if peer := c.Context().RemoteIP(); !peer.Equal(a.peer) { // c.IP() may believe a header
-		a.peer, a.RemoteAddr = peer, peer.String()
-	}
+	a.from(c.Context().RemoteAddr())
 	a.Request = tghook.Request{
 		Method:        c.Method(),
 		Host:          utils.UnsafeString(in.Header.Host()),
@@ -94,8 +99,20 @@ func (a *arrival) read(c *fiber.Ctx) {
 	}
 	if a.ContentLength >= 0 {
 		in.Header.VisitAll(a.line) //nolint:staticcheck // the fasthttp that Fiber v2 requires has no All
-	} else { // of a chunked body fasthttp v1.51 lists the trailers too, be it X-Forwarded-For
+	} else { // of a chunked body VisitAll has the trailer too, be it the secret
 		in.Header.VisitAllInOrder(a.line) //nolint:staticcheck // see above
+	}
+}
+
+// from notes the peer's address; c.IP() may believe a header. A unix socket's peer has
+// none, where fasthttp's RemoteIP would say 0.0.0.0.
+func (a *arrival) from(peer net.Addr) {
+	tcp, ok := peer.(*net.TCPAddr)
+	switch {
+	case !ok:
+		a.peer, a.RemoteAddr = nil, peer.String()
+	case a.peer == nil || !tcp.IP.Equal(a.peer):
+		a.peer, a.RemoteAddr = bytes.Clone(tcp.IP), tcp.IP.String()
 	}
 }
 
@@ -132,6 +149,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // discard reads the rest, as much and as long as net/http does for a client to
 // see the answer, and reports whether that was all.
 func (s *stream) discard(conn net.Conn) bool {
+	defer func() { _ = recover() }() // the stream may be that of a middleware
 	if !s.ended {
 		_ = conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 		_, _ = io.CopyN(io.Discard, s, 256<<10)

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -412,4 +414,87 @@ func pipe(t *testing.T, app *fiber.App) *wire {
 	go func() { served <- app.Server().ServeConn(theirs) }()
 	t.Cleanup(func() { <-served })
 	return newWire(t, ours)
+}
+
+// foul is a context whose methods do what no context should.
+type foul struct {
+	context.Context //nolint:containedctx // it is one
+
+	deadline, done func()
+}
+
+func (c foul) Deadline() (time.Time, bool) {
+	if c.deadline != nil {
+		c.deadline()
+	}
+	return c.Context.Deadline()
+}
+
+func (c foul) Done() <-chan struct{} {
+	if c.done != nil {
+		c.done()
+	}
+	return c.Context.Done()
+}
+
+// foulStream is a body that a middleware has put in the place of the request's.
+type foulStream func()
+
+func (f foulStream) Read([]byte) (int, error) { f(); return 0, io.EOF }
+
+// fasthttp recovers nothing: a panic that reached it would end the process.
+func TestFaultyCodeOfAMiddlewareHurtsItsRequestAlone(t *testing.T) {
+	t.Parallel()
+	breaks := func() { panic("broken") }
+	within := func(method string, f func()) func(*fiber.Ctx, func()) {
+		return func(c *fiber.Ctx, started func()) {
+			ctx := foul{Context: context.Background()}
+			if method == "Deadline" {
+				ctx.deadline = f
+			} else {
+				ctx.done = func() { started(); f() }
+			}
+			c.SetUserContext(ctx)
+		}
+	}
+	streaming := func(f func()) func(*fiber.Ctx, func()) {
+		return func(c *fiber.Ctx, _ func()) { c.Request().SetBodyStream(foulStream(f), -1) }
+	}
+	for name, c := range map[string]struct {
+		spoil func(c *fiber.Ctx, started func())
+		want  string
+	}{
+		"Deadline panics":   {within("Deadline", breaks), "500"},
+		"Deadline exits":    {within("Deadline", runtime.Goexit), ""},
+		"Done panics":       {within("Done", breaks), "500"},
+		"Done exits":        {within("Done", runtime.Goexit), ""},
+		"the stream panics": {streaming(breaks), "400 close"},
+		"the stream exits":  {streaming(runtime.Goexit), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			started := make(chan struct{})
+			b := newBot(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+				if u.ID == 1 {
+					<-started
+				}
+				return tghook.NoReply, nil
+			})
+			var requests atomic.Int64
+			addr := listen(t, mounted(fiber.Config{}, b.Webhook, func(f *fiber.Ctx) error {
+				if requests.Add(1) == 1 {
+					c.spoil(f, func() { close(started) })
+				}
+				return f.Next()
+			}))
+			first := dial(t, addr)
+			first.send(delivery(message(1)))
+			if c.want == "" {
+				first.ended()
+			} else {
+				is(t, first.answer(), c.want)
+			}
+			is(t, dial(t, addr).ask(delivery(message(2))), "200")
+		})
+	}
 }

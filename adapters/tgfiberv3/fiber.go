@@ -39,6 +39,12 @@ func Handler(w *tghook.Webhook) fiber.Handler {
 		in, out := c.Request(), c.Response()
 		a := arrivals.Get().(*arrival)
 		defer arrivals.Put(a)
+		served := false
+		defer func() {
+			if !served { // the user's code has ended this goroutine, and nobody would close the connection
+				_ = c.RequestCtx().Conn().Close()
+			}
+		}()
 		a.read(c)
 		var unread *stream
 		if in.IsBodyStream() {
@@ -56,6 +62,7 @@ func Handler(w *tghook.Webhook) fiber.Handler {
 		if unread != nil && !unread.discard(c.RequestCtx().Conn()) {
 			out.SetConnectionClose()
 		}
+		served = true
 		return c.Status(res.Status).Send(bytes.Clone(res.Body)) // middleware may write into it
 	}
 }
@@ -73,9 +80,7 @@ var arrivals = sync.Pool{New: func() any { return new(arrival) }}
 
 func (a *arrival) read(c fiber.Ctx) {
 	in := c.Request()
-	if peer := c.RequestCtx().RemoteIP(); !peer.Equal(a.peer) { // c.IP() may believe a header
-		a.peer, a.RemoteAddr = peer, peer.String()
-	}
+	a.from(c.RequestCtx().RemoteAddr())
 	a.Request = tghook.Request{
 		Method:        c.Method(),
 		Host:          utils.UnsafeString(in.Header.Host()),
@@ -90,8 +95,24 @@ func (a *arrival) read(c fiber.Ctx) {
 	if !in.IsBodyStream() {
 		a.body.Reset(in.Body())
 	}
-	for name, value := range in.Header.All() {
+	lines := in.Header.All()
+	if a.ContentLength < 0 { // of a chunked body All has the trailer too, be it the secret
+		lines = in.Header.AllInOrder()
+	}
+	for name, value := range lines {
 		a.line(name, value)
+	}
+}
+
+// from notes the peer's address; c.IP() may believe a header. A unix socket's peer has
+// none, where fasthttp's RemoteIP would say 0.0.0.0.
+func (a *arrival) from(peer net.Addr) {
+	tcp, ok := peer.(*net.TCPAddr)
+	switch {
+	case !ok:
+		a.peer, a.RemoteAddr = nil, peer.String()
+	case a.peer == nil || !tcp.IP.Equal(a.peer):
+		a.peer, a.RemoteAddr = bytes.Clone(tcp.IP), tcp.IP.String()
 	}
 }
 
@@ -128,6 +149,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // discard reads the rest, as much and as long as net/http does for a client to
 // see the answer, and reports whether that was all.
 func (s *stream) discard(conn net.Conn) bool {
+	defer func() { _ = recover() }() // the stream may be that of a middleware
 	if !s.ended {
 		_ = conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 		_, _ = io.CopyN(io.Discard, s, 256<<10)

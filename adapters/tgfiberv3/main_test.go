@@ -89,7 +89,12 @@ func mounted(cfg fiber.Config, w *tghook.Webhook, middleware ...fiber.Handler) *
 // listen has app serve a port of its own until the test ends.
 func listen(tb testing.TB, app *fiber.App) (addr string) {
 	tb.Helper()
-	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	return listenAt(tb, app, "tcp", "127.0.0.1:0")
+}
+
+func listenAt(tb testing.TB, app *fiber.App, network, address string) (addr string) {
+	tb.Helper()
+	listener, err := new(net.ListenConfig).Listen(tb.Context(), network, address)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -86,21 +86,23 @@ func (h handler) handle(ctx context.Context, records []record) failures {
 	return answer
 }
 
-// inTurn handles messages in their order, and marks those that failed.
+// inTurn handles messages in their order, and marks those that failed. Each counts as
+// failed until it is handled: the user's code may end this goroutine, and the queue would
+// delete what is not reported.
 func (h handler) inTurn(ctx context.Context, ordered bool, messages []message, failed []bool) {
-	for i, m := range messages {
+	for _, m := range messages {
+		failed[m.place] = true
+	}
+	for _, m := range messages {
 		err := errNoUpdate
 		if m.update != nil {
 			err = h.hook.Deliver(ctx, m.update)
 		}
 		if err == nil {
+			failed[m.place] = false
 			continue
 		}
-		failed[m.place] = true
 		if ordered || errors.Is(err, tghook.ErrLate) { // no time is left
-			for _, behind := range messages[i+1:] {
-				failed[behind.place] = true
-			}
 			return
 		}
 	}

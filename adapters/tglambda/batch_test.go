@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/adapters/tglambda"
 )
 
 // message is one of a queue, with the number of its update for its id.
@@ -303,6 +305,34 @@ func TestGoldenBatchesAreHandled(t *testing.T) {
 		})
 		if got, want := invoke(t.Context(), t, f, golden(t, name)), failed("059f36b4-87a3-44ab-83d2-661975320002"); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+// foul is a context whose Deadline does what none should.
+type foul struct {
+	context.Context //nolint:containedctx // it is one
+
+	deadline func()
+}
+
+func (c foul) Deadline() (time.Time, bool) {
+	c.deadline()
+	return time.Time{}, false
+}
+
+// What the queue is not told of, it deletes.
+func TestWhatIsNotHandledIsReportedThoughTheContextIsFaulty(t *testing.T) {
+	t.Parallel()
+	for name, deadline := range map[string]func(){"panics": func() { panic("broken") }, "exits": runtime.Goexit} {
+		hook, err := tghook.New(tghook.HandlerFunc(new(runs).handle), tghook.Config{InsecureNoSecret: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := foul{t.Context(), deadline}
+		answer, err := tglambda.Handler(hook).Invoke(ctx, batch(t, message("", 7, 1), message("a", 8, 2), message("a", 8, 3)))
+		if want := failed("1", "2", "3"); err != nil || string(answer) != want {
+			t.Errorf("Deadline %s: got %s and %v, want %s", name, answer, err, want)
 		}
 	}
 }

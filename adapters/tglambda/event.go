@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -135,7 +136,26 @@ func (e *event) unrecognised(payload []byte) error {
 		}
 		seen += ", of records from " + names(maps.Keys(sources))
 	}
-	return fmt.Errorf("tglambda: %s is not recognised: %s", seen, remedy)
+	return fmt.Errorf("tglambda: %s is not recognised, since %s: %s", seen, e.reason(payload), remedy)
+}
+
+// reason is why the event is neither a request nor a batch.
+func (e *event) reason(payload []byte) string {
+	var mistyped *json.UnmarshalTypeError
+	err := json.Unmarshal(payload, new(event))
+	switch {
+	case errors.As(err, &mistyped):
+		kind, _, _ := strings.Cut(mistyped.Value, " ") // no more: a number would follow
+		return fmt.Sprintf("its %.*q is of the wrong type, %s", maxName, mistyped.Field, kind)
+	case err != nil:
+		return "a field is of the wrong type"
+	case e.Type != "":
+		return `it has a "type", as an authorizer's event has`
+	case len(e.Records) > 0:
+		return fmt.Sprintf("not all its records have the \"eventSource\" %q", sqs)
+	default:
+		return `it has neither "httpMethod" nor "requestContext.http.method", which a proxy integration sends`
+	}
 }
 
 const remedy = "see which trigger sends it, and remove that or handle its events yourself; " +

@@ -1,0 +1,298 @@
+package tghook_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// dripping is a body of size bytes that comes in pieces, all but its last byte within a
+// second, and the last when it is released.
+type dripping struct {
+	head, tail string
+	size, read int
+	release    <-chan struct{}
+	reading    *atomic.Int64 // how many have been read from
+}
+
+func (b *dripping) Read(p []byte) (int, error) {
+	if b.read == 0 {
+		b.reading.Add(1)
+	}
+	switch left := b.size - b.read; {
+	case left == 0:
+		return 0, io.EOF
+	case left == 1:
+		<-b.release
+	default:
+		time.Sleep(time.Millisecond)
+		p = p[:min(len(p), 4<<10, left-1)]
+	}
+	for i := range p {
+		switch at := b.read + i; {
+		case at < len(b.head):
+			p[i] = b.head[at]
+		case at >= b.size-len(b.tail) && at < b.size:
+			p[i] = b.tail[at-b.size+len(b.tail)]
+		default:
+			p[i] = 'x'
+		}
+	}
+	n := min(len(p), b.size-b.read)
+	b.read += n
+	return n, nil
+}
+
+// drip sends n bodies of 1 MiB, of updates with ids from first, and returns how their
+// answers come, and how many were read.
+func drip(w *tghook.Webhook, first int64, n int, release <-chan struct{}) (answers []*pending, read *atomic.Int64) {
+	read = new(atomic.Int64)
+	for i := range n {
+		id := first + int64(i)
+		req := fromTelegram(nil)
+		req.ContentLength = 1 << 20
+		req.Body = &dripping{
+			head: fmt.Sprintf(`{"update_id":%d,"message":{"chat":{"id":%d},"text":"`, id, id), tail: `"}}`,
+			size: 1 << 20, release: release, reading: read,
+		}
+		p := &pending{done: make(chan struct{})}
+		answers = append(answers, p)
+		go func() {
+			defer close(p.done)
+			p.answer = answer(w.Serve(context.Background(), req))
+		}()
+	}
+	synctest.Wait()
+	pass(10 * time.Second)
+	return answers, read
+}
+
+// Bodies come before MaxInFlight can count their updates: 500 of 1 MiB would be 500 MiB.
+func TestBodiesThatAreReadAtOnceHaveABound(t *testing.T) {
+	alone(t, func(t *testing.T) {
+		const slack = 2 << 20 // goroutines and readers
+		w, _ := hookFor(t, nothing, logging(new(lockedBuffer)))
+		before, release := heap(), make(chan struct{})
+		answers, read := drip(w, 1, 500, release)
+		if held := heap() - before; held > 64<<20+slack {
+			t.Errorf("%d MiB are held for bodies that come slowly, want 64 at most", held>>20)
+		}
+		turnedAway := 0
+		for _, p := range answers {
+			if p.now() != "" {
+				oneOf(t, "answer to a body for which there is no room", p.answer, "503 after 2", "503 after 3")
+				turnedAway++
+			}
+		}
+		if still := len(answers) - turnedAway; still < 32 || still > 64 {
+			t.Errorf("%d bodies are being read, %d were read from; want about as many as 64 MiB can hold", still, read.Load())
+		}
+		close(release)
+		for _, p := range answers {
+			if got, _ := p.wait(); got != "200" && !strings.HasPrefix(got, "503") {
+				t.Errorf("answered %s, want 200 or 503", got)
+			}
+		}
+		if held := heap() - before; held > 70<<20 { // the room is free again; updates are remembered by id
+			t.Errorf("%d MiB are held in the end", held>>20)
+		}
+		answers, _ = drip(w, 1000, 40, release)
+		for _, p := range answers {
+			same(t, "answer when there is room again", p.now(), "200")
+		}
+	})
+}
+
+// While the dispatcher is full, what comes is most likely to be turned away: little of it
+// is read. A redelivery of a known update is heard all the same, or two seconds later.
+func TestWhileFullFewBodiesAreRead(t *testing.T) {
+	alone(t, func(t *testing.T) {
+		const slack = 2 << 20
+		end := make(chan struct{})
+		w, seen := hookFor(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			<-end
+			return hello, nil
+		}, logging(new(lockedBuffer)), func(cfg *tghook.Config) { cfg.Dispatch.MaxInFlight = 1; cfg.LateAfter = -1 })
+		post := func() *pending {
+			return eventually(func() string { return answer(w.Serve(context.Background(), fromTelegram(textFrom(1, 1)))) })
+		}
+		first := post()
+		before, release := heap(), make(chan struct{})
+		answers, read := drip(w, 10, 500, release)
+		if held := heap() - before; held > 4<<20+slack {
+			t.Errorf("%d MiB are held for bodies that come slowly, want 4 at most", held>>20)
+		}
+		if n := read.Load(); n > 64 {
+			t.Errorf("%d bodies were read from, want as many as 4 MiB have room for", n)
+		}
+		still := 0
+		for _, p := range answers {
+			if p.now() == "" {
+				still++
+			}
+		}
+		if still == 0 {
+			t.Error("no body is being read: a redelivery could never join")
+		}
+		joined := post()
+		same(t, "a redelivery, whose small body has room", joined.now(), "")
+		close(release)
+		for _, p := range answers {
+			if got, _ := p.wait(); !strings.HasPrefix(got, "503 after ") {
+				t.Errorf("an update beyond MaxInFlight is answered %s, want 503", got)
+			}
+		}
+		close(end)
+		got, _ := joined.wait()
+		same(t, "the redelivery carries the reply", got, helloAnswer)
+		got, _ = first.wait()
+		same(t, "the first delivery", got, "200")
+		rejected := 0
+		for _, v := range seen.list() {
+			if v.Status == 503 && v.Update == nil && v.Outcome == tghook.OutcomeRejected {
+				rejected++
+			}
+		}
+		same(t, "requests that Observe is told were rejected", rejected, 500-still)
+	})
+}
+
+// A redelivery that finds no room is not lost: it comes again.
+func TestARedeliveryThatFindsNoRoomJoinsTwoSecondsLater(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		end := make(chan struct{})
+		w, _ := hookFor(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			<-end
+			return hello, nil
+		}, logging(new(lockedBuffer)), func(cfg *tghook.Config) {
+			cfg.Dispatch.MaxInFlight, cfg.LateAfter, cfg.MaxBody = 1, -1, 4<<20
+		})
+		post := func() *pending {
+			return eventually(func() string { return answer(w.Serve(context.Background(), fromTelegram(textFrom(1, 1)))) })
+		}
+		post()
+		var stuck []*io.PipeWriter // each body has taken its first 64 KiB: 128 of them are 8 MiB
+		for range 128 {
+			r, in := io.Pipe()
+			stuck = append(stuck, in)
+			req := fromTelegram(nil)
+			req.ContentLength, req.Body = 1<<20, r
+			eventually(func() string { return answer(w.Serve(context.Background(), req)) })
+		}
+		oneOf(t, "a redelivery for which there is no room", post().now(), "503 after 2", "503 after 3")
+		for _, in := range stuck {
+			_ = in.CloseWithError(errBroken)
+		}
+		pass(2 * time.Second)
+		again := post()
+		same(t, "the redelivery two seconds later", again.now(), "")
+		close(end)
+		got, _ := again.wait()
+		same(t, "its answer", got, helloAnswer)
+	})
+}
+
+// readerFunc is a body that is the user's code.
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A body may be the user's: a middleware has put it there.
+func TestAFoulBodyHurtsItsRequestAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		read readerFunc
+		want string
+	}{
+		"panics":            {func([]byte) (int, error) { panic("broken") }, "400"},
+		"panics with nil":   {func([]byte) (int, error) { panic(nil) }, "400"}, //nolint:govet // this is the mistake
+		"exits":             {func([]byte) (int, error) { runtime.Goexit(); return 0, nil }, "none"},
+		"blocks":            {func([]byte) (int, error) { time.Sleep(time.Minute); return 0, io.EOF }, "400"},
+		"reads less than 0": {func([]byte) (int, error) { return -1, nil }, "400"},
+		"reads too much":    {func(p []byte) (int, error) { return len(p) + 1, nil }, "400"},
+		"never reads":       {func([]byte) (int, error) { return 0, nil }, "400"},
+		"returns a nil error of a type": {func([]byte) (int, error) {
+			var err *nilError
+			return 0, err
+		}, "400"},
+		"returns an error that wraps itself":       {func([]byte) (int, error) { return 0, newCycle() }, "400"},
+		"returns an error that wraps itself twice": {func([]byte) (int, error) { return 0, newTwins() }, "400"},
+		"returns an error whose Unwrap panics":     {func([]byte) (int, error) { return 0, unwrapPanics{} }, "400"},
+		"returns an error whose Is and As panic":   {func([]byte) (int, error) { return 0, foulError{} }, "400"},
+		"returns an error that wraps the deadline's": {func([]byte) (int, error) {
+			return 0, fmt.Errorf("slow: %w", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded})
+		}, "408 close"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w, _ := hookFor(t, nothing, logging(new(lockedBuffer)))
+				req := fromTelegram(nil)
+				req.ContentLength, req.Body = 100, c.read
+				p := &pending{done: make(chan struct{})}
+				go func() {
+					defer close(p.done)
+					p.answer = "none"
+					p.answer = answer(w.Serve(context.Background(), req))
+				}()
+				synctest.Wait()
+				same(t, "another request", w.Serve(t.Context(), fromTelegram(textFrom(2, 2))).Status, 200)
+				got, _ := p.wait()
+				same(t, "answer", got, c.want)
+				if err := w.Shutdown(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// nilError reads a field in each method.
+type nilError struct{ err error }
+
+func (e *nilError) Error() string { return e.err.Error() }
+func (e *nilError) Unwrap() error { return e.err }
+
+// cycle wraps itself.
+type cycle struct{ err error }
+
+func newCycle() error {
+	c := &cycle{}
+	c.err = c
+	return c
+}
+
+func (c *cycle) Error() string { return "cycle" }
+func (c *cycle) Unwrap() error { return c.err }
+
+// twins wraps itself and itself.
+type twins struct{ errs []error }
+
+func newTwins() error {
+	c := &twins{}
+	c.errs = []error{c, c}
+	return c
+}
+
+func (c *twins) Error() string   { return "twins" }
+func (c *twins) Unwrap() []error { return c.errs }
+
+type unwrapPanics struct{}
+
+func (unwrapPanics) Error() string { return "unwrapPanics" }
+func (unwrapPanics) Unwrap() error { panic("broken") }
+
+// foulError must not be asked.
+type foulError struct{}
+
+func (foulError) Error() string { return "foul" }
+func (foulError) Is(error) bool { panic("broken") }
+func (foulError) As(any) bool   { panic("broken") }
