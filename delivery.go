@@ -2,7 +2,6 @@ package tghook
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 )
@@ -85,10 +84,15 @@ func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 		attrs = append(attrs, slog.Int64("update_id", v.Update.ID), slog.String("kind", string(v.Update.Kind)),
 			slog.Int("attempt", v.Attempt))
 	}
-	attrs = append(attrs, slog.Any("error", v.Err))
-	var panicked *PanicError
-	if errors.As(v.Err, &panicked) {
-		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	f := inspect(v.Err)
+	if v.Outcome != OutcomeFailed && f.unwelcome() {
+		level = slog.LevelWarn
+	}
+	if f.err != nil {
+		attrs = append(attrs, slog.String("error", f.text))
+	}
+	if f.panicked != nil {
+		attrs = append(attrs, slog.String("stack", string(f.panicked.Stack)))
 	}
 	c.log(ctx, level, "tghook: delivery", attrs...)
 }

@@ -185,9 +185,7 @@ func (w *Webhook) Deliver(ctx context.Context, u *Update) error {
 	}
 	v := d.deliver(arrival{ctx: ctx, at: arrived, mute: true}, u, late)
 	if len(v.reply) > 0 && v.outcome == OutcomeReplied { // of a run that ended before this delivery
-		calling, cancel := context.WithTimeout(ctx, callTimeout)
-		v.outcome, v.err = d.call(calling, v.reply, v.held)
-		cancel()
+		v.outcome, v.err = d.call(ctx, v.reply, v.held)
 	}
 	v.reply = nil
 	d.cfg.observe(ctx, v.delivery(u, 0))
