@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,10 +140,13 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 // The next update of the chat waits until the reply has gone, that of another does not.
 func TestAReplyThatIsTriedAgainHoldsItsLaneAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var sent []string
 		failed := false
 		caller := callerFunc(func(ctx context.Context, _ string, _ any) error {
 			u, _ := tghook.FromContext(ctx)
+			mu.Lock()
+			defer mu.Unlock()
 			if u.ID == 1 && !failed {
 				failed = true
 				return &tghook.APIError{Code: 429, RetryAfter: 30 * time.Second}
@@ -214,7 +218,7 @@ func TestAReplyFollowsItsGroupOnce(t *testing.T) {
 					same(t, "outcomes", r.outcomes(), tt.want+"/1/0")
 					calls := api.all()
 					if len(calls) != tt.calls || tt.calls == 2 && !strings.Contains(calls[1], tt.second) {
-						t.Errorf("calls %q, want %d, with %s in the second", calls, tt.calls, tt.second)
+						t.Fatalf("calls %q, want %d, with %s in the second", calls, tt.calls, tt.second)
 					}
 					if reply.Method == "sendPhoto" && !strings.Contains(calls[1], "the photo") {
 						t.Errorf("the photo is not in %q", calls[1])
