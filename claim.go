@@ -19,7 +19,7 @@ type lease struct {
 
 // ask calls one method of the Store, which may do what it likes.
 func (d *Dispatcher) ask(values context.Context, method string, f func(context.Context) error) findings {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(values), storeTimeout)
+	ctx, cancel := context.WithTimeout(valuesOf(values), storeTimeout)
 	defer cancel()
 	err := bounded(storeTimeout+returnTime, func() error { return f(ctx) })
 	found := inspect(err)

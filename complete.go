@@ -286,7 +286,7 @@ func (d *Dispatcher) sendUncarried(r *record) {
 		d.mu.Unlock()
 		report.observe()
 	}()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(report.values), callTimeout)
+	ctx, cancel := context.WithCancel(valuesOf(report.values))
 	defer cancel()
 	defer context.AfterFunc(d.calls, cancel)()
 	report.Outcome, report.Err = d.call(ctx, reply, held)

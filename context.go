@@ -91,7 +91,28 @@ type detached handlerContext
 func (c *detached) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
 func (c *detached) Done() <-chan struct{}                   { return nil }
 func (c *detached) Err() error                              { return nil }
-func (c *detached) Value(key any) any                       { return c.values.Value(key) }
+func (c *detached) Value(key any) any                       { return valueOf(c.values, key) }
+
+// valueOf is ctx.Value(key). ctx is the user's code, which may panic, and those who ask may
+// be goroutines that nobody guards, such as net/http's.
+func valueOf(ctx context.Context, key any) (value any) {
+	defer func() {
+		if recover() != nil {
+			value = nil
+		}
+	}()
+	return ctx.Value(key)
+}
+
+// values has those of a context, and does not end.
+type values struct{ of context.Context }
+
+func valuesOf(ctx context.Context) context.Context { return values{ctx} }
+
+func (values) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+func (values) Done() <-chan struct{}                   { return nil }
+func (values) Err() error                              { return nil }
+func (v values) Value(key any) any                     { return valueOf(v.of, key) }
 
 // userContext makes the context of the user's code that is about to run for r,
 // and ends the one before. The mutex is held.

@@ -124,6 +124,9 @@ func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 			slog.Int("attempt", v.Attempt))
 	}
 	found := inspect(v.Err)
+	if v.Outcome != OutcomeFailed && found.unwelcome() {
+		level = slog.LevelWarn
+	}
 	if v.Err != nil {
 		attrs = append(attrs, slog.String("error", found.text))
 	}

@@ -78,7 +78,7 @@ const (
 	maxKeptReplies = 8 << 20
 	keepReply      = 10 * time.Minute
 	awaitCarrier   = 10 * time.Second // a reply waits so long for a redelivery
-	callTimeout    = 30 * time.Second
+	callTimeout    = 30 * time.Second // of one call without files
 )
 
 // Dispatcher is the core under every door: it remembers which updates it has

@@ -229,6 +229,51 @@ func ExampleConfig_deadline() {
 	// the press is handled
 }
 
+// A forum's topics run at once, each in order. This has an effect by long poll. By webhook
+// Telegram sends a chat's next message only when it has the answer to the one before:
+// there it takes LateAck, which answers before the handler has finished.
+func ExampleDispatchConfig_lane() {
+	release := make(chan struct{})
+	topics := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		if u.ThreadID == 5 {
+			<-release // topic 5 takes its time
+		}
+		fmt.Printf("update %d of topic %d\n", u.ID, u.ThreadID)
+		return tghook.NoReply, nil
+	}
+	bot, err := tghook.NewDispatcher(tghook.HandlerFunc(topics), tghook.DispatchConfig{
+		Lane: func(u *tghook.Update) string {
+			if u.ChatID != 0 {
+				return fmt.Sprintf("chat %d topic %d", u.ChatID, u.ThreadID)
+			}
+			return fmt.Sprintf("%s of %d", u.Kind, u.UserID) // queries and the like
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	give := func(update string) chan error {
+		u, err := tghook.ParseUpdate([]byte(update))
+		if err != nil {
+			panic(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := bot.Do(context.Background(), u)
+			done <- err
+		}()
+		return done
+	}
+
+	slow := give(`{"update_id":1,"message":{"chat":{"id":-100},"message_thread_id":5}}`)
+	<-give(`{"update_id":2,"message":{"chat":{"id":-100},"message_thread_id":6}}`) // does not wait for topic 5
+	close(release)
+	<-slow
+	// Output:
+	// update 2 of topic 6
+	// update 1 of topic 5
+}
+
 // A File in the parameters makes the reply multipart: no second request is needed
 // to upload it.
 func ExampleFile() {

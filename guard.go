@@ -25,12 +25,7 @@ func guarded(f func() error) (err error) {
 // runtime.Goexit as an error. It waits for limit at most: then f goes on alone, and
 // its result is ignored. f must not write to what the caller reads afterwards.
 func bounded(limit time.Duration, f func() error) error {
-	result := make(chan error, 1)
-	go func() {
-		err := errGoexit
-		defer func() { result <- err }()
-		err = guarded(f)
-	}()
+	result := started(f)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
@@ -39,4 +34,16 @@ func bounded(limit time.Duration, f func() error) error {
 	case <-timer.C:
 		return fmt.Errorf("%w within %v", errNoReturn, limit)
 	}
+}
+
+// started calls f in a goroutine of its own. The result comes when that ends, however it
+// does.
+func started(f func() error) <-chan error {
+	result := make(chan error, 1)
+	go func() {
+		err := errGoexit
+		defer func() { result <- err }()
+		err = guarded(f)
+	}()
+	return result
 }

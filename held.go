@@ -3,7 +3,6 @@ package tghook
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // held is a call that a ReplyTransport has answered and not made yet.
@@ -11,17 +10,6 @@ type held struct {
 	client *Client // by which it is made where nothing carries it
 	method string
 	body   payload
-}
-
-func (h *held) send(ctx context.Context) error {
-	err := guarded(func() error {
-		_, err := h.client.post(ctx, h.method, h.body)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("tghook: call held back: %w", err)
-	}
-	return nil
 }
 
 // outbox is where the calls pass that a handler makes by a ReplyTransport. It is
@@ -105,7 +93,7 @@ func (c *handlerContext) sendLast(o *outbox) {
 	o.last = nil
 	d := c.dispatcher
 	released := context.WithValue(c, runKey{d.cfg.Bot}, nil) // for a Base that would hold it again
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(released), callTimeout)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(released))
 	defer cancel()
 	defer context.AfterFunc(d.calls, cancel)()
 	err := errGoexit // Base may end the goroutine
@@ -114,7 +102,7 @@ func (c *handlerContext) sendLast(o *outbox) {
 			d.observe(c, Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err})
 		}
 	}()
-	err = call.send(ctx)
+	err = call.call().send(ctx)
 }
 
 // answeredLate makes the call that is held by the handler of r, for its delivery

@@ -769,12 +769,12 @@ func TestAReplyThatNothingHasCarried(t *testing.T) {
 			r.did(1, 0, 0)
 		})
 	})
-	t.Run("has thirty seconds by Caller", func(t *testing.T) {
+	t.Run("has two minutes by Caller", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			r := start(t, &apiCalls{do: func(ctx context.Context, _ string) error { <-ctx.Done(); return context.Cause(ctx) }})
-			pass(39 * time.Second)
+			pass(10*time.Second + 90*time.Second)
 			same(t, "outcomes", r.outcomes(), "late/1/503/late")
-			pass(2 * time.Second)
+			pass(31 * time.Second)
 			same(t, "outcomes", r.outcomes(), "late/1/503/late reply_lost/1/0/late")
 		})
 	})

@@ -36,6 +36,18 @@ var NoReply Reply
 // Caller calls a method of the Bot API. params encodes to a JSON object, and may
 // hold a [File]; result is decoded into unless it is nil. A Caller must be safe
 // for concurrent use.
+//
+// A reply is sent again after an error that has an *[APIError] of code 429 or 5xx in it,
+// or an error of a connection ([net.Error], [io.EOF]), or [context.DeadlineExceeded], while
+// that makes sense: 15 seconds for the methods that begin with answer, 5 for sendChatAction,
+// else 2 minutes. It waits as long as APIError.RetryAfter says, and is given up at once if
+// that is too long. It goes once to the supergroup of APIError.MigrateToChatID, where its
+// chat_id is that of a group. The next updates of its lane wait meanwhile. Telegram may
+// have executed a call whose answer was lost, so that it executes such a reply twice.
+//
+// Each call has 30 seconds, or all of the time where there are files. Where the Caller is
+// a [Client], its Patience does not count. A Caller that has not returned 10 seconds after
+// the end of its ctx is left alone, and the reply is given up.
 type Caller interface {
 	Call(ctx context.Context, method string, params, result any) error
 }

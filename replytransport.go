@@ -30,9 +30,9 @@ import (
 // it rides the response, is given again to a redelivery, and is called once
 // where nothing carries it; Caller is not needed for that. Before any later call
 // to the bot the held one is called, so that the order is kept: of several calls
-// the last may ride. What Telegram says to a call that was held nobody sees; if
-// it was called and failed, Observe is told [OutcomeCallLost], or
-// [OutcomeReplyLost] for the last.
+// the last may ride. What Telegram says to a call that was held nobody sees. It is
+// called again as [Caller] says; if it failed after all, Observe is told
+// [OutcomeCallLost], or [OutcomeReplyLost] for the last.
 //
 // A handler's error or panic discards what is held; a failure that a middleware of
 // yours deals with does not. If the handler returns a Reply too, the held call is

@@ -274,8 +274,8 @@ func TestNobodyHoldsAConnectionOpenWithHalfARequest(t *testing.T) {
 	}
 }
 
-// logging has what goes wrong in a buffer.
-func logging(cfg *tghook.RunConfig) *lockedBuffer {
+// logOf has what goes wrong in a buffer.
+func logOf(cfg *tghook.RunConfig) *lockedBuffer {
 	logged := new(lockedBuffer)
 	cfg.Webhook.Dispatch.Logger = slog.New(slog.NewTextHandler(logged, nil))
 	return logged
@@ -335,7 +335,7 @@ func TestRunWaitsForTelegramAtItsStart(t *testing.T) {
 				var logged *lockedBuffer
 				start := time.Now()
 				s := stand(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
-					logged, cfg.DropPending = logging(cfg), true
+					logged, cfg.DropPending = logOf(cfg), true
 					api := cfg.Client.HTTP.Transport
 					cfg.Client.HTTP = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 						if time.Since(start) < time.Hour {
@@ -392,7 +392,7 @@ func TestRunWaitsForItsResolver(t *testing.T) {
 	asked := make(chan struct{}, 100)
 	var logged *lockedBuffer
 	s := begin(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
-		logged = logging(cfg)
+		logged = logOf(cfg)
 		s.resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 			asked <- struct{}{}
 			return nil, errBroken
@@ -489,7 +489,7 @@ func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
 func TestRunWarnsOfASecretAtAnotherPath(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var logged *lockedBuffer
-		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { logged, cfg.Path = logging(cfg), "/served/"+apiToken })
+		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { logged, cfg.Path = logOf(cfg), "/served/"+apiToken })
 		warnings := func() int { return strings.Count(logged.String(), "came to a path where no updates are served") }
 		elsewhere := bytes.Replace(update(7, 1), []byte("/hook"), []byte("/bot"+apiToken), 1)
 		for range 20 {
@@ -511,7 +511,7 @@ func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
 		var silent atomic.Bool
 		var logged *lockedBuffer
 		s := stand(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
-			cfg.URL, cfg.Poll.Wait, logged = "", 20*time.Second, logging(cfg)
+			cfg.URL, cfg.Poll.Wait, logged = "", 20*time.Second, logOf(cfg)
 			api := cfg.Client.HTTP.Transport
 			cfg.Client.HTTP = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 				if silent.Load() {

@@ -102,8 +102,18 @@ type Update struct {
 	// a message or post that was sent as a chat (sender_chat). For a
 	// message_reaction by a chat it is that chat's id (actor_chat).
 	UserID int64
-	// Date is the Unix time that the update states.
+	// Date is when it happened, in Unix seconds: date of a message or post, and of what
+	// else states one; edit_date of an edited message; add_date of a chat_boost and
+	// remove_date of a removed_chat_boost. It is 0 where the update does not say: for
+	// queries, for a callback_query (the date of its message is not that of the press),
+	// a business_connection (its date stays that of its beginning), polls, payments,
+	// subscriptions, deleted messages and kinds that this package does not know.
 	Date int64
+	// ThreadID is message_thread_id: the topic of a forum or of a private chat with
+	// topics, and in another supergroup the thread of replies (there is_topic_message is
+	// not set). It is that of a message, of the message below a callback_query's button, or
+	// of a stopped_message_generation. It is 0 elsewhere, and in the topic General.
+	ThreadID int64
 	// Raw is the update's JSON. It belongs to the update and stays valid.
 	Raw json.RawMessage
 
@@ -120,7 +130,7 @@ var ErrNoKind = errors.New("no kind of update in it")
 // safe for concurrent use.
 //
 // Where an object has a key twice, the last one counts. Of two kinds the first
-// known one counts. Ids that are no 64-bit integers are 0.
+// known one counts. Ids and dates that are no 64-bit integers are 0.
 //
 // Errors are a *[DecodeError], which says where. If it wraps [ErrNoKind] the
 // update is returned as well, with ID and Raw set: hand it to [Dispatcher.Do],
@@ -136,12 +146,14 @@ func ParseUpdate(data []byte) (*Update, error) {
 		return nil, decodeErr
 	}
 	u := &Update{
-		ID:     e.ID,
-		Kind:   Kind(e.Kind),
-		ChatID: e.ChatID,
-		UserID: e.UserID,
-		Raw:    data,
-		pollID: string(e.PollID),
+		ID:       e.ID,
+		Kind:     Kind(e.Kind),
+		ChatID:   e.ChatID,
+		UserID:   e.UserID,
+		Date:     e.Date,
+		ThreadID: e.ThreadID,
+		Raw:      data,
+		pollID:   string(e.PollID),
 	}
 	if err != nil {
 		return u, &DecodeError{UpdateID: e.ID, Excerpt: excerpt(data, 0), Err: ErrNoKind}

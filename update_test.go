@@ -23,32 +23,32 @@ func TestParseUpdateFindsTheEnvelopeOfEveryFixture(t *testing.T) {
 	)
 	want := map[string]tghook.Update{
 		"business_connection":        {ID: 731450004, Kind: tghook.KindBusinessConnection, ChatID: zoe, UserID: zoe},
-		"business_message":           {ID: 731450005, Kind: tghook.KindBusinessMessage, ChatID: zoe, UserID: zoe},
-		"callback_query":             {ID: 731450013, Kind: tghook.KindCallbackQuery, ChatID: group, UserID: arsen},
-		"channel_post":               {ID: 731450002, Kind: tghook.KindChannelPost, ChatID: channel},
-		"chat_boost":                 {ID: 731450022, Kind: tghook.KindChatBoost, ChatID: channel, UserID: zoe},
-		"chat_join_request":          {ID: 731450021, Kind: tghook.KindChatJoinRequest, ChatID: group, UserID: arsen},
-		"chat_member":                {ID: 731450020, Kind: tghook.KindChatMember, ChatID: group, UserID: zoe},
+		"business_message":           {ID: 731450005, Kind: tghook.KindBusinessMessage, ChatID: zoe, UserID: zoe, Date: 1795000501},
+		"callback_query":             {ID: 731450013, Kind: tghook.KindCallbackQuery, ChatID: group, UserID: arsen, ThreadID: 5},
+		"channel_post":               {ID: 731450002, Kind: tghook.KindChannelPost, ChatID: channel, Date: 1795000088},
+		"chat_boost":                 {ID: 731450022, Kind: tghook.KindChatBoost, ChatID: channel, UserID: zoe, Date: 1795000000},
+		"chat_join_request":          {ID: 731450021, Kind: tghook.KindChatJoinRequest, ChatID: group, UserID: arsen, Date: 1795000000},
+		"chat_member":                {ID: 731450020, Kind: tghook.KindChatMember, ChatID: group, UserID: zoe, Date: 1795000000},
 		"chosen_inline_result":       {ID: 731450012, Kind: tghook.KindChosenInlineResult, UserID: zoe},
 		"deleted_business_messages":  {ID: 731450007, Kind: tghook.KindDeletedBusinessMessages, ChatID: zoe},
-		"edited_business_message":    {ID: 731450006, Kind: tghook.KindEditedBusinessMessage, ChatID: zoe, UserID: zoe},
-		"edited_channel_post":        {ID: 731450003, Kind: tghook.KindEditedChannelPost, ChatID: channel},
-		"edited_message":             {ID: 731450001, Kind: tghook.KindEditedMessage, ChatID: zoe, UserID: zoe},
-		"guest_message":              {ID: 731450008, Kind: tghook.KindGuestMessage, ChatID: group, UserID: arsen},
+		"edited_business_message":    {ID: 731450006, Kind: tghook.KindEditedBusinessMessage, ChatID: zoe, UserID: zoe, Date: 1795000600},
+		"edited_channel_post":        {ID: 731450003, Kind: tghook.KindEditedChannelPost, ChatID: channel, Date: 1795000200},
+		"edited_message":             {ID: 731450001, Kind: tghook.KindEditedMessage, ChatID: zoe, UserID: zoe, Date: 1795001500},
+		"guest_message":              {ID: 731450008, Kind: tghook.KindGuestMessage, ChatID: group, UserID: arsen, Date: 1795000012},
 		"inline_query":               {ID: 731450011, Kind: tghook.KindInlineQuery, UserID: zoe},
 		"managed_bot":                {ID: 731450024, Kind: tghook.KindManagedBot, UserID: zoe},
-		"message":                    {ID: 731450000, Kind: tghook.KindMessage, ChatID: zoe, UserID: zoe},
-		"message_large":              {ID: 731450025, Kind: tghook.KindMessage, ChatID: group, UserID: arsen},
-		"message_reaction":           {ID: 731450009, Kind: tghook.KindMessageReaction, ChatID: group, UserID: arsen},
-		"message_reaction_count":     {ID: 731450010, Kind: tghook.KindMessageReactionCount, ChatID: channel},
-		"my_chat_member":             {ID: 731450019, Kind: tghook.KindMyChatMember, ChatID: zoe, UserID: zoe},
+		"message":                    {ID: 731450000, Kind: tghook.KindMessage, ChatID: zoe, UserID: zoe, Date: 1795001401},
+		"message_large":              {ID: 731450025, Kind: tghook.KindMessage, ChatID: group, UserID: arsen, Date: 1795001777, ThreadID: 5},
+		"message_reaction":           {ID: 731450009, Kind: tghook.KindMessageReaction, ChatID: group, UserID: arsen, Date: 1795000009},
+		"message_reaction_count":     {ID: 731450010, Kind: tghook.KindMessageReactionCount, ChatID: channel, Date: 1795000099},
+		"my_chat_member":             {ID: 731450019, Kind: tghook.KindMyChatMember, ChatID: zoe, UserID: zoe, Date: 1795000000},
 		"poll":                       {ID: 731450017, Kind: tghook.KindPoll},
 		"poll_answer":                {ID: 731450018, Kind: tghook.KindPollAnswer, UserID: arsen},
 		"pre_checkout_query":         {ID: 731450015, Kind: tghook.KindPreCheckoutQuery, UserID: zoe},
 		"purchased_paid_media":       {ID: 731450016, Kind: tghook.KindPurchasedPaidMedia, UserID: zoe},
-		"removed_chat_boost":         {ID: 731450023, Kind: tghook.KindRemovedChatBoost, ChatID: channel, UserID: zoe},
+		"removed_chat_boost":         {ID: 731450023, Kind: tghook.KindRemovedChatBoost, ChatID: channel, UserID: zoe, Date: 1795000005},
 		"shipping_query":             {ID: 731450014, Kind: tghook.KindShippingQuery, UserID: zoe},
-		"stopped_message_generation": {ID: 731450027, Kind: tghook.KindStoppedMessageGeneration, ChatID: zoe},
+		"stopped_message_generation": {ID: 731450027, Kind: tghook.KindStoppedMessageGeneration, ChatID: zoe, ThreadID: 9},
 		"subscription":               {ID: 731450026, Kind: tghook.KindSubscription, UserID: zoe},
 	}
 	names := slices.Collect(maps.Keys(maps.Collect(tghooktest.Updates())))
@@ -64,6 +64,9 @@ func TestParseUpdateFindsTheEnvelopeOfEveryFixture(t *testing.T) {
 		}
 		if w := want[name]; u.ID != w.ID || u.Kind != w.Kind || u.ChatID != w.ChatID || u.UserID != w.UserID {
 			t.Errorf("%s: got id %d, kind %s, chat %d, user %d, want %d, %s, %d, %d", name, u.ID, u.Kind, u.ChatID, u.UserID, w.ID, w.Kind, w.ChatID, w.UserID)
+		}
+		if w := want[name]; u.Date != w.Date || u.ThreadID != w.ThreadID {
+			t.Errorf("%s: got date %d, thread %d, want %d, %d", name, u.Date, u.ThreadID, w.Date, w.ThreadID)
 		}
 		if !bytes.Equal(u.Raw, body) || &u.Raw[0] != &body[0] {
 			t.Errorf("%s: Raw is not the data that was given", name)

@@ -14,12 +14,6 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// nilError is an error by its pointer, which looks into itself.
-type nilError struct{ inner error }
-
-func (e *nilError) Error() string { return e.inner.Error() }
-func (e *nilError) Unwrap() error { return e.inner }
-
 // ringError wraps itself.
 type ringError struct{ next error }
 

@@ -225,9 +225,9 @@ func (w *Webhook) deliver(ctx context.Context, u *Update) verdict {
 	}
 	v := d.deliver(ctx, true, arrived, u, late)
 	if len(v.reply) > 0 && v.outcome == OutcomeReplied { // of a run that ended before this delivery
-		// Not WithTimeout(ctx): where ctx is the user's own, the context package would
-		// call its methods in a goroutine that nobody guards.
-		calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		// Not with ctx itself: where that is the user's own, the context package would call
+		// its methods in a goroutine that nobody guards.
+		calling, cancel := context.WithCancel(valuesOf(ctx))
 		go func(gone <-chan struct{}) {
 			select {
 			case <-gone:

@@ -255,12 +255,6 @@ func TestAFoulBodyHurtsItsRequestAlone(t *testing.T) {
 	}
 }
 
-// nilError reads a field in each method.
-type nilError struct{ err error }
-
-func (e *nilError) Error() string { return e.err.Error() }
-func (e *nilError) Unwrap() error { return e.err }
-
 // cycle wraps itself.
 type cycle struct{ err error }
 

@@ -363,7 +363,7 @@ func (d *Dispatcher) fulfil(r *record, e *end) {
 	}
 	if e.call {
 		d.mu.Lock()
-		ctx := d.userContext(r, d.now(), callTimeout)
+		ctx := d.userContext(r, d.now(), -1) // send has an end of its own
 		d.mu.Unlock()
 		e.outcome, e.err = d.call(ctx, e.reply, e.held)
 		e.reply = nil
@@ -416,24 +416,12 @@ func (c *DispatchConfig) deadLetter(ctx context.Context, u *Update, why error) e
 
 // call sends a reply that nothing carries.
 func (d *Dispatcher) call(ctx context.Context, p payload, held *held) (Outcome, error) {
-	if held != nil {
-		if err := held.send(ctx); err != nil {
-			return OutcomeReplyLost, err
-		}
-		return OutcomeReplied, nil
+	c, err := newReplyCall(d.cfg.Caller, p, held)
+	if err == nil {
+		err = c.send(ctx)
 	}
-	if d.cfg.Caller == nil {
-		return OutcomeReplyLost, errNoCaller
-	}
-	err := guarded(func() error {
-		reply, err := p.reply()
-		if err != nil {
-			return err
-		}
-		return d.cfg.Caller.Call(ctx, reply.Method, reply.Params, nil)
-	})
 	if err != nil {
-		return OutcomeReplyLost, fmt.Errorf("tghook: reply by Caller: %w", err)
+		return OutcomeReplyLost, err
 	}
 	return OutcomeReplied, nil
 }

@@ -13,6 +13,8 @@ type Envelope struct {
 	ID             int64
 	Kind           string // of a known kind always the same string, so that it costs nothing
 	ChatID, UserID int64  // 0 where the kind has none
+	Date           int64  // Unix time; 0 where the kind has none
+	ThreadID       int64  // likewise
 	PollID         []byte // as it stands between its quotes in the body; nil where the kind has none
 }
 
@@ -24,8 +26,8 @@ var ErrNoKind = errors.New("no member is a kind of update")
 // beside the id, if no other member is an object.
 //
 // Of several such members the first of a known kind counts, else the first whose
-// name is not empty. A chat or user that is missing or no integer of 64 bits is
-// 0. The Envelope's PollID aliases data.
+// name is not empty. A chat, user, date or thread that is missing or no integer of
+// 64 bits is 0. The Envelope's PollID aliases data.
 func Scan(data []byte) (Envelope, error) {
 	s := scan{text: data}
 	if err := s.body(); err != nil {

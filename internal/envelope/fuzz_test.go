@@ -12,34 +12,34 @@ import (
 )
 
 // shapes is the table of kinds once more, so that a slip in one shows.
-var shapes = map[string]struct{ chat, user, orUser, poll string }{
-	"message":                    {chat: "chat.id", user: "from.id"},
-	"edited_message":             {chat: "chat.id", user: "from.id"},
-	"channel_post":               {chat: "chat.id", user: "from.id"},
-	"edited_channel_post":        {chat: "chat.id", user: "from.id"},
-	"business_message":           {chat: "chat.id", user: "from.id"},
-	"edited_business_message":    {chat: "chat.id", user: "from.id"},
-	"guest_message":              {chat: "chat.id", user: "from.id"},
+var shapes = map[string]struct{ chat, user, orUser, poll, date, orDate, thread string }{
+	"message":                    {chat: "chat.id", user: "from.id", date: "date", thread: "message_thread_id"},
+	"edited_message":             {chat: "chat.id", user: "from.id", date: "edit_date", orDate: "date", thread: "message_thread_id"},
+	"channel_post":               {chat: "chat.id", user: "from.id", date: "date", thread: "message_thread_id"},
+	"edited_channel_post":        {chat: "chat.id", user: "from.id", date: "edit_date", orDate: "date", thread: "message_thread_id"},
+	"business_message":           {chat: "chat.id", user: "from.id", date: "date", thread: "message_thread_id"},
+	"edited_business_message":    {chat: "chat.id", user: "from.id", date: "edit_date", orDate: "date", thread: "message_thread_id"},
+	"guest_message":              {chat: "chat.id", user: "from.id", date: "date", thread: "message_thread_id"},
 	"business_connection":        {chat: "user_chat_id", user: "user.id"},
 	"deleted_business_messages":  {chat: "chat.id"},
-	"message_reaction":           {chat: "chat.id", user: "user.id", orUser: "actor_chat.id"},
-	"message_reaction_count":     {chat: "chat.id"},
+	"message_reaction":           {chat: "chat.id", user: "user.id", orUser: "actor_chat.id", date: "date"},
+	"message_reaction_count":     {chat: "chat.id", date: "date"},
 	"inline_query":               {user: "from.id"},
 	"chosen_inline_result":       {user: "from.id"},
 	"shipping_query":             {user: "from.id"},
 	"pre_checkout_query":         {user: "from.id"},
 	"purchased_paid_media":       {user: "from.id"},
-	"callback_query":             {chat: "message.chat.id", user: "from.id"},
+	"callback_query":             {chat: "message.chat.id", user: "from.id", thread: "message.message_thread_id"},
 	"poll":                       {poll: "id"},
 	"poll_answer":                {chat: "voter_chat.id", user: "user.id", poll: "poll_id"},
-	"my_chat_member":             {chat: "chat.id", user: "from.id"},
-	"chat_member":                {chat: "chat.id", user: "from.id"},
-	"chat_join_request":          {chat: "chat.id", user: "from.id"},
-	"chat_boost":                 {chat: "chat.id", user: "boost.source.user.id"},
-	"removed_chat_boost":         {chat: "chat.id", user: "source.user.id"},
+	"my_chat_member":             {chat: "chat.id", user: "from.id", date: "date"},
+	"chat_member":                {chat: "chat.id", user: "from.id", date: "date"},
+	"chat_join_request":          {chat: "chat.id", user: "from.id", date: "date"},
+	"chat_boost":                 {chat: "chat.id", user: "boost.source.user.id", date: "boost.add_date"},
+	"removed_chat_boost":         {chat: "chat.id", user: "source.user.id", date: "remove_date"},
 	"managed_bot":                {user: "user.id"},
 	"subscription":               {user: "user.id"},
-	"stopped_message_generation": {chat: "chat.id"},
+	"stopped_message_generation": {chat: "chat.id", thread: "message_thread_id"},
 }
 
 var seeds = []string{
@@ -57,11 +57,13 @@ var seeds = []string{
 	"{\"update_id\":1,\"message\":{\"text\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00eF\x7f\xff\"}}",
 	"{\"update_id\":1,\"message\":{\"text\":\"\n\"}}",
 	`{"update_id":1,"message":{"x":[true,false,null,-0,0.5,1e+9,-12E-3,"",[],{},[[{"a":[]}]]]}}`,
+	`{"update_id":1,"edited_message":{"date":2,"edit_date":3,"message_thread_id":4,"edit_date":0}}`,
+	`{"update_id":1,"callback_query":{"message":{"date":2,"message_thread_id":3},"from":{"id":4}}}`,
 	`{"update_id":1,"callback_query":{"message":{"chat":{"id":2}},"from":{"id":4},"message":{}}}`,
 	`{"update_id":1,"message_reaction":{"user":{"id":0},"actor_chat":{"id":3},"chat":{"id":2}}}`,
 	`{"update_id":1,"poll_answer":{"poll_id":"a\"","voter_chat":{"id":2},"user":{"id":3}}}`,
-	`{"update_id":1,"chat_boost":{"boost":{"source":{"user":{"id":3}}},"chat":{"id":2}}}`,
-	`{"update_id":1,"removed_chat_boost":{"source":{"user":{"id":3}},"chat":{"id":2}}}`,
+	`{"update_id":1,"chat_boost":{"boost":{"source":{"user":{"id":3}},"add_date":4},"chat":{"id":2}}}`,
+	`{"update_id":1,"removed_chat_boost":{"source":{"user":{"id":3}},"remove_date":4,"chat":{"id":2}}}`,
 	`{"update_id":1,"business_connection":{"user_chat_id":2,"user":{"id":3}}}`,
 	"\ufeff{\"update_id\":1}", "{\"update_id\"\v:1}", `{"update_id":01}`, `{"update_id":1,}`, `{"update_id":1,"a":[1,]}`,
 	`{"update_id":1,"a":` + strings.Repeat(`[{"a":`, 70) + `1` + strings.Repeat(`}]`, 70) + `}`,
@@ -105,10 +107,10 @@ func checkScan(t *testing.T, data []byte) {
 	if !agreeOnSyntax(t, data, '{', MaxDepth, err) {
 		return
 	}
-	want, hasID := oracle(t, data)
+	want, moment, hasID := oracle(t, data)
 	var syntax *SyntaxError
-	if errors.As(err, &syntax) == hasID || errors.Is(err, ErrNoKind) != (hasID && want.kind == "") || found(e) != want {
-		t.Errorf("got %+v, %v\nwant %+v, update_id %v", found(e), err, want, hasID)
+	if errors.As(err, &syntax) == hasID || errors.Is(err, ErrNoKind) != (hasID && want.kind == "") || found(e) != want || foundWhen(e) != moment {
+		t.Errorf("got %+v, %+v, %v\nwant %+v, %+v, update_id %v", found(e), foundWhen(e), err, want, moment, hasID)
 	}
 }
 
@@ -198,12 +200,12 @@ func agreeOnSyntax(t *testing.T, data []byte, opening byte, limit int, err error
 
 // oracle finds the envelope of a well-formed object the long way: hasID is false
 // where update_id is not as it must be, the kind empty where there is none.
-func oracle(t *testing.T, data []byte) (w want, hasID bool) {
+func oracle(t *testing.T, data []byte) (w want, moment when, hasID bool) {
 	t.Helper()
 	top := object(data)
 	raw, ok := top["update_id"]
 	if !ok || string(raw) == "null" || json.Unmarshal(raw, &w.id) != nil {
-		return want{}, false
+		return want{}, when{}, false
 	}
 	keys := orderedKeys(t, data)
 	for _, key := range keys {
@@ -218,21 +220,25 @@ func oracle(t *testing.T, data []byte) (w want, hasID bool) {
 		}
 	}
 	if w.kind == "" {
-		return w, true
+		return w, when{}, true
 	}
 	shape, known := shapes[w.kind]
 	if !known {
-		shape.chat, shape.user, shape.orUser = "chat.id", "from.id", "user.id"
+		shape.chat, shape.user, shape.orUser, shape.thread = "chat.id", "from.id", "user.id", "message_thread_id"
 	}
 	body := top[w.kind]
 	w.chat, w.user = number(body, shape.chat), number(body, shape.user)
 	if w.user == 0 {
 		w.user = number(body, shape.orUser)
 	}
+	moment = when{number(body, shape.date), number(body, shape.thread)}
+	if moment.date == 0 {
+		moment.date = number(body, shape.orDate)
+	}
 	if id := at(body, shape.poll); len(id) > 0 && id[0] == '"' {
 		w.poll = string(id[1 : len(id)-1])
 	}
-	return w, true
+	return w, moment, true
 }
 
 func object(data []byte) map[string]json.RawMessage {
@@ -313,10 +319,10 @@ type writer struct {
 var words = [][]string{
 	{
 		"update_id", "update_id", "update_id", "update_id", "update_id", "message", "message", "poll", "poll_answer", "callback_query",
-		"message_reaction", "chat_boost", "removed_chat_boost", "business_connection", "subscription", "telepathy", "x", "",
+		"edited_message", "message_reaction", "chat_boost", "removed_chat_boost", "business_connection", "subscription", "telepathy", "x", "",
 	},
-	{"chat", "chat", "chat", "from", "from", "from", "user", "user", "actor_chat", "voter_chat", "user_chat_id", "message", "boost", "source", "id", "poll_id"},
-	{"id", "id", "id", "id", "id", "chat", "source", "user", "x"},
+	{"chat", "chat", "chat", "from", "from", "from", "user", "user", "actor_chat", "voter_chat", "user_chat_id", "message", "boost", "source", "id", "poll_id", "date", "date", "edit_date", "remove_date", "message_thread_id"},
+	{"id", "id", "id", "id", "id", "chat", "source", "user", "x", "add_date", "message_thread_id"},
 	{"id", "id", "user", "x"},
 	{"id", "id", "x"},
 }
@@ -336,7 +342,7 @@ func (w *writer) object(depth int) {
 		w.key(word)
 		w.WriteByte(':')
 		switch {
-		case strings.HasSuffix(word, "id") && w.IntN(4) > 0:
+		case (strings.HasSuffix(word, "id") || strings.HasSuffix(word, "date")) && w.IntN(4) > 0:
 			w.WriteString(scalars[w.IntN(8)])
 		case depth+1 < len(words) && w.IntN(4) > 0:
 			w.object(depth + 1)

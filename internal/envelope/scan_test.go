@@ -30,6 +30,32 @@ func found(e Envelope) want {
 	return want{e.ID, e.Kind, e.ChatID, e.UserID, string(e.PollID)}
 }
 
+// when is the rest of an Envelope.
+type when struct{ date, thread int64 }
+
+func foundWhen(e Envelope) when { return when{e.Date, e.ThreadID} }
+
+// whens is that of each fixture that has any.
+var whens = map[string]when{
+	"business_message":           {date: 1795000501},
+	"callback_query":             {thread: 5},
+	"channel_post":               {date: 1795000088},
+	"chat_boost":                 {date: 1795000000},
+	"chat_join_request":          {date: 1795000000},
+	"chat_member":                {date: 1795000000},
+	"edited_business_message":    {date: 1795000600},
+	"edited_channel_post":        {date: 1795000200},
+	"edited_message":             {date: 1795001500},
+	"guest_message":              {date: 1795000012},
+	"message":                    {date: 1795001401},
+	"message_large":              {date: 1795001777, thread: 5},
+	"message_reaction":           {date: 1795000009},
+	"message_reaction_count":     {date: 1795000099},
+	"my_chat_member":             {date: 1795000000},
+	"removed_chat_boost":         {date: 1795000005},
+	"stopped_message_generation": {thread: 9},
+}
+
 var fixtures = []struct {
 	name string
 	want want
@@ -74,6 +100,9 @@ func TestScanReadsEveryKind(t *testing.T) {
 			e, err := Scan(fixture(t, f.name))
 			if got := found(e); err != nil || got != f.want {
 				t.Errorf("got %+v, %v, want %+v", got, err, f.want)
+			}
+			if got := foundWhen(e); got != whens[f.name] {
+				t.Errorf("got %+v, want %+v", got, whens[f.name])
 			}
 		})
 	}
@@ -330,6 +359,37 @@ func TestScan(t *testing.T) {
 				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
 			}
 		})
+	}
+}
+
+func TestScanFindsDateAndThread(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, body string
+		want       when
+	}{
+		{"of a message", `{"update_id":1,"message":{"message_thread_id":5,"date":7}}`, when{7, 5}},
+		{"of an edited message", `{"update_id":1,"edited_message":{"edit_date":8,"message_thread_id":5,"date":7}}`, when{8, 5}},
+		{"of an edited message that does not say when", `{"update_id":1,"edited_message":{"date":7}}`, when{7, 0}},
+		{"of an edited post whose edit has no date", `{"update_id":1,"edited_channel_post":{"edit_date":0,"date":7}}`, when{7, 0}},
+		{"a message is as old as it is, edited or not", `{"update_id":1,"message":{"edit_date":8,"date":7}}`, when{7, 0}},
+		{"a button's message tells the thread and no date", `{"update_id":1,"callback_query":{"date":6,"message":{"date":7,"message_thread_id":5}}}`, when{0, 5}},
+		{"a connection's date is not that of its end", `{"update_id":1,"business_connection":{"date":7,"is_enabled":false}}`, when{}},
+		{"of a boost", `{"update_id":1,"chat_boost":{"boost":{"add_date":7,"expiration_date":9}}}`, when{7, 0}},
+		{"of a removed boost", `{"update_id":1,"removed_chat_boost":{"remove_date":7}}`, when{7, 0}},
+		{"a poll's closing is to come", `{"update_id":1,"poll":{"id":"1","close_date":9}}`, when{}},
+		{"an unknown kind has a thread and no date", `{"update_id":1,"telepathy":{"date":7,"message_thread_id":5}}`, when{0, 5}},
+		{"the last counts", `{"update_id":1,"message":{"date":7,"message_thread_id":5,"date":8,"message_thread_id":{}}}`, when{8, 0}},
+		{"the last message below a button", `{"update_id":1,"callback_query":{"message":{"message_thread_id":5},"message":{}}}`, when{}},
+		{"what looks like a date elsewhere is none", `{"update_id":1,"message":{"reply_to_message":{"date":6,"message_thread_id":4},"chat":{"date":7}}}`, when{}},
+		{"no integers", `{"update_id":1,"message":{"date":1e9,"message_thread_id":"5"}}`, when{}},
+		{"beyond 64 bits", `{"update_id":1,"message":{"date":9223372036854775808,"message_thread_id":-9223372036854775808}}`, when{0, -1 << 63}},
+		{"escaped", `{"update_id":1,"message":{"d\u0061te":7,"message\u005fthread_id":5}}`, when{7, 5}},
+	} {
+		e, err := Scan([]byte(tt.body))
+		if got := foundWhen(e); err != nil || got != tt.want {
+			t.Errorf("%s: got %+v, %v, want %+v", tt.name, got, err, tt.want)
+		}
 	}
 }
 

@@ -51,6 +51,11 @@ func (v *values) envelope(id int64, kind string) Envelope {
 	if e.UserID == 0 {
 		e.UserID, _ = integer(v[orUser])
 	}
+	e.Date, _ = integer(v[date])
+	if e.Date == 0 {
+		e.Date, _ = integer(v[orDate])
+	}
+	e.ThreadID, _ = integer(v[thread])
 	if p := v[poll]; len(p) > 0 && p[0] == '"' {
 		e.PollID = p[1 : len(p)-1 : len(p)-1]
 	}
