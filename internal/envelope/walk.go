@@ -24,21 +24,24 @@ func (t text) walk(i, depth int, n *node, found *values) (int, error) {
 			key = unescape(buf[:0], key)
 		}
 		child := n.child(key)
-		if child != nil {
+		switch {
+		case child == nil:
+			i, err = t.skip(at, depth+1)
+		case child.children == nil:
+			i, err = t.skip(at, depth+1)
+			found[child.slots[0]] = t[at:i]
+		default:
 			for _, s := range child.slots {
 				found[s] = nil
 			}
-		}
-		if child != nil && child.children != nil && t.at(at) == '{' {
-			i, err = t.walk(at, depth+1, child, found)
-		} else {
-			i, err = t.skip(at, depth+1)
+			if t.at(at) == '{' {
+				i, err = t.walk(at, depth+1, child, found)
+			} else {
+				i, err = t.skip(at, depth+1)
+			}
 		}
 		if err != nil {
 			return i, err
-		}
-		if child != nil && child.children == nil {
-			found[child.slots[0]] = t[at:i]
 		}
 	}
 }
