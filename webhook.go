@@ -76,7 +76,7 @@ type Webhook struct {
 	cfg        Config // without the secrets
 	dispatcher *Dispatcher
 	secrets    func() [][]byte // a function, into which fmt does not look
-	freezing   freezing
+	freezing   *freezing
 	reading    *reading
 	refusals   *refusals
 	probes     *refusals
@@ -103,7 +103,7 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 	}
 	cfg.Secret, cfg.PreviousSecret = "", ""
 	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch), secrets: func() [][]byte { return secrets }}
-	w.freezing.platform = freezingPlatform()
+	w.freezing = &freezing{platform: freezingPlatform()}
 	w.reading = newReading(w.dispatcher, cfg.MaxBody)
 	w.refusals = newRefusals(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
 	w.probes = newRefusals(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests"))
