@@ -51,3 +51,6 @@ func (d *Dispatcher) endPauses() {
 		}
 	}
 }
+
+// setCrowded is told by a poll whether its window is full.
+func (d *Dispatcher) setCrowded(bool) {}

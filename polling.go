@@ -83,6 +83,11 @@ func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	if err != nil {
 		return err
 	}
+	return p.receive(ctx)
+}
+
+// receive is Poll, once cfg has been checked.
+func (p *poller) receive(ctx context.Context) error {
 	restore, err := p.takeOver(ctx)
 	if err == nil {
 		err = p.run(ctx)
@@ -91,7 +96,7 @@ func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	if restore != nil {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmation)
 		defer cancel()
-		if lost := c.SetWebhook(ending, *restore); lost != nil {
+		if lost := p.client.SetWebhook(ending, *restore); lost != nil {
 			err = errors.Join(err, fmt.Errorf("tghook: the webhook was not put back: %w", lost))
 		}
 	}
@@ -170,6 +175,10 @@ func (c *PollConfig) mistakes(client *Client, h Handler) []error {
 	add(len(c.PutBackCertificate) > 0 && c.PutBackSecret == "", "PollConfig.PutBackCertificate", "is set without PutBackSecret: give both")
 	return errs
 }
+
+// lastAnswer is when getUpdates last answered; zero: never. It is safe for
+// concurrent use.
+func (p *poller) lastAnswer() time.Time { return p.dispatcher.Stats().Polled }
 
 // takeOver sees to it that updates come by getUpdates, and returns what is to be
 // put back in the end.
@@ -301,6 +310,7 @@ func (p *poller) poll(ctx context.Context) error {
 		updates, err := p.client.GetUpdates(asking, req)
 		cancel()
 		if err == nil {
+			p.dispatcher.polledAt(time.Now())
 			p.sent, p.again = req.Offset, p.dispatcher.now()+pollInterval
 			if len(updates) == 0 {
 				p.again = asked + pollInterval
