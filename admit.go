@@ -8,9 +8,19 @@ import (
 	"github.com/tghook/tghook/internal/lane"
 )
 
+// laneTime is how long a poll waits for Lane.
+const laneTime = 5 * time.Second
+
 // laneOf is the lane of u. It is the user's code: not under the mutex.
 func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 	if d.cfg.Lane != nil {
+		if d.persistent { // the poll must not wait for ever
+			name := make(chan string, 1)
+			if err = bounded(laneTime, func() error { name <- d.cfg.Lane(u); return nil }); err == nil {
+				key.Name = <-name
+			}
+			return key, err
+		}
 		err = guarded(func() error { key.Name = d.cfg.Lane(u); return nil })
 		return key, err
 	}

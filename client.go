@@ -134,6 +134,7 @@ type APIError struct {
 	Description     string        // Telegram's words, or an excerpt of what came instead
 	RetryAfter      time.Duration // after 429; else 0
 	MigrateToChatID int64         // the supergroup that a group has become; else 0
+	own             bool          // it is Telegram's word, not a proxy's
 }
 
 func (e *APIError) Error() string {
@@ -222,7 +223,7 @@ func (c *Client) decode(method string, status int, answer []byte) (result []byte
 		return nil, &APIError{
 			Method: method, Code: cmp.Or(refusal.Code, status), Description: c.redact(refusal.Description),
 			RetryAfter:      time.Duration(refusal.Parameters.RetryAfter) * time.Second,
-			MigrateToChatID: refusal.Parameters.MigrateTo,
+			MigrateToChatID: refusal.Parameters.MigrateTo, own: refusal.Code != 0,
 		}
 	default: // a proxy's words, none, or cut at maxAnswer
 		words := excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
