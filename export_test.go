@@ -3,6 +3,7 @@ package tghook
 import (
 	"context"
 	"net"
+	"time"
 )
 
 // RunOn is [Run] by webhook on a listener of the test's.
@@ -17,4 +18,13 @@ func RunOn(ctx context.Context, listener net.Listener, h Handler, cfg RunConfig)
 		return err
 	}
 	return s.receive(ctx, listener)
+}
+
+// NewPoll is [Poll] in parts: what runs it, and when getUpdates last answered.
+func NewPoll(c *Client, h Handler, cfg PollConfig) (run func(context.Context) error, last func() time.Time, err error) {
+	p, err := newPoller(c, h, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.receive, p.lastAnswer, nil
 }
