@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -52,6 +53,7 @@ type Client struct {
 	http     http.Client
 	patience time.Duration
 	local    bool
+	cloud    bool // Telegram's own servers are asked
 }
 
 const (
@@ -78,6 +80,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	base, err := url.Parse(cfg.BaseURL)
 	add(err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || strings.ContainsAny(cfg.BaseURL, "?#"),
 		"ClientConfig.BaseURL", "is no http or https URL: give one such as "+defaultBaseURL)
+	add(err == nil && path.Base(base.Path) == "bot", "ClientConfig.BaseURL", "ends in /bot, which is added to it: leave that out")
 	add(cfg.Patience < 0, "ClientConfig.Patience", "is negative: give a duration, or 0 to repeat nothing")
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -92,6 +95,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 		redact:   redactor(token),
 		patience: cfg.Patience,
 		local:    cfg.Local,
+		cloud:    base.Host == "api.telegram.org",
 	}
 	if cfg.HTTP != nil {
 		c.http = *cfg.HTTP

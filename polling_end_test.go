@@ -250,3 +250,17 @@ func TestPollKnowsWhenItWasLastAnswered(t *testing.T) {
 		same(t, "Poll returned", <-done, nil)
 	})
 }
+
+// Its 404 would be taken for that of a token which is not known.
+func TestABaseURLDoesNotEndInBot(t *testing.T) {
+	t.Parallel()
+	for base, refused := range map[string]bool{
+		"https://api.telegram.org/bot": true, "https://api.telegram.org/bot/": true, "http://localhost:8081/a/bot": true,
+		"https://api.telegram.org/robot": false, "https://bot": false, "https://example.org/bot/api": false,
+	} {
+		_, err := tghook.NewClient(apiToken, tghook.ClientConfig{BaseURL: base})
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "ClientConfig.BaseURL: ends in /bot") {
+			t.Errorf("%s: %v", base, err)
+		}
+	}
+}

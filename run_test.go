@@ -316,20 +316,24 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 		change func(*tghook.RunConfig)
 		want   string
 	}{
-		"a port that is taken":                        {func(cfg *tghook.RunConfig) { cfg.Listen = port }, "RunConfig.Listen"},
-		"a socket that is in use":                     {func(cfg *tghook.RunConfig) { cfg.Listen = socket }, "RunConfig.Listen"},
-		"a file in place of a socket":                 {func(cfg *tghook.RunConfig) { cfg.Listen = plain }, "RunConfig.Listen"},
-		"an address that is none":                     {func(cfg *tghook.RunConfig) { cfg.Listen = "127.0.0.1:http3" }, "RunConfig.Listen"},
-		"a certificate that cannot be read":           {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = missing, missing }, "RunConfig.CertFile"},
-		"the key of another certificate":              {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, otherKey }, "RunConfig.CertFile"},
-		"a key without its certificate":               {func(cfg *tghook.RunConfig) { cfg.KeyFile = missing }, "RunConfig.KeyFile"},
-		"TLS without a certificate":                   {func(cfg *tghook.RunConfig) { cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS13} }, "RunConfig.TLS: has no certificate"},
-		"TLS in two ways":                             {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.TLS: is given in several ways"},
-		"a certificate beside its own":                {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.Certificate = true, []byte("x") }, "RunConfig.Certificate"},
-		"a certificate for http":                      {func(cfg *tghook.RunConfig) { cfg.SelfSigned = true }, "RunConfig.SelfSigned: serves TLS"},
-		"a certificate that nobody uploads":           {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.KeepWebhook = true, true }, "RunConfig.SelfSigned: cannot be uploaded"},
-		"updates that nobody drops":                   {func(cfg *tghook.RunConfig) { cfg.DropPending, cfg.KeepWebhook = true, true }, "RunConfig.DropPending"},
-		"a certificate for another host":              {func(cfg *tghook.RunConfig) { cfg.Certificate = certified(t, nil, named("other.example.org")).pem }, "WebhookRequest.Certificate"},
+		"a port that is taken":              {func(cfg *tghook.RunConfig) { cfg.Listen = port }, "RunConfig.Listen"},
+		"a socket that is in use":           {func(cfg *tghook.RunConfig) { cfg.Listen = socket }, "RunConfig.Listen"},
+		"a file in place of a socket":       {func(cfg *tghook.RunConfig) { cfg.Listen = plain }, "RunConfig.Listen"},
+		"an address that is none":           {func(cfg *tghook.RunConfig) { cfg.Listen = "127.0.0.1:http3" }, "RunConfig.Listen"},
+		"a certificate that cannot be read": {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = missing, missing }, "RunConfig.CertFile"},
+		"the key of another certificate":    {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, otherKey }, "RunConfig.CertFile"},
+		"a key without its certificate":     {func(cfg *tghook.RunConfig) { cfg.KeyFile = missing }, "RunConfig.KeyFile"},
+		"TLS without a certificate":         {func(cfg *tghook.RunConfig) { cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS13} }, "RunConfig.TLS: has no certificate"},
+		"TLS in two ways":                   {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.TLS: is given in several ways"},
+		"a certificate beside its own":      {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.Certificate = true, []byte("x") }, "RunConfig.Certificate"},
+		"a certificate for http":            {func(cfg *tghook.RunConfig) { cfg.SelfSigned = true }, "RunConfig.SelfSigned: serves TLS"},
+		"a certificate that nobody uploads": {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.KeepWebhook = true, true }, "RunConfig.SelfSigned: cannot be uploaded"},
+		"updates that nobody drops":         {func(cfg *tghook.RunConfig) { cfg.DropPending, cfg.KeepWebhook = true, true }, "RunConfig.DropPending"},
+		"a certificate for another host":    {func(cfg *tghook.RunConfig) { cfg.Certificate = certified(t, nil, named("other.example.org")).pem }, "WebhookRequest.Certificate"},
+		"a certificate that is not the one served": {func(cfg *tghook.RunConfig) {
+			cfg.CertFile, cfg.KeyFile, _ = certificateFiles(t)
+			cfg.Certificate = certified(t, nil, named("127.0.0.1")).pem
+		}, "RunConfig.Certificate: is not the one that is served"},
 		"a host that does not resolve":                {func(cfg *tghook.RunConfig) { cfg.URL = "http://no-such-host.invalid/telegram" }, "does not resolve"},
 		"a URL that is none":                          {func(cfg *tghook.RunConfig) { cfg.URL = ":" }, "RunConfig.URL"},
 		"a URL with a fragment":                       {func(cfg *tghook.RunConfig) { cfg.URL += "#updates" }, "RunConfig.URL: has a fragment"},

@@ -51,11 +51,15 @@ func newStandalone(client *Client, h Handler, cfg RunConfig) (*standalone, error
 	s := &standalone{cfg: cfg, client: client, hook: hook, request: WebhookRequest{
 		URL: cfg.URL, Certificate: cfg.Certificate, Reset: true, IPAddress: cfg.IPAddress, MaxConnections: cfg.MaxConnections,
 		DropPending: cfg.DropPending, SecretToken: cfg.Webhook.Secret,
+		InsecureNoSecret: cfg.Webhook.InsecureNoSecret || client == nil, // which is a mistake of the token
 	}}
 	s.server = &http.Server{
 		Handler: http.HandlerFunc(s.route), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxRequestHeaders,
 	}
 	err := errors.Join(hookErr, s.prepareTLS())
+	if len(cfg.Certificate) > 0 && err == nil {
+		err = s.strangeCertificate()
+	}
 	if !cfg.KeepWebhook {
 		err = errors.Join(err, errors.Join(s.request.mistakes(cfg.Client.Local)...))
 	}
@@ -88,6 +92,16 @@ func (s *standalone) prepareTLS() error {
 		s.request.Certificate = uploaded
 	}
 	return nil
+}
+
+// strangeCertificate is the mistake that the uploaded certificate has nothing to do
+// with the one that is served, as far as that is known here.
+func (s *standalone) strangeCertificate() error {
+	served := s.server.TLSConfig
+	if served == nil || served.GetCertificate != nil || served.GetConfigForClient != nil || vouches(s.cfg.Certificate, served.Certificates) {
+		return nil
+	}
+	return &ConfigError{"RunConfig.Certificate", "is not the one that is served, and has not issued it, so that Telegram could not connect: give the public certificate of CertFile or TLS"}
 }
 
 // run is [Run] by webhook.
@@ -180,7 +194,7 @@ func (s *standalone) resolve(ctx context.Context) error {
 	if s.cfg.Client.Local {
 		network = "ip"
 	}
-	if _, err := net.DefaultResolver.LookupNetIP(ctx, network, s.cfg.public().Hostname()); err != nil {
+	if err := findHost(ctx, network, s.cfg.public().Hostname()); err != nil {
 		return fmt.Errorf("tghook: the host of RunConfig.URL does not resolve, so that Telegram would refuse it: %w", err)
 	}
 	return nil
