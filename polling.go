@@ -26,7 +26,8 @@ type PollConfig struct {
 	// of the handler's method AllowedUpdates, as [Kinds] has it, else as they were.
 	AllowedUpdates []string
 	// Wait is how long Telegram waits for an update to come before it answers, in
-	// whole seconds up to 50. Default: 50 seconds.
+	// whole seconds up to 50. A Timeout of [ClientConfig].HTTP must be more than 15
+	// seconds longer. Default: 50 seconds.
 	Wait time.Duration
 	// DropPending forgets all updates that wait when Poll is called.
 	DropPending bool
@@ -37,12 +38,15 @@ type PollConfig struct {
 	// tells neither. If it is needed and not given, nothing is deleted.
 	PutBackSecret      string
 	PutBackCertificate []byte
-	// Grace is how long Poll waits for handlers that run when ctx ends, before it
-	// cancels them with [ErrShutdown]. Default: 8 seconds, since many platforms kill after
-	// ten.
+	// Grace is how long Poll waits, when ctx ends, for handlers, Observe, OnError and
+	// DeadLetter. Then it cancels the handlers with [ErrShutdown]. Poll returns after
+	// Grace and a second at the latest. Default: 8 seconds, since many platforms kill
+	// after ten.
 	Grace time.Duration
-	// OnError is told why getUpdates failed; Poll recovers by itself. Default: slog
-	// at warn level.
+	// OnError is told why getUpdates failed; Poll recovers by itself. The calls come one
+	// at a time and in order, and Poll does not wait for them before it goes on. If
+	// 1,000 of them and of Observe's have not returned, further ones are not made, and
+	// the Logger is told. If nil, the Logger is told at warn level.
 	OnError func(context.Context, error)
 }
 
@@ -67,9 +71,15 @@ var (
 
 // Poll receives updates by getUpdates, for laptops and for servers that cannot be
 // reached. It blocks until ctx ends, waits for what runs, confirms what was handled,
-// and returns nil, or why the webhook could not be put back. It returns an error sooner
-// for a mistake in cfg, a webhook that is set, and a token that Telegram does not accept;
-// from any other failure it recovers.
+// and returns nil, or why the webhook could not be put back.
+//
+// Poll returns an error sooner for a mistake in cfg, for a webhook that is set, and
+// where the Bot API says that it does not know the token: with 401, 404 or 421 in its
+// own envelope, {"ok":false,"error_code":404}. From any other failure it recovers. The
+// page of a proxy is one, whatever its status. So is 400 Logged out: Telegram logs the
+// bot in again some minutes later. A call that is cut after it has waited for 5 seconds
+// or more, as proxies do, is made again after about a second; OnError is told once
+// until a call is answered.
 //
 // The handler sees no difference to a webhook: one update at a time in each lane,
 // lanes in parallel. Replies go by Caller. An update that fails is run again in its
@@ -82,7 +92,18 @@ var (
 // Telegram is told of an update only when that and all before it have been handled,
 // so that a crash loses nothing: no offset need be kept on disk. At most 100
 // updates, and 4 MiB, are held at a time, counted from the oldest that is not
-// finished. Lane and DeadLetter must return: Poll does not end before them.
+// finished.
+//
+// Poll ends within Grace and a second, whatever the functions in cfg do: one that blocks
+// is left alone then, and none begins after Poll has returned. While Poll runs, each may
+// panic, call [runtime.Goexit] or block, and other updates are handled meanwhile. Lane
+// has 5 seconds, and what it cannot place is a dead letter. What is no update goes to
+// DeadLetter; until it is accepted, nothing behind it is confirmed. If DeadLetter has
+// not returned 10 seconds after HandlerTimeout, the Logger gets what is no update.
+//
+// What could not be confirmed within Grace and a second comes again at the next start,
+// also if it was handled. OnError is told so. A webhook is put back afterwards, for
+// which Poll takes up to 10 seconds more.
 func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	p, err := newPoller(c, h, cfg)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -189,9 +190,9 @@ func TestPollGoesOnWhateverAProxySays(t *testing.T) {
 func TestPollNamesWhatPinsItOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		tg := newTelegram(t)
-		fail := false
+		var fail atomic.Bool
 		tg.instead = func(method string, _ int) *http.Response {
-			if method == "getUpdates" && fail {
+			if method == "getUpdates" && fail.Load() {
 				return apiAnswer(502, "")
 			}
 			return nil
@@ -209,9 +210,9 @@ func TestPollNamesWhatPinsItOnce(t *testing.T) {
 			tg.send(t, messageIn(id+1, id+1))
 		}
 		pass(5 * time.Second)
-		fail = true // what 1 confirms is tried again and again
+		fail.Store(true) // what 1 confirms is tried again and again
 		pass(time.Minute)
-		fail = false
+		fail.Store(false)
 		pass(5 * time.Minute)
 		same(t, "pinning", strings.Count(p.outcomes(), "pinning"), 2)
 		same(t, "runs", len(p.order()), 200)
@@ -222,9 +223,9 @@ func TestPollNamesWhatPinsItOnce(t *testing.T) {
 func TestPollKnowsWhenItWasLastAnswered(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		tg := newTelegram(t)
-		down := false
+		var down atomic.Bool
 		tg.instead = func(method string, _ int) *http.Response {
-			if method == "getUpdates" && down {
+			if method == "getUpdates" && down.Load() {
 				return apiAnswer(502, "")
 			}
 			return nil
@@ -241,7 +242,7 @@ func TestPollKnowsWhenItWasLastAnswered(t *testing.T) {
 		if since := time.Since(last()); since > 51*time.Second {
 			t.Errorf("it was last answered %v ago", since)
 		}
-		down = true
+		down.Store(true)
 		pass(10 * time.Minute)
 		if since := time.Since(last()); since < 9*time.Minute {
 			t.Errorf("it was last answered %v ago", since)

@@ -518,7 +518,7 @@ func TestPollKeepsTheOrderWhileTheStoreIsDown(t *testing.T) {
 		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Store: store}}, nothing)
 		tg.send(t, messageIn(7, 1), messageIn(7, 2), messageIn(7, 3))
 		pass(time.Minute)
-		same(t, "runs", p.order(), []int64{1, 2, 3})
+		same(t, "runs", p.sorted(), []int64{1, 2, 3})
 		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
@@ -1009,10 +1009,10 @@ func TestPollConfirmsNothingBehindADeadLetterThatIsNotAccepted(t *testing.T) {
 				}},
 			}, nothing)
 			pass(9 * time.Second)
-			same(t, "runs", p.order(), []int64{1, 2, 3})
+			same(t, "runs", p.sorted(), []int64{1, 2, 3})
 			same(t, "pending", tg.PendingIDs(), []int64{2, 3})
 			pass(2 * time.Minute)
-			same(t, "runs", p.order(), []int64{1, 2, 3})
+			same(t, "runs", p.sorted(), []int64{1, 2, 3})
 			same(t, "pending", tg.Pending(), 0)
 			p.end()
 		}
