@@ -180,7 +180,7 @@ func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
 		same(t, what, first.Params["allowed_updates"], test.told)
 		warning := ""
 		if _, after, ok := strings.Cut(logged.String(), "kinds="); ok {
-			warning, _, _ = strings.Cut(after, "\n")
+			warning, _, _ = strings.Cut(after, " bot=")
 		}
 		same(t, what+": missing", warning, test.missing)
 	}

@@ -126,7 +126,9 @@ func (p *poller) receive(ctx context.Context) error {
 	if restore != nil {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmation)
 		defer cancel()
-		if lost := p.client.SetWebhook(ending, *restore); lost != nil {
+		putting := *p.client
+		putting.patience = confirmation
+		if lost := putting.SetWebhook(ending, *restore); lost != nil {
 			err = errors.Join(err, fmt.Errorf("tghook: the webhook was not put back: %w", lost))
 		}
 	}
@@ -147,7 +149,6 @@ type poller struct {
 	// What follows is of the poll's goroutine alone.
 	again   time.Duration      // not before then is the offset sent again
 	letters map[string]*letter // of what is no update, as long as answers have it
-	pinned  heldUpdate         // what was reported last
 	crowded bool               // what the dispatcher was told last
 	cut     bool               // it was reported that polls are cut, and none has been answered since
 	backoff backoff
@@ -471,13 +472,9 @@ func (p *poller) crowd(full bool) {
 	}
 }
 
-// reportPin tells, once, what keeps the window full.
+// reportPin tells what keeps the window full. await calls it once for each.
 func (p *poller) reportPin(ctx context.Context) {
 	pin := p.window.oldest()
-	if pin == p.pinned {
-		return
-	}
-	p.pinned = pin
 	const message = "tghook: the poll waits for this, with 100 behind it"
 	if pin.update == nil {
 		p.log(ctx, slog.LevelWarn, message, slog.String("kind", "no update"))

@@ -79,7 +79,9 @@ func fits(change func(*tghook.WebhookRequest)) tghook.WebhookRequest {
 	return req
 }
 
-func toURL(url string) tghook.WebhookRequest { return tghook.WebhookRequest{URL: url, InsecureNoSecret: true} }
+func toURL(url string) tghook.WebhookRequest {
+	return tghook.WebhookRequest{URL: url, InsecureNoSecret: true}
+}
 
 func toIP(address string) tghook.WebhookRequest {
 	return fits(func(r *tghook.WebhookRequest) { r.IPAddress = address })
