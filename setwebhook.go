@@ -56,9 +56,9 @@ const (
 	maxHeaders = 4096 - 30
 	// settingPatience is how long SetWebhook gives way to other replicas.
 	settingPatience = time.Minute
-	// resolvingPatience is how long it waits until Telegram can resolve the host.
-	// Telegram keeps a failure for 5 minutes. Source: tdlib/td, GetHostByNameActor.
-	resolvingPatience = 6 * time.Minute
+	// resolvingPatience is how long it waits, in all, until Telegram can resolve the host.
+	// Telegram keeps a failure for 5 minutes, and a wait takes 75 s at most. Source: tdlib/td, GetHostByNameActor.
+	resolvingPatience = 7 * time.Minute
 	lookupTime        = 5 * time.Second
 )
 
@@ -90,7 +90,7 @@ func findHost(ctx context.Context, network, host string) error {
 //
 // While Telegram says 429, or another replica sets the webhook too, SetWebhook waits
 // and tries again: for a minute, and [ClientConfig].Patience, in all. While Telegram
-// cannot resolve the host for now, it does so for six minutes, since the webhook
+// cannot resolve the host for now, it does so for seven minutes, since the webhook
 // before has been deleted by then.
 func (c *Client) SetWebhook(ctx context.Context, req WebhookRequest) error {
 	if err := errors.Join(req.mistakes(c.local)...); err != nil {
