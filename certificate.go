@@ -51,6 +51,32 @@ func unfit(certificate []byte, host string) string {
 	return misnamed(certificates, host)
 }
 
+// vouches reports whether one of the uploaded certificates has the key of one that is
+// served, or has issued one: Telegram trusts nothing else. It does not look at dates
+// and names, of which unfit says more.
+func vouches(uploaded []byte, served []tls.Certificate) bool {
+	var trusted []*x509.Certificate
+	for block, rest := pem.Decode(uploaded); block != nil; block, rest = pem.Decode(rest) {
+		if parsed, err := x509.ParseCertificate(block.Bytes); err == nil {
+			trusted = append(trusted, parsed)
+		}
+	}
+	for _, pair := range served {
+		for _, der := range pair.Certificate {
+			c, err := x509.ParseCertificate(der)
+			if err == nil && slices.ContainsFunc(trusted, func(t *x509.Certificate) bool { return vouchesFor(t, c) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func vouchesFor(trusted, c *x509.Certificate) bool {
+	return bytes.Equal(trusted.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) ||
+		trusted.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+}
+
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
 
 // misnamed says why none of the certificates is host's; "" if one is, or if that

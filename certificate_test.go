@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -56,6 +57,12 @@ func named(commonName string, dnsNames ...string) x509.Certificate {
 	return x509.Certificate{Subject: pkix.Name{CommonName: commonName}, DNSNames: dnsNames}
 }
 
+// issuing is an authority's.
+func issuing(c x509.Certificate) x509.Certificate {
+	c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
+	return c
+}
+
 // keyPEM is the private key, as a file that has it and the certificate would.
 func (a *authority) keyPEM(tb testing.TB) []byte {
 	tb.Helper()
@@ -73,10 +80,6 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 	t.Parallel()
 	const name, address = "https://bot.example.org:8443/telegram", "https://149.154.167.220/telegram"
 	bare := func(c x509.Certificate) []byte { return certified(t, nil, c).pem }
-	issuing := func(c x509.Certificate) x509.Certificate {
-		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
-		return c
-	}
 	serving := func(c x509.Certificate, usage x509.KeyUsage) x509.Certificate { // as openssl req -x509 makes them
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, usage
 		return c
@@ -159,14 +162,14 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 		"3 MiB":                        {name, padded(self.pem, 3<<20), ""},
 		"3 MiB and a byte":             {name, padded(self.pem, 3<<20+1), "has 3145729 bytes, more than the 3145728 that Telegram takes"},
 		"the name of another URL's":    {"https://bot.example.com/", self.pem, "compares the host, bot.example.com,"},
-		"a URL with a port and a user": {"https://me:pw@bot.example.org:443/a?b#c", self.pem, ""},
+		"a URL with a port and a user": {"https://me:pw@bot.example.org:443/a?b", self.pem, ""},
 	}
 	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			tg := newTelegram(t)
 			tg.name(t, test.url)
-			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate})
+			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate, InsecureNoSecret: true})
 			if test.problem == "" {
 				if err != nil {
 					t.Error(err)
@@ -188,4 +191,54 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 // padded is a certificate with words before it.
 func padded(certificate []byte, size int) []byte {
 	return append(bytes.Repeat([]byte("\n"), size-len(certificate)), certificate...)
+}
+
+func TestRunComparesTheUploadedCertificateWithTheOneItServes(t *testing.T) {
+	t.Parallel()
+	const host = "bot.example.org"
+	root := certified(t, nil, issuing(named("Example Root")))
+	middle := certified(t, root, issuing(named("Example Middle")))
+	leaf := certified(t, middle, named("", host))
+	own := certified(t, nil, named(host))
+	other := certified(t, nil, named(host))
+	serve := func(all ...*authority) tls.Certificate {
+		pair := tls.Certificate{PrivateKey: all[0].key}
+		for _, a := range all {
+			pair.Certificate = append(pair.Certificate, a.cert.Raw)
+		}
+		return pair
+	}
+	join := func(all ...*authority) (joined []byte) {
+		for _, a := range all {
+			joined = append(joined, a.pem...)
+		}
+		return joined
+	}
+	pick := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
+	for what, test := range map[string]struct {
+		served   *tls.Config
+		uploaded []byte
+		belongs  bool
+	}{
+		"itself":                    {&tls.Config{Certificates: []tls.Certificate{serve(own)}}, join(own), true},
+		"another of the same name":  {&tls.Config{Certificates: []tls.Certificate{serve(own)}}, join(other), false},
+		"one of several":            {&tls.Config{Certificates: []tls.Certificate{serve(own), serve(other)}}, join(other), true},
+		"its whole chain":           {&tls.Config{Certificates: []tls.Certificate{serve(leaf, middle)}}, join(leaf, middle, root), true},
+		"its root":                  {&tls.Config{Certificates: []tls.Certificate{serve(leaf, middle)}}, join(root), true},
+		"its issuer and the root":   {&tls.Config{Certificates: []tls.Certificate{serve(leaf)}}, join(middle, root), true},
+		"another root":              {&tls.Config{Certificates: []tls.Certificate{serve(leaf, middle)}}, join(certified(t, nil, issuing(named("Example Root")))), false},
+		"what is picked later":      {&tls.Config{GetCertificate: pick}, join(other), true},
+		"plain HTTP behind a proxy": {nil, join(other), true},
+	} {
+		err := tghook.CheckRun(tghook.HandlerFunc(nothing), tghook.RunConfig{Token: apiToken, URL: "https://" + host + "/", TLS: test.served, Certificate: test.uploaded})
+		fields := []string{}
+		if err != nil {
+			fields = mistaken(t, err)
+		}
+		want := []string{"RunConfig.Certificate"}
+		if test.belongs {
+			want = []string{}
+		}
+		same(t, what, fields, want)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -84,6 +85,7 @@ type Client struct {
 	http     http.Client
 	patience time.Duration
 	local    bool
+	cloud    bool // Telegram's own servers are asked
 }
 
 const (
@@ -110,6 +112,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	base, err := url.Parse(cfg.BaseURL)
 	add(err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || strings.ContainsAny(cfg.BaseURL, "?#"),
 		"ClientConfig.BaseURL", "is no http or https URL: give one such as "+defaultBaseURL)
+	add(err == nil && path.Base(base.Path) == "bot", "ClientConfig.BaseURL", "ends in /bot, which is added to it: leave that out")
 	add(cfg.Patience < 0, "ClientConfig.Patience", "is negative: give a duration, or 0 to repeat nothing")
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -124,6 +127,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 		redact:   redactor(token, password(base)),
 		patience: cfg.Patience,
 		local:    cfg.Local,
+		cloud:    base.Host == "api.telegram.org",
 	}
 	if cfg.HTTP != nil {
 		c.http = *cfg.HTTP
@@ -172,6 +176,7 @@ type APIError struct {
 	Description     string        // Telegram's words, or an excerpt of what came instead
 	RetryAfter      time.Duration // after 429; else 0
 	MigrateToChatID int64         // the supergroup that a group has become; else 0
+	own             bool          // it is Telegram's word, not a proxy's
 }
 
 func (e *APIError) Error() string {
@@ -367,7 +372,7 @@ func (c *Client) decode(method string, status int, answer []byte) (result []byte
 		return nil, &APIError{
 			Method: method, Code: cmp.Or(refusal.Code, status), Description: c.redact(refusal.Description),
 			RetryAfter:      time.Duration(refusal.Parameters.RetryAfter) * time.Second,
-			MigrateToChatID: refusal.Parameters.MigrateTo,
+			MigrateToChatID: refusal.Parameters.MigrateTo, own: refusal.Code != 0,
 		}
 	default: // a proxy's words, none, or cut at maxAnswer
 		words := excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)

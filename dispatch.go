@@ -125,6 +125,7 @@ type Dispatcher struct {
 	quiet       chan struct{} // closed when over and no call of Observe goes on
 	looksAt     time.Duration // when Shutdown looks again for what is overdue
 	stranded    []int64       // what was not acknowledged when it was stopped
+	polled      time.Time     // when a poll's getUpdates last answered
 }
 
 // NewDispatcher returns a dispatcher, for those who write a door of their own.
@@ -222,13 +223,21 @@ func (d *Dispatcher) now() time.Duration { return time.Since(d.origin) }
 
 // Stats is what a dispatcher holds at a moment.
 type Stats struct {
-	InFlight       int    // updates admitted and unfinished
-	Lanes          int    // lanes with at least one of them
-	Failed         int    // updates that failed and may come again
-	Unacknowledged int    // updates that succeeded without Telegram knowing
-	Remembered     int    // updates that are over, at most 100,000
-	Evicted        uint64 // updates forgotten before their time, for the bounds
-	Abandoned      int    // handlers that were given up and have not returned
+	InFlight       int       // updates admitted and unfinished
+	Lanes          int       // lanes with at least one of them
+	Failed         int       // updates that failed and may come again
+	Unacknowledged int       // updates that succeeded without Telegram knowing
+	Remembered     int       // updates that are over, at most 100,000
+	Evicted        uint64    // updates forgotten before their time, for the bounds
+	Abandoned      int       // handlers that were given up and have not returned
+	Polled         time.Time // when getUpdates last answered; zero: never, or not a poll
+}
+
+// polledAt notes that a poll's getUpdates has answered.
+func (d *Dispatcher) polledAt(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.polled = now
 }
 
 // Stats returns what d holds now.
@@ -243,5 +252,6 @@ func (d *Dispatcher) Stats() Stats {
 		Remembered:     d.seen.Len(),
 		Evicted:        d.seen.Evicted() + d.evicted,
 		Abandoned:      d.abandoned,
+		Polled:         d.polled,
 	}
 }

@@ -4,7 +4,21 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
+	"time"
 )
+
+// The tests ask no resolver: what ends in .invalid is not known, save slow.invalid,
+// of which the resolver says nothing. All else is.
+func init() { //nolint:gochecknoinits // it must come before all tests
+	lookup = func(_ context.Context, _, host string) ([]netip.Addr, error) {
+		if strings.HasSuffix(host, ".invalid") {
+			return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: host != "slow.invalid", IsTemporary: host == "slow.invalid"}
+		}
+		return []netip.Addr{netip.MustParseAddr("149.154.167.220")}, nil
+	}
+}
 
 // Pinged is a copy of t as the default client's is of http.DefaultTransport.
 func Pinged(t *http.Transport) *http.Transport { return pinged(t) }
@@ -70,4 +84,19 @@ func InspectedAPI(err error) *APIError { return inspect(err).api }
 func InspectedWrap(err error, before string) error {
 	f := inspect(err)
 	return f.wrap(before)
+}
+
+// NewPoll is [Poll] in parts: what runs it, and when getUpdates last answered.
+func NewPoll(c *Client, h Handler, cfg PollConfig) (run func(context.Context) error, last func() time.Time, err error) {
+	p, err := newPoller(c, h, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.receive, p.lastAnswer, nil
+}
+
+// CheckRun is [Run] as far as it starts nothing.
+func CheckRun(h Handler, cfg RunConfig) error {
+	_, err := Mount(h, cfg)
+	return err
 }

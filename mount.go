@@ -152,10 +152,21 @@ func (m *Mounted) prepareTLS() error {
 		m.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 		m.request.Certificate = uploaded
 	}
+	if m.strange() {
+		return &ConfigError{"RunConfig.Certificate", "is not the one that is served, and has not issued it, so that Telegram could not connect: " +
+			"give the public certificate of CertFile or TLS"}
+	}
 	if m.tls != nil && len(m.tls.NextProtos) == 0 {
 		m.tls.NextProtos = []string{"http/1.1"} // Telegram speaks no other
 	}
 	return nil
+}
+
+// strange reports whether the uploaded certificate has nothing to do with the one that
+// is served, as far as that is known here.
+func (m *Mounted) strange() bool {
+	return len(m.cfg.Certificate) > 0 && m.tls != nil && m.tls.GetCertificate == nil && m.tls.GetConfigForClient == nil &&
+		!vouches(m.cfg.Certificate, m.tls.Certificates)
 }
 
 // Path is where updates come, as it stands in a URL: that of the URL, or

@@ -41,9 +41,13 @@ func repeatable(err error, idempotent bool) bool {
 	if errors.As(err, &refused) {
 		return refused.Code == http.StatusTooManyRequests || refused.Code >= 500 && idempotent
 	}
+	return unconnected(err) || idempotent
+}
+
+// unconnected reports whether no connection came about.
+func unconnected(err error) bool {
 	var network *net.OpError
-	unconnected := errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect")
-	return unconnected || idempotent
+	return errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect")
 }
 
 // idempotent reports whether a call does no more if it is made twice.

@@ -1,14 +1,17 @@
 package tghook
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -16,14 +19,15 @@ import (
 // PollConfig is how [Poll] receives. The zero value of each field is its default.
 type PollConfig struct {
 	// Dispatch is shared by every door. For a poll, Caller is its client unless it is
-	// set, Bot the client's, MaxAttempts is 8 by default, and MaxLane at least 100,
+	// set, Bot the client's, and MaxLane at least 100,
 	// since a lane cannot have more than the window has.
 	Dispatch DispatchConfig
 	// AllowedUpdates are the kinds that the bot is to get from now on. Default: those
 	// of the handler's method AllowedUpdates, as [Kinds] has it, else as they were.
 	AllowedUpdates []string
 	// Wait is how long Telegram waits for an update to come before it answers, in
-	// whole seconds up to 50. Default: 50 seconds.
+	// whole seconds up to 50. A Timeout of [ClientConfig].HTTP must be more than 15
+	// seconds longer. Default: 50 seconds.
 	Wait time.Duration
 	// DropPending forgets all updates that wait when Poll is called.
 	DropPending bool
@@ -34,24 +38,27 @@ type PollConfig struct {
 	// tells neither. If it is needed and not given, nothing is deleted.
 	PutBackSecret      string
 	PutBackCertificate []byte
-	// Grace is how long Poll waits for handlers that run when ctx ends, before it
-	// cancels them with [ErrShutdown]. Default: 8 seconds, since many platforms kill after
-	// ten.
+	// Grace is how long Poll waits, when ctx ends, for handlers, Observe, OnError and
+	// DeadLetter. Then it cancels the handlers with [ErrShutdown]. Poll returns after
+	// Grace and a second at the latest. Default: 8 seconds, since many platforms kill
+	// after ten.
 	Grace time.Duration
-	// OnError is told why getUpdates failed; Poll recovers by itself. Default: slog
-	// at warn level.
+	// OnError is told why getUpdates failed; Poll recovers by itself. The calls come one
+	// at a time and in order, and Poll does not wait for them before it goes on. If
+	// 1,000 of them and of Observe's have not returned, further ones are not made, and
+	// the Logger is told. If nil, the Logger is told at warn level.
 	OnError func(context.Context, error)
 }
 
 const (
 	maxPollWait   = 50 * time.Second
 	pollWindow    = 100
-	pollAttempts  = 8
 	pollInterval  = 750 * time.Millisecond // a sooner repetition of an offset gets one update only
 	pollSlack     = 15 * time.Second       // for the answer, beyond what Telegram waits
 	confirmation  = 10 * time.Second
 	defaultGrace  = 8 * time.Second // platforms kill after ten seconds, or thirty
 	conflictPause = 3 * time.Second // as long as Telegram itself holds back a second conflict
+	idleTime      = 5 * time.Second // a poll that has lived so long was accepted
 )
 
 // The two conflicts that getUpdates may be answered with. The errors that
@@ -63,9 +70,15 @@ var (
 
 // Poll receives updates by getUpdates, for laptops and for servers that cannot be
 // reached. It blocks until ctx ends, waits for what runs, confirms what was handled,
-// and returns nil, or why the webhook could not be put back. It returns an error sooner
-// for a mistake in cfg, a webhook that is set, and a token that Telegram does not accept;
-// from any other failure it recovers.
+// and returns nil, or why the webhook could not be put back.
+//
+// Poll returns an error sooner for a mistake in cfg, for a webhook that is set, and
+// where the Bot API says that it does not know the token: with 401, 404 or 421 in its
+// own envelope, {"ok":false,"error_code":404}. From any other failure it recovers. The
+// page of a proxy is one, whatever its status. So is 400 Logged out: Telegram logs the
+// bot in again some minutes later. A call that is cut after it has waited for 5 seconds
+// or more, as proxies do, is made again after about a second; OnError is told once
+// until a call is answered.
 //
 // The handler sees no difference to a webhook: one update at a time in each lane,
 // lanes in parallel. Replies go by Caller. An update that fails is run again in its
@@ -78,7 +91,18 @@ var (
 // Telegram is told of an update only when that and all before it have been handled,
 // so that a crash loses nothing: no offset need be kept on disk. At most 100
 // updates, and 4 MiB, are held at a time, counted from the oldest that is not
-// finished. Lane and DeadLetter must return: Poll does not end before them.
+// finished.
+//
+// Poll ends within Grace and a second, whatever the functions in cfg do: one that blocks
+// is left alone then, and none begins after Poll has returned. While Poll runs, each may
+// panic, call [runtime.Goexit] or block, and other updates are handled meanwhile. Lane
+// has 5 seconds, and what it cannot place is a dead letter. What is no update goes to
+// DeadLetter; until it is accepted, nothing behind it is confirmed. If DeadLetter has
+// not returned 10 seconds after HandlerTimeout, the Logger gets what is no update.
+//
+// What could not be confirmed within Grace and a second comes again at the next start,
+// also if it was handled. OnError is told so. A webhook is put back afterwards, for
+// which Poll takes up to 10 seconds more.
 func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	p, err := newPoller(c, h, cfg)
 	if err != nil {
@@ -87,17 +111,23 @@ func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	return p.receive(ctx)
 }
 
-// receive is [Poll] by p.
+// receive is Poll, once cfg has been checked.
 func (p *poller) receive(ctx context.Context) error {
+	polled := make(chan struct{})
 	restore, err := p.takeOver(ctx)
-	if err == nil {
-		err = p.run(ctx)
+	if err != nil {
+		close(polled)
+	} else {
+		err = p.run(ctx, polled)
 	}
+	p.windUp(ctx, polled)
 	err = unlessEnded(ctx, err)
 	if restore != nil {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmation)
 		defer cancel()
-		if lost := p.client.SetWebhook(ending, *restore); lost != nil {
+		putting := *p.client
+		putting.patience = confirmation
+		if lost := putting.SetWebhook(ending, *restore); lost != nil {
 			err = errors.Join(err, fmt.Errorf("tghook: the webhook was not put back: %w", lost))
 		}
 	}
@@ -105,26 +135,21 @@ func (p *poller) receive(ctx context.Context) error {
 }
 
 type poller struct {
-	client     *Client
+	client     *Client // which has no patience: that is here
 	cfg        PollConfig
 	dispatcher *Dispatcher
 	allowed    []string
 	window     window
-	sent       int64           // the offset of the last call that was answered
-	again      time.Duration   // not before then is it sent again
-	buried     map[string]bool // what the last answer had that was no update
-	moved      chan struct{}   // gets a word when a held update has ended
-	observers  sync.WaitGroup
-	backoff    backoff
-	answered   atomic.Int64 // when getUpdates last was
-}
+	calls      *callbacks    // of Observe, OnError and DeadLetter
+	logs       *callbacks    // of the Logger
+	moved      chan struct{} // gets a word when a held update has ended
 
-// lastAnswer is when getUpdates last was answered; zero if it never was.
-func (p *poller) lastAnswer() time.Time {
-	if nano := p.answered.Load(); nano != 0 {
-		return time.Unix(0, nano)
-	}
-	return time.Time{}
+	// What follows is of the poll's goroutine alone.
+	again   time.Duration      // not before then is the offset sent again
+	letters map[string]*letter // of what is no update, as long as answers have it
+	crowded bool               // what the dispatcher was told last
+	cut     bool               // it was reported that polls are cut, and none has been answered since
+	backoff backoff
 }
 
 func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
@@ -145,19 +170,18 @@ func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	}
 	if cfg.OnError == nil {
 		cfg.OnError = func(ctx context.Context, err error) {
-			slog.WarnContext(ctx, "tghook: getUpdates failed", "bot", c.bot, "error", err)
+			cfg.Dispatch.log(ctx, slog.LevelWarn, "tghook: getUpdates failed", slog.Any("error", err))
 		}
-	}
-	if cfg.Dispatch.MaxAttempts == 0 {
-		cfg.Dispatch.MaxAttempts = pollAttempts
 	}
 	cfg.Dispatch.setDefaults()
 	cfg.Dispatch.MaxLane = max(cfg.Dispatch.MaxLane, pollWindow)
 	d := newDispatcher(h, cfg.Dispatch)
 	d.persistent = true
+	once := *c
+	once.patience = 0
 	return &poller{
-		client: c, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates),
-		window: window{dispatcher: d}, moved: make(chan struct{}, 1),
+		client: &once, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates), window: window{dispatcher: d},
+		calls: newCallbacks(), logs: newCallbacks(), moved: make(chan struct{}, 1), letters: map[string]*letter{},
 	}, nil
 }
 
@@ -171,12 +195,22 @@ func (c PollConfig) mistakes(client *Client, h Handler) []error {
 	}
 	add(client == nil, "Client", "is nil: make one with NewClient")
 	add(c.Wait < 0 || c.Wait > maxPollWait || c.Wait%time.Second != 0, "PollConfig.Wait", "must be whole seconds up to 50")
+	if client != nil {
+		longest := cmp.Or(c.Wait, maxPollWait) + pollSlack
+		add(client.http.Timeout > 0 && client.http.Timeout <= longest, "ClientConfig.HTTP", fmt.Sprintf(
+			"has a Timeout of %v, which would cut a poll that waits: give none, since a call ends with its ctx, or more than the %v of PollConfig.Wait and %v",
+			client.http.Timeout, cmp.Or(c.Wait, maxPollWait), pollSlack))
+	}
 	add(c.Grace < 0, "PollConfig.Grace", "is negative: give a duration, or 0 for 8 seconds")
 	add(c.PutBackSecret != "" && !validSecret(c.PutBackSecret), "PollConfig.PutBackSecret", secretRule)
 	add(c.PutBackSecret != "" && !c.TakeOver, "PollConfig.PutBackSecret", "is set without TakeOver: nothing would be put back")
 	add(len(c.PutBackCertificate) > 0 && c.PutBackSecret == "", "PollConfig.PutBackCertificate", "is set without PutBackSecret: give both")
 	return errs
 }
+
+// lastAnswer is when getUpdates last answered; zero: never. It is safe for
+// concurrent use.
+func (p *poller) lastAnswer() time.Time { return p.dispatcher.Stats().Polled }
 
 // takeOver sees to it that updates come by getUpdates, and returns what is to be
 // put back in the end.
@@ -241,9 +275,9 @@ func (p *poller) rest(ctx context.Context, err error) error {
 		switch {
 		case refused.RetryAfter > 0:
 			wait = refused.RetryAfter
-		case refused.Code == http.StatusConflict:
+		case refused.own && refused.Code == http.StatusConflict:
 			err, wait = conflict(refused), max(wait, conflictPause)
-		case refused.Code/100 == 4 && refused.Code != http.StatusTooManyRequests && refused.Code != http.StatusRequestTimeout:
+		case refused.unknownToken():
 			return err
 		}
 	}
@@ -251,11 +285,29 @@ func (p *poller) rest(ctx context.Context, err error) error {
 	return sleep(ctx, wait)
 }
 
-// report tells the user what went wrong.
+// unknownToken reports whether Telegram itself says that it does not know the token:
+// a proxy's 404 says nothing of that. 421 is a Bot API server's that serves other
+// bots only. Source: telegram-bot-api, ClientManager::send.
+func (e *APIError) unknownToken() bool {
+	return e.own && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMisdirectedRequest}, e.Code)
+}
+
+// report tells the user what went wrong, in order and without waiting.
 func (p *poller) report(ctx context.Context, err error) {
-	if err := guarded(func() error { p.cfg.OnError(ctx, err); return nil }); err != nil {
-		slog.ErrorContext(ctx, "tghook: PollConfig.OnError panicked", "error", err)
+	told := p.calls.inTurn(func() {
+		if broken := guarded(func() error { p.cfg.OnError(ctx, err); return nil }); broken != nil {
+			p.log(ctx, slog.LevelError, "tghook: PollConfig.OnError panicked", slog.Any("error", broken))
+		}
+	})
+	if !told {
+		p.log(ctx, slog.LevelError, "tghook: OnError or Observe does not return: OnError is not told of this", slog.Any("error", err))
 	}
+}
+
+// log writes a line, in order and without waiting. Where the Logger itself does not
+// return, nobody can be told.
+func (p *poller) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	p.logs.inTurn(func() { p.cfg.Dispatch.log(ctx, level, message, attrs...) })
 }
 
 // conflict names the cause of a 409. Source of the words: tdlib/telegram-bot-api,
@@ -267,33 +319,42 @@ func conflict(refused *APIError) error {
 	return fmt.Errorf("%w: %w", ErrOtherPoller, refused)
 }
 
-// run polls until ctx ends, and then winds up.
-func (p *poller) run(ctx context.Context) error {
-	polled := make(chan error, 1)
-	go func() { // of its own, which the user's code may end
-		err := errGoexit
-		defer func() { polled <- err }()
-		err = guarded(func() error { return p.poll(ctx) })
+// run polls until ctx ends, or Telegram refuses for good. It does not wait for the
+// poll's goroutine, which closes polled when it returns.
+func (p *poller) run(ctx context.Context, polled chan<- struct{}) error {
+	final := make(chan error, 1)
+	go func() {
+		defer close(polled)
+		final <- p.persevere(ctx)
 	}()
-	err := <-polled
-	ending := context.WithoutCancel(ctx)
-	grace, cancel := context.WithTimeout(ending, p.cfg.Grace)
-	defer cancel()
-	left := p.dispatcher.Shutdown(grace)
-	if left != nil {
-		slog.WarnContext(ctx, "tghook: handlers were cancelled at the end of the poll: their updates come again", "error", left)
+	select {
+	case err := <-final:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	if offset := p.window.offset(); offset != p.sent {
-		confirming, cancel := context.WithTimeout(ending, confirmation)
-		defer cancel()
-		if _, err := p.client.GetUpdates(confirming, UpdatesRequest{Offset: offset, Limit: 1}); err != nil {
-			p.report(ctx, fmt.Errorf("tghook: what was handled could not be confirmed, and comes again: %w", err))
+}
+
+// persevere polls until ctx ends or Telegram refuses for good. A panic or a
+// runtime.Goexit, of a RoundTripper say, is one failure more.
+func (p *poller) persevere(ctx context.Context) error {
+	for {
+		var final error
+		broken := make(chan error, 1)
+		go func() {
+			err := errGoexit
+			defer func() { broken <- err }()
+			err = guarded(func() error { final = p.poll(ctx); return nil })
+		}()
+		err := <-broken
+		if err == nil {
+			return final
+		}
+		p.report(ctx, fmt.Errorf("tghook: getUpdates: %w", err))
+		if err := sleep(ctx, p.backoff.next()); err != nil {
+			return err
 		}
 	}
-	if left == nil {
-		p.observers.Wait()
-	}
-	return err
 }
 
 // poll takes updates until ctx ends or Telegram refuses for good.
@@ -307,20 +368,19 @@ func (p *poller) poll(ctx context.Context) error {
 			req.Wait = p.cfg.Wait
 		}
 		asked := p.dispatcher.now()
+		p.window.ask(req.Offset, asked)
 		asking, cancel := context.WithTimeout(ctx, req.Wait+pollSlack)
 		updates, err := p.client.GetUpdates(asking, req)
 		cancel()
-		if err == nil {
-			p.answered.Store(time.Now().UnixNano())
-			p.sent, p.again = req.Offset, p.dispatcher.now()+pollInterval
-			if len(updates) == 0 {
-				p.again = asked + pollInterval
-			}
-			if p.take(ctx, updates) || len(updates) == 0 || !p.window.empty() {
-				p.backoff.reset()
-				continue
-			}
+		switch {
+		case err != nil:
+			err = p.cutIdle(ctx, err, req.Wait, p.dispatcher.now()-asked)
+		case p.answered(ctx, req.Offset, asked, updates):
+		default:
 			err = errNothingNew
+		}
+		if err == nil {
+			continue
 		}
 		if err := p.rest(ctx, err); err != nil {
 			return err
@@ -328,55 +388,125 @@ func (p *poller) poll(ctx context.Context) error {
 	}
 }
 
+// answered takes what a call has brought. It is false if the next one may bring the
+// same, at once.
+func (p *poller) answered(ctx context.Context, offset int64, asked time.Duration, updates []json.RawMessage) bool {
+	p.dispatcher.polledAt(time.Now())
+	p.window.tell(offset)
+	p.cut = false
+	p.again = p.dispatcher.now() + pollInterval
+	if len(updates) == 0 {
+		p.again = asked + pollInterval
+	}
+	if p.take(ctx, updates) || len(updates) == 0 || !p.window.empty() {
+		p.backoff.reset()
+		return true
+	}
+	return false
+}
+
+// cutIdle returns err, unless that says no more than before: that something on the way
+// cuts a poll which waits. That is no outage, so that the pause does not grow.
+func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Duration) error {
+	var refused *APIError
+	if wait == 0 || lived < idleTime || ctx.Err() != nil || unconnected(err) || errors.As(err, &refused) && refused.own {
+		return err
+	}
+	p.backoff.reset()
+	if lived >= wait { // it was given up here, or nearly answered
+		return err
+	}
+	if p.cut {
+		p.again = p.dispatcher.now() + p.backoff.next()
+		return nil
+	}
+	p.cut = true
+	return fmt.Errorf("tghook: a poll was cut after %v, before the %v of PollConfig.Wait: "+
+		"if that happens again, give a Wait that is shorter: %w", lived.Round(time.Second), wait, err)
+}
+
 // await returns when asking Telegram makes sense: when there is something to
 // confirm, or when new updates may have come and there is room for them.
 func (p *poller) await(ctx context.Context) error {
 	timer := time.NewTimer(p.again - p.dispatcher.now())
 	defer timer.Stop()
-	for ctx.Err() == nil && p.window.offset() == p.sent {
+	for ctx.Err() == nil {
+		_, confirmable := p.window.confirmable()
+		full := p.window.full()
+		p.crowd(full)
+		if confirmable {
+			return nil
+		}
 		select {
 		case <-p.moved:
 		case <-timer.C:
-			if !p.window.full() {
+			if !full {
 				return nil
 			}
 			p.reportPin(ctx) // and wait for it
 		case <-ctx.Done():
 		}
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
-// reportPin tells which update keeps the window full.
+// crowd tells the dispatcher whether the window is full.
+func (p *poller) crowd(full bool) {
+	if full != p.crowded {
+		p.crowded = full
+		p.dispatcher.setCrowded(full)
+	}
+}
+
+// reportPin tells what keeps the window full. await calls it once for each.
 func (p *poller) reportPin(ctx context.Context) {
-	u := p.window.held[0].update
-	slog.WarnContext(ctx, "tghook: the poll waits for an update, with 100 behind it", "bot", p.client.bot, "update_id", u.ID, "kind", u.Kind, "chat", u.ChatID)
-	p.cfg.Dispatch.observe(ctx, Delivery{Update: u, Outcome: OutcomePinning})
+	pin := p.window.oldest()
+	const message = "tghook: the poll waits for this, with 100 behind it"
+	if pin.update == nil {
+		p.log(ctx, slog.LevelWarn, message, slog.String("kind", "no update"))
+		return
+	}
+	u := pin.update
+	p.log(ctx, slog.LevelWarn, message,
+		slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)), slog.Int64("chat", u.ChatID))
+	p.calls.start(func() {}, func() { p.observe(ctx, Delivery{Update: u, Outcome: OutcomePinning}) })
+}
+
+// observe is called in a goroutine of its own.
+func (p *poller) observe(ctx context.Context, v Delivery) {
+	if p.calls.crowded() {
+		p.log(ctx, slog.LevelError, "tghook: Observe or OnError does not return: Observe is not told of this",
+			slog.Int64("update_id", v.Update.ID), slog.String("outcome", string(v.Outcome)))
+		return
+	}
+	p.cfg.Dispatch.observe(ctx, v)
 }
 
 // take hands over what is new, in order, and reports whether there was any. What
 // has no room stays with Telegram, and so does what is behind.
 func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool) {
 	values := context.WithoutCancel(ctx)
-	buried, unreadable := p.buried, map[string]bool{}
-	defer func() { p.buried = unreadable }()
+	seen := map[string]bool{}
 	for _, raw := range updates {
+		if ctx.Err() != nil {
+			return some
+		}
 		u, err := ParseUpdate(raw)
 		switch {
 		case u == nil:
-			if !buried[string(raw)] && !p.bury(ctx, raw, err) {
-				return some
+			seen[string(raw)] = true
+			if p.letters[string(raw)] == nil {
+				if p.window.full() {
+					return some
+				}
+				p.bury(ctx, raw, err)
 			}
-			unreadable[string(raw)] = true
 			continue
 		case p.window.has(u.ID):
 			continue
 		case p.window.full(): // more than was asked for
 			return some
-		case u.ID < p.window.next: // Telegram has begun to count anew
+		case !p.window.isNew(u.ID):
 			p.window.startAnew()
 		}
 		a := p.dispatcher.admit(arrival{ctx: values, at: p.dispatcher.now(), mute: true}, u)
@@ -386,33 +516,87 @@ func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool
 		}
 		p.window.hold(u, a)
 		some = true
-		p.observers.Go(func() {
-			if !over {
-				<-a.done
-			}
-			select {
-			case p.moved <- struct{}{}:
-			default:
-			}
-			p.cfg.Dispatch.observe(values, a.delivery(u, 0))
-		})
+		p.calls.start(func() { p.awaitEnd(a, over) }, func() { p.observe(values, a.delivery(u, 0)) })
 	}
+	maps.DeleteFunc(p.letters, func(raw string, l *letter) bool { return !seen[raw] && l.accepted.Load() })
 	return some
+}
+
+// awaitEnd waits for the end of an update that is held, and tells of it.
+func (p *poller) awaitEnd(a *arrival, over bool) {
+	if !over {
+		select {
+		case <-a.done:
+		case <-p.calls.over:
+			return
+		}
+	}
+	p.hasMoved()
+}
+
+func (p *poller) hasMoved() {
+	select {
+	case p.moved <- struct{}{}:
+	default:
+	}
 }
 
 var errNothingNew = errors.New("tghook: getUpdates gives nothing but what cannot be read")
 
-// bury makes a dead letter of what is no update. There is no id by which Telegram
-// could be told to forget it: that is done when one behind it is confirmed.
-func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) bool {
+// letterTime is how long DeadLetter may go on after its ctx has ended.
+const letterTime = 10 * time.Second
+
+// bury makes a dead letter of what is no update, beside the poll. There is no id by
+// which Telegram could be told to forget it: that is done when one behind it is
+// confirmed, which is not before the dead letter is accepted.
+func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
+	l := &letter{}
+	p.letters[string(raw)] = l
+	p.window.holdLetter(l)
+	u := &Update{Raw: raw}
+	p.calls.start(func() {}, func() {
+		var backoff backoff
+		for {
+			err := p.offer(ctx, u, cause)
+			if err == nil {
+				l.accepted.Store(true)
+				p.hasMoved()
+				return
+			}
+			p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w", err))
+			if sleep(ctx, backoff.next()) != nil {
+				return
+			}
+		}
+	})
+}
+
+// offer gives what is no update to DeadLetter once. Where that does not return, the
+// Logger gets it.
+func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
+	write := func(ctx context.Context, _ *Update, cause error) error {
+		p.cfg.Dispatch.log(ctx, slog.LevelError, "tghook: dead letter", slog.Any("error", cause), slog.String("update", string(u.Raw)))
+		return nil
+	}
+	deadLetter := p.cfg.Dispatch.DeadLetter
+	if deadLetter == nil {
+		deadLetter = write
+	}
+	limit := time.Duration(math.MaxInt64)
 	if timeout := p.cfg.Dispatch.HandlerTimeout; timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
+		limit = timeout + letterTime
 	}
-	if err := p.cfg.Dispatch.deadLetter(ctx, &Update{Raw: raw}, cause); err != nil {
-		p.report(ctx, err)
-		return false
+	var returned atomic.Bool
+	err := bounded(limit, func() error {
+		defer returned.Store(true)
+		return deadLetter(ctx, u, cause)
+	})
+	if err != nil && !returned.Load() {
+		p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w: what it was given goes to the Logger", err))
+		return bounded(letterTime, func() error { return write(ctx, u, cause) })
 	}
-	return true
+	return err
 }

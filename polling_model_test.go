@@ -449,7 +449,7 @@ func (p *pollProcess) end() {
 	if grace == 0 {
 		grace = 8 * time.Second
 	}
-	if took > grace+20*time.Second {
+	if took > grace+time.Second {
 		p.failf("the end took %v", took)
 	}
 	if took < grace && p.failures == failures {

@@ -332,15 +332,19 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 		"sources on a socket": {func(cfg *tghook.RunConfig) {
 			cfg.Listen, cfg.Webhook.AllowedSources = socket+"2", tghook.TelegramSources()
 		}, "RunConfig.Webhook.AllowedSources: lets nobody in on a unix socket"},
-		"two kinds in one":                            {func(cfg *tghook.RunConfig) { cfg.AllowedUpdates = []string{"message", "poll,poll_answer"} }, "RunConfig.AllowedUpdates[1]: is no kind"},
-		"a negative DrainDelay":                       {func(cfg *tghook.RunConfig) { cfg.DrainDelay = -1 }, "RunConfig.DrainDelay"},
-		"the health path at Path":                     {func(cfg *tghook.RunConfig) { cfg.Path = "/healthz" }, "RunConfig.Path: has the path /healthz"},
-		"a nil Client":                                {func(cfg *tghook.RunConfig) { cfg.Webhook.Dispatch.Caller = (*tghook.Client)(nil) }, "Config.Dispatch.Caller: is a nil *Client"},
-		"TLS in two ways":                             {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.SelfSigned: is given with another certificate"},
-		"a certificate beside its own":                {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.Certificate = true, []byte("x") }, "RunConfig.Certificate"},
-		"a certificate for http":                      {func(cfg *tghook.RunConfig) { cfg.SelfSigned = true }, "RunConfig.SelfSigned: serves TLS"},
-		"a certificate that nobody uploads":           {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.KeepWebhook = true, true }, "RunConfig.SelfSigned: cannot be uploaded"},
-		"updates that nobody drops":                   {func(cfg *tghook.RunConfig) { cfg.DropPending, cfg.KeepWebhook = true, true }, "RunConfig.DropPending"},
+		"two kinds in one":                  {func(cfg *tghook.RunConfig) { cfg.AllowedUpdates = []string{"message", "poll,poll_answer"} }, "RunConfig.AllowedUpdates[1]: is no kind"},
+		"a negative DrainDelay":             {func(cfg *tghook.RunConfig) { cfg.DrainDelay = -1 }, "RunConfig.DrainDelay"},
+		"the health path at Path":           {func(cfg *tghook.RunConfig) { cfg.Path = "/healthz" }, "RunConfig.Path: has the path /healthz"},
+		"a nil Client":                      {func(cfg *tghook.RunConfig) { cfg.Webhook.Dispatch.Caller = (*tghook.Client)(nil) }, "Config.Dispatch.Caller: is a nil *Client"},
+		"TLS in two ways":                   {func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile, cfg.SelfSigned = certFile, otherKey, true }, "RunConfig.SelfSigned: is given with another certificate"},
+		"a certificate beside its own":      {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.Certificate = true, []byte("x") }, "RunConfig.Certificate"},
+		"a certificate for http":            {func(cfg *tghook.RunConfig) { cfg.SelfSigned = true }, "RunConfig.SelfSigned: serves TLS"},
+		"a certificate that nobody uploads": {func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.KeepWebhook = true, true }, "RunConfig.SelfSigned: cannot be uploaded"},
+		"updates that nobody drops":         {func(cfg *tghook.RunConfig) { cfg.DropPending, cfg.KeepWebhook = true, true }, "RunConfig.DropPending"},
+		"a certificate that is not the one served": {func(cfg *tghook.RunConfig) {
+			cfg.CertFile, cfg.KeyFile, _ = certificateFiles(t)
+			cfg.Certificate = certified(t, nil, named("127.0.0.1")).pem
+		}, "RunConfig.Certificate: is not the one that is served"},
 		"a certificate for another host":              {func(cfg *tghook.RunConfig) { cfg.Certificate = certified(t, nil, named("other.example.org")).pem }, "WebhookRequest.Certificate"},
 		"a host that does not resolve":                {func(cfg *tghook.RunConfig) { cfg.URL = "http://no-such-host.invalid/telegram" }, "does not resolve"},
 		"a URL that is none":                          {func(cfg *tghook.RunConfig) { cfg.URL = ":" }, "RunConfig.URL"},

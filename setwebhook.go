@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -36,8 +37,11 @@ type WebhookRequest struct {
 	AllowedUpdates []string
 	// DropPending forgets all updates that wait to be delivered.
 	DropPending bool
-	// SecretToken is [Config].Secret.
+	// SecretToken is [Config].Secret. It is required unless InsecureNoSecret is set.
 	SecretToken string
+	// InsecureNoSecret sets a webhook without a secret, so that anybody who finds the
+	// URL can send updates.
+	InsecureNoSecret bool
 	// Reset sets a webhook with a Certificate also when getWebhookInfo shows no
 	// difference: it tells neither the certificate nor the secret, nor whether
 	// IPAddress was given.
@@ -52,7 +56,27 @@ const (
 	maxHeaders = 4096 - 30
 	// settingPatience is how long SetWebhook gives way to other replicas.
 	settingPatience = time.Minute
+	// resolvingPatience is how long it waits, in all, until Telegram can resolve the host.
+	// Telegram keeps a failure for 5 minutes, and a wait takes 75 s at most. Source: tdlib/td, GetHostByNameActor.
+	resolvingPatience = 7 * time.Minute
+	lookupTime        = 5 * time.Second
 )
+
+// lookup resolves a host. Tests replace it, since they must not ask the network.
+var lookup = net.DefaultResolver.LookupNetIP
+
+// findHost fails if network's resolver says that host does not exist. Where the
+// resolver does not answer, Telegram's counts.
+func findHost(ctx context.Context, network, host string) error {
+	asking, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	_, err := lookup(asking, network, host)
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) && unknown.IsNotFound {
+		return err
+	}
+	return ctx.Err()
+}
 
 // SetWebhook sets the webhook. It may be called at every start: Telegram does
 // nothing if the call repeats the last one. That is not so with a Certificate,
@@ -60,12 +84,25 @@ const (
 // DropPending.
 //
 // What Telegram would refuse only after it has deleted the webhook before is an
-// error first, which joins a *[ConfigError] for every mistake. While Telegram
-// says 429, or another replica sets the webhook too, SetWebhook waits and tries
-// again: for a minute, and [ClientConfig].Patience, in all.
+// error first, which joins a *[ConfigError] for every mistake. A host that does not
+// resolve is one too, where the Bot API is Telegram's own and IPAddress is not set:
+// Telegram's resolver is not asked otherwise.
+//
+// While Telegram says 429, or another replica sets the webhook too, SetWebhook waits
+// and tries again: for a minute, and [ClientConfig].Patience, in all. While Telegram
+// cannot resolve the host for now, it does so for seven minutes, since the webhook
+// before has been deleted by then.
 func (c *Client) SetWebhook(ctx context.Context, req WebhookRequest) error {
 	if err := errors.Join(req.mistakes(c.local)...); err != nil {
 		return err
+	}
+	found := false // here, so that Telegram will find it too
+	if c.cloud && req.IPAddress == "" {
+		if err := findHost(ctx, "ip4", req.host()); err != nil {
+			return fmt.Errorf("tghook: the host of WebhookRequest.URL does not resolve, so that Telegram would refuse it: "+
+				"correct it, or give IPAddress: %w", c.redacted(err))
+		}
+		found = true
 	}
 	once := *c
 	once.patience = 0 // it is here
@@ -74,15 +111,43 @@ func (c *Client) SetWebhook(ctx context.Context, req WebhookRequest) error {
 		givesWay := errors.As(err, &refused) && (refused.Code == http.StatusTooManyRequests || refused.Code == http.StatusConflict)
 		return givesWay || c.patience > 0 && repeatable(err, !req.DropPending)
 	}
-	return patiently(ctx, settingPatience+c.patience, again, func() error {
-		if len(req.Certificate) > 0 && !req.Reset && !req.DropPending {
-			info, err := once.GetWebhookInfo(ctx)
-			if err != nil || req.isSet(info, c.local) {
-				return err
-			}
-		}
-		return once.Call(ctx, "setWebhook", req.params(), nil)
+	unresolved := func(err error) bool { return isUnresolved(err, found) }
+	return patiently(ctx, resolvingPatience, unresolved, func() error {
+		return patiently(ctx, settingPatience+c.patience, again, func() error { return once.setOnce(ctx, req) })
 	})
+}
+
+// setOnce sets the webhook, unless it has a certificate and is set already.
+func (c *Client) setOnce(ctx context.Context, req WebhookRequest) error {
+	if len(req.Certificate) > 0 && !req.Reset && !req.DropPending {
+		info, err := c.GetWebhookInfo(ctx)
+		if err != nil || req.isSet(info, c.local) {
+			return err
+		}
+	}
+	return c.Call(ctx, "setWebhook", req.params(), nil)
+}
+
+// isUnresolved reports whether Telegram could not resolve the host, and may later:
+// because its resolver says so, or because the host is found here. Source of the
+// words: telegram-bot-api, WebhookActor, and gai_strerror.
+func isUnresolved(err error, found bool) bool {
+	var refused *APIError
+	if !errors.As(err, &refused) || !refused.own || refused.Code != http.StatusBadRequest {
+		return false
+	}
+	_, why, ok := strings.Cut(refused.Description, "Failed to resolve host")
+	why = strings.ToLower(why)
+	return ok && (found || strings.Contains(why, "temporary") || strings.Contains(why, "try again"))
+}
+
+// host is that of URL.
+func (r *WebhookRequest) host() string {
+	target, err := url.Parse(r.URL)
+	if err != nil {
+		return ""
+	}
+	return target.Hostname()
 }
 
 // connections are how many a Bot API server makes at most, and by default.
@@ -144,6 +209,7 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 		add(true, "URL", "is no URL with a host: give one such as https://bot.example.org/telegram")
 	} else {
 		host = target.Hostname()
+		add(strings.Contains(r.URL, "#"), "URL", "has a fragment, which Telegram would send as a part of the path: leave it out")
 		add(target.Scheme != "https" && (!local || target.Scheme != "http"), "URL", "must begin with https://")
 		add(!local && !slices.Contains([]string{"", "443", "80", "88", "8443"}, target.Port()), "URL",
 			"has port "+target.Port()+": Telegram connects to 443, 80, 88 and 8443 only")
@@ -163,7 +229,12 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	}
 	most, _ := connections(local)
 	add(r.MaxConnections < 0 || r.MaxConnections > most, "MaxConnections", fmt.Sprintf("must be 1 to %d, or 0 for Telegram's default", most))
-	add(!validSecret(r.SecretToken), "SecretToken", secretRule)
+	if r.SecretToken == "" {
+		add(!r.InsecureNoSecret, "SecretToken",
+			"is empty, so that anybody who finds the URL could send updates: give Config.Secret, or set InsecureNoSecret")
+	} else {
+		add(!validSecret(r.SecretToken), "SecretToken", secretRule)
+	}
 	errs = append(errs, mistakesInAllowed("WebhookRequest.AllowedUpdates", r.AllowedUpdates)...)
 	if len(r.Certificate) > 0 {
 		problem := unfit(r.Certificate, host)
@@ -173,9 +244,9 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 }
 
 // usableHost reports whether Telegram takes what [url.Parse] has taken for a host
-// and port. Source: tdlib/td, parse_url.
+// and port. Source: tdlib/td, parse_url. A host with a * is a pattern and no host.
 func usableHost(host string) bool {
-	return host != "" && host != "." && host[0] != ':' && !strings.HasSuffix(host, ":") && !strings.ContainsAny(host, `<>"`)
+	return host != "" && host != "." && host[0] != ':' && !strings.HasSuffix(host, ":") && !strings.ContainsAny(host, `<>"*`)
 }
 
 // unreachable says why Telegram would not connect to a host; "" if it may.

@@ -32,7 +32,7 @@ func TestSetWebhookSendsWhatIsGiven(t *testing.T) {
 		params map[string]string
 		files  map[string]tghooktest.File
 	}{
-		"a URL": {tghook.WebhookRequest{URL: hookURL}, map[string]string{"url": hookURL}, nil},
+		"a URL": {tghook.WebhookRequest{URL: hookURL, InsecureNoSecret: true}, map[string]string{"url": hookURL}, nil},
 		"all": {
 			tghook.WebhookRequest{
 				URL: hookURL, IPAddress: "149.154.167.220", MaxConnections: 100, AllowedUpdates: []string{"message", "chat_member"},
@@ -45,7 +45,7 @@ func TestSetWebhookSendsWhatIsGiven(t *testing.T) {
 			nil,
 		},
 		"Telegram's default kinds": {
-			tghook.WebhookRequest{URL: hookURL, AllowedUpdates: []string{}},
+			tghook.WebhookRequest{URL: hookURL, AllowedUpdates: []string{}, InsecureNoSecret: true},
 			map[string]string{"url": hookURL, "allowed_updates": "[]"},
 			nil,
 		},
@@ -74,19 +74,21 @@ func TestSetWebhookSendsWhatIsGiven(t *testing.T) {
 
 // fits is a request that nothing is wrong with.
 func fits(change func(*tghook.WebhookRequest)) tghook.WebhookRequest {
-	req := tghook.WebhookRequest{URL: hookURL}
+	req := tghook.WebhookRequest{URL: hookURL, InsecureNoSecret: true}
 	change(&req)
 	return req
 }
 
-func toURL(url string) tghook.WebhookRequest { return tghook.WebhookRequest{URL: url} }
+func toURL(url string) tghook.WebhookRequest {
+	return tghook.WebhookRequest{URL: url, InsecureNoSecret: true}
+}
 
 func toIP(address string) tghook.WebhookRequest {
 	return fits(func(r *tghook.WebhookRequest) { r.IPAddress = address })
 }
 
 func withSecret(secret string) tghook.WebhookRequest {
-	return fits(func(r *tghook.WebhookRequest) { r.SecretToken = secret })
+	return fits(func(r *tghook.WebhookRequest) { r.SecretToken, r.InsecureNoSecret = secret, false })
 }
 
 func withConnections(n int) tghook.WebhookRequest {
@@ -170,6 +172,10 @@ func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T)
 		{withSecret("stand_in_secret é"), "SecretToken", secret},
 		{withSecret(strings.Repeat("a", 257)), "SecretToken", secret},
 		{toURL(hookURL + strings.Repeat("a", 4096)), "URL", "is too long"},
+		{toURL("https://*.example.org/telegram"), "URL", noURL},
+		{toURL(hookURL + "#updates"), "URL", "has a fragment"},
+		{toURL(hookURL + "#"), "URL", "has a fragment"},
+		{tghook.WebhookRequest{URL: hookURL}, "SecretToken", "set InsecureNoSecret"},
 	}
 	tg := newTelegram(t)
 	for _, test := range tests {
@@ -207,7 +213,7 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 		}
 		keepsToken(t, err)
 	}
-	good := tghook.WebhookRequest{Certificate: certified(t, nil, named("bot.example.org")).pem}
+	good := tghook.WebhookRequest{InsecureNoSecret: true, Certificate: certified(t, nil, named("bot.example.org")).pem}
 	same(t, "mistakes of a URL alone", mistaken(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), []string{"WebhookRequest.URL"})
 	wrong.URL, wrong.IPAddress = "http://laptop:8080/", ""
 	same(t, "mistakes of a URL and others", len(configErrors(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong))), 6)
@@ -225,7 +231,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 		{own, toURL("HTTPS://BOT.example.org")},
 		{own, toURL("https://bot.example.org:443/")},
 		{own, toURL("https://bot.example.org:80/")},
-		{own, toURL("https://bot.example.org:88/a/b?c=d&e#f")},
+		{own, toURL("https://bot.example.org:88/a/b?c=d&e")},
 		{own, toURL("https://me:password@bot.example.org:8443/")},
 		{own, toURL("https://bot.example.org./")},
 		{own, toURL("https://my_bot.example.org/")},
@@ -236,7 +242,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 		{own, toURL("https://172.32.0.1/")},
 		{own, toURL("https://223.255.255.255/")},
 		{own, toIP("149.154.167.220")},
-		{own, tghook.WebhookRequest{URL: "https://laptop/", IPAddress: "149.154.167.220"}}, // it is not resolved then
+		{own, tghook.WebhookRequest{URL: "https://laptop/", IPAddress: "149.154.167.220", InsecureNoSecret: true}}, // it is not resolved then
 		{own, withConnections(1)},
 		{own, withConnections(100)},
 		{own, withSecret("a")},
@@ -244,7 +250,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 		{local, toURL("http://127.0.0.1:9000/telegram")},
 		{local, toURL("http://laptop:9000/telegram")},
 		{local, toURL("https://[::1]/telegram")},
-		{local, tghook.WebhookRequest{URL: "http://laptop:9000/", IPAddress: "::1"}},
+		{local, tghook.WebhookRequest{URL: "http://laptop:9000/", IPAddress: "::1", InsecureNoSecret: true}},
 		{local, withConnections(100_000)},
 	} {
 		tg := newServer(t, !test.local)
@@ -259,7 +265,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 	tg := newServer(t, false)
 	for _, req := range []tghook.WebhookRequest{
 		toURL("ftp://127.0.0.1/"), toURL("laptop:9000"), withConnections(100_001), withSecret("é"), toIP("laptop"), toURL("http://laptop/" + strings.Repeat("a", 4096)),
-		{URL: hookURL, Certificate: []byte("none")},
+		{URL: hookURL, Certificate: []byte("none"), InsecureNoSecret: true},
 	} {
 		if mistakes := configErrors(t, tg.client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
 			t.Errorf("a local server, %.40s: %v", req.URL, mistakes)
@@ -275,7 +281,7 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 		"a path":          {"bot.example.org", "/", "/", "", ""},
 		"a port":          {"bot.example.org:8443", "/", "/", "", ""},
 		"no path":         {"bot.example.org", "?", "/?", "", ""},
-		"a fragment":      {"bot.example.org", "/#", "/#", "", ""},
+		"a query":         {"bot.example.org", "/?", "/?", "", ""},
 		"a secret":        {"bot.example.org", "/", "/", hookToken, "X-Telegram-Bot-Api-Secret-Token: " + hookToken + "\r\n"},
 		"a user":          {"me:pass@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("me:pass")) + "\r\n"},
 		"an escaped user": {"m%65@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("m%65")) + "\r\n"},
@@ -289,7 +295,7 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 		longest := "https://" + test.authority + test.path + strings.Repeat("a", most-len(block))
 		for url, fit := range map[string]bool{longest: true, longest + "a": false} {
 			tg := newTelegram(t)
-			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: url, SecretToken: test.secret})
+			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: url, SecretToken: test.secret, InsecureNoSecret: true})
 			if (err == nil) != fit || len(tg.Calls()) > 0 != fit {
 				t.Errorf("%s, %d bytes: %v", what, len(url), err)
 			}
@@ -430,7 +436,7 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 
 func TestALocalServerHasMoreConnectionsByDefault(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		req := tghook.WebhookRequest{URL: hookURL, Certificate: certified(t, nil, named("bot.example.org")).pem}
+		req := tghook.WebhookRequest{URL: hookURL, Certificate: certified(t, nil, named("bot.example.org")).pem, InsecureNoSecret: true}
 		hundred := req
 		hundred.MaxConnections = 100
 		for local, want := range map[bool][]string{true: {"getWebhookInfo"}, false: {"getWebhookInfo", "Webhook was set"}} {
@@ -503,7 +509,7 @@ func TestSetWebhookGivesWayForAMinute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		certificate := certified(t, nil, named("bot.example.org")).pem
 		for _, answer := range []outcome{tooMany, refusing(409, "")} {
-			for _, req := range []tghook.WebhookRequest{withSecret("a"), {URL: hookURL, Certificate: certificate}, {URL: hookURL, DropPending: true}} {
+			for _, req := range []tghook.WebhookRequest{withSecret("a"), {URL: hookURL, Certificate: certificate, SecretToken: "a"}, {URL: hookURL, DropPending: true, SecretToken: "a"}} {
 				f := &flaky{fails: 2, answer: answer}
 				if err := f.client(t, 0).SetWebhook(t.Context(), req); err != nil && len(req.Certificate) == 0 {
 					t.Error(err)
@@ -544,7 +550,7 @@ func TestSetWebhookGivesWayForAMinute(t *testing.T) {
 
 func TestSetWebhookRepeatsOtherFailuresOnlyIfAsked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		dropping := tghook.WebhookRequest{URL: hookURL, DropPending: true}
+		dropping := tghook.WebhookRequest{URL: hookURL, DropPending: true, SecretToken: "a"}
 		for _, test := range []struct {
 			what     string
 			answer   outcome
@@ -587,4 +593,69 @@ func TestSetWebhookKeepsItsParametersToItself(t *testing.T) {
 		return apiAnswer(502, string(body[strings.Index(string(body), apiToken):])), err
 	}).client(t, tghook.ClientConfig{})
 	keepsToken(t, c.SetWebhook(t.Context(), toURL("https://bot.example.org/"+apiToken)))
+}
+
+// The old webhook is gone when Telegram finds that it cannot resolve the new one's host.
+func TestSetWebhookResolvesTheHostFirst(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		for _, test := range []struct {
+			what, base string
+			req        tghook.WebhookRequest
+			refused    bool
+		}{
+			{"a host that does not exist", "", toURL("https://bot.invalid/"), true},
+			{"one of which our resolver says nothing", "", toURL("https://slow.invalid/"), false},
+			{"one that exists", "", toURL(hookURL), false},
+			{"an address that is given", "", tghook.WebhookRequest{URL: "https://bot.invalid/", IPAddress: "149.154.167.220", SecretToken: "a"}, false},
+			{"another Bot API", "https://api.example.org", toURL("https://bot.invalid/"), false},
+		} {
+			asked := 0
+			c := transport(func(*http.Request) (*http.Response, error) {
+				asked++
+				return apiAnswer(200, apiOK), nil
+			}).client(t, tghook.ClientConfig{BaseURL: test.base})
+			err := c.SetWebhook(t.Context(), test.req)
+			if (err != nil) != test.refused || (asked == 0) != test.refused {
+				t.Errorf("%s: %d requests, %v", test.what, asked, err)
+			}
+			if test.refused && !strings.Contains(err.Error(), "IPAddress") {
+				t.Errorf("%s: %v names no remedy", test.what, err)
+			}
+		}
+	})
+}
+
+func TestSetWebhookWaitsUntilTelegramCanResolveTheHost(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		words := func(why string) outcome {
+			return outcome{status: 400, body: `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook: Failed to resolve host: ` + why + `"}`}
+		}
+		for _, test := range []struct {
+			why      string
+			base     string // where our resolver does not count
+			repeated bool
+		}{
+			{"Temporary failure in name resolution", "https://api.example.org", true},
+			{"Try again", "https://api.example.org", true},
+			{"Name or service not known", "https://api.example.org", false},
+			{"Name or service not known", "", true}, // it is known here
+		} {
+			begun := time.Now()
+			asked := 0
+			c := transport(func(*http.Request) (*http.Response, error) {
+				if asked++; time.Since(begun) < 5*time.Minute { // as long as Telegram keeps it
+					return words(test.why).response()
+				}
+				return apiAnswer(200, apiOK), nil
+			}).client(t, tghook.ClientConfig{BaseURL: test.base})
+			if err := c.SetWebhook(t.Context(), withSecret("a")); (err == nil) != test.repeated || asked > 1 != test.repeated || asked > 20 {
+				t.Errorf("%q at %q: %d requests in %v, %v", test.why, test.base, asked, time.Since(begun), err)
+			}
+		}
+		f := &flaky{fails: 1 << 30, answer: words("Temporary failure in name resolution")}
+		err := f.client(t, 0).SetWebhook(t.Context(), withSecret("a"))
+		if took := time.Since(f.begun); err == nil || took > 8*time.Minute {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
 }
