@@ -309,8 +309,6 @@ func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answ
 // ended.
 const stopPatience = time.Second
 
-var errExited = errors.New("a function of yours called runtime.Goexit")
-
 // beside calls f, in which code of the user runs, in a goroutine of its own: a panic
 // and a runtime.Goexit are errors, and f is left alone if it goes on when ctx has
 // ended.
@@ -321,7 +319,7 @@ func beside[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 	ended := make(chan outcome, 1)
 	go func() {
-		o := outcome{err: errExited}
+		o := outcome{err: errGoexit}
 		defer func() { ended <- o }()
 		o.err = guarded(func() (err error) {
 			o.value, err = f()

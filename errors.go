@@ -37,7 +37,7 @@ var (
 )
 
 var (
-	errGoexit    = errors.New("tghook: the function called runtime.Goexit")
+	errGoexit    = errors.New("tghook: a function of yours called runtime.Goexit")
 	errNoReturn  = errors.New("tghook: the function did not return")
 	errReplyGone = errors.New("tghook: the reply is no longer kept: answered without it")
 	errNoCaller  = errors.New("no Caller to send it with")

@@ -33,6 +33,7 @@ type findings struct {
 	retry       *retryError
 
 	claimLost   bool // [ErrClaimLost]
+	exited      bool // a function of the user's has called [runtime.Goexit]
 	canceled    bool // [context.Canceled]
 	timedOut    bool // [context.DeadlineExceeded]
 	unconnected bool // no connection came about, so that nothing was sent
@@ -139,6 +140,7 @@ func (i *inspection) look(err error) {
 	find(i, err, &i.dropped)
 	find(i, err, &i.retry)
 	i.match(err, ErrClaimLost, &i.claimLost)
+	i.match(err, errGoexit, &i.exited)
 	i.match(err, context.Canceled, &i.canceled)
 	i.match(err, context.DeadlineExceeded, &i.timedOut)
 	i.match(err, io.EOF, &i.network)

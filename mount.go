@@ -379,6 +379,8 @@ func passing(err error) bool {
 	switch {
 	case errors.As(err, &mistake), errors.As(err, &unsendable):
 		return false
+	case errors.As(err, new(*PanicError)), errors.Is(err, errGoexit): // the user's transport
+		return false
 	case errors.As(err, &refused):
 		again := []int{http.StatusTooManyRequests, http.StatusConflict, http.StatusRequestTimeout}
 		return refused.Code/100 != 4 || slices.Contains(again, refused.Code) ||

@@ -134,7 +134,7 @@ func (c *replyCall) once(ctx context.Context) func() error {
 // repeatable reports whether the call that failed with f may succeed later.
 func (c *replyCall) repeatable(f *findings) bool {
 	switch {
-	case f.err == errGoexit, f.err == errStillCalling: //nolint:errorlint // as attempt returns them
+	case f.exited, f.err == errStillCalling: //nolint:errorlint // as attempt returns it
 		return false
 	case f.panicked != nil, f.unsendable != nil, f.undecodable != nil:
 		return false

@@ -141,6 +141,7 @@ func (c RunConfig) request() WebhookRequest {
 	return WebhookRequest{
 		URL: c.URL, Certificate: c.Certificate, Reset: true, IPAddress: c.IPAddress, MaxConnections: c.MaxConnections,
 		DropPending: c.DropPending, SecretToken: c.Webhook.Secret,
+		InsecureNoSecret: c.Webhook.InsecureNoSecret || c.Webhook.Secret == "", // the latter is a mistake of Config.Secret
 	}
 }
 

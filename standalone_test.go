@@ -347,7 +347,7 @@ func TestRunWaitsForTelegramAtItsStart(t *testing.T) {
 				pass(50 * time.Minute)
 				same(t, "ended", s.result.now(), "")
 				same(t, "an update meanwhile", s.answer(update(7, 1)), 200)
-				if n := strings.Count(logged.String(), "the webhook is not set yet"); n < 25 || n > 70 {
+				if n := strings.Count(logged.String(), "the webhook is not set yet"); n < 5 || n > 70 { // SetWebhook itself waits for 7 minutes while the host does not resolve
 					t.Errorf("%d failures are logged", n)
 				}
 				pass(15 * time.Minute)

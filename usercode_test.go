@@ -168,15 +168,18 @@ func TestAPanicInACallIsAnError(t *testing.T) {
 
 // A held call that fails so is told of as any other.
 func TestAHeldCallSurvivesAnErrorThatWrapsItself(t *testing.T) {
-	t.Parallel()
-	ring := &ringError{}
-	ring.next = ring
-	api := &wireAPI{do: func(*http.Request) (*http.Response, error) { return nil, ring }}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		same(t, "the library gets", lib.call(ctx, "deleteMessage", "{}"), apiOK)
-		return hello, nil
+	inBubble(t, func(t *testing.T) {
+		ring := &ringError{}
+		ring.next = ring
+		api := &wireAPI{do: func(*http.Request) (*http.Response, error) { return nil, ring }}
+		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+		cfg := hookConfig()
+		cfg.LateAfter = -1
+		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			same(t, "the library gets", lib.call(ctx, "deleteMessage", "{}"), apiOK)
+			return hello, nil
+		})
+		same(t, "answer", r.post(messageIn(7, 1)), helloAnswer) // the call is tried again for two minutes
+		same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode")
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), helloAnswer)
-	same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode")
 }

@@ -76,7 +76,7 @@ func (w *worker) exit() {
 
 // exited is the result of a handler that has called [runtime.Goexit].
 func exited() *result {
-	return &result{err: errGoexit, found: findings{err: errGoexit, text: errGoexit.Error()}}
+	return &result{err: errGoexit, found: findings{err: errGoexit, text: errGoexit.Error(), exited: true}}
 }
 
 // begin starts an attempt. There is no context if there is no attempt after all. With an
@@ -330,7 +330,7 @@ func (d *Dispatcher) refuse(r *record, res *result, e *end) {
 // hopeless reports whether an attempt that failed so says more of the update, or of the
 // handler, than of the world: it panicked, or the Bot API refuses what is asked.
 func (f *findings) hopeless() bool {
-	if f.panicked != nil || f.err == errGoexit { //nolint:errorlint // never wrapped
+	if f.panicked != nil || f.exited {
 		return true
 	}
 	if f.api == nil {
