@@ -20,46 +20,73 @@ type DispatchConfig struct {
 	// with Store, where it keeps the updates of several bots apart, and with
 	// [ReplyTransport], which must not have one bot's call executed as another's.
 	Bot int64
-	// Lane, which is called concurrently, says which updates wait for each other: those of one lane run one at
-	// a time, in order of arrival; "" is no lane. Default: the chat; for
-	// inline_query, shipping_query and pre_checkout_query a lane of the user's
-	// that is theirs alone, for they have seconds to live; for poll and
-	// poll_answer the poll; else the user.
+	// Lane returns the name of an update's lane. The updates of one lane run one at a
+	// time, in order of arrival. An update with the name "" has no lane. If nil, the lane
+	// is the chat. The inline_query, shipping_query and pre_checkout_query of a user have
+	// a lane of their own, because they live for seconds. A poll and its poll_answer have
+	// the poll's lane. An update without any of these has its user's.
+	//
+	// By webhook Telegram itself queues a chat's messages: only LateAck lets them run at
+	// once.
 	//
 	// A handler must never wait for another update of its own lane: give that
 	// one (a Cancel button, say) another lane.
+	//
+	// Lane is called concurrently. It must return. If it has not after 5 seconds, or if it
+	// panics, it has failed: the delivery is answered 500, and in a poll the update
+	// becomes a dead letter.
 	Lane func(*Update) string
-	// HandlerTimeout ends a handler's ctx, from its start. Default 5 minutes;
-	// negative: never.
+	// HandlerTimeout is how long a handler may run. Then its ctx ends with
+	// [ErrHandlerTimeout]. If zero, 5 minutes. If negative, there is no limit. With a
+	// Store it must be at most 24 hours.
+	//
+	// A handler that has not returned 10 seconds later is abandoned: its update becomes a
+	// dead letter, with the outcome [OutcomeAbandoned], and its lane goes on. The handler's
+	// goroutine runs on, and its result is ignored. This is the one way that two updates
+	// of a chat can overlap in one process. So return when ctx ends.
 	HandlerTimeout time.Duration
-	// MaxInFlight bounds the updates that are admitted and unfinished, whether
-	// they run or wait; more are answered 503 with Retry-After. Default 1024.
+	// MaxInFlight is how many updates may run or wait at one time. More are answered 503
+	// with Retry-After. If zero, 1024.
 	MaxInFlight int
-	// MaxLane bounds those of one lane, the running one included. Default 64.
+	// MaxLane is how many updates of one lane may run or wait at one time. If zero, 64.
 	MaxLane int
-	// MaxAttempts is how often an update's handler is started before the update
-	// becomes a dead letter. Default: as often as Telegram offers it.
+	// MaxAttempts is how many attempts an update has. If the last one fails, the update
+	// becomes a dead letter. It is a plain count of started handlers: with a Store of those
+	// in all processes, also of those that a crash ended; else of those in this process.
+	//
+	// If zero, the rule under "Giving up" in the package's documentation decides.
 	MaxAttempts int
 	// MaxAge is how old an update may be when its turn comes. An older one becomes a
-	// dead letter. The age counts from Update.Date. An update without a date has no
-	// age. If zero, any age.
+	// dead letter, and its handler does not run. The age counts from Update.Date. An
+	// update without a date has no age. If zero, any age.
 	MaxAge time.Duration
-	// DeadLetter gets the updates that will not be handled: after MaxAttempts or
-	// [Drop], undecodable ones, those with a reply that cannot be sent, and those
-	// that failed after LateAck had acknowledged them. Only when it returns nil is
-	// the update acknowledged: until then each redelivery calls it again, and after
-	// a crash it may get an update twice. It is called concurrently, within the
-	// update's lane, with a ctx that ends after HandlerTimeout. Default: the update
-	// goes to slog at error level.
+	// DeadLetter gets each update that is given up, with the reason:
+	//
+	//   - its attempts are used up: see MaxAttempts;
+	//   - its handler returned [Drop], or was abandoned: see HandlerTimeout;
+	//   - it cannot be decoded, has no kind, or is older than MaxAge;
+	//   - its reply can never be sent ([ReplyError]);
+	//   - it failed after LateAck had acknowledged it, or could not be run any more;
+	//   - in a poll also: Lane failed, or Telegram would no longer deliver the update
+	//     by the time of the next attempt.
+	//
+	// The update is acknowledged when DeadLetter returns nil. Until then each redelivery
+	// calls DeadLetter again, and not the handler. After a crash it may get an update
+	// twice. It is called concurrently, within the update's lane. Its ctx ends after
+	// HandlerTimeout. If it has not returned 10 seconds later, it has failed. If nil,
+	// the update is one line in the log, at error level, with all of its JSON.
 	DeadLetter func(ctx context.Context, u *Update, err error) error
-	// Store is what replicas share so that an update runs once among them.
-	// Default: this process only.
+	// Store is what replicas share so that an update runs once among them. An update is
+	// claimed when its turn has come and its handler is about to start. If nil, each
+	// process is on its own.
 	Store Store
 	// Caller sends the replies that cannot ride a response: late ones, and methods
 	// that Telegram does not take as an answer (get*, setWebhook, deleteWebhook,
-	// close, logOut). Default: none, so that the former are lost after 10 seconds,
-	// which Observe is told, and an update answered with the latter becomes a dead
-	// letter.
+	// close, logOut). A reply that fails for a while is tried again: see [Caller].
+	//
+	// If nil, a late reply waits 10 seconds for a redelivery that can carry it. Then it is
+	// lost, and Observe is told [OutcomeReplyLost]. An update that is answered with such
+	// a method becomes a dead letter.
 	Caller Caller
 	// AlwaysCall sends every reply by Caller, and none in an HTTP response. Telegram
 	// does not say what it made of a reply in a response. A Caller gets its answer, so
@@ -68,8 +95,9 @@ type DispatchConfig struct {
 	// Logger gets what goes wrong, whether Observe is set or not. If nil,
 	// [slog.Default]. To silence it give a logger with [slog.DiscardHandler].
 	Logger *slog.Logger
-	// Observe is told of every [Delivery]. It is called concurrently and must
-	// not block.
+	// Observe is told of every [Delivery]. It is called concurrently and must not block:
+	// the answer waits for it. Shutdown waits, until its ctx ends, for the calls that have
+	// begun. None begins after Shutdown has returned. What goes wrong is logged beside it.
 	Observe func(context.Context, Delivery)
 }
 
@@ -223,14 +251,14 @@ func (d *Dispatcher) now() time.Duration { return time.Since(d.origin) }
 
 // Stats is what a dispatcher holds at a moment.
 type Stats struct {
-	InFlight       int       // updates admitted and unfinished
+	InFlight       int       // updates that run, wait, or in a poll are to run again
 	Lanes          int       // lanes with at least one of them
-	Failed         int       // updates that failed and may come again
-	Unacknowledged int       // updates that succeeded without Telegram knowing
+	Failed         int       // updates that failed and may come again, at most 10,000
+	Unacknowledged int       // updates that succeeded, and Telegram has not been told
 	Remembered     int       // updates that are over, at most 100,000
-	Evicted        uint64    // updates forgotten before their time, for the bounds
-	Abandoned      int       // handlers that were given up and have not returned
-	Polled         time.Time // when getUpdates last answered; zero: never, or not a poll
+	Evicted        uint64    // updates forgotten before their time, because of these bounds
+	Abandoned      int       // abandoned handlers that have not returned: see HandlerTimeout
+	Polled         time.Time // when a poll's getUpdates last answered; zero if never
 }
 
 // polledAt notes that a poll's getUpdates has answered.

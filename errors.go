@@ -7,19 +7,23 @@ import (
 	"time"
 )
 
-// The causes ([context.Cause]) for which a handler's ctx ends, besides those of
-// the values it carries.
+// The causes ([context.Cause]) for which a handler's ctx ends while the handler runs.
 var (
-	// ErrLate: the delivery was answered, and its policy is LateCancel.
+	// ErrLate: the delivery was answered, and its policy is LateCancel. Delivery.Err of
+	// an [OutcomeLate] wraps it too, unless LateAck has acknowledged the update or the
+	// sender has gone. Its text says what the delivery waited for, how long, and by which
+	// setting.
 	ErrLate = errors.New("tghook: answered before the handler had finished")
 	// ErrHandlerTimeout: the handler has run for DispatchConfig.HandlerTimeout. It
-	// is a [context.DeadlineExceeded] too.
+	// is a [context.DeadlineExceeded] too. It is also the error of the dead letter if the
+	// handler has not returned 10 seconds later.
 	ErrHandlerTimeout = fmt.Errorf("tghook: handler timeout: %w", context.DeadlineExceeded)
 	// ErrShutdown: the ctx given to Shutdown ended before the handler did. It is
 	// also the error of an update that arrives after Shutdown was called.
 	ErrShutdown = errors.New("tghook: shutting down")
-	// ErrClaimLost: the Store has given this update to another process, or may
-	// have. A [Store] returns it, wrapped or not, for a claim that no longer holds.
+	// ErrClaimLost: the Store has given the update to another process, or may have,
+	// because the lease could not be renewed. A [Store] returns it, wrapped or not, for
+	// a claim that does not hold.
 	ErrClaimLost = errors.New("tghook: claim lost")
 )
 
@@ -140,7 +144,8 @@ func (e *dropError) Unwrap() error { return e.err }
 // update should come again. d is rounded up to whole seconds, is at least one
 // second, and is bounded by kind so that the update does not expire meanwhile:
 // 3 s for an inline_query, 15 s for a callback_query, shipping_query or
-// pre_checkout_query, a minute for a chosen_inline_result, else an hour.
+// pre_checkout_query, a minute for a chosen_inline_result, else an hour. While the
+// window of a poll is full, the update runs again within a second.
 // RetryAfter(d, nil) is an error too.
 func RetryAfter(d time.Duration, err error) error { return &retryError{d, err} }
 

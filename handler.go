@@ -14,7 +14,8 @@ import (
 // ctx is not the request's: it carries the values of the ctx that the update
 // arrived with, goes on when the sender is gone, and ends at
 // DispatchConfig.HandlerTimeout or for one of the other causes named at
-// [ErrLate]. A handler that ignores its end keeps its lane.
+// [ErrLate]. A handler must return then. One that ignores the end keeps its lane, and is
+// abandoned 10 seconds after HandlerTimeout: see DispatchConfig.HandlerTimeout.
 //
 // ctx ends when the handler returns. A goroutine that the handler has started and
 // does not wait for finds it ended then, and what it calls with it fails with

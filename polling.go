@@ -18,9 +18,10 @@ import (
 
 // PollConfig is how [Poll] receives. The zero value of each field is its default.
 type PollConfig struct {
-	// Dispatch is shared by every door. For a poll, Caller is its client unless it is
-	// set, Bot the client's, and MaxLane at least 100,
-	// since a lane cannot have more than the window has.
+	// Dispatch is shared by every door. In a poll, Caller is its client unless it is
+	// set, Bot is the client's, and MaxLane is at least 100, because a poll holds 100
+	// updates. Where MaxAttempts is zero, "Giving up" in the package's documentation says
+	// what a full window changes.
 	Dispatch DispatchConfig
 	// AllowedUpdates are the kinds that the bot is to get from now on. Default: those
 	// of the handler's method AllowedUpdates, as [Kinds] has it, else as they were.
@@ -82,10 +83,11 @@ var (
 //
 // The handler sees no difference to a webhook: one update at a time in each lane,
 // lanes in parallel. Replies go by Caller. An update that fails is run again in its
-// lane after 1, 2, 4 ... 60 seconds, and becomes a dead letter after MaxAttempts, or
-// sooner if it would run again only when Telegram would no longer deliver it: an
-// inline_query after 30 seconds, a callback_query, shipping_query or
-// pre_checkout_query after 150. A dead letter that is refused is offered again in
+// lane after 1, 2, 4 ... 60 seconds, or after its [RetryAfter]. It becomes a dead letter
+// when it is given up: see "Giving up" in the package's documentation. It becomes one
+// sooner if Telegram would no longer deliver it by the next attempt: an inline_query
+// after 30 seconds, a callback_query, shipping_query or pre_checkout_query after 150. While
+// 100 updates are held, what only waits for its next attempt makes it within a second. A dead letter that is refused is offered again in
 // the same way.
 //
 // Telegram is told of an update only when that and all before it have been handled,

@@ -14,8 +14,9 @@ type Key struct {
 // Claim is one attempt of one process to handle one update. The Dispatcher makes it.
 type Claim struct {
 	Key Key
-	// Fence tells the claim from every other one: 26 letters and digits at random.
-	// A Store compares fences for equality only.
+	// Fence tells the claim from every other one, of all processes and for ever: 26
+	// letters and digits at random. They have no order. A Store only compares them for
+	// equality.
 	Fence string
 }
 
@@ -35,16 +36,16 @@ const (
 // ClaimResult is the answer of [Store].Claim.
 type ClaimResult struct {
 	State ClaimState
-	// Attempt, of a granted claim, counts from 1. It is one more than the number of
-	// earlier claims of the update that have failed, or that were taken over after
-	// their lease had run out. A released claim does not count.
+	// Attempt is set with ClaimGranted. It counts from 1: it is one more than the number
+	// of earlier claims of the update that Fail has ended, or whose lease had run out when
+	// the next one was granted. A released claim does not count.
 	Attempt int
-	// Note, of a granted claim, is what Fail was last given for the update. It is
+	// Note is set with ClaimGranted. It is what Fail was last given for the update, and
 	// empty before the first Fail.
 	Note []byte
-	// Reply, of a finished update, is what Done was given.
+	// Reply is set with ClaimDone. It is what Done was given. Nil and empty mean the same.
 	Reply []byte
-	// RetryIn, of an update that another claim holds, is how long its lease still
+	// RetryIn is set with ClaimElsewhere. It is how long the other claim's lease still
 	// runs. 0 is unknown.
 	RetryIn time.Duration
 }
@@ -52,41 +53,65 @@ type ClaimResult struct {
 // Store is what replicas share so that an update runs once among them. Lanes and
 // joins stay within each process.
 //
+// # Calls
+//
 // The Dispatcher claims an update when its turn has come and its handler is about to
 // start. An update whose handler is quick costs two calls: Claim, then Done or Fail.
-// The lease is 30 seconds. A slow handler's claim is renewed each 10 seconds. Every
-// method may be called concurrently. It gets a context that ends after 5 seconds.
-// Any error but [ErrClaimLost] says that the outcome is unknown: the method may have
-// had its effect or not.
+// The lease is 30 seconds. A slow handler's claim is renewed each 10 seconds. The ttl is
+// as long as Telegram may deliver the update, which is up to 24 hours, and
+// HandlerTimeout, and 3 minutes more. So it is longer than a handler may run.
 //
-// A claim holds from when it is granted until Done, Fail or Release ends it, or until
-// another claim takes the update over. Another claim may do so only when the lease
-// has run out. A lease that has run out still holds while no other claim has taken
-// over: Renew, Done, Fail and Release succeed then. For a claim that does not hold
-// they change nothing and return an error that wraps ErrClaimLost.
+// Every method may be called concurrently, by many processes. Each call must be atomic:
+// nothing may come between what it reads and what it writes. Its ctx ends after 5
+// seconds. If it has not returned 10 seconds later, it has failed. An error that does not
+// wrap [ErrClaimLost] says that the outcome is unknown: the call may have had its effect
+// or not. Lease and ttl are durations. Measure them by the Store's own clock, so that
+// the clocks of the processes need not agree.
 //
-// A Store may forget an update when ttl has passed since its last Claim, Renew or
-// Done, and never while a lease runs.
+// # When a claim holds
+//
+// At most one claim of an update holds at a time. A claim holds from when it is granted
+// until one of these:
+//
+//   - Done, Fail or Release ends it;
+//   - another claim of the update is granted, which is allowed only when the lease has
+//     run out.
+//
+// So a claim whose lease has run out still holds while no other has been granted: Renew,
+// Done, Fail and Release succeed. For a claim that does not hold, or that the Store has
+// never heard of, they change nothing and return an error that wraps ErrClaimLost.
+//
+// # When an update may be forgotten
+//
+// A Store must keep an update, with its count of attempts, its note and its reply, while
+// a lease of it runs, and until ttl has passed since the last of these: a granted Claim, a
+// Renew, Done. The ttl is that of the last granted Claim. Then it may forget all of it. It
+// need not.
 type Store interface {
-	// Claim asks for an update. lease counts from when the Store grants it. ttl is
-	// how long the Store must remember the update: see above.
+	// Claim asks for an update. The answer is ClaimDone if Done has ended a claim of it,
+	// ClaimElsewhere if another claim holds it and its lease has not run out, else
+	// ClaimGranted. lease counts from when the Store grants it.
 	//
-	// The same claim may be asked for again, because its answer was lost. If it
-	// still holds it is granted again, with the same Attempt, and its lease counts
-	// anew.
+	// The same claim, with the same fence, may be asked for again, because its answer was
+	// lost. If it still holds it is granted again, with the same Attempt, and its lease
+	// counts anew. Another fence is another claim, also from the same process.
 	Claim(ctx context.Context, c Claim, lease, ttl time.Duration) (ClaimResult, error)
-	// Renew has the lease count anew from now.
+	// Renew has the lease count anew from now, also one that has run out.
 	Renew(ctx context.Context, c Claim, lease time.Duration) error
-	// Done ends the claim: the update has succeeded, and is never granted again.
-	// reply is opaque. It may be nil or empty, which mean the same, and has at most
-	// 50 MB. Done may be repeated for the same claim, because its answer was lost:
-	// it returns nil and changes nothing.
+	// Done ends the claim: the update has succeeded, and is not granted again. The Store
+	// keeps reply, which is opaque, for ClaimResult.Reply. A reply has at most 50 MB. It may
+	// be nil or empty, which mean the same: there is none.
+	//
+	// Done may be repeated for the claim that has called it, because its answer was lost.
+	// It returns nil then, and changes nothing. So keep the fence.
 	Done(ctx context.Context, c Claim, reply []byte) error
-	// Fail ends the claim: its attempt counts. note is opaque, has less than 200
-	// bytes, and replaces the note before it.
+	// Fail ends the claim: its attempt counts. The Store keeps note, which is opaque, in
+	// place of the note before it. A note has less than 200 bytes. Fail is not repeated.
 	Fail(ctx context.Context, c Claim, note []byte) error
-	// Release ends the claim: its attempt does not count. It may be called for a
-	// claim whose answer was lost, and that the Store may never have granted.
+	// Release ends the claim: its attempt does not count, and the note stays. It may be
+	// called for a claim whose answer was lost, and that the Store has never granted. It
+	// may also overtake its Claim. The Store need not remember it for that: the claim is
+	// granted then, and its lease runs out.
 	Release(ctx context.Context, c Claim) error
 }
 

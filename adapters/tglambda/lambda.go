@@ -31,7 +31,8 @@
 // answer: [tghook.LateRetry] and [tghook.LateAck] act as [tghook.LateCancel]. A
 // handler that is not done in time has its ctx ended with [tghook.ErrLate], Telegram
 // is told to come again, and the redelivery runs the handler once more, unless the
-// first run succeeded after all. One that ignores its ctx goes on when the instance
+// first run succeeded after all. The attempt counts as failed: "Giving up" in the
+// documentation of [tghook] says when an update becomes a dead letter. One that ignores its ctx goes on when the instance
 // is invoked again; on the same instance its redelivery waits for it.
 //
 // Each instance remembers only what it has handled itself, and handles one request
