@@ -7,9 +7,6 @@ import (
 	"github.com/tghook/tghook/internal/lane"
 )
 
-// laneTime is how long a poll waits for Lane.
-const laneTime = 5 * time.Second
-
 // laneOf is the lane of u. It is the user's code: not under the mutex.
 func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 	if d.cfg.Lane != nil {

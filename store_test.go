@@ -35,6 +35,7 @@ type storeRow struct {
 	failed int
 	note   []byte
 	done   bool
+	doneBy string // the fence of the claim that was
 	reply  []byte
 	forget time.Time
 }
@@ -148,7 +149,16 @@ func (s *netStore) Renew(ctx context.Context, c tghook.Claim, lease time.Duratio
 }
 
 func (s *netStore) Done(ctx context.Context, c tghook.Claim, reply []byte) error {
-	return s.held(ctx, "Done", c, func(row *storeRow) { row.holder, row.done, row.reply = "", true, slices.Clone(reply) })
+	s.mu.Lock()
+	row := s.rows[c.Key]
+	repeated := row != nil && row.doneBy == c.Fence
+	s.mu.Unlock()
+	if repeated {
+		return nil
+	}
+	return s.held(ctx, "Done", c, func(row *storeRow) {
+		row.holder, row.done, row.doneBy, row.reply = "", true, c.Fence, slices.Clone(reply)
+	})
 }
 
 func (s *netStore) Fail(ctx context.Context, c tghook.Claim, note []byte) error {

@@ -109,6 +109,13 @@ var breakages = []breakage{
 		"a webhook that shuts down answers what runs and turns others away",
 		"a late update is answered 503 and its redelivery joins the run",
 	}, true},
+	{"Retry-After is added", adapter{out: func(res *tghook.Response) {
+		if res.Status == http.StatusServiceUnavailable && res.Header.Get("Retry-After") == "" {
+			res.Header = http.Header{"Retry-After": {"2"}}
+		}
+	}}.listen(), []string{
+		"a late update with LateCancel ends its handler and runs again when it comes again",
+	}, true},
 	{"Retry-After is a date", adapter{out: func(res *tghook.Response) {
 		if after, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
 			res.Header.Set("Retry-After", time.Now().Add(time.Duration(after)*time.Second).UTC().Format(http.TimeFormat))
