@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -79,6 +81,7 @@ type ReplyTransport struct {
 	AllowNoResult bool
 
 	once    sync.Once
+	warned  atomic.Bool // that DispatchConfig.Bot is not set
 	err     error
 	answers map[string]string // to the methods that may be held, in lower case
 	through *Client           // Client, by Base
@@ -96,8 +99,8 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	run := runFor(req.Context(), t.Client.bot)
 	if run == nil {
-		if runFor(req.Context(), 0) != nil {
-			return refuse(req, &ConfigError{"DispatchConfig.Bot", "is needed with ReplyTransport: give Client.Bot()"})
+		if unnamed := runFor(req.Context(), 0); unnamed != nil {
+			return refuse(req, t.nameless(req.Context(), unnamed))
 		}
 		return t.base().RoundTrip(req)
 	}
@@ -133,6 +136,16 @@ func tooLate(ctx context.Context, run *handlerContext) error {
 	}
 	return fmt.Errorf("tghook: the handler has returned, and its ctx has ended with it: "+
 		"give context.WithoutCancel(ctx) to what goes on: %w", why)
+}
+
+// nameless is the mistake that run has no bot. It is logged once: most programs ignore
+// the error of a call that answers a user.
+func (t *ReplyTransport) nameless(ctx context.Context, run *handlerContext) error {
+	err := &ConfigError{"DispatchConfig.Bot", "is needed with ReplyTransport: give Client.Bot()"}
+	if t.warned.CompareAndSwap(false, true) {
+		run.dispatcher.cfg.log(ctx, slog.LevelError, "tghook: no call of the bot library is made", slog.String("error", err.Error()))
+	}
+	return err
 }
 
 // With returns a client for a library that takes no ctx with each call: make a copy

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -1362,6 +1363,22 @@ func TestABaseThatEndsItsGoroutineFailsItsCallAlone(t *testing.T) {
 	same(t, "answer", r.post(messageIn(7, 1)), helloAnswer)
 	same(t, "redelivery", r.post(messageIn(7, 1)), helloAnswer)
 	same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode duplicate/0/200/rode")
+}
+
+// A bot whose library ignores errors would be mute, and nobody would know why.
+func TestAForgottenBotIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	logged := new(lockedBuffer)
+	lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
+	cfg := tghook.Config{Dispatch: tghook.DispatchConfig{Logger: slog.New(slog.NewTextHandler(logged, nil))}}
+	r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		lib.call(ctx, "deleteMessage", "{}")
+		return tghook.NoReply, nil
+	})
+	for id := range int64(3) {
+		same(t, "answer", r.post(messageIn(7, id+1)), "200")
+	}
+	same(t, "lines that name the field", strings.Count(logged.String(), "DispatchConfig.Bot"), 1)
 }
 
 // A transport whose Base is another one of the same bot's holds the call twice, and
