@@ -128,8 +128,12 @@ func TestPollRefusesAClientThatWouldCutIt(t *testing.T) {
 		timeout, wait time.Duration
 		refused       bool
 	}{
-		{0, 0, false}, {30 * time.Second, 0, true}, {65 * time.Second, 0, true}, {66 * time.Second, 0, false},
-		{30 * time.Second, 15 * time.Second, true}, {31 * time.Second, 15 * time.Second, false},
+		{0, 0, false},
+		{30 * time.Second, 0, true},
+		{65 * time.Second, 0, true},
+		{66 * time.Second, 0, false},
+		{30 * time.Second, 15 * time.Second, true},
+		{31 * time.Second, 15 * time.Second, false},
 	} {
 		client := newClient(t, tghook.ClientConfig{BaseURL: "http://127.0.0.1:1", HTTP: &http.Client{Timeout: test.timeout}})
 		ctx, cancel := context.WithCancel(t.Context())

@@ -96,7 +96,8 @@ func TestNothingThatIsPrintedTellsASecret(t *testing.T) {
 	}
 	request := tghook.WebhookRequest{URL: "https://u:" + hookToken + "@bot.example.org/" + apiToken + tghook.PathFor(apiToken), SecretToken: hookToken}
 	for _, v := range []any{
-		client, *client, cfg, &cfg, request, &request, tghook.UpdatesRequest{Offset: 7, AllowedUpdates: []string{"message"}},
+		client, *client, cfg, &cfg, request, &request,
+		tghook.UpdatesRequest{Offset: 7, AllowedUpdates: []string{"message"}},
 		struct {
 			Client  *tghook.Client
 			Value   tghook.Client

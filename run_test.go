@@ -643,11 +643,13 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 		"PORT":       {map[string]string{"PORT": port}, func(*tghook.RunConfig) {}, "tghook: PORT: cannot listen at :" + port + ": " + use},
 		"a variable": {map[string]string{"TELEGRAM_LISTEN": ":" + port}, func(*tghook.RunConfig) {}, "tghook: TELEGRAM_LISTEN: cannot listen at :" + port + ": " + use},
 		"a variable with something else in it": {
-			map[string]string{"TELEGRAM_LISTEN": apiToken}, func(*tghook.RunConfig) {},
+			map[string]string{"TELEGRAM_LISTEN": apiToken},
+			func(*tghook.RunConfig) {},
 			"tghook: TELEGRAM_LISTEN: is no address to listen at: give host:port, or the absolute path of a unix socket",
 		},
 		"a variable that counts no more": {
-			map[string]string{"TELEGRAM_LISTEN": "127.0.0.1:1"}, func(cfg *tghook.RunConfig) { cfg.Listen = ":" + port },
+			map[string]string{"TELEGRAM_LISTEN": "127.0.0.1:1"},
+			func(cfg *tghook.RunConfig) { cfg.Listen = ":" + port },
 			"tghook: RunConfig.Listen: cannot listen at :" + port + ": " + use,
 		},
 		"the default with TLS": {

@@ -43,11 +43,11 @@ func (w *worker) run() *result {
 		return nil
 	}
 	w.attempt = ctx
-	res := &result{err: err}
+	w.result = result{err: err}
 	if err == nil {
-		d.handle(ctx, u, res)
+		d.handle(ctx, u, &w.result)
 	}
-	return res
+	return &w.result
 }
 
 // settle ends the run of the record with what came of it, and observes that.
@@ -55,6 +55,7 @@ func (w *worker) settle(res *result) {
 	attempt := w.attempt
 	w.attempt = nil
 	w.record, w.report = w.d.settle(w.record, attempt, res)
+	w.result = result{} // a worker that lingers keeps nothing of an update
 	report := w.report
 	report.observe()
 	w.report = nil
@@ -76,7 +77,7 @@ func (w *worker) exit() {
 
 // exited is the result of a handler that has called [runtime.Goexit].
 func exited() *result {
-	return &result{err: errGoexit, found: findings{err: errGoexit, text: errGoexit.Error(), exited: true}}
+	return &result{err: errGoexit, found: &findings{err: errGoexit, text: errGoexit.Error(), exited: true}}
 }
 
 // begin starts an attempt. There is no context if there is no attempt after all. With an
@@ -156,8 +157,8 @@ type result struct {
 	rides     bool  // Telegram would execute the reply as an answer
 	held      *held // what reply was; nil if the handler returned it
 	err       error
-	found     findings // in err
-	abandoned bool     // the handler has not returned
+	found     *findings // in err; nil: not looked at
+	abandoned bool      // the handler has not returned
 }
 
 // handle runs the handler, encodes its reply, and looks at its error. All of it is the
@@ -165,7 +166,8 @@ type result struct {
 func (d *Dispatcher) handle(ctx context.Context, u *Update, res *result) {
 	res.err = guarded(func() error { return d.answer(ctx, u, res) })
 	if res.err != nil {
-		res.found = inspect(res.err)
+		found := inspect(res.err)
+		res.found = &found
 	}
 }
 
@@ -301,18 +303,21 @@ func (d *Dispatcher) accept(r *record, res *result, e *end, lost bool) {
 
 // refuse judges a failure.
 func (d *Dispatcher) refuse(r *record, res *result, e *end) {
-	err := res.err
+	err, found := res.err, res.found
+	if found == nil {
+		found = &findings{}
+	}
 	if r.cancelled {
 		err = &attemptError{"cancelled since it was late: " + r.given.String(), err}
 	}
-	retry := res.found.retryAfter(r.update.Kind)
-	r.history.add(failure{at: r.ended, hopeless: res.found.hopeless(), successes: d.successes, crowded: d.crowded})
+	retry := found.retryAfter(r.update.Kind)
+	r.history.add(failure{at: r.ended, hopeless: found.hopeless(), successes: d.successes, crowded: d.crowded})
 	clause, givenUp := "", false
 	if d.cfg.MaxAttempts == 0 {
 		clause, givenUp = r.history.verdict(d.crowded)
 	}
 	switch {
-	case r.acked, res.abandoned, res.found.final(), d.persistent && d.outlived(r, retry):
+	case r.acked, res.abandoned, found.final(), d.persistent && d.outlived(r, retry):
 		r.buried, e.bury, e.gaveUp = err, true, res.abandoned
 	case givenUp:
 		r.buried, e.bury = r.history.giveUp(clause, err), true

@@ -13,6 +13,7 @@ type worker struct {
 	d       *Dispatcher
 	record  *record         // what it is at; nil: nothing
 	attempt *handlerContext // of the record's handler, while it runs
+	result  result          // of that
 	report  *runReport      // while it is observed
 	next    *record         // given by start
 }
