@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -91,8 +92,14 @@ func (d *Dispatcher) lookAgain() {
 	d.checkIdle()
 }
 
-// log writes one line, and names the bot. The user's slog.Handler may panic.
+// log writes one line, and names the bot.
 func (c *DispatchConfig) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	_ = c.write(ctx, level, message, attrs...)
+}
+
+// write is log for a line that must not get lost: it returns the error of the user's
+// slog.Handler, or its panic. A line of a level that is not enabled is no error.
+func (c *DispatchConfig) write(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) error {
 	logger := c.Logger
 	if logger == nil {
 		logger = slog.Default()
@@ -100,7 +107,17 @@ func (c *DispatchConfig) log(ctx context.Context, level slog.Level, message stri
 	if c.Bot != 0 {
 		attrs = append(attrs, slog.Int64("bot", c.Bot))
 	}
-	_ = guarded(func() error { logger.LogAttrs(ctx, level, message, attrs...); return nil })
+	var caller [1]uintptr
+	runtime.Callers(3, caller[:])
+	return guarded(func() error {
+		handler := logger.Handler()
+		if !handler.Enabled(ctx, level) {
+			return nil
+		}
+		line := slog.NewRecord(time.Now(), level, message, caller[0])
+		line.AddAttrs(attrs...)
+		return handler.Handle(ctx, line)
+	})
 }
 
 // logDelivery writes a line for what went wrong.

@@ -577,8 +577,7 @@ func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
 // Logger gets it.
 func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
 	write := func(ctx context.Context, _ *Update, cause error) error {
-		p.cfg.Dispatch.log(ctx, slog.LevelError, "tghook: dead letter", slog.Any("error", cause), slog.String("update", string(u.Raw)))
-		return nil
+		return p.cfg.Dispatch.write(ctx, slog.LevelError, "tghook: dead letter", slog.Any("error", cause), slog.String("update", string(u.Raw)))
 	}
 	deadLetter := p.cfg.Dispatch.DeadLetter
 	if deadLetter == nil {

@@ -73,11 +73,11 @@ func (d *Dispatcher) drain(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	err := fmt.Errorf("tghook: shutdown: %w", context.Cause(ctx))
+	timer := time.NewTimer(lastWords)
+	defer timer.Stop()
 	if ids := d.halt(); len(ids) > 0 {
 		err = fmt.Errorf("%w; %d updates stay unacknowledged: %s", err, len(ids), firstOf(ids))
 	}
-	timer := time.NewTimer(lastWords)
-	defer timer.Stop()
 	select {
 	case <-d.ended:
 	case <-timer.C:
@@ -153,15 +153,18 @@ func closeOnce(c chan struct{}) {
 }
 
 // halt stops what still waits or runs, and returns the ids of what was not
-// acknowledged then.
+// acknowledged then. The user's code holds it up for a second at most.
 func (d *Dispatcher) halt() []int64 {
 	lost, untold := d.stopAll()
 	for _, report := range lost {
-		report.observe()
+		go report.observe()
 	}
 	if len(untold) > 0 {
-		d.cfg.log(context.Background(), slog.LevelWarn, "tghook: updates have succeeded, and Telegram did not ask again: it may deliver them to another process",
-			slog.String("update_ids", firstOf(untold)))
+		_ = bounded(lastWords, func() error {
+			d.cfg.log(context.Background(), slog.LevelWarn, "tghook: updates have succeeded, and Telegram did not ask again: it may deliver them to another process",
+				slog.String("update_ids", firstOf(untold)))
+			return nil
+		})
 	}
 	return d.stranded
 }

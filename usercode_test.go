@@ -45,6 +45,9 @@ type funcReader func([]byte) (int, error)
 func (f funcReader) Read(p []byte) (int, error) { return f(p) }
 func (funcReader) Close() error                 { return nil }
 
+// bodyOf is f as the Body of a File, which must be comparable.
+func bodyOf(f funcReader) *funcReader { return &f }
+
 // Whatever the user's code does in a call, the call fails, and soon: the process
 // lives, and nothing goes on for ever.
 func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
@@ -85,7 +88,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 				return &http.Response{StatusCode: 200, Body: funcReader(func([]byte) (int, error) { return 0, err })}, nil
 			}
 			calls["an error of a Body: "+name] = func(c *tghook.Client, ctx context.Context) error {
-				return c.Call(ctx, "m", uploadOf(funcReader(func([]byte) (int, error) { return 0, err })), nil)
+				return c.Call(ctx, "m", uploadOf(bodyOf(func([]byte) (int, error) { return 0, err })), nil)
 			}
 			calls["an error of MarshalJSON: "+name] = func(c *tghook.Client, ctx context.Context) error {
 				return c.Call(ctx, "m", jsonBy(func() ([]byte, error) { return nil, err }), nil)
@@ -103,7 +106,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 				return &http.Response{StatusCode: 200, Body: funcReader(func([]byte) (int, error) { f(); return 0, io.EOF })}, nil
 			}
 			calls["a Body "+name] = func(c *tghook.Client, ctx context.Context) error {
-				return c.Call(ctx, "m", uploadOf(funcReader(func([]byte) (int, error) { f(); return 0, io.ErrUnexpectedEOF })), nil)
+				return c.Call(ctx, "m", uploadOf(bodyOf(func([]byte) (int, error) { f(); return 0, io.ErrUnexpectedEOF })), nil)
 			}
 			calls["MarshalJSON "+name] = func(c *tghook.Client, ctx context.Context) error {
 				return c.Call(ctx, "m", jsonBy(func() ([]byte, error) { f(); return nil, io.EOF }), nil)

@@ -50,10 +50,10 @@ func (r *refusals) end() {
 	left, over := r.left, r.over
 	r.timer, r.written, r.left = nil, 0, 0
 	r.mu.Unlock()
+	defer close(over) // the user's slog.Handler may end the goroutine
 	if left > 0 {
 		r.more(left)
 	}
-	close(over)
 }
 
 // stop ends the window at once, and waits until its count is written or ctx ends. No

@@ -401,22 +401,26 @@ func (d *Dispatcher) bury(r *record, e *end) {
 // deadLetter gives u to DeadLetter, or writes it to the log. DeadLetter has as much time
 // as a handler.
 func (c *DispatchConfig) deadLetter(ctx context.Context, u *Update, why error) error {
-	if c.DeadLetter == nil {
-		// The line is the only copy of the update.
-		c.log(ctx, slog.LevelError, "tghook: dead letter", slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)),
-			slog.Any("error", why), slog.String("update", string(u.Raw)))
-		return nil
+	letter, name := c.DeadLetter, "DeadLetter"
+	if letter == nil {
+		letter, name = c.logDeadLetter, "the dead letter was not logged"
 	}
 	limit := c.HandlerTimeout + returnTime
 	if c.HandlerTimeout < 0 {
 		limit = 1<<63 - 1
 	}
-	err := bounded(limit, func() error { return c.DeadLetter(ctx, u, why) })
+	err := bounded(limit, func() error { return letter(ctx, u, why) })
 	if err == nil {
 		return nil
 	}
 	found := inspect(err)
-	return found.wrap("tghook: DeadLetter")
+	return found.wrap("tghook: " + name)
+}
+
+// logDeadLetter writes the only copy of u.
+func (c *DispatchConfig) logDeadLetter(ctx context.Context, u *Update, why error) error {
+	return c.write(ctx, slog.LevelError, "tghook: dead letter", slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)),
+		slog.Any("error", why), slog.String("update", string(u.Raw)))
 }
 
 // call sends a reply that nothing carries.
