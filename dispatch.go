@@ -75,6 +75,8 @@ type DispatchConfig struct {
 	// twice. It is called concurrently, within the update's lane. Its ctx ends after
 	// HandlerTimeout. If it has not returned 10 seconds later, it has failed. If nil,
 	// the update is one line in the log, at error level, with all of its JSON.
+	// Without DeadLetter an error or a panic of the Logger's [slog.Handler] counts as one of
+	// DeadLetter, since the line is the only copy of the update.
 	DeadLetter func(ctx context.Context, u *Update, err error) error
 	// Store is what replicas share so that an update runs once among them. An update is
 	// claimed when its turn has come and its handler is about to start. If nil, each
