@@ -31,14 +31,15 @@ type failure struct {
 	hopeless  bool   // it panicked, or its error is an APIError that cannot heal
 	successes uint64 // of updates, in this process so far
 	crowded   bool   // a poll's window is full behind the update
+	failing   int    // crowded: other updates that have failed and are not over
 }
 
 // add notes one failed attempt. It counts if it is hopeless, if another update has
 // succeeded since the attempt before, or if the update first failed more than an hour
-// ago. While a poll's window is full no other update can succeed: one that has
-// succeeded since the first failure is enough then.
+// ago. While a poll's window is full no other update can succeed: then it counts if since
+// the first failure more updates have succeeded than fail now, as in no outage.
 func (h *history) add(f failure) {
-	others := h.failed > 0 && (f.successes > h.sinceLast || f.crowded && f.successes > h.sinceFirst)
+	others := h.failed > 0 && (f.successes > h.sinceLast || f.crowded && f.successes-h.sinceFirst > uint64(f.failing)) //nolint:gosec // a number of records
 	if f.hopeless || others || h.failed > 0 && f.at-h.first > longFailing {
 		h.counted++
 	}
@@ -94,6 +95,11 @@ type note struct {
 	Last     int64 `json:"l"`
 }
 
+// plausible reports whether n can be what note has written.
+func (n *note) plausible() bool {
+	return 0 <= n.Hopeless && n.Hopeless <= n.Counted && n.Counted <= n.Failed && n.First <= n.Last
+}
+
 // note writes h down for every process that shares the Store.
 func (h *history) note(origin time.Time) []byte {
 	text, err := json.Marshal(note{
@@ -109,7 +115,7 @@ func (h *history) note(origin time.Time) []byte {
 // this process's own. A note that cannot be read is an update that has not failed.
 func historyOf(text []byte, origin time.Time, lastSuccess time.Duration, successes uint64) (h history) {
 	var n note
-	if len(text) == 0 || json.Unmarshal(text, &n) != nil {
+	if len(text) == 0 || json.Unmarshal(text, &n) != nil || !n.plausible() {
 		return h
 	}
 	h = history{

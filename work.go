@@ -306,7 +306,9 @@ func (d *Dispatcher) refuse(r *record, res *result, e *end) {
 		err = &attemptError{"cancelled since it was late: " + r.given.String(), err}
 	}
 	retry := res.found.retryAfter(r.update.Kind)
-	r.history.add(failure{at: r.ended, hopeless: res.found.hopeless(), successes: d.successes, crowded: d.crowded})
+	r.history.add(failure{
+		at: r.ended, hopeless: res.found.hopeless(), successes: d.successes, crowded: d.crowded, failing: d.failing(r),
+	})
 	clause, givenUp := "", false
 	if d.cfg.MaxAttempts == 0 {
 		clause, givenUp = r.history.verdict(d.crowded)
