@@ -294,7 +294,7 @@ func (d *Dispatcher) accept(r *record, res *result, e *end, lost bool) {
 	if d.cfg.Store != nil && !e.call && (carrier != nil || d.cfg.Caller == nil && e.held == nil) {
 		e.stored = res.reply
 	}
-	if !e.call && carrier == nil && len(e.stored) == 0 && d.uncarried.full(d.cfg.MaxInFlight) {
+	if !e.call && carrier == nil && len(e.stored) == 0 && d.uncarried.full(res.reply, d.cfg.MaxInFlight) {
 		e.call = true
 	}
 }
