@@ -16,13 +16,12 @@ const (
 // history is what is known of the failed attempts of an update. Times are on the
 // dispatcher's clock. The zero history is that of an update that has not failed.
 type history struct {
-	failed   int // attempts
-	counted  int // of failed
-	hopeless int // of counted: they panicked, or their error cannot heal
-	first    time.Duration
-	last     time.Duration
-	// successes of other updates that the dispatcher had seen by last, and by first.
-	sinceLast, sinceFirst uint64
+	failed    int // attempts
+	counted   int // of failed
+	hopeless  int // of counted: they panicked, or their error cannot heal
+	first     time.Duration
+	last      time.Duration
+	sinceLast uint64 // successes of updates that the dispatcher had seen by last
 }
 
 // failure is one failed attempt.
@@ -32,14 +31,15 @@ type failure struct {
 	successes uint64 // of updates, in this process so far
 	crowded   bool   // a poll's window is full behind the update
 	failing   int    // crowded: other updates that have failed and are not over
+	came      uint64 // successes when the update came
 }
 
 // add notes one failed attempt. It counts if it is hopeless, if another update has
 // succeeded since the attempt before, or if the update first failed more than an hour
 // ago. While a poll's window is full no other update can succeed: then it counts if since
-// the first failure more updates have succeeded than fail now, as in no outage.
+// it came ten times as many have succeeded as fail now, as in no outage.
 func (h *history) add(f failure) {
-	others := h.failed > 0 && (f.successes > h.sinceLast || f.crowded && f.successes-h.sinceFirst > uint64(f.failing)) //nolint:gosec // a number of records
+	others := h.failed > 0 && (f.successes > h.sinceLast || f.crowded && f.successes-f.came >= 10*uint64(f.failing+1)) //nolint:gosec // a number of records
 	if f.hopeless || others || h.failed > 0 && f.at-h.first > longFailing {
 		h.counted++
 	}
@@ -47,7 +47,7 @@ func (h *history) add(f failure) {
 		h.hopeless++
 	}
 	if h.failed == 0 {
-		h.first, h.sinceFirst = f.at, f.successes
+		h.first = f.at
 	}
 	h.failed++
 	h.last, h.sinceLast = f.at, f.successes
@@ -122,12 +122,9 @@ func historyOf(text []byte, origin time.Time, lastSuccess time.Duration, success
 		failed: n.Failed, counted: n.Counted, hopeless: n.Hopeless,
 		first: time.UnixMilli(n.First).Sub(origin), last: time.UnixMilli(n.Last).Sub(origin),
 	}
-	h.sinceFirst, h.sinceLast = successes, successes
+	h.sinceLast = successes
 	if successes > 0 && lastSuccess > h.last {
 		h.sinceLast--
-	}
-	if successes > 0 && lastSuccess > h.first {
-		h.sinceFirst--
 	}
 	return h
 }

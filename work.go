@@ -307,7 +307,7 @@ func (d *Dispatcher) refuse(r *record, res *result, e *end) {
 	}
 	retry := res.found.retryAfter(r.update.Kind)
 	r.history.add(failure{
-		at: r.ended, hopeless: res.found.hopeless(), successes: d.successes, crowded: d.crowded, failing: d.failing(r),
+		at: r.ended, hopeless: res.found.hopeless(), successes: d.successes, crowded: d.crowded, failing: d.failing(r), came: r.came,
 	})
 	clause, givenUp := "", false
 	if d.cfg.MaxAttempts == 0 {
