@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,13 +66,13 @@ func TestTheRuleThatGivesAnUpdateUp(t *testing.T) {
 		"the hour is from the first failure on":            {failures(90, 40*minute, minute, nil), 69, 8, byOthers},
 		"one that may heal among the hopeless":             {failures(20, 0, time.Second, func(i int, f *tghook.Failure) { f.Hopeless = i != 3 }), 9, 8, byItself},
 		"one that counts for others among them takes 15":   {failures(20, 0, 2*minute, func(i int, f *tghook.Failure) { f.Hopeless, f.Successes = i > 1, uint64(min(i, 1)) }), 9, 8, byOthers},
-		"crowded, others have succeeded since the first":   {failures(20, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Successes = true, uint64(min(i, 1)) }), 9, 8, byWindow},
+		"crowded, others have succeeded since the first":   {failures(20, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Successes = true, 10*uint64(min(i, 1)) }), 9, 8, byWindow},
 		"crowded, more fail than have succeeded since":     {failures(400, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Failing, f.Successes = true, 89, uint64(min(i, 1))*10 }), 0, 1, ""},
-		"crowded, as many":                                 {failures(400, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Failing, f.Successes = true, 50, uint64(min(i, 1))*50 }), 0, 1, ""},
-		"crowded, one more":                                {failures(400, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Failing, f.Successes = true, 50, uint64(min(i, 1))*51 }), 9, 8, byWindow},
+		"crowded, nine times as many":                      {failures(400, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Failing, f.Successes = true, 4, uint64(min(i, 1))*49 }), 0, 1, ""},
+		"crowded, ten times as many":                       {failures(400, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Failing, f.Successes = true, 4, uint64(min(i, 1))*50 }), 9, 8, byWindow},
 		"crowded, where all fails":                         {failures(400, 0, time.Second, func(_ int, f *tghook.Failure) { f.Crowded, f.Successes = true, 7 }), 0, 0, ""},
 		"crowded, and hopeless":                            {failures(20, 0, time.Second, func(_ int, f *tghook.Failure) { f.Crowded, f.Hopeless = true, true }), 8, 8, byItself},
-		"crowded for a while only":                         {failures(20, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Successes = i < 8, uint64(min(i, 1)) }), 0, 7, ""},
+		"crowded for a while only":                         {failures(20, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Successes = i < 8, 10*uint64(min(i, 1)) }), 0, 7, ""},
 		"others succeed for a while, then it is crowded":   {failures(20, 0, time.Second, func(i int, f *tghook.Failure) { f.Crowded, f.Successes = i > 10, uint64(i) }), 12, 11, byWindow},
 		"hopeless attempts count beside all others":        {failures(20, 0, 2*minute, func(i int, f *tghook.Failure) { f.Hopeless = i%2 == 0 }), 15, 8, byItself},
 		"an outage of an hour, and eight attempts":         {failures(40, 0, 100*time.Second, nil), 0, 3, ""},
@@ -169,6 +170,20 @@ func (r *rig) offered(body string, limit time.Duration) (deliveries int, acked b
 		time.Sleep(after)
 	}
 	return deliveries, false
+}
+
+// buried is how many dead letters there were.
+func (r *rig) buried() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.letters)
+}
+
+// told is what Observe was told.
+func (r *rig) told() []tghook.Delivery {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.deliveries)
 }
 
 // wordy has a log.
@@ -305,7 +320,7 @@ func TestAnOutageDeadLettersNothing(t *testing.T) {
 				})
 			}
 			all.Wait()
-			same(t, "dead letters", len(r.letters), 0)
+			same(t, "dead letters", r.buried(), 0)
 		})
 	})
 	for name, every := range map[string]time.Duration{"with a full window": 50 * time.Millisecond, "with room in the window": 3 * time.Second} {
@@ -322,7 +337,7 @@ func TestAnOutageDeadLettersNothing(t *testing.T) {
 					tg.send(t, messageIn(id+1, id+2000))
 				}
 				pass(20 * time.Minute)
-				same(t, "dead letters", len(p.letters), 0)
+				same(t, "dead letters", p.buried(), 0)
 				same(t, "pending", tg.Pending(), 0)
 				p.end()
 			})
@@ -350,7 +365,7 @@ func TestAnOutageThatBeginsGraduallyDeadLettersNothingThoughTheWindowIsFull(t *t
 			tg.send(t, messageIn(id+1, id+1))
 		}
 		pass(20 * time.Minute)
-		same(t, "dead letters", len(p.letters), 0)
+		same(t, "dead letters", p.buried(), 0)
 		same(t, "pending", tg.Pending(), 0)
 		p.end()
 	})
@@ -457,6 +472,9 @@ func TestPollGivesAPoisonUpdateUpSoonWhereItsWindowIsFull(t *testing.T) {
 				var attempts, handled []time.Duration
 				var mu sync.Mutex
 				p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+					if u.ID == 1 {
+						time.Sleep(100 * time.Millisecond) // all others have succeeded before
+					}
 					mu.Lock()
 					defer mu.Unlock()
 					if u.ID == 1 {
@@ -474,7 +492,7 @@ func TestPollGivesAPoisonUpdateUpSoonWhereItsWindowIsFull(t *testing.T) {
 				same(t, "pending", tg.Pending(), 0)
 				p.did(299+len(attempts), 1, 0)
 				for i := range attempts[1:] {
-					if pause := attempts[i+1] - attempts[i]; pause > 1100*time.Millisecond || pause < 900*time.Millisecond {
+					if pause := attempts[i+1] - attempts[i]; pause > 1200*time.Millisecond || pause < 900*time.Millisecond {
 						t.Errorf("%v between two attempts: %v", pause, attempts)
 					}
 				}
@@ -509,7 +527,7 @@ func TestPollDoesNotLetAnUpdateRestWhenItsWindowFillsUp(t *testing.T) {
 		pass(20 * time.Second)
 		same(t, "handled", len(p.order())-len(attempts), 300)
 		same(t, "pending", tg.Pending(), 0)
-		same(t, "dead letters", len(p.letters), 1)
+		same(t, "dead letters", p.buried(), 1)
 		if err := p.letter(0).err; err == nil || !strings.Contains(err.Error(), byWindow) {
 			t.Errorf("the dead letter says %v", err)
 		}
@@ -541,7 +559,7 @@ func TestAHandlerThatLateCancelNeverLetsFinishIsGivenUp(t *testing.T) {
 				if took := time.Since(start); took < time.Hour {
 					t.Errorf("given up after %v, though nothing else has succeeded", took)
 				}
-				same(t, "dead letters", len(r.letters), 1)
+				same(t, "dead letters", r.buried(), 1)
 				if err := r.letter(0).err; !errors.Is(err, tghook.ErrLate) || !strings.Contains(err.Error(), "it was given 8s by Config.LateAfter") {
 					t.Errorf("the dead letter says %v", err)
 				}

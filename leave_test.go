@@ -50,7 +50,7 @@ func TestALateAnswerSaysThatItsUpdateWaitsForTheStore(t *testing.T) {
 		same(t, "answer", slow.post(messageIn(7, 2)), "503 after 2")
 		same(t, "first", mustWait(first), "503 after 2")
 		var texts []string
-		for _, v := range slow.deliveries {
+		for _, v := range slow.told() {
 			texts = append(texts, v.Err.Error())
 		}
 		same(t, "errors", fmt.Sprint(len(texts), strings.Contains(strings.Join(texts, "\n"), "answered while it waits for the Store: it was given 1s by Config.LateAfter"),
@@ -73,7 +73,7 @@ func TestAHandlerThatOthersWaitForIsOneLineInTheLog(t *testing.T) {
 			}
 			pass(2 * time.Second)
 		}
-		same(t, "deliveries", len(r.deliveries), 55)
+		same(t, "deliveries", len(r.told()), 55)
 		if found := log.with("outcome=late"); len(found) != 1 {
 			t.Errorf("the log has %d lines:\n%s", len(found), log)
 		}
