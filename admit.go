@@ -129,6 +129,7 @@ func (d *Dispatcher) enter(r *record, incoming arrival, u *Update, key lane.Key)
 	again := r != nil
 	if !again {
 		r = newRecord(u)
+		r.came = d.successes
 	}
 	if !d.lanes.Enter(key, &r.place) {
 		return nil, errLaneFull

@@ -107,8 +107,10 @@ func (t *replyTotal) remove(p payload) {
 	}
 }
 
-// full reports whether no more replies may wait.
-func (t *replyTotal) full(most int) bool { return t.count >= most || t.bytes >= maxUncarriedBytes }
+// full reports whether p may not wait besides, where most may.
+func (t *replyTotal) full(p payload, most int) bool {
+	return t.count >= most || t.bytes+len(p) > maxUncarriedBytes
+}
 
 // tell ends the wait of every delivery. The carrier gets the result, the others
 // that there was one.

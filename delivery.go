@@ -166,9 +166,8 @@ func briefly(stack []byte) string {
 		}
 	}
 	for i := 0; i+1 < len(lines) && len(calls) < most; i += 2 {
-		function, _, _ := strings.Cut(lines[i], "(0x")
-		function = strings.TrimSuffix(function, "(...)")
-		if strings.HasPrefix(function, "github.com/tghook/tghook.") || strings.HasPrefix(function, "created by ") {
+		function := lines[i][:max(0, strings.LastIndexByte(lines[i], '('))] // without its arguments
+		if strings.HasPrefix(function, "github.com/tghook/tghook.") || strings.HasPrefix(lines[i], "created by ") {
 			break
 		}
 		if strings.HasPrefix(function, "runtime.") {

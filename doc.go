@@ -105,10 +105,10 @@
 // succeeds at all, such updates are not given up within the first hour.
 //
 // A poll holds 100 updates, its window. While the window is full no other update can
-// come, and all chats wait. So three things change then. An attempt counts also if another
-// update has succeeded since the update's first failure. The 15 minutes do not hold. And
-// what only waits for its next attempt makes it within a second, even if [RetryAfter] asked
-// for more.
+// come, and all chats wait. So three things change then. An attempt counts also if, since
+// the update came, ten times as many others have succeeded as fail now: in an outage that
+// is not so. The 15 minutes do not hold. And what only waits for its next attempt makes it
+// within a second, even if [RetryAfter] asked for more.
 //
 // An attempt that LateCancel ended is a failure like another. Its error says how long it
 // was given, and by which setting. A crash is no failed attempt: this rule does not count

@@ -11,18 +11,18 @@ const (
 	countedAttempts = 8
 	worldMayBeDown  = 15 * time.Minute // an update that may heal is not given up sooner
 	longFailing     = time.Hour        // every attempt counts from then on
+	mostSucceed     = 10               // as many succeed for each that fails: the world is well
 )
 
 // history is what is known of the failed attempts of an update. Times are on the
 // dispatcher's clock. The zero history is that of an update that has not failed.
 type history struct {
-	failed   int // attempts
-	counted  int // of failed
-	hopeless int // of counted: they panicked, or their error cannot heal
-	first    time.Duration
-	last     time.Duration
-	// successes of other updates that the dispatcher had seen by last, and by first.
-	sinceLast, sinceFirst uint64
+	failed    int // attempts
+	counted   int // of failed
+	hopeless  int // of counted: they panicked, or their error cannot heal
+	first     time.Duration
+	last      time.Duration
+	sinceLast uint64 // successes of updates that the dispatcher had seen by last
 }
 
 // failure is one failed attempt.
@@ -31,14 +31,17 @@ type failure struct {
 	hopeless  bool   // it panicked, or its error is an APIError that cannot heal
 	successes uint64 // of updates, in this process so far
 	crowded   bool   // a poll's window is full behind the update
+	failing   int    // crowded: other updates that have failed and are not over
+	came      uint64 // successes when the update came
 }
 
 // add notes one failed attempt. It counts if it is hopeless, if another update has
 // succeeded since the attempt before, or if the update first failed more than an hour
-// ago. While a poll's window is full no other update can succeed: one that has
-// succeeded since the first failure is enough then.
+// ago. While a poll's window is full, no other update can succeed. Then an attempt counts
+// if, since the update came, ten times as many others have succeeded as fail now: that is
+// not so in an outage.
 func (h *history) add(f failure) {
-	others := h.failed > 0 && (f.successes > h.sinceLast || f.crowded && f.successes > h.sinceFirst)
+	others := h.failed > 0 && (f.successes > h.sinceLast || f.crowded && f.successes-f.came >= mostSucceed*uint64(f.failing+1)) //nolint:gosec // a number of records
 	if f.hopeless || others || h.failed > 0 && f.at-h.first > longFailing {
 		h.counted++
 	}
@@ -46,7 +49,7 @@ func (h *history) add(f failure) {
 		h.hopeless++
 	}
 	if h.failed == 0 {
-		h.first, h.sinceFirst = f.at, f.successes
+		h.first = f.at
 	}
 	h.failed++
 	h.last, h.sinceLast = f.at, f.successes
@@ -94,6 +97,11 @@ type note struct {
 	Last     int64 `json:"l"`
 }
 
+// plausible reports whether n can be what note has written.
+func (n *note) plausible() bool {
+	return 0 <= n.Hopeless && n.Hopeless <= n.Counted && n.Counted <= n.Failed && n.First <= n.Last
+}
+
 // note writes h down for every process that shares the Store.
 func (h *history) note(origin time.Time) []byte {
 	text, err := json.Marshal(note{
@@ -109,19 +117,16 @@ func (h *history) note(origin time.Time) []byte {
 // this process's own. A note that cannot be read is an update that has not failed.
 func historyOf(text []byte, origin time.Time, lastSuccess time.Duration, successes uint64) (h history) {
 	var n note
-	if len(text) == 0 || json.Unmarshal(text, &n) != nil {
+	if len(text) == 0 || json.Unmarshal(text, &n) != nil || !n.plausible() {
 		return h
 	}
 	h = history{
 		failed: n.Failed, counted: n.Counted, hopeless: n.Hopeless,
 		first: time.UnixMilli(n.First).Sub(origin), last: time.UnixMilli(n.Last).Sub(origin),
 	}
-	h.sinceFirst, h.sinceLast = successes, successes
+	h.sinceLast = successes
 	if successes > 0 && lastSuccess > h.last {
 		h.sinceLast--
-	}
-	if successes > 0 && lastSuccess > h.first {
-		h.sinceFirst--
 	}
 	return h
 }

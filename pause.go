@@ -54,6 +54,20 @@ func (d *Dispatcher) setCrowded(full bool) {
 	}
 }
 
+// failing counts the updates besides r that have failed and are not over. It matters, and
+// is counted, only while the window of the poll is full. The mutex is held.
+func (d *Dispatcher) failing(r *record) (n int) {
+	if !d.crowded {
+		return 0
+	}
+	for _, other := range d.records {
+		if other != r && other.history.failed > 0 && other.state != finished {
+			n++
+		}
+	}
+	return n
+}
+
 // outlived reports whether r would run again only when Telegram would offer it no
 // more: a query that nobody waits for must not hold up the next one. The mutex is
 // held.

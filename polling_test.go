@@ -110,7 +110,7 @@ func TestPollRetriesInTheLaneAndBuriesAfterEightPanics(t *testing.T) {
 		tg.send(t, messageIn(7, 1), messageIn(7, 2))
 		var starts []time.Duration
 		begin := time.Now()
-		p := startPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxAttempts: 8}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			if u.ID == 1 {
 				starts = append(starts, time.Since(begin))
 				panic(errBroken)

@@ -25,6 +25,7 @@ type record struct {
 	first   arrival
 	backing [1]*arrival
 	arrived int           // deliveries
+	came    uint64        // successes of updates until it came
 	due     time.Duration // when Telegram offers it again, as far as is known
 	claim   *lease        // granted; nil without a Store, and before its turn
 

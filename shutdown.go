@@ -2,7 +2,6 @@ package tghook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -54,7 +53,10 @@ func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	case <-d.quiet:
 		return err
 	case <-ctx.Done():
-		return errors.Join(err, fmt.Errorf("tghook: shutdown: %d calls of Observe have not returned", d.observing.Load()))
+		if err == nil {
+			err = fmt.Errorf("tghook: shutdown: %w", context.Cause(ctx))
+		}
+		return fmt.Errorf("%w; %d calls of Observe have not returned", err, d.observing.Load())
 	}
 }
 

@@ -94,7 +94,7 @@ func TestBodiesThatAreReadAtOnceHaveABound(t *testing.T) {
 				turnedAway++
 			}
 		}
-		if still := len(answers) - turnedAway; still < 32 || still > 64 {
+		if still := len(answers) - turnedAway; still < 16 || still > 64 {
 			t.Errorf("%d bodies are being read, %d were read from; want about as many as 64 MiB can hold", still, read.Load())
 		}
 		close(release)

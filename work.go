@@ -296,7 +296,7 @@ func (d *Dispatcher) accept(r *record, res *result, e *end, lost bool) {
 	if d.cfg.Store != nil && !e.call && (carrier != nil || d.cfg.Caller == nil && e.held == nil) {
 		e.stored = res.reply
 	}
-	if !e.call && carrier == nil && len(e.stored) == 0 && d.uncarried.full(d.cfg.MaxInFlight) {
+	if !e.call && carrier == nil && len(e.stored) == 0 && d.uncarried.full(res.reply, d.cfg.MaxInFlight) {
 		e.call = true
 	}
 }
@@ -311,7 +311,9 @@ func (d *Dispatcher) refuse(r *record, res *result, e *end) {
 		err = &attemptError{"cancelled since it was late: " + r.given.String(), err}
 	}
 	retry := found.retryAfter(r.update.Kind)
-	r.history.add(failure{at: r.ended, hopeless: found.hopeless(), successes: d.successes, crowded: d.crowded})
+	r.history.add(failure{
+		at: r.ended, hopeless: found.hopeless(), successes: d.successes, crowded: d.crowded, failing: d.failing(r), came: r.came,
+	})
 	clause, givenUp := "", false
 	if d.cfg.MaxAttempts == 0 {
 		clause, givenUp = r.history.verdict(d.crowded)

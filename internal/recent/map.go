@@ -3,8 +3,8 @@ package recent
 
 import "time"
 
-// Map holds values by id for the same time each, at most so many bytes of them:
-// past the bound the oldest goes first. It is not safe for concurrent use. Times
+// Map holds values by id for the same time each, in at most so many bytes, its own
+// included: past the bound the oldest goes first. It is not safe for concurrent use. Times
 // are durations since any fixed moment.
 type Map struct {
 	life    time.Duration
@@ -19,7 +19,16 @@ type entry struct {
 	value []byte
 }
 
-// NewMap returns an empty Map of values that live for life and have at most limit
+// entryCost is what an entry takes besides its value: its places in the map and in the
+// queue, of which as many may be free as are taken. TestSmallValuesTakeNoMoreThanTheBound
+// measures it.
+const entryCost = 176
+
+// cost is the bytes that value takes under its id. An allocator rounds them up, by an
+// eighth at most.
+func cost(value []byte) int { return cap(value) + entryCost }
+
+// NewMap returns an empty Map of values that live for life and take at most limit
 // bytes together.
 func NewMap(limit int, life time.Duration) *Map {
 	return &Map{life: life, limit: limit, entries: make(map[int64]entry)}
@@ -29,16 +38,16 @@ func NewMap(limit int, life time.Duration) *Map {
 // bound, the oldest. A value over the bound is not kept.
 func (m *Map) Put(id int64, value []byte, now time.Duration) {
 	m.remove(id)
-	if len(value) > m.limit {
+	if cost(value) > m.limit {
 		return
 	}
-	for !m.queue.empty() && (m.queue.first().until <= now || m.size+len(value) > m.limit) {
+	for !m.queue.empty() && (m.queue.first().until <= now || m.size+cost(value) > m.limit) {
 		if i := m.queue.pop(); m.entries[i.id].until == i.until { // else it was put anew since
 			m.remove(i.id)
 		}
 	}
 	m.entries[id] = entry{now + m.life, value}
-	m.size += len(value)
+	m.size += cost(value)
 	m.queue.push(item{id, now + m.life})
 }
 
@@ -52,6 +61,8 @@ func (m *Map) Get(id int64, now time.Duration) (value []byte, ok bool) {
 }
 
 func (m *Map) remove(id int64) {
-	m.size -= len(m.entries[id].value)
-	delete(m.entries, id)
+	if e, ok := m.entries[id]; ok {
+		m.size -= cost(e.value)
+		delete(m.entries, id)
+	}
 }

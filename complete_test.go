@@ -1,0 +1,235 @@
+package tghook_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+const restingBound = 10_000
+
+func TestPastTheirBoundTheOldestFailuresAreForgottenAndCounted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const more = 2000
+		r := newRig(t, tghook.Config{}, taking(0, tghook.NoReply, errBroken))
+		for id := range int64(restingBound + more) {
+			same(t, "answer", r.post(messageIn(id, id+1)), "500")
+		}
+		s := r.Stats()
+		same(t, "failed", s.Failed, restingBound)
+		same(t, "evicted", s.Evicted, more)
+		for id, attempt := range map[int64]int{1: 1, more: 1, more + 4: 2, restingBound + more: 2} { // the first two put two more out
+			r.post(messageIn(id-1, id))
+			same(t, fmt.Sprint("attempt of ", id), r.last().Attempt, attempt)
+		}
+		if s := r.Stats(); s.Failed > restingBound {
+			t.Errorf("%d failures are kept", s.Failed)
+		}
+	})
+}
+
+// goneDuring has the senders of updates go while the handlers, which take a second, run.
+func (r *rig) goneDuring(first, n int64) {
+	const batch = 500
+	for ; n > 0; n, first = n-batch, first+batch {
+		ctx, cancel := context.WithCancel(context.Background())
+		for id := first; id < first+min(n, batch); id++ {
+			go r.postWith(ctx, messageIn(id, id))
+		}
+		synctest.Wait()
+		cancel()
+		pass(time.Second)
+	}
+}
+
+func TestPastTheirBoundTheOldestUntoldSuccessesAreStillDuplicates(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const more = 2000
+		r := newRig(t, tghook.Config{}, taking(time.Second, tghook.NoReply, nil))
+		r.goneDuring(1, restingBound+more)
+		r.did(restingBound+more, 0, 0)
+		s := r.Stats()
+		same(t, "unacknowledged", s.Unacknowledged, restingBound)
+		same(t, "evicted", s.Evicted, more)
+		same(t, "remembered", s.Remembered, more)
+		for _, id := range []int64{1, more, more + 1, restingBound + more} {
+			same(t, "answer", r.post(messageIn(id, id)), "200")
+			same(t, "outcome", r.last().Outcome, tghook.OutcomeDuplicate)
+		}
+		r.did(restingBound+more, 0, 0)
+	})
+}
+
+func TestAtMost64DeliveriesWaitForOneUpdate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, tghook.Config{LateAfter: -1}, taking(time.Minute, hello, nil))
+		all := make([]*pending, 64)
+		for i := range all {
+			all[i] = r.send(messageIn(7, 1))
+		}
+		got, took := r.send(messageIn(7, 1)).wait()
+		oneOf(t, "the 65th", got, shedAnswers...)
+		same(t, "took", took, 0)
+		same(t, "outcome", r.last().Outcome, tghook.OutcomeShed)
+		pass(time.Minute)
+		for _, p := range all[:63] {
+			same(t, "one of 64", p.now(), "200")
+		}
+		same(t, "the newest of 64", all[63].now(), helloAnswer)
+		r.did(1, 0, 0)
+	})
+}
+
+// replyOf is one of so many bytes.
+func replyOf(size int) tghook.Reply {
+	const around = len(`{"method":"sendMessage","text":""}`)
+	return tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": strings.Repeat("x", size-around)}}
+}
+
+func fileOf(size int) tghook.Reply {
+	return tghook.Reply{Method: "sendDocument", Params: map[string]any{
+		"document": tghook.File{Name: "a", Body: bytes.NewReader(make([]byte, size))},
+	}}
+}
+
+func TestRepliesThatWaitForARedeliveryAreBounded(t *testing.T) {
+	for name, test := range map[string]struct {
+		inFlight    int
+		reply       func() tghook.Reply
+		fit, beyond int64
+	}{
+		"in bytes":              {0, func() tghook.Reply { return replyOf(1<<20 - 64) }, 64, 5},
+		"in bytes, by the last": {0, func() tghook.Reply { return fileOf(22 << 20) }, 2, 1},
+		"in number":             {10, func() tghook.Reply { return replyOf(100) }, 10, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				var called atomic.Int64
+				caller := callerFunc(func(context.Context, string, any) error { called.Add(1); return nil })
+				r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxInFlight: test.inFlight, Caller: caller}},
+					func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+						time.Sleep(time.Second + time.Duration(u.ID)*time.Millisecond)
+						return test.reply(), nil
+					})
+				for first := int64(1); first <= test.fit+test.beyond; first += 9 { // which fit in MaxInFlight
+					ctx, cancel := context.WithCancel(t.Context())
+					for id := first; id < min(first+9, test.fit+test.beyond+1); id++ {
+						r.sendWith(ctx, messageIn(id, id))
+					}
+					cancel()
+					if test.inFlight > 0 {
+						pass(1200 * time.Millisecond)
+					}
+				}
+				pass(1200 * time.Millisecond)
+				same(t, "sent at once", called.Load(), test.beyond)
+				same(t, "unacknowledged", r.Stats().Unacknowledged, int(test.fit+test.beyond))
+				pass(time.Minute)
+				same(t, "sent in the end", called.Load(), test.fit+test.beyond)
+			})
+		})
+	}
+}
+
+// What a dispatcher keeps when everything is full: the memory of succeeded updates, 14
+// MiB at worst; kept replies, 8 MiB; replies that wait for a redelivery, 64 MiB; 10,000
+// updates that rest, two KiB each; and each update in flight, its bytes, a KiB, and half a
+// KiB for each of the 64 deliveries that wait for it.
+func TestTheMemoryOfADispatcherIsBounded(t *testing.T) { //nolint:paralleltest // it measures the heap
+	const (
+		inFlight = 64
+		size     = 64 << 10 // of an update
+		bound    = (14+8+64)<<20 + restingBound<<11 + inFlight*(size+1<<10+64*512)
+	)
+	synctest.Test(t, func(t *testing.T) {
+		before := heapInUse()
+		release := make(chan struct{})
+		d, err := tghook.NewDispatcher(tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			switch u.ChatID {
+			case 1: // succeeds, with a reply
+				return replyOf(100), nil
+			case 2: // its sender goes
+				time.Sleep(time.Second)
+				return replyOf(1<<20 - 64), nil
+			case 3:
+				return tghook.NoReply, errBroken
+			default:
+				<-release
+				return tghook.NoReply, nil
+			}
+		}), tghook.DispatchConfig{
+			MaxInFlight: inFlight, HandlerTimeout: -1, Caller: callerFunc(func(context.Context, string, any) error { return nil }),
+			Lane: func(*tghook.Update) string { return "" }, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := parsed(t, messageIn(1, 1))
+		large := parsed(t, strings.Replace(messageIn(4, 1), "hi", strings.Repeat("x", size-200), 1))
+		offer := func(ctx context.Context, of *tghook.Update, chat, id int64) error {
+			each := *of
+			each.ID, each.ChatID = id, chat
+			if chat != 4 { // whose bytes are those of whoever delivers it
+				each.Raw = bytes.Clone(of.Raw)
+			}
+			_, err := d.Do(ctx, &each)
+			return err
+		}
+		for id := range int64(120_000) { // no two in a page
+			if err := offer(t.Context(), u, 1, id*997); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for id := range int64(restingBound + 1000) {
+			_ = offer(t.Context(), u, 3, -1-id)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		for id := range int64(inFlight) {
+			go func() { _ = offer(ctx, large, 2, 1<<40+id) }()
+		}
+		synctest.Wait()
+		cancel()
+		pass(time.Second)
+		var all sync.WaitGroup
+		for range 70 { // 64 of which may wait
+			for id := range int64(inFlight) {
+				all.Go(func() { _ = offer(t.Context(), large, 4, 1<<50+id) })
+			}
+			synctest.Wait()
+		}
+		used := heapInUse() - before
+		s := d.Stats()
+		t.Logf("%.1f of %.1f MiB: %+v", float64(used)/(1<<20), float64(bound)/(1<<20), s)
+		if s.InFlight != inFlight || s.Failed != restingBound || s.Unacknowledged < 60 || s.Remembered < 99_000 {
+			t.Errorf("it is not full: %+v", s)
+		}
+		if used > bound || used < bound/2 {
+			t.Errorf("%d bytes are used, and the bound is %d", used, bound)
+		}
+		close(release)
+		all.Wait()
+		if err := d.Shutdown(t.Context()); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		time.Sleep(4 * 24 * time.Hour)
+	})
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return int64(s.HeapAlloc)
+}
