@@ -68,7 +68,7 @@ func (c ClientConfig) LogValue() slog.Value { return slog.StringValue(c.String()
 // MarshalJSON leaves HTTP out, and what is secret in BaseURL: NewClient refuses the
 // BaseURL then.
 func (c ClientConfig) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
+	return json.Marshal(struct { //nolint:musttag // its names in JSON are those of its fields
 		BaseURL         string
 		TestEnvironment bool
 		Local           bool
@@ -78,7 +78,7 @@ func (c ClientConfig) MarshalJSON() ([]byte, error) {
 
 // Client calls the Bot API with one bot's token. The token appears in no error, and
 // not when a Client is printed. It is a [Caller], and safe for concurrent use.
-type Client struct {
+type Client struct { //nolint:recvcheck // what prints it has to print values too
 	bot      int64
 	endpoint func(method string) string // with the token, where no formatting finds it
 	redact   func(text string) string
@@ -296,7 +296,7 @@ func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answ
 	req.ContentLength = m.size()
 	req.GetBody = func() (io.ReadCloser, error) { return m.open(c.maxFiles()) }
 	req.Header.Set("Content-Type", m.contentType)
-	res, err := c.http.Do(req) //nolint:gosec // of a ReplyTransport's request it has the method, which is of letters
+	res, err := c.http.Do(req) // of a ReplyTransport's request it has the method, which is of letters
 	if err != nil {
 		return answer{}, err
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // deadline is when a delivery is late, and what is done then.
-type deadline struct {
+type deadline struct { //nolint:recvcheck // what prints it has to print values too
 	after   time.Duration // since its arrival; negative: never
 	how     departure
 	setting string // that after comes from

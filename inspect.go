@@ -174,8 +174,8 @@ func (i *inspection) match(err, target error, place *bool) {
 	if *place {
 		return
 	}
-	matches := err == target                                             //nolint:errorlint // this is the walk
-	if is, able := err.(interface{ Is(error) bool }); !matches && able { //nolint:errorlint // this is the walk
+	matches := err == target //nolint:errorlint // this is the walk
+	if is, able := err.(interface{ Is(error) bool }); !matches && able {
 		_ = guarded(func() error { matches = is.Is(target); return nil })
 	}
 	if !matches {

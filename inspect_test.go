@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,10 +68,7 @@ func TestInspectFindsWhatAnErrorHolds(t *testing.T) {
 	for range 98 {
 		deep = fmt.Errorf("%w", deep)
 	}
-	wide := make([]error, 2000)
-	for i := range wide {
-		wide[i] = errBroken
-	}
+	wide := slices.Repeat([]error{errBroken}, 2000)
 	for _, tt := range []struct {
 		name string
 		err  error
@@ -110,7 +108,7 @@ func TestInspectFindsWhatAnErrorHolds(t *testing.T) {
 			}
 			panic("as")
 		}}, ""},
-		{"its own Is", &oddError{is: func(target error) bool { return target == tghook.ErrClaimLost }}, "claimLost"},
+		{"its own Is", &oddError{is: func(target error) bool { return target == tghook.ErrClaimLost }}, "claimLost"}, //nolint:errorlint // an Is compares so
 		{"an Is that panics", &oddError{is: func(error) bool { panic("is") }}, ""},
 		{"beside an Unwrap that panics", errors.Join(wrapping(func() error { panic("unwrap") }), refused), "api"},
 		{"behind an As that panics", errors.Join(&oddError{as: func(any) bool { panic("as") }}, refused), "api"},

@@ -201,7 +201,7 @@ func warnings(logged *lockedBuffer, text string, fields ...string) (all []string
 		if !strings.Contains(line, text) {
 			continue
 		}
-		var found []string
+		found := make([]string, 0, len(fields))
 		for _, field := range fields {
 			value := regexp.MustCompile(" " + field + `=("[^"]*"|\S+)`).FindStringSubmatch(line)
 			found = append(found, strings.Trim(append(value, "", "")[1], `"`))
@@ -258,7 +258,7 @@ func TestUnknownKindsAreToldOnceWithTheNearest(t *testing.T) {
 		"misspelt":           {tghook.Kinds{"mesage": h, "callbackquery": h, "poll": h}, nil, []string{"Kinds callbackquery callback_query", "Kinds mesage message"}},
 		"in a chain":         {tghook.Chain(tghook.Kinds{"reaction": h}), nil, []string{"Kinds reaction message_reaction"}},
 		"new":                {tghook.Kinds{"holiday": h}, nil, []string{"Kinds holiday "}},
-		"in AllowedUpdates":  {h, []string{"Message", "chat_memeber"}, []string{"AllowedUpdates chat_memeber chat_member"}},
+		"in AllowedUpdates":  {h, []string{"Message", "chat_memeber"}, []string{"AllowedUpdates chat_memeber chat_member"}}, //nolint:misspell // it is to be misspelt
 		"of a nil of a kind": {h, []string{}, nil},
 	} {
 		log, logged := logger()

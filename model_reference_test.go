@@ -518,7 +518,7 @@ func (tr *modelTrace) checkAnswer(complain modelComplaint) {
 			complain("%s: %d with a body", d, d.status)
 		}
 		cancelled := d.outcome == tghook.OutcomeLate && tr.setup.policy() == tghook.LateCancel
-		if (d.status == 503) != (d.retry != "") && !(cancelled && d.status == 503) {
+		if (d.status == 503) != (d.retry != "") && (!cancelled || d.status != 503) {
 			complain("%s: %d with Retry-After %q", d, d.status, d.retry)
 		}
 		most := map[tghook.Kind]int{

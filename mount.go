@@ -117,7 +117,7 @@ func (m *Mounted) prepare() []error {
 
 // flattened are the errors that err joins.
 func flattened(err error) (errs []error) {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join's alone
+	joined, ok := err.(interface{ Unwrap() []error }) // errors.Join's alone
 	if !ok {
 		return slices.DeleteFunc([]error{err}, func(err error) bool { return err == nil })
 	}

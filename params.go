@@ -359,7 +359,7 @@ func (f fieldTraits) leavesOut(v reflect.Value) bool {
 // misfit is why Telegram would not get what v, which is no Marshaler's, means.
 func (t *traits) misfit(v reflect.Value) error {
 	typ, name := v.Type(), typeOf(v)
-	problem := ""
+	var problem string
 	switch {
 	case typ == durationType:
 		problem = "is a time.Duration, which JSON has in nanoseconds: give seconds, such as int(d.Seconds())"

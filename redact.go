@@ -45,7 +45,7 @@ func (r WebhookRequest) MarshalJSON() ([]byte, error) {
 	if r.SecretToken != "" {
 		shown.SecretToken = "<secret>"
 	}
-	return json.Marshal(shown)
+	return json.Marshal(shown) //nolint:musttag // its names in JSON are those of its fields
 }
 
 // What may be secret in a URL: its userinfo, a token, and a path of [PathFor].
@@ -72,10 +72,10 @@ func heard(err error, redact func(string) string) error {
 		return err
 	}
 	var clean error
-	switch failed := bounded(hearPatience, func() error {
+	switch failed := bounded(hearPatience, func() error { //nolint:errorlint // it wraps what is the user's
 		clean, _ = (&hearing{redact: redact, left: maxHeard}).hear(err, 0)
 		return nil
-	}).(type) { //nolint:errorlint // it wraps what is the user's
+	}).(type) {
 	case nil:
 		return clean
 	case *PanicError:
@@ -153,7 +153,7 @@ func unwrapped(err error) []error {
 // out. What fmt would find by itself is looked for here, since fmt never returns
 // from a value that contains itself.
 func (h *hearing) prints(err error) bool {
-	text := ""
+	var text string
 	switch printed := err.(type) { //nolint:errorlint // it is about this one
 	case fmt.Formatter:
 		text = fmt.Sprintf("%+v %#v", err, err)
@@ -213,7 +213,7 @@ func (h *hearing) holdsBytes(v reflect.Value) bool {
 	}
 	text := make([]byte, v.Len())
 	for i := range text {
-		text[i] = byte(v.Index(i).Uint())
+		text[i] = byte(v.Index(i).Uint()) //nolint:gosec // it is a uint8
 	}
 	return h.redact(string(text)) != string(text)
 }

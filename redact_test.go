@@ -129,17 +129,17 @@ func TestWhatJSONLeavesOutIsMissed(t *testing.T) {
 	var request tghook.WebhookRequest
 	encoded, err := json.Marshal(tghook.WebhookRequest{URL: hookURL, SecretToken: hookToken, MaxConnections: 7})
 	same(t, "error", err, nil)
-	same(t, "error", json.Unmarshal(encoded, &request), nil)
+	same(t, "error", json.Unmarshal(encoded, &request), nil) //nolint:musttag // its names in JSON are those of its fields
 	same(t, "request", request, tghook.WebhookRequest{URL: hookURL, SecretToken: "<secret>", MaxConnections: 7})
 	c := newTelegram(t).client(t, tghook.ClientConfig{})
 	same(t, "mistakes", mistaken(t, c.SetWebhook(t.Context(), request)), []string{"WebhookRequest.SecretToken"})
-	same(t, "error", json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), nil)
+	same(t, "error", json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), nil) //nolint:musttag // its names in JSON are those of its fields
 	same(t, "a secret from a file", request.SecretToken, "abc")
 
 	var cfg tghook.ClientConfig
 	encoded, err = json.Marshal(tghook.ClientConfig{BaseURL: "https://user:password@h.example", Local: true, Patience: time.Second})
 	same(t, "error", err, nil)
-	same(t, "error", json.Unmarshal(encoded, &cfg), nil)
+	same(t, "error", json.Unmarshal(encoded, &cfg), nil) //nolint:musttag // its names in JSON are those of its fields
 	same(t, "config", cfg.Local && cfg.Patience == time.Second, true)
 	_, err = tghook.NewClient(apiToken, cfg)
 	same(t, "mistakes", mistaken(t, err), []string{"ClientConfig.BaseURL"})

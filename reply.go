@@ -90,7 +90,7 @@ func (r Reply) encode() (payload, error) {
 
 // unsendable is err as a *ReplyError, if it is the problem of a file.
 func unsendable(method string, err error) error {
-	if problem, ok := err.(fileProblem); ok { //nolint:errorlint // it is made here, and others wrap what is the user's
+	if problem, ok := err.(fileError); ok { //nolint:errorlint // it is made here, and others wrap what is the user's
 		return &ReplyError{method, problem}
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -151,7 +152,7 @@ func TestAReplyThatIsTriedAgainHoldsItsLaneAlone(t *testing.T) {
 				failed = true
 				return &tghook.APIError{Code: 429, RetryAfter: 30 * time.Second}
 			}
-			sent = append(sent, fmt.Sprint(u.ID))
+			sent = append(sent, strconv.FormatInt(u.ID, 10))
 			return nil
 		})
 		r := replyingBy(t, caller, hello)

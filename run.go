@@ -16,7 +16,7 @@ import (
 // for which whatever is said of the webhook counts for nothing. The zero value of
 // each other field is its default; only Token has none, and need not be given with
 // KeepWebhook. It is printed without what is secret in it.
-type RunConfig struct {
+type RunConfig struct { //nolint:recvcheck // what prints it has to print values too
 	// Token is the bot's, from @BotFather.
 	Token string
 	// URL is where Telegram is to send updates, as the world sees it. Empty: poll.
@@ -172,7 +172,7 @@ func (c RunConfig) mistakes() (errs []error) {
 	add(!strings.HasPrefix(c.Path, "/"), "Path", "must begin with a slash, and be written as in a URL")
 	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
 	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served: give another")
-	add(c.HealthPath == c.Path && c.HealthPath == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath: give another")
+	add(c.HealthPath == defaultHealthPath && c.Path == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath: give another")
 	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
 	add(c.DrainDelay < 0, "DrainDelay", "is negative: give a duration, or 0 not to wait")
 	add(strings.HasPrefix(c.Listen, "/") && len(c.Webhook.AllowedSources) > 0, "Webhook.AllowedSources",

@@ -18,7 +18,7 @@ import (
 
 // WebhookRequest is what setWebhook is asked
 // (https://core.telegram.org/bots/api#setwebhook).
-type WebhookRequest struct {
+type WebhookRequest struct { //nolint:recvcheck // what prints it has to print values too
 	// URL is where Telegram is to send updates: https, on port 443, 80, 88 or 8443,
 	// to a host with an IPv4 address.
 	URL string

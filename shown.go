@@ -100,7 +100,7 @@ func (s *shower) value(v reflect.Value, secret bool) any {
 		if isOurs(v.Type()) {
 			return slog.GroupValue(s.fields(v)...)
 		}
-		if text, ok := v.Interface().(fmt.Stringer); ok && strings.HasPrefix(v.Type().PkgPath(), "net/") { // an address
+		if text, ok := reflect.TypeAssert[fmt.Stringer](v); ok && strings.HasPrefix(v.Type().PkgPath(), "net/") { // an address
 			return text.String()
 		}
 	}

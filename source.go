@@ -77,7 +77,7 @@ func parseAddr(s string) netip.Addr {
 			inner, bracketed = strings.CutSuffix(inner, "]")
 		}
 		addr, err = netip.ParseAddr(inner)
-		if err != nil || strings.HasPrefix(s, "[") && !(bracketed && addr.Is6()) {
+		if err != nil || strings.HasPrefix(s, "[") && (!bracketed || !addr.Is6()) {
 			return netip.Addr{}
 		}
 	}

@@ -72,17 +72,17 @@ func (a *attachment) spent() error {
 	if !a.begun || a.seeker != nil {
 		return nil
 	}
-	return fileProblem(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek: give a new File, or a Body that can", a.Name, a.Body))
+	return fileError(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek: give a new File, or a Body that can", a.Name, a.Body))
 }
 
-// fileProblem is why a file can never be sent.
-type fileProblem string
+// fileError is why a file can never be sent.
+type fileError string
 
-func (e fileProblem) Error() string { return string(e) }
+func (e fileError) Error() string { return string(e) }
 
 // tooMuch says that files have more bytes than Telegram takes.
 func tooMuch(most int64) error {
-	return fileProblem(fmt.Sprintf("the files have more than the %d bytes that Telegram takes", most))
+	return fileError(fmt.Sprintf("the files have more than the %d bytes that Telegram takes", most))
 }
 
 // copyTo reads the file, of which there may be so many bytes.
@@ -107,7 +107,7 @@ func (a *attachment) copyTo(w io.Writer, most int64) (n int64, err error) {
 	case n < a.size:
 		return n, &readError{a.Name, fmt.Errorf("%w after %d of %d bytes", io.ErrUnexpectedEOF, n, a.size)}
 	case n == 0 && a.seeker == nil:
-		return n, fileProblem(fmt.Sprintf("File %q has nothing to read: it is empty, or has been read before. Give a new File, or a Body that can seek", a.Name))
+		return n, fileError(fmt.Sprintf("File %q has nothing to read: it is empty, or has been read before. Give a new File, or a Body that can seek", a.Name))
 	}
 	return n, nil
 }
@@ -136,7 +136,7 @@ func (s *sourceReader) Read(p []byte) (n int, err error) {
 	}
 	n, err = s.from.Read(p[:min(int64(len(p)), s.left)])
 	s.left -= int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // as io.Copy has it; the error is the user's
+	if err != nil && err != io.EOF { // as io.Copy has it; the error is the user's
 		s.err = err
 	}
 	return n, err

@@ -58,7 +58,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 		for i := range many {
 			many[i] = io.EOF
 		}
-		deep := error(io.EOF)
+		deep := io.EOF
 		for range 100_000 {
 			deep = &ringError{deep}
 		}
@@ -85,7 +85,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 		for name, err := range fails {
 			apis["an error of HTTP: "+name] = func(*http.Request) (*http.Response, error) { return nil, err }
 			apis["an error of an answer: "+name] = func(*http.Request) (*http.Response, error) {
-				return &http.Response{StatusCode: 200, Body: funcReader(func([]byte) (int, error) { return 0, err })}, nil
+				return &http.Response{StatusCode: http.StatusOK, Body: funcReader(func([]byte) (int, error) { return 0, err })}, nil
 			}
 			calls["an error of a Body: "+name] = func(c *tghook.Client, ctx context.Context) error {
 				return c.Call(ctx, "m", uploadOf(bodyOf(func([]byte) (int, error) { return 0, err })), nil)
@@ -103,7 +103,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 		for name, f := range bad {
 			apis["HTTP "+name] = func(*http.Request) (*http.Response, error) { f(); return nil, io.EOF }
 			apis["an answer "+name] = func(*http.Request) (*http.Response, error) {
-				return &http.Response{StatusCode: 200, Body: funcReader(func([]byte) (int, error) { f(); return 0, io.EOF })}, nil
+				return &http.Response{StatusCode: http.StatusOK, Body: funcReader(func([]byte) (int, error) { f(); return 0, io.EOF })}, nil
 			}
 			calls["a Body "+name] = func(c *tghook.Client, ctx context.Context) error {
 				return c.Call(ctx, "m", uploadOf(bodyOf(func([]byte) (int, error) { f(); return 0, io.ErrUnexpectedEOF })), nil)

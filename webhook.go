@@ -19,7 +19,7 @@ import (
 
 // Config is how a [Webhook] receives. The zero value of each field is its safe
 // default; only a secret has none.
-type Config struct {
+type Config struct { //nolint:recvcheck // what prints it has to print values too
 	// Dispatch is shared by every door that takes updates to the same handler.
 	Dispatch DispatchConfig
 	// Secret is the secret_token that setWebhook was called with: 1 to 256

@@ -29,10 +29,10 @@ func (b *dripping) Read(p []byte) (int, error) {
 	if b.read == 0 {
 		b.reading.Add(1)
 	}
-	switch left := b.size - b.read; {
-	case left == 0:
+	switch left := b.size - b.read; left {
+	case 0:
 		return 0, io.EOF
-	case left == 1:
+	case 1:
 		<-b.release
 	default:
 		time.Sleep(time.Millisecond)
@@ -181,7 +181,7 @@ func TestARedeliveryThatFindsNoRoomJoinsTwoSecondsLater(t *testing.T) {
 			return eventually(func() string { return answer(w.Serve(context.Background(), fromTelegram(textFrom(1, 1)))) })
 		}
 		post()
-		var stuck []*io.PipeWriter // each body has taken its first 64 KiB: 128 of them are 8 MiB
+		stuck := make([]*io.PipeWriter, 0, 128) // each body has taken its first 64 KiB: 128 of them are 8 MiB
 		for range 128 {
 			r, in := io.Pipe()
 			stuck = append(stuck, in)
@@ -226,7 +226,7 @@ func TestAFoulBodyHurtsItsRequestAlone(t *testing.T) {
 		}, "400"},
 		"returns an error that wraps itself":       {func([]byte) (int, error) { return 0, newCycle() }, "400"},
 		"returns an error that wraps itself twice": {func([]byte) (int, error) { return 0, newTwins() }, "400"},
-		"returns an error whose Unwrap panics":     {func([]byte) (int, error) { return 0, unwrapPanics{} }, "400"},
+		"returns an error whose Unwrap panics":     {func([]byte) (int, error) { return 0, badUnwrapError{} }, "400"},
 		"returns an error whose Is and As panic":   {func([]byte) (int, error) { return 0, foulError{} }, "400"},
 		"returns an error that wraps the deadline's": {func([]byte) (int, error) {
 			return 0, fmt.Errorf("slow: %w", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded})
@@ -279,10 +279,10 @@ func newTwins() error {
 func (c *twins) Error() string   { return "twins" }
 func (c *twins) Unwrap() []error { return c.errs }
 
-type unwrapPanics struct{}
+type badUnwrapError struct{}
 
-func (unwrapPanics) Error() string { return "unwrapPanics" }
-func (unwrapPanics) Unwrap() error { panic("broken") }
+func (badUnwrapError) Error() string { return "bad unwrap" }
+func (badUnwrapError) Unwrap() error { panic("broken") }
 
 // foulError must not be asked.
 type foulError struct{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,8 +77,8 @@ func TestARefusalIsLoggedWithThePathThePeerAndTheProblem(t *testing.T) {
 			t.Errorf("%q: logged %q, want one line", c.want, lines)
 			continue
 		}
-		want := append(c.want, "level=WARN", `msg="tghook: request refused"`, "path=/bot<token>/[hidden] ", "peer=149.154.167.220 ", "bot=42")
-		for _, want := range want {
+		common := []string{"level=WARN", `msg="tghook: request refused"`, "path=/bot<token>/[hidden] ", "peer=149.154.167.220 ", "bot=42"}
+		for _, want := range slices.Concat(c.want, common) {
 			if !strings.Contains(lines[0], want) {
 				t.Errorf("the line %q has no %q", lines[0], want)
 			}

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -366,7 +367,7 @@ func TestToldOverMaxBody(t *testing.T) {
 		}
 	}
 	for _, v := range seen.list() {
-		if v.Status == 413 && !strings.Contains(v.Err.Error(), fmt.Sprint(most)) {
+		if v.Status == 413 && !strings.Contains(v.Err.Error(), strconv.Itoa(most)) {
 			t.Errorf("the error %q does not name the limit", v.Err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -261,7 +262,7 @@ func twoLengths(c *trial) {
 	k := c.mount(nothing)
 	first, second := textUpdate(1, 1, "hi"), k.raw(textUpdate(2, 1, "hi"))
 	few, many := fmt.Sprintf("Content-Length: %d", len(first)), fmt.Sprintf("Content-Length: %d", len(first+second))
-	for _, lengths := range []string{few + "\r\n" + many, many + "\r\n" + few, few + ", " + fmt.Sprint(len(first+second))} {
+	for _, lengths := range []string{few + "\r\n" + many, many + "\r\n" + few, few + ", " + strconv.Itoa(len(first+second))} {
 		w := k.dial()
 		w.send(k.head(doorSecret, lengths) + first + second)
 		if got := w.answer(); !strings.HasPrefix(got, "400") && !strings.HasPrefix(got, noAnswer) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,8 +42,8 @@ func (w *watched) Cleanup(f func()) { w.cleanups = append(w.cleanups, f) }
 
 // end does what the testing package does when a test ends.
 func (w *watched) end() {
-	for i := len(w.cleanups) - 1; i >= 0; i-- {
-		w.cleanups[i]()
+	for _, f := range slices.Backward(w.cleanups) {
+		f()
 	}
 	w.cleanups = nil
 }
@@ -263,7 +264,7 @@ func TestAHandlerCannotKeepTheServerFromEnding(t *testing.T) {
 
 // hijack takes the connection, and never closes it.
 func hijack(rw http.ResponseWriter, _ *http.Request) {
-	_, _, _ = rw.(http.Hijacker).Hijack()
+	rw.(http.Hijacker).Hijack()
 }
 
 // t.Fatal in a function that the Server calls ends a goroutine of the Server's.

@@ -55,7 +55,7 @@ func start(ctx context.Context, mode string, env []string, l *life) (*process, e
 // kill ends it by SIGKILL.
 func (p *process) kill() {
 	_ = p.command.Process.Kill()
-	<-p.ended
+	<-p.ended //nolint:errcheck // it was killed, and that is the error
 }
 
 // stop has it stop by itself.

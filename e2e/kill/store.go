@@ -68,7 +68,7 @@ func newShelf(ctx context.Context, seed uint64) (*shelf, error) {
 func (s *shelf) serve(rw http.ResponseWriter, r *http.Request) {
 	var q ask
 	life, err := strconv.Atoi(r.PathValue("life"))
-	if err = errors.Join(err, json.NewDecoder(r.Body).Decode(&q)); err != nil {
+	if err = errors.Join(err, json.NewDecoder(r.Body).Decode(&q)); err != nil { //nolint:musttag // both ends are this program
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
 	}
@@ -77,7 +77,7 @@ func (s *shelf) serve(rw http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	rw.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(rw).Encode(a) // who has gone gets no answer
+	_ = json.NewEncoder(rw).Encode(a) //nolint:errchkjson,musttag // who has gone gets no answer; both ends are this program
 }
 
 // do does what is asked. lost is true of an answer that is to be lost.
@@ -154,7 +154,7 @@ func (s shared) ask(ctx context.Context, method string, q ask) (tghook.ClaimResu
 	if res.StatusCode != http.StatusOK {
 		return a.Result, fmt.Errorf("the shelf answers %s", res.Status)
 	}
-	err = json.NewDecoder(res.Body).Decode(&a)
+	err = json.NewDecoder(res.Body).Decode(&a) //nolint:musttag // both ends are this program
 	if err == nil && a.Lost {
 		err = tghook.ErrClaimLost
 	}

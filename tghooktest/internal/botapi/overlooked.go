@@ -52,7 +52,7 @@ func overlookedJSON(p Params, text string) string {
 func misnamed(p Params) string {
 	for name := range p.Values {
 		if p.Method == "" && strings.EqualFold(name, "method") {
-			return fmt.Sprintf("Telegram reads the method's name from method, and not from %s", name)
+			return "Telegram reads the method's name from method, and not from " + name
 		}
 	}
 	return ""
