@@ -152,7 +152,7 @@ func TestHandlersThatAreAbandonedOneAfterTheOther(t *testing.T) {
 		release := make(chan struct{})
 		r := newRig(t, tghook.Config{LateAfter: -1, Dispatch: tghook.DispatchConfig{HandlerTimeout: time.Minute}},
 			func(context.Context, *tghook.Update) (tghook.Reply, error) { <-release; return hello, nil })
-		var all []*pending
+		all := make([]*pending, 0, 10)
 		for id := range int64(10) {
 			all = append(all, r.send(messageIn(id+1, id+1)))
 			pass(7 * time.Second)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -245,7 +246,7 @@ func TestAHopelessUpdateIsGivenUpAtItsEighthAttempt(t *testing.T) {
 
 func TestWhatMayHealIsNotGivenUpWhereNothingElseSucceeds(t *testing.T) {
 	for _, code := range []int{401, 409, 429, 500, 502} {
-		t.Run(fmt.Sprint(code), func(t *testing.T) {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				r := newRig(t, tghook.Config{}, taking(0, hello, refusedWith(code)))
 				start := time.Now()
@@ -632,7 +633,7 @@ func TestTheLogOfACancelledAttemptSaysHowLongItWasGivenAndBySetting(t *testing.T
 					ctx, cancel = context.WithTimeout(ctx, test.within)
 					defer cancel()
 				}
-				same(t, "answer", r.postWith(ctx, test.body), fmt.Sprint(http.StatusServiceUnavailable))
+				same(t, "answer", r.postWith(ctx, test.body), strconv.Itoa(http.StatusServiceUnavailable))
 				pass(time.Second)
 				if found := log.with("outcome=failed", "attempt=1", "cancelled since it was late: "+test.want); len(found) != 1 {
 					t.Errorf("the log has %d such lines:\n%s", len(found), log)

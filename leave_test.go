@@ -49,8 +49,9 @@ func TestALateAnswerSaysThatItsUpdateWaitsForTheStore(t *testing.T) {
 		first := slow.send(messageIn(7, 1))
 		same(t, "answer", slow.post(messageIn(7, 2)), "503 after 2")
 		same(t, "first", mustWait(first), "503 after 2")
-		var texts []string
-		for _, v := range slow.told() {
+		told := slow.told()
+		texts := make([]string, 0, len(told))
+		for _, v := range told {
 			texts = append(texts, v.Err.Error())
 		}
 		same(t, "errors", fmt.Sprint(len(texts), strings.Contains(strings.Join(texts, "\n"), "answered while it waits for the Store: it was given 1s by Config.LateAfter"),
@@ -64,7 +65,7 @@ func TestAHandlerThatOthersWaitForIsOneLineInTheLog(t *testing.T) {
 		log := wordy(&cfg.Dispatch)
 		r := newRig(t, cfg, taking(2*time.Minute, tghook.NoReply, nil))
 		for start := time.Now(); time.Since(start) < 110*time.Second; { // Telegram asks again and again
-			var all []*pending
+			all := make([]*pending, 0, 5)
 			for id := range int64(5) {
 				all = append(all, r.send(messageIn(7, id+1)))
 			}

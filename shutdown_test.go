@@ -63,7 +63,7 @@ func TestShutdownWaitsForARedeliveryUntilItIsOverdue(t *testing.T) {
 				}
 				pass(time.Minute - time.Duration(deliveries)*time.Second)
 				same(t, "unacknowledged", r.Stats().Unacknowledged, 1)
-				due := time.Duration(deliveries)*time.Second + after*time.Second
+				due := time.Duration(deliveries)*time.Second + after*time.Second //nolint:durationcheck // after is a number of seconds
 				same(t, "took", shutDown(t, r), max(0, due+3*time.Second-time.Minute))
 			})
 		})

@@ -11,9 +11,9 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// dated is a message of an age.
-func dated(chat, id int64, age time.Duration) string {
-	return strings.Replace(messageIn(chat, id), `"text"`, fmt.Sprintf(`"date":%d,"text"`, time.Now().Add(-age).Unix()), 1)
+// dated is a message of an age, in one chat.
+func dated(id int64, age time.Duration) string {
+	return strings.Replace(messageIn(7, id), `"text"`, fmt.Sprintf(`"date":%d,"text"`, time.Now().Add(-age).Unix()), 1)
 }
 
 func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
@@ -25,12 +25,12 @@ func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
 				body    string
 				outcome string
 			}{
-				{dated(7, 1, 2*time.Hour), "dead_lettered/0/200"},
-				{dated(7, 2, time.Hour+2*time.Second), "dead_lettered/0/200"},
-				{dated(7, 3, time.Hour-2*time.Second), "handled/1/200"},
+				{dated(1, 2*time.Hour), "dead_lettered/0/200"},
+				{dated(2, time.Hour+2*time.Second), "dead_lettered/0/200"},
+				{dated(3, time.Hour-2*time.Second), "handled/1/200"},
 				{messageIn(7, 4), "handled/1/200"}, // no date
 				{callbackIn(7, 7, 5), "handled/1/200"},
-				{dated(7, 6, -time.Hour), "handled/1/200"}, // the clock is wrong
+				{dated(6, -time.Hour), "handled/1/200"}, // the clock is wrong
 			} {
 				same(t, "answer", r.post(test.body), "200")
 				v := r.last()
@@ -38,14 +38,14 @@ func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
 			}
 			r.did(4, 2, 0)
 			same(t, "why", fmt.Sprint(r.letter(0).id, r.letter(0).err), "1"+" "+old)
-			same(t, "again", r.post(dated(7, 1, 2*time.Hour)), "200")
+			same(t, "again", r.post(dated(1, 2*time.Hour)), "200")
 			r.did(4, 2, 0)
 		})
 	})
 	t.Run("none by default", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			r := newRig(t, tghook.Config{}, nothing)
-			same(t, "answer", r.post(dated(7, 1, 365*24*time.Hour)), "200")
+			same(t, "answer", r.post(dated(1, 365*24*time.Hour)), "200")
 			r.did(1, 0, 0)
 		})
 	})
@@ -53,7 +53,7 @@ func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			cfg := tghook.Config{LateAfter: -1, Dispatch: tghook.DispatchConfig{MaxAge: time.Minute, HandlerTimeout: time.Hour}}
 			r := newRig(t, cfg, taking(2*time.Minute, tghook.NoReply, nil))
-			first, second := r.send(dated(7, 1, 0)), r.send(dated(7, 2, 0))
+			first, second := r.send(dated(1, 0)), r.send(dated(2, 0))
 			same(t, "first", mustWait(first), "200")
 			same(t, "second", mustWait(second), "200")
 			r.did(1, 1, 0)
@@ -63,7 +63,7 @@ func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
 	t.Run("at a repetition", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxAge: time.Minute}}, taking(0, tghook.NoReply, errBroken))
-			body := dated(7, 1, 0)
+			body := dated(1, 0)
 			same(t, "first", r.post(body), "500")
 			pass(time.Minute + time.Second)
 			same(t, "second", r.post(body), "200")
@@ -77,7 +77,7 @@ func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
 			cfg := replica(shared)
 			cfg.Dispatch.MaxAge = time.Hour
 			r := newRig(t, cfg, nothing)
-			same(t, "answer", r.post(dated(7, 1, 2*time.Hour)), "200")
+			same(t, "answer", r.post(dated(1, 2*time.Hour)), "200")
 			same(t, "store", shared.log(), "Claim 1, Done 1")
 			same(t, "outcomes", r.outcomes(), "dead_lettered/0/200")
 		})
@@ -85,7 +85,7 @@ func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
 	t.Run("by poll", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			tg := newTelegram(t)
-			tg.send(t, dated(7, 1, 2*time.Hour), dated(7, 2, 0))
+			tg.send(t, dated(1, 2*time.Hour), dated(2, 0))
 			p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxAge: time.Hour}}, nothing)
 			pass(time.Minute)
 			same(t, "order", p.order(), []int64{2})
