@@ -94,8 +94,8 @@ func TestBodiesThatAreReadAtOnceHaveABound(t *testing.T) {
 				turnedAway++
 			}
 		}
-		if still := len(answers) - turnedAway; still < 16 || still > 64 {
-			t.Errorf("%d bodies are being read, %d were read from; want about as many as 64 MiB can hold", still, read.Load())
+		if still := len(answers) - turnedAway; still < 1 || still > 64 { // how many get so far depends on who grows first
+			t.Errorf("%d bodies are being read, %d were read from; want some, and no more than 64 MiB can hold", still, read.Load())
 		}
 		close(release)
 		for _, p := range answers {
