@@ -783,3 +783,15 @@ func TestTheStoreForgetsAndLearnsAgain(t *testing.T) {
 		a.did(2, 0, 0)
 	})
 }
+
+// A Store may forget an update that runs for longer than it is remembered.
+func TestWithAStoreHandlersEndWithinADay(t *testing.T) {
+	t.Parallel()
+	for timeout, wrong := range map[time.Duration]bool{0: false, 24 * time.Hour: false, 24*time.Hour + 1: true, -1: true} {
+		cfg := tghook.DispatchConfig{Bot: 1, Store: newNetStore(), HandlerTimeout: timeout}
+		_, err := tghook.NewDispatcher(tghook.HandlerFunc(nothing), cfg)
+		if got := err != nil && strings.Contains(err.Error(), "DispatchConfig.HandlerTimeout"); got != wrong {
+			t.Errorf("HandlerTimeout %v: %v", timeout, err)
+		}
+	}
+}
