@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -925,8 +926,15 @@ func TestAfterLateAck(t *testing.T) {
 	}
 	t.Run("a dead letter that fails is reported", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
-			r := start(t, tghook.DispatchConfig{DeadLetter: func(context.Context, *tghook.Update, error) error { return errors.New("full") }}, errBroken)
+			logged := new(lockedBuffer)
+			r := start(t, tghook.DispatchConfig{
+				DeadLetter: func(context.Context, *tghook.Update, error) error { return errors.New("full") },
+				Logger:     slog.New(slog.NewTextHandler(logged, nil)),
+			}, errBroken)
 			r.did(1, 1, 0)
+			if !strings.Contains(logged.String(), "message_id") { // nobody delivers it again: the log has the only copy
+				t.Errorf("the log has no copy of the update: %s", logged.String())
+			}
 			same(t, "outcomes", r.outcomes(), acknowledged+"failed/1/0/late")
 			if err := r.last().Err; !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "full") {
 				t.Errorf("Observe is told %v", err)

@@ -387,6 +387,9 @@ func (d *Dispatcher) bury(r *record, e *end) {
 	d.mu.Unlock()
 	u, why := r.update, r.buried
 	if err := d.cfg.deadLetter(ctx, u, why); err != nil {
+		if r.acked && d.cfg.DeadLetter != nil { // by LateAck: nobody delivers it again
+			_ = bounded(returnTime, func() error { return d.cfg.logDeadLetter(ctx, u, errors.Join(err, why)) })
+		}
 		e.outcome, e.err = OutcomeFailed, errors.Join(err, why)
 		return
 	}
@@ -419,7 +422,7 @@ func (c *DispatchConfig) deadLetter(ctx context.Context, u *Update, why error) e
 	return found.wrap("tghook: " + name)
 }
 
-// logDeadLetter writes the only copy of u.
+// logDeadLetter writes what may be the only copy of u.
 func (c *DispatchConfig) logDeadLetter(ctx context.Context, u *Update, why error) error {
 	return c.write(ctx, slog.LevelError, "tghook: dead letter", slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)),
 		slog.Any("error", why), slog.String("update", string(u.Raw)))
