@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -277,5 +279,38 @@ func TestWithoutAHandlerTimeoutNothingIsAbandoned(t *testing.T) {
 		same(t, "abandoned", r.Stats().Abandoned, 0)
 		close(release)
 		same(t, "answer", mustWait(first), helloAnswer)
+	})
+}
+
+// A handler that has returned is not given up while the call that it left is made.
+func TestAHandlerThatHasReturnedIsNotAbandoned(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		api := &wireAPI{do: func(*http.Request) (*http.Response, error) {
+			time.Sleep(15 * time.Second)
+			return nil, errBroken
+		}}
+		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+		cfg := hookConfig()
+		cfg.LateAfter, cfg.Dispatch.HandlerTimeout = -1, 10*time.Second
+		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			lib.call(ctx, "deleteMessage", "{}")
+			time.Sleep(5 * time.Second)
+			return hello, nil
+		})
+		same(t, "answer", r.post(messageIn(7, 1)), helloAnswer)
+		same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode")
+		same(t, "stats", r.Stats(), tghook.Stats{Remembered: 1})
+	})
+}
+
+// The longest duration is no time at all when something is added to it.
+func TestTheLongestTimeoutIsNone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		cfg := tghook.Config{LateAfter: -1, Dispatch: tghook.DispatchConfig{HandlerTimeout: math.MaxInt64}}
+		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			time.Sleep(24 * time.Hour)
+			return hello, ctx.Err()
+		})
+		same(t, "answer", r.post(messageIn(7, 1)), helloAnswer)
 	})
 }

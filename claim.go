@@ -134,7 +134,9 @@ func (d *Dispatcher) lose(r *record, c *lease) {
 		return
 	}
 	c.lost = true
-	r.endUser(ErrClaimLost)
+	if !r.isKept() {
+		r.endUser(ErrClaimLost)
+	}
 }
 
 // release gives a claim back: its attempt did not count. The mutex is held.

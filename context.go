@@ -16,6 +16,7 @@ type handlerContext struct {
 	record     *record
 	outbox     *outbox   // of a handler's run; nil until it makes a call by a ReplyTransport
 	deadline   time.Time // zero: none
+	returned   bool      // the handler has; the dispatcher's mutex guards it
 
 	mu     sync.Mutex
 	able   context.Context // to end; nil until it is asked for

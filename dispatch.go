@@ -107,8 +107,9 @@ const (
 	maxRemembered  = 100_000 // succeeded updates: half a MiB if their ids are consecutive, 14 at worst
 	maxKeptReplies = 8 << 20
 	keepReply      = 10 * time.Minute
-	awaitCarrier   = 10 * time.Second // a reply waits so long for a redelivery
-	callTimeout    = 30 * time.Second // of one call without files
+	awaitCarrier   = 10 * time.Second          // a reply waits so long for a redelivery
+	callTimeout    = 30 * time.Second          // of one call without files
+	longestTimeout = 10 * 365 * 24 * time.Hour // more is none: it could not be added to a time
 )
 
 // Dispatcher is the core under every door: it remembers which updates it has
@@ -211,8 +212,11 @@ func (c *DispatchConfig) mistakes(h Handler, path string) (errs []error) {
 }
 
 func (c *DispatchConfig) setDefaults() {
-	if c.HandlerTimeout == 0 {
+	switch {
+	case c.HandlerTimeout == 0:
 		c.HandlerTimeout = 5 * time.Minute
+	case c.HandlerTimeout > longestTimeout:
+		c.HandlerTimeout = -1
 	}
 	if c.MaxInFlight == 0 {
 		c.MaxInFlight = 1024

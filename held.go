@@ -98,8 +98,9 @@ func (c *handlerContext) sendLast(o *outbox) {
 	defer context.AfterFunc(d.calls, cancel)()
 	err := errGoexit // Base may end the goroutine
 	defer func() {
-		if err != nil {
-			d.observe(c, Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err})
+		if err != nil { // Observe may end the goroutine, which is the worker's
+			lost := Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err}
+			<-started(func() error { d.observe(c, lost); return nil })
 		}
 	}()
 	err = call.call().send(ctx)

@@ -83,9 +83,9 @@ func (d *Dispatcher) drain(ctx context.Context) error {
 	select {
 	case <-d.ended:
 	case <-timer.C:
-		if ids := d.unkept(); len(ids) > 0 {
-			err = fmt.Errorf("%w; %d updates that LateAck has acknowledged did not end: %s", err, len(ids), firstOf(ids))
-		}
+	}
+	if ids := d.unkept(); len(ids) > 0 {
+		err = fmt.Errorf("%w; %d updates that LateAck has acknowledged did not end: %s", err, len(ids), firstOf(ids))
 	}
 	return err
 }
@@ -197,7 +197,7 @@ func (d *Dispatcher) stopAll() (lost []*runReport, untold []int64) {
 		case r.state == finished && !r.reported:
 			r.reported = true
 			lost = append(lost, d.report(r, &end{verdict: verdict{outcome: OutcomeReplyLost, err: ErrShutdown}}))
-		default:
+		case !r.isKept():
 			r.endUser(ErrShutdown)
 		}
 	}
@@ -206,6 +206,10 @@ func (d *Dispatcher) stopAll() (lost []*runReport, untold []int64) {
 	d.checkIdle()
 	return lost, untold
 }
+
+// isKept reports whether the dead letter of r is on its way, and nobody would deliver r
+// again: LateAck has acknowledged it.
+func (r *record) isKept() bool { return r.acked && r.state == settling && r.buried != nil }
 
 // unkept is what LateAck has acknowledged and has not ended well.
 func (d *Dispatcher) unkept() (ids []int64) {

@@ -136,7 +136,7 @@ func (d *Dispatcher) abandon() {
 	var oldest *record
 	for _, r := range d.records {
 		switch {
-		case r.state != running || r.user == nil || r.buried != nil:
+		case r.state != running || r.user == nil || r.user.returned || r.buried != nil:
 		case r.started+d.cfg.HandlerTimeout+returnTime <= d.now():
 			r.user.end(ErrHandlerTimeout)
 			r.user = nil // its worker will see that
@@ -218,6 +218,9 @@ func (d *Dispatcher) settle(r *record, attempt *handlerContext, res *result) (ne
 		d.abandoned--
 		d.mu.Unlock()
 		return nil, nil
+	}
+	if attempt != nil {
+		attempt.returned = true // what follows has its own time
 	}
 	if c := r.user; c != nil && c.outbox != nil {
 		d.mu.Unlock()
