@@ -106,6 +106,9 @@ func (m *Mounted) prepare() []error {
 		m.request = m.cfg.request()
 		errs = append(errs, m.request.mistakes(m.cfg.Client.Local)...)
 	}
+	if m.client == nil && !m.cfg.KeepWebhook && m.cfg.Webhook.Secret == "" {
+		m.cfg.Webhook.InsecureNoSecret = true // it comes of the token, which is the mistake
+	}
 	m.hook, err = New(m.handler, m.cfg.Webhook)
 	add(err)
 	add(m.prepareTLS())

@@ -267,7 +267,7 @@ func TestMountNamesEveryMistakeAsRunDoes(t *testing.T) {
 	t.Parallel()
 	_, err := tghook.Mount(nil, tghook.RunConfig{URL: "https://bot.example.org/", Grace: -1, DrainDelay: -1, MaxConnections: 101})
 	same(t, "mistakes", mistaken(t, err), []string{
-		"RunConfig.DrainDelay", "RunConfig.Grace", "token", "WebhookRequest.MaxConnections", "Handler", "Config.Secret",
+		"RunConfig.DrainDelay", "RunConfig.Grace", "token", "WebhookRequest.MaxConnections", "Handler",
 	})
 	_, err = tghook.Mount(nil, tghook.RunConfig{Grace: -1, Poll: tghook.PollConfig{Wait: -1}})
 	same(t, "of a poll", mistaken(t, err), []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"})
