@@ -595,7 +595,7 @@ func (tr *modelTrace) checkLiveness(complain modelComplaint) {
 
 var (
 	modelNamed  = regexp.MustCompile(`stay unacknowledged: ([0-9 ]+)(\.\.\.)?(;|$)`)
-	modelBroken = regexp.MustCompile(`did not end: ([0-9 ]+)(\.\.\.)?$`)
+	modelBroken = regexp.MustCompile(`did not end: ([0-9 ]+)(\.\.\.)?(;|$)`)
 )
 
 // names are the ids that Shutdown's error names by one of the forms above.

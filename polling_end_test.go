@@ -206,7 +206,7 @@ func TestPollNamesWhatPinsItOnce(t *testing.T) {
 			case 1:
 				time.Sleep(10 * time.Second)
 			case 5:
-				time.Sleep(2 * time.Minute)
+				time.Sleep(4 * time.Minute) // longer than the pause after the last failure
 			}
 			return tghook.NoReply, nil
 		})
