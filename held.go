@@ -100,7 +100,7 @@ func (c *handlerContext) sendLast(o *outbox) {
 	defer func() {
 		if err != nil { // Observe may end the goroutine, which is the worker's
 			lost := Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err}
-			<-started(func() error { d.observe(c, lost); return nil })
+			_ = <-started(func() error { d.observe(c, lost); return nil })
 		}
 	}()
 	err = call.call().send(ctx)

@@ -25,8 +25,8 @@ func BenchmarkMemory(b *testing.B) {
 		late time.Duration
 	}{
 		{"waiting", one, -1},
-		{"late_waiting", one, time.Nanosecond},
-		{"late_running", own, time.Nanosecond},
+		{"late_waiting", one, time.Millisecond},
+		{"late_running", own, time.Millisecond},
 	} {
 		b.Run(m.name, func(b *testing.B) {
 			var heap, stack float64

@@ -45,6 +45,6 @@ type detour struct {
 
 func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(d.ctx)
-	r.URL.Scheme, r.URL.Host = d.to.Scheme, d.to.Host
+	r.URL.Scheme, r.URL.Host, r.Host = d.to.Scheme, d.to.Host, d.to.Host
 	return d.next.RoundTrip(r)
 }
