@@ -100,7 +100,12 @@ func (c *handlerContext) sendLast(o *outbox) {
 	defer func() {
 		if err != nil { // Observe may end the goroutine, which is the worker's
 			lost := Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err}
-			_ = <-started(func() error { d.observe(c, lost); return nil })
+			told := make(chan struct{})
+			go func() {
+				defer close(told)
+				d.observe(c, lost)
+			}()
+			<-told
 		}
 	}()
 	err = call.call().send(ctx)
