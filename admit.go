@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/lane"
 )
 
@@ -11,7 +12,7 @@ import (
 func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 	if d.cfg.Lane != nil {
 		name := make(chan string, 1)
-		err = bounded(callbackTime, func() error { name <- d.cfg.Lane(u); return nil })
+		err = guard.Within(callbackTime, func() error { name <- d.cfg.Lane(u); return nil })
 		if err == nil {
 			key.Name = <-name
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // arrival is one delivery on its way through the dispatcher.
@@ -20,7 +22,7 @@ type arrival struct {
 
 // arrive begins a delivery. ctx is the user's code, which may panic.
 func (d *Dispatcher) arrive(ctx context.Context, at time.Duration) (a arrival, err error) {
-	err = guarded(func() error {
+	err = guard.Call(func() error {
 		a = arrival{ctx: ctx, gone: ctx.Done(), at: at}
 		return nil
 	})
@@ -95,7 +97,7 @@ func (a *arrival) alive() bool {
 
 // causeOf is why ctx has ended. ctx is the user's code, which may panic.
 func causeOf(ctx context.Context) (cause error) {
-	if err := guarded(func() error { cause = context.Cause(ctx); return nil }); err != nil {
+	if err := guard.Call(func() error { cause = context.Cause(ctx); return nil }); err != nil {
 		return fmt.Errorf("tghook: the context that the update arrived with: %w", err)
 	}
 	return cause

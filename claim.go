@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // lease is this process's claim on an update in the Store, while it holds.
@@ -21,7 +23,7 @@ type lease struct {
 func (d *Dispatcher) ask(values context.Context, method string, f func(context.Context) error) findings {
 	ctx, cancel := context.WithTimeout(valuesOf(values), storeTimeout)
 	defer cancel()
-	err := bounded(storeTimeout+returnTime, func() error { return f(ctx) })
+	err := guard.Within(storeTimeout+returnTime, func() error { return f(ctx) })
 	found := inspect(err)
 	if err != nil {
 		found.err = found.wrap("tghook: Store." + method)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/envelope"
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // ClientConfig is how a [Client] reaches the Bot API. The zero value of each
@@ -206,8 +207,8 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 
 // ask is Call that returns the result as it came.
 func (c *Client) ask(ctx context.Context, method string, params any) (result []byte, err error) {
-	err = guarded(func() error { // ctx is the user's too
-		m, err := beside(ctx, func() (*message, error) {
+	err = guard.Call(func() error { // ctx is the user's too
+		m, err := guard.Beside(ctx, stopPatience, func() (*message, error) {
 			m, err := Reply{method, params}.message()
 			if err != nil {
 				return nil, err
@@ -263,7 +264,7 @@ func (c *Client) post(ctx context.Context, method string, body payload) (result 
 
 // exchange makes one request and returns the result.
 func (c *Client) exchange(ctx context.Context, method string, m *message) (result []byte, err error) {
-	res, err := beside(ctx, func() (answer, error) { return c.roundTrip(ctx, method, m) })
+	res, err := guard.Beside(ctx, stopPatience, func() (answer, error) { return c.roundTrip(ctx, method, m) })
 	unread := m.end()
 	switch {
 	case err != nil && unread != nil:
@@ -308,39 +309,6 @@ func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answ
 // stopPatience is how long the user's code may go on when the ctx of a call has
 // ended.
 const stopPatience = time.Second
-
-// beside calls f, in which code of the user runs, in a goroutine of its own: a panic
-// and a runtime.Goexit are errors, and f is left alone if it goes on when ctx has
-// ended.
-func beside[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	ended := make(chan outcome, 1)
-	go func() {
-		o := outcome{err: errGoexit}
-		defer func() { ended <- o }()
-		o.err = guarded(func() (err error) {
-			o.value, err = f()
-			return err
-		})
-	}()
-	select {
-	case o := <-ended:
-		return o.value, o.err
-	case <-ctx.Done():
-	}
-	timer := time.NewTimer(stopPatience)
-	defer timer.Stop()
-	select {
-	case o := <-ended:
-		return o.value, o.err
-	case <-timer.C:
-		var none T
-		return none, errNoReturn
-	}
-}
 
 // decode reads the envelope of an answer. The result may be megabytes of updates, so
 // that encoding/json, which reads all of it twice, gets refusals only.

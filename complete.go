@@ -3,6 +3,8 @@ package tghook
 import (
 	"context"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 const (
@@ -267,7 +269,7 @@ func (d *Dispatcher) sendUncarried(r *record) {
 		d.mu.Unlock()
 		return
 	}
-	report := d.report(r, &end{verdict: verdict{outcome: OutcomeReplyLost, err: errGoexit}})
+	report := d.report(r, &end{verdict: verdict{outcome: OutcomeReplyLost, err: guard.ErrGoexit}})
 	reply, held := r.reply, r.held
 	d.uncarried.remove(r.reply)
 	r.reply, r.held, r.reported = nil, nil, true

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // Outcome is how a [Delivery] ended.
@@ -56,7 +58,7 @@ func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	if c.Observe == nil {
 		return
 	}
-	if err := guarded(func() error { c.Observe(ctx, v); return nil }); err != nil {
+	if err := guard.Call(func() error { c.Observe(ctx, v); return nil }); err != nil {
 		c.log(ctx, slog.LevelError, "tghook: Observe panicked", slog.Any("error", err))
 	}
 }
@@ -109,7 +111,7 @@ func (c *DispatchConfig) write(ctx context.Context, level slog.Level, message st
 	}
 	var caller [1]uintptr
 	runtime.Callers(3, caller[:])
-	return guarded(func() error {
+	return guard.Call(func() error {
 		handler := logger.Handler()
 		if !handler.Enabled(ctx, level) {
 			return nil
@@ -167,7 +169,7 @@ func briefly(stack []byte) string {
 	}
 	for i := 0; i+1 < len(lines) && len(calls) < most; i += 2 {
 		function := lines[i][:max(0, strings.LastIndexByte(lines[i], '('))] // without its arguments
-		if strings.HasPrefix(function, "github.com/tghook/tghook.") || strings.HasPrefix(lines[i], "created by ") {
+		if strings.HasPrefix(function, "github.com/tghook/tghook.") || strings.HasPrefix(function, "github.com/tghook/tghook/internal/") || strings.HasPrefix(lines[i], "created by ") {
 			break
 		}
 		if strings.HasPrefix(function, "runtime.") {

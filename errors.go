@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // The causes ([context.Cause]) for which a handler's ctx ends while the handler runs.
@@ -41,8 +45,6 @@ var (
 )
 
 var (
-	errGoexit    = errors.New("tghook: a function of yours called runtime.Goexit")
-	errNoReturn  = errors.New("tghook: the function did not return")
 	errReplyGone = errors.New("tghook: the reply is no longer kept: answered without it")
 	errNoCaller  = errors.New("no Caller to send it with")
 	errExhausted = errors.New("tghook: MaxAttempts was reached in another process")
@@ -111,18 +113,11 @@ func (e *ReplyError) Error() string {
 func (e *ReplyError) Unwrap() error { return e.Err }
 
 // PanicError is a panic of a handler or of another function of the user.
-type PanicError struct {
-	Value any    // what was panicked with
-	Stack []byte // of the goroutine, as [debug.Stack] formats it
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("tghook: panic: %v", e.Value) }
-
-// Unwrap returns the value that was panicked with, if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
+//
+// Its field Value, of type any, is what was panicked with; Unwrap returns that if it is an
+// error. Its field Stack, of type []byte, is the stack of the goroutine, as [runtime/debug.Stack]
+// formats it.
+type PanicError = guard.PanicError
 
 // Drop marks err, returned by a handler, as final: the update goes to
 // DispatchConfig.DeadLetter, is acknowledged, and is not delivered again. It
@@ -175,3 +170,59 @@ func RetryDelay(err error) (time.Duration, bool) {
 	}
 	return found.retry.after, true
 }
+
+// findings are what inspect has learnt of an error. The zero findings are those of nil.
+type findings struct {
+	err  error
+	text string // what Error returns, at most 4 KiB of it
+
+	// The first of each type, in the order in which [errors.As] looks. nil: there is none.
+	api         *APIError
+	panicked    *PanicError
+	undecodable *DecodeError
+	unsendable  *ReplyError
+	dropped     *dropError
+	retry       *retryError
+
+	claimLost   bool // [ErrClaimLost]
+	exited      bool // a function of the user's has called [runtime.Goexit]
+	canceled    bool // [context.Canceled]
+	timedOut    bool // [context.DeadlineExceeded]
+	unconnected bool // no connection came about, so that nothing was sent
+	network     bool // any error of a connection, unconnected included
+}
+
+// inspect looks at an error of the user's code, as [guard.Inspect] does.
+func inspect(err error) findings {
+	if err == nil {
+		return findings{}
+	}
+	f := findings{err: err}
+	f.text = guard.Inspect(err, f.look)
+	return f
+}
+
+// look notes what err itself is, by its type and by its own As and Is.
+func (f *findings) look(i *guard.Inspection, err error) {
+	guard.First(i, err, &f.api)
+	guard.First(i, err, &f.panicked)
+	guard.First(i, err, &f.undecodable)
+	guard.First(i, err, &f.unsendable)
+	guard.First(i, err, &f.dropped)
+	guard.First(i, err, &f.retry)
+	i.Match(err, ErrClaimLost, &f.claimLost)
+	i.Match(err, guard.ErrGoexit, &f.exited)
+	i.Match(err, context.Canceled, &f.canceled)
+	i.Match(err, context.DeadlineExceeded, &f.timedOut)
+	i.Match(err, io.EOF, &f.network)
+	i.Match(err, io.ErrUnexpectedEOF, &f.network)
+	_, network := err.(net.Error)      //nolint:errorlint // this is the walk
+	operation, _ := err.(*net.OpError) //nolint:errorlint // this is the walk
+	i.Note(func() {
+		f.network = f.network || network && err != context.DeadlineExceeded //nolint:errorlint // which is a net.Error
+		f.unconnected = f.unconnected || operation != nil && (operation.Op == "dial" || operation.Op == "proxyconnect")
+	})
+}
+
+// wrap is the error with words of the library's before it.
+func (f *findings) wrap(before string) error { return guard.Wrap(before+": "+f.text, f.err) }

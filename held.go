@@ -3,6 +3,8 @@ package tghook
 import (
 	"context"
 	"errors"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // held is a call that a ReplyTransport has answered and not made yet.
@@ -96,7 +98,7 @@ func (c *handlerContext) sendLast(o *outbox) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(released))
 	defer cancel()
 	defer context.AfterFunc(d.calls, cancel)()
-	err := errGoexit // Base may end the goroutine
+	err := guard.ErrGoexit // Base may end the goroutine
 	defer func() {
 		if err != nil { // Observe may end the goroutine, which is the worker's
 			lost := Delivery{Update: c.update, Outcome: OutcomeCallLost, Attempt: c.record.attempt, Err: err}

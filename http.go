@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // ServeHTTP receives one request on net/http. A handler's panic with
@@ -13,7 +15,7 @@ import (
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	arrived := w.dispatcher.now()
 	if r.Body != nil && r.Body != http.NoBody {
-		_ = guarded(func() error { // r's context and rw may be the user's own
+		_ = guard.Call(func() error { // r's context and rw may be the user's own
 			return boundBody(rw, r, w.dispatcher.origin.Add(arrived+bodyTimeout))
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tghook/tghook/internal/envelope"
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // Kinds is a [Handler] that picks one by the update's kind. An update of another
@@ -147,7 +148,7 @@ func (c *DispatchConfig) wantedBy(h Handler) (kinds []string) {
 	if !ok {
 		return nil
 	}
-	if err := guarded(func() error { kinds = s.AllowedUpdates(); return nil }); err != nil {
+	if err := guard.Call(func() error { kinds = s.AllowedUpdates(); return nil }); err != nil {
 		c.log(context.Background(), slog.LevelError, "tghook: the handler's AllowedUpdates panicked", slog.Any("error", err))
 	}
 	return kinds

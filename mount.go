@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // Mounted is what [Run] does with a [RunConfig], in parts, for a bot on a server that
@@ -313,13 +315,7 @@ func (m *Mounted) Receive(ctx context.Context) error {
 
 // tell sets the webhook in a goroutine of its own, which the user's transport may end.
 func (m *Mounted) tell(ctx context.Context) <-chan error {
-	told := make(chan error, 1)
-	go func() {
-		err := errGoexit
-		defer func() { told <- err }()
-		err = guarded(func() error { return m.setWebhook(ctx) })
-	}()
-	return told
+	return guard.Start(func() error { return m.setWebhook(ctx) })
 }
 
 // setWebhook sets the webhook, and waits for Telegram as long as a poll would.
@@ -382,7 +378,7 @@ func passing(err error) bool {
 	switch {
 	case errors.As(err, &mistake), errors.As(err, &unsendable):
 		return false
-	case errors.As(err, new(*PanicError)), errors.Is(err, errGoexit): // the user's transport
+	case errors.As(err, new(*PanicError)), errors.Is(err, guard.ErrGoexit): // the user's transport
 		return false
 	case errors.As(err, &refused):
 		again := []int{http.StatusTooManyRequests, http.StatusConflict, http.StatusRequestTimeout}
@@ -409,7 +405,7 @@ func (m *Mounted) windUp(ctx context.Context) {
 		}
 		timer.Stop()
 	}
-	left := bounded(m.cfg.Grace+cancelTime, func() error {
+	left := guard.Within(m.cfg.Grace+cancelTime, func() error {
 		grace, cancel := context.WithTimeout(ending, m.cfg.Grace)
 		defer cancel()
 		return m.Shutdown(grace)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // PollConfig is how [Poll] receives. The zero value of each field is its default.
@@ -297,7 +299,7 @@ func (e *APIError) unknownToken() bool {
 // report tells the user what went wrong, in order and without waiting.
 func (p *poller) report(ctx context.Context, err error) {
 	told := p.calls.inTurn(func() {
-		if broken := guarded(func() error { p.cfg.OnError(ctx, err); return nil }); broken != nil {
+		if broken := guard.Call(func() error { p.cfg.OnError(ctx, err); return nil }); broken != nil {
 			p.log(ctx, slog.LevelError, "tghook: PollConfig.OnError panicked", slog.Any("error", broken))
 		}
 	})
@@ -342,13 +344,7 @@ func (p *poller) run(ctx context.Context, polled chan<- struct{}) error {
 func (p *poller) persevere(ctx context.Context) error {
 	for {
 		var final error
-		broken := make(chan error, 1)
-		go func() {
-			err := errGoexit
-			defer func() { broken <- err }()
-			err = guarded(func() error { final = p.poll(ctx); return nil })
-		}()
-		err := <-broken
+		err := <-guard.Start(func() error { final = p.poll(ctx); return nil })
 		if err == nil {
 			return final
 		}
@@ -591,13 +587,13 @@ func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
 		limit = timeout + letterTime
 	}
 	var returned atomic.Bool
-	err := bounded(limit, func() error {
+	err := guard.Within(limit, func() error {
 		defer returned.Store(true)
 		return deadLetter(ctx, u, cause)
 	})
 	if err != nil && !returned.Load() {
 		p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w: what it was given goes to the Logger", err))
-		return bounded(letterTime, func() error { return write(ctx, u, cause) })
+		return guard.Within(letterTime, func() error { return write(ctx, u, cause) })
 	}
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // What a poll may take beyond its Grace, a second in all: for its handlers to return
@@ -69,15 +71,11 @@ func (p *poller) windUp(ctx context.Context, polled <-chan struct{}) {
 // shutDown ends the dispatcher in a goroutine of its own, which the user's code may
 // end. It returns what tells of the end.
 func (p *poller) shutDown(ctx context.Context) <-chan error {
-	ended := make(chan error, 1)
-	go func() {
-		err := errGoexit
-		defer func() { ended <- err }()
+	return guard.Start(func() error {
 		grace, cancel := context.WithTimeout(ctx, p.cfg.Grace)
 		defer cancel()
-		err = guarded(func() error { return p.dispatcher.Shutdown(grace) })
-	}()
-	return ended
+		return p.dispatcher.Shutdown(grace)
+	})
 }
 
 // confirm tells Telegram what was handled, unless it has been told.

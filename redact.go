@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // formatRedacted is the Format method of a value that holds a token or a secret: it
@@ -72,7 +74,7 @@ func heard(err error, redact func(string) string) error {
 		return err
 	}
 	var clean error
-	switch failed := bounded(hearPatience, func() error { //nolint:errorlint // it wraps what is the user's
+	switch failed := guard.Within(hearPatience, func() error { //nolint:errorlint // it wraps what is the user's
 		clean, _ = (&hearing{redact: redact, left: maxHeard}).hear(err, 0)
 		return nil
 	}).(type) {
@@ -81,7 +83,7 @@ func heard(err error, redact func(string) string) error {
 	case *PanicError:
 		return &redactedError{text: fmt.Sprintf("a %T, whose methods panic", err)}
 	default:
-		if failed == errGoexit { //nolint:errorlint // as above
+		if failed == guard.ErrGoexit { //nolint:errorlint // as above
 			return &redactedError{text: fmt.Sprintf("a %T, whose methods call runtime.Goexit", err)}
 		}
 		return &redactedError{text: fmt.Sprintf("a %T, whose methods do not return", err)}
@@ -126,7 +128,7 @@ func (h *hearing) hear(err error, depth int) (clean error, same bool) {
 	told := h.redact(text)
 	same = told == text && !h.prints(err)
 	var wrapped []error
-	for _, inner := range unwrapped(err) {
+	for _, inner := range guard.Unwrap(err) {
 		if inner == nil {
 			continue
 		}
@@ -137,16 +139,6 @@ func (h *hearing) hear(err error, depth int) (clean error, same bool) {
 		return err, true
 	}
 	return &redactedError{told, wrapped}, false
-}
-
-func unwrapped(err error) []error {
-	switch wrapping := err.(type) { //nolint:errorlint // this is the walk
-	case interface{ Unwrap() []error }:
-		return wrapping.Unwrap()
-	case interface{ Unwrap() error }:
-		return []error{wrapping.Unwrap()}
-	}
-	return nil
 }
 
 // prints reports whether fmt could print something of err that has to be struck

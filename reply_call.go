@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 	callGrace  = 10 * time.Second
 )
 
-var errStillCalling = fmt.Errorf("%w within %v of the end of its ctx", errNoReturn, callGrace)
+var errStillCalling = fmt.Errorf("%w within %v of the end of its ctx", guard.ErrNoReturn, callGrace)
 
 // replyCall sends one reply, or one call that a ReplyTransport held back, to the Bot API,
 // where no response carries it. It is sent at least once: a call whose answer got lost is
@@ -99,7 +101,7 @@ func (c *replyCall) attempt(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 	}
-	result := started(c.once(ctx))
+	result := guard.Start(c.once(ctx))
 	select {
 	case err := <-result:
 		return err

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 const (
@@ -162,7 +164,7 @@ func (d *Dispatcher) halt() []int64 {
 		go report.observe()
 	}
 	if len(untold) > 0 {
-		_ = bounded(lastWords, func() error {
+		_ = guard.Within(lastWords, func() error {
 			d.cfg.log(context.Background(), slog.LevelWarn, "tghook: updates have succeeded, and Telegram did not ask again: it may deliver them to another process",
 				slog.String("update_ids", firstOf(untold)))
 			return nil

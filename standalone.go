@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // serve is [Run] with a server, on listener.
@@ -46,7 +48,7 @@ func (m *Mounted) serve(ctx context.Context, listener net.Listener) error {
 		_ = server.Close()
 	}
 	failure := <-served // from here on there are no new connections
-	_ = bounded(leavingTime, func() error { connections.Wait(); return nil })
+	_ = guard.Within(leavingTime, func() error { connections.Wait(); return nil })
 	if err == nil && !errors.Is(failure, http.ErrServerClosed) {
 		return fmt.Errorf("tghook: serve: %w", failure)
 	}

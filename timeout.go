@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // LatePolicy says what Telegram is told about an update whose handler has not
@@ -63,7 +65,7 @@ func IsLate(ctx context.Context) bool {
 // in time. arrived is when it came, by the dispatcher's clock.
 func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) verdict {
 	var late deadline
-	err := guarded(func() (err error) {
+	err := guard.Call(func() (err error) {
 		late, err = w.deadlineOf(ctx, u, arrived, ephemeral)
 		return err
 	})
@@ -83,7 +85,7 @@ func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Durati
 			policy LatePolicy
 		}
 		told := make(chan own, 1)
-		err := bounded(callbackTime, func() error {
+		err := guard.Within(callbackTime, func() error {
 			var o own
 			o.after, o.policy = w.cfg.Deadline(u)
 			told <- o

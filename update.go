@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/envelope"
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // Kind says what an update is about. It is the name of the field that holds
@@ -167,7 +168,7 @@ func ParseUpdate(data []byte) (*Update, error) {
 func (u *Update) Decode(v any) error { return u.decode(json.Unmarshal, v) }
 
 func (u *Update) decode(unmarshal func([]byte, any) error, v any) error {
-	err := guarded(func() error { return unmarshal(u.Raw, v) })
+	err := guard.Call(func() error { return unmarshal(u.Raw, v) })
 	if err != nil {
 		return &DecodeError{UpdateID: u.ID, Err: err}
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // message is a call as it is sent: text, and the files between.
@@ -288,7 +290,7 @@ func (u *upload) Read(p []byte) (int, error) {
 func (u *upload) Close() error { return u.r.CloseWithError(errSent) }
 
 func (u *upload) pump() {
-	err := errGoexit
+	err := guard.ErrGoexit
 	defer func() {
 		if err != errSent { //nolint:errorlint // it may wrap what is the user's
 			u.err = err
@@ -296,7 +298,7 @@ func (u *upload) pump() {
 		_ = u.w.CloseWithError(err)
 		close(u.done)
 	}()
-	err = guarded(func() error { return u.message.copyTo(u.w, u.most) })
+	err = guard.Call(func() error { return u.message.copyTo(u.w, u.most) })
 }
 
 // end waits until no file is read any more.

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // Config is how a [Webhook] receives. The zero value of each field is its safe
@@ -206,7 +208,7 @@ func (w *Webhook) Deliver(ctx context.Context, u *Update) error {
 	d.talking.Add(1)
 	defer d.hush()
 	var v verdict
-	if err := guarded(func() error { // ctx may be the user's own
+	if err := guard.Call(func() error { // ctx may be the user's own
 		v = w.deliver(ctx, u)
 		return nil
 	}); err != nil {

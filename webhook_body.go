@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 const (
@@ -102,7 +104,7 @@ func (b *reading) read(r io.Reader, length, limit int64) (body []byte, refused *
 
 // readOnce is r.Read, whose panic is an error.
 func readOnce(r io.Reader, p []byte) (n int, err error) {
-	defer recovered(&err)
+	defer guard.Recover(&err)
 	if n, err = r.Read(p); n < 0 || n > len(p) {
 		return 0, fmt.Errorf("Read of %T returned %d for %d bytes", r, n, len(p))
 	}
@@ -125,7 +127,7 @@ func grownSize(n int, length, limit int64) int {
 // broken says why a body could not be read.
 func broken(err error, limit int64) *RequestError {
 	refused := &RequestError{Status: http.StatusBadRequest, Problem: "the body broke off", Err: err}
-	wrapped(err, func(err error) bool {
+	guard.Find(err, func(err error) bool {
 		over, tooMuch := err.(*http.MaxBytesError) //nolint:errorlint // this is the walk
 		switch {
 		case tooMuch && over != nil:
@@ -146,26 +148,4 @@ func tooLarge(limit int64) *RequestError {
 
 func tooBusy() *RequestError {
 	return &RequestError{Status: http.StatusServiceUnavailable, Problem: "too many bodies are being read at once, or MaxInFlight is reached: the body was not read"}
-}
-
-// maxWrapped bounds a walk along the errors that an error of the user's wraps.
-const maxWrapped = 100
-
-// wrapped calls found with err and the errors that it wraps, the outermost first, until
-// found returns true. An error of the user's may be a nil pointer, panic, or wrap itself.
-func wrapped(err error, found func(error) bool) {
-	queue := []error{err}
-	for n := 0; len(queue) > 0 && n < maxWrapped; n++ {
-		next := queue[0]
-		if queue = queue[1:]; next == nil {
-			continue
-		}
-		if found(next) {
-			return
-		}
-		_ = guarded(func() error {
-			queue = append(queue, unwrapped(next)...)
-			return nil
-		})
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // work is a worker's life: it runs r, whatever its lane has ready behind it, and what
@@ -77,7 +79,7 @@ func (w *worker) exit() {
 
 // exited is the result of a handler that has called [runtime.Goexit].
 func exited() *result {
-	return &result{err: errGoexit, found: &findings{err: errGoexit, text: errGoexit.Error(), exited: true}}
+	return &result{err: guard.ErrGoexit, found: &findings{err: guard.ErrGoexit, text: guard.ErrGoexit.Error(), exited: true}}
 }
 
 // begin starts an attempt. There is no context if there is no attempt after all. With an
@@ -164,7 +166,7 @@ type result struct {
 // handle runs the handler, encodes its reply, and looks at its error. All of it is the
 // user's code.
 func (d *Dispatcher) handle(ctx context.Context, u *Update, res *result) {
-	res.err = guarded(func() error { return d.answer(ctx, u, res) })
+	res.err = guard.Call(func() error { return d.answer(ctx, u, res) })
 	if res.err != nil {
 		found := inspect(res.err)
 		res.found = &found
@@ -391,7 +393,7 @@ func (d *Dispatcher) bury(r *record, e *end) {
 	u, why := r.update, r.buried
 	if err := d.cfg.deadLetter(ctx, u, why); err != nil {
 		if r.acked && d.cfg.DeadLetter != nil { // by LateAck: nobody delivers it again
-			_ = bounded(returnTime, func() error { return d.cfg.logDeadLetter(ctx, u, errors.Join(err, why)) })
+			_ = guard.Within(returnTime, func() error { return d.cfg.logDeadLetter(ctx, u, errors.Join(err, why)) })
 		}
 		e.outcome, e.err = OutcomeFailed, errors.Join(err, why)
 		return
@@ -417,7 +419,7 @@ func (c *DispatchConfig) deadLetter(ctx context.Context, u *Update, why error) e
 	if c.HandlerTimeout < 0 {
 		limit = 1<<63 - 1
 	}
-	err := bounded(limit, func() error { return letter(ctx, u, why) })
+	err := guard.Within(limit, func() error { return letter(ctx, u, why) })
 	if err == nil {
 		return nil
 	}
