@@ -1,0 +1,152 @@
+package dispatch
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Context is what the user's code gets that runs for an item. Most code never looks at
+// the end of its context, so that what can end, and its timer, are made only when
+// somebody does.
+type Context struct {
+	Item *Item
+
+	values   context.Context // those of the delivery, whose end does not count
+	flight   *flight
+	attempt  int
+	deadline time.Time // zero: none
+	returned bool      // the handler has; the engine's mutex guards it
+	onLate   func()    // nil: nothing is to be done; the engine's mutex guards it
+
+	mu     sync.Mutex
+	able   context.Context // to end; nil until it is asked for
+	cancel context.CancelCauseFunc
+	ended  bool
+	cause  error
+}
+
+// contextLocked makes the context of the user's code that is about to run for f, and ends
+// the one before.
+func (e *Engine) contextLocked(f *flight, timeout time.Duration) *Context {
+	f.endUser(nil)
+	c := &Context{values: f.values, Item: &f.item, flight: f, attempt: f.attempt.number}
+	if timeout >= 0 {
+		c.deadline = e.origin.Add(e.Now() + timeout)
+	}
+	f.user = c
+	return c
+}
+
+// Attempt is the number of the attempt, from 1.
+func (c *Context) Attempt() int { return c.attempt }
+
+// IsLate reports whether the last delivery was answered, and none has come since.
+func (c *Context) IsLate() bool { return c.flight.late.Load() }
+
+// Running reports whether the handler that c was made for still runs.
+func (c *Context) Running() bool { return c.flight.engine.running(c) }
+
+// Carried reports whether a delivery waits whose answer can carry a reply.
+func (c *Context) Carried() bool { return c.flight.engine.carried(c.flight) }
+
+// Return notes that the handler has returned. What follows until Owner.Handle returns has
+// its own time.
+func (c *Context) Return() { c.flight.engine.noteReturn(c) }
+
+// OnLate has f called, in a goroutine of its own, each time that the last delivery of the
+// item is answered late while the handler runs.
+func (c *Context) OnLate(f func()) { c.flight.engine.noteOnLate(c, f) }
+
+func (e *Engine) running(c *Context) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return c.flight.user == c && c.flight.phase == running
+}
+
+func (e *Engine) carried(f *flight) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	carrier := f.carrier()
+	return carrier != nil && !carrier.mute
+}
+
+func (e *Engine) noteReturn(c *Context) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c.returned = true
+}
+
+func (e *Engine) noteOnLate(c *Context, f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c.onLate = f
+}
+
+// cancellable is c as a context of the standard library, which knows causes.
+func (c *Context) cancellable() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.able != nil {
+		return c.able
+	}
+	base, cancel := context.WithCancelCause(ValuesOf(c.values))
+	if c.ended {
+		cancel(c.cause)
+	}
+	c.able, c.cancel = base, cancel
+	if !c.deadline.IsZero() {
+		able, stop := context.WithDeadlineCause(base, c.deadline, ErrTimeout)
+		c.able, c.cancel = able, func(cause error) { cancel(cause); stop() }
+	}
+	return c.able
+}
+
+// end ends c, unless it has ended.
+func (c *Context) end(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.ended, c.cause = true, cause
+	if c.cancel != nil {
+		c.cancel(cause)
+	}
+}
+
+// String keeps those who print a context from reading what the mutex guards.
+func (c *Context) String() string { return "tghook handler context" }
+
+// Deadline implements [context.Context].
+func (c *Context) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+
+// Done implements [context.Context].
+func (c *Context) Done() <-chan struct{} { return c.cancellable().Done() }
+
+// Err implements [context.Context].
+func (c *Context) Err() error { return c.cancellable().Err() }
+
+// Value implements [context.Context].
+func (c *Context) Value(key any) any { return c.cancellable().Value(key) }
+
+// values has those of a context, and does not end.
+type values struct{ of context.Context }
+
+// ValuesOf is a context with the values of ctx, which may be the user's. It does not end.
+func ValuesOf(ctx context.Context) context.Context { return values{ctx} }
+
+func (values) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+func (values) Done() <-chan struct{}                   { return nil }
+func (values) Err() error                              { return nil }
+
+// Value is that of the context. It may panic, and those who ask may be goroutines that
+// nobody guards, such as net/http's.
+func (v values) Value(key any) (value any) {
+	defer func() {
+		if recover() != nil {
+			value = nil
+		}
+	}()
+	return v.of.Value(key)
+}

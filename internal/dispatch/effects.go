@@ -1,0 +1,29 @@
+package dispatch
+
+// effects are what has to be done when the mutex is free. They are noted while it is
+// held, and unlock does them.
+type effects struct {
+	turns    []*flight // they need a worker
+	reports  []*report
+	releases []*lease
+	late     []*Context // their last delivery was answered late
+}
+
+// unlock frees the mutex, and does what was noted under it.
+func (e *Engine) unlock() {
+	todo := e.effects
+	e.effects = effects{}
+	e.mu.Unlock()
+	for _, f := range todo.turns {
+		go e.work(f)
+	}
+	for _, r := range todo.reports {
+		go e.tell(r)
+	}
+	for _, c := range todo.releases {
+		go e.release(c)
+	}
+	for _, ctx := range todo.late {
+		go ctx.onLate()
+	}
+}

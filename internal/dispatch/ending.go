@@ -1,0 +1,234 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ending is how an attempt ended, or a turn without one.
+type ending struct {
+	Verdict
+
+	due     due
+	skipped bool   // no attempt was made
+	again   bool   // it may run again at once, for a delivery that came after Cancel
+	lost    bool   // its claim no longer holds: the Store is not told
+	kept    bool   // the Store knows of its success, and has stored
+	stored  []byte // the reply for the Store
+}
+
+// due is what has to be done at the end of an attempt.
+type due uint8
+
+const (
+	nothing    due = iota
+	deadLetter     // the item is given up
+	call           // no delivery carries the reply
+)
+
+// lose makes end that of an attempt whose claim is lost.
+func (end *ending) lose(f *flight) {
+	end.Verdict = turnedAway(&f.item, ErrClaimLost)
+	end.Outcome, end.Err, end.lost = Failed, ErrClaimLost, true
+}
+
+// judge decides what a result means. From here on the end of f is fixed: it cannot be
+// acknowledged early or cancelled any more.
+func (e *Engine) judge(f *flight, h *handover, end *ending) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f.attempt.ended, f.phase = e.Now(), settling
+	switch {
+	case f.claimLost() && !f.promised:
+		end.lose(f)
+	case f.letter != nil:
+		end.due = deadLetter
+	case h.result.Failure.Err == nil:
+		e.accept(f, &h.result.Reply, end)
+	default:
+		e.refuse(f, h, end)
+	}
+}
+
+// accept judges a success.
+func (e *Engine) accept(f *flight, reply *Reply, end *ending) {
+	end.Acked, end.Outcome = true, Handled
+	e.successes++
+	e.lastSuccess = f.attempt.ended
+	if len(reply.Body) == 0 || f.claimLost() {
+		return
+	}
+	end.Reply, end.Outcome = *reply, Replied
+	carrier := f.carrier()
+	switch {
+	case reply.CallOnly, carrier != nil && carrier.mute, f.promised && carrier == nil:
+		end.due = call
+	case e.Store != nil && (carrier != nil || reply.Sender == nil):
+		end.stored = reply.Body
+	case carrier == nil && e.memory.awaited.full(reply.Body, e.MaxInFlight):
+		end.due = call
+	}
+}
+
+// refuse judges a failure.
+func (e *Engine) refuse(f *flight, h *handover, end *ending) {
+	failed := &h.result.Failure
+	err := failed.Err
+	if late := f.attempt.cancelled; late != nil {
+		err = &attemptError{"cancelled since it was late: " + late.String(), err}
+	}
+	f.history.add(failedAttempt{
+		at: f.attempt.ended, hopeless: failed.Hopeless, successes: e.successes, crowded: e.crowded, failing: e.failing(f),
+	})
+	if why := e.givesUp(f, h, err); why != nil {
+		f.letter, end.due = &letter{why, DeadLettered}, deadLetter
+		switch {
+		case failed.Dropped:
+			f.letter.outcome = Dropped
+		case h.abandoned:
+			f.letter.outcome = Abandoned
+		}
+		return
+	}
+	end.Outcome, end.Err, end.Retry = Failed, err, failed.Retry
+	end.again = f.attempt.cancelled != nil && e.shutdown.phase == open && end.Retry == 0
+	if end.Retry == 0 && e.shutdown.phase == stopped {
+		end.Retry = turnedAway(&f.item, ErrShutdown).Retry
+	}
+}
+
+// givesUp is the reason for a dead letter after an attempt that failed with err; nil if
+// another attempt is possible.
+func (e *Engine) givesUp(f *flight, h *handover, err error) error {
+	if f.promised || h.abandoned || h.result.Failure.Final || e.Source.outlived(f, h.result.Failure.Retry) {
+		return err
+	}
+	if e.MaxAttempts == 0 {
+		if clause, givenUp := f.history.verdict(e.crowded); givenUp {
+			return f.history.giveUp(clause, err)
+		}
+		return nil
+	}
+	if f.attempt.number >= e.MaxAttempts {
+		return &attemptError{fmt.Sprintf("given up after %d attempts, by DispatchConfig.MaxAttempts", f.attempt.number), err}
+	}
+	return nil
+}
+
+// bury gives f to the owner's DeadLetter.
+func (e *Engine) bury(f *flight, end *ending) {
+	e.mu.Lock()
+	ctx := e.contextLocked(f, e.Timeout)
+	e.mu.Unlock()
+	why := f.letter.why
+	if err := e.Owner.DeadLetter(ctx, Letter{why, f.promised}); err != nil {
+		end.Outcome, end.Err = Failed, errors.Join(err, why)
+		return
+	}
+	end.Acked, end.Outcome, end.Err = true, f.letter.outcome, why
+}
+
+// call sends a reply that no delivery carries.
+func (e *Engine) call(f *flight, end *ending) {
+	e.mu.Lock()
+	ctx := e.contextLocked(f, -1) // the sender has an end of its own
+	e.mu.Unlock()
+	end.Outcome, end.Err = Replied, end.Reply.Send(ctx)
+	if end.Err != nil {
+		end.Outcome = ReplyLost
+	}
+	end.Reply = Reply{}
+}
+
+// finish ends an attempt or a turn. It reports whether f goes on, and if not, what its
+// lane has ready behind it.
+func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
+	e.mu.Lock()
+	defer e.unlock()
+	f.endUser(nil)
+	f.user = nil
+	switch {
+	case !end.Acked && e.shutdown.phase == open && e.Source.requeue(f, end.Retry):
+		e.reportLocked(f, end)
+		f.dropClaim()
+		return nil, true
+	case end.again && f.repeat():
+		e.reportLocked(f, end)
+		return nil, true
+	default:
+		return e.completeLocked(f, end), false
+	}
+}
+
+// repeat has f run again for a delivery that came after Cancel, if one still waits.
+func (f *flight) repeat() bool {
+	newest := f.carrier()
+	if newest == nil || f.engine.shutdown.phase == stopped {
+		return false
+	}
+	f.values = newest.ctx
+	f.dropClaim()
+	f.turn()
+	return true
+}
+
+// completeLocked tells the deliveries that wait for f how it ended, files it, and
+// returns what its lane has ready next.
+func (e *Engine) completeLocked(f *flight, end *ending) (next *flight) {
+	carrier, now := f.carrier(), f.attempt.ended
+	if end.skipped {
+		now = e.Now()
+	}
+	f.tell(end, carrier, now)
+	f.dropClaim()
+	delete(e.flights, f.item.ID)
+	next = e.leaveLaneLocked(f, end)
+	e.fileLocked(f, end, carrier != nil || end.skipped, now)
+	e.checkIdleLocked()
+	return next
+}
+
+// leaveLaneLocked takes f out of its lane, and returns what is next there.
+func (e *Engine) leaveLaneLocked(f *flight, end *ending) (next *flight) {
+	behind := f.place.Behind()
+	head := e.lanes.Leave(&f.place)
+	switch {
+	case e.shutdown.phase == stopped:
+	case behind != nil && !end.Acked && e.Source.inOrder(): // at Shutdown: f comes again, and nothing may overtake it
+		e.withdrawLocked(behind.Value, ErrShutdown)
+	case head != nil:
+		head.Value.turn()
+		return head.Value
+	}
+	return nil
+}
+
+// fileLocked keeps of f what has to be known after its end. carried says that a delivery
+// was told of it.
+func (e *Engine) fileLocked(f *flight, end *ending, carried bool, now time.Duration) {
+	pending := len(end.Reply.Body) > 0 && !carried && len(end.stored) == 0 // the reply: a redelivery carries it, or it is sent
+	switch {
+	case !end.Acked:
+		if f.letter != nil || f.attempt.number > 0 && e.Store == nil { // else there is nothing to know that the Store does not
+			e.keepFailureLocked(f)
+		}
+	case carried, !pending && (f.promised || end.kept): // nobody will ask, or others know the answer
+		e.memory.succeed(f.item.ID, f.item.Life, end.Reply.Body, now)
+	case pending && e.shutdown.phase != stopped:
+		e.awaitCarrierLocked(f, end)
+		return // a redelivery will report it, or sendAwaited
+	case pending:
+		end.Outcome, end.Err = ReplyLost, ErrShutdown
+		e.keepUntoldLocked(f, end)
+	default:
+		e.keepUntoldLocked(f, end)
+	}
+	if carried {
+		return
+	}
+	if end.Outcome == Replied && len(end.Reply.Body) > 0 {
+		end.Outcome = Handled // the reply is in the Store, for the process that a redelivery reaches
+	}
+	e.reportLocked(f, end)
+}

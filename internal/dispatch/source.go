@@ -1,0 +1,147 @@
+package dispatch
+
+import "time"
+
+// Source says how an item comes again after a failure: [Redelivered] or [Requeued].
+type Source interface {
+	// outlived reports whether the next attempt would come too late.
+	outlived(f *flight, asked time.Duration) bool
+	// requeue has f run again after a while, if that is the engine's task. asked is the
+	// time that its failure asks for; zero: none.
+	requeue(f *flight, asked time.Duration) bool
+	// inOrder reports whether what is behind a failed item in its lane has to come after
+	// it, also when it comes another time.
+	inOrder() bool
+}
+
+// Redelivered is a Source whose sender delivers the item again, such as Telegram by webhook.
+type Redelivered struct{}
+
+func (Redelivered) outlived(*flight, time.Duration) bool { return false }
+func (Redelivered) requeue(*flight, time.Duration) bool  { return false }
+func (Redelivered) inOrder() bool                        { return false }
+
+// Requeued is a Source that nobody delivers from again, such as a poll: the engine runs the
+// item again, in its lane, and what is behind it waits.
+type Requeued struct{}
+
+func (Requeued) inOrder() bool { return true }
+
+// outlived reports whether f would run again only when its sender would not offer it any
+// more: a query that nobody waits for must not hold up the next one.
+func (Requeued) outlived(f *flight, asked time.Duration) bool {
+	return f.engine.Now()+f.pauseFor(asked) >= f.first.at+f.item.Life-f.item.LastAttempt
+}
+
+func (Requeued) requeue(f *flight, asked time.Duration) bool {
+	after := f.pauseFor(asked)
+	if asked == 0 {
+		f.pauses++
+	}
+	if f.engine.crowded {
+		after = min(after, crowdedPause)
+	}
+	f.phase, f.until = pausing, f.engine.Now()+after
+	if f.wake == nil {
+		f.wake = make(chan struct{}, 1)
+	}
+	return true
+}
+
+// crowdedPause is between two attempts of an item while the engine is crowded.
+const crowdedPause = time.Second
+
+// pauseFor is how long f pauses: as long as is asked for, or longer from failure to
+// failure.
+func (f *flight) pauseFor(asked time.Duration) time.Duration {
+	if asked > 0 {
+		return asked
+	}
+	return min(time.Second<<min(f.pauses, 6), time.Minute)
+}
+
+// pause waits until f, which has failed, may run again. It is false if f is not to run
+// any more: end says why.
+func (e *Engine) pause(f *flight, end *ending) bool {
+	for {
+		left, ok := e.pauseLeft(f, end)
+		if left <= 0 {
+			return ok
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-f.wake:
+			timer.Stop()
+		}
+	}
+}
+
+// pauseLeft is how long f still pauses. If that is over, it has its turn, or it is turned
+// away.
+func (e *Engine) pauseLeft(f *flight, end *ending) (left time.Duration, ok bool) {
+	e.mu.Lock()
+	defer e.unlock()
+	if f.phase != pausing {
+		return 0, true
+	}
+	if e.shutdown.phase != open {
+		e.turnAwayLocked(f, turnedAway(&f.item, ErrShutdown), end)
+		return 0, false
+	}
+	if left = f.until - e.Now(); left > 0 {
+		return left, true
+	}
+	f.turn()
+	return 0, true
+}
+
+// endPause has the worker of f look again, if f pauses.
+func (f *flight) endPause() {
+	if f.phase != pausing {
+		return
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// SetCrowded says whether the items in flight keep all others from coming. What only
+// waits for its next attempt then makes it within a second: nothing else can go on.
+func (e *Engine) SetCrowded(full bool) {
+	e.mu.Lock()
+	defer e.unlock()
+	if e.crowded == full {
+		return
+	}
+	e.crowded = full
+	if !full {
+		return
+	}
+	for _, f := range e.flights {
+		if soon := max(e.Now(), f.attempt.ended+crowdedPause); f.phase == pausing && f.until > soon {
+			f.until = soon
+			f.endPause()
+		}
+	}
+}
+
+// failing counts the items beside f that have failed and are not over. It matters, and
+// is counted, only while the engine is crowded.
+func (e *Engine) failing(f *flight) (n int) {
+	if !e.crowded {
+		return 0
+	}
+	for _, other := range e.flights {
+		if other != f && other.history.failed > 0 {
+			n++
+		}
+	}
+	for _, past := range e.memory.failures {
+		if past.history.failed > 0 {
+			n++
+		}
+	}
+	return n
+}
