@@ -17,6 +17,7 @@ import (
 
 	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // ClientConfig is how a [Client] reaches the Bot API. The zero value of each
@@ -54,14 +55,14 @@ type ClientConfig struct {
 
 // String names the server, without what is secret in its URL.
 func (c ClientConfig) String() string {
-	return "ClientConfig for " + shownURL(cmp.Or(c.BaseURL, defaultBaseURL))
+	return "ClientConfig for " + redact.URL(cmp.Or(c.BaseURL, defaultBaseURL))
 }
 
 // GoString is String.
 func (c ClientConfig) GoString() string { return c.String() }
 
 // Format writes String for every verb.
-func (c ClientConfig) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.String()) }
+func (c ClientConfig) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.String()) }
 
 // LogValue is String.
 func (c ClientConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
@@ -74,7 +75,7 @@ func (c ClientConfig) MarshalJSON() ([]byte, error) {
 		TestEnvironment bool
 		Local           bool
 		Patience        time.Duration
-	}{shownURL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
+	}{redact.URL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
 }
 
 // Client calls the Bot API with one bot's token. The token appears in no error, and
@@ -125,7 +126,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	c := &Client{
 		bot:      bot,
 		endpoint: func(method string) string { return prefix + method },
-		redact:   redactor(token, password(base)),
+		redact:   redact.New(token, password(base)),
 		patience: cfg.Patience,
 		local:    cfg.Local,
 		cloud:    base.Host == "api.telegram.org",
@@ -164,7 +165,7 @@ func (c Client) String() string { return "Bot API client of bot " + strconv.Form
 func (c Client) GoString() string { return c.String() }
 
 // Format writes String for every verb.
-func (c Client) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.String()) }
+func (c Client) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.String()) }
 
 // LogValue is String.
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
@@ -352,21 +353,11 @@ func (c *Client) failure(ctx context.Context, method string, err error) error {
 	if request, ok := err.(*url.Error); ok { //nolint:errorlint // net/http has made it
 		err = request.Err // its URL has the token, and the method is known
 	}
-	return fmt.Errorf("tghook: %s: %w", method, ended(ctx, c.redacted(err), c.redact))
+	return fmt.Errorf("tghook: %s: %w", method, redact.WithCause(ctx, c.redacted(err), c.redact))
 }
 
-// redacted is err without the token: see heard.
-func (c *Client) redacted(err error) error { return heard(err, c.redact) }
-
-// ended is err, which was heard, and why ctx has ended if it has.
-func ended(ctx context.Context, err error, redact func(string) string) error {
-	for _, why := range []error{context.Cause(ctx), ctx.Err()} {
-		if why != nil && !errors.Is(err, why) {
-			err = fmt.Errorf("%w: %w", err, heard(why, redact))
-		}
-	}
-	return err
-}
+// redacted is err without the token: see [redact.Error].
+func (c *Client) redacted(err error) error { return redact.Error(err, c.redact) }
 
 // sleep waits for d, or for the end of ctx, whose cause it returns then.
 func sleep(ctx context.Context, d time.Duration) error {

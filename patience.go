@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // patiently calls f until it succeeds, or fails with an error that again does not
@@ -29,7 +31,7 @@ func patiently(ctx context.Context, left time.Duration, again func(error) bool, 
 			return err
 		}
 		if sleep(ctx, wait) != nil {
-			return ended(ctx, err, cut)
+			return redact.WithCause(ctx, err, redact.Cut)
 		}
 	}
 }

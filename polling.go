@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // PollConfig is how [Poll] receives. The zero value of each field is its default.
@@ -597,3 +598,12 @@ func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
 	}
 	return err
 }
+
+// Format implements [fmt.Formatter]: the fields that are set, without the secrets.
+func (c PollConfig) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer]: the fields that are set, without the secrets.
+func (c PollConfig) LogValue() slog.Value { return redact.LogValue(c) }
+
+// MarshalJSON implements [json.Marshaler]: the fields that are set, without the secrets.
+func (c PollConfig) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(c) }

@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // WebhookRequest is what setWebhook is asked
@@ -294,3 +298,27 @@ var reservedNets = []netip.Prefix{
 }
 
 func reserved(a netip.Addr) bool { return contains(reservedNets, a) }
+
+// String names the URL, without what is secret in it.
+func (r WebhookRequest) String() string { return "WebhookRequest for " + redact.URL(r.URL) }
+
+// GoString is String.
+func (r WebhookRequest) GoString() string { return r.String() }
+
+// Format writes String for every verb.
+func (r WebhookRequest) Format(s fmt.State, verb rune) { redact.Text(s, verb, r.String()) }
+
+// LogValue is String.
+func (r WebhookRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalJSON has "<secret>" for SecretToken, which SetWebhook refuses, and leaves out
+// what is secret in URL.
+func (r WebhookRequest) MarshalJSON() ([]byte, error) {
+	type plain WebhookRequest
+	shown := plain(r)
+	shown.URL = redact.URL(r.URL)
+	if r.SecretToken != "" {
+		shown.SecretToken = "<secret>"
+	}
+	return json.Marshal(shown) //nolint:musttag // its names in JSON are those of its fields
+}
