@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -17,7 +18,9 @@ import (
 
 	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/keepalive"
 	"github.com/tghook/tghook/internal/redact"
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // ClientConfig is how a [Client] reaches the Bot API. The zero value of each
@@ -96,6 +99,10 @@ const (
 	maxPage        = 4 << 10  // of what is no answer, to make an excerpt of
 	maxToken       = 80       // tdlib/telegram-bot-api refuses more
 )
+
+// pinging makes the requests of all Clients that have no transport of their own, as
+// [http.DefaultTransport] does for the clients of net/http.
+var pinging keepalive.Transport
 
 // NewClient returns a Client, which calls nothing yet. The error joins a
 // *[ConfigError] for every mistake.
@@ -244,7 +251,7 @@ func (c *Client) send(ctx context.Context, method string, m *message) (result []
 		spent = m.spent()
 		return spent == nil
 	}
-	err = patiently(ctx, c.patience, again, func() (err error) {
+	err = retry.Do(ctx, c.patience, again, askedWait, func() (err error) {
 		result, err = c.exchange(ctx, method, m)
 		return err
 	})
@@ -359,14 +366,36 @@ func (c *Client) failure(ctx context.Context, method string, err error) error {
 // redacted is err without the token: see [redact.Error].
 func (c *Client) redacted(err error) error { return redact.Error(err, c.redact) }
 
-// sleep waits for d, or for the end of ctx, whose cause it returns then.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// repeatable reports whether the call that failed has done nothing, or would do
+// the same again.
+func repeatable(err error, idempotent bool) bool {
+	var refused *APIError
+	if errors.As(err, &refused) {
+		return refused.Code == http.StatusTooManyRequests || refused.Code >= 500 && idempotent
 	}
+	return unconnected(err) || idempotent
+}
+
+// unconnected reports whether no connection came about.
+func unconnected(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect")
+}
+
+// idempotent reports whether a call does no more if it is made twice.
+func idempotent(method string, m *message) bool {
+	switch method = strings.ToLower(method); method {
+	case "setwebhook", "deletewebhook":
+		return !m.has(dropPending) // what has come meanwhile would be dropped too
+	}
+	return strings.HasPrefix(method, "get")
+}
+
+// askedWait is how long Telegram says that a repetition is to wait; 0 if it does not say.
+func askedWait(err error) time.Duration {
+	var refused *APIError
+	if errors.As(err, &refused) {
+		return refused.RetryAfter
+	}
+	return 0
 }

@@ -17,7 +17,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/certificate"
 	"github.com/tghook/tghook/internal/redact"
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // WebhookRequest is what setWebhook is asked
@@ -53,7 +55,6 @@ type WebhookRequest struct { //nolint:recvcheck // what prints it has to print v
 }
 
 const (
-	maxCertificate = 3 << 20
 	// maxHeaders bounds the header block of Telegram's requests: with a longer one it
 	// never sends an update, and records no error. Source: tdlib/td, HttpHeaderCreator
 	// and StringBuilder, which keeps 30 bytes of 4096 to itself.
@@ -116,8 +117,8 @@ func (c *Client) SetWebhook(ctx context.Context, req WebhookRequest) error {
 		return givesWay || c.patience > 0 && repeatable(err, !req.DropPending)
 	}
 	unresolved := func(err error) bool { return isUnresolved(err, found) }
-	return patiently(ctx, resolvingPatience, unresolved, func() error {
-		return patiently(ctx, settingPatience+c.patience, again, func() error { return once.setOnce(ctx, req) })
+	return retry.Do(ctx, resolvingPatience, unresolved, askedWait, func() error {
+		return retry.Do(ctx, settingPatience+c.patience, again, askedWait, func() error { return once.setOnce(ctx, req) })
 	})
 }
 
@@ -241,7 +242,7 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	}
 	errs = append(errs, mistakesInAllowed("WebhookRequest.AllowedUpdates", r.AllowedUpdates)...)
 	if len(r.Certificate) > 0 {
-		problem := unfit(r.Certificate, host)
+		problem := certificate.Unfit(r.Certificate, host)
 		add(problem != "", "Certificate", problem)
 	}
 	return errs
