@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/tghook/tghook/internal/spelling"
 )
 
 // unanswerable are the methods of Bot API 10.1 that are not among answerable. Both
@@ -56,7 +58,7 @@ func (s *spellcheck) check(ctx context.Context, cfg *DispatchConfig, method stri
 		return
 	}
 	cfg.log(ctx, slog.LevelWarn, "tghook: a reply has a method that is not in Bot API 10.1: Telegram ignores a method that it does not know",
-		slog.String("method", method), slog.String("nearest", nearest(method, slices.Sorted(maps.Values(known)))))
+		slog.String("method", method), slog.String("nearest", spelling.Nearest(method, slices.Sorted(maps.Values(known)))))
 }
 
 // first reports whether method is one to warn of, and was not seen before.

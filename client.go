@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -17,6 +18,9 @@ import (
 
 	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/keepalive"
+	"github.com/tghook/tghook/internal/redact"
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // ClientConfig is how a [Client] reaches the Bot API. The zero value of each
@@ -54,14 +58,14 @@ type ClientConfig struct {
 
 // String names the server, without what is secret in its URL.
 func (c ClientConfig) String() string {
-	return "ClientConfig for " + shownURL(cmp.Or(c.BaseURL, defaultBaseURL))
+	return "ClientConfig for " + redact.URL(cmp.Or(c.BaseURL, defaultBaseURL))
 }
 
 // GoString is String.
 func (c ClientConfig) GoString() string { return c.String() }
 
 // Format writes String for every verb.
-func (c ClientConfig) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.String()) }
+func (c ClientConfig) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.String()) }
 
 // LogValue is String.
 func (c ClientConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
@@ -74,7 +78,7 @@ func (c ClientConfig) MarshalJSON() ([]byte, error) {
 		TestEnvironment bool
 		Local           bool
 		Patience        time.Duration
-	}{shownURL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
+	}{redact.URL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
 }
 
 // Client calls the Bot API with one bot's token. The token appears in no error, and
@@ -95,6 +99,10 @@ const (
 	maxPage        = 4 << 10  // of what is no answer, to make an excerpt of
 	maxToken       = 80       // tdlib/telegram-bot-api refuses more
 )
+
+// pinging makes the requests of all Clients that have no transport of their own, as
+// [http.DefaultTransport] does for the clients of net/http.
+var pinging keepalive.Transport
 
 // NewClient returns a Client, which calls nothing yet. The error joins a
 // *[ConfigError] for every mistake.
@@ -125,7 +133,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	c := &Client{
 		bot:      bot,
 		endpoint: func(method string) string { return prefix + method },
-		redact:   redactor(token, password(base)),
+		redact:   redact.New(token, password(base)),
 		patience: cfg.Patience,
 		local:    cfg.Local,
 		cloud:    base.Host == "api.telegram.org",
@@ -164,7 +172,7 @@ func (c Client) String() string { return "Bot API client of bot " + strconv.Form
 func (c Client) GoString() string { return c.String() }
 
 // Format writes String for every verb.
-func (c Client) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.String()) }
+func (c Client) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.String()) }
 
 // LogValue is String.
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
@@ -243,7 +251,7 @@ func (c *Client) send(ctx context.Context, method string, m *message) (result []
 		spent = m.spent()
 		return spent == nil
 	}
-	err = patiently(ctx, c.patience, again, func() (err error) {
+	err = retry.Do(ctx, c.patience, again, askedWait, func() (err error) {
 		result, err = c.exchange(ctx, method, m)
 		return err
 	})
@@ -352,30 +360,42 @@ func (c *Client) failure(ctx context.Context, method string, err error) error {
 	if request, ok := err.(*url.Error); ok { //nolint:errorlint // net/http has made it
 		err = request.Err // its URL has the token, and the method is known
 	}
-	return fmt.Errorf("tghook: %s: %w", method, ended(ctx, c.redacted(err), c.redact))
+	return fmt.Errorf("tghook: %s: %w", method, redact.WithCause(ctx, c.redacted(err), c.redact))
 }
 
-// redacted is err without the token: see heard.
-func (c *Client) redacted(err error) error { return heard(err, c.redact) }
+// redacted is err without the token: see [redact.Error].
+func (c *Client) redacted(err error) error { return redact.Error(err, c.redact) }
 
-// ended is err, which was heard, and why ctx has ended if it has.
-func ended(ctx context.Context, err error, redact func(string) string) error {
-	for _, why := range []error{context.Cause(ctx), ctx.Err()} {
-		if why != nil && !errors.Is(err, why) {
-			err = fmt.Errorf("%w: %w", err, heard(why, redact))
-		}
+// repeatable reports whether the call that failed has done nothing, or would do
+// the same again.
+func repeatable(err error, idempotent bool) bool {
+	var refused *APIError
+	if errors.As(err, &refused) {
+		return refused.Code == http.StatusTooManyRequests || refused.Code >= 500 && idempotent
 	}
-	return err
+	return unconnected(err) || idempotent
 }
 
-// sleep waits for d, or for the end of ctx, whose cause it returns then.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// unconnected reports whether no connection came about.
+func unconnected(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect")
+}
+
+// idempotent reports whether a call does no more if it is made twice.
+func idempotent(method string, m *message) bool {
+	switch method = strings.ToLower(method); method {
+	case "setwebhook", "deletewebhook":
+		return !m.has(dropPending) // what has come meanwhile would be dropped too
 	}
+	return strings.HasPrefix(method, "get")
+}
+
+// askedWait is how long Telegram says that a repetition is to wait; 0 if it does not say.
+func askedWait(err error) time.Duration {
+	var refused *APIError
+	if errors.As(err, &refused) {
+		return refused.RetryAfter
+	}
+	return 0
 }

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/keepalive"
 )
 
 // The tests ask no resolver: what ends in .invalid is not known, save slow.invalid,
@@ -21,12 +23,12 @@ func init() { //nolint:gochecknoinits // it must come before all tests
 }
 
 // Pinged is a copy of t as the default client's is of http.DefaultTransport.
-func Pinged(t *http.Transport) *http.Transport { return pinged(t) }
+func Pinged(t *http.Transport) *http.Transport { return keepalive.Pinging(t) }
 
 // TransportOf is what makes the requests of c.
 func TransportOf(c *Client) http.RoundTripper {
-	if p, ok := c.http.Transport.(*pingingTransport); ok {
-		return p.now()
+	if p, ok := c.http.Transport.(*keepalive.Transport); ok {
+		return p.Now()
 	}
 	return c.http.Transport
 }

@@ -1,6 +1,8 @@
 package tghook
 
 import (
+	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strconv"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // ServeHTTP receives one request on net/http. A handler's panic with
@@ -66,3 +69,15 @@ func first(values []string) string {
 	}
 	return values[0]
 }
+
+// Format implements [fmt.Formatter]: the fields that are set, without the secret and the
+// body.
+func (r Request) Format(f fmt.State, _ rune) { redact.Format(f, r) }
+
+// LogValue implements [slog.LogValuer]: the fields that are set, without the secret and
+// the body.
+func (r Request) LogValue() slog.Value { return redact.LogValue(r) }
+
+// MarshalJSON implements [json.Marshaler]: the fields that are set, without the secret
+// and the body.
+func (r Request) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(r) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/spelling"
 )
 
 // Kinds is a [Handler] that picks one by the update's kind. An update of another
@@ -113,7 +114,7 @@ func (c *DispatchConfig) warnOfUnknown(where string, kinds []string) {
 	for _, kind := range kinds {
 		if !slices.Contains(known, strings.ToLower(kind)) {
 			c.log(context.Background(), slog.LevelWarn, "tghook: an unknown kind of update: it is misspelt, or newer than Bot API 10.3",
-				slog.String("field", where), slog.String("kind", kind), slog.String("nearest", nearest(kind, known)))
+				slog.String("field", where), slog.String("kind", kind), slog.String("nearest", spelling.Nearest(kind, known)))
 		}
 	}
 }

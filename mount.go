@@ -17,7 +17,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tghook/tghook/internal/certificate"
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/retry"
+	"github.com/tghook/tghook/internal/spelling"
 )
 
 // Mounted is what [Run] does with a [RunConfig], in parts, for a bot on a server that
@@ -75,7 +78,7 @@ func Mount(h Handler, cfg RunConfig) (*Mounted, error) {
 	}
 	for _, name := range cfg.read.strange() {
 		attrs := []slog.Attr{slog.String("variable", environmentPrefix+name)}
-		if near := nearest(name, slices.Sorted(maps.Keys(variables))); near != "" {
+		if near := spelling.Nearest(name, slices.Sorted(maps.Keys(variables))); near != "" {
 			attrs = append(attrs, slog.String("nearest", environmentPrefix+near))
 		}
 		m.log(context.Background(), slog.LevelWarn, "tghook: a variable that FromEnv does not read: it is misspelt, or another program's", attrs...)
@@ -150,7 +153,7 @@ func (m *Mounted) prepareTLS() error {
 		}
 		m.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	case m.cfg.SelfSigned && m.cfg.public().Host != "":
-		pair, uploaded, err := selfSigned(m.cfg.public().Hostname())
+		pair, uploaded, err := certificate.SelfSigned(m.cfg.public().Hostname())
 		if err != nil {
 			return err
 		}
@@ -171,7 +174,7 @@ func (m *Mounted) prepareTLS() error {
 // is served, as far as that is known here.
 func (m *Mounted) strange() bool {
 	return len(m.cfg.Certificate) > 0 && m.tls != nil && m.tls.GetCertificate == nil && m.tls.GetConfigForClient == nil &&
-		!vouches(m.cfg.Certificate, m.tls.Certificates)
+		!certificate.Vouches(m.cfg.Certificate, m.tls.Certificates)
 }
 
 // Path is where updates come, as it stands in a URL: that of the URL, or
@@ -326,7 +329,7 @@ func (m *Mounted) setWebhook(ctx context.Context) error {
 		}
 		return nil
 	}
-	var backoff backoff
+	var backoff retry.Backoff
 	for {
 		err := m.trySetting(ctx)
 		if err == nil {
@@ -335,13 +338,10 @@ func (m *Mounted) setWebhook(ctx context.Context) error {
 		if ctx.Err() != nil || m.cfg.Client.Patience > 0 || !passing(err) {
 			return err
 		}
-		wait := backoff.next()
-		var refused *APIError
-		if errors.As(err, &refused) {
-			wait = cmp.Or(refused.RetryAfter, wait)
-		}
+		wait := backoff.Next()
+		wait = cmp.Or(askedWait(err), wait)
 		m.log(ctx, slog.LevelWarn, "tghook: the webhook is not set yet: trying again", slog.Duration("after", wait), slog.Any("error", err))
-		if err := sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

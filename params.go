@@ -463,7 +463,10 @@ func snake(name []byte) string {
 		if upper(i) && i > 0 && (!upper(i-1) || i+1 < len(name) && !upper(i+1)) && name[i-1] != '_' {
 			_ = b.WriteByte('_')
 		}
-		_ = b.WriteByte(lower(c))
+		if upper(i) {
+			c |= 0x20
+		}
+		_ = b.WriteByte(c)
 	}
 	return b.String()
 }

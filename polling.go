@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/redact"
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // PollConfig is how [Poll] receives. The zero value of each field is its default.
@@ -153,7 +155,7 @@ type poller struct {
 	letters map[string]*letter // of what is no update, as long as answers have it
 	crowded bool               // what the dispatcher was told last
 	cut     bool               // it was reported that polls are cut, and none has been answered since
-	backoff backoff
+	backoff retry.Backoff
 }
 
 func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
@@ -259,7 +261,7 @@ func (p *poller) persist(ctx context.Context, f func(context.Context) error) err
 		err := f(asking)
 		cancel()
 		if err == nil {
-			p.backoff.reset()
+			p.backoff.Reset()
 			return nil
 		}
 		if err := p.rest(ctx, err); err != nil {
@@ -273,7 +275,7 @@ func (p *poller) rest(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	wait := p.backoff.next()
+	wait := p.backoff.Next()
 	var refused *APIError
 	if errors.As(err, &refused) {
 		switch {
@@ -286,7 +288,7 @@ func (p *poller) rest(ctx context.Context, err error) error {
 		}
 	}
 	p.report(ctx, err)
-	return sleep(ctx, wait)
+	return retry.Sleep(ctx, wait)
 }
 
 // unknownToken reports whether Telegram itself says that it does not know the token:
@@ -349,7 +351,7 @@ func (p *poller) persevere(ctx context.Context) error {
 			return final
 		}
 		p.report(ctx, fmt.Errorf("tghook: getUpdates: %w", err))
-		if err := sleep(ctx, p.backoff.next()); err != nil {
+		if err := retry.Sleep(ctx, p.backoff.Next()); err != nil {
 			return err
 		}
 	}
@@ -397,7 +399,7 @@ func (p *poller) answered(ctx context.Context, offset int64, asked time.Duration
 		p.again = asked + pollInterval
 	}
 	if p.take(ctx, updates) || len(updates) == 0 || !p.window.empty() {
-		p.backoff.reset()
+		p.backoff.Reset()
 		return true
 	}
 	return false
@@ -410,12 +412,12 @@ func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Durati
 	if wait == 0 || lived < idleTime || ctx.Err() != nil || unconnected(err) || errors.As(err, &refused) && refused.own {
 		return err
 	}
-	p.backoff.reset()
+	p.backoff.Reset()
 	if lived >= wait { // it was given up here, or nearly answered
 		return err
 	}
 	if p.cut {
-		p.again = p.dispatcher.now() + p.backoff.next()
+		p.again = p.dispatcher.now() + p.backoff.Next()
 		return nil
 	}
 	p.cut = true
@@ -553,7 +555,7 @@ func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
 	p.window.holdLetter(l)
 	u := &Update{Raw: raw}
 	p.calls.start(func() {}, func() {
-		var backoff backoff
+		var backoff retry.Backoff
 		for {
 			err := p.offer(ctx, u, cause)
 			if err == nil {
@@ -562,7 +564,7 @@ func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
 				return
 			}
 			p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w", err))
-			if sleep(ctx, backoff.next()) != nil {
+			if retry.Sleep(ctx, backoff.Next()) != nil {
 				return
 			}
 		}
@@ -597,3 +599,12 @@ func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
 	}
 	return err
 }
+
+// Format implements [fmt.Formatter]: the fields that are set, without the secrets.
+func (c PollConfig) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer]: the fields that are set, without the secrets.
+func (c PollConfig) LogValue() slog.Value { return redact.LogValue(c) }
+
+// MarshalJSON implements [json.Marshaler]: the fields that are set, without the secrets.
+func (c PollConfig) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(c) }

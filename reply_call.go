@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/retry"
 )
 
 const (
@@ -64,7 +65,7 @@ func (h *held) call() *replyCall {
 func (c *replyCall) send(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sensible(c.method))
 	defer cancel()
-	var backoff backoff
+	var backoff retry.Backoff
 	moved := false
 	for calls := 1; ; calls++ {
 		err := c.attempt(ctx)
@@ -148,8 +149,8 @@ func (c *replyCall) repeatable(f *findings) bool {
 }
 
 // pause is how long to wait before the call is repeated.
-func (f *findings) pause(backoff *backoff) time.Duration {
-	wait := backoff.next()
+func (f *findings) pause(backoff *retry.Backoff) time.Duration {
+	wait := backoff.Next()
 	if f.api != nil && f.api.RetryAfter > 0 {
 		return f.api.RetryAfter
 	}
@@ -161,7 +162,7 @@ func pauseWithin(ctx context.Context, d time.Duration) bool {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
 		return false
 	}
-	return sleep(ctx, d) == nil
+	return retry.Sleep(ctx, d) == nil
 }
 
 // follow has the call go to the supergroup that the group has become for which it is.

@@ -5,11 +5,15 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // RunConfig is how [Run] receives: by webhook where URL is set, else by long poll,
@@ -233,3 +237,21 @@ func (c RunConfig) String() string {
 
 // GoString is String.
 func (c RunConfig) GoString() string { return c.String() }
+
+// Format implements [fmt.Formatter]: String, or with %+v and %#v the fields that are
+// set, without the token and the secrets.
+func (c RunConfig) Format(f fmt.State, verb rune) {
+	if verb == 'v' && (f.Flag('+') || f.Flag('#')) {
+		redact.Format(f, c)
+		return
+	}
+	_, _ = io.WriteString(f, c.String())
+}
+
+// LogValue implements [slog.LogValuer]: the fields that are set, without the token and
+// the secrets.
+func (c RunConfig) LogValue() slog.Value { return redact.LogValue(c) }
+
+// MarshalJSON implements [json.Marshaler]: the fields that are set, without the token
+// and the secrets.
+func (c RunConfig) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(c) }

@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,6 +16,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/certificate"
+	"github.com/tghook/tghook/internal/redact"
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // WebhookRequest is what setWebhook is asked
@@ -49,7 +55,6 @@ type WebhookRequest struct { //nolint:recvcheck // what prints it has to print v
 }
 
 const (
-	maxCertificate = 3 << 20
 	// maxHeaders bounds the header block of Telegram's requests: with a longer one it
 	// never sends an update, and records no error. Source: tdlib/td, HttpHeaderCreator
 	// and StringBuilder, which keeps 30 bytes of 4096 to itself.
@@ -112,8 +117,8 @@ func (c *Client) SetWebhook(ctx context.Context, req WebhookRequest) error {
 		return givesWay || c.patience > 0 && repeatable(err, !req.DropPending)
 	}
 	unresolved := func(err error) bool { return isUnresolved(err, found) }
-	return patiently(ctx, resolvingPatience, unresolved, func() error {
-		return patiently(ctx, settingPatience+c.patience, again, func() error { return once.setOnce(ctx, req) })
+	return retry.Do(ctx, resolvingPatience, unresolved, askedWait, func() error {
+		return retry.Do(ctx, settingPatience+c.patience, again, askedWait, func() error { return once.setOnce(ctx, req) })
 	})
 }
 
@@ -237,7 +242,7 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	}
 	errs = append(errs, mistakesInAllowed("WebhookRequest.AllowedUpdates", r.AllowedUpdates)...)
 	if len(r.Certificate) > 0 {
-		problem := unfit(r.Certificate, host)
+		problem := certificate.Unfit(r.Certificate, host)
 		add(problem != "", "Certificate", problem)
 	}
 	return errs
@@ -294,3 +299,27 @@ var reservedNets = []netip.Prefix{
 }
 
 func reserved(a netip.Addr) bool { return contains(reservedNets, a) }
+
+// String names the URL, without what is secret in it.
+func (r WebhookRequest) String() string { return "WebhookRequest for " + redact.URL(r.URL) }
+
+// GoString is String.
+func (r WebhookRequest) GoString() string { return r.String() }
+
+// Format writes String for every verb.
+func (r WebhookRequest) Format(s fmt.State, verb rune) { redact.Text(s, verb, r.String()) }
+
+// LogValue is String.
+func (r WebhookRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalJSON has "<secret>" for SecretToken, which SetWebhook refuses, and leaves out
+// what is secret in URL.
+func (r WebhookRequest) MarshalJSON() ([]byte, error) {
+	type plain WebhookRequest
+	shown := plain(r)
+	shown.URL = redact.URL(r.URL)
+	if r.SecretToken != "" {
+		shown.SecretToken = "<secret>"
+	}
+	return json.Marshal(shown) //nolint:musttag // its names in JSON are those of its fields
+}

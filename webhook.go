@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // Config is how a [Webhook] receives. The zero value of each field is its safe
@@ -366,3 +367,36 @@ func (w *Webhook) Shutdown(ctx context.Context) error {
 
 // Stats is that of the [Dispatcher] beneath.
 func (w *Webhook) Stats() Stats { return w.dispatcher.Stats() }
+
+// Format implements [fmt.Formatter]: the fields that are set, without the secrets.
+func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }
+
+// LogValue implements [slog.LogValuer]: the fields that are set, without the secrets.
+func (c Config) LogValue() slog.Value { return redact.LogValue(c) }
+
+// MarshalJSON implements [json.Marshaler]: the fields that are set, without the secrets.
+// Config cannot be read back from it.
+func (c Config) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(c) }
+
+// Format implements [fmt.Formatter]: its [Config], without the secrets.
+func (w *Webhook) Format(f fmt.State, verb rune) { w.shown().Format(f, verb) }
+
+// LogValue implements [slog.LogValuer]: its [Config], without the secrets.
+func (w *Webhook) LogValue() slog.Value { return w.shown().LogValue() }
+
+// MarshalJSON implements [json.Marshaler]: its [Config], without the secrets.
+func (w *Webhook) MarshalJSON() ([]byte, error) { return w.shown().MarshalJSON() }
+
+// shown is the Config of w, with something in the place of each secret.
+func (w *Webhook) shown() Config {
+	if w == nil {
+		return Config{}
+	}
+	cfg := w.cfg
+	for i, place := range []*string{&cfg.Secret, &cfg.PreviousSecret} {
+		if i < len(w.secrets()) {
+			*place = redact.Hidden
+		}
+	}
+	return cfg
+}

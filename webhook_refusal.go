@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // refusals bounds the rate of a log line: the first few within a window of time are
@@ -106,8 +108,8 @@ const maxPath = 200 // bytes of a path in a log
 func (w *Webhook) pathOf(req *Request) string {
 	path := req.Path[:min(len(req.Path), 20*maxPath)]
 	for _, secret := range w.secrets() {
-		path = strings.ReplaceAll(path, string(secret), hidden)
+		path = strings.ReplaceAll(path, string(secret), redact.Hidden)
 	}
-	path = maskTokens(path)
+	path = redact.Tokens(path)
 	return path[:min(len(path), maxPath)]
 }

@@ -1,4 +1,5 @@
-package tghook
+// Package certificate knows which uploaded certificates Telegram takes, and makes one.
+package certificate
 
 import (
 	"bytes"
@@ -17,11 +18,13 @@ import (
 	"time"
 )
 
-// unfit says why Telegram would not take an uploaded certificate, or would not
+const maxCertificate = 3 << 20
+
+// Unfit says why Telegram would not take an uploaded certificate, or would not
 // verify host with it; "" if it would. The certificates in it are all that
 // Telegram trusts, and no chain ends but with a self-signed one. Source: tdlib/td,
 // SslCtx and SslStreamImpl::init.
-func unfit(certificate []byte, host string) string {
+func Unfit(certificate []byte, host string) string {
 	switch {
 	case len(certificate) > maxCertificate:
 		return fmt.Sprintf("has %d bytes, more than the %d that Telegram takes", len(certificate), maxCertificate)
@@ -51,10 +54,10 @@ func unfit(certificate []byte, host string) string {
 	return misnamed(certificates, host)
 }
 
-// vouches reports whether one of the uploaded certificates has the key of one that is
+// Vouches reports whether one of the uploaded certificates has the key of one that is
 // served, or has issued one: Telegram trusts nothing else. It does not look at dates
-// and names, of which unfit says more.
-func vouches(uploaded []byte, served []tls.Certificate) bool {
+// and names, of which Unfit says more.
+func Vouches(uploaded []byte, served []tls.Certificate) bool {
 	var trusted []*x509.Certificate
 	for block, rest := pem.Decode(uploaded); block != nil; block, rest = pem.Decode(rest) {
 		if parsed, err := x509.ParseCertificate(block.Bytes); err == nil {
@@ -111,9 +114,9 @@ func matches(name, host string) bool {
 
 const selfSignedLife = 10 * 365 * 24 * time.Hour
 
-// selfSigned makes a certificate that Telegram accepts for host once it has been
+// SelfSigned makes a certificate that Telegram accepts for host once it has been
 // uploaded: its common name is the host, and an address stands nowhere else.
-func selfSigned(host string) (pair tls.Certificate, public []byte, err error) {
+func SelfSigned(host string) (pair tls.Certificate, public []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return pair, nil, fmt.Errorf("tghook: make a key: %w", err)

@@ -1,15 +1,11 @@
-package tghook
+// Package keepalive is http.DefaultTransport with pings.
+package keepalive
 
 import (
 	"net/http"
 	"sync"
 	"time"
 )
-
-// pinging is [http.DefaultTransport], or a copy of it that pings: without pings an
-// HTTP/2 connection that has died in silence is used again by each call, and each
-// waits for its own end. It is one for all Clients, as http.DefaultTransport is.
-var pinging pingingTransport
 
 const (
 	// pingAfter is after how long without a word the other end of a connection is
@@ -19,28 +15,32 @@ const (
 	pingTimeout = 10 * time.Second
 )
 
-type pingingTransport struct {
+// Transport is [http.DefaultTransport], or a copy of it that pings: without pings an
+// HTTP/2 connection that has died in silence is used again by each call, and each
+// waits for its own end. The zero Transport is ready for use. It is safe for concurrent
+// use.
+type Transport struct {
 	mu   sync.Mutex
 	of   *http.Transport // what copy is made of
 	copy *http.Transport
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (p *pingingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	return p.now().RoundTrip(req)
+func (p *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return p.Now().RoundTrip(req)
 }
 
 // CloseIdleConnections is called by that of [http.Client].
-func (p *pingingTransport) CloseIdleConnections() {
-	if t, ok := p.now().(interface{ CloseIdleConnections() }); ok {
+func (p *Transport) CloseIdleConnections() {
+	if t, ok := p.Now().(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
 
-// now is the transport that serves at this time: a program may put another in the
+// Now is the transport that serves at this time: a program may put another in the
 // place of http.DefaultTransport. One that is no *http.Transport, or has its own
 // idea of HTTP/2, is used as it is.
-func (p *pingingTransport) now() http.RoundTripper {
+func (p *Transport) Now() http.RoundTripper {
 	of, ok := http.DefaultTransport.(*http.Transport)
 	if !ok || of.HTTP2 != nil {
 		return http.DefaultTransport
@@ -51,13 +51,13 @@ func (p *pingingTransport) now() http.RoundTripper {
 		if p.copy != nil {
 			p.copy.CloseIdleConnections()
 		}
-		p.of, p.copy = of, pinged(of)
+		p.of, p.copy = of, Pinging(of)
 	}
 	return p.copy
 }
 
-// pinged is a copy of t that pings.
-func pinged(t *http.Transport) *http.Transport {
+// Pinging is a copy of t that pings.
+func Pinging(t *http.Transport) *http.Transport {
 	t = t.Clone()
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}
 	return t

@@ -1,10 +1,11 @@
-package tghook
+// Package spelling finds what a misspelt name may have been meant to be.
+package spelling
 
 import "strings"
 
-// nearest is the candidate that name may be a misspelling of; "" if there is none.
+// Nearest is the candidate that name may be a misspelling of; "" if there is none.
 // The case of letters does not count.
-func nearest(name string, candidates []string) string {
+func Nearest(name string, candidates []string) string {
 	name = strings.ToLower(name)
 	best, least := "", 2+len(name)/4
 	part, leastPart := "", 0
