@@ -2,12 +2,12 @@ package tghook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"time"
 
+	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 )
 
@@ -17,39 +17,23 @@ var (
 	// an [OutcomeLate] wraps it too, unless LateAck has acknowledged the update or the
 	// sender has gone. Its text says what the delivery waited for, how long, and by which
 	// setting.
-	ErrLate = errors.New("tghook: answered before the handler had finished")
+	ErrLate = dispatch.ErrLate
 	// ErrHandlerTimeout: the handler has run for DispatchConfig.HandlerTimeout. It
 	// is a [context.DeadlineExceeded] too. It is also the error of the dead letter if the
 	// handler has not returned 10 seconds later.
-	ErrHandlerTimeout = fmt.Errorf("tghook: handler timeout: %w", context.DeadlineExceeded)
+	ErrHandlerTimeout = dispatch.ErrTimeout
 	// ErrShutdown: the ctx given to Shutdown ended before the handler did. It is
 	// also the error of an update that arrives after Shutdown was called.
-	ErrShutdown = errors.New("tghook: shutting down")
+	ErrShutdown = dispatch.ErrShutdown
 	// ErrClaimLost: the Store has given the update to another process, or may have,
 	// because the lease could not be renewed. A [Store] returns it, wrapped or not, for
 	// a claim that does not hold.
-	ErrClaimLost = errors.New("tghook: claim lost")
+	ErrClaimLost = dispatch.ErrClaimLost
 )
 
 // ErrNotRun is wrapped by the error of [Dispatcher.Do] for an update that was
 // turned away: no attempt was made, and it is to be offered again.
-var ErrNotRun = errors.New("tghook: not run")
-
-// Why an update was not run.
-var (
-	errOverloaded   = errors.New("MaxInFlight is reached")
-	errLaneFull     = errors.New("MaxLane is reached")
-	errTooManyJoins = errors.New("too many deliveries wait for this update")
-	errElsewhere    = errors.New("another process runs it")
-	errWithdrawn    = errors.New("withdrawn from its lane")
-)
-
-var (
-	errReplyGone = errors.New("tghook: the reply is no longer kept: answered without it")
-	errNoCaller  = errors.New("no Caller to send it with")
-	errExhausted = errors.New("tghook: MaxAttempts was reached in another process")
-	errTooOld    = errors.New("tghook: older than DispatchConfig.MaxAge")
-)
+var ErrNotRun = dispatch.ErrNotRun
 
 // ConfigError is one mistake in a configuration.
 type ConfigError struct {

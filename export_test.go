@@ -102,30 +102,3 @@ func CheckRun(h Handler, cfg RunConfig) error {
 	_, err := Mount(h, cfg)
 	return err
 }
-
-// Failure is one failed attempt of an update.
-type Failure struct {
-	At        time.Duration
-	Hopeless  bool
-	Successes uint64
-	Crowded   bool
-	Failing   int
-}
-
-// History is an update's, by which the rule of MaxAttempts gives it up.
-type History struct{ history history }
-
-// Fail adds a failure, and returns what the rule makes of it.
-func (h *History) Fail(f Failure) (counted int, clause string, givenUp bool) {
-	h.history.add(failure{at: f.At, hopeless: f.Hopeless, successes: f.Successes, crowded: f.Crowded, failing: f.Failing})
-	clause, givenUp = h.history.verdict(f.Crowded)
-	return h.history.counted, clause, givenUp
-}
-
-// Note is h as a Store keeps it.
-func (h *History) Note(origin time.Time) []byte { return h.history.note(origin) }
-
-// HistoryOf is the history of a note, in a process that has seen successes.
-func HistoryOf(note []byte, origin time.Time, lastSuccess time.Duration, successes uint64) *History {
-	return &History{historyOf(note, origin, lastSuccess, successes)}
-}

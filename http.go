@@ -16,10 +16,10 @@ import (
 // ServeHTTP receives one request on net/http. A handler's panic with
 // [http.ErrAbortHandler] is passed on to the server.
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	arrived := w.dispatcher.now()
+	arrived := w.dispatcher.engine.Now()
 	if r.Body != nil && r.Body != http.NoBody {
 		_ = guard.Call(func() error { // r's context and rw may be the user's own
-			return boundBody(rw, r, w.dispatcher.origin.Add(arrived+bodyTimeout))
+			return boundBody(rw, r, w.dispatcher.engine.At(arrived+bodyTimeout))
 		})
 	}
 	res, err := w.serve(r.Context(), arrived, &Request{

@@ -238,7 +238,7 @@ func (m *Mounted) serveHealth(rw http.ResponseWriter) {
 			status = http.StatusServiceUnavailable
 		}
 	}
-	if m.draining.Load() || m.hook != nil && m.hook.dispatcher.isClosing() {
+	if m.draining.Load() || m.hook != nil && m.hook.dispatcher.engine.IsClosing() {
 		status = http.StatusServiceUnavailable
 	}
 	if line != "" {

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/redact"
 	"github.com/tghook/tghook/internal/retry"
@@ -181,12 +182,11 @@ func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	}
 	cfg.Dispatch.setDefaults()
 	cfg.Dispatch.MaxLane = max(cfg.Dispatch.MaxLane, pollWindow)
-	d := newDispatcher(h, cfg.Dispatch)
-	d.persistent = true
+	d := newDispatcher(h, cfg.Dispatch, dispatch.Requeued{})
 	once := *c
 	once.patience = 0
 	return &poller{
-		client: &once, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates), window: window{dispatcher: d},
+		client: &once, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates), window: window{engine: d.engine},
 		calls: newCallbacks(), logs: newCallbacks(), moved: make(chan struct{}, 1), letters: map[string]*letter{},
 	}, nil
 }
@@ -367,14 +367,14 @@ func (p *poller) poll(ctx context.Context) error {
 		if p.window.empty() {
 			req.Wait = p.cfg.Wait
 		}
-		asked := p.dispatcher.now()
+		asked := p.dispatcher.engine.Now()
 		p.window.ask(req.Offset, asked)
 		asking, cancel := context.WithTimeout(ctx, req.Wait+pollSlack)
 		updates, err := p.client.GetUpdates(asking, req)
 		cancel()
 		switch {
 		case err != nil:
-			err = p.cutIdle(ctx, err, req.Wait, p.dispatcher.now()-asked)
+			err = p.cutIdle(ctx, err, req.Wait, p.dispatcher.engine.Now()-asked)
 		case p.answered(ctx, req.Offset, asked, updates):
 		default:
 			err = errNothingNew
@@ -391,10 +391,11 @@ func (p *poller) poll(ctx context.Context) error {
 // answered takes what a call has brought. It is false if the next one may bring the
 // same, at once.
 func (p *poller) answered(ctx context.Context, offset int64, asked time.Duration, updates []json.RawMessage) bool {
-	p.dispatcher.polledAt(time.Now())
+	now := time.Now()
+	p.dispatcher.polled.Store(&now)
 	p.window.tell(offset)
 	p.cut = false
-	p.again = p.dispatcher.now() + pollInterval
+	p.again = p.dispatcher.engine.Now() + pollInterval
 	if len(updates) == 0 {
 		p.again = asked + pollInterval
 	}
@@ -417,7 +418,7 @@ func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Durati
 		return err
 	}
 	if p.cut {
-		p.again = p.dispatcher.now() + p.backoff.Next()
+		p.again = p.dispatcher.engine.Now() + p.backoff.Next()
 		return nil
 	}
 	p.cut = true
@@ -428,7 +429,7 @@ func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Durati
 // await returns when asking Telegram makes sense: when there is something to
 // confirm, or when new updates may have come and there is room for them.
 func (p *poller) await(ctx context.Context) error {
-	timer := time.NewTimer(p.again - p.dispatcher.now())
+	timer := time.NewTimer(p.again - p.dispatcher.engine.Now())
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		_, confirmable := p.window.confirmable()
@@ -454,7 +455,7 @@ func (p *poller) await(ctx context.Context) error {
 func (p *poller) crowd(full bool) {
 	if full != p.crowded {
 		p.crowded = full
-		p.dispatcher.setCrowded(full)
+		p.dispatcher.engine.SetCrowded(full)
 	}
 }
 
@@ -509,29 +510,36 @@ func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool
 		case !p.window.isNew(u.ID):
 			p.window.startAnew()
 		}
-		a := p.dispatcher.admit(arrival{ctx: values, at: p.dispatcher.now(), mute: true}, u)
-		over := p.dispatcher.settled(a)
-		if over && !a.acked {
+		d := p.admit(values, u)
+		over := p.dispatcher.engine.Settled(d)
+		if over && !d.Verdict().Acked {
 			return some
 		}
-		p.window.hold(u, a)
+		p.window.hold(u, d)
 		some = true
-		p.calls.start(func() { p.awaitEnd(a, over) }, func() { p.observe(values, a.delivery(u, 0)) })
+		p.calls.start(func() { p.awaitEnd(d, over) }, func() { p.observe(values, deliveryOf(d.Verdict(), u, 0)) })
 	}
 	maps.DeleteFunc(p.letters, func(raw string, l *letter) bool { return !seen[raw] && l.accepted.Load() })
 	return some
 }
 
-// awaitEnd waits for the end of an update that is held, and tells of it.
-func (p *poller) awaitEnd(a *arrival, over bool) {
-	if !over {
-		select {
-		case <-a.done:
-		case <-p.calls.over:
-			return
-		}
+// admit hands u to the engine. An update without a lane becomes a dead letter, since
+// nobody would deliver it again.
+func (p *poller) admit(values context.Context, u *Update) *dispatch.Delivery {
+	e := p.dispatcher.engine
+	d, err := e.Arrive(values, e.Now(), dispatch.Mute)
+	item, broken := p.dispatcher.itemOf(u)
+	if broken = cmp.Or(err, broken); broken != nil {
+		item.Unfit = broken
 	}
-	p.hasMoved()
+	return e.Admit(d, item)
+}
+
+// awaitEnd waits for the end of an update that is held, and tells of it.
+func (p *poller) awaitEnd(d *dispatch.Delivery, over bool) {
+	if over || d.Wait(p.calls.over) {
+		p.hasMoved()
+	}
 }
 
 func (p *poller) hasMoved() {

@@ -84,7 +84,7 @@ func (p *poller) confirm(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	if p.window.repeats(offset, p.dispatcher.now()-repetition) {
+	if p.window.repeats(offset, p.dispatcher.engine.Now()-repetition) {
 		// The call before was not answered, and Telegram would hold its repetition. One
 		// without an offset confirms nothing, and is no repetition.
 		_, _ = p.client.GetUpdates(ctx, UpdatesRequest{Limit: 1})

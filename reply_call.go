@@ -3,12 +3,14 @@ package tghook
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/retry"
 )
@@ -21,6 +23,8 @@ const (
 	actionTime = 5 * time.Second // sendChatAction says what happens for so long
 	replyTime  = 2 * time.Minute // a lane waits for a reply so long at most
 	callGrace  = 10 * time.Second
+	// callTimeout is of one call without files.
+	callTimeout = 30 * time.Second
 )
 
 var errStillCalling = fmt.Errorf("%w within %v of the end of its ctx", guard.ErrNoReturn, callGrace)
@@ -36,14 +40,29 @@ type replyCall struct {
 	body   payload
 }
 
-// newReplyCall is for what a handler left: held is nil if that was a Reply.
-func newReplyCall(caller Caller, body payload, held *held) (*replyCall, error) {
-	if held != nil {
-		return held.call(), nil
+// replySender sends replies that no delivery carries.
+type replySender struct {
+	dispatcher *Dispatcher
+	held       *held // what the reply was; nil if the handler returned it
+}
+
+// Send implements [dispatch.Sender].
+func (s *replySender) Send(ctx context.Context, body []byte) error {
+	if c, ok := ctx.(*dispatch.Context); ok {
+		ctx = s.dispatcher.handlerContext(c)
 	}
-	if caller == nil {
-		return nil, errNoCaller
+	if s.held != nil {
+		return s.held.call().send(ctx)
 	}
+	c, err := newReplyCall(s.dispatcher.cfg.Caller, body)
+	if err != nil {
+		return err
+	}
+	return c.send(ctx)
+}
+
+// newReplyCall is for a Reply that a handler has returned.
+func newReplyCall(caller Caller, body payload) (*replyCall, error) {
 	reply, err := body.reply()
 	if err != nil {
 		return nil, err
@@ -246,4 +265,151 @@ func (f *findings) unwelcome() bool {
 		}
 	}
 	return false
+}
+
+// held is a call that a ReplyTransport has answered and not made yet.
+type held struct {
+	client *Client // by which it is made where nothing carries it
+	method string
+	body   payload
+}
+
+// outbox is where the calls pass that a handler makes by a ReplyTransport. It is
+// made for the first of them. Whose turn it is guards the rest.
+type outbox struct {
+	turn   chan struct{}
+	last   *held // it may ride
+	closed bool  // the handler has returned
+}
+
+func (o *outbox) done() { <-o.turn }
+
+// runKey finds the handlerContext of a handler that runs for a bot. The bot is in
+// the key so that what runs for another is looked through.
+type runKey struct{ bot int64 }
+
+// runFor is the run that ctx belongs to; nil if there is none for bot.
+func runFor(ctx context.Context, bot int64) *handlerContext {
+	c, _ := ctx.Value(runKey{bot}).(*handlerContext)
+	return c
+}
+
+// opened is the outbox of c. It is nil if the handler that c was made for has
+// returned, and for other code of the user's that has such a context.
+func (c *handlerContext) opened() *outbox {
+	if !c.Running() {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	if c.outbox == nil {
+		c.outbox = &outbox{turn: make(chan struct{}, 1)}
+		c.OnLate(c.answeredLate)
+	}
+	return c.outbox
+}
+
+// mayBeCarried reports whether a delivery waits whose answer can carry a reply.
+func (c *handlerContext) mayBeCarried() bool { return !c.dispatcher.cfg.AlwaysCall && c.Carried() }
+
+// pass is called when a call is about to leave: what was held goes before it.
+// It reports whether call, if there is one, is held instead. A call whose ctx has
+// ended, maybe while it waited here, is the transport's to refuse.
+func (c *handlerContext) pass(ctx context.Context, call *held) (kept bool) {
+	o := c.opened()
+	if o == nil || ctx.Err() != nil {
+		return false
+	}
+	for {
+		select {
+		case o.turn <- struct{}{}:
+		case <-ctx.Done():
+			return false
+		}
+		if o.last == nil {
+			break
+		}
+		go func() { // it ends before the run does, and may outlast ctx
+			defer o.done()
+			c.sendLast(o)
+		}()
+	}
+	defer o.done()
+	if call == nil || o.closed || !c.mayBeCarried() {
+		return false
+	}
+	o.last = call
+	return true
+}
+
+// sendLast makes the call that is held, if any. It is the turn of whoever calls.
+func (c *handlerContext) sendLast(o *outbox) {
+	call := o.last
+	if call == nil {
+		return
+	}
+	o.last = nil
+	d := c.dispatcher
+	released := context.WithValue(c, runKey{d.cfg.Bot}, nil) // for a Base that would hold it again
+	ctx, cancel := context.WithCancel(context.WithoutCancel(released))
+	defer cancel()
+	defer context.AfterFunc(d.engine.Calls(), cancel)()
+	err := guard.ErrGoexit // Base may end the goroutine
+	defer func() {
+		if err != nil { // Observe may end the goroutine, which is the worker's
+			lost := Delivery{Update: c.update(), Outcome: OutcomeCallLost, Attempt: c.Attempt(), Err: err}
+			told := make(chan struct{})
+			go func() {
+				defer close(told)
+				d.observe(c, lost)
+			}()
+			<-told
+		}
+	}()
+	err = call.call().send(ctx)
+}
+
+// answeredLate makes the call that is held by the handler of c, since its delivery
+// has been answered without it.
+func (c *handlerContext) answeredLate() {
+	o := c.opened()
+	if o == nil {
+		return
+	}
+	o.turn <- struct{}{}
+	defer o.done()
+	if c.IsLate() { // else a redelivery has come that can carry it
+		c.sendLast(o)
+	}
+}
+
+// close makes the call that is held the reply of a handler that has returned with err. A
+// failure discards it, as a lost claim does, and a Reply of the handler's own follows it.
+func (c *handlerContext) close(reply *dispatch.Reply, err error) {
+	o := c.shut()
+	if o == nil {
+		return
+	}
+	o.turn <- struct{}{}
+	defer o.done()
+	o.closed = true
+	switch {
+	case o.last == nil || err != nil || !c.Running() || errors.Is(context.Cause(c), ErrClaimLost):
+	case len(reply.Body) == 0:
+		*reply = dispatch.Reply{Body: o.last.body, Sender: &replySender{c.dispatcher, o.last}}
+	default:
+		c.sendLast(o)
+	}
+	o.last = nil
+}
+
+// shut has opened return nil from now on. It returns the outbox, if there is one.
+func (c *handlerContext) shut() *outbox {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	return c.outbox
 }

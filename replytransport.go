@@ -110,7 +110,7 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out := req
 	var call *held
 	answer, ok := t.answers[strings.ToLower(method)]
-	if ok && run.mayRide() {
+	if ok && run.mayBeCarried() {
 		var err error
 		if call, out, err = t.read(method, req); err != nil {
 			return nil, err

@@ -3,6 +3,9 @@ package tghook
 import (
 	"context"
 	"time"
+
+	"github.com/tghook/tghook/internal/dispatch"
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // Key identifies an update among all bots that share a [Store].
@@ -116,9 +119,66 @@ type Store interface {
 }
 
 const (
-	claimLease   = 30 * time.Second
 	storeTimeout = 5 * time.Second
 	// maxClaimTime bounds DispatchConfig.HandlerTimeout where there is a Store, so that
 	// every update is remembered for longer than its handler may run.
 	maxClaimTime = 24 * time.Hour
 )
+
+// claims is a Store as the engine knows it. A method of the Store may do what it likes.
+type claims struct {
+	store Store
+	bot   int64
+}
+
+func (s claims) key(c dispatch.Claim) Claim { return Claim{Key{s.bot, c.ID}, c.Fence} }
+
+// call calls one method of the Store. Its error says ErrClaimLost itself, if it wraps that.
+func (s claims) call(values context.Context, method string, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(values, storeTimeout)
+	defer cancel()
+	err := guard.Within(storeTimeout+dispatch.ReturnTime, func() error { return f(ctx) })
+	if err == nil {
+		return nil
+	}
+	found := inspect(err)
+	if found.claimLost && method != "Claim" {
+		return ErrClaimLost
+	}
+	return found.wrap("tghook: Store." + method)
+}
+
+// Claim implements [dispatch.Store].
+func (s claims) Claim(values context.Context, c dispatch.Claim, ttl time.Duration) (dispatch.Answer, error) {
+	answer := make(chan ClaimResult, 1)
+	err := s.call(values, "Claim", func(ctx context.Context) error {
+		res, err := s.store.Claim(ctx, s.key(c), dispatch.Lease, ttl)
+		answer <- res
+		return err
+	})
+	if err != nil {
+		return dispatch.Answer{}, err
+	}
+	res := <-answer // the states have the numbers of the engine's
+	return dispatch.Answer{State: dispatch.ClaimState(res.State), Attempt: res.Attempt, Note: res.Note, Reply: res.Reply, RetryIn: res.RetryIn}, nil
+}
+
+// Renew implements [dispatch.Store].
+func (s claims) Renew(values context.Context, c dispatch.Claim) error {
+	return s.call(values, "Renew", func(ctx context.Context) error { return s.store.Renew(ctx, s.key(c), dispatch.Lease) })
+}
+
+// Done implements [dispatch.Store].
+func (s claims) Done(values context.Context, c dispatch.Claim, reply []byte) error {
+	return s.call(values, "Done", func(ctx context.Context) error { return s.store.Done(ctx, s.key(c), reply) })
+}
+
+// Fail implements [dispatch.Store].
+func (s claims) Fail(values context.Context, c dispatch.Claim, note []byte) error {
+	return s.call(values, "Fail", func(ctx context.Context) error { return s.store.Fail(ctx, s.key(c), note) })
+}
+
+// Release implements [dispatch.Store].
+func (s claims) Release(values context.Context, c dispatch.Claim) {
+	_ = s.call(values, "Release", func(ctx context.Context) error { return s.store.Release(ctx, s.key(c)) })
+}

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
+	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 )
 
@@ -57,27 +57,27 @@ func (k Kind) maxLateAfter() time.Duration {
 // IsLate reports, inside a handler, whether its delivery was already answered
 // and no newer one waits for it: its reply cannot ride a response now.
 func IsLate(ctx context.Context) bool {
-	late, ok := ctx.Value(lateKey{}).(*atomic.Bool)
-	return ok && late.Load()
+	run, ok := ctx.Value(lateKey{}).(*dispatch.Context)
+	return ok && run.IsLate()
 }
 
 // guard hands u to the dispatcher and sees to it that the delivery is answered
 // in time. arrived is when it came, by the dispatcher's clock.
-func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) verdict {
-	var late deadline
+func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) dispatch.Verdict {
+	var late dispatch.Deadline
 	err := guard.Call(func() (err error) {
 		late, err = w.deadlineOf(ctx, u, arrived, ephemeral)
 		return err
 	})
 	if err != nil {
-		return verdict{outcome: OutcomeFailed, err: err}
+		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}
-	return w.dispatcher.deliver(ctx, false, arrived, u, late)
+	return w.dispatcher.deliver(ctx, dispatch.Carries, arrived, u, late)
 }
 
 // deadlineOf is that of a delivery of u.
-func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (deadline, error) {
-	late := deadline{after: w.cfg.LateAfter, setting: "Config.LateAfter"}
+func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (dispatch.Deadline, error) {
+	late := dispatch.Deadline{After: w.cfg.LateAfter, Setting: "Config.LateAfter"}
 	policy := w.cfg.Late
 	if w.cfg.Deadline != nil {
 		type own struct {
@@ -92,33 +92,26 @@ func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Durati
 			return nil
 		})
 		if err != nil {
-			return deadline{}, fmt.Errorf("tghook: Config.Deadline: %w", err)
+			return dispatch.Deadline{}, fmt.Errorf("tghook: Config.Deadline: %w", err)
 		}
 		o := <-told
 		if o.after != 0 {
-			late.after, late.setting = o.after, "Config.Deadline"
+			late.After, late.Setting = o.after, "Config.Deadline"
 		}
 		policy = cmp.Or(o.policy, policy)
 	}
-	late.how = byRetry
+	late.Then = dispatch.Retry
 	switch {
 	case ephemeral || policy == LateCancel:
-		late.how = byCancel
+		late.Then = dispatch.Cancel
 	case policy == LateAck:
-		late.how = byAck
+		late.Then = dispatch.Acknowledge
 	}
-	if late.after >= 0 {
-		late.atMost(u.Kind.maxLateAfter(), "the bound for its kind")
-		late.atMost(w.dispatcher.inTime(ctx, arrived), "the deadline of the context that it arrived with")
+	if late.After >= 0 {
+		late.AtMost(u.Kind.maxLateAfter(), "the bound for its kind")
+		late.AtMost(w.dispatcher.inTime(ctx, arrived), "the deadline of the context that it arrived with")
 	}
 	return late, nil
-}
-
-// atMost shortens l to what a setting allows.
-func (l *deadline) atMost(after time.Duration, setting string) {
-	if after < l.after {
-		l.after, l.setting = after, setting
-	}
 }
 
 // inTime is how long after its arrival a delivery can still be answered before
@@ -130,5 +123,5 @@ func (d *Dispatcher) inTime(ctx context.Context, arrived time.Duration) time.Dur
 	}
 	left := time.Until(end)
 	margin := max(500*time.Millisecond, left/20)
-	return max(0, d.now()-arrived+left-margin)
+	return max(0, d.engine.Now()-arrived+left-margin)
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/redact"
 )
@@ -105,7 +106,7 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 		}
 	}
 	cfg.Secret, cfg.PreviousSecret = "", ""
-	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch), secrets: func() [][]byte { return secrets }}
+	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch, dispatch.Redelivered{}), secrets: func() [][]byte { return secrets }}
 	w.freezing = &freezing{platform: freezingPlatform()}
 	w.reading = newReading(w.dispatcher, cfg.MaxBody)
 	w.refusals = newRefusals(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
@@ -175,26 +176,26 @@ type Response struct {
 // of req. The handler's ctx carries the values of ctx; see [Config.LateAfter] for
 // its deadline.
 func (w *Webhook) Serve(ctx context.Context, req Request) Response {
-	res, _ := w.serve(ctx, w.dispatcher.now(), &req)
+	res, _ := w.serve(ctx, w.dispatcher.engine.Now(), &req)
 	return res
 }
 
 // serve is Serve, with the error that made the answer a failure.
 func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request) (Response, error) {
-	w.dispatcher.talking.Add(1)
-	defer w.dispatcher.hush()
+	w.dispatcher.engine.Begin()
+	defer w.dispatcher.engine.End()
 	u, refused := w.receive(req)
 	if refused != nil {
 		return w.reject(ctx, req, refused), refused
 	}
 	w.freezing.warn(ctx, &w.cfg, req.Ephemeral)
 	v := w.guard(ctx, u, arrived, w.cfg.Ephemeral || req.Ephemeral)
-	res := v.response()
-	w.dispatcher.observe(ctx, v.delivery(u, res.Status))
-	if v.acked {
+	res := responseTo(&v)
+	w.dispatcher.observe(ctx, deliveryOf(&v, u, res.Status))
+	if v.Acked {
 		return res, nil
 	}
-	return res, v.err
+	return res, v.Err
 }
 
 // Deliver hands over an update that came by another way than a request, and is
@@ -206,31 +207,31 @@ func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request
 // with [ErrLate] and by the margin of [Config].LateAfter.
 func (w *Webhook) Deliver(ctx context.Context, u *Update) error {
 	d := w.dispatcher
-	d.talking.Add(1)
-	defer d.hush()
-	var v verdict
+	d.engine.Begin()
+	defer d.engine.End()
+	var v dispatch.Verdict
 	if err := guard.Call(func() error { // ctx may be the user's own
 		v = w.deliver(ctx, u)
 		return nil
 	}); err != nil {
-		v = verdict{outcome: OutcomeFailed, err: err}
+		v = dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}
-	d.observe(ctx, v.delivery(u, 0))
-	return v.failure()
+	d.observe(ctx, deliveryOf(&v, u, 0))
+	return failureOf(&v)
 }
 
-func (w *Webhook) deliver(ctx context.Context, u *Update) verdict {
+func (w *Webhook) deliver(ctx context.Context, u *Update) dispatch.Verdict {
 	d := w.dispatcher
-	arrived := d.now()
-	late := deadline{after: -1, how: byCancel, setting: "the deadline of the context that it arrived with"}
+	arrived := d.engine.Now()
+	late := dispatch.Deadline{After: -1, Then: dispatch.Cancel, Setting: "the deadline of the context that it arrived with"}
 	if _, ok := ctx.Deadline(); ok {
-		late.after = d.inTime(ctx, arrived)
+		late.After = d.inTime(ctx, arrived)
 	}
-	v := d.deliver(ctx, true, arrived, u, late)
-	if len(v.reply) > 0 && v.outcome == OutcomeReplied { // of a run that ended before this delivery
+	v := d.deliver(ctx, dispatch.Mute, arrived, u, late)
+	if len(v.Reply.Body) > 0 && v.Outcome == dispatch.Replied { // of a run that ended before this delivery
 		// Not with ctx itself: where that is the user's own, the context package would call
 		// its methods in a goroutine that nobody guards.
-		calling, cancel := context.WithCancel(valuesOf(ctx))
+		calling, cancel := context.WithCancel(dispatch.ValuesOf(ctx))
 		go func(gone <-chan struct{}) {
 			select {
 			case <-gone:
@@ -238,10 +239,12 @@ func (w *Webhook) deliver(ctx context.Context, u *Update) verdict {
 			case <-calling.Done():
 			}
 		}(ctx.Done())
-		v.outcome, v.err = d.call(calling, v.reply, v.held)
+		if v.Err = v.Reply.Send(calling); v.Err != nil {
+			v.Outcome = dispatch.ReplyLost
+		}
 		cancel()
 	}
-	v.reply = nil
+	v.Reply = dispatch.Reply{}
 	return v
 }
 
@@ -339,18 +342,18 @@ func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestErro
 	return res
 }
 
-// response is what Telegram is told. A failure has no body: of one Telegram
+// responseTo is what Telegram is told. A failure has no body: of one Telegram
 // would read nothing.
-func (v *verdict) response() Response {
+func responseTo(v *dispatch.Verdict) Response {
 	switch {
-	case v.acked && len(v.reply) > 0:
-		return Response{http.StatusOK, http.Header{"Content-Type": {v.reply.contentType()}}, v.reply}
-	case v.acked:
+	case v.Acked && len(v.Reply.Body) > 0:
+		return Response{http.StatusOK, http.Header{"Content-Type": {payload(v.Reply.Body).contentType()}}, v.Reply.Body}
+	case v.Acked:
 		return Response{Status: http.StatusOK}
-	case v.retry > 0:
-		seconds := int64((v.retry + time.Second - 1) / time.Second)
+	case v.Retry > 0:
+		seconds := int64((v.Retry + time.Second - 1) / time.Second)
 		return Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}}
-	case v.outcome == OutcomeLate: // by LateCancel: Telegram backs off by itself
+	case v.Outcome == dispatch.Late: // by LateCancel: Telegram backs off by itself
 		return Response{Status: http.StatusServiceUnavailable}
 	default:
 		return Response{Status: http.StatusInternalServerError}

@@ -48,7 +48,7 @@ func newReading(d *Dispatcher, maxBody int64) *reading {
 // take asks for n bytes more.
 func (b *reading) take(n int) bool {
 	most := b.most
-	if b.dispatcher.full() {
+	if b.dispatcher.engine.Full() {
 		most = b.mostFull
 	}
 	if b.held.Add(int64(n)) > most {

@@ -5,13 +5,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tghook/tghook/internal/dispatch"
 )
 
 // window is what a poll has received and Telegram has not been told to forget:
 // from the oldest update that is not finished on, with rising ids. It is safe for
 // concurrent use: the end of a poll does not wait for its goroutine.
 type window struct {
-	dispatcher *Dispatcher
+	engine *dispatch.Engine
 
 	mu      sync.Mutex
 	held    []heldUpdate
@@ -23,20 +25,20 @@ type window struct {
 
 // heldUpdate is an update, or what is no update.
 type heldUpdate struct {
-	offset  int64   // getUpdates with it forgets what is before
-	update  *Update // nil: it is no update
-	arrival *arrival
-	letter  *letter
+	offset   int64   // getUpdates with it forgets what is before
+	update   *Update // nil: it is no update
+	delivery *dispatch.Delivery
+	letter   *letter
 }
 
 // letter is the dead letter of what is no update.
 type letter struct{ accepted atomic.Bool }
 
 // hold takes an update whose id is not below next.
-func (w *window) hold(u *Update, a *arrival) {
+func (w *window) hold(u *Update, d *dispatch.Delivery) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.held = append(w.held, heldUpdate{offset: u.ID, update: u, arrival: a})
+	w.held = append(w.held, heldUpdate{offset: u.ID, update: u, delivery: d})
 	w.next = u.ID + 1
 }
 
@@ -106,7 +108,7 @@ func (w *window) over(h heldUpdate) bool {
 	if h.letter != nil {
 		return h.letter.accepted.Load()
 	}
-	return w.dispatcher.acknowledged(h.arrival)
+	return w.engine.Acknowledged(h.delivery)
 }
 
 // confirmable is the offset that Telegram has not been told yet; false if it has.

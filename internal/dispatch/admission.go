@@ -63,7 +63,7 @@ func (e *Engine) enterLocked(d Delivery, it Item) (*Delivery, error) {
 		f.letter = &letter{why: it.Unfit, outcome: DeadLettered}
 	}
 	if past := e.memory.failures[it.ID]; past != nil {
-		e.memory.recall(past)
+		e.memory.forgetFailure(past)
 		f.resume(past)
 	}
 	f.first = d

@@ -18,7 +18,7 @@ func (e *Engine) unlock() {
 		go e.work(f)
 	}
 	for _, r := range todo.reports {
-		go e.tell(r)
+		e.tell(r)
 	}
 	for _, c := range todo.releases {
 		go e.release(c)

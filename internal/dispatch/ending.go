@@ -11,11 +11,12 @@ type ending struct {
 	Verdict
 
 	due     due
-	skipped bool   // no attempt was made
-	again   bool   // it may run again at once, for a delivery that came after Cancel
-	lost    bool   // its claim no longer holds: the Store is not told
-	kept    bool   // the Store knows of its success, and has stored
-	stored  []byte // the reply for the Store
+	skipped bool    // no attempt was made
+	again   bool    // it may run again at once, for a delivery that came after Cancel
+	lost    bool    // its claim no longer holds: the Store is not told
+	kept    bool    // the Store knows of its success, and has stored
+	stored  []byte  // the reply for the Store
+	report  *report // for the owner; nil: a delivery carries the result
 }
 
 // due is what has to be done at the end of an attempt.
@@ -150,26 +151,26 @@ func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
 	f.user = nil
 	switch {
 	case !end.Acked && e.shutdown.phase == open && e.Source.requeue(f, end.Retry):
-		e.reportLocked(f, end)
+		e.reportEnding(f, end)
 		f.dropClaim()
 		return nil, true
-	case end.again && f.repeat():
-		e.reportLocked(f, end)
+	case end.again && e.repeatLocked(f, end):
 		return nil, true
 	default:
 		return e.completeLocked(f, end), false
 	}
 }
 
-// repeat has f run again for a delivery that came after Cancel, if one still waits.
-func (f *flight) repeat() bool {
+// repeatLocked has f run again for a delivery that came after Cancel, if one still waits.
+func (e *Engine) repeatLocked(f *flight, end *ending) bool {
 	newest := f.carrier()
-	if newest == nil || f.engine.shutdown.phase == stopped {
+	if newest == nil || e.shutdown.phase == stopped {
 		return false
 	}
+	e.reportEnding(f, end)
 	f.values = newest.ctx
 	f.dropClaim()
-	f.turn()
+	f.startOver()
 	return true
 }
 
@@ -230,5 +231,11 @@ func (e *Engine) fileLocked(f *flight, end *ending, carried bool, now time.Durat
 	if end.Outcome == Replied && len(end.Reply.Body) > 0 {
 		end.Outcome = Handled // the reply is in the Store, for the process that a redelivery reaches
 	}
-	e.reportLocked(f, end)
+	e.reportEnding(f, end)
+}
+
+// reportEnding has the worker report how an attempt ended.
+func (e *Engine) reportEnding(f *flight, end *ending) {
+	e.Begin()
+	end.report = reportOf(f, end)
 }

@@ -97,6 +97,9 @@ func New(cfg Config) *Engine {
 // Now is the time since the engine was made.
 func (e *Engine) Now() time.Duration { return time.Since(e.origin) }
 
+// At is a time of Now as the clock's.
+func (e *Engine) At(t time.Duration) time.Time { return e.origin.Add(t) }
+
 // Stats is what an engine holds at a moment.
 type Stats struct {
 	InFlight  int    // items that wait or run
@@ -130,3 +133,6 @@ func (e *Engine) Full() bool {
 	defer e.mu.Unlock()
 	return len(e.flights) >= e.MaxInFlight
 }
+
+// Calls is a context that ends with ErrShutdown when e is stopped.
+func (e *Engine) Calls() context.Context { return e.calls }

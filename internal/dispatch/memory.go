@@ -61,9 +61,9 @@ type untold struct {
 	attempt  int
 	took     time.Duration
 	late     bool
-	promised bool   // its sender need not know
-	kept     bool   // the Store knows
-	report   report // awaitsCarrier
+	promised bool    // its sender need not know
+	kept     bool    // the Store knows
+	report   *report // awaitsCarrier
 }
 
 type untoldState uint8
@@ -213,7 +213,7 @@ func (e *Engine) keepUntoldLocked(f *flight, end *ending) {
 
 // restLocked keeps u as long as a redelivery may come.
 func (e *Engine) restLocked(u *untold) {
-	u.state, u.report = atRest, report{}
+	u.state, u.report = atRest, nil
 	u.until = e.Now() + u.life
 	u.timer = time.AfterFunc(u.life, func() { e.expireUntold(u) })
 	u.place = e.memory.resting.PushBack(u)
@@ -232,7 +232,7 @@ func (e *Engine) expireUntold(u *untold) {
 // awaitCarrierLocked has the reply of f wait for a redelivery that can carry it.
 func (e *Engine) awaitCarrierLocked(f *flight, end *ending) {
 	u := e.untoldOf(f, end)
-	u.report = e.reportOf(f, end)
+	u.report = reportOf(f, end)
 	u.until = e.Now() + awaitCarrier
 	u.timer = time.AfterFunc(awaitCarrier, func() { e.sendAwaited(u) })
 }
@@ -269,6 +269,6 @@ func (e *Engine) sendAwaited(u *untold) {
 	default:
 		e.restLocked(u)
 	}
-	e.noteReportLocked(told)
+	e.reportLocked(told)
 	e.checkIdleLocked()
 }

@@ -44,23 +44,28 @@ func (e *Engine) Observing(f func(allowed bool)) {
 // IsClosing reports whether Shutdown was called.
 func (e *Engine) IsClosing() bool { return e.closing.Load() }
 
-// reportLocked has the owner told of an attempt whose result no delivery carries.
-func (e *Engine) reportLocked(f *flight, end *ending) { e.noteReportLocked(e.reportOf(f, end)) }
-
-func (e *Engine) noteReportLocked(r report) {
-	e.Begin()
-	e.effects.reports = append(e.effects.reports, &r)
-}
-
-func (e *Engine) reportOf(f *flight, end *ending) report {
-	return report{values: f.values, Report: Report{
+// reportOf makes the report of an attempt.
+func reportOf(f *flight, end *ending) *report {
+	return &report{values: f.values, Report: Report{
 		Item: f.item, Outcome: end.Outcome, Attempt: f.attempt.number, Late: f.wasLate,
 		Took: f.attempt.took(), Err: end.Err,
 	}}
 }
 
-// tell tells the owner.
-func (e *Engine) tell(r *report) {
-	defer e.End()
-	e.Owner.Observe(r.values, r.Report)
+// reportLocked has a report told when the mutex is free.
+func (e *Engine) reportLocked(r *report) {
+	e.Begin()
+	e.effects.reports = append(e.effects.reports, r)
+}
+
+// tell tells the owner of a report that Begin has counted, in a goroutine that the user's code may end. The channel is
+// closed then.
+func (e *Engine) tell(r *report) <-chan struct{} {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		defer e.End()
+		e.Owner.Observe(r.values, r.Report)
+	}()
+	return told
 }

@@ -237,7 +237,7 @@ func (e *Engine) stopMemoryLocked() (overdue []int64) {
 		if u.state == awaitsCarrier {
 			u.state = atRest
 			u.report.Outcome, u.report.Err = ReplyLost, ErrShutdown
-			e.noteReportLocked(u.report)
+			e.reportLocked(u.report)
 		}
 	}
 	return overdue

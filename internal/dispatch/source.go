@@ -92,7 +92,7 @@ func (e *Engine) pauseLeft(f *flight, end *ending) (left time.Duration, ok bool)
 	if left = f.until - e.Now(); left > 0 {
 		return left, true
 	}
-	f.turn()
+	f.startOver()
 	return 0, true
 }
 

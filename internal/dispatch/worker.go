@@ -35,7 +35,12 @@ func (f *flight) turn() {
 	if f.engine.Store != nil {
 		f.phase = claiming
 	}
+}
+
+// startOver has f, which has its turn still, go to its handler once more.
+func (f *flight) startOver() {
 	f.attempt.cancelled, f.promised, f.wasLate, f.named = nil, false, false, false
+	f.turn()
 }
 
 // carryLocked has a worker carry f.
@@ -77,6 +82,9 @@ func (w *worker) carry(f *flight) (next *flight) {
 		}
 		e.tellStore(f, end)
 		next, again = e.finish(f, end) // tells who waits, and files the flight
+		if end.report != nil {
+			<-e.tell(end.report)
+		}
 	}
 	*end = ending{} // a worker that lingers keeps nothing of an item
 	return next
@@ -184,8 +192,8 @@ func (e *Engine) refusal(f *flight) error {
 	return nil
 }
 
-// returnTime is how long after its time a handler may still return. Then it is given up.
-const returnTime = 10 * time.Second
+// ReturnTime is how long after its time a handler may still return. Then it is given up.
+const ReturnTime = 10 * time.Second
 
 // watchLocked sees to it that the attempt of f is given up in the end. All attempts have
 // the same time, so that one timer is enough: it is set for the oldest.
@@ -194,7 +202,7 @@ func (e *Engine) watchLocked(f *flight) {
 		return
 	}
 	e.watching = true
-	time.AfterFunc(f.attempt.started+e.Timeout+returnTime-e.Now(), e.abandon)
+	time.AfterFunc(f.attempt.started+e.Timeout+ReturnTime-e.Now(), e.abandon)
 }
 
 // abandon gives up every attempt whose handler has not returned in time, and sets the
@@ -207,7 +215,7 @@ func (e *Engine) abandon() {
 	for _, f := range e.flights {
 		switch {
 		case f.phase != running || f.user == nil || f.user.returned:
-		case f.attempt.started+e.Timeout+returnTime <= e.Now():
+		case f.attempt.started+e.Timeout+ReturnTime <= e.Now():
 			f.user.end(ErrTimeout)
 			f.user = nil // its worker will see that
 			e.abandoned++

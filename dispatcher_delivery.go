@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 )
 
@@ -51,6 +52,29 @@ type Delivery struct {
 	quiet bool // the log has said as much of the same run
 }
 
+// outcomes are those of the engine.
+var outcomes = [...]Outcome{
+	dispatch.Handled:      OutcomeHandled,
+	dispatch.Replied:      OutcomeReplied,
+	dispatch.Joined:       OutcomeJoined,
+	dispatch.Duplicate:    OutcomeDuplicate,
+	dispatch.Late:         OutcomeLate,
+	dispatch.Dropped:      OutcomeDropped,
+	dispatch.DeadLettered: OutcomeDeadLettered,
+	dispatch.Abandoned:    OutcomeAbandoned,
+	dispatch.Shed:         OutcomeShed,
+	dispatch.Failed:       OutcomeFailed,
+	dispatch.ReplyLost:    OutcomeReplyLost,
+}
+
+// deliveryOf is the Delivery of an update that was told v, and answered with status.
+func deliveryOf(v *dispatch.Verdict, u *Update, status int) Delivery {
+	return Delivery{
+		Update: u, Outcome: outcomes[v.Outcome], Attempt: v.Attempt, Status: status, Late: v.Late,
+		Rode: len(v.Reply.Body) > 0, Waited: v.Waited, Took: v.Took, Err: v.Err, quiet: v.Quiet,
+	}
+}
+
 // observe reports v to Observe, and what went wrong to Logger.
 func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	v.Bot = c.Bot
@@ -63,35 +87,17 @@ func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	}
 }
 
-// observe is that of the configuration, until Shutdown returns: then Observe is not
+// observe is that of the configuration, until Shutdown returns. Then Observe is not
 // called any more.
 func (d *Dispatcher) observe(ctx context.Context, v Delivery) {
-	d.observing.Add(1)
-	defer func() {
-		if d.observing.Add(-1) == 0 && d.over.Load() {
-			d.lookAgain()
+	d.engine.Observing(func(allowed bool) {
+		if allowed {
+			d.cfg.observe(ctx, v)
+			return
 		}
-	}()
-	if !d.over.Load() {
-		d.cfg.observe(ctx, v)
-		return
-	}
-	v.Bot = d.cfg.Bot
-	d.cfg.logDelivery(ctx, &v)
-}
-
-// hush ends what talking counts.
-func (d *Dispatcher) hush() {
-	if d.talking.Add(-1) == 0 && d.shutting.Load() {
-		d.lookAgain()
-	}
-}
-
-// lookAgain ends the wait of Shutdown if it is time.
-func (d *Dispatcher) lookAgain() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.checkIdle()
+		v.Bot = d.cfg.Bot
+		d.cfg.logDelivery(ctx, &v)
+	})
 }
 
 // log writes one line, and names the bot.

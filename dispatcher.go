@@ -1,16 +1,13 @@
 package tghook
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/tghook/tghook/internal/lane"
-	"github.com/tghook/tghook/internal/recent"
+	"github.com/tghook/tghook/internal/dispatch"
 )
 
 // DispatchConfig is what every door shares. The zero value of each field is its
@@ -103,61 +100,20 @@ type DispatchConfig struct {
 	Observe func(context.Context, Delivery)
 }
 
-const (
-	maxRemembered  = 100_000 // succeeded updates: half a MiB if their ids are consecutive, 14 at worst
-	maxKeptReplies = 8 << 20
-	keepReply      = 10 * time.Minute
-	awaitCarrier   = 10 * time.Second          // a reply waits so long for a redelivery
-	callTimeout    = 30 * time.Second          // of one call without files
-	longestTimeout = 10 * 365 * 24 * time.Hour // more is none: it could not be added to a time
-)
-
 // Dispatcher is the core under every door: it remembers which updates it has
 // seen, keeps each lane in order, and runs the handler. It is safe for
 // concurrent use.
 type Dispatcher struct {
 	handler Handler
 	cfg     DispatchConfig
-	origin  time.Time       // what every time.Duration since is counted from
-	calls   context.Context // of the replies that go by Caller outside of a run
-	stop    context.CancelCauseFunc
-	// persistent: what fails is run again in its lane, for a door that nobody
-	// delivers to again.
-	persistent bool
-	methods    spellcheck
-
-	// talking counts the deliveries and reports that Observe has not been told of.
-	talking   atomic.Int64
-	observing atomic.Int64 // calls of Observe
-	shutting  atomic.Bool  // as closing, for those who do not have the mutex
-	over      atomic.Bool  // Shutdown returns: Observe is not called any more
-
-	mu          sync.Mutex
-	records     map[int64]*record
-	lanes       *lane.Lanes[*record]
-	resting     list.List   // of records that failed, or succeeded without anybody knowing
-	seen        *recent.Set // succeeded; marked: with a reply
-	replies     *recent.Map
-	free        []*worker // those that linger, the one that looks first at the front
-	inFlight    int       // records that wait, run or settle
-	unacked     int       // records that finished without anybody knowing
-	uncarried   replyTotal
-	evicted     uint64 // records
-	background  int    // calls of Caller and Store that no record in flight waits for
-	abandoned   int    // handlers that were given up and have not returned
-	watching    bool   // a timer is set for the oldest attempt
-	crowded     bool   // the window of the poll is full
-	successes   uint64 // of updates
-	lastSuccess time.Duration
-	closing     bool
-	stopped     bool
-	idle        chan struct{} // closed when closing and nothing is left to do
-	ended       chan struct{} // closed when stopped and nothing is left to do
-	quiet       chan struct{} // closed when over and no call of Observe goes on
-	looksAt     time.Duration // when Shutdown looks again for what is overdue
-	stranded    []int64       // what was not acknowledged when it was stopped
-	polled      time.Time     // when a poll's getUpdates last answered
+	engine  *dispatch.Engine
+	sender  dispatch.Sender // of replies, by Caller; nil: there is none
+	methods spellcheck
+	polled  atomic.Pointer[time.Time] // when a poll's getUpdates last answered; nil: never
 }
+
+// maxTimeout is the longest HandlerTimeout: more could not be added to a time.
+const maxTimeout = 10 * 365 * 24 * time.Hour
 
 // NewDispatcher returns a dispatcher, for those who write a door of their own.
 // It starts nothing. The error joins a *[ConfigError] for every mistake in cfg.
@@ -165,25 +121,29 @@ func NewDispatcher(h Handler, cfg DispatchConfig) (*Dispatcher, error) {
 	if err := errors.Join(cfg.mistakes(h, "DispatchConfig")...); err != nil {
 		return nil, err
 	}
-	return newDispatcher(h, cfg), nil
+	return newDispatcher(h, cfg, dispatch.Redelivered{}), nil
 }
 
-func newDispatcher(h Handler, cfg DispatchConfig) *Dispatcher {
+func newDispatcher(h Handler, cfg DispatchConfig, source dispatch.Source) *Dispatcher {
 	cfg.setDefaults()
 	cfg.warnOfKinds(h)
-	d := &Dispatcher{
-		handler: h,
-		cfg:     cfg,
-		origin:  time.Now(),
-		records: make(map[int64]*record),
-		lanes:   lane.New[*record](cfg.MaxLane),
-		seen:    recent.NewSet(maxRemembered, memories...),
-		replies: recent.NewMap(maxKeptReplies, keepReply),
-		idle:    make(chan struct{}),
-		ended:   make(chan struct{}),
-		quiet:   make(chan struct{}),
+	d := &Dispatcher{handler: h, cfg: cfg}
+	if cfg.Caller != nil {
+		d.sender = &replySender{dispatcher: d}
 	}
-	d.calls, d.stop = context.WithCancelCause(context.Background())
+	engine := dispatch.Config{
+		Owner:       owner{d},
+		Source:      source,
+		Timeout:     cfg.HandlerTimeout,
+		MaxInFlight: cfg.MaxInFlight,
+		MaxLane:     cfg.MaxLane,
+		MaxAttempts: cfg.MaxAttempts,
+		Lives:       memories,
+	}
+	if cfg.Store != nil {
+		engine.Store = claims{cfg.Store, cfg.Bot}
+	}
+	d.engine = dispatch.New(engine)
 	return d
 }
 
@@ -215,7 +175,7 @@ func (c *DispatchConfig) setDefaults() {
 	switch {
 	case c.HandlerTimeout == 0:
 		c.HandlerTimeout = 5 * time.Minute
-	case c.HandlerTimeout > longestTimeout:
+	case c.HandlerTimeout > maxTimeout:
 		c.HandlerTimeout = -1
 	}
 	if c.MaxInFlight == 0 {
@@ -242,18 +202,57 @@ func (c *DispatchConfig) setDefaults() {
 //
 // The update must not change afterwards. One without a Kind is dead-lettered.
 func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
-	d.talking.Add(1)
-	defer d.hush()
-	v := d.deliver(ctx, false, d.now(), u, deadline{after: -1})
-	reply, err := v.reply.reply()
+	d.engine.Begin()
+	defer d.engine.End()
+	v := d.deliver(ctx, dispatch.Carries, d.engine.Now(), u, dispatch.Deadline{After: -1})
+	reply, err := payload(v.Reply.Body).reply()
 	if err != nil {
-		v.outcome, v.err = OutcomeReplyLost, err
+		v.Outcome, v.Err = dispatch.ReplyLost, err
 	}
-	d.observe(ctx, v.delivery(u, 0))
-	return reply, v.failure()
+	d.observe(ctx, deliveryOf(&v, u, 0))
+	return reply, failureOf(&v)
 }
 
-func (d *Dispatcher) now() time.Duration { return time.Since(d.origin) }
+// deliver brings u to its end, or the delivery to its own if that comes first. at is when
+// it came.
+func (d *Dispatcher) deliver(ctx context.Context, voice dispatch.Voice, at time.Duration, u *Update, late dispatch.Deadline) dispatch.Verdict {
+	delivery, err := d.engine.Arrive(ctx, at, voice)
+	if err != nil {
+		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
+	}
+	item, err := d.itemOf(u)
+	if err != nil {
+		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
+	}
+	return d.engine.Deliver(delivery, item, late)
+}
+
+// failureOf is a verdict as the error of a door without statuses; nil acknowledges.
+func failureOf(v *dispatch.Verdict) error {
+	switch {
+	case v.Acked:
+		return nil
+	case v.Retry > 0 && v.Outcome != dispatch.Late:
+		return RetryAfter(v.Retry, v.Err)
+	default:
+		return v.Err
+	}
+}
+
+// Shutdown ends the dispatcher's work; call it before the server's own, which
+// it needs to answer. From now on unknown updates are turned away with
+// [ErrShutdown]. Known ones still join and replay. Shutdown returns nil when every
+// run has ended, every call of Observe has returned, and every success has been
+// told to Telegram, so that no other process repeats it. It waits for a redelivery
+// until that is due and three seconds more. Then the redelivery went elsewhere.
+//
+// When ctx ends first, handlers are cancelled with [ErrShutdown], and the error
+// names the updates that stay unacknowledged: Telegram will deliver them again,
+// as it will what has failed before. There is one more second then for handlers to
+// return, for what LateAck has acknowledged to become a dead letter, and for the Store
+// to be told. Observe is not called any more after Shutdown has returned.
+// Shutdown may be called more than once, and concurrently.
+func (d *Dispatcher) Shutdown(ctx context.Context) error { return d.engine.Shutdown(ctx) }
 
 // Stats is what a dispatcher holds at a moment.
 type Stats struct {
@@ -267,25 +266,15 @@ type Stats struct {
 	Polled         time.Time // when a poll's getUpdates last answered; zero if never
 }
 
-// polledAt notes that a poll's getUpdates has answered.
-func (d *Dispatcher) polledAt(now time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.polled = now
-}
-
 // Stats returns what d holds now.
 func (d *Dispatcher) Stats() Stats {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return Stats{
-		InFlight:       d.inFlight,
-		Lanes:          d.lanes.Len(),
-		Failed:         len(d.records) - d.inFlight - d.unacked,
-		Unacknowledged: d.unacked,
-		Remembered:     d.seen.Len(),
-		Evicted:        d.seen.Evicted() + d.evicted,
-		Abandoned:      d.abandoned,
-		Polled:         d.polled,
+	held := d.engine.Stats()
+	s := Stats{
+		InFlight: held.InFlight, Lanes: held.Lanes, Failed: held.Failed, Unacknowledged: held.Untold,
+		Remembered: held.Succeeded, Evicted: held.Evicted, Abandoned: held.Abandoned,
 	}
+	if at := d.polled.Load(); at != nil {
+		s.Polled = *at
+	}
+	return s
 }
