@@ -9,6 +9,7 @@ SHELL       := bash
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+D2            := oss.terrastruct.com/d2@v0.7.1
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
@@ -38,7 +39,7 @@ define install
 $(call tool,$(1)):
 	GOBIN="$$(CURDIR)/$$(@D)" go install $(1)
 endef
-$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT),$(eval $(call install,$(t))))
+$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT) $(D2),$(eval $(call install,$(t))))
 
 .PHONY: help
 help: ## list the targets
@@ -121,6 +122,10 @@ bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchma
 .PHONY: kill
 kill: ## kill a bot again and again for KILLTIME while updates come, by webhook and by poll: nothing lost, nothing twice in a life
 	@go run ./e2e/kill -for $(KILLTIME)
+
+.PHONY: diagram
+diagram: $(call tool,$(D2)) ## draw each docs/*.d2 as docs/*.svg
+	@for f in docs/*.d2; do "$(call tool,$(D2))" --omit-version --elk-nodeNodeBetweenLayers 50 "$$f" "$${f%.d2}.svg"; done
 
 # Not part of CI, where each fuzz test runs its seeds and stored inputs only.
 .PHONY: fuzz
