@@ -49,12 +49,22 @@ help: ## list the targets
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
 	@$(call each,go test -race -shuffle=on $(GOTESTFLAGS) ./...)
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
+	@for p in nginx haproxy; do \
+	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
+	$(found) node >/dev/null && [ -d tghooktest/clients/grammy/node_modules/grammy ] && [ -d bench/grammy/node_modules/grammy ] || \
+	  echo "left out: the tests with grammY (tghooktest/clients, bench), because grammY or Node is not installed; make programs installs both"
 
-# Without them their tests are left out, save in CI.
+# A user's PATH need not lead to where Debian puts nginx and HAProxy.
+found = PATH="$$PATH:/usr/sbin" command -v
+
+# Without them their tests are left out, except in CI.
 .PHONY: programs
 programs: ## install what the end-to-end tests run, from Debian's packages (as root) and npm's
-	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing+=" $$p"; done; \
+	@missing=; for p in $(PROGRAMS); do $(found) $$p >/dev/null || missing+=" $$p"; done; \
 	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "not installed:$$missing. Ask root to install them (Debian: apt-get install$$missing)." >&2; \
+	    echo "Then run make programs again: it installs grammY, and needs no root for that." >&2; exit 1; fi; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
 	@$(MAKE) -s {tghooktest/clients,bench}/grammy/node_modules/.installed
 
