@@ -9,6 +9,7 @@ SHELL       := bash
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+D2            := oss.terrastruct.com/d2@v0.7.1
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
@@ -38,7 +39,7 @@ define install
 $(call tool,$(1)):
 	GOBIN="$$(CURDIR)/$$(@D)" go install $(1)
 endef
-$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT),$(eval $(call install,$(t))))
+$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT) $(D2),$(eval $(call install,$(t))))
 
 .PHONY: help
 help: ## list the targets
@@ -48,12 +49,22 @@ help: ## list the targets
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
 	@$(call each,go test -race -shuffle=on $(GOTESTFLAGS) ./...)
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
+	@for p in nginx haproxy; do \
+	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
+	$(found) node >/dev/null && [ -d tghooktest/clients/grammy/node_modules/grammy ] && [ -d bench/grammy/node_modules/grammy ] || \
+	  echo "left out: the tests with grammY (tghooktest/clients, bench), because grammY or Node is not installed; make programs installs both"
 
-# Without them their tests are left out, save in CI.
+# A user's PATH need not lead to where Debian puts nginx and HAProxy.
+found = PATH="$$PATH:/usr/sbin" command -v
+
+# Without them their tests are left out, except in CI.
 .PHONY: programs
 programs: ## install what the end-to-end tests run, from Debian's packages (as root) and npm's
-	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing+=" $$p"; done; \
+	@missing=; for p in $(PROGRAMS); do $(found) $$p >/dev/null || missing+=" $$p"; done; \
 	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "not installed:$$missing. Ask root to install them (Debian: apt-get install$$missing)." >&2; \
+	    echo "Then run make programs again: it installs grammY, and needs no root for that." >&2; exit 1; fi; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
 	@$(MAKE) -s {tghooktest/clients,bench}/grammy/node_modules/.installed
 
@@ -121,6 +132,10 @@ bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchma
 .PHONY: kill
 kill: ## kill a bot again and again for KILLTIME while updates come, by webhook and by poll: nothing lost, nothing twice in a life
 	@go run ./e2e/kill -for $(KILLTIME)
+
+.PHONY: diagram
+diagram: $(call tool,$(D2)) ## draw each docs/*.d2 as docs/*.svg
+	@for f in docs/*.d2; do "$(call tool,$(D2))" --omit-version --elk-nodeNodeBetweenLayers 50 "$$f" "$${f%.d2}.svg"; done
 
 # Not part of CI, where each fuzz test runs its seeds and stored inputs only.
 .PHONY: fuzz

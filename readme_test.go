@@ -8,6 +8,17 @@ import (
 	"testing"
 )
 
+func TestTheREADMETakesAMinuteToRead(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if words := len(strings.Fields(string(readme))); words > 900 {
+		t.Errorf("%d words, want at most 900", words)
+	}
+}
+
 func TestTheProgramInTheREADMEBuilds(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
