@@ -77,7 +77,7 @@ func TestEveryRowOfComingFromHasItsTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want []string
+	want := make([]string, 0, len(shownBy))
 	for _, shown := range shownBy {
 		want = append(want, shown.row)
 		for _, name := range shown.tests {
