@@ -1,17 +1,17 @@
 package envelope
 
-// values holds the JSON values that a kind's paths lead to.
+// values has the JSON values that a kind's paths lead to.
 type values [slots][]byte
 
-// values walks a kind's object, of a body known to be well-formed.
+// values walks a kind's object. The body must be well-formed.
 func (t text) values(i int, paths *node) (found values) {
 	_, _ = t.walk(i, 1, paths, &found)
 	return found
 }
 
-// walk reads the object at i, which depth containers enclose, and keeps the
-// values that n's paths lead to. A duplicate key takes back what was found
-// under the earlier one, for the last counts.
+// walk reads the object at i, which depth containers enclose, and keeps the values that n's
+// paths lead to. A duplicate key discards the values of the earlier one, because the last
+// one counts.
 func (t text) walk(i, depth int, n *node, found *values) (int, error) {
 	i++
 	var buf [64]byte
@@ -46,7 +46,7 @@ func (t text) walk(i, depth int, n *node, found *values) (int, error) {
 	}
 }
 
-// envelope reads the values found.
+// envelope returns the values as an Envelope.
 func (v *values) envelope(id int64, kind string) Envelope {
 	e := Envelope{ID: id, Kind: kind}
 	e.ChatID, _ = integer(v[chat])

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// unescape appends what a well-formed string means. As encoding/json has it, a
-// surrogate without its other half becomes U+FFFD.
+// unescape appends s, which is well-formed, with its escapes decoded. A surrogate without
+// its other half becomes U+FFFD, as in encoding/json.
 func unescape(dst, s []byte) []byte {
 	for {
 		i := bytes.IndexByte(s, '\\')
@@ -36,12 +36,12 @@ func unescape(dst, s []byte) []byte {
 	}
 }
 
-// unit is the UTF-16 code unit of four hex digits.
+// unit returns the UTF-16 code unit of four hex digits.
 func unit(s []byte) rune {
 	return rune(hex[s[0]])<<12 | rune(hex[s[1]])<<8 | rune(hex[s[2]])<<4 | rune(hex[s[3]])
 }
 
-// meaning is the character that a backslash and c stand for.
+// meaning returns the character that a backslash and c stand for.
 func meaning(c byte) byte {
 	switch c {
 	case 'b':
@@ -58,8 +58,8 @@ func meaning(c byte) byte {
 	return c // a quote, slash or backslash
 }
 
-// decoded is what a key means, as encoding/json has it: each byte that is not
-// UTF-8 is U+FFFD. A key that stands for itself is returned as it is.
+// decoded returns a key as encoding/json decodes it: each byte that is not UTF-8 becomes
+// U+FFFD. It allocates only if the key changes.
 func decoded(key []byte, escaped bool) []byte {
 	if escaped {
 		key = unescape(nil, key)
