@@ -78,7 +78,7 @@ func (c *consumer) get(p page, get string) error {
 			return err
 		}
 	}
-	for _, args := range [][]string{{"mod", "init", "example.com/bot"}, {"get", get}, {"vet", "./..."}, {"build", "./..."}} {
+	for _, args := range [][]string{{"mod", "init", "example.com/bot"}, {"get", get}, {"build", "./..."}} {
 		if _, err := command(dir, c.env, args...); err != nil {
 			return err
 		}

@@ -2,4 +2,4 @@ module github.com/tghook/tghook/internal/release
 
 go 1.25.0
 
-require golang.org/x/mod v0.40.0
+require golang.org/x/mod v0.37.0
