@@ -2,4 +2,7 @@ module github.com/tghook/tghook/internal/release
 
 go 1.25.0
 
-require golang.org/x/mod v0.37.0
+require (
+	go.yaml.in/yaml/v3 v3.0.4
+	golang.org/x/mod v0.37.0
+)

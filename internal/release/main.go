@@ -2,6 +2,7 @@
 //
 //	release check    gets and builds every documented module as a user would
 //	release require  has each go.mod require its siblings at the version of the release
+//	release modules  prints the folders of the published modules
 //
 // The version of the release is that of the newest section of CHANGELOG.md.
 package main
@@ -21,7 +22,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 1 {
-		return errors.New("usage: release check|require")
+		return errors.New("usage: release check|require|modules")
 	}
 	t, err := readTree(".")
 	if err != nil {
@@ -32,8 +33,15 @@ func run(args []string) error {
 		return check(t)
 	case "require":
 		return t.require()
+	case "modules":
+		for _, m := range t.modules {
+			if m.published() {
+				fmt.Println(m.dir)
+			}
+		}
+		return nil
 	}
-	return fmt.Errorf("release %s: unknown; the commands are check and require", args[0])
+	return fmt.Errorf("release %s: unknown; the commands are check, require and modules", args[0])
 }
 
 // check makes a module proxy of the tree, and has one user for each `go get` that
