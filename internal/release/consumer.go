@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,7 +21,7 @@ type consumer struct {
 	gets int
 }
 
-func newConsumer(t *tree, dir string) (*consumer, error) {
+func newConsumer(ctx context.Context, t *tree, dir string) (*consumer, error) {
 	c := &consumer{tree: t, dir: dir}
 	proxy := filepath.Join(dir, "proxy")
 	if err := t.serve(proxy); err != nil {
@@ -35,7 +36,7 @@ func newConsumer(t *tree, dir string) (*consumer, error) {
 		}
 		c.sums = append(c.sums, sums...)
 	}
-	out, err := command(t.dir, os.Environ(), "env", "GOMODCACHE", "GOPROXY", "GONOSUMDB")
+	out, err := command(ctx, t.dir, os.Environ(), "env", "GOMODCACHE", "GOPROXY", "GONOSUMDB")
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +54,9 @@ func newConsumer(t *tree, dir string) (*consumer, error) {
 
 // get is `go get path` in a new module, and a build there of all that the page and
 // the module have for it.
-func (c *consumer) get(p page, get string) error {
+func (c *consumer) get(ctx context.Context, p page, get string) error {
 	m, _ := c.tree.moduleOf(get)
-	packages, err := c.tree.packages(m)
+	packages, err := c.tree.packages(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -71,19 +72,19 @@ func (c *consumer) get(p page, get string) error {
 	}
 	for name, text := range sources {
 		name = filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
 			return err
 		}
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
 	for _, args := range [][]string{{"mod", "init", "example.com/bot"}, {"get", get}, {"build", "./..."}} {
-		if _, err := command(dir, c.env, args...); err != nil {
+		if _, err := command(ctx, dir, c.env, args...); err != nil {
 			return err
 		}
 	}
-	got, err := command(dir, c.env, "list", "-m", root, m.path())
+	got, err := command(ctx, dir, c.env, "list", "-m", root, m.path())
 	if err != nil {
 		return err
 	}
@@ -92,13 +93,13 @@ func (c *consumer) get(p page, get string) error {
 			return fmt.Errorf("got %s, want %s", line, c.tree.version)
 		}
 	}
-	fmt.Printf("%s: go get %s: %s, %d packages and %d programs build\n", p.name, get, c.tree.version, len(packages), len(programs))
+	fmt.Fprintf(os.Stdout, "%s: go get %s: %s, %d packages and %d programs build\n", p.name, get, c.tree.version, len(packages), len(programs))
 	return nil
 }
 
 // packages returns the packages of m that others can import.
-func (t *tree) packages(m mod) ([]string, error) {
-	out, err := command(filepath.Join(t.dir, filepath.FromSlash(m.dir)), append(os.Environ(), "GOWORK=off"), "list", "-f", "{{.Name}} {{.ImportPath}}", "./...")
+func (t *tree) packages(ctx context.Context, m mod) ([]string, error) {
+	out, err := command(ctx, filepath.Join(t.dir, filepath.FromSlash(m.dir)), append(os.Environ(), "GOWORK=off"), "list", "-f", "{{.Name}} {{.ImportPath}}", "./...")
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +114,8 @@ func (t *tree) packages(m mod) ([]string, error) {
 }
 
 // command runs the go command and returns what it prints.
-func command(dir string, env []string, args ...string) (string, error) {
-	cmd := exec.Command("go", args...)
+func command(ctx context.Context, dir string, env []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are those above
 	cmd.Dir, cmd.Env = dir, env
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

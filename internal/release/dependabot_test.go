@@ -10,7 +10,7 @@ import (
 
 func TestDependabotKnowsEveryModule(t *testing.T) {
 	t.Parallel()
-	tree, err := readTree("../..")
+	tree, err := readTree(t.Context(), "../..")
 	if err != nil {
 		t.Fatal(err)
 	}

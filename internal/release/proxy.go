@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -25,31 +26,26 @@ func (t *tree) serve(dir string) error {
 			return err
 		}
 		base := filepath.Join(dir, filepath.FromSlash(escaped), "@v")
-		if err := os.MkdirAll(base, 0o755); err != nil {
+		if err := os.MkdirAll(base, 0o750); err != nil {
 			return err
 		}
 		text, err := t.read(path.Join(m.dir, "go.mod"))
 		if err != nil {
 			return err
 		}
+		var archive bytes.Buffer
+		if err := zip.Create(&archive, t.at(m), t.filesOf(m)); err != nil {
+			return err
+		}
 		for name, content := range map[string][]byte{
 			"list":              []byte(t.version + "\n"),
 			t.version + ".info": fmt.Appendf(nil, `{"Version":%q}`, t.version),
 			t.version + ".mod":  text,
+			t.version + ".zip":  archive.Bytes(),
 		} {
-			if err := os.WriteFile(filepath.Join(base, name), content, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(base, name), content, 0o600); err != nil {
 				return err
 			}
-		}
-		archive, err := os.Create(filepath.Join(base, t.version+".zip"))
-		if err != nil {
-			return err
-		}
-		if err := zip.Create(archive, t.at(m), t.filesOf(m)); err != nil {
-			return err
-		}
-		if err := archive.Close(); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,9 +45,9 @@ func (m mod) published() bool {
 	return !slices.ContainsFunc(ours, func(folder string) bool { return strings.HasPrefix(m.dir+"/", folder+"/") })
 }
 
-func readTree(dir string) (*tree, error) {
+func readTree(ctx context.Context, dir string) (*tree, error) {
 	t := &tree{dir: dir}
-	git := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	git := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	git.Dir = dir
 	out, err := git.Output()
 	if err != nil {
@@ -160,10 +161,10 @@ func (t *tree) require() error {
 		if before, err := t.read(name); err != nil || bytes.Equal(before, text) {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(t.dir, filepath.FromSlash(name)), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(t.dir, filepath.FromSlash(name)), text, 0o600); err != nil {
 			return err
 		}
-		fmt.Println(name + ": " + t.version)
+		fmt.Fprintln(os.Stdout, name+": "+t.version)
 	}
 	return nil
 }
