@@ -39,7 +39,7 @@ define install
 $(call tool,$(1)):
 	GOBIN="$$(CURDIR)/$$(@D)" go install $(1)
 endef
-$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT) $(APIDIFF),$(eval $(call install,$(t))))
+$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT),$(eval $(call install,$(t))))
 
 .PHONY: help
 help: ## list the targets
@@ -96,6 +96,8 @@ release-check: ## get and build every documented module as a user would, from a 
 .PHONY: release-version
 release-version: ## have every go.mod require its siblings at the newest version in CHANGELOG.md
 	@go run ./internal/release require
+
+$(eval $(call install,$(APIDIFF)))
 
 .PHONY: apidiff
 apidiff: $(call tool,$(APIDIFF)) ## fail if an API differs incompatibly from its last tag's, and CHANGELOG.md does not say so
