@@ -11,6 +11,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 D2            := oss.terrastruct.com/d2@v0.7.1
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm
@@ -43,7 +44,7 @@ $(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT) $(D2),$(
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
@@ -97,6 +98,21 @@ lint: mod-check $(call tool,$(GOLANGCI_LINT)) $(call tool,$(STATICCHECK)) ## gol
 .PHONY: mod-check
 mod-check: ## fail if a go.mod is untidy, or a module builds only inside the workspace
 	@$(call each,GOWORK=off go mod tidy -diff && GOWORK=off go vet ./...)
+
+# RELEASING.md says when to use these three.
+.PHONY: release-check
+release-check: ## get and build every documented module as a user would, from a module proxy made of the tree
+	@go run ./internal/release check
+
+.PHONY: release-version
+release-version: ## have every go.mod require its siblings at the newest version in CHANGELOG.md
+	@go run ./internal/release require
+
+$(eval $(call install,$(APIDIFF)))
+
+.PHONY: apidiff
+apidiff: $(call tool,$(APIDIFF)) ## fail if an API differs incompatibly from its last tag's, and CHANGELOG.md does not say so
+	@bash .ci/apidiff "$(CURDIR)/$(call tool,$(APIDIFF))" $$(go run ./internal/release modules)
 
 .PHONY: fmt
 fmt: $(call tool,$(GOLANGCI_LINT)) ## format everything
