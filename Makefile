@@ -55,7 +55,7 @@ programs: ## install what the end-to-end tests run, from Debian's packages (as r
 	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing+=" $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
-	@$(MAKE) -s {tghooktest/clients,bench}/grammy/node_modules/.installed
+	@$(MAKE) -s {internal/thirdparty/clients,bench}/grammy/node_modules/.installed
 
 # npm's packages of a folder, as its lock names them.
 %/node_modules/.installed: %/package-lock.json
