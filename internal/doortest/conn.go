@@ -2,7 +2,6 @@ package doortest
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -134,13 +133,4 @@ func (c *Conn) Ended() {
 	rest, err := io.ReadAll(c.in)
 	assert.Empty(c.tb, string(rest), "sent after the answer")
 	assert.NotErrorIs(c.tb, err, os.ErrDeadlineExceeded)
-}
-
-// Listen returns a listener that is closed when the test ends.
-func Listen(tb testing.TB, network, addr string) net.Listener {
-	tb.Helper()
-	listener, err := new(net.ListenConfig).Listen(context.Background(), network, addr)
-	require.NoError(tb, err)
-	tb.Cleanup(func() { _ = listener.Close() })
-	return listener
 }
