@@ -24,8 +24,9 @@ import (
 //
 // A middleware in front of it must not answer, and must leave the request's body unread
 // or restore it, as BodyDump does. After Bind, w answers 400. Values for w's handler
-// belong in the context of c.Request(), and not in c.Set. If that context has a deadline,
-// for example of ContextTimeout, w answers before it, and w's handler goes on.
+// belong in the context of c.Request(): those of c.Set do not reach it. If the context of
+// c.Request() has a deadline, as by ContextTimeout, w answers before that, and w's handler
+// goes on.
 func Handler(w *tghook.Webhook) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
