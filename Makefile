@@ -67,7 +67,7 @@ programs: ## install what the end-to-end tests run, from Debian's packages (as r
 	    echo "not installed:$$missing. Ask root to install them (Debian: apt-get install$$missing)." >&2; \
 	    echo "Then run make programs again: it installs grammY, and needs no root for that." >&2; exit 1; fi; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
-	@$(MAKE) -s {tghooktest/clients,bench}/grammy/node_modules/.installed
+	@$(MAKE) -s {internal/thirdparty/clients,bench}/grammy/node_modules/.installed
 
 # npm's packages of a folder, as its lock names them.
 %/node_modules/.installed: %/package-lock.json
