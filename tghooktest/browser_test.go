@@ -55,7 +55,7 @@ func TestAPageInABrowserReachesNothing(t *testing.T) {
 			if !strings.HasPrefix(got, status) || len(s.Calls())-made != calls {
 				t.Errorf("%s with %q is answered %q, and makes %d calls", method, head, got, len(s.Calls())-made)
 			}
-			if !taken && (!strings.Contains(body, `"Forbidden: tghooktest takes no request of a browser's page, and `) || len(body) > 400) {
+			if !taken && (!strings.Contains(body, `"Forbidden: tghooktest refuses requests from web pages, and `) || len(body) > 400) {
 				t.Errorf("%q is answered %q", head, body)
 			}
 		}

@@ -42,16 +42,16 @@ func TestWhatIsNoUpdateIsAnErrorThatSaysSo(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		for update, want := range map[string]string{
-			"":                         "the update is no JSON object: EOF",
-			"[]":                       "the update is no JSON object: json: cannot unmarshal array",
-			`{"message":{}`:            "the update is no JSON object: unexpected EOF",
-			`{"message":{}} x`:         "something follows the update's JSON object",
-			`{}`:                       "an update has one member beside update_id, such as message, and not 0",
-			`{"update_id":1}`:          "and not 0",
-			`{"message":{},"poll":{}}`: "and not 2",
-			`{"message":1}`:            "the update's message is no JSON object",
-			`{"chat_member":{}}`:       "chat_member is not among the allowed updates, which are all but chat_member, message_reaction and message_reaction_count",
-			`{"message":{"text":"` + strings.Repeat("x", 512<<10) + `"}}`: "Telegram drops what has more than 524288",
+			"":                         "the update is not a JSON object: EOF",
+			"[]":                       "the update is not a JSON object: json: cannot unmarshal array",
+			`{"message":{}`:            "the update is not a JSON object: unexpected EOF",
+			`{"message":{}} x`:         "the update has data behind its JSON object",
+			`{}`:                       "the update has 0 fields beside update_id; give it exactly one, such as message",
+			`{"update_id":1}`:          "0 fields",
+			`{"message":{},"poll":{}}`: "2 fields",
+			`{"message":1}`:            "the update's field message is not a JSON object",
+			`{"chat_member":{}}`:       "chat_member is not in allowed_updates, which has every kind except chat_member, message_reaction and message_reaction_count",
+			`{"message":{"text":"` + strings.Repeat("x", 512<<10) + `"}}`: "Telegram drops an update of more than 524288 bytes",
 		} {
 			_, err := s.Deliver([]byte(update))
 			if err == nil || !strings.HasPrefix(err.Error(), "tghooktest: Deliver: ") || !strings.Contains(err.Error(), want) {
@@ -67,18 +67,18 @@ func TestWaitDeliveredTellsWhatWaits(t *testing.T) {
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		s.WaitDelivered(t)
 		first := deliver(t, s, message("hi"))
-		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 updates wait, first %d (message); "+
+		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 update waits: %d (message); "+
 			"no webhook is set, and getUpdates has not confirmed them: context deadline exceeded", first))
 		silent(t, s, "bot.example.org:80")
 		ask(t, s, "setWebhook", "url", hookURL)
-		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 updates wait, first %d (message); "+
-			"the webhook's last error is: none: context deadline exceeded", first))
+		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 update waits: %d (message); "+
+			"the webhook's last error: none: context deadline exceeded", first))
 		time.Sleep(time.Minute)
 		for range 10 {
 			deliver(t, s, message("hi"))
 		}
 		if got := failure(t, s.WaitDelivered); !strings.Contains(got, "11 updates wait") || strings.Count(got, "(message)") != 10 ||
-			!strings.Contains(got, "the webhook's last error is: Read timeout expired") {
+			!strings.Contains(got, "the webhook's last error: Read timeout expired") {
 			t.Error(got)
 		}
 	})
@@ -195,15 +195,15 @@ func TestAWebhookThatCannotBeSetFailsTheTest(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		for url, want := range map[string]string{
-			"https://bot.example.org/": `tghooktest: Webhook serves http, and cannot at "https://bot.example.org/"`,
-			"http://b b/":              `tghooktest: Webhook serves http, and cannot at "http://b b/"`,
-			s.URL:                      "tghooktest: listen for the webhook: listen tcp 127.0.0.1:80: bind: address already in use",
+			"https://bot.example.org/": `tghooktest: Webhook: URL "https://bot.example.org/" is not an http URL; for https, use Listen and Client.SetWebhook`,
+			"http://b b/":              `tghooktest: Webhook: URL "http://b b/" is not an http URL; for https, use Listen and Client.SetWebhook`,
+			s.URL:                      "tghooktest: Webhook: listen tcp 127.0.0.1:80: bind: address already in use",
 		} {
 			same(t, url, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }), want)
 		}
 		same(t, "a secret", failure(t, func(tb testing.TB) {
 			s.Webhook(tb, nil, tghook.WebhookRequest{SecretToken: "stand_in_secret!"})
-		}), "tghooktest: set the webhook http://bot.example.org/telegram: Bad Request: secret token contains unallowed characters")
+		}), "tghooktest: Webhook: set http://bot.example.org/telegram: Bad Request: secret token contains unallowed characters")
 	})
 }
 

@@ -61,7 +61,7 @@ func TestAReplyThatIsToFailFails(t *testing.T) {
 		same(t, "calls", len(calls), 2)
 		same(t, "the first", *calls[0].Err, tghooktest.CallError{Code: 403, Description: "Forbidden: no"})
 		same(t, "its result", string(calls[0].Result), "")
-		same(t, "its words", calls[0].Err.Error(), "tghooktest: the call is answered 403 Forbidden: no")
+		same(t, "its words", calls[0].Err.Error(), "tghooktest: the Bot API answered 403 Forbidden: no")
 		if calls[1].Err != nil || calls[1].Result == nil {
 			t.Errorf("the second is %+v", calls[1])
 		}
@@ -140,11 +140,11 @@ func TestAMethodThatIsNoneIsAMistake(t *testing.T) {
 			func(s *tghooktest.Server) { s.Answer("sendMesage", 1) },
 		} {
 			same(t, "failure", failure(t, func(tb testing.TB) { f(tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})) }),
-				`tghooktest: the Bot API has no method "sendMesage"`)
+				`tghooktest: the Bot API has no method "sendMesage"; check the spelling`)
 		}
 		same(t, "failure", failure(t, func(tb testing.TB) {
 			tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true}).Answer("getMe", func() {})
-		}), "tghooktest: Answer for getMe: json: unsupported type: func()")
+		}), "tghooktest: Answer for getMe: encode the result: json: unsupported type: func()")
 	})
 }
 

@@ -71,11 +71,11 @@ func TestAReplyThatTelegramRefusesFailsTheTest(t *testing.T) {
 		{asJSON, `{"method":"sendMesage","chat_id":1,"text":"hi"}`, "sendMesage: 404 Not Found: method not found"},
 		{asJSON, `{"method":"sendMessage","ChatID":1,"Text":"hi"}`, "sendMessage: 400 Bad Request: message text is empty"},
 		{asJSON, `{"method":"sendMessage","chat_id":1}`, "sendMessage: 400 Bad Request: message text is empty"},
-		{asJSON, `{"Method":"sendMessage","ChatID":1}`, "Telegram reads the method's name from method, and not from Method"},
-		{asJSON, `{"method":"getMe"}`, "Telegram does not execute getMe that comes in a response: call it"},
-		{asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"`, "the JSON is malformed, and Telegram takes what stands before the mistake"},
-		{asJSON, `[{"method":"sendMessage","chat_id":1,"text":"hi"}]`, "Telegram executes one JSON object, and this is malformed, or something else"},
-		{"text/plain", `{"method":"sendMessage","chat_id":1,"text":"hi"}`, `Telegram executes nothing that comes as Content-Type "text/plain": write application/json`},
+		{asJSON, `{"Method":"sendMessage","ChatID":1}`, "Telegram reads the method's name from the field method, not from Method"},
+		{asJSON, `{"method":"getMe"}`, "Telegram does not execute getMe as a webhook reply; call it by a request to the Bot API"},
+		{asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"`, "the JSON is malformed; Telegram reads the part before the mistake"},
+		{asJSON, `[{"method":"sendMessage","chat_id":1,"text":"hi"}]`, "Telegram executes one JSON object only, and this is not one"},
+		{"text/plain", `{"method":"sendMessage","chat_id":1,"text":"hi"}`, `Telegram does not execute a reply with the Content-Type "text/plain"; send application/json`},
 		{asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"}`, ""},
 		{asJSON, `{}`, ""},
 		{"text/plain", `ok`, ""},
@@ -213,7 +213,7 @@ func TestExpectTellsOfRepliesThatWereOverlooked(t *testing.T) {
 		chat := s.User("Zoë").Chat()
 		chat.Send("hi")
 		failed := failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") })
-		if !strings.Contains(failed, "replies that Telegram overlooked:\n\t\tupdate ") || !strings.Contains(failed, `Content-Type "text/plain"`) {
+		if !strings.Contains(failed, "webhook replies that Telegram ignored:\n\t\tupdate ") || !strings.Contains(failed, `Content-Type "text/plain"`) {
 			t.Error(failed)
 		}
 	})
@@ -250,7 +250,7 @@ func TestAHandlerCannotKeepTheServerFromEnding(t *testing.T) {
 					t.Errorf("the Server took %v to end", took)
 				}
 				told, logs := tb.told()
-				if slow := name == "is slow"; (told != "") != slow || slow && !strings.Contains(told, "still handling an update after 10s") {
+				if slow := name == "is slow"; (told != "") != slow || slow && !strings.Contains(told, "handler has not returned within 10s") {
 					t.Errorf("the test was told %q", told)
 				}
 				if strings.Contains(logs, "oops") != (name == "panics") {

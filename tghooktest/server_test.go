@@ -154,7 +154,7 @@ func TestAServerThatCannotBeIsAnErrorWithoutTheToken(t *testing.T) {
 func TestAServerTakesOneConfig(t *testing.T) {
 	t.Parallel()
 	same(t, "failure", failure(t, func(tb testing.TB) { tghooktest.NewServer(tb, tghooktest.ServerConfig{}, tghooktest.ServerConfig{}) }),
-		"tghooktest: NewServer takes one ServerConfig, not 2")
+		"tghooktest: NewServer: got 2 values of ServerConfig; pass at most one")
 }
 
 func TestTheClockRunsAtSpeed(t *testing.T) {

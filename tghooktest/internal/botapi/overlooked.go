@@ -16,18 +16,18 @@ func Overlooked(header http.Header, body []byte) string {
 		return "" // the answer is refused, which last_error_message tells
 	}
 	if p.Method != "" && !executed(p.Method) {
-		return fmt.Sprintf("Telegram does not execute %.100s that comes in a response: call it", p.Method)
+		return fmt.Sprintf("Telegram does not execute %.100s as a webhook reply; call it by a request to the Bot API", p.Method)
 	}
 	contentType, text := header.Get("Content-Type"), Excerpt(header, body, maxParams)
 	switch kindOf(contentType) {
 	case otherBody:
 		if likeCall(text) {
-			return fmt.Sprintf("Telegram executes nothing that comes as Content-Type %.100q: write application/json", contentType)
+			return fmt.Sprintf("Telegram does not execute a reply with the Content-Type %.100q; send application/json", contentType)
 		}
 		return ""
 	case formBody:
 		if p.Method == "" && strings.HasPrefix(text, "{") && likeCall(text) {
-			return fmt.Sprintf("Telegram reads a form where Content-Type is %.100q, and this is JSON: write application/json", contentType)
+			return fmt.Sprintf("the Content-Type %.100q says form, but the body is JSON; send application/json", contentType)
 		}
 	case jsonBody:
 		if !object(text) {
@@ -41,9 +41,9 @@ func Overlooked(header http.Header, body []byte) string {
 func overlookedJSON(p Params, text string) string {
 	switch {
 	case p.Method != "":
-		return "the JSON is malformed, and Telegram takes what stands before the mistake"
+		return "the JSON is malformed; Telegram reads the part before the mistake"
 	case likeCall(text):
-		return "Telegram executes one JSON object, and this is malformed, or something else"
+		return "Telegram executes one JSON object only, and this is not one"
 	}
 	return ""
 }
@@ -52,7 +52,7 @@ func overlookedJSON(p Params, text string) string {
 func misnamed(p Params) string {
 	for name := range p.Values {
 		if p.Method == "" && strings.EqualFold(name, "method") {
-			return "Telegram reads the method's name from method, and not from " + name
+			return "Telegram reads the method's name from the field method, not from " + name
 		}
 	}
 	return ""

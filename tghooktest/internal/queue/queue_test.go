@@ -257,15 +257,15 @@ func TestAnErrorSaysWhyNothingIsDelivered(t *testing.T) {
 			}
 		}
 	}
-	check("callback_query", `{}`, "callback_query is not among the allowed updates", "message, poll")
-	check("telepathy", `{}`, "telepathy is not among the allowed updates")
-	check("message", `{"a":`, "message is no JSON object: unexpected end")
-	check("message", ` [1]`, "message is no JSON object")
-	check("message", `null`, "message is no JSON object")
-	check("message", ``, "message is no JSON object")
+	check("callback_query", `{}`, "callback_query is not in allowed_updates", "message, poll")
+	check("telepathy", `{}`, "telepathy is not in allowed_updates")
+	check("message", `{"a":`, "message is not a JSON object: unexpected end")
+	check("message", ` [1]`, "message is not a JSON object")
+	check("message", `null`, "message is not a JSON object")
+	check("message", ``, "message is not a JSON object")
 	check("message", `{"text":"`+strings.Repeat("x", 512<<10)+`"}`, "message has 524309 bytes", "524288")
 	q.Allow(nil)
-	check("chat_member", `{}`, "all but chat_member")
+	check("chat_member", `{}`, "every kind except chat_member")
 	if n := q.Len(); n != 0 {
 		t.Errorf("%d updates wait", n)
 	}

@@ -19,7 +19,7 @@ type Reply struct {
 }
 
 // unframed is what Telegram overlooks in an answer that ends with its connection.
-const unframed = "the answer has neither Content-Length nor chunks, so that its body is empty for Telegram"
+const unframed = "the answer has neither Content-Length nor chunks, so Telegram takes its body for empty"
 
 // answered has the method executed that an answer to update calls, before it is taken
 // for what it says about the update. Calls in other answers have to be well-formed all

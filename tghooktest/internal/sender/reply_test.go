@@ -53,24 +53,24 @@ func TestOnlyAReplyThatTelegramWouldExecuteIs(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	const otherType = "Telegram executes nothing that comes as Content-Type "
+	const otherType = "Telegram does not execute a reply with the Content-Type "
 	for _, x := range []struct{ answer, want, overlooked string }{
 		{withBody("204 No Content", asJSON, sayHi), "sendMessage", ""},
 		{withBody("299 Fine", "Content-Type: x/application/json+y\r\n", sayHi), "sendMessage", ""},
 		{withBody("200 OK", "Content-Type: application/x-www-form-urlencoded\r\n", "method=sendMessage&text=hi"), "sendMessage", ""},
-		{withBody("200 OK", asJSON, `{"method":"sendMessage","text":`), "sendMessage", "the JSON is malformed, and Telegram takes what stands before the mistake"},
+		{withBody("200 OK", asJSON, `{"method":"sendMessage","text":`), "sendMessage", "the JSON is malformed; Telegram reads the part before the mistake"},
 		{withBody("200 OK", asJSON+"Content-Encoding: gzip\r\n", zipped.String()), "sendMessage", ""},
 		{"HTTP/1.1 200 OK\r\n" + asJSON + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(sayHi), sayHi), "sendMessage", ""},
-		{withBody("200 OK", "", sayHi), "", otherType + `"": write application/json`},
-		{withBody("200 OK", "Content-Type: text/json\r\n", sayHi), "", otherType + `"text/json": write application/json`},
-		{withBody("200 OK", "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", zipped.String()), "", otherType + `"text/plain": write application/json`},
+		{withBody("200 OK", "", sayHi), "", otherType + `""; send application/json`},
+		{withBody("200 OK", "Content-Type: text/json\r\n", sayHi), "", otherType + `"text/json"; send application/json`},
+		{withBody("200 OK", "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", zipped.String()), "", otherType + `"text/plain"; send application/json`},
 		{withBody("200 OK", "Content-Type: text/plain\r\n", "ok"), "", ""},
 		{withBody("200 OK", asJSON, `{"method":""}`), "", ""},
 		{withBody("200 OK", asJSON, `[]`), "", ""},
-		{withBody("200 OK", asJSON, `{"method":"getMe"}`), "", "Telegram does not execute getMe that comes in a response: call it"},
-		{withBody("200 OK", asJSON, `{"method":"SetWebhook","url":""}`), "", "Telegram does not execute SetWebhook that comes in a response: call it"},
-		{withBody("200 OK", asJSON, "["+sayHi+"]"), "", "Telegram executes one JSON object, and this is malformed, or something else"},
-		{"HTTP/1.1 200 OK\r\nConnection: close\r\n" + asJSON + "\r\n" + sayHi, "", "the answer has neither Content-Length nor chunks, so that its body is empty for Telegram"},
+		{withBody("200 OK", asJSON, `{"method":"getMe"}`), "", "Telegram does not execute getMe as a webhook reply; call it by a request to the Bot API"},
+		{withBody("200 OK", asJSON, `{"method":"SetWebhook","url":""}`), "", "Telegram does not execute SetWebhook as a webhook reply; call it by a request to the Bot API"},
+		{withBody("200 OK", asJSON, "["+sayHi+"]"), "", "Telegram executes one JSON object only, and this is not one"},
+		{"HTTP/1.1 200 OK\r\nConnection: close\r\n" + asJSON + "\r\n" + sayHi, "", "the answer has neither Content-Length nor chunks, so Telegram takes its body for empty"},
 		{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok", "", ""},
 		{withBody("500 Internal Server Error", asJSON, sayHi), "-", ""},
 		{withBody("302 Found", asJSON, sayHi), "-", ""},
