@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -92,9 +93,7 @@ func TestABotOnLoopbackMayCallByAnyOfItsNames(t *testing.T) {
 	s := tghooktest.NewServer(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:"+port+"/bot"+s.Token+"/getMe", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if got := do(t, s, r); !strings.HasPrefix(got, "200 ") {
 		t.Error(got)
 	}

@@ -56,9 +56,7 @@ type params = map[string]any
 func call(t *testing.T, bot *tghook.Client, method string, p params) json.RawMessage {
 	t.Helper()
 	var result json.RawMessage
-	if err := bot.Call(t.Context(), method, p, &result); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, bot.Call(t.Context(), method, p, &result))
 	return result
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -29,12 +31,12 @@ func TestEveryKindIsDeliveredWithItsID(t *testing.T) {
 		}
 		last := want[len(want)-1]
 		want = append(want, last+1)
-		same(t, "once more", deliver(t, s, tghooktest.Update("message")), last+1)
-		same(t, "pending", s.PendingIDs(), want)
+		assert.Equal(t, last+1, deliver(t, s, tghooktest.Update("message")), "once more")
+		assert.Equal(t, want, s.PendingIDs(), "pending")
 		later()
-		same(t, "updates", strings.Count(ask(t, s, "getUpdates"), `"update_id":`), len(want))
+		assert.Equal(t, len(want), strings.Count(ask(t, s, "getUpdates"), `"update_id":`), "updates")
 		ask(t, s, "getUpdates", "offset", strconv.FormatInt(last+2, 10))
-		same(t, "pending", s.Pending(), 0)
+		assert.Zero(t, s.Pending(), "pending")
 	})
 }
 
@@ -58,7 +60,7 @@ func TestWhatIsNoUpdateIsAnErrorThatSaysSo(t *testing.T) {
 				t.Errorf("%.40s: %v, want %s", update, err, want)
 			}
 		}
-		same(t, "pending", s.Pending(), 0)
+		assert.Zero(t, s.Pending(), "pending")
 	})
 }
 
@@ -67,12 +69,12 @@ func TestWaitDeliveredTellsWhatWaits(t *testing.T) {
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		s.WaitDelivered(t)
 		first := deliver(t, s, message("hi"))
-		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 update waits: %d (message); "+
-			"no webhook is set, and getUpdates has not confirmed them: context deadline exceeded", first))
+		assert.Equal(t, fmt.Sprintf("tghooktest: 1 update waits: %d (message); "+
+			"no webhook is set, and getUpdates has not confirmed them: context deadline exceeded", first), failure(t, s.WaitDelivered), "failure")
 		silent(t, s, "bot.example.org:80")
 		ask(t, s, "setWebhook", "url", hookURL)
-		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 update waits: %d (message); "+
-			"the webhook's last error: none: context deadline exceeded", first))
+		assert.Equal(t, fmt.Sprintf("tghooktest: 1 update waits: %d (message); "+
+			"the webhook's last error: none: context deadline exceeded", first), failure(t, s.WaitDelivered), "failure")
 		time.Sleep(time.Minute)
 		for range 10 {
 			deliver(t, s, message("hi"))
@@ -98,7 +100,7 @@ func TestWaitDeliveredWaitsForCopies(t *testing.T) {
 		s.OnDelivery(func(tghooktest.Delivery) tghooktest.DeliveryFault { return tghooktest.DeliveryFault{AgainAtOnce: true} })
 		deliver(t, s, message("hi"))
 		s.WaitDelivered(t)
-		same(t, "answered", []int64{requests.Load(), answered.Load()}, []int64{2, 2})
+		assert.Equal(t, []int64{2, 2}, []int64{requests.Load(), answered.Load()}, "answered")
 	})
 }
 
@@ -109,22 +111,16 @@ func TestAWebhookEndsWithItsTest(t *testing.T) {
 	t.Run("", func(t *testing.T) {
 		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret, MaxConnections: 7, AllowedUpdates: []string{"message"}})
 		got, err := s.Bot(t).GetWebhookInfo(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		at = got.URL
-		same(t, "info", fmt.Sprint(got.MaxConnections, got.AllowedUpdates), "7 [message]")
+		assert.Equal(t, "7 [message]", fmt.Sprint(got.MaxConnections, got.AllowedUpdates), "info")
 	})
 	got, err := s.Bot(t).GetWebhookInfo(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, "url", got.URL, "")
-	same(t, "calls", methods(s.Calls()), []string{"getWebhookInfo", "getWebhookInfo"})
+	require.NoError(t, err)
+	assert.Empty(t, got.URL, "url")
+	assert.Equal(t, []string{"getWebhookInfo", "getWebhookInfo"}, methods(s.Calls()), "calls")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if got := do(t, s, r); !strings.HasSuffix(got, "connection refused") {
 		t.Error(got)
 	}
@@ -142,7 +138,7 @@ func TestAWebhookWaitsForItsFirstUpdate(t *testing.T) {
 			s.User("Zoë").Chat().Send("hi")
 			s.WaitDelivered(t)
 		})
-		same(t, "attempts after "+after.String(), attempts, 1)
+		assert.Equal(t, 1, attempts, "attempts after "+after.String())
 	}
 }
 
@@ -150,20 +146,16 @@ func TestAWebhookThatAnotherHasReplacedStays(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
 	l, err := s.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	url := "http://" + l.Addr().String() + "/"
 	t.Run("", func(t *testing.T) {
 		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
-		same(t, "set", ask(t, s, "setWebhook", "url", url), wasSet) // at once, since the other was not set by the bot
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", url), "set") // at once, since the other was not set by the bot
 	})
 	got, err := s.Bot(t).GetWebhookInfo(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, "url", got.URL, url)
+	require.NoError(t, err)
+	assert.Equal(t, url, got.URL, "url")
 }
 
 func TestAWebhookListensAtItsURL(t *testing.T) {
@@ -179,10 +171,8 @@ func TestAWebhookListensAtItsURL(t *testing.T) {
 				return tghook.Reply{Method: "sendChatAction", Params: map[string]any{"chat_id": 1, "action": "typing"}}, nil
 			}), req)
 			got, err := s.Bot(t).GetWebhookInfo(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			same(t, "url", got.URL, req.URL)
+			require.NoError(t, err)
+			assert.Equal(t, req.URL, got.URL, "url")
 			s.WaitDelivered(t)
 			if calls := len(s.Calls("sendChatAction")); (calls == 0) != req.DropPending {
 				t.Errorf("%s was called %d times", req.URL, calls)
@@ -199,11 +189,11 @@ func TestAWebhookThatCannotBeSetFailsTheTest(t *testing.T) {
 			"http://b b/":              `tghooktest: Webhook: URL "http://b b/" is not an http URL; for https, use Listen and Client.SetWebhook`,
 			s.URL:                      "tghooktest: Webhook: listen tcp 127.0.0.1:80: bind: address already in use",
 		} {
-			same(t, url, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }), want)
+			assert.Equal(t, want, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }), url)
 		}
-		same(t, "a secret", failure(t, func(tb testing.TB) {
+		assert.Equal(t, "tghooktest: Webhook: set http://bot.example.org/telegram: Bad Request: secret token contains unallowed characters", failure(t, func(tb testing.TB) {
 			s.Webhook(tb, nil, tghook.WebhookRequest{SecretToken: "stand_in_secret!"})
-		}), "tghooktest: Webhook: set http://bot.example.org/telegram: Bad Request: secret token contains unallowed characters")
+		}), "a secret")
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -423,14 +424,10 @@ func unaddressed(a adapter) opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
 		dir, err := os.MkdirTemp("", "door") //nolint:usetesting // TempDir is too long for a socket
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 		listener, err := new(net.ListenConfig).Listen(tb.Context(), "unix", filepath.Join(dir, "s"))
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		return on(tb, listener, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { write(rw, a.serve(w, r)) }))
 	}
 }
@@ -451,9 +448,7 @@ func forgetful() opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
 		listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		return on(tb, lastLengths{listener}, w)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -184,9 +185,7 @@ var few = make(chan struct{}, 12)
 func find(t *testing.T, cases []doorCase, open opener, patience time.Duration) (names []string) {
 	t.Helper()
 	idle, err := tghook.New(tghook.HandlerFunc(nothing), tghook.Config{InsecureNoSecret: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	kind := open(t, idle)
 	var mu sync.Mutex
 	var runs sync.WaitGroup

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -25,9 +26,7 @@ func TestNetHTTPIsADoor(t *testing.T) {
 				tghooktest.TestDoor(t, func(tb testing.TB, w *tghook.Webhook) tghooktest.Door {
 					tb.Helper()
 					listener, err := new(net.ListenConfig).Listen(tb.Context(), network, address(tb))
-					if err != nil {
-						tb.Fatal(err)
-					}
+					require.NoError(tb, err)
 					server := httptest.NewUnstartedServer(w)
 					_ = server.Listener.Close()
 					server.Listener = listener
@@ -44,9 +43,7 @@ func TestNetHTTPIsADoor(t *testing.T) {
 func socket(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "door") //nolint:usetesting // see above
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return filepath.Join(dir, "s")
 }

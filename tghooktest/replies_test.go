@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -90,7 +92,7 @@ func TestAReplyThatTelegramRefusesFailsTheTest(t *testing.T) {
 			all := s.RefusedReplies()
 			tb.end()
 			if x.want == "" {
-				same(t, "of "+x.body, told+fmt.Sprint(all), "[]")
+				assert.Equal(t, "[]", told+fmt.Sprint(all), "of "+x.body)
 				return
 			}
 			want := fmt.Sprintf("update %d: %s; the response is %#q", id, x.want, x.body)
@@ -114,9 +116,9 @@ func TestRefusedRepliesCanBeExpected(t *testing.T) {
 		last := deliver(t, s, message("hi"))
 		s.WaitDelivered(t)
 		all := s.RefusedReplies()
-		same(t, "kept", len(all), 1000)
-		same(t, "the newest", all[999].UpdateID, last)
-		same(t, "the excerpt", len(all[0].Body), 300)
+		assert.Len(t, all, 1000, "kept")
+		assert.Equal(t, last, all[999].UpdateID, "the newest")
+		assert.Len(t, all[0].Body, 300, "the excerpt")
 	})
 }
 
@@ -124,14 +126,12 @@ func TestWithoutATestRefusedRepliesAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := tghooktest.Start(tghooktest.ServerConfig{InMemory: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer s.Close()
 		s.Webhook(t, answers(asJSON, `{"method":"sendMessage"}`), tghook.WebhookRequest{})
 		deliver(t, s, message("hi"))
 		s.WaitDelivered(t)
-		same(t, "refused", len(s.RefusedReplies()), 1)
+		assert.Len(t, s.RefusedReplies(), 1, "refused")
 	})
 }
 
@@ -170,7 +170,7 @@ func TestWhatTheTestHasAskedForIsNotReported(t *testing.T) {
 				s.Webhook(t, answers(asJSON, fmt.Sprintf(reply, method, zoe.ID)), tghook.WebhookRequest{})
 				s.WaitDelivered(t)
 				later()
-				same(t, "refused", len(s.RefusedReplies()), 0)
+				assert.Empty(t, s.RefusedReplies(), "refused")
 				if len(s.Calls(method)) == 0 {
 					t.Error("the reply was not executed")
 				}
@@ -200,8 +200,8 @@ func TestNothingIsToldWhenTheTestIsOver(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		after, _ := tb.told()
-		same(t, "told after the end", strings.TrimPrefix(after, told), "")
-		same(t, "refused", len(s.RefusedReplies()), 1)
+		assert.Empty(t, strings.TrimPrefix(after, told), "told after the end")
+		assert.Len(t, s.RefusedReplies(), 1, "refused")
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
@@ -40,9 +41,7 @@ func TestWhatTelegramOverlooksIsSaid(t *testing.T) {
 		{"text/html", `<form method="post"><input name="method">`, ""},
 		{"text/plain", `{"status":"ok"}`, ""},
 	} {
-		if got := botapi.Overlooked(http.Header{"Content-Type": {x.contentType}}, []byte(x.body)); got != x.want {
-			t.Errorf("of %s %q: %q, want %q", x.contentType, x.body, got, x.want)
-		}
+		assert.Equalf(t, x.want, botapi.Overlooked(http.Header{"Content-Type": {x.contentType}}, []byte(x.body)), "of %s %q", x.contentType, x.body)
 	}
 	long := botapi.Overlooked(http.Header{"Content-Type": {asJSON}}, []byte(`{"method":"get`+strings.Repeat("x", 1<<15)+`"}`))
 	if len(long) > 300 {

@@ -17,6 +17,7 @@ import (
 	"testing/iotest"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
@@ -127,9 +128,7 @@ func TestFilesArePartsWithAFilename(t *testing.T) {
 		"Content-Disposition: form-data; name=\"x\"; filename=\"\u041f\"\n\n"+string(binary),
 	)
 	p, err := botapi.Read("", http.Header{"Content-Type": {asMultipart}}, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.Nil(t, err)
 	want := map[string]botapi.File{
 		"photo": {Name: "a b.jpg", ContentType: "image/jpeg", Content: []byte("jpeg")},
 		"empty": {ContentType: "application/octet-stream", Content: []byte{}},

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 )
 
@@ -49,9 +50,7 @@ func sockets() transport {
 func (x transport) listener(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := x.listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
@@ -61,18 +60,12 @@ func (x transport) pair(t *testing.T) (client, server conn) {
 	t.Helper()
 	l := x.listener(t)
 	c, err := x.dial(t.Context(), l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, end := range []net.Conn{c, s} {
 		t.Cleanup(func() { _ = end.Close() })
-		if err := end.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, end.SetDeadline(time.Now().Add(30*time.Second)))
 	}
 	return c.(conn), s.(conn)
 }
@@ -150,9 +143,7 @@ func closed(t *testing.T, x transport) {
 	client, server := x.pair(t)
 	write(t, client, "hello ")
 	write(t, client, "you")
-	if err := client.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, client.Close())
 	reads(t, server, "hello you")
 	for range 2 {
 		if n, err := server.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // a wrapped io.EOF would end no loop
@@ -164,9 +155,7 @@ func closed(t *testing.T, x transport) {
 func halfClosed(t *testing.T, x transport) {
 	client, server := x.pair(t)
 	write(t, client, "question")
-	if err := client.CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, client.CloseWrite())
 	if all, err := io.ReadAll(server); err != nil || string(all) != "question" {
 		t.Fatalf("the server read %q, %v", all, err)
 	}
@@ -181,9 +170,7 @@ func halfClosed(t *testing.T, x transport) {
 
 func writeToClosed(t *testing.T, x transport) {
 	client, server := x.pair(t)
-	if err := server.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, server.Close())
 	var err error
 	for err == nil { // TCP learns of it by the first write
 		_, err = client.Write([]byte("hello"))
@@ -199,9 +186,7 @@ func reset(t *testing.T, x transport) {
 	write(t, server, "rest")
 	reads(t, client, "re") // and so all of it has arrived
 	_ = server.SetLinger(0)
-	if err := server.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, server.Close())
 	reads(t, client, "st")
 	readFails(t, client, syscall.ECONNRESET)
 	var err error
@@ -298,9 +283,7 @@ func movedDeadline(t *testing.T, x transport) {
 	_ = client.SetDeadline(time.Time{})
 	read, _ = waiting(client)
 	write(t, server, "x")
-	if err := <-read; err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, <-read)
 }
 
 func concurrentWrites(t *testing.T, x transport) {
@@ -373,9 +356,7 @@ func closedListener(t *testing.T, x transport) {
 		_, err := l.Accept()
 		done <- err
 	}()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, l.Close())
 	fails(t, "the Accept that waited", <-done, net.ErrClosed)
 	_, err := l.Accept()
 	fails(t, "Accept", err, net.ErrClosed)
@@ -390,9 +371,7 @@ func closedListener(t *testing.T, x transport) {
 func closedBacklog(t *testing.T, x transport) {
 	l := x.listener(t)
 	c, err := x.dial(t.Context(), l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	_ = l.Close()
@@ -490,9 +469,7 @@ func TestNamesAndAddressesAreHosts(t *testing.T) {
 		{"localhost:0", "127.0.0.1:49153", "127.0.0.1:49153", "127.0.0.1"},
 	} {
 		l, err := n.Listen(x.listen)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got := l.Addr().String(); got != x.addr {
 			t.Errorf("%s has the address %s, want %s", x.listen, got, x.addr)
 		}
@@ -500,14 +477,10 @@ func TestNamesAndAddressesAreHosts(t *testing.T) {
 			t.Errorf("%s is not to be found", x.host)
 		}
 		client, err := n.Dial(t.Context(), x.dial)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		write(t, client, x.listen)
 		server, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		reads(t, server, x.listen)
 		if from, to := server.RemoteAddr().(*net.TCPAddr), server.LocalAddr().String(); !from.IP.IsLoopback() || to != x.addr {
 			t.Errorf("%s was reached at %s from %s", x.listen, to, from)
@@ -523,16 +496,12 @@ func TestFreePortsComeRound(t *testing.T) {
 	t.Parallel()
 	n := memnet.New()
 	held, err := n.Listen("127.0.0.1:49152")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer held.Close()
 	seen := map[string]bool{}
 	for range 65536 - 49152 + 1 {
 		l, err := n.Listen("127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		seen[l.Addr().String()] = true
 		_ = l.Close()
 	}
@@ -545,19 +514,13 @@ func BenchmarkPingPong(b *testing.B) {
 	for name, x := range map[string]transport{"memory": memory(), "sockets": sockets()} {
 		b.Run(name, func(b *testing.B) {
 			l, err := x.listen("127.0.0.1:0")
-			if err != nil {
-				b.Fatal(err)
-			}
+			require.NoError(b, err)
 			defer l.Close()
 			client, err := x.dial(b.Context(), l.Addr().String())
-			if err != nil {
-				b.Fatal(err)
-			}
+			require.NoError(b, err)
 			defer client.Close()
 			server, err := l.Accept()
-			if err != nil {
-				b.Fatal(err)
-			}
+			require.NoError(b, err)
 			go func() {
 				defer server.Close()
 				answer := make([]byte, 512)

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
 
@@ -34,7 +34,7 @@ func TestModel(t *testing.T) {
 		m.start()
 		for range 400 {
 			m.step()
-			m.same("Len", m.q.Len(), len(m.waits()))
+			m.expect("Len", m.q.Len(), len(m.waits()))
 			if t.Failed() {
 				t.Errorf("TGHOOK_QUEUE_SEED=%d\n%s", seed, strings.Join(m.log, "\n"))
 				break
@@ -64,12 +64,11 @@ func (m *model) start() {
 	m.q.SetNext(m.next)
 }
 
-func (m *model) same(what string, got, want any) {
+// expect logs a result and checks it.
+func (m *model) expect(what string, got, want any) {
 	m.t.Helper()
 	m.log = append(m.log, fmt.Sprintf("%s: %v", what, got))
-	if !reflect.DeepEqual(got, want) {
-		m.t.Errorf("%s is %v, want %v", what, got, want)
-	}
+	assert.Equal(m.t, want, got, what)
 }
 
 // waits are the updates that have not expired.
@@ -106,7 +105,7 @@ func (m *model) step() {
 		if i >= 0 {
 			want = m.updates[i]
 		}
-		m.same(fmt.Sprintf("Next %d", after), ok, i >= 0)
+		m.expect(fmt.Sprintf("Next %d", after), ok, i >= 0)
 		m.equal([]queue.Update{got}, []queue.Update{want})
 	case n < 96:
 		d := time.Duration(m.rng.Int64N(int64([]time.Duration{time.Second, time.Minute, 12 * time.Hour}[m.rng.IntN(3)])))
@@ -115,7 +114,7 @@ func (m *model) step() {
 	case n < 99:
 		m.allowed = [][]string{nil, {"message", "callback_query"}, {"inline_query"}}[m.rng.IntN(3)]
 		m.q.Allow(m.allowed)
-		m.same("Allowed", m.q.Allowed(), m.allowed)
+		m.expect("Allowed", m.q.Allowed(), m.allowed)
 	default:
 		m.q.Clear()
 		m.log = append(m.log, "Clear")
@@ -172,15 +171,15 @@ func (m *model) add() {
 		closed = true
 	default:
 	}
-	m.same(fmt.Sprintf("Add %d %s %s", m.next, kind, object), ok, !drop)
-	m.same("Added", closed, !drop)
+	m.expect(fmt.Sprintf("Add %d %s %s", m.next, kind, object), ok, !drop)
+	m.expect("Added", closed, !drop)
 	if drop {
 		m.equal([]queue.Update{got}, []queue.Update{{}})
 		return
 	}
 	if want.ID >= 1_999_999_999 {
 		m.updates = nil
-		m.same("new id in range", got.ID >= 2_000_001 && got.ID <= 1_000_000_000, true)
+		m.expect("new id in range", got.ID >= 2_000_001 && got.ID <= 1_000_000_000, true)
 		want.ID = got.ID
 	}
 	want.Body = fmt.Appendf(nil, "{\"update_id\":%d,\n\"%s\":%s}", want.ID, kind, object)
@@ -207,7 +206,7 @@ func (m *model) get() {
 
 func (m *model) equal(got, want []queue.Update) {
 	m.t.Helper()
-	m.same("ids", ids(got), ids(want))
+	m.expect("ids", ids(got), ids(want))
 	for i := range min(len(got), len(want)) {
 		g, w := got[i], want[i]
 		if string(g.Body) != string(w.Body) || g.Kind != w.Kind || g.Key != w.Key || !g.Expires.Equal(w.Expires) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
@@ -29,9 +30,7 @@ func BenchmarkDelivered(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
 	defer server.Close()
 	u, err := url.Parse(server.URL)
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	c := clock.New(1)
 	q := queue.New(c.Now, 1)
 	waiting := make(chan struct{}, 2000)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -38,8 +40,8 @@ func TestAnAnswerHasAMinuteInAll(t *testing.T) {
 			r.send(1, "x")
 			r.pass(time.Minute)
 			r.expectFailures("Read timeout expired")
-			sameAll(t, "requests with an answer "+name, r.times(0), 30*time.Second, 90*time.Second)
-			same(t, "updates that wait", r.queue.Len(), 0)
+			assert.Equal(t, []time.Duration{30 * time.Second, 90 * time.Second}, r.times(0), "requests with an answer "+name)
+			assert.Zero(t, r.queue.Len(), "updates that wait")
 			r.pass(5 * time.Minute)
 			r.expectFailures("Read timeout expired")
 		})
@@ -95,8 +97,8 @@ func TestAnAnswerJustInTimeCounts(t *testing.T) {
 		r.send(1, "x")
 		r.pass(time.Minute)
 		r.expectFailures()
-		same(t, "requests", len(r.got()), 1)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Len(t, r.got(), 1, "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
@@ -134,7 +136,7 @@ func TestAConnectionThatFailsIsToldOfAndBurnsAnAttempt(t *testing.T) {
 			r.send(1, "x")
 			r.pass(7 * time.Second)
 			told(5) // each two seconds; at the fourth time the update does not want to come yet
-			same(t, "attempts", r.log(), fmt.Sprintf("1: 10s+0s 0 %[1]s, 2: 12s+0s 0 %[1]s, 3: 14s+0s 0 %[1]s", want))
+			assert.Equal(t, fmt.Sprintf("1: 10s+0s 0 %[1]s, 2: 12s+0s 0 %[1]s, 3: 14s+0s 0 %[1]s", want), r.log(), "attempts")
 		})
 	}
 }
@@ -162,7 +164,7 @@ func TestAConnectionThatIsNeverMadeIsGivenUpAfterAMinute(t *testing.T) {
 		r.expectFailures()
 		r.pass(time.Second)
 		r.expectFailures("Write timeout expired")
-		same(t, "how long it took", r.saw().attempts[0].Took, time.Minute)
+		assert.Equal(t, time.Minute, r.saw().attempts[0].Took, "how long it took")
 	})
 	inBubble(t, always(ok), hang, func(r *rig) {
 		r.pass(time.Hour)
@@ -175,9 +177,7 @@ func TestARequestThatIsNotTakenIsAWriteTimeout(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(ok), func(cfg *sender.Config) { cfg.Addr = "deaf.example.org:80" }, func(r *rig) {
 		l, err := r.network.Listen("deaf.example.org:80")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer l.Close()
 		r.send(1, strings.Repeat("x", 200<<10))
 		r.pass(time.Minute)
@@ -202,11 +202,11 @@ func TestACleanEndIsRetriedAndNotToldOf(t *testing.T) {
 		}, nil, func(r *rig) {
 			r.send(1, "x")
 			r.pass(2 * time.Second)
-			sameAll(t, "requests", r.times(0), 0, 2*time.Second)
+			assert.Equal(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests")
 			r.expectFailures()
-			same(t, "the first attempt's status", r.saw().attempts[0].Status, 0)
-			same(t, "the first attempt's error", r.saw().attempts[0].Err, "")
-			same(t, "updates that wait", r.queue.Len(), 0)
+			assert.Zero(t, r.saw().attempts[0].Status, "the first attempt's status")
+			assert.Empty(t, r.saw().attempts[0].Err, "the first attempt's error")
+			assert.Zero(t, r.queue.Len(), "updates that wait")
 		})
 	}
 }
@@ -222,7 +222,7 @@ func TestAnAbruptEndIsConnectionReset(t *testing.T) {
 		r.send(1, "x")
 		r.pass(2 * time.Second)
 		r.expectFailures("Connection reset by peer")
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
@@ -233,9 +233,9 @@ func TestABodyUntilTheEndIsEmpty(t *testing.T) {
 		inBubble(t, always(head+"Content-Type: application/json\r\n\r\n"+`{"method":"sendMessage"}`+hangUp), nil, func(r *rig) {
 			r.send(1, "x")
 			r.pass(time.Second)
-			same(t, "requests", len(r.got()), 1)
-			same(t, "updates that wait", r.queue.Len(), 0)
-			same(t, "methods that were executed", len(r.saw().replies), 0)
+			assert.Len(t, r.got(), 1, "requests")
+			assert.Zero(t, r.queue.Len(), "updates that wait")
+			assert.Empty(t, r.saw().replies, "methods that were executed")
 			r.expectFailures()
 		})
 	}
@@ -243,7 +243,7 @@ func TestABodyUntilTheEndIsEmpty(t *testing.T) {
 
 func TestErrorsAreInTelegramsWords(t *testing.T) {
 	t.Parallel()
-	same(t, "an unknown error", sender.ErrorText(errors.New("odd")), "odd")
-	same(t, "a broken pipe", sender.ErrorText(&net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}), "Broken pipe")
-	same(t, "an end by ourselves", sender.ErrorText(&net.OpError{Op: "read", Err: net.ErrClosed}), "")
+	assert.Equal(t, "odd", sender.ErrorText(errors.New("odd")), "an unknown error")
+	assert.Equal(t, "Broken pipe", sender.ErrorText(&net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}), "a broken pipe")
+	assert.Empty(t, sender.ErrorText(&net.OpError{Op: "read", Err: net.ErrClosed}), "an end by ourselves")
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
@@ -34,9 +36,7 @@ func TestNothingIsLostOverLoopback(t *testing.T) {
 				Text string `json:"text"`
 			} `json:"message"`
 		}
-		if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, json.NewDecoder(r.Body).Decode(&u))
 		mu.Lock()
 		defer mu.Unlock()
 		seen++
@@ -58,9 +58,7 @@ func TestNothingIsLostOverLoopback(t *testing.T) {
 	}))
 	defer server.Close()
 	u, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	c := clock.New(60)
 	q := queue.New(c.Now, 1)
 	left := make(chan struct{}, chats*each)
@@ -97,11 +95,11 @@ func TestNothingIsLostOverLoopback(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	same(t, "chats", len(got), chats)
+	assert.Len(t, got, chats, "chats")
 	for chat, texts := range got {
-		same(t, fmt.Sprintf("updates of chat %d", chat), len(texts), each)
+		assert.Lenf(t, texts, each, "updates of chat %d", chat)
 		for i, text := range texts {
-			same(t, fmt.Sprintf("update %d of chat %d", i, chat), text, strconv.Itoa(i))
+			assert.Equalf(t, strconv.Itoa(i), text, "update %d of chat %d", i, chat)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
@@ -76,9 +77,7 @@ func inBubble(t *testing.T, answer func(request) string, change func(*sender.Con
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, answer)
 		l, err := r.network.Listen(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		r.serving.Go(func() { r.accept(l) })
 		r.open(change)
 		defer r.serving.Wait()
@@ -259,20 +258,6 @@ func (r *rig) expectFailures(want ...string) {
 	r.Helper()
 	if got := r.saw().failed; !slices.Equal(got, want) {
 		r.Errorf("last_error_message was %q, want %q", got, want)
-	}
-}
-
-func same[T comparable](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s: %v, want %v", what, got, want)
-	}
-}
-
-func sameAll[T comparable](t *testing.T, what string, got []T, want ...T) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -41,9 +43,7 @@ func (a *authority) pool() *x509.CertPool {
 func (a *authority) certificate(t *testing.T, template x509.Certificate) *authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	template.SerialNumber = big.NewInt(1)
 	template.NotBefore = year(1990)
 	if template.NotAfter.IsZero() {
@@ -54,13 +54,9 @@ func (a *authority) certificate(t *testing.T, template x509.Certificate) *author
 		by = &authority{&template, key}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, by.cert, &key.PublicKey, by.key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return &authority{cert, key}
 }
 
@@ -103,9 +99,7 @@ func overTLS(t *testing.T, host string, server *tls.Config, change func(*sender.
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, always(ok))
 		l, err := r.network.Listen(net.JoinHostPort(host, "443"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if server != nil {
 			l = tls.NewListener(l, server)
 		}
@@ -181,19 +175,19 @@ func TestACertificateIsVerifiedAsTelegramDoes(t *testing.T) {
 			}, func(r *rig) {
 				if x.accepted {
 					r.expectFailures()
-					same(t, "requests", len(r.got()), 1)
-					same(t, "updates that wait", r.queue.Len(), 0)
-					same(t, "the protocol of which they agreed", state.NegotiatedProtocol, "")
+					assert.Len(t, r.got(), 1, "requests")
+					assert.Zero(t, r.queue.Len(), "updates that wait")
+					assert.Empty(t, state.NegotiatedProtocol, "the protocol of which they agreed")
 				} else {
 					r.expectFailures(unverified)
-					same(t, "requests", len(r.got()), 0)
-					same(t, "updates that wait", r.queue.Len(), 1)
-					same(t, "the attempt's error", r.saw().attempts[0].Err, unverified)
+					assert.Empty(t, r.got(), "requests")
+					assert.Equal(t, 1, r.queue.Len(), "updates that wait")
+					assert.Equal(t, unverified, r.saw().attempts[0].Err, "the attempt's error")
 				}
 			})
-			same(t, "protocols that were offered", len(hello.SupportedProtos), 0)
-			same(t, "the oldest version", hello.SupportedVersions[len(hello.SupportedVersions)-1], tls.VersionTLS12)
-			same(t, "the name that was sent", hello.ServerName, map[bool]string{true: x.host}[net.ParseIP(x.host) == nil])
+			assert.Empty(t, hello.SupportedProtos, "protocols that were offered")
+			assert.Equal(t, uint16(tls.VersionTLS12), hello.SupportedVersions[len(hello.SupportedVersions)-1], "the oldest version")
+			assert.Equal(t, map[bool]string{true: x.host}[net.ParseIP(x.host) == nil], hello.ServerName, "the name that was sent")
 		})
 	}
 }
@@ -244,7 +238,7 @@ func TestAWebhookWithoutTLSIsToldOfSo(t *testing.T) {
 	old := ca.certificate(t, named("", []string{"bot.example.org"})).shown()
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	overTLS(t, "bot.example.org", old, func(cfg *sender.Config) { cfg.Roots = ca.pool() }, func(r *rig) {
-		same(t, "failures", len(r.saw().failed), 1)
+		assert.Len(t, r.saw().failed, 1, "failures")
 		if !strings.HasPrefix(r.saw().failed[0], "SSL error {") {
 			t.Errorf("with TLS 1.1 the failure is %q", r.saw().failed[0])
 		}
@@ -259,13 +253,13 @@ func TestIdleConnectionsEndAndUpdatesComeAgainOverTLSToo(t *testing.T) {
 		for range 100 {
 			r.send(1, "y")
 		}
-		same(t, "requests", len(r.got()), 101)
-		same(t, "connections", r.connections(), 1)
+		assert.Len(t, r.got(), 101, "requests")
+		assert.Equal(t, 1, r.connections(), "connections")
 		r.pass(time.Minute)
-		sameAll(t, "when they ended", r.saw().ends, time.Minute)
+		assert.Equal(t, []time.Duration{time.Minute}, r.saw().ends, "when they ended")
 		r.send(1, strings.Repeat("z", 300<<10))
-		same(t, "requests", len(r.got()), 102)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Len(t, r.got(), 102, "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 		r.expectFailures()
 	})
 }
