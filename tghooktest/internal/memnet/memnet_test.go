@@ -171,14 +171,7 @@ func halfClosed(t *testing.T, x transport) {
 func writeToClosed(t *testing.T, x transport) {
 	client, server := x.pair(t)
 	require.NoError(t, server.Close())
-	var err error
-	for err == nil { // TCP learns of it by the first write
-		_, err = client.Write([]byte("hello"))
-	}
-	if errors.Is(err, syscall.ECONNRESET) {
-		return
-	}
-	fails(t, "writing", err, syscall.EPIPE)
+	writeFails(t, client)
 }
 
 func reset(t *testing.T, x transport) {
@@ -189,14 +182,19 @@ func reset(t *testing.T, x transport) {
 	require.NoError(t, server.Close())
 	reads(t, client, "st")
 	readFails(t, client, syscall.ECONNRESET)
+	writeFails(t, client)
+}
+
+// writeFails writes until it fails, because TCP notices only then that the peer is gone.
+func writeFails(t *testing.T, client net.Conn) {
+	t.Helper()
 	var err error
 	for err == nil {
 		_, err = client.Write([]byte("hello"))
 	}
-	if errors.Is(err, syscall.ECONNRESET) {
-		return
+	if !errors.Is(err, syscall.ECONNRESET) {
+		fails(t, "writing", err, syscall.EPIPE)
 	}
-	fails(t, "writing", err, syscall.EPIPE)
 }
 
 func resetWhileReading(t *testing.T, x transport) {

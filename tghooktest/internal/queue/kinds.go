@@ -81,6 +81,19 @@ func (k kind) key(f *fields, id int64) int64 {
 	return owner + class<<33
 }
 
+// expires returns when the life of an update ends. With anyDate, a date that is in the future,
+// or older than a life, counts as now.
+func (k kind) expires(f *fields, now time.Time, anyDate bool) time.Time {
+	since := now
+	if sec := k.since(f); sec != 0 {
+		since = time.Unix(int64(sec), 0)
+	}
+	if anyDate && (since.After(now) || !since.Add(k.life).After(now)) {
+		since = now
+	}
+	return since.Add(k.life)
+}
+
 // fields has the fields, of all kinds, from which owner and age are read.
 type fields struct {
 	ID            number `json:"id"`

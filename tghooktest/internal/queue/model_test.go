@@ -123,38 +123,16 @@ func (m *model) step() {
 }
 
 func (m *model) add() {
-	now := m.clock.Now()
-	kind, object := "message", ""
-	want := queue.Update{ID: m.next, Key: 1 + m.rng.Int64N(9), Expires: now}
-	life := 24 * time.Hour
 	anyDate := m.rng.IntN(3) == 0
+	want := queue.Update{ID: m.next}
 	own := int64(0)
 	if anyDate && m.rng.IntN(2) == 0 {
 		if own = m.next - 5 + m.rng.Int64N(20); own < 1_999_999_999 {
 			want.ID = max(m.next, own)
 		}
 	}
-	drop := false
-	switch m.rng.IntN(3) {
-	case 0:
-		date := now.Add(time.Duration(m.rng.IntN(40)-30) * time.Hour).Unix()
-		object = fmt.Sprintf(`{"chat":{"id":%d},"date":%d}`, want.Key, date)
-		want.Expires = time.Unix(date, 0)
-		if drop = !now.Before(want.Expires.Add(life)); anyDate && (drop || want.Expires.After(now)) {
-			drop, want.Expires = false, now
-		}
-	case 1:
-		kind, life = "callback_query", 150*time.Second
-		object = fmt.Sprintf(`{"from":{"id":%d},"x":"%s"}`, want.Key, strings.Repeat("x", m.rng.IntN(50)))
-		want.Key += 3 * shard
-	case 2:
-		kind, life = "inline_query", 30*time.Second
-		object = fmt.Sprintf(`{"from":{"id":%d}}`, want.Key)
-		want.Key += shard
-	}
-	want.Kind, want.Expires = kind, want.Expires.Add(life)
-	drop = drop || m.allowed != nil && !slices.Contains(m.allowed, kind)
-
+	object, drop := m.object(&want, anyDate)
+	kind := want.Kind
 	added := m.q.Added()
 	var got queue.Update
 	var ok bool
@@ -186,6 +164,34 @@ func (m *model) add() {
 	m.equal([]queue.Update{got}, []queue.Update{want})
 	m.updates = append(m.updates, want)
 	m.next = want.ID + 1
+}
+
+// object draws the object of an update and fills in want. drop reports whether the Queue must
+// not add it.
+func (m *model) object(want *queue.Update, anyDate bool) (object string, drop bool) {
+	now := m.clock.Now()
+	want.Key, want.Expires = 1+m.rng.Int64N(9), now
+	var life time.Duration
+	switch m.rng.IntN(3) {
+	case 0:
+		want.Kind, life = "message", 24*time.Hour
+		date := now.Add(time.Duration(m.rng.IntN(40)-30) * time.Hour).Unix()
+		object = fmt.Sprintf(`{"chat":{"id":%d},"date":%d}`, want.Key, date)
+		want.Expires = time.Unix(date, 0)
+		if drop = !now.Before(want.Expires.Add(life)); anyDate && (drop || want.Expires.After(now)) {
+			drop, want.Expires = false, now
+		}
+	case 1:
+		want.Kind, life = "callback_query", 150*time.Second
+		object = fmt.Sprintf(`{"from":{"id":%d},"x":"%s"}`, want.Key, strings.Repeat("x", m.rng.IntN(50)))
+		want.Key += 3 * shard
+	case 2:
+		want.Kind, life = "inline_query", 30*time.Second
+		object = fmt.Sprintf(`{"from":{"id":%d}}`, want.Key)
+		want.Key += shard
+	}
+	want.Expires = want.Expires.Add(life)
+	return object, drop || m.allowed != nil && !slices.Contains(m.allowed, want.Kind)
 }
 
 func (m *model) get() {

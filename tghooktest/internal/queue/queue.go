@@ -96,14 +96,7 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 		return Update{}, fmt.Errorf("%s is not a JSON object: %w", name, err)
 	}
 	k, now := kindOf(name), q.now()
-	since := now
-	if sec := k.since(f); sec != 0 {
-		since = time.Unix(int64(sec), 0)
-	}
-	if anyDate && (since.After(now) || !since.Add(k.life).After(now)) {
-		since = now
-	}
-	expires := since.Add(k.life)
+	expires := k.expires(f, now, anyDate)
 	if !expires.After(now) {
 		return Update{}, errors.New("the update is too old to be delivered")
 	}
@@ -121,15 +114,7 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 	if n := len(q.expiry); n >= maxUpdates || q.size > maxBytes-len(data) {
 		return Update{}, fmt.Errorf("the queue is full: %d updates of %d bytes wait", n, q.size)
 	}
-	switch {
-	case (id >= q.next || !q.given) && id > 0 && id+1 < endOfIDs:
-		q.next = id
-	case q.next+1 >= endOfIDs:
-		q.clear()
-		q.count()
-	}
-	q.given = true
-
+	q.advance(id)
 	w := &waiting{Update: Update{ID: q.next, Kind: name, Key: k.key(f, q.next), Expires: expires}, size: len(data)}
 	w.Body = fmt.Appendf(make([]byte, 0, len(data)+bodyFrame), "{\"update_id\":%d,\n%s}", w.ID, data)
 	q.next++
@@ -141,6 +126,18 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 		q.added = nil
 	}
 	return w.Update, nil
+}
+
+// advance makes next the id of an update that asks for the id, 0 for any.
+func (q *Queue) advance(id int64) {
+	switch {
+	case (id >= q.next || !q.given) && id > 0 && id+1 < endOfIDs:
+		q.next = id
+	case q.next+1 >= endOfIDs:
+		q.clear()
+		q.count()
+	}
+	q.given = true
 }
 
 // Get answers getUpdates, without waiting. It forgets the updates that offset confirms, and

@@ -25,14 +25,14 @@ func (w *World) chat(id string, want access) (*Chat, error) {
 	if c == nil {
 		return nil, refusal("chat not found")
 	}
-	bot := c.members[w.bot.ID]
-	switch u := w.users[c.ID]; {
-	case c.private() && want == toWrite && u.blocked:
-		return nil, forbidden("bot was blocked by the user")
-	case c.private() && want == toWrite && !u.started:
-		return nil, forbidden("bot can't initiate conversation with a user")
-	case c.private():
+	if c.private() {
+		if err := w.users[c.ID].admits(want); err != nil {
+			return nil, err
+		}
 		return c, nil
+	}
+	bot := c.members[w.bot.ID]
+	switch {
 	case want == toRead && (c.Type == "group" || c.Username != "" && bot.Status != "kicked"):
 		return c, nil
 	case bot.Status == "kicked":
@@ -45,6 +45,21 @@ func (w *World) chat(id string, want access) (*Chat, error) {
 	return c, nil
 }
 
+// admits returns why the bot may not do what it wants to in a user's private chat; nil if it
+// may.
+func (u *User) admits(want access) error {
+	switch {
+	case want != toWrite:
+		return nil
+	case u.blocked:
+		return forbidden("bot was blocked by the user")
+	case !u.started:
+		return forbidden("bot can't initiate conversation with a user")
+	}
+	return nil
+}
+
+// find returns the chat with the id or @username; nil if there is none.
 func (w *World) find(id string) *Chat {
 	name, isName := strings.CutPrefix(id, "@")
 	if !isName {

@@ -59,7 +59,7 @@ func (w *World) content(m media) (Content, error) {
 		f.described = true
 		f.duration, f.title, f.performer, f.emoji = int(m.number("duration")), m.text("title"), m.text("performer"), m.text("emoji")
 		if m.thumb != nil {
-			f.thumbnail = &PhotoSize{m.thumb.FileInfo, m.thumb.width, m.thumb.height}
+			f.thumbnail = &PhotoSize{m.thumb.FileInfo, frame{m.thumb.width, m.thumb.height}}
 		}
 		for name, side := range map[string]*int{"width": &f.width, "height": &f.height, "length": &f.width} {
 			if n := m.number(name); n > 0 && f.Kind != "photo" {

@@ -50,50 +50,58 @@ func (w *World) format(text, parseMode string, entities json.RawMessage) (string
 	return text, withFound(text, marks), nil
 }
 
-// given are entities that came as JSON, but those which Telegram finds itself.
+// given reads entities that came as JSON, without those that Telegram finds itself.
 func given(entities json.RawMessage) ([]Entity, error) {
 	list, _ := parseArray(entities)
 	var marks []Entity
 	for _, raw := range list {
-		o, ok := parseObject(raw)
-		if !ok {
-			return nil, refusal("Can't parse MessageEntity: expected an Object")
-		}
-		for _, field := range []string{"offset", "length", "type"} {
-			if _, err := o.need(field); err != nil {
-				return nil, refusef("Can't parse MessageEntity: %v", err)
-			}
-		}
-		e := Entity{Offset: int(o.integer("offset")), Length: int(o.integer("length")), Type: o.text("type")}
-		switch e.Type {
-		case "bold", "italic", "underline", "strikethrough", "spoiler", "code", "blockquote", "expandable_blockquote":
-		case "pre":
-			e.Language = o.text("language")
-		case "custom_emoji":
-			e.CustomEmojiID = o.text("custom_emoji_id")
-		case "text_link":
-			link, ok := checkedLink(o.text("url"))
-			if !ok {
-				return nil, refusef("Entity URL '%s' is invalid: Wrong HTTP URL", o.text("url"))
-			}
-			e.URL = link
-		case "text_mention":
-			user, _ := parseObject(o["user"])
-			e.URL = user.text("id")
-		case "mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "bank_card_number":
-			continue
-		default:
-			return nil, refusal("Can't parse MessageEntity: Unsupported type specified")
-		}
+		e, ignored, err := parseEntity(raw)
 		switch {
+		case err != nil:
+			return nil, err
+		case ignored:
 		case e.Offset < 0 || e.Offset > 1e6:
 			return nil, refusef("Receive an entity with incorrect offset %d", e.Offset)
 		case e.Length < 0 || e.Length > 1e6:
 			return nil, refusef("Receive an entity with incorrect length %d", e.Length)
+		default:
+			marks = append(marks, e)
 		}
-		marks = append(marks, e)
 	}
 	return marks, nil
+}
+
+// parseEntity reads a MessageEntity. ignored is true for one that Telegram finds itself.
+func parseEntity(raw json.RawMessage) (e Entity, ignored bool, _ error) {
+	o, ok := parseObject(raw)
+	if !ok {
+		return e, false, refusal("Can't parse MessageEntity: expected an Object")
+	}
+	for _, field := range []string{"offset", "length", "type"} {
+		if _, err := o.need(field); err != nil {
+			return e, false, refusef("Can't parse MessageEntity: %v", err)
+		}
+	}
+	e = Entity{Offset: int(o.integer("offset")), Length: int(o.integer("length")), Type: o.text("type")}
+	switch e.Type {
+	case "bold", "italic", "underline", "strikethrough", "spoiler", "code", "blockquote", "expandable_blockquote":
+	case "pre":
+		e.Language = o.text("language")
+	case "custom_emoji":
+		e.CustomEmojiID = o.text("custom_emoji_id")
+	case "text_link":
+		if e.URL, ok = checkedLink(o.text("url")); !ok {
+			return e, false, refusef("Entity URL '%s' is invalid: Wrong HTTP URL", o.text("url"))
+		}
+	case "text_mention":
+		user, _ := parseObject(o["user"])
+		e.URL = user.text("id")
+	case "mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "bank_card_number":
+		return e, true, nil
+	default:
+		return e, false, refusal("Can't parse MessageEntity: Unsupported type specified")
+	}
+	return e, false, nil
 }
 
 // mentioned puts the user of a text_mention in the place of the id. Of one who is unknown

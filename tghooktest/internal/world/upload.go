@@ -66,7 +66,7 @@ func (w *World) sizes(f *File) []PhotoSize {
 		if longer > side {
 			width, height = max(1, width*side/longer), max(1, height*side/longer)
 		}
-		sizes = append(sizes, PhotoSize{w.fileInfo(f), width, height})
+		sizes = append(sizes, PhotoSize{w.fileInfo(f), frame{width, height}})
 		if longer <= side {
 			break
 		}
@@ -93,28 +93,25 @@ func (w *World) fileInfo(f *File) FileInfo {
 	return info
 }
 
-// content is that of a message which has the file.
+// content returns the content of a message with the file.
 func (f *File) content() Content {
-	t := f.thumbnail
+	name, size, end := named{f.Name, f.MIME}, frame{f.width, f.height}, preview{f.thumbnail, f.thumbnail, f.FileInfo}
 	switch f.Kind {
 	case "photo":
 		return Content{Photo: f.sizes}
 	case "video":
-		return Content{Video: &Video{f.duration, f.width, f.height, f.Name, f.MIME, t, t, f.FileInfo}}
+		return Content{Video: &Video{f.duration, size, name, end}}
 	case "audio":
-		return Content{Audio: &Audio{f.duration, f.Name, f.MIME, f.title, f.performer, t, t, f.FileInfo}}
+		return Content{Audio: &Audio{f.duration, name, f.title, f.performer, end}}
 	case "voice":
 		return Content{Voice: &Voice{f.duration, f.MIME, f.FileInfo}}
 	case "video_note":
-		return Content{VideoNote: &VideoNote{f.duration, f.width, t, t, f.FileInfo}}
+		return Content{VideoNote: &VideoNote{f.duration, f.width, end}}
 	case "sticker":
 		animated, video := f.MIME == "application/x-tgsticker", f.MIME == "video/webm"
-		return Content{Sticker: &Sticker{f.width, f.height, f.emoji, "", animated, video, "regular", t, t, f.FileInfo}}
+		return Content{Sticker: &Sticker{size, f.emoji, "", animated, video, "regular", end}}
 	case "animation":
-		return Content{
-			Animation: &Animation{f.Name, f.MIME, f.duration, f.width, f.height, t, t, f.FileInfo},
-			Document:  &Document{f.Name, f.MIME, t, t, f.FileInfo},
-		}
+		return Content{Animation: &Animation{name, f.duration, size, end}, Document: &Document{name, end}}
 	}
-	return Content{Document: &Document{f.Name, f.MIME, t, t, f.FileInfo}}
+	return Content{Document: &Document{name, end}}
 }
