@@ -47,12 +47,9 @@ func (w *World) forwardMessage(p botapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := w.address(p)
-	switch {
-	case err != nil:
+	l, err := w.addressOf(p, m, "forwarded")
+	if err != nil {
 		return nil, err
-	case !m.repeatable():
-		return nil, refusal("Message can't be forwarded")
 	}
 	return w.forward(l, m), nil
 }
@@ -68,17 +65,23 @@ func (w *World) copyMessage(p botapi.Params) (any, error) {
 			return nil, err
 		}
 	}
-	l, err := w.address(p)
-	switch {
-	case err != nil:
+	l, err := w.addressOf(p, m, "copied")
+	if err != nil {
 		return nil, err
-	case !m.repeatable():
-		return nil, refusal("Message can't be copied")
 	}
 	return sent{w.send(l, c).ID}, nil
 }
 
-// repeatable tells whether the message can be forwarded and copied.
+// addressOf returns where m goes, or an error if it cannot be forwarded or copied.
+func (w *World) addressOf(p botapi.Params, m *Message, done string) (letter, error) {
+	l, err := w.address(p)
+	if err == nil && !m.repeatable() {
+		err = refusal("Message can't be " + done)
+	}
+	return l, err
+}
+
+// repeatable reports whether the message can be forwarded and copied.
 func (m *Message) repeatable() bool { return !m.Protected && !m.happened() && m.Invoice == nil }
 
 // forward repeats a message of the origin. w.mu is held.

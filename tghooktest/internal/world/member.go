@@ -2,7 +2,6 @@ package world
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -170,77 +169,73 @@ func (w *World) subject(p botapi.Params, what string) (*Chat, *Member, error) {
 	return c, m, nil
 }
 
-func (w *World) banChatMember(p botapi.Params) (any, error) {
-	c, m, err := w.subject(p, "restrict/unrestrict chat member")
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Status == "administrator":
-		return nil, refusal("user is an administrator of the chat")
+// changesMember makes the methods that change a member's standing.
+func changesMember(what string, change func(*World, botapi.Params, *Chat, *Member) error) func(*World, botapi.Params) (any, error) {
+	return func(w *World, p botapi.Params) (any, error) {
+		c, m, err := w.subject(p, what)
+		if err == nil {
+			err = change(w, p, c, m)
+		}
+		return true, err
+	}
+}
+
+var errAdministrator = refusal("user is an administrator of the chat")
+
+func (w *World) ban(p botapi.Params, c *Chat, m *Member) error {
+	if m.Status == "administrator" {
+		return errAdministrator
 	}
 	w.become(c, m.User, &Member{User: m.User, Status: "kicked", Until: p.Int("until_date")})
 	if m.present() && c.Type != "channel" {
 		w.notice(c, left(m.User))
 	}
-	return true, nil
+	return nil
 }
 
-func (w *World) unbanChatMember(p botapi.Params) (any, error) {
-	c, m, err := w.subject(p, "restrict/unrestrict chat member")
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Status == "kicked" || m.present() && !p.Bool("only_if_banned"):
+func (w *World) unban(p botapi.Params, c *Chat, m *Member) error {
+	if m.Status == "kicked" || m.present() && !p.Bool("only_if_banned") {
 		w.become(c, m.User, &Member{User: m.User, Status: "left"})
 	}
-	return true, nil
+	return nil
 }
 
+// restrictChatMember reads the permissions before it looks for the member, as Telegram does.
 func (w *World) restrictChatMember(p botapi.Params) (any, error) {
 	given, err := permitted(p)
 	if err != nil {
 		return nil, err
 	}
-	c, m, err := w.subject(p, "restrict/unrestrict chat member")
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Status == "administrator":
-		return nil, refusal("user is an administrator of the chat")
-	}
-	restricted := &Member{User: m.User, Status: "restricted", Until: p.Int("until_date"), rights: given}
-	if !bytes.Contains(given, []byte("false")) {
-		restricted = &Member{User: m.User, Status: "member"}
-	}
-	w.become(c, m.User, restricted)
-	return true, nil
+	return changesMember("restrict/unrestrict chat member", func(w *World, p botapi.Params, c *Chat, m *Member) error {
+		if m.Status == "administrator" {
+			return errAdministrator
+		}
+		restricted := &Member{User: m.User, Status: "restricted", Until: p.Int("until_date"), rights: given}
+		if !bytes.Contains(given, []byte("false")) {
+			restricted = &Member{User: m.User, Status: "member"}
+		}
+		w.become(c, m.User, restricted)
+		return nil
+	})(w, p)
 }
 
-func (w *World) promoteChatMember(p botapi.Params) (any, error) {
-	c, m, err := w.subject(p, "promote members")
-	if err != nil {
-		return nil, err
-	}
+func (w *World) promote(p botapi.Params, c *Chat, m *Member) error {
 	given := chosenOf(c.rights(), p.Bool)
 	promoted := &Member{User: m.User, Status: "administrator", Title: m.Title, rights: given}
 	if !bytes.Contains(given, []byte("true")) {
 		promoted = &Member{User: m.User, Status: "member"}
 	}
 	w.become(c, m.User, promoted)
-	return true, nil
+	return nil
 }
 
-func (w *World) setChatAdministratorCustomTitle(p botapi.Params) (any, error) {
-	c, m, err := w.subject(p, "change custom title of the user")
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Status != "administrator":
-		return nil, refusal("user is not an administrator")
+func (w *World) setTitle(p botapi.Params, c *Chat, m *Member) error {
+	if m.Status != "administrator" {
+		return refusal("user is not an administrator")
 	}
 	titled := *m
-	titled.Title = cmp.Or(p.String("custom_title"), "")
+	titled.Title = p.String("custom_title")
 	c.members[m.User.ID] = &titled
 	w.change()
-	return true, nil
+	return nil
 }
