@@ -37,6 +37,8 @@ func TestGreeting(t *testing.T) {
 	chat.Expect(t, "Hello!")
 }
 
+func TestTheExampleOfNewServer(t *testing.T) { testHello(t) }
+
 func TestGreetingByPoll(t *testing.T) {
 	tg := tghooktest.NewServer(t)
 	ctx, stop := context.WithCancel(t.Context())
