@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -23,7 +22,9 @@ func testHello(t *testing.T) {
 		Secret:   "s",
 		Dispatch: tghook.DispatchConfig{Caller: tg.Bot(t)},
 	})
-	require.NoError(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	// Serve the webhook, and set it in the simulated Telegram.
 	tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: "s"})
