@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Overlooked says what Telegram overlooks in the body of a webhook's 2xx answer that
-// looks like a call. It is empty where Telegram overlooks nothing, and where the answer
-// is no call.
+// Overlooked returns why Telegram silently ignores the body of a webhook's 2xx answer, or
+// part of it, although it looks like a call. It is empty if Telegram ignores nothing, or if
+// the body is no call.
 func Overlooked(header http.Header, body []byte) string {
 	p, err := read("", header, bytes.NewReader(body))
 	if err != nil {
-		return "" // the answer is refused, which last_error_message tells
+		return "" // Telegram refuses the answer, and last_error_message says why
 	}
 	if p.Method != "" && !executed(p.Method) {
 		return fmt.Sprintf("Telegram does not execute %.100s as a webhook reply; call it by a request to the Bot API", p.Method)
@@ -37,7 +37,7 @@ func Overlooked(header http.Header, body []byte) string {
 	return misnamed(p)
 }
 
-// overlookedJSON is Overlooked for a text that is not one JSON object.
+// overlookedJSON is Overlooked for a text that is not exactly one JSON object.
 func overlookedJSON(p Params, text string) string {
 	switch {
 	case p.Method != "":
@@ -48,7 +48,7 @@ func overlookedJSON(p Params, text string) string {
 	return ""
 }
 
-// misnamed is Overlooked for a method's name that is in another parameter.
+// misnamed is Overlooked for a method's name in a wrong parameter.
 func misnamed(p Params) string {
 	for name := range p.Values {
 		if p.Method == "" && strings.EqualFold(name, "method") {
@@ -58,17 +58,17 @@ func misnamed(p Params) string {
 	return ""
 }
 
-// Excerpt is the beginning of a body, without its Content-Encoding.
+// Excerpt returns the beginning of a body, with its Content-Encoding undone.
 func Excerpt(header http.Header, body []byte, limit int) string {
 	content, err := decoded(bytes.NewReader(body), header.Get("Content-Encoding"))
 	if err != nil {
 		return ""
 	}
-	text, _ := limited(content, limit) // what could be read of it
+	text, _ := limited(content, limit) // keeps what could be read
 	return string(text[:min(len(text), limit)])
 }
 
-// likeCall reports whether text has what a method is named by, in any case.
+// likeCall reports whether text seems to name a method, in any letter case.
 func likeCall(text string) bool {
 	text = strings.ToLower(strings.Trim(text, blanks))
 	if text == "" {
@@ -81,7 +81,7 @@ func likeCall(text string) bool {
 	return strings.HasPrefix(text, "method=") || strings.Contains(text, "&method=")
 }
 
-// object reports whether text is one JSON object, and nothing else.
+// object reports whether text is exactly one JSON object.
 func object(text string) bool {
 	s := scanner{text}
 	s.space()
