@@ -9,8 +9,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// rights of an administrator in a group and in a channel, unless promoteChatMember gave other ones.
-// can_be_edited is not among what can be given.
+// The rights of an administrator in a group and in a channel, unless promoteChatMember gave
+// others. can_be_edited is not among the rights that can be given.
 const (
 	groupRights = `{"can_manage_chat":true,"can_change_info":true,"can_delete_messages":true,"can_invite_users":true,` +
 		`"can_restrict_members":true,"can_pin_messages":true,"can_manage_topics":true,"can_promote_members":true,` +
@@ -20,7 +20,7 @@ const (
 		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"is_anonymous":false}`
 )
 
-// rights are those that there are in the chat.
+// rights returns all rights that the chat has.
 func (c *Chat) rights() string {
 	if c.Type == "channel" {
 		return channelRights
@@ -28,7 +28,8 @@ func (c *Chat) rights() string {
 	return groupRights
 }
 
-// chosenOf is the object with the fields of all, true where chosen tells so.
+// chosenOf returns an object with the fields of all. A field is true if chosen returns true
+// for it.
 func chosenOf(all string, chosen func(string) bool) json.RawMessage {
 	var b bytes.Buffer
 	d := json.NewDecoder(bytes.NewReader([]byte(all)))
@@ -51,7 +52,7 @@ func chosenOf(all string, chosen func(string) bool) json.RawMessage {
 	}
 }
 
-// joinObjects is one object of several.
+// joinObjects joins several objects to one.
 func joinObjects(objects ...json.RawMessage) json.RawMessage {
 	b := []byte("{")
 	for _, o := range objects {
@@ -65,7 +66,7 @@ func joinObjects(objects ...json.RawMessage) json.RawMessage {
 	return append(b, '}')
 }
 
-// chatMember is the ChatMember of a member of the chat. w.mu is held.
+// chatMember returns the ChatMember object of a member. w.mu is held.
 func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
 	until := func(date int64) json.RawMessage {
 		return marshal(struct {
@@ -96,7 +97,8 @@ func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
 	return who
 }
 
-// memberOf is a user's standing in a chat. Who never was there has left it.
+// memberOf returns a user's membership of a chat. A user who was never there has the status
+// left.
 func (w *World) memberOf(c *Chat, u *User) *Member {
 	switch m := c.members[u.ID]; {
 	case m != nil:
@@ -107,7 +109,8 @@ func (w *World) memberOf(c *Chat, u *User) *Member {
 	return &Member{User: u, Status: "left"}
 }
 
-// become gives a user another standing by the bot's act, of which the bot is told. w.mu is held.
+// become changes a user's membership by an act of the bot, and makes the update. w.mu is
+// held.
 func (w *World) become(c *Chat, u *User, m *Member) {
 	kind := "chat_member"
 	if u == w.bot {
@@ -131,7 +134,7 @@ func (w *World) getChatMember(p botapi.Params) (any, error) {
 	return w.chatMember(c, w.memberOf(c, u)), nil
 }
 
-// getChatAdministrators leaves out other bots than this one, as Telegram does.
+// getChatAdministrators leaves out other bots, as Telegram does.
 func (w *World) getChatAdministrators(p botapi.Params) (any, error) {
 	c, err := w.chat(p.String("chat_id"), toRead)
 	switch {
@@ -149,7 +152,7 @@ func (w *World) getChatAdministrators(p botapi.Params) (any, error) {
 	return all, nil
 }
 
-// subject is the member whose standing the bot wants to change.
+// subject returns the member whose membership the bot wants to change.
 func (w *World) subject(p botapi.Params, what string) (*Chat, *Member, error) {
 	u, err := w.user(p, "user_id")
 	if err != nil {
@@ -169,7 +172,8 @@ func (w *World) subject(p botapi.Params, what string) (*Chat, *Member, error) {
 	return c, m, nil
 }
 
-// changesMember makes the methods that change a member's standing.
+// changesMember makes the methods that change a user's membership. what names the change in
+// Telegram's errors.
 func changesMember(what string, change func(*World, botapi.Params, *Chat, *Member) error) func(*World, botapi.Params) (any, error) {
 	return func(w *World, p botapi.Params) (any, error) {
 		c, m, err := w.subject(p, what)

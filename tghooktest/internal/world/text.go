@@ -10,20 +10,20 @@ import (
 	"unicode/utf8"
 )
 
-// Of a text when its marks are gone, in characters.
+// Limits of a text without its marks, in characters.
 const (
 	maxText    = 4096
 	maxCaption = 1024
 )
 
-// parseModes free a text from its marks.
+// parseModes parse the marks of a text.
 var parseModes = map[string]func(string) (string, []Entity, error){
 	"markdown": parseMarkdown, "markdownv2": parseMarkdownV2, "html": parseHTML,
 }
 
-// format frees a text from its marks, or takes the entities that came with it, and adds those that
-// Telegram finds. It trims the text. entities is the JSON of an array, anything else is
-// ignored.
+// format parses the marks of a text, or takes the entities that came with it, adds the
+// entities that Telegram finds, and trims the text. entities is a JSON array; anything else
+// is ignored.
 func (w *World) format(text, parseMode string, entities json.RawMessage) (string, []Entity, error) {
 	if len(text) > 1<<15 {
 		return "", nil, refusal("Text is too long")
@@ -104,13 +104,12 @@ func parseEntity(raw json.RawMessage) (e Entity, ignored bool, _ error) {
 	return e, false, nil
 }
 
-// mentioned puts the user of a text_mention in the place of the id. Of one who is unknown
-// nothing stays.
+// mentioned replaces the id of a text_mention by the user. It drops those of unknown users.
 func (w *World) mentioned(marks []Entity) []Entity {
 	var kept []Entity
 	for _, e := range marks {
 		if e.Type == "text_mention" {
-			id, _ := strconv.ParseInt(e.URL, 10, 64) // no user has the id 0
+			id, _ := strconv.ParseInt(e.URL, 10, 64) // on error 0, which is no user's id
 			e.User, e.URL = w.users[id], ""
 		}
 		if e.Type != "text_mention" || e.User != nil {
@@ -120,7 +119,7 @@ func (w *World) mentioned(marks []Entity) []Entity {
 	return kept
 }
 
-// trim cuts space off, and off the marks what has no text.
+// trim removes space from the ends of a text, and shortens the entities.
 func trim(text string, marks []Entity) (string, []Entity) {
 	text = strings.TrimRight(text, " \t\r\n")
 	first := len(text)
@@ -144,7 +143,8 @@ func trim(text string, marks []Entity) (string, []Entity) {
 	return text, kept
 }
 
-// withFound adds what Telegram finds where no mark forbids it. Outer entities come before inner ones.
+// withFound adds the entities that Telegram finds, except inside entities that cannot
+// contain others. Outer entities come before inner ones.
 func withFound(text string, marks []Entity) []Entity {
 	for _, found := range findEntities(text) {
 		if !slices.ContainsFunc(marks, func(e Entity) bool { return whole(e.Type) && overlap(e, found) }) {
@@ -155,7 +155,7 @@ func withFound(text string, marks []Entity) []Entity {
 	return marks
 }
 
-// whole tells whether an entity of the kind has no other ones in it.
+// whole reports whether an entity of the kind cannot contain others.
 func whole(kind string) bool {
 	switch kind {
 	case "code", "pre", "text_link", "text_mention", "custom_emoji":
@@ -168,7 +168,8 @@ func overlap(a, b Entity) bool {
 	return a.Offset < b.Offset+b.Length && b.Offset < a.Offset+a.Length
 }
 
-// checkedLink completes a link as Telegram does. One to a host without a dot is none.
+// checkedLink completes a link as Telegram does. It returns false for a link to a host
+// without a dot.
 func checkedLink(link string) (string, bool) {
 	if link = strings.TrimSpace(link); link == "" {
 		return "", false
@@ -214,7 +215,7 @@ func (w *World) text(text, parseMode string, entities json.RawMessage) (Content,
 	return Content{Text: plain, Entities: marks}, nil
 }
 
-// caption puts a caption below the content, unless it is empty.
+// caption sets the caption of the content.
 func (w *World) caption(c *Content, text, parseMode string, entities json.RawMessage, above bool) error {
 	plain, marks, err := w.format(text, parseMode, entities)
 	switch {

@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"image"
-	_ "image/gif"  // so that sizes of pictures can be read
+	_ "image/gif"  // decodes the sizes of pictures
 	_ "image/jpeg" // see above
 	_ "image/png"  // see above
 	"mime"
@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// kinds of files, with what Telegram calls them in its refusals, the first byte of their ids, the
-// folder of their path, and the ending of what has none.
+// kinds are the kinds of files, with their names in Telegram's errors, the first byte of
+// their ids, the folder of their path, and the extension for a file without one.
 var kinds = map[string]struct {
 	name   string
 	code   byte
@@ -33,19 +33,19 @@ var kinds = map[string]struct {
 	"video_note": {"VideoNote", 13, "video_notes", ".mp4"},
 }
 
-// idVersion ends each file_id, by which Telegram knows its own.
+// idVersion is the last byte of each file_id. Telegram checks it.
 const idVersion = 4
 
 // upload makes a file. w.mu is held.
 func (w *World) upload(kind, name, contentType string, content []byte) *File {
 	f := &File{Kind: kind, Name: name, MIME: contentType, Content: content}
-	if f.MIME == "" || f.MIME == "application/octet-stream" { // which is what clients send that do not know
+	if f.MIME == "" || f.MIME == "application/octet-stream" { // the type that clients send if they do not know it
 		f.MIME, _, _ = strings.Cut(mime.TypeByExtension(path.Ext(name)), ";")
 	}
 	if f.MIME == "" {
 		f.MIME, _, _ = strings.Cut(http.DetectContentType(content), ";")
 	}
-	f.width, f.height = 640, 480 // of what is no picture that can be read
+	f.width, f.height = 640, 480 // for content that is not a readable picture
 	if c, _, err := image.DecodeConfig(bytes.NewReader(content)); err == nil {
 		f.width, f.height = c.Width, c.Height
 	}
@@ -58,7 +58,8 @@ func (w *World) upload(kind, name, contentType string, content []byte) *File {
 	return f
 }
 
-// sizes are those in which Telegram keeps a picture, small to large. There is one content for all.
+// sizes returns the sizes in which Telegram keeps a picture, smallest first. All have the
+// same content.
 func (w *World) sizes(f *File) []PhotoSize {
 	var sizes []PhotoSize
 	for _, side := range []int{90, 320, 800, 1280, 2560} {
@@ -74,7 +75,7 @@ func (w *World) sizes(f *File) []PhotoSize {
 	return sizes
 }
 
-// fileInfo gives a file an id, by which it is known from then on.
+// fileInfo makes a new id for a file, and registers the file under it.
 func (w *World) fileInfo(f *File) FileInfo {
 	w.count["file"]++
 	n := w.count["file"]
