@@ -21,8 +21,8 @@ func dial(tb testing.TB, s *tghooktest.Server) (net.Conn, error) {
 	return new(net.Dialer).DialContext(tb.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 }
 
-// raw sends a request as it stands, and returns the answer. The connection has to carry
-// the same request once more then, or with closes to end.
+// raw sends a request unchanged, and returns the answer. Then the connection must carry the
+// same request once more, or end if closes is true.
 func raw(tb testing.TB, s *tghooktest.Server, request string, closes bool) (head, body string) {
 	tb.Helper()
 	conn, err := dial(tb, s)
@@ -153,7 +153,7 @@ func TestPathsAreReadAsTelegramReadsThem(t *testing.T) {
 func TestABodyMayComeInChunks(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
-	body := struct{ io.Reader }{strings.NewReader("action=typing")} // whose length cannot be told
+	body := struct{ io.Reader }{strings.NewReader("action=typing")} // net/http cannot see its length
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/bot"+s.Token+"/sendChatAction", body)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -5,7 +5,7 @@ import "sync"
 // bell wakes all goroutines that wait for a change. The zero bell is ready for use.
 type bell struct {
 	mu   sync.Mutex
-	next chan struct{} // nil: nobody waits
+	next chan struct{} // nil if none waits
 }
 
 // rings returns a channel that the next ring closes.

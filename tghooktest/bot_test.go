@@ -24,7 +24,7 @@ import (
 
 const secret = "stand_in_secret"
 
-// said is what a message says, and where.
+// said is a message: its text and its chat.
 type said struct {
 	Message struct {
 		Text string `json:"text"`
@@ -34,7 +34,7 @@ type said struct {
 	} `json:"message"`
 }
 
-// echo replies with what it is told.
+// echo replies with the text of the message.
 func echo(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 	var s said
 	if err := u.Decode(&s); err != nil {
@@ -135,7 +135,7 @@ func TestAPollGoesOnWhenAWebhookHasComeAndGone(t *testing.T) {
 	})
 }
 
-// deliveries are what Observe was told.
+// deliveries records the calls of Observe.
 type deliveries struct {
 	mu  sync.Mutex
 	all []tghooktest.Delivery
@@ -216,7 +216,7 @@ func TestWhatExpiresIsDroppedAndNotWaitedFor(t *testing.T) {
 		bubble(t, tghooktest.ServerConfig{Patience: 48 * time.Hour}, func(t *testing.T, s *tghooktest.Server) {
 			deliver(t, s, tghooktest.Update(kind))
 			begin := s.Now()
-			s.WaitDelivered(t) // nobody takes it
+			s.WaitDelivered(t) // it expires, because there is no webhook and no poll
 			if took := s.Now().Sub(begin); took < life || took > life+time.Second {
 				t.Errorf("%s expired after %v", kind, took)
 			}
@@ -291,8 +291,8 @@ func TestACustomCertificateIsTrustedThroughSetWebhook(t *testing.T) {
 	})
 }
 
-// aDay is what happens to a bot whose handler fails now and then, calls the API, and is
-// down for an hour: the deliveries and the calls.
+// aDay returns the deliveries and calls of a bot in a day. Its handler fails now and then
+// and calls the API, and the bot is down for an hour.
 func aDay(t *testing.T, seed uint64) (record []string) {
 	var seen deliveries
 	cfg := tghooktest.ServerConfig{Seed: seed, Observe: seen.observe, Patience: 48 * time.Hour}

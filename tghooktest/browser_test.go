@@ -9,8 +9,8 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// A page of a browser reaches this machine, and by a name of its own that it points at
-// 127.0.0.1 reads the answers too.
+// A web page can send requests to this machine. Through a host name that points at
+// 127.0.0.1, it can read the answers too.
 func TestAPageInABrowserReachesNothing(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
@@ -71,7 +71,7 @@ func TestAPageInABrowserReachesNothing(t *testing.T) {
 	}
 }
 
-// In memory any name may stand for the Server.
+// In memory, the Server has any name.
 func TestInMemoryAnyHostIsTheServers(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {

@@ -47,7 +47,7 @@ func TestFilesOfACallAreKept(t *testing.T) {
 		assert.Len(t, files, 1, "files")
 		assert.Equal(t, []string{"a.txt", "hello"}, []string{files["document"].Name, string(files["document"].Content)}, "file")
 
-		var body bytes.Buffer // as libraries write it that attach every file
+		var body bytes.Buffer // in the form of libraries that attach every file
 		form := multipart.NewWriter(&body)
 		part, _ := form.CreateFormFile("f1", "b.txt")
 		_, _ = part.Write([]byte("hello again"))
@@ -65,8 +65,8 @@ func TestFilesOfACallAreKept(t *testing.T) {
 	})
 }
 
-// Telegram undoes percent-encoding in a name: that of a name with a percent sign is the
-// sender's to encode.
+// Telegram undoes percent-encoding in a name. The sender must encode a name with a percent
+// sign.
 func TestNamesOfUploadsArriveAsTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {

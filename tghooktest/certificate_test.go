@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// certified makes a certificate for a host, by itself. It is valid in bubbles too.
+// certified returns a self-signed certificate for a host. It is valid in bubbles too.
 func certified(tb testing.TB, host string) (pair tls.Certificate, public []byte) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

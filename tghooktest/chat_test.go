@@ -33,7 +33,7 @@ func (d *doomed) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failure is what f fails its test with; empty: it does not.
+// failure returns the message with which f fails its test; empty if it does not fail.
 func failure(t *testing.T, f func(tb testing.TB)) string {
 	t.Helper()
 	d := &doomed{TB: t}
@@ -43,7 +43,7 @@ func failure(t *testing.T, f func(tb testing.TB)) string {
 	return strings.Join(d.failures, "\n")
 }
 
-// inMemory is a Server in the bubble, with its bot.
+// inMemory starts a Server in the bubble, and returns it with a client of its bot.
 func inMemory(t *testing.T, tb testing.TB) (*tghooktest.Server, *tghook.Client) {
 	t.Helper()
 	srv := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})
@@ -52,7 +52,7 @@ func inMemory(t *testing.T, tb testing.TB) (*tghooktest.Server, *tghook.Client) 
 
 type params = map[string]any
 
-// call has the bot call a method.
+// call makes the bot call a method.
 func call(t *testing.T, bot *tghook.Client, method string, p params) json.RawMessage {
 	t.Helper()
 	var result json.RawMessage
@@ -60,10 +60,10 @@ func call(t *testing.T, bot *tghook.Client, method string, p params) json.RawMes
 	return result
 }
 
-// updates are the kinds that wait for the bot, and their objects.
+// updates returns the kinds and objects of the updates that wait for the bot.
 func updates(t *testing.T, bot *tghook.Client) (kinds []string, objects []json.RawMessage) {
 	t.Helper()
-	time.Sleep(time.Second) // sooner the same offset is answered by one update
+	time.Sleep(time.Second) // before that, a repeated offset gets one update only
 	var all []map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(call(t, bot, "getUpdates", params{"offset": -100}), &all))
 	for _, u := range all {
@@ -368,7 +368,7 @@ func texts(all []*tghooktest.Message) []string {
 	return texts
 }
 
-// In real time, over sockets: each message is expected by one of many at once.
+// In real time, over sockets: one of many goroutines expects each message.
 func TestManyUsersAndExpectsAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})

@@ -86,7 +86,7 @@ func TestWaitDeliveredTellsWhatWaits(t *testing.T) {
 	})
 }
 
-// A copy that is still on its way, of an update that is confirmed, is waited for.
+// WaitDelivered waits for a repeated delivery too, although its update is confirmed.
 func TestWaitDeliveredWaitsForCopies(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{Patience: time.Minute}, func(t *testing.T, s *tghooktest.Server) {
@@ -126,7 +126,7 @@ func TestAWebhookEndsWithItsTest(t *testing.T) {
 	}
 }
 
-// A connection that Telegram opened and has not used yet is not ended under an update.
+// A connection that Telegram opened and has not used yet stays open for the next update.
 func TestAWebhookWaitsForItsFirstUpdate(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{10 * time.Second, 30 * time.Second, 60 * time.Second} {
@@ -151,7 +151,7 @@ func TestAWebhookThatAnotherHasReplacedStays(t *testing.T) {
 	url := "http://" + l.Addr().String() + "/"
 	t.Run("", func(t *testing.T) {
 		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
-		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", url), "set") // at once, since the other was not set by the bot
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", url), "set") // at once, because the bot did not set the other one
 	})
 	got, err := s.Bot(t).GetWebhookInfo(t.Context())
 	require.NoError(t, err)

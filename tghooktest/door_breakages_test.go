@@ -28,7 +28,7 @@ type breakage struct {
 	name  string
 	open  opener
 	finds []string
-	among bool // others may find it too, and are not run
+	among bool // other cases may find it too, and are not run
 }
 
 var breakages = []breakage{
@@ -373,7 +373,7 @@ var breakages = []breakage{
 	}, true},
 }
 
-// chunking writes without the length.
+// chunking writes without Content-Length.
 type chunking struct{ http.ResponseWriter }
 
 func (c chunking) WriteHeader(status int) {
@@ -382,7 +382,7 @@ func (c chunking) WriteHeader(status int) {
 	_ = http.NewResponseController(c.ResponseWriter).Flush()
 }
 
-// twiceWritten repeats the answer on the connection.
+// twiceWritten writes the answer twice.
 func twiceWritten(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 	recorded := httptest.NewRecorder()
 	hook.ServeHTTP(recorded, r)
@@ -407,7 +407,7 @@ func oneAtATime() opener {
 	})
 }
 
-// patient has no timeout, and hides how to set one.
+// patient is a server without timeouts, which hides the way to set them.
 func patient() opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
@@ -419,7 +419,7 @@ func patient() opener {
 	}
 }
 
-// unaddressed is a at a unix socket.
+// unaddressed serves a on a unix socket.
 func unaddressed(a adapter) opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
@@ -432,7 +432,7 @@ func unaddressed(a adapter) opener {
 	}
 }
 
-// on is a door with a server at a listener.
+// on returns a door with a server on a listener.
 func on(tb testing.TB, listener net.Listener, h http.Handler) Door {
 	tb.Helper()
 	server := httptest.NewUnstartedServer(h)
@@ -443,7 +443,7 @@ func on(tb testing.TB, listener net.Listener, h http.Handler) Door {
 	return Door{Addr: listener.Addr().String()}
 }
 
-// forgetful is a server that forgets all but the last of several lengths.
+// forgetful is a server that uses only the last of several lengths.
 func forgetful() opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
@@ -460,7 +460,8 @@ func (l lastLengths) Accept() (net.Conn, error) {
 	return &lastLength{Conn: conn}, err
 }
 
-// lastLength expects the header of a request in one read.
+// lastLength removes all lengths but the last from a request. It expects the header in one
+// read.
 type lastLength struct{ net.Conn }
 
 var twoLines = regexp.MustCompile(`Content-Length: \d+\r\n(Content-Length: \d+\r\n)`)
@@ -479,8 +480,8 @@ func (f failing) Read([]byte) (int, error) {
 	return 0, f.err
 }
 
-// recycling parses by itself, into memory that it uses again: even while a handler
-// that it has answered for still runs.
+// recycling parses the body itself, in memory that it uses again, even while a handler
+// still runs that it has answered for.
 func recycling() opener {
 	return listen(func(w *tghook.Webhook) http.Handler {
 		buffers := sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -505,7 +506,7 @@ func recycling() opener {
 	})
 }
 
-// dropping keeps a high-water mark.
+// dropping drops updates with ids below the highest one.
 func dropping() opener {
 	return listen(func(w *tghook.Webhook) http.Handler {
 		var mark atomic.Int64
@@ -513,7 +514,7 @@ func dropping() opener {
 	})
 }
 
-// refusing lets no update in twice.
+// refusing refuses an update that comes twice.
 func refusing() opener {
 	return listen(func(w *tghook.Webhook) http.Handler {
 		var seen sync.Map
@@ -524,7 +525,7 @@ func refusing() opener {
 	})
 }
 
-// seeing answers with status what is not let in.
+// seeing answers with status for the updates that in refuses.
 func seeing(w *tghook.Webhook, in func(id int64) bool, status int) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

@@ -171,7 +171,7 @@ func TestAnUpdateDoesNotWaitForItsReplyToBeExecuted(t *testing.T) {
 	})
 }
 
-// No connection lasts that long without a request.
+// The delay is longer than a connection lasts without a request.
 func TestADelayMayBeLong(t *testing.T) {
 	t.Parallel()
 	var attempts []string

@@ -9,7 +9,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// A configuration that was made for service names the bot that is in service.
+// A production configuration names the production bot.
 func TestOverSocketsNobodyIsReachedButOnLoopback(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)

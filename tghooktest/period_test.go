@@ -13,7 +13,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// polls are the updates about polls that wait, and forgets them.
+// polls returns the pending updates about polls, and drops them.
 func polls(t *testing.T, s *tghooktest.Server) string {
 	t.Helper()
 	_, body, _ := strings.Cut(ask(t, s, "getUpdates", "allowed_updates", `["poll"]`), " ")

@@ -21,7 +21,7 @@ const (
 	otherGetUpdates = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 )
 
-// polling asks for updates from a goroutine of its own.
+// polling is a getUpdates in a goroutine of its own.
 type polling struct {
 	answer string
 	took   time.Duration
@@ -49,7 +49,7 @@ func (p *polling) answered(t *testing.T, want string, after time.Duration) {
 	}
 }
 
-// got are the ids in an answer, counted from the first update.
+// got returns the ids in an answer, counted from the first update.
 func got(first int64, answer string) string {
 	found := regexp.MustCompile(`"update_id":(\d+)`).FindAllStringSubmatch(answer, -1)
 	ids := make([]string, 0, len(found))
@@ -84,7 +84,7 @@ func TestGetUpdatesConfirmsByOffset(t *testing.T) {
 			{strconv.FormatInt(first+5, 10), "", ""},
 			{"", "", ""},
 		} {
-			later() // for the quirks of a repeated offset
+			later() // so that no offset repeats within three seconds
 			answer := ask(t, s, "getUpdates", "offset", step.offset, "limit", step.limit)
 			assert.Equalf(t, step.want, got(first, answer), "offset %s, limit %s", step.offset, step.limit)
 		}
@@ -135,14 +135,14 @@ func TestAPollWithTheOffsetOfTheLastIsSlowedDown(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		poll(t, s).answered(t, noUpdates, 0)
-		poll(t, s).answered(t, noUpdates, 3*time.Second) // and 3 s later it is not
+		poll(t, s).answered(t, noUpdates, 3*time.Second) // a repeated offset waits 3 s
 		poll(t, s).answered(t, noUpdates, 0)
 		time.Sleep(2900 * time.Millisecond)
 		poll(t, s, "timeout", "2").answered(t, noUpdates, 3*time.Second)
 		poll(t, s, "offset", "1").answered(t, noUpdates, 0)
 		poll(t, s, "offset", "1", "timeout", "5").answered(t, noUpdates, 5*time.Second)
 		poll(t, s).answered(t, noUpdates, 0)
-		poll(t, s, "offset", "4294967296").answered(t, noUpdates, 3*time.Second) // which is 0 in 32 bits
+		poll(t, s, "offset", "4294967296").answered(t, noUpdates, 3*time.Second) // 0 in 32 bits
 		poll(t, s, "offset", "1").answered(t, noUpdates, 0)
 
 		first := deliver(t, s, message("a"))
@@ -164,11 +164,11 @@ func TestANewPollEndsTheOneThatWaits(t *testing.T) {
 		time.Sleep(time.Second)
 		c := poll(t, s, "timeout", "50", "offset", "3") // within three seconds of the first conflict
 		time.Sleep(time.Second / 2)
-		poll(t, s, "offset", "4").answered(t, noUpdates, 0) // does not wait, and so disturbs nobody
+		poll(t, s, "offset", "4").answered(t, noUpdates, 0) // does not wait, so it ends no other call
 		time.Sleep(time.Second / 2)
 		d := poll(t, s, "timeout", "50", "offset", "5")
 		time.Sleep(1500 * time.Millisecond)
-		e := poll(t, s, "timeout", "50", "offset", "6") // only those told at once count
+		e := poll(t, s, "timeout", "50", "offset", "6") // only conflicts that are answered at once count
 		a.answered(t, conflict, time.Second)
 		b.answered(t, conflict, 4*time.Second)
 		c.answered(t, conflict, 4*time.Second)
@@ -182,7 +182,7 @@ func TestANewPollEndsTheOneThatWaits(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		f := poll(t, s, "timeout", "50", "offset", strconv.FormatInt(first+1, 10))
 		poll(t, s, "timeout", "1", "offset", strconv.FormatInt(first+2, 10))
-		f.answered(t, conflict, 0) // one that was answered is in no conflict
+		f.answered(t, conflict, 0) // a call that was answered conflicts with none
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// watched is a test that keeps what it is told.
+// watched is a test that records its errors and logs.
 type watched struct {
 	testing.TB
 
@@ -42,7 +42,7 @@ func (w *watched) Logf(format string, args ...any) {
 
 func (w *watched) Cleanup(f func()) { w.cleanups = append(w.cleanups, f) }
 
-// end does what the testing package does when a test ends.
+// end does what package testing does when a test ends.
 func (w *watched) end() {
 	for _, f := range slices.Backward(w.cleanups) {
 		f()
@@ -56,7 +56,7 @@ func (w *watched) told() (errors, logs string) {
 	return strings.Join(w.errors, "\n"), strings.Join(w.logs, "\n")
 }
 
-// answers is a webhook that answers everything with one body.
+// answers is a webhook that answers every request with one body.
 func answers(contentType, body string) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", contentType)
@@ -137,7 +137,8 @@ func TestWithoutATestRefusedRepliesAreKept(t *testing.T) {
 
 func TestWhatTheTestHasAskedForIsNotReported(t *testing.T) {
 	t.Parallel()
-	// To delete a message twice is refused. Who is blocked is refused everything.
+	// Deleting a message twice is refused. For a user who has blocked the bot, everything
+	// is refused.
 	const reply = `{"method":"%s","chat_id":"%d","message_id":1,"text":"hi"}`
 	for name, arrange := range map[string]func(s *tghooktest.Server, zoe *tghooktest.User){
 		"FailCalls": func(s *tghooktest.Server, _ *tghooktest.User) { s.FailCalls(9, tghooktest.CallError{Code: 500}) },
@@ -179,8 +180,8 @@ func TestWhatTheTestHasAskedForIsNotReported(t *testing.T) {
 	}
 }
 
-// A reply that is executed later than its update is confirmed can be refused when the
-// test is over: then nobody may tell it.
+// A delayed reply can be refused after the end of the test, when no goroutine may use the
+// test.
 func TestNothingIsToldWhenTheTestIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -205,7 +206,7 @@ func TestNothingIsToldWhenTheTestIsOver(t *testing.T) {
 	})
 }
 
-// What Expect waited for in vain may be in an answer that Telegram overlooked.
+// The text that Expect waits for may be in a reply that Telegram ignored.
 func TestExpectTellsOfRepliesThatWereOverlooked(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{AllowRefusedReplies: true}, func(t *testing.T, s *tghooktest.Server) {
@@ -256,18 +257,18 @@ func TestAHandlerCannotKeepTheServerFromEnding(t *testing.T) {
 				if strings.Contains(logs, "oops") != (name == "panics") {
 					t.Errorf("the log is %q", logs)
 				}
-				time.Sleep(time.Hour) // the bubble would not end if anything went on
+				time.Sleep(time.Hour) // the bubble would not end if a goroutine still ran
 			})
 		})
 	}
 }
 
-// hijack takes the connection, and never closes it.
+// hijack takes the connection and never closes it.
 func hijack(rw http.ResponseWriter, _ *http.Request) {
 	rw.(http.Hijacker).Hijack()
 }
 
-// t.Fatal in a function that the Server calls ends a goroutine of the Server's.
+// t.Fatal in a function that the Server calls ends one of the Server's goroutines.
 func TestAFunctionOfTheTestCannotKeepTheServerFromEnding(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(cfg *tghooktest.ServerConfig, f func()) func(*tghooktest.Server){

@@ -22,10 +22,10 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// limit is for what happens in real time.
+// limit bounds waits in real time.
 const limit = 30 * time.Second
 
-// bubble runs a test with a Server in memory.
+// bubble runs a test in a synctest bubble, with a Server in memory.
 func bubble(t *testing.T, cfg tghooktest.ServerConfig, test func(t *testing.T, s *tghooktest.Server)) {
 	t.Helper()
 	cfg.InMemory = true
@@ -33,7 +33,7 @@ func bubble(t *testing.T, cfg tghooktest.ServerConfig, test func(t *testing.T, s
 }
 
 // ask calls a method by POST, with names and values in turn, and returns the status and
-// the body.
+// body.
 func ask(tb testing.TB, s *tghooktest.Server, method string, params ...string) string {
 	tb.Helper()
 	form := url.Values{}
@@ -194,7 +194,7 @@ func TestCloseEndsAllThatWaits(t *testing.T) {
 	if _, err := dial(t, s); err == nil {
 		t.Error("somebody still listens")
 	}
-	s.Close() // once more is nothing
+	s.Close() // a second Close does nothing
 }
 
 func isReset(err error) bool {
@@ -219,7 +219,7 @@ func TestCloseWaitsForWhatRuns(t *testing.T) {
 	})
 }
 
-// The bubble would not end if anything of the Server went on.
+// The bubble would not end if a goroutine of the Server still ran.
 func TestCloseLeavesNothingInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestCloseLeavesNothingInABubble(t *testing.T) {
 		defer l.Close()
 		assert.Equal(t, `200 {"ok":true,"result":true,"description":"Webhook was set"}`, ask(t, s, "setWebhook", "url", "http://bot.example.org/"), "setWebhook")
 		deliver(t, s, message("hi"))
-		synctest.Wait() // for a request that nobody answers
+		synctest.Wait() // until the request waits
 		s.Close()
 		assert.Equal(t, 1, s.Pending(), "pending")
 		if got := do(t, s, request(t, s, "/")); !strings.HasSuffix(got, "connection refused") {

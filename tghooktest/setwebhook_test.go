@@ -28,7 +28,7 @@ const (
 	webhookActive  = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 )
 
-// silent listens, and answers nothing.
+// silent listens and never answers.
 func silent(tb testing.TB, s *tghooktest.Server, addr string) {
 	tb.Helper()
 	l, err := s.Listen(addr)
@@ -41,7 +41,7 @@ func info(tb testing.TB, s *tghooktest.Server) string {
 	return ask(tb, s, "getWebhookInfo")
 }
 
-// later lets the second pass that must be between two webhooks.
+// later waits for the second that Telegram demands between two webhooks.
 func later() { time.Sleep(time.Second) }
 
 func TestSetWebhookTellsWhatItDid(t *testing.T) {
@@ -224,11 +224,11 @@ func TestAllowedUpdatesPersistForBothTransports(t *testing.T) {
 		ask(t, s, "setWebhook", "url", hookURL, "allowed_updates", `["message",1]`)
 		allowed(`["message","poll"]`)
 		ask(t, s, "setWebhook", "url", "none", "allowed_updates", `["chat_member"]`)
-		allowed(`["chat_member"]`) // it is set before the host is resolved
+		allowed(`["chat_member"]`) // allowed_updates are set before the host is resolved
 		ask(t, s, "setWebhook", "url", "ftp://none", "allowed_updates", `["poll"]`)
 		allowed(`["chat_member"]`)
 		ask(t, s, "deleteWebhook", "allowed_updates", `["poll"]`)
-		allowed(`["poll"]`) // nothing was to be deleted
+		allowed(`["poll"]`) // there was no webhook to delete
 		ask(t, s, "setWebhook", "url", hookURL, "allowed_updates", `[]`)
 		allowed("")
 	})
@@ -245,7 +245,7 @@ func TestDropPendingForgetsWhatWaits(t *testing.T) {
 	})
 }
 
-// upload sets a webhook with files beside its parameters.
+// upload sets a webhook, with files beside its parameters.
 func upload(tb testing.TB, s *tghooktest.Server, files map[string][]byte, params ...string) string {
 	tb.Helper()
 	var body bytes.Buffer
@@ -278,7 +278,7 @@ func TestACertificateIsUploaded(t *testing.T) {
 			custom bool
 		}{
 			{map[string][]byte{"certificate": certificate}, "", wasSet, true},
-			{map[string][]byte{"certificate": certificate}, "", wasSet, true}, // never already
+			{map[string][]byte{"certificate": certificate}, "", wasSet, true}, // never "already set"
 			{map[string][]byte{"x": certificate}, "attach://x", wasSet, true},
 			{map[string][]byte{"x": certificate}, "attach://y", wasSet, false},
 			{nil, string(certificate), alreadySet, false},
@@ -316,10 +316,10 @@ func TestWhatTheWebhookDidStaysUntilItIsSetAnew(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", hookURL), "set")
 		_ = l.Close()
-		time.Sleep(10 * time.Second) // for the first connection to be forgotten
+		time.Sleep(10 * time.Second) // until the first connection no longer counts
 		deliver(t, s, message("hi"))
 		failed := s.Now().Unix()
-		time.Sleep(time.Microsecond) // for the attempt
+		time.Sleep(time.Microsecond) // until the attempt is made
 		synctest.Wait()
 		failure := fmt.Sprintf(`"pending_update_count":1,"last_error_date":%d,"last_error_message":"Connection refused","max_connections":100,`, failed)
 		if got := info(t, s); !strings.Contains(got, failure) {

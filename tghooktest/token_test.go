@@ -37,7 +37,7 @@ func TestTheSameTestHasTheSameTokenAgain(t *testing.T) {
 		one, two := tghooktest.NewServer(t, cfg), tghooktest.NewServer(t, cfg)
 		one.Close()
 		again := tghooktest.NewServer(t, cfg)
-		one.Close() // it has nothing to give back any more
+		one.Close() // a second Close gives nothing back
 		three := tghooktest.NewServer(t, cfg)
 		for _, s := range []*tghooktest.Server{one, two, again, three} {
 			tokens = append(tokens, s.Token)
@@ -46,7 +46,7 @@ func TestTheSameTestHasTheSameTokenAgain(t *testing.T) {
 		return tokens
 	}
 	first := run(1)
-	other, err := tghooktest.Start(tghooktest.ServerConfig{Seed: 1}) // that of another test changes nothing
+	other, err := tghooktest.Start(tghooktest.ServerConfig{Seed: 1}) // a Server of another test makes no difference
 	require.NoError(t, err)
 	defer other.Close()
 	assert.Equal(t, first, run(1), "again")

@@ -92,7 +92,7 @@ func exchange(t *testing.T, answer func(http.ResponseWriter)) string {
 	for name := range res.Header {
 		lines = append(lines, name+": "+strings.Join(res.Header[name], ", "))
 	}
-	if res.Close { // ReadResponse takes the header away
+	if res.Close { // ReadResponse removes the header
 		lines = append(lines, "Connection: close")
 	}
 	slices.Sort(lines)

@@ -26,8 +26,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 )
 
-// site serves HTTP at bot.example.org:443 until the test ends, and counts the
-// connections that it had.
+// site serves HTTP at bot.example.org:443 until the test ends, and counts its connections.
 type site struct {
 	net   *memnet.Network
 	http  *http.Client
@@ -99,7 +98,7 @@ func TestHTTPKeepsAConnectionUntilItsIdleTimeout(t *testing.T) {
 		server := &http.Server{Handler: http.HandlerFunc(echo), IdleTimeout: time.Minute}
 		s := serve(t, server, server.Serve)
 		const url = "http://bot.example.org:443/"
-		large := strings.Repeat("0123456789abcdef", 1<<16) // larger than what may be on its way
+		large := strings.Repeat("0123456789abcdef", 1<<16) // larger than a pipe's capacity
 		for range 3 {
 			if got := s.post(t, url, large); got != large {
 				t.Fatalf("%d bytes came back, want %d", len(got), len(large))
@@ -194,8 +193,8 @@ func TestAServerThatReadsNothingMakesItsClientTimeOut(t *testing.T) {
 	})
 }
 
-// authority is a certificate for bot.example.org that is valid in a bubble, and who
-// trusts it.
+// authority returns a certificate for bot.example.org that is valid in a bubble, and a pool
+// that trusts it.
 func authority(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

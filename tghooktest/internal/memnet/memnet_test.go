@@ -18,14 +18,14 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 )
 
-// conn is what a Conn and a *net.TCPConn have in common.
+// conn has the methods that Conn and *net.TCPConn have in common.
 type conn interface {
 	net.Conn
 	CloseWrite() error
 	SetLinger(sec int) error
 }
 
-// transport is memory, or the system's TCP, which says what is right.
+// transport is memory, or the system's TCP, which is the reference.
 type transport struct {
 	listen func(addr string) (net.Listener, error)
 	dial   func(ctx context.Context, addr string) (net.Conn, error)
@@ -55,7 +55,7 @@ func (x transport) listener(t *testing.T) net.Listener {
 	return l
 }
 
-// pair returns both ends of a connection; they have 30 s.
+// pair returns both ends of a connection, with deadlines in 30 s.
 func (x transport) pair(t *testing.T) (client, server conn) {
 	t.Helper()
 	l := x.listener(t)
@@ -85,7 +85,7 @@ func reads(t *testing.T, c net.Conn, want string) {
 	}
 }
 
-// fails tells whether err is what package net makes of want.
+// fails checks that err is the error that package net makes of want.
 func fails(t *testing.T, what string, err, want error) {
 	t.Helper()
 	var op *net.OpError
@@ -177,7 +177,7 @@ func writeToClosed(t *testing.T, x transport) {
 func reset(t *testing.T, x transport) {
 	client, server := x.pair(t)
 	write(t, server, "rest")
-	reads(t, client, "re") // and so all of it has arrived
+	reads(t, client, "re") // all of it has arrived then
 	_ = server.SetLinger(0)
 	require.NoError(t, server.Close())
 	reads(t, client, "st")
@@ -223,8 +223,7 @@ func afterClose(t *testing.T, x transport) {
 	fails(t, "SetWriteDeadline", client.SetWriteDeadline(time.Time{}), net.ErrClosed)
 }
 
-// waiting starts one who reads and one who writes more than fits, and returns what
-// becomes of them.
+// waiting starts a Read, and a Write of more than fits, and returns their errors.
 func waiting(c net.Conn) (read, written <-chan error) {
 	r, w := make(chan error, 1), make(chan error, 1)
 	go func() {
@@ -293,7 +292,8 @@ func TestWritersWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { staysTogether(t, memory(), synctest.Wait) })
 }
 
-// staysTogether reads from several writers when begin returns.
+// staysTogether checks that the bytes of each Write stay together, with several writers
+// that start when begin returns.
 func staysTogether(t *testing.T, x transport, begin func()) {
 	t.Helper()
 	client, server := x.pair(t)
@@ -394,7 +394,7 @@ func TestAWriteWaitsForRoomAloneAndGoesOnWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := memory().pair(t)
 		_ = client.SetDeadline(time.Time{})
-		write(t, client, strings.Repeat("x", 64<<10)) // nobody reads
+		write(t, client, strings.Repeat("x", 64<<10)) // the peer does not read
 		written := 0
 		go func() { written, _ = client.Write([]byte("y")) }()
 		synctest.Wait()
@@ -435,14 +435,14 @@ func TestADeadlineIsExactInABubble(t *testing.T) {
 		client, server := memory().pair(t)
 		start := time.Now()
 		_ = client.SetReadDeadline(start.Add(time.Second))
-		_ = client.SetReadDeadline(start.Add(24 * time.Hour)) // the first is forgotten
+		_ = client.SetReadDeadline(start.Add(24 * time.Hour)) // replaces the first deadline
 		readFails(t, client, os.ErrDeadlineExceeded)
 		if took := time.Since(start); took != 24*time.Hour {
 			t.Errorf("Read ended after %v, want 24h", took)
 		}
 		readFails(t, client, os.ErrDeadlineExceeded)
 		_ = client.SetReadDeadline(time.Now().Add(time.Minute))
-		_ = client.SetReadDeadline(time.Time{}) // and so is this
+		_ = client.SetReadDeadline(time.Time{}) // removes this one too
 		time.AfterFunc(time.Hour, func() { write(t, server, "x") })
 		_ = server.SetDeadline(time.Time{})
 		reads(t, client, "x")

@@ -14,8 +14,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
 
-// The model does the same at random to a Queue and to a plain slice, and compares what
-// they say.
+// The model applies the same random calls to a Queue and to a plain slice, and compares the
+// results.
 //
 //	TGHOOK_QUEUE_SEED=7 go test -run TestModel$ .
 //	TGHOOK_QUEUE_COUNT=100000 go test -run TestModel$ -timeout 0 .
@@ -55,7 +55,7 @@ type model struct {
 	allowed []string // nil: the default
 }
 
-// start has ids begin now and then where they are about to end.
+// start sometimes begins with ids near their end.
 func (m *model) start() {
 	m.next = 1_999_999_999 - m.rng.Int64N(60)
 	if m.rng.IntN(2) == 0 {
@@ -71,13 +71,13 @@ func (m *model) expect(what string, got, want any) {
 	assert.Equal(m.t, want, got, what)
 }
 
-// waits are the updates that have not expired.
+// waits returns the updates that have not expired.
 func (m *model) waits() []queue.Update {
 	m.updates = slices.DeleteFunc(m.updates, func(u queue.Update) bool { return m.clock.Now().After(u.Expires) })
 	return m.updates
 }
 
-// id is one that waits or nearly does.
+// id returns the id of an update that waits, or one close to it.
 func (m *model) id() int64 {
 	first := m.next
 	if waits := m.waits(); len(waits) > 0 {

@@ -10,8 +10,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// opened are the times at which the requests came that were the first of their
-// connection.
+// opened returns the times of the requests that were the first on their connection.
 func (r *rig) opened() (at []time.Duration) {
 	seen := map[int]bool{}
 	for _, q := range r.got() {
@@ -69,7 +68,7 @@ func TestAnActiveWebhookGetsTenConnectionsAtOnceAndThenTwentyASecond(t *testing.
 		}
 		r.pass(4 * time.Second)
 		want := make([]time.Duration, 0, 14)
-		for i := range cap(want) { // the first connection was opened while it was not active
+		for i := range cap(want) { // the first connection was opened before the first success
 			want = append(want, max(0, time.Duration(i-10)*50*time.Millisecond))
 		}
 		assert.Equal(t, want, r.opened(), "when connections had their first request")
@@ -103,7 +102,7 @@ func TestAWebhookThatFailsGetsOneNewConnectionInTwoSeconds(t *testing.T) {
 	})
 }
 
-// The connections that there are stay in use.
+// Open connections stay in use.
 func TestTenSecondsWithoutSuccessNoConnectionIsAddedToThoseThereAre(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -115,7 +114,7 @@ func TestTenSecondsWithoutSuccessNoConnectionIsAddedToThoseThereAre(t *testing.T
 	}, nil, func(r *rig) {
 		r.send(1, "warm")
 		r.send(2, "slow") // holds the connection
-		r.send(1, "warm") // so that this has one of its own
+		r.send(1, "warm") // gets a connection of its own
 		assert.Equal(t, 2, r.connections(), "connections")
 		r.pass(10 * time.Second)
 		r.send(3, "active")

@@ -69,7 +69,7 @@ func TestCloseEndsWhateverItIsAt(t *testing.T) {
 	}
 }
 
-// A Sender that takes the place of another delivers again what was on its way.
+// A Sender that replaces another delivers the updates again that were on their way.
 func TestTheNextSenderDeliversWhatTheLastOneCouldNot(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {

@@ -18,7 +18,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// A request is on its way for a minute in all, however many bytes of the answer come.
+// A request has one minute in all, even if bytes of the answer keep coming.
 func TestAnAnswerHasAMinuteInAll(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(request) string{
@@ -65,7 +65,7 @@ func TestAnAnswerThatDripsIsCutAfterAMinute(t *testing.T) {
 	})
 }
 
-// dripping reads a byte of an answer each second.
+// dripping is a connection whose Read returns a byte each second.
 type dripping struct {
 	net.Conn
 	read   int
@@ -102,7 +102,7 @@ func TestAnAnswerJustInTimeCounts(t *testing.T) {
 	})
 }
 
-// dialing fails.
+// dialing makes Dial fail with err.
 func dialing(err error) func(*sender.Config) {
 	return func(cfg *sender.Config) {
 		cfg.Dial = func(context.Context, string) (net.Conn, error) { return nil, err }
@@ -135,7 +135,7 @@ func TestAConnectionThatFailsIsToldOfAndBurnsAnAttempt(t *testing.T) {
 			told(1)
 			r.send(1, "x")
 			r.pass(7 * time.Second)
-			told(5) // each two seconds; at the fourth time the update does not want to come yet
+			told(5) // every two seconds; at the fourth time the update is not due yet
 			assert.Equal(t, fmt.Sprintf("1: 10s+0s 0 %[1]s, 2: 12s+0s 0 %[1]s, 3: 14s+0s 0 %[1]s", want), r.log(), "attempts")
 		})
 	}
@@ -148,7 +148,7 @@ func TestNobodyListensIsConnectionRefused(t *testing.T) {
 	})
 }
 
-// Packets into nowhere: the request is not written.
+// Packets are lost, so the request is not written.
 func TestAConnectionThatIsNeverMadeIsGivenUpAfterAMinute(t *testing.T) {
 	t.Parallel()
 	hang := func(cfg *sender.Config) {
@@ -185,7 +185,7 @@ func TestARequestThatIsNotTakenIsAWriteTimeout(t *testing.T) {
 	})
 }
 
-// It says so only in its log.
+// Telegram reports this in its log only.
 func TestACleanEndIsRetriedAndNotToldOf(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{
@@ -226,7 +226,7 @@ func TestAnAbruptEndIsConnectionReset(t *testing.T) {
 	})
 }
 
-// What comes until the connection ends is no body.
+// Telegram does not read a body that only the end of the connection ends.
 func TestABodyUntilTheEndIsEmpty(t *testing.T) {
 	t.Parallel()
 	for _, head := range []string{"HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n", "HTTP/1.0 200 OK\r\n"} {

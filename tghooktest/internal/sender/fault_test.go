@@ -10,7 +10,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// withFault has a fault happen to the first attempt of each update.
+// withFault gives the first attempt of each update a fault.
 func withFault(f sender.Fault) func(*sender.Config) {
 	return func(cfg *sender.Config) {
 		cfg.Fault = func(a sender.Attempt) sender.Fault {
@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// The two are with the webhook at one time, on two connections, though it is not active.
+// The webhook has both at the same time, on two connections, although it is not active.
 func TestACopyAtOnceComesOnAConnectionOfItsOwn(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {

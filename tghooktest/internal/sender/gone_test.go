@@ -51,7 +51,7 @@ func TestAnyOtherStatusBeginsTheTwentyThreeHoursAnew(t *testing.T) {
 	}
 }
 
-// What is no answer does not.
+// A failure without an answer does not end the count.
 func TestAConnectionThatEndsDoesNotBeginThemAnew(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {

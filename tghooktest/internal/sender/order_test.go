@@ -47,8 +47,8 @@ func TestAKeyHasOneRequestAtATime(t *testing.T) {
 	})
 }
 
-// With two connections there is room for four queues. As long as they fail a fifth
-// gets nothing.
+// With two connections there is room for four queues. As long as these fail, a fifth queue
+// gets no request.
 func TestTwiceMaxConnectionsFailingQueuesStarveAllOthers(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -84,9 +84,9 @@ func TestThreeFailingQueuesOfFourLeaveRoomForTheFifth(t *testing.T) {
 	})
 }
 
-// onOneConnection is the order in which updates come of which the one to chat 50 is on
-// its way first, then those to 9, 7 and 8 are ready, and then that to 1. All fail, so
-// that there is no second connection.
+// onOneConnection returns the order of updates that share one connection: the update of
+// chat 50 is on its way first, then those of 9, 7 and 8 become ready, and then that of 1.
+// All fail, so there is no second connection.
 func onOneConnection(t *testing.T, change func(*sender.Config)) (order string) {
 	t.Helper()
 	inBubble(t, func(q request) string {
@@ -113,7 +113,8 @@ func TestTheQueueThatWasReadyFirstComesFirst(t *testing.T) {
 	assert.Equal(t, "50 7 8 9 1", onOneConnection(t, nil), "the order")
 }
 
-// The second of a queue was ready, but for the first, since it was loaded.
+// Behind the first update of its queue, the second one is ready from the time when it was
+// loaded.
 func TestWhatWaitedBehindAnotherComesBeforeWhatCameLater(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -143,7 +144,7 @@ func TestShuffleTakesQueuesAsTheSeedSays(t *testing.T) {
 	}
 }
 
-// With latency each request comes at a time of its own, which is the same in each run.
+// With latency each request comes at a different time, which is the same in each run.
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	t.Parallel()
 	run := func(seed uint64) string {

@@ -111,7 +111,7 @@ func TestAReplyOfALargeFileArrives(t *testing.T) {
 	})
 }
 
-// A full queue and one that is empty look the same to a Sender that has not begun.
+// To a Sender that has not begun, a full queue and an empty one look the same.
 func TestUpdatesThatWaitedBeforeTheStartAreDelivered(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(ok), func(cfg *sender.Config) {

@@ -84,7 +84,7 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 	}
 }
 
-// What follows an answer is the next one's.
+// Bytes after an answer belong to the next one.
 func TestAnswersInOnePieceAreReadOneByOne(t *testing.T) {
 	t.Parallel()
 	raw := "HTTP/1.1 100 Continue\r\n\r\n" + ok + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n" + broken
@@ -100,7 +100,7 @@ func FuzzAnAnswerIsTheSameInWhateverPieces(f *testing.F) {
 			return
 		}
 		whole := sender.ReadAnswer([]string{raw})
-		tooLong := strings.Contains(whole, "Too long length in chunked") // of which less may have come
+		tooLong := strings.Contains(whole, "Too long length in chunked") // the message shows only the bytes that have come
 		if got := sender.ReadAnswer(inPieces(raw, int(size)+1)); got != whole && !tooLong {
 			t.Errorf("%q in pieces of %d is %q, in one %q", raw, size+1, got, whole)
 		}
@@ -124,7 +124,7 @@ func TestAnyStatusBut2xxIsAFailure(t *testing.T) {
 	}
 }
 
-// The real answer, which comes after the 1xx, is taken for that to the next request.
+// The real answer, which comes after the 1xx, is taken for the answer to the next request.
 func TestAnAnswerBeforeTheAnswerIsTakenForIt(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -145,7 +145,7 @@ func TestAnAnswerBeforeTheAnswerIsTakenForIt(t *testing.T) {
 	})
 }
 
-// So is one that nobody asked for.
+// An answer without a request is taken for the answer to the next request too.
 func TestAnAnswerThatComesTooOftenIsTakenForTheNext(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -165,7 +165,7 @@ func TestAnAnswerThatComesTooOftenIsTakenForTheNext(t *testing.T) {
 	})
 }
 
-// One that is cut takes none, not even that.
+// An attempt with CutBefore takes no answer, even one that has come before.
 func TestACutAttemptTakesNoAnswerThatWasThereBefore(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -207,7 +207,8 @@ func TestWhatIsNoAnswerIsAnsweredAndEndsTheConnection(t *testing.T) {
 			r.send(1, "x")
 			r.pass(3 * time.Second)
 			r.expectFailures(x.told)
-			// It was not active, so that the next connection comes two seconds after the first.
+			// The webhook was not active, so the next connection comes two seconds after
+			// the first.
 			assert.Equalf(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests around %.60q", raw)
 			assert.Equal(t, 2, r.connections(), "connections")
 			assert.Equal(t, "HTTP/1.1 "+x.back+"\r\nContent-Length: 0\r\n\r\n", r.saw().rest[0], "what was written back")

@@ -12,7 +12,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// waits are the times between the requests, of which there have to be so many.
+// waits returns the times between the requests. There must be n of them.
 func (r *rig) waits(at []time.Duration, atLeast int) (between []time.Duration) {
 	r.Helper()
 	if len(at) <= atLeast {
@@ -101,8 +101,7 @@ func TestRetryAfterIsAPlainNumberOfSecondsUpToAnHour(t *testing.T) {
 	}
 }
 
-// The wait that was asked for counts as a failure, but the next delay is the one that
-// would have come without it.
+// A wait by Retry-After counts as a failure, but the next delay is the same as without it.
 func TestRetryAfterTakesThePlaceOfAWait(t *testing.T) {
 	t.Parallel()
 	after := map[int]string{0: "100", 3: "7"}
@@ -133,7 +132,7 @@ func TestRetryAfterIsIgnoredWhereTheAnswerIsLost(t *testing.T) {
 	inBubble(t, always("HTTP/1.1 200 OK\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"), withFault(sender.Fault{CutAfter: true}), func(r *rig) {
 		r.send(1, "a")
 		r.pass(time.Minute)
-		assert.Equal(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests") // at once, but for the connection
+		assert.Equal(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests") // the second waits for its connection
 	})
 }
 
@@ -153,7 +152,7 @@ func TestTheNextUpdateOfAQueueStartsAfresh(t *testing.T) {
 	})
 }
 
-// callback is one whose life is 150 s.
+// callback is a callback query, whose life is 150 s.
 func callback(from int64) []byte {
 	return fmt.Appendf(nil, `{"id":"1","from":{"id":%d},"chat_instance":"1","data":"x"}`, from)
 }
@@ -173,7 +172,7 @@ func TestAnUpdateIsDroppedWhereItsNextAttemptWouldComeTooLate(t *testing.T) {
 	}
 }
 
-// Its life is over while it waits behind another, but nobody looks.
+// It expires while it waits behind another update, and is still delivered.
 func TestExpiryIsNotCheckedBeforeSending(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {

@@ -23,7 +23,7 @@ import (
 
 const unverified = "SSL error {error:0A000086:SSL routines::certificate verify failed}"
 
-// authority signs certificates; itself, or none where it is nil.
+// authority signs certificates. If it is nil, they sign themselves.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -39,7 +39,7 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// certificate is signed by a, and by itself where a is nil.
+// certificate returns a certificate that a signs, or that signs itself if a is nil.
 func (a *authority) certificate(t *testing.T, template x509.Certificate) *authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -76,14 +76,14 @@ func named(cn string, names []string, ips ...string) x509.Certificate {
 	return c
 }
 
-// year is when it begins. In a bubble it is 2000.
+// year returns the beginning of a year. A bubble begins in 2000.
 func year(y int) time.Time { return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 func expired(name string) x509.Certificate {
 	return x509.Certificate{DNSNames: []string{name}, NotAfter: year(1999)}
 }
 
-// shown is what a server with this certificate shows.
+// shown is the certificate that a server shows.
 func (a *authority) shown(chain ...*authority) *tls.Config {
 	c := tls.Certificate{Certificate: [][]byte{a.cert.Raw}, PrivateKey: a.key}
 	for _, above := range chain {
@@ -92,8 +92,8 @@ func (a *authority) shown(chain ...*authority) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{c}, NextProtos: []string{"h2", "http/1.1"}}
 }
 
-// overTLS has an update wait for a webhook at host, which speaks TLS so, or not at all
-// if that is nil.
+// overTLS delivers an update to a webhook at host with this TLS configuration, or without
+// TLS if it is nil.
 func overTLS(t *testing.T, host string, server *tls.Config, change func(*sender.Config), test func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestACertificateIsVerifiedAsTelegramDoes(t *testing.T) {
 	for what, x := range map[string]struct {
 		host     string
 		cert     x509.Certificate
-		uploaded bool // it signs itself; else an authority does that is among the roots
+		uploaded bool // it signs itself and is uploaded; otherwise one of the roots signs it
 		accepted bool
 	}{
 		"a name":                              {name, named("", []string{name}), false, true},
@@ -229,7 +229,8 @@ func TestTheChainHasToBeComplete(t *testing.T) {
 func TestAWebhookWithoutTLSIsToldOfSo(t *testing.T) {
 	t.Parallel()
 	overTLS(t, "bot.example.org", nil, func(*sender.Config) {}, func(r *rig) {
-		// The hello is no request: this webhook waits for the end of the line.
+		// The webhook cannot read the hello as a request, and waits for the end of its
+		// line.
 		r.expectFailures()
 		r.pass(time.Minute)
 		r.expectFailures("Read timeout expired")

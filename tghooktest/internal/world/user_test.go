@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// told is what a World has emitted: the kind, a space, and the object of each.
+// told records the updates that a World has emitted: the kind, a space, and the object.
 type told struct {
 	mu  sync.Mutex
 	all []string
 }
 
-// take are those since the last take.
+// take returns the updates since the last take.
 func (o *told) take() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -29,7 +29,7 @@ func (o *told) take() []string {
 	return all
 }
 
-// peopled is a World at a fixed time, and what it emits.
+// peopled returns a World at a fixed time, and the record of its updates.
 func peopled() (*World, *told) {
 	o := &told{}
 	return New(Config{
@@ -44,7 +44,7 @@ func peopled() (*World, *told) {
 	}), o
 }
 
-// with fills in what stands in the tests' expectations for users and chats.
+// with replaces the names of users and chats in text by their objects.
 func with(u *User, c *Chat, text string) string {
 	r := strings.NewReplacer(
 		"BOT", `{"id":6100200300,"is_bot":true,"first_name":"Stand-in Bot","username":"sample_bot"}`,
@@ -118,7 +118,7 @@ func TestUpdatesOfUsersReadAsTelegramsDo(t *testing.T) {
 		`message {"message_id":2,"from":ZOE,"chat":GROUP,"date":1795000000,"left_chat_participant":ZOE,"left_chat_member":ZOE}`)
 }
 
-// speak has the bot send a message, as its methods do.
+// speak makes the bot send a message, as its methods do.
 func speak(w *World, chat int64, m *Message) *Message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
