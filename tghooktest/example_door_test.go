@@ -13,6 +13,7 @@ import (
 // the test is called TestRouter, and go test runs it.
 func ExampleTestDoor() {
 	_ = testRouter
+	// Output:
 }
 
 func testRouter(t *testing.T) {

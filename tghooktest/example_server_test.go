@@ -12,6 +12,7 @@ import (
 // package the test is called TestHello, and go test runs it.
 func ExampleNewServer() {
 	_ = testHello
+	// Output:
 }
 
 func testHello(t *testing.T) {
