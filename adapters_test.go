@@ -15,6 +15,7 @@ import (
 	"github.com/tghook/tghook/adapters/tgfiber"
 	"github.com/tghook/tghook/adapters/tglambda"
 	"github.com/tghook/tghook/internal/gateway"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -72,10 +73,10 @@ func openFiber(cfg fiber.Config) func(testing.TB, *tghook.Webhook) tghooktest.Do
 		served := make(chan error, 1)
 		go func() { served <- app.Listener(listener) }()
 		tb.Cleanup(func() {
-			if err := app.ShutdownWithTimeout(inTime); err != nil {
+			if err := app.ShutdownWithTimeout(rig.InTime); err != nil {
 				tb.Errorf("Shutdown: %v", err)
 			}
-			if err := receive(tb, "the end of the server", served); err != nil {
+			if err := rig.Receive(tb, "the end of the server", served); err != nil {
 				tb.Errorf("Listener: %v", err)
 			}
 		})

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // An authority has issued a certificate, and may issue others.
@@ -167,9 +168,9 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			tg := newTelegram(t)
-			tg.name(t, test.url)
-			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate, InsecureNoSecret: true})
+			tg := rig.NewTelegram(t)
+			tg.Name(t, test.url)
+			err := tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate, InsecureNoSecret: true})
 			if test.problem == "" {
 				if err != nil {
 					t.Error(err)
@@ -183,7 +184,7 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 			if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest.Certificate" || !strings.Contains(mistakes[0].Problem, test.problem) {
 				t.Errorf("%v, want %q", err, test.problem)
 			}
-			same(t, "requests", len(tg.Calls()), 0)
+			rig.Same(t, "requests", len(tg.Calls()), 0)
 		})
 	}
 }
@@ -230,7 +231,7 @@ func TestRunComparesTheUploadedCertificateWithTheOneItServes(t *testing.T) {
 		"what is picked later":      {&tls.Config{GetCertificate: pick}, join(other), true},
 		"plain HTTP behind a proxy": {nil, join(other), true},
 	} {
-		err := tghook.CheckRun(tghook.HandlerFunc(nothing), tghook.RunConfig{Token: apiToken, URL: "https://" + host + "/", TLS: test.served, Certificate: test.uploaded})
+		err := tghook.CheckRun(tghook.HandlerFunc(rig.Nothing), tghook.RunConfig{Token: rig.APIToken, URL: "https://" + host + "/", TLS: test.served, Certificate: test.uploaded})
 		fields := []string{}
 		if err != nil {
 			fields = mistaken(t, err)
@@ -239,6 +240,6 @@ func TestRunComparesTheUploadedCertificateWithTheOneItServes(t *testing.T) {
 		if test.belongs {
 			want = []string{}
 		}
-		same(t, what, fields, want)
+		rig.Same(t, what, fields, want)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // setEnv makes variables the only ones that FromEnv finds.
@@ -45,10 +46,10 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		value string
 		change
 	}{
-		"TELEGRAM_TOKEN":            {apiToken, func(*tghook.RunConfig) {}},
-		"TELEGRAM_WEBHOOK_URL":      {hookURL, func(c *tghook.RunConfig) { c.URL = hookURL }},
-		"TELEGRAM_SECRET":           {hookToken, func(c *tghook.RunConfig) { c.Webhook.Secret = hookToken }},
-		"TELEGRAM_PREVIOUS_SECRET":  {hookToken, func(c *tghook.RunConfig) { c.Webhook.PreviousSecret = hookToken }},
+		"TELEGRAM_TOKEN":            {rig.APIToken, func(*tghook.RunConfig) {}},
+		"TELEGRAM_WEBHOOK_URL":      {rig.HookURL, func(c *tghook.RunConfig) { c.URL = rig.HookURL }},
+		"TELEGRAM_SECRET":           {rig.HookToken, func(c *tghook.RunConfig) { c.Webhook.Secret = rig.HookToken }},
+		"TELEGRAM_PREVIOUS_SECRET":  {rig.HookToken, func(c *tghook.RunConfig) { c.Webhook.PreviousSecret = rig.HookToken }},
 		"TELEGRAM_LISTEN":           {"127.0.0.1:9000", func(c *tghook.RunConfig) { c.Listen = "127.0.0.1:9000" }},
 		"TELEGRAM_PATH":             {"/telegram", func(c *tghook.RunConfig) { c.Path = "/telegram" }},
 		"TELEGRAM_CERT_FILE":        {certFile, func(c *tghook.RunConfig) { c.CertFile, c.KeyFile = certFile, keyFile }},
@@ -69,44 +70,44 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		"TELEGRAM_DRAIN_DELAY":      {"15s", func(c *tghook.RunConfig) { c.DrainDelay = 15 * time.Second }},
 		"TELEGRAM_GRACE":            {"8s", func(c *tghook.RunConfig) { c.Grace = 8 * time.Second }},
 	}
-	same(t, "documented variables", documentedVariables(t), slices.Sorted(maps.Keys(tests)))
+	rig.Same(t, "documented variables", documentedVariables(t), slices.Sorted(maps.Keys(tests)))
 
 	for name, test := range tests {
 		for _, value := range []string{test.value, "  " + test.value + "\n"} {
-			variables := map[string]string{"TELEGRAM_TOKEN": apiToken, name: value}
+			variables := map[string]string{"TELEGRAM_TOKEN": rig.APIToken, name: value}
 			maps.Copy(variables, others[name])
 			setEnv(t, variables)
-			want := tghook.RunConfig{Token: apiToken}
+			want := tghook.RunConfig{Token: rig.APIToken}
 			test.change(&want)
 			cfg, err := tghook.FromEnv()
-			same(t, name+": error", err, nil)
-			same(t, name, tghook.Unread(cfg), want)
+			rig.Same(t, name+": error", err, nil)
+			rig.Same(t, name, tghook.Unread(cfg), want)
 			setEnv(t, nil)
 		}
 	}
 
 	all := map[string]string{}
-	want := tghook.RunConfig{Token: apiToken}
+	want := tghook.RunConfig{Token: rig.APIToken}
 	for name, test := range tests {
 		all[name] = test.value
 		test.change(&want)
 	}
 	setEnv(t, all)
 	cfg, err := tghook.FromEnv()
-	same(t, "those that do not go together", mistaken(t, err), []string{
+	rig.Same(t, "those that do not go together", mistaken(t, err), []string{
 		"TELEGRAM_DROP_PENDING", "TELEGRAM_SELF_SIGNED", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_SELF_SIGNED",
 		"TELEGRAM_UPLOAD_CERT_FILE", // which is not the one of CERT_FILE
 	})
-	same(t, "all", tghook.Unread(cfg), want)
+	rig.Same(t, "all", tghook.Unread(cfg), want)
 
 	for name := range all {
 		all[name] = " "
 	}
-	all["TELEGRAM_TOKEN"] = apiToken
+	all["TELEGRAM_TOKEN"] = rig.APIToken
 	setEnv(t, all)
 	cfg, err = tghook.FromEnv()
-	same(t, "error", err, nil)
-	same(t, "empty ones", tghook.Unread(cfg), tghook.RunConfig{Token: apiToken})
+	rig.Same(t, "error", err, nil)
+	rig.Same(t, "empty ones", tghook.Unread(cfg), tghook.RunConfig{Token: rig.APIToken})
 }
 
 // documentedVariables are those in the doc comment of FromEnv.
@@ -128,12 +129,12 @@ func documentedVariables(t *testing.T) (names []string) {
 func TestFromEnvTakesNoForAnAnswer(t *testing.T) {
 	for _, no := range []string{"false", "0", "F"} {
 		setEnv(t, map[string]string{
-			"TELEGRAM_TOKEN": apiToken, "TELEGRAM_SELF_SIGNED": no, "TELEGRAM_KEEP_WEBHOOK": no, "TELEGRAM_DROP_PENDING": no,
+			"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_SELF_SIGNED": no, "TELEGRAM_KEEP_WEBHOOK": no, "TELEGRAM_DROP_PENDING": no,
 			"TELEGRAM_TAKE_OVER": no, "TELEGRAM_API_LOCAL": no, "TELEGRAM_TEST_ENVIRONMENT": no,
 		})
 		cfg, err := tghook.FromEnv()
-		same(t, "error", err, nil)
-		same(t, no, tghook.Unread(cfg), tghook.RunConfig{Token: apiToken})
+		rig.Same(t, "error", err, nil)
+		rig.Same(t, no, tghook.Unread(cfg), tghook.RunConfig{Token: rig.APIToken})
 	}
 }
 
@@ -156,19 +157,19 @@ func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Variables get mixed up: whichever it is, what is a token in it stays there.
-	for _, value := range []string{apiToken, hookToken, "maybe" + secretMark, "1e3" + secretMark} {
+	for _, value := range []string{rig.APIToken, rig.HookToken, "maybe" + rig.SecretMark, "1e3" + rig.SecretMark} {
 		setEnv(t, map[string]string{
 			"TELEGRAM_SELF_SIGNED": value, "TELEGRAM_KEEP_WEBHOOK": value, "TELEGRAM_DROP_PENDING": value, "TELEGRAM_TAKE_OVER": value,
 			"TELEGRAM_API_LOCAL": value, "TELEGRAM_TEST_ENVIRONMENT": value, "TELEGRAM_MAX_CONNECTIONS": value, "TELEGRAM_GRACE": value,
 			"TELEGRAM_ALLOWED_UPDATES": value + ",,", "TELEGRAM_UPLOAD_CERT_FILE": "/" + value, "TELEGRAM_TOKEN": "",
 		})
 		_, err := tghook.FromEnv()
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 		fields := map[string]int{}
 		for _, mistake := range configErrors(t, err) {
 			fields[mistake.Field]++
 		}
-		same(t, "mistakes", fields, map[string]int{
+		rig.Same(t, "mistakes", fields, map[string]int{
 			"TELEGRAM_SELF_SIGNED": 1, "TELEGRAM_KEEP_WEBHOOK": 1, "TELEGRAM_DROP_PENDING": 1, "TELEGRAM_TAKE_OVER": 1,
 			"TELEGRAM_API_LOCAL": 1, "TELEGRAM_TEST_ENVIRONMENT": 1, "TELEGRAM_MAX_CONNECTIONS": 1, "TELEGRAM_GRACE": 1,
 			"TELEGRAM_ALLOWED_UPDATES": 1, "TELEGRAM_UPLOAD_CERT_FILE": 1, "TELEGRAM_TOKEN": 1,
@@ -181,14 +182,14 @@ func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 		"TELEGRAM_ALLOWED_UPDATES":  {",message", "has an empty item: separate the items by one comma each"},
 		"TELEGRAM_UPLOAD_CERT_FILE": {filepath.Dir(empty) + "/none.pem", "cannot be read: no such file or directory"},
 	} {
-		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, name: test.value})
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, name: test.value})
 		_, err := tghook.FromEnv()
 		if err == nil || err.Error() != "tghook: "+name+": "+test.problem {
 			t.Error(err)
 		}
 		setEnv(t, map[string]string{name: ""})
 	}
-	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_UPLOAD_CERT_FILE": empty})
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_UPLOAD_CERT_FILE": empty})
 	if _, err := tghook.FromEnv(); err == nil || err.Error() != "tghook: TELEGRAM_UPLOAD_CERT_FILE: is an empty file" {
 		t.Error(err)
 	}
@@ -206,100 +207,100 @@ func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
 		"TELEGRAM_SELF_SIGNED": "what",
 	})
 	_, err := tghook.FromEnv()
-	keepsToken(t, err)
+	rig.KeepsToken(t, err)
 	fields := slices.Compact(slices.Sorted(slices.Values(mistaken(t, err))))
-	same(t, "by webhook", fields, []string{
+	rig.Same(t, "by webhook", fields, []string{
 		"TELEGRAM_ALLOWED_UPDATES", "TELEGRAM_API_URL", "TELEGRAM_CERT_FILE", "TELEGRAM_DRAIN_DELAY", "TELEGRAM_GRACE",
 		"TELEGRAM_IP_ADDRESS", "TELEGRAM_MAX_CONNECTIONS", "TELEGRAM_PATH", "TELEGRAM_PATIENCE", "TELEGRAM_PREVIOUS_SECRET", "TELEGRAM_SECRET",
 		"TELEGRAM_SELF_SIGNED", "TELEGRAM_TOKEN", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_WEBHOOK_URL",
 	})
 	lines := strings.Split(err.Error(), "\n")
 	slices.Sort(lines)
-	same(t, "what is told twice", len(slices.Compact(lines)), len(mistaken(t, err)))
+	rig.Same(t, "what is told twice", len(slices.Compact(lines)), len(mistaken(t, err)))
 
-	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_POLL_WAIT": "51s", "TELEGRAM_KEY_FILE": "key.pem"})
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_POLL_WAIT": "51s", "TELEGRAM_KEY_FILE": "key.pem"})
 	_, err = tghook.FromEnv()
-	same(t, "by poll", mistaken(t, err), []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"})
+	rig.Same(t, "by poll", mistaken(t, err), []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"})
 
 	// The mistakes of others are not the environment's.
-	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_WEBHOOK_URL": hookURL, "TELEGRAM_GRACE": "3s"})
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_WEBHOOK_URL": rig.HookURL, "TELEGRAM_GRACE": "3s"})
 	cfg, err := tghook.FromEnv()
-	same(t, "error", err, nil)
+	rig.Same(t, "error", err, nil)
 	cfg.Grace, cfg.MaxConnections, cfg.URL = -1, 101, "http://bot.example.org/telegram"
-	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
-	same(t, "what the program has set", mistaken(t, err), []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"})
+	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
+	rig.Same(t, "what the program has set", mistaken(t, err), []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"})
 	cfg, _ = tghook.FromEnv()
 	cfg.Webhook.Dispatch.MaxLane, cfg.KeepWebhook, cfg.DropPending = -1, true, true
-	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
-	same(t, "what it has added", mistaken(t, err), []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"})
+	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
+	rig.Same(t, "what it has added", mistaken(t, err), []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"})
 	cfg, _ = tghook.FromEnv()
 	cfg.HealthPath = "/telegram"
 	cfg.Client.Local = true
 	cfg.Certificate = []byte("x")
-	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
-	same(t, "what it has added", mistaken(t, err), []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"})
+	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
+	rig.Same(t, "what it has added", mistaken(t, err), []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"})
 }
 
 func TestFromEnvTakesTheJSONThatSetWebhookTakes(t *testing.T) {
 	for value, want := range map[string][]string{
 		`["message", "chat_member"]`: {"message", "chat_member"}, `[]`: {}, ` [ "poll" ] `: {"poll"},
 	} {
-		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_ALLOWED_UPDATES": value})
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_ALLOWED_UPDATES": value})
 		cfg, err := tghook.FromEnv()
-		same(t, "error", err, nil)
-		same(t, value, cfg.AllowedUpdates, want)
+		rig.Same(t, "error", err, nil)
+		rig.Same(t, value, cfg.AllowedUpdates, want)
 	}
 	for _, value := range []string{`["message"`, `[message]`, `[1]`, `[["message"]]`} {
-		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_ALLOWED_UPDATES": value})
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_ALLOWED_UPDATES": value})
 		_, err := tghook.FromEnv()
-		same(t, value, mistaken(t, err), []string{"TELEGRAM_ALLOWED_UPDATES"})
+		rig.Same(t, value, mistaken(t, err), []string{"TELEGRAM_ALLOWED_UPDATES"})
 	}
 }
 
 func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 	const text = "a variable that FromEnv does not read"
-	t.Setenv("TELEGRAM_LISTNE", secretMark)
-	t.Setenv("TELEGRAM_BOT_TOKEN", apiToken)
+	t.Setenv("TELEGRAM_LISTNE", rig.SecretMark)
+	t.Setenv("TELEGRAM_BOT_TOKEN", rig.APIToken)
 	t.Setenv("TELEGRAM_CHAT_ID", "7")
 	t.Setenv("TELEGRAM_WEBHOOK", "no")
 	t.Setenv("TELEGRAM_EMPTY", " ")
-	t.Setenv("TELEGRAM_TOKEN", apiToken)
+	t.Setenv("TELEGRAM_TOKEN", rig.APIToken)
 	cfg, err := tghook.FromEnv()
-	same(t, "error", err, nil)
-	log, logged := logger()
+	rig.Same(t, "error", err, nil)
+	log, logged := rig.Logger()
 	cfg.Webhook.Dispatch.Logger = log
-	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), cfg); err != nil {
+	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "told", warnings(logged, text, "variable", "nearest", "bot"), []string{
+	rig.Same(t, "told", rig.Warnings(logged, text, "variable", "nearest", "bot"), []string{
 		"TELEGRAM_BOT_TOKEN TELEGRAM_TOKEN 7244100913", "TELEGRAM_CHAT_ID  7244100913", "TELEGRAM_LISTNE TELEGRAM_LISTEN 7244100913",
 		"TELEGRAM_WEBHOOK TELEGRAM_WEBHOOK_URL 7244100913",
 	})
-	if leaks(logged.String()) {
+	if rig.Leaks(logged.String()) {
 		t.Error(logged.String())
 	}
 
-	log, logged = logger()
-	by := tghook.RunConfig{Token: apiToken, Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}}
-	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), by); err != nil {
+	log, logged = rig.Logger()
+	by := tghook.RunConfig{Token: rig.APIToken, Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}}
+	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), by); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "told to those who do not use FromEnv", logged.String(), "")
+	rig.Same(t, "told to those who do not use FromEnv", logged.String(), "")
 
 	t.Setenv("TELEGRAM_TOKEN", "")
 	_, err = tghook.FromEnv()
-	same(t, "without a token", err.Error(), "tghook: TELEGRAM_TOKEN: is not set: give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read")
+	rig.Same(t, "without a token", err.Error(), "tghook: TELEGRAM_TOKEN: is not set: give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read")
 
 	for i := range 50 {
 		t.Setenv(fmt.Sprint("TELEGRAM_OTHER", i), "x")
 	}
-	t.Setenv("TELEGRAM_TOKEN", apiToken)
-	log, logged = logger()
+	t.Setenv("TELEGRAM_TOKEN", rig.APIToken)
+	log, logged = rig.Logger()
 	cfg, err = tghook.FromEnv()
-	same(t, "error", err, nil)
+	rig.Same(t, "error", err, nil)
 	cfg.Webhook.Dispatch.Logger = log
-	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), cfg); err != nil {
+	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "told of many", len(warnings(logged, text)), 10)
+	rig.Same(t, "told of many", len(rig.Warnings(logged, text)), 10)
 }

@@ -19,6 +19,7 @@ import (
 	"testing/iotest"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // part is one of a multipart body.
@@ -321,13 +322,13 @@ func TestAFailingReaderIs500AndTheHandlerRunsAgain(t *testing.T) {
 				}
 				return tghook.Reply{Method: "m", Params: map[string]any{"photo": f}}, nil
 			}, func(cfg *tghook.Config) { cfg.Dispatch.DeadLetter = dead.take })
-			if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 || res.Header != nil {
+			if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 || res.Header != nil {
 				t.Errorf("got %d %v %q, want 500 alone", res.Status, res.Header, res.Body)
 			}
 			if v := seen.only(t); v.Outcome != tghook.OutcomeFailed || !errors.Is(v.Err, cause) || !strings.Contains(v.Err.Error(), `"x"`) {
 				t.Errorf("Observe was told %+v, want the failure of x", v)
 			}
-			if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 || !bytes.Contains(res.Body, []byte("whole")) {
+			if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 || !bytes.Contains(res.Body, []byte("whole")) {
 				t.Errorf("the redelivery: got %d %q, want the file", res.Status, res.Body)
 			}
 			if all := seen.list(); all[1].Attempt != 2 || len(dead.all) > 0 {
@@ -344,7 +345,7 @@ func (*panickyReader) Read([]byte) (int, error) { panic("reader") }
 func TestAPanickingReaderIs500(t *testing.T) {
 	t.Parallel()
 	w, seen := hookFor(t, replying(tghook.Reply{Method: "m", Params: map[string]any{"photo": tghook.File{Body: &panickyReader{}}}}, nil))
-	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 500 {
+	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 {
 		t.Errorf("got %d, want 500", res.Status)
 	}
 	var panicked *tghook.PanicError

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // Upload types as other libraries have them.
@@ -151,8 +152,8 @@ func TestParamsThatTelegramWouldMisreadAreAnErrorThatNamesTheField(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := unsendable(t, tghook.Reply{Method: "sendDocument", Params: test.params})
-			called := newTelegram(t).client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", test.params, nil)
-			same(t, "by a Client", called.Error(), err.Error())
+			called := rig.NewTelegram(t).Client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", test.params, nil)
+			rig.Same(t, "by a Client", called.Error(), err.Error())
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%q does not say %s", err, want)
@@ -188,12 +189,12 @@ func TestParamsThatTelegramReadsAsTheyAreMeantAreSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			res, err := answerWith(t, tghook.Reply{Method: "m", Params: test.params})
-			same(t, "body", string(res.Body), test.want)
-			same(t, "dead letter", err, nil)
+			rig.Same(t, "body", string(res.Body), test.want)
+			rig.Same(t, "dead letter", err, nil)
 		})
 	}
 	parts := rides(t, tghook.Reply{Method: "m", Params: described{tghook.File{Name: "a", Body: source}, source}})
-	same(t, "parts", resolved(t, parts), []string{"method=m", "photo:a=AAA"})
+	rig.Same(t, "parts", resolved(t, parts), []string{"method=m", "photo:a=AAA"})
 }
 
 // encoding/json leaves a zero struct out for omitzero alone.
@@ -210,20 +211,20 @@ func TestAZeroFileIsLeftOutWhereItsFieldSaysSo(t *testing.T) {
 		Only tghook.File `json:"only,omitempty"` //nolint:modernize // what omitempty does is what is tested
 	}
 	res, err := answerWith(t, tghook.Reply{Method: "m", Params: single{}})
-	same(t, "nothing else", string(res.Body), `{"method":"m"}`)
-	same(t, "dead letter", err, nil)
+	rig.Same(t, "nothing else", string(res.Body), `{"method":"m"}`)
+	rig.Same(t, "dead letter", err, nil)
 	res, err = answerWith(t, tghook.Reply{Method: "m", Params: map[string]any{"a": []any{single{}, &single{}}, "b": 1}})
-	same(t, "nested", string(res.Body), `{"method":"m","a":[{},{}],"b":1}`)
-	same(t, "dead letter", err, nil)
+	rig.Same(t, "nested", string(res.Body), `{"method":"m","a":[{},{}],"b":1}`)
+	rig.Same(t, "dead letter", err, nil)
 	parts := rides(t, tghook.Reply{Method: "m", Params: media{Type: "photo", Media: file("a", "AAA")}})
-	same(t, "at the top", resolved(t, parts), []string{"method=m", "type=photo", "media:a=AAA"})
+	rig.Same(t, "at the top", resolved(t, parts), []string{"method=m", "type=photo", "media:a=AAA"})
 	parts = rides(t, tghook.Reply{Method: "m", Params: map[string]any{"media": []media{{Type: "photo", Media: file("a", "AAA")}, {Type: "video", Media: file("b", "BBB"), Thumb: file("c", "CCC")}}}})
 	got := resolved(t, parts)
 	slices.Sort(got)
-	same(t, "in an album", got, []string{`media=[{"type":"photo","media":"<a:AAA>"},{"type":"video","media":"<b:BBB>","thumbnail":"<c:CCC>"}]`, "method=m"})
+	rig.Same(t, "in an album", got, []string{`media=[{"type":"photo","media":"<a:AAA>"},{"type":"video","media":"<b:BBB>","thumbnail":"<c:CCC>"}]`, "method=m"})
 	for name, params := range map[string]any{
 		"one by pointer":      map[string]any{"photo": &tghook.File{}},
-		"one in a Marshaler":  jsonBy(func() ([]byte, error) { return json.Marshal(map[string]any{"photo": tghook.File{}}) }),
+		"one in a Marshaler":  rig.JsonBy(func() ([]byte, error) { return json.Marshal(map[string]any{"photo": tghook.File{}}) }),
 		"one of two, wrongly": []any{single{}, map[string]any{"a": tghook.File{}}},
 	} {
 		if err := unsendable(t, tghook.Reply{Method: "m", Params: map[string]any{"a": params}}); !strings.Contains(err.Error(), "Body") {
@@ -240,7 +241,7 @@ func TestALoopInParamsIsAnErrorAtOnce(t *testing.T) {
 	}
 	begun := time.Now()
 	unsendable(t, tghook.Reply{Method: "m", Params: loop})
-	if took := time.Since(begun); took > inTime {
+	if took := time.Since(begun); took > rig.InTime {
 		t.Errorf("it took %v", took)
 	}
 }

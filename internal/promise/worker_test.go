@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"bytes"

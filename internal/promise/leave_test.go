@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"context"
@@ -10,82 +10,83 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 func TestALateAnswerNamesTheUpdateThatItsUpdateWaitsFor(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		cfg := tghook.Config{Deadline: func(u *tghook.Update) (time.Duration, tghook.LatePolicy) {
 			if u.ID == 1 {
 				return -1, 0
 			}
 			return 0, 0
 		}}
-		log := wordy(&cfg.Dispatch)
-		r := newRig(t, cfg, taking(time.Minute, tghook.NoReply, nil))
-		first := r.send(messageIn(7, 1))
-		pass(2 * time.Second)
-		same(t, "answer", r.post(messageIn(7, 2)), "503 after 2")
-		v := r.last()
+		log := rig.Wordy(&cfg.Dispatch)
+		r := rig.NewBot(t, cfg, rig.Taking(time.Minute, tghook.NoReply, nil))
+		first := r.Send(rig.MessageIn(7, 1))
+		rig.Pass(2 * time.Second)
+		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 2)), "503 after 2")
+		v := r.Last()
 		const want = "tghook: answered while it waits in its lane for update 1 (message), which has run for 10s: it was given 8s by Config.LateAfter"
 		if v.Err == nil || v.Err.Error() != want || !errors.Is(v.Err, tghook.ErrLate) {
 			t.Errorf("Observe is told %v", v.Err)
 		}
-		same(t, "attempt", v.Attempt, 0)
-		if found := log.with("outcome=late", "update_id=2", want); len(found) != 1 {
+		rig.Same(t, "attempt", v.Attempt, 0)
+		if found := log.With("outcome=late", "update_id=2", want); len(found) != 1 {
 			t.Errorf("the log has %d such lines:\n%s", len(found), log)
 		}
-		same(t, "first", mustWait(first), "200")
+		rig.Same(t, "first", rig.MustWait(first), "200")
 	})
 }
 
 func TestALateAnswerSaysThatItsUpdateWaitsForTheStore(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		cfg := tghook.Config{}
-		shared := newNetStore()
+		shared := rig.NewStore()
 		cfg.Dispatch.Store, cfg.Dispatch.Bot = shared, 1
-		shared.latency = 4 * time.Second
+		shared.Latency = 4 * time.Second
 		cfg.LateAfter = time.Second
-		slow := newRig(t, cfg, taking(0, tghook.NoReply, nil))
-		first := slow.send(messageIn(7, 1))
-		same(t, "answer", slow.post(messageIn(7, 2)), "503 after 2")
-		same(t, "first", mustWait(first), "503 after 2")
-		told := slow.told()
+		slow := rig.NewBot(t, cfg, rig.Taking(0, tghook.NoReply, nil))
+		first := slow.Send(rig.MessageIn(7, 1))
+		rig.Same(t, "answer", slow.Post(rig.MessageIn(7, 2)), "503 after 2")
+		rig.Same(t, "first", rig.MustWait(first), "503 after 2")
+		told := slow.Told()
 		texts := make([]string, 0, len(told))
 		for _, v := range told {
 			texts = append(texts, v.Err.Error())
 		}
-		same(t, "errors", fmt.Sprint(len(texts), strings.Contains(strings.Join(texts, "\n"), "answered while it waits for the Store: it was given 1s by Config.LateAfter"),
+		rig.Same(t, "errors", fmt.Sprint(len(texts), strings.Contains(strings.Join(texts, "\n"), "answered while it waits for the Store: it was given 1s by Config.LateAfter"),
 			strings.Contains(strings.Join(texts, "\n"), "in its lane for update 1 (message), which waits for the Store: ")), "2 true true")
 	})
 }
 
 func TestAHandlerThatOthersWaitForIsOneLineInTheLog(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		cfg := tghook.Config{}
-		log := wordy(&cfg.Dispatch)
-		r := newRig(t, cfg, taking(2*time.Minute, tghook.NoReply, nil))
+		log := rig.Wordy(&cfg.Dispatch)
+		r := rig.NewBot(t, cfg, rig.Taking(2*time.Minute, tghook.NoReply, nil))
 		for start := time.Now(); time.Since(start) < 110*time.Second; { // Telegram asks again and again
-			all := make([]*pending, 0, 5)
+			all := make([]*rig.Pending, 0, 5)
 			for id := range int64(5) {
-				all = append(all, r.send(messageIn(7, id+1)))
+				all = append(all, r.Send(rig.MessageIn(7, id+1)))
 			}
 			for _, p := range all {
-				same(t, "answer", mustWait(p), "503 after 2")
+				rig.Same(t, "answer", rig.MustWait(p), "503 after 2")
 			}
-			pass(2 * time.Second)
+			rig.Pass(2 * time.Second)
 		}
-		same(t, "deliveries", len(r.told()), 55)
-		if found := log.with("outcome=late"); len(found) != 1 {
+		rig.Same(t, "deliveries", len(r.Told()), 55)
+		if found := log.With("outcome=late"); len(found) != 1 {
 			t.Errorf("the log has %d lines:\n%s", len(found), log)
 		}
-		pass(30 * time.Second) // the next one runs
+		rig.Pass(30 * time.Second) // the next one runs
 		for range 2 {
-			same(t, "answer", r.post(messageIn(7, 3)), "503 after 2")
+			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 3)), "503 after 2")
 		}
-		if found := log.with("outcome=late"); len(found) != 2 || !strings.Contains(found[1], "for update 2 (message)") {
+		if found := log.With("outcome=late"); len(found) != 2 || !strings.Contains(found[1], "for update 2 (message)") {
 			t.Errorf("the log has %d lines:\n%s", len(found), log)
 		}
-		pass(time.Hour)
+		rig.Pass(time.Hour)
 	})
 }
 
@@ -104,20 +105,20 @@ func dereferences(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 func TestThePlaceOfAPanicIsReadableInTheLog(t *testing.T) {
 	for name, h := range map[string]tghook.HandlerFunc{"explodes": explodes, "dereferences": dereferences} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
 				cfg := tghook.Config{}
-				log := wordy(&cfg.Dispatch)
-				r := newRig(t, cfg, h)
-				same(t, "answer", r.post(messageIn(7, 1)), "500")
-				found := log.with("outcome=failed", "tghook: panic: ")
+				log := rig.Wordy(&cfg.Dispatch)
+				r := rig.NewBot(t, cfg, h)
+				rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
+				found := log.With("outcome=failed", "tghook: panic: ")
 				place := regexp.MustCompile(` at="?github\.com/tghook/tghook_test\.` + name + ` leave_test\.go:\d+[" ]`)
 				if len(found) != 1 || !place.MatchString(found[0]) || strings.Contains(found[0], `\n`) || strings.Contains(found[0], "0x") || len(found[0]) > 2000 {
 					t.Errorf("the log has %d such lines:\n%s", len(found), log)
 				}
-				same(t, "lines", len(log.with("")), 1)
+				rig.Same(t, "lines", len(log.With("")), 1)
 				var panicked *tghook.PanicError
-				if !errors.As(r.last().Err, &panicked) || !strings.Contains(string(panicked.Stack), "\n") {
-					t.Errorf("Observe is told %v, without the whole stack", r.last().Err)
+				if !errors.As(r.Last().Err, &panicked) || !strings.Contains(string(panicked.Stack), "\n") {
+					t.Errorf("Observe is told %v, without the whole stack", r.Last().Err)
 				}
 			})
 		})

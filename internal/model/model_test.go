@@ -1,4 +1,4 @@
-package tghook_test
+package model_test
 
 import (
 	"cmp"
@@ -24,11 +24,11 @@ import (
 
 // The model plays random schedules: a simulated Telegram, one or two replicas,
 // perhaps a Store, and faults, in virtual time. What happened is checked against
-// the promise (model_reference_test.go); a schedule that breaks it is shrunk
-// (model_shrink_test.go) until it can be pasted into TestModelRegressions.
+// the promise (reference_test.go); a schedule that breaks it is shrunk
+// (shrink_test.go) until it can be pasted into TestModelRegressions.
 //
-//	TGHOOK_MODEL_SEED=7 go test -run TestModel$    one schedule again
-//	TGHOOK_MODEL_COUNT=100000 go test -run TestModel$ -timeout 0
+//	TGHOOK_MODEL_SEED=7 go test -run TestModel$ ./internal/model    one schedule again
+//	TGHOOK_MODEL_COUNT=100000 go test -run TestModel$ -timeout 0 ./internal/model
 //
 // Goroutines of one virtual instant run in any order, so that a seed that fails
 // by a race of one instant may need several goes; a replay makes them.
