@@ -111,7 +111,7 @@ func TestThePlaceOfAPanicIsReadableInTheLog(t *testing.T) {
 				r := rig.NewBot(t, cfg, h)
 				rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
 				found := log.With("outcome=failed", "tghook: panic: ")
-				place := regexp.MustCompile(` at="?github\.com/tghook/tghook_test\.` + name + ` leave_test\.go:\d+[" ]`)
+				place := regexp.MustCompile(` at="?github\.com/tghook/tghook/internal/promise_test\.` + name + ` leave_test\.go:\d+[" ]`)
 				if len(found) != 1 || !place.MatchString(found[0]) || strings.Contains(found[0], `\n`) || strings.Contains(found[0], "0x") || len(found[0]) > 2000 {
 					t.Errorf("the log has %d such lines:\n%s", len(found), log)
 				}
