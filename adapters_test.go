@@ -9,6 +9,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/adapters/tgecho"
@@ -67,18 +69,12 @@ func openFiber(cfg fiber.Config) func(testing.TB, *tghook.Webhook) tghooktest.Do
 		app.Server().MaxIdleWorkerDuration = 100 * time.Millisecond // so long its workers outlive it
 		app.All("/telegram", tgfiber.Handler(w))
 		listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		served := make(chan error, 1)
 		go func() { served <- app.Listener(listener) }()
 		tb.Cleanup(func() {
-			if err := app.ShutdownWithTimeout(rig.InTime); err != nil {
-				tb.Errorf("Shutdown: %v", err)
-			}
-			if err := rig.Receive(tb, "the end of the server", served); err != nil {
-				tb.Errorf("Listener: %v", err)
-			}
+			assert.NoError(tb, app.ShutdownWithTimeout(rig.InTime), "Shutdown")
+			assert.NoError(tb, rig.Receive(tb, "the end of the server", served), "Listener")
 		})
 		return tghooktest.Door{Addr: listener.Addr().String()}
 	}

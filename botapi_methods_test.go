@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -24,9 +26,7 @@ func TestAMethodThatIsNoneIsToldOnceWithTheNearest(t *testing.T) {
 		r.Post(rig.MessageIn(id, id))
 	}
 	table, err := os.ReadFile("tghooktest/internal/botapi/methods.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	known := 0
 	for line := range strings.Lines(string(table)) {
 		name, _, _ := strings.Cut(line, "\t")
@@ -40,16 +40,16 @@ func TestAMethodThatIsNoneIsToldOnceWithTheNearest(t *testing.T) {
 	if known < 180 {
 		t.Errorf("%d methods are known to tghooktest", known)
 	}
-	rig.Same(t, "of those that are known", rig.Warnings(logged, text, "method"), nil)
+	assert.Nil(t, rig.Warnings(logged, text, "method"), "of those that are known")
 	for range 3 {
 		for _, name := range []string{"sendMesage", "SendMesssage", "answerCallback", "frobnicate"} {
 			reply(name)
 		}
 	}
-	rig.Same(t, "of others", rig.Warnings(logged, text, "method", "nearest", "bot"), []string{
+	assert.Equal(t, []string{
 		"sendMesage sendMessage 5", "SendMesssage sendMessage 5", "answerCallback answerCallbackQuery 5", "frobnicate  5",
-	})
-	rig.Same(t, "answers", r.Last().Outcome, tghook.OutcomeReplied)
+	}, rig.Warnings(logged, text, "method", "nearest", "bot"), "of others")
+	assert.Equal(t, tghook.OutcomeReplied, r.Last().Outcome, "answers")
 	for i := range 300 {
 		reply("frobnicate" + strings.Repeat("x", i+1))
 	}
@@ -63,9 +63,9 @@ func TestANilClientIsAMistake(t *testing.T) {
 	var c *tghook.Client
 	dispatch := tghook.DispatchConfig{Caller: c}
 	_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret, Dispatch: dispatch})
-	rig.Same(t, "of a webhook", mistaken(t, err), []string{"Config.Dispatch.Caller"})
+	assert.Equal(t, []string{"Config.Dispatch.Caller"}, mistaken(t, err), "of a webhook")
 	_, err = tghook.NewDispatcher(tghook.HandlerFunc(rig.Nothing), dispatch)
-	rig.Same(t, "of a dispatcher", mistaken(t, err), []string{"DispatchConfig.Caller"})
+	assert.Equal(t, []string{"DispatchConfig.Caller"}, mistaken(t, err), "of a dispatcher")
 	err = tghook.Poll(t.Context(), rig.NewClient(t, tghook.ClientConfig{}), tghook.HandlerFunc(rig.Nothing), tghook.PollConfig{Dispatch: dispatch})
-	rig.Same(t, "of a poll", mistaken(t, err), []string{"PollConfig.Dispatch.Caller"})
+	assert.Equal(t, []string{"PollConfig.Dispatch.Caller"}, mistaken(t, err), "of a poll")
 }

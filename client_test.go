@@ -22,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -54,10 +56,10 @@ func TestCallSendsWhateverEncodesToAnObject(t *testing.T) {
 			t.Parallel()
 			c := rig.Transport(func(r *http.Request) (*http.Response, error) {
 				body, err := io.ReadAll(r.Body)
-				rig.Same(t, "request", r.Method+" "+r.URL.String(), "POST https://api.telegram.org/bot"+rig.APIToken+"/sendMessage")
-				rig.Same(t, "Content-Type", r.Header.Get("Content-Type"), "application/json")
-				rig.Same(t, "body", string(body), test.want)
-				rig.Same(t, "length", r.ContentLength, int64(len(test.want)))
+				assert.Equal(t, "POST https://api.telegram.org/bot"+rig.APIToken+"/sendMessage", r.Method+" "+r.URL.String(), "request")
+				assert.Equal(t, "application/json", r.Header.Get("Content-Type"), "Content-Type")
+				assert.Equal(t, test.want, string(body), "body")
+				assert.Equal(t, int64(len(test.want)), r.ContentLength, "length")
 				return rig.APIAnswer(200, rig.APIOK), err
 			}).Client(t, tghook.ClientConfig{})
 			var ok bool
@@ -80,24 +82,20 @@ func TestCallIsMultipartAsSoonAsAFileIsInIt(t *testing.T) {
 	c := tg.Client(t, tghook.ClientConfig{})
 	album := []media{{"photo", file("p.jpg", "photo")}, {"photo", file("q.jpg", "another")}}
 	params := map[string]any{"chat_id": chat.ID, "caption": nil, "thumbnail": file("t.jpg", "thumb"), "media": album}
-	if err := c.Call(t.Context(), "sendMediaGroup", params, nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, c.Call(t.Context(), "sendMediaGroup", params, nil))
 	call := tg.Calls("sendMediaGroup")[0]
-	rig.Same(t, "chat_id", call.Params["chat_id"], strconv.FormatInt(chat.ID, 10))
+	assert.Equal(t, strconv.FormatInt(chat.ID, 10), call.Params["chat_id"], "chat_id")
 	if _, there := call.Params["caption"]; there {
 		t.Error("a member that is null was sent")
 	}
-	rig.Same(t, "thumbnail", string(call.Files["thumbnail"].Content), "thumb")
+	assert.Equal(t, "thumb", string(call.Files["thumbnail"].Content), "thumbnail")
 	var group []struct {
 		Media string `json:"media"`
 	}
-	if err := json.Unmarshal([]byte(call.Params["media"]), &group); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(call.Params["media"]), &group))
 	part, attached := strings.CutPrefix(group[0].Media, "attach://")
-	rig.Same(t, "reference", attached, true)
-	rig.Same(t, "attached", string(call.Files[part].Content), "photo")
+	assert.True(t, attached, "reference")
+	assert.Equal(t, "photo", string(call.Files[part].Content), "attached")
 }
 
 func TestCallRefusesWhatCannotBeSentBeforeItAsks(t *testing.T) {
@@ -135,16 +133,12 @@ func TestCallDecodesTheResult(t *testing.T) {
 		MessageID int `json:"message_id"`
 		Chat      struct{ ID int64 }
 	}
-	if err := sent.Call(t.Context(), "sendMessage", nil, &message); err != nil {
-		t.Error(err)
-	}
-	rig.Same(t, "message_id", message.MessageID, 5)
-	rig.Same(t, "chat", message.Chat.ID, -1001234567890123)
+	assert.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &message))
+	assert.Equal(t, 5, message.MessageID, "message_id")
+	assert.Equal(t, int64(-1001234567890123), message.Chat.ID, "chat")
 	var raw json.RawMessage
-	if err := sent.Call(t.Context(), "sendMessage", nil, &raw); err != nil {
-		t.Error(err)
-	}
-	rig.Same(t, "raw", string(raw), `{"message_id":5,"chat":{"id":-1001234567890123}}`)
+	assert.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &raw))
+	assert.Equal(t, `{"message_id":5,"chat":{"id":-1001234567890123}}`, string(raw), "raw")
 	if err := sent.Call(t.Context(), "sendMessage", nil, nil); err != nil {
 		t.Error("a result that nobody wants:", err)
 	}
@@ -160,7 +154,7 @@ func TestCallDecodesTheResult(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), "tghook: getChat: decode the result: ") {
 			t.Errorf("%s: %v", name, err)
 		}
-		rig.Same(t, name+": requests", asked.Load(), 1)
+		assert.Equal(t, int64(1), asked.Load(), name+": requests")
 		rig.KeepsToken(t, err)
 	}
 }
@@ -223,9 +217,9 @@ func TestARefusalIsAnAPIError(t *testing.T) {
 				Method: refused.Method, Code: refused.Code, Description: refused.Description,
 				RetryAfter: refused.RetryAfter, MigrateToChatID: refused.MigrateToChatID,
 			}
-			rig.Same(t, "error", told, test.want)
+			assert.Equal(t, test.want, told, "error")
 			if test.text != "" {
-				rig.Same(t, "text", err.Error(), test.text)
+				assert.Equal(t, test.text, err.Error(), "text")
 			}
 		})
 	}
@@ -255,10 +249,8 @@ func TestAnAnswerHas32MiBAtMost(t *testing.T) {
 	const most = 32 << 20
 	largest := `{"ok":true,"result":"` + strings.Repeat("a", most-len(`{"ok":true,"result":""}`)) + `"}`
 	var text string
-	if err := rig.Answers(200, largest).Client(t, tghook.ClientConfig{}).Call(t.Context(), "getChat", nil, &text); err != nil {
-		t.Error(err)
-	}
-	rig.Same(t, "the largest", len(text), most-len(`{"ok":true,"result":""}`))
+	assert.NoError(t, rig.Answers(200, largest).Client(t, tghook.ClientConfig{}).Call(t.Context(), "getChat", nil, &text))
+	assert.Len(t, text, most-len(`{"ok":true,"result":""}`), "the largest")
 
 	body := &endlessAnswer{start: `{"ok":true,"result":"`}
 	var asked atomic.Int64
@@ -271,8 +263,8 @@ func TestAnAnswerHas32MiBAtMost(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Code != 200 || !strings.Contains(refused.Description, "33554432 bytes are no answer") {
 		t.Error(err)
 	}
-	rig.Same(t, "bytes read", body.read, most)
-	rig.Same(t, "requests", asked.Load(), 1)
+	assert.Equal(t, most, body.read, "bytes read")
+	assert.Equal(t, int64(1), asked.Load(), "requests")
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
@@ -302,7 +294,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			server.Close()
 		}
 	}
-	rig.Same(t, "requests elsewhere", visited.Load(), 0)
+	assert.Equal(t, int64(0), visited.Load(), "requests elsewhere")
 }
 
 func TestTheUsersHTTPClientIsNotChanged(t *testing.T) {
@@ -413,9 +405,7 @@ func (*telling) UnmarshalJSON([]byte) error { return &tellingError{rig.APIToken,
 func accepted(t *testing.T, f func(net.Conn)) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var served sync.WaitGroup
 	served.Go(func() {
 		for {
@@ -598,9 +588,7 @@ func TestTheEndOfAContextIsFoundInTheError(t *testing.T) {
 		}
 		err := rig.Receive(t, "the end of what is "+name, failed)
 		for _, want := range test.want {
-			if !errors.Is(err, want) {
-				t.Errorf("%s: %v is not %v", name, err, want)
-			}
+			assert.ErrorIs(t, err, want)
 		}
 	}
 }
@@ -635,12 +623,12 @@ func TestAClientIsPrintedWithoutItsToken(t *testing.T) {
 			}
 		}
 	}
-	rig.Same(t, "bot", c.Bot(), 7244100913)
-	rig.Same(t, "%v", fmt.Sprintf("%v", c), "Bot API client of bot 7244100913")
-	rig.Same(t, "%#v", fmt.Sprintf("%#v", c), "Bot API client of bot 7244100913")
+	assert.Equal(t, int64(7244100913), c.Bot(), "bot")
+	assert.Equal(t, "Bot API client of bot 7244100913", fmt.Sprintf("%v", c), "%v")
+	assert.Equal(t, "Bot API client of bot 7244100913", fmt.Sprintf("%#v", c), "%#v")
 	encoded, err := json.Marshal(map[string]any{"client": c})
-	rig.Same(t, "JSON", string(encoded), `{"client":{}}`)
-	rig.Same(t, "its error", err, nil)
+	assert.Equal(t, `{"client":{}}`, string(encoded), "JSON")
+	assert.NoError(t, err, "its error")
 }
 
 // mistaken are the fields that err finds mistakes in.
@@ -679,7 +667,7 @@ func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 		"http://h/%zz", "http://user:" + rig.APISecret + "@[::1/", "https://h:port",
 	} {
 		c, err := tghook.NewClient("no "+rig.APIToken, tghook.ClientConfig{BaseURL: base, Patience: -1})
-		rig.Same(t, "mistakes with "+strings.ReplaceAll(base, rig.APISecret, "SECRET"), mistaken(t, err), []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"})
+		assert.Equal(t, []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"}, mistaken(t, err), "mistakes with "+strings.ReplaceAll(base, rig.APISecret, "SECRET"))
 		rig.KeepsToken(t, err)
 		if c != nil {
 			t.Error("a client")
@@ -708,10 +696,8 @@ func TestABaseURLMayHaveAPathAndTheTestEnvironmentAPathOfItsOwn(t *testing.T) {
 			asked = r.URL.String()
 			return rig.APIAnswer(200, `{"ok":true,"result":{"id":1}}`), nil
 		}).Client(t, test.cfg).GetMe(t.Context())
-		if err != nil {
-			t.Error(err)
-		}
-		rig.Same(t, name, asked, test.want)
+		assert.NoError(t, err)
+		assert.Equal(t, test.want, asked, name)
 	}
 }
 
@@ -728,7 +714,7 @@ func TestCallsMayBeMadeAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	rig.Same(t, "calls", len(tg.Calls("getMe")), 20)
+	assert.Len(t, tg.Calls("getMe"), 20, "calls")
 }
 
 // FuzzAnswer gives a Client answers of all sorts: a result, or an error that says

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -33,9 +35,7 @@ func setEnv(t *testing.T, variables map[string]string) {
 
 func TestFromEnvReadsEachVariable(t *testing.T) {
 	certificate := filepath.Join(t.TempDir(), "public.pem")
-	if err := os.WriteFile(certificate, []byte("-----BEGIN"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(certificate, []byte("-----BEGIN"), 0o600))
 	type change = func(*tghook.RunConfig)
 	certFile, keyFile, _ := certificateFiles(t)
 	// others are variables that make sense with others only.
@@ -70,7 +70,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		"TELEGRAM_DRAIN_DELAY":      {"15s", func(c *tghook.RunConfig) { c.DrainDelay = 15 * time.Second }},
 		"TELEGRAM_GRACE":            {"8s", func(c *tghook.RunConfig) { c.Grace = 8 * time.Second }},
 	}
-	rig.Same(t, "documented variables", documentedVariables(t), slices.Sorted(maps.Keys(tests)))
+	assert.Equal(t, slices.Sorted(maps.Keys(tests)), documentedVariables(t), "documented variables")
 
 	for name, test := range tests {
 		for _, value := range []string{test.value, "  " + test.value + "\n"} {
@@ -80,8 +80,8 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 			want := tghook.RunConfig{Token: rig.APIToken}
 			test.change(&want)
 			cfg, err := tghook.FromEnv()
-			rig.Same(t, name+": error", err, nil)
-			rig.Same(t, name, tghook.Unread(cfg), want)
+			assert.NoError(t, err, name+": error")
+			assert.Equal(t, want, tghook.Unread(cfg), name)
 			setEnv(t, nil)
 		}
 	}
@@ -94,11 +94,11 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	}
 	setEnv(t, all)
 	cfg, err := tghook.FromEnv()
-	rig.Same(t, "those that do not go together", mistaken(t, err), []string{
+	assert.Equal(t, []string{
 		"TELEGRAM_DROP_PENDING", "TELEGRAM_SELF_SIGNED", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_SELF_SIGNED",
 		"TELEGRAM_UPLOAD_CERT_FILE", // which is not the one of CERT_FILE
-	})
-	rig.Same(t, "all", tghook.Unread(cfg), want)
+	}, mistaken(t, err), "those that do not go together")
+	assert.Equal(t, want, tghook.Unread(cfg), "all")
 
 	for name := range all {
 		all[name] = " "
@@ -106,17 +106,15 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	all["TELEGRAM_TOKEN"] = rig.APIToken
 	setEnv(t, all)
 	cfg, err = tghook.FromEnv()
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "empty ones", tghook.Unread(cfg), tghook.RunConfig{Token: rig.APIToken})
+	assert.NoError(t, err, "error")
+	assert.Equal(t, tghook.RunConfig{Token: rig.APIToken}, tghook.Unread(cfg), "empty ones")
 }
 
 // documentedVariables are those in the doc comment of FromEnv.
 func documentedVariables(t *testing.T) (names []string) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "env.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, declared := range file.Decls {
 		if f, ok := declared.(*ast.FuncDecl); ok && f.Name.Name == "FromEnv" {
 			names = regexp.MustCompile(`TELEGRAM_[A-Z_]+`).FindAllString(f.Doc.Text(), -1)
@@ -133,8 +131,8 @@ func TestFromEnvTakesNoForAnAnswer(t *testing.T) {
 			"TELEGRAM_TAKE_OVER": no, "TELEGRAM_API_LOCAL": no, "TELEGRAM_TEST_ENVIRONMENT": no,
 		})
 		cfg, err := tghook.FromEnv()
-		rig.Same(t, "error", err, nil)
-		rig.Same(t, no, tghook.Unread(cfg), tghook.RunConfig{Token: rig.APIToken})
+		assert.NoError(t, err, "error")
+		assert.Equal(t, tghook.RunConfig{Token: rig.APIToken}, tghook.Unread(cfg), no)
 	}
 }
 
@@ -153,9 +151,7 @@ func TestFromEnvNeedsATokenUnlessTheWebhookIsKept(t *testing.T) {
 
 func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 	// Variables get mixed up: whichever it is, what is a token in it stays there.
 	for _, value := range []string{rig.APIToken, rig.HookToken, "maybe" + rig.SecretMark, "1e3" + rig.SecretMark} {
 		setEnv(t, map[string]string{
@@ -169,11 +165,11 @@ func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 		for _, mistake := range configErrors(t, err) {
 			fields[mistake.Field]++
 		}
-		rig.Same(t, "mistakes", fields, map[string]int{
+		assert.Equal(t, map[string]int{
 			"TELEGRAM_SELF_SIGNED": 1, "TELEGRAM_KEEP_WEBHOOK": 1, "TELEGRAM_DROP_PENDING": 1, "TELEGRAM_TAKE_OVER": 1,
 			"TELEGRAM_API_LOCAL": 1, "TELEGRAM_TEST_ENVIRONMENT": 1, "TELEGRAM_MAX_CONNECTIONS": 1, "TELEGRAM_GRACE": 1,
 			"TELEGRAM_ALLOWED_UPDATES": 1, "TELEGRAM_UPLOAD_CERT_FILE": 1, "TELEGRAM_TOKEN": 1,
-		})
+		}, fields, "mistakes")
 	}
 	for name, test := range map[string]struct{ value, problem string }{
 		"TELEGRAM_SELF_SIGNED":      {"yes", "is neither true nor false"},
@@ -209,36 +205,36 @@ func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
 	_, err := tghook.FromEnv()
 	rig.KeepsToken(t, err)
 	fields := slices.Compact(slices.Sorted(slices.Values(mistaken(t, err))))
-	rig.Same(t, "by webhook", fields, []string{
+	assert.Equal(t, []string{
 		"TELEGRAM_ALLOWED_UPDATES", "TELEGRAM_API_URL", "TELEGRAM_CERT_FILE", "TELEGRAM_DRAIN_DELAY", "TELEGRAM_GRACE",
 		"TELEGRAM_IP_ADDRESS", "TELEGRAM_MAX_CONNECTIONS", "TELEGRAM_PATH", "TELEGRAM_PATIENCE", "TELEGRAM_PREVIOUS_SECRET", "TELEGRAM_SECRET",
 		"TELEGRAM_SELF_SIGNED", "TELEGRAM_TOKEN", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_WEBHOOK_URL",
-	})
+	}, fields, "by webhook")
 	lines := strings.Split(err.Error(), "\n")
 	slices.Sort(lines)
-	rig.Same(t, "what is told twice", len(slices.Compact(lines)), len(mistaken(t, err)))
+	assert.Equal(t, len(mistaken(t, err)), len(slices.Compact(lines)), "what is told twice")
 
 	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_POLL_WAIT": "51s", "TELEGRAM_KEY_FILE": "key.pem"})
 	_, err = tghook.FromEnv()
-	rig.Same(t, "by poll", mistaken(t, err), []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"})
+	assert.Equal(t, []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"}, mistaken(t, err), "by poll")
 
 	// The mistakes of others are not the environment's.
 	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_WEBHOOK_URL": rig.HookURL, "TELEGRAM_GRACE": "3s"})
 	cfg, err := tghook.FromEnv()
-	rig.Same(t, "error", err, nil)
+	assert.NoError(t, err, "error")
 	cfg.Grace, cfg.MaxConnections, cfg.URL = -1, 101, "http://bot.example.org/telegram"
 	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
-	rig.Same(t, "what the program has set", mistaken(t, err), []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"})
+	assert.Equal(t, []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"}, mistaken(t, err), "what the program has set")
 	cfg, _ = tghook.FromEnv()
 	cfg.Webhook.Dispatch.MaxLane, cfg.KeepWebhook, cfg.DropPending = -1, true, true
 	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
-	rig.Same(t, "what it has added", mistaken(t, err), []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"})
+	assert.Equal(t, []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"}, mistaken(t, err), "what it has added")
 	cfg, _ = tghook.FromEnv()
 	cfg.HealthPath = "/telegram"
 	cfg.Client.Local = true
 	cfg.Certificate = []byte("x")
 	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
-	rig.Same(t, "what it has added", mistaken(t, err), []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"})
+	assert.Equal(t, []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"}, mistaken(t, err), "what it has added")
 }
 
 func TestFromEnvTakesTheJSONThatSetWebhookTakes(t *testing.T) {
@@ -247,13 +243,13 @@ func TestFromEnvTakesTheJSONThatSetWebhookTakes(t *testing.T) {
 	} {
 		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_ALLOWED_UPDATES": value})
 		cfg, err := tghook.FromEnv()
-		rig.Same(t, "error", err, nil)
-		rig.Same(t, value, cfg.AllowedUpdates, want)
+		assert.NoError(t, err, "error")
+		assert.Equal(t, want, cfg.AllowedUpdates, value)
 	}
 	for _, value := range []string{`["message"`, `[message]`, `[1]`, `[["message"]]`} {
 		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_ALLOWED_UPDATES": value})
 		_, err := tghook.FromEnv()
-		rig.Same(t, value, mistaken(t, err), []string{"TELEGRAM_ALLOWED_UPDATES"})
+		assert.Equal(t, []string{"TELEGRAM_ALLOWED_UPDATES"}, mistaken(t, err), value)
 	}
 }
 
@@ -266,16 +262,16 @@ func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 	t.Setenv("TELEGRAM_EMPTY", " ")
 	t.Setenv("TELEGRAM_TOKEN", rig.APIToken)
 	cfg, err := tghook.FromEnv()
-	rig.Same(t, "error", err, nil)
+	assert.NoError(t, err, "error")
 	log, logged := rig.Logger()
 	cfg.Webhook.Dispatch.Logger = log
 	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg); err != nil {
 		t.Fatal(err)
 	}
-	rig.Same(t, "told", rig.Warnings(logged, text, "variable", "nearest", "bot"), []string{
+	assert.Equal(t, []string{
 		"TELEGRAM_BOT_TOKEN TELEGRAM_TOKEN 7244100913", "TELEGRAM_CHAT_ID  7244100913", "TELEGRAM_LISTNE TELEGRAM_LISTEN 7244100913",
 		"TELEGRAM_WEBHOOK TELEGRAM_WEBHOOK_URL 7244100913",
-	})
+	}, rig.Warnings(logged, text, "variable", "nearest", "bot"), "told")
 	if rig.Leaks(logged.String()) {
 		t.Error(logged.String())
 	}
@@ -285,11 +281,11 @@ func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), by); err != nil {
 		t.Fatal(err)
 	}
-	rig.Same(t, "told to those who do not use FromEnv", logged.String(), "")
+	assert.Empty(t, logged.String(), "told to those who do not use FromEnv")
 
 	t.Setenv("TELEGRAM_TOKEN", "")
 	_, err = tghook.FromEnv()
-	rig.Same(t, "without a token", err.Error(), "tghook: TELEGRAM_TOKEN: is not set: give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read")
+	assert.Equal(t, "tghook: TELEGRAM_TOKEN: is not set: give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read", err.Error(), "without a token")
 
 	for i := range 50 {
 		t.Setenv(fmt.Sprint("TELEGRAM_OTHER", i), "x")
@@ -297,10 +293,10 @@ func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 	t.Setenv("TELEGRAM_TOKEN", rig.APIToken)
 	log, logged = rig.Logger()
 	cfg, err = tghook.FromEnv()
-	rig.Same(t, "error", err, nil)
+	assert.NoError(t, err, "error")
 	cfg.Webhook.Dispatch.Logger = log
 	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg); err != nil {
 		t.Fatal(err)
 	}
-	rig.Same(t, "told of many", len(rig.Warnings(logged, text)), 10)
+	assert.Len(t, rig.Warnings(logged, text), 10, "told of many")
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -48,13 +49,9 @@ func partsOf(t *testing.T, res tghook.Response) []part {
 		if errors.Is(err, io.EOF) {
 			return all
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		content, err := io.ReadAll(p)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		all = append(all, part{p.FormName(), p.FileName(), string(content), slices.Sorted(maps.Keys(p.Header))})
 	}
 }
@@ -63,9 +60,7 @@ func partsOf(t *testing.T, res tghook.Response) []part {
 func rides(t *testing.T, reply tghook.Reply) []part {
 	t.Helper()
 	res, err := answerWith(t, reply)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return partsOf(t, res)
 }
 
@@ -413,9 +408,7 @@ func TestAFileOutOfReachIsADeadLetterThatSaysSo(t *testing.T) {
 	t.Parallel()
 	f := file("x", "1")
 	inText, err := json.Marshal([]media{{Type: "photo", Media: f}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for name, params := range map[string]any{
 		"behind a Marshaler":         secretive{f},
 		"behind a Marshaler, nested": map[string]any{"media": []any{secretive{f}}},
@@ -497,9 +490,7 @@ func TestALateReplyWithFilesGoesByCallerAsItWouldHaveRidden(t *testing.T) {
 			}
 			want := resolved(t, rides(t, tghook.Reply{Method: "sendPhoto", Params: params()}))
 			res, err := answerWith(t, tghook.Reply{Method: late.method, Params: late.params})
-			if err != nil {
-				t.Fatalf("what the Caller was given cannot be sent: %v", err)
-			}
+			require.NoError(t, err, "what the Caller was given cannot be sent")
 			if got := resolved(t, partsOf(t, res)); !sameButNames(got, want) {
 				t.Errorf("by Caller %q\nrides %q", got, want)
 			}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -41,7 +42,7 @@ func TestAPlatformThatFreezesIsToldOnceUnlessItIsKnown(t *testing.T) {
 				if variable == "HOME" {
 					want = ""
 				}
-				rig.Same(t, name, strings.Repeat("x", len(rig.Warnings(logged, text, "bot"))), want)
+				assert.Equal(t, want, strings.Repeat("x", len(rig.Warnings(logged, text, "bot"))), name)
 			}
 		})
 	}
@@ -57,13 +58,13 @@ func TestUnusualTimesAndSizes(t *testing.T) {
 		log, logged := rig.Logger()
 		cfg := tghook.Config{Secret: rig.HookSecret, LateAfter: after, Dispatch: tghook.DispatchConfig{Logger: log}}
 		_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), cfg)
-		rig.Same(t, after.String()+": mistaken", err != nil, c.mistake)
-		rig.Same(t, after.String()+": warned", len(rig.Warnings(logged, text)) == 1, c.warned)
+		assert.Equal(t, c.mistake, err != nil, after.String()+": mistaken")
+		assert.Equal(t, c.warned, len(rig.Warnings(logged, text)) == 1, after.String()+": warned")
 	}
 	_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret, LateAfter: 8})
-	rig.Same(t, "its words", err.Error(), "tghook: Config.LateAfter: is 8ns: give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
+	assert.Equal(t, "tghook: Config.LateAfter: is 8ns: give it with its unit, as in 8*time.Second, or 0 for 8 seconds", err.Error(), "its words")
 	for size, mistake := range map[int64]bool{1: true, 64<<10 - 1: true, 64 << 10: false, 0: false, -1: true} {
 		_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret, MaxBody: size})
-		rig.Same(t, "MaxBody", err != nil, mistake)
+		assert.Equal(t, mistake, err != nil, "MaxBody")
 	}
 }

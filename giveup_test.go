@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/internal/rig"
 )
 
 const (
@@ -83,9 +83,9 @@ func TestTheRuleThatGivesAnUpdateUp(t *testing.T) {
 					break
 				}
 			}
-			rig.Same(t, "given up at", at, test.at)
-			rig.Same(t, "counted", counted, test.counted)
-			rig.Same(t, "clause", by, test.clause)
+			assert.Equal(t, test.at, at, "given up at")
+			assert.Equal(t, test.counted, counted, "counted")
+			assert.Equal(t, test.clause, by, "clause")
 		})
 	}
 }
@@ -110,22 +110,22 @@ func TestAHistoryGoesOnInAnotherProcess(t *testing.T) {
 	later := func(at time.Duration) time.Duration { return 3*time.Hour + at }
 
 	counted, clause, givenUp := moved(failures(7, 0, time.Second, hopeless), 0, 0).Fail(tghook.Failure{At: later(minute), Hopeless: true})
-	rig.Same(t, "hopeless", fmt.Sprint(counted, clause, givenUp), fmt.Sprint(8, byItself, true))
+	assert.Equal(t, fmt.Sprint(8, byItself, true), fmt.Sprint(counted, clause, givenUp), "hopeless")
 
 	counted, clause, givenUp = moved(failures(8, 0, minute, others), 0, 0).Fail(tghook.Failure{At: later(15 * minute), Hopeless: true})
-	rig.Same(t, "the quarter of an hour is from the first failure", fmt.Sprint(counted, clause, givenUp), fmt.Sprint(8, byOthers, true))
+	assert.Equal(t, fmt.Sprint(8, byOthers, true), fmt.Sprint(counted, clause, givenUp), "the quarter of an hour is from the first failure")
 
 	counted, _, givenUp = moved(failures(8, 0, minute, others), 0, 0).Fail(tghook.Failure{At: later(14 * minute), Hopeless: true})
-	rig.Same(t, "and not sooner", fmt.Sprint(counted, givenUp), fmt.Sprint(8, false))
+	assert.Equal(t, fmt.Sprint(8, false), fmt.Sprint(counted, givenUp), "and not sooner")
 
 	counted, _, _ = moved(failures(1, 0, 0, nil), 30*time.Second, 50).Fail(tghook.Failure{At: later(minute), Successes: 50})
-	rig.Same(t, "a success there after the failure", counted, 1)
+	assert.Equal(t, 1, counted, "a success there after the failure")
 	counted, _, _ = moved(failures(1, 0, 0, nil), -30*time.Second, 50).Fail(tghook.Failure{At: later(minute), Successes: 50})
-	rig.Same(t, "a success there before the failure", counted, 0)
+	assert.Equal(t, 0, counted, "a success there before the failure")
 	counted, _, _ = moved(failures(1, 0, 0, nil), -30*time.Second, 50).Fail(tghook.Failure{At: later(minute), Successes: 51})
-	rig.Same(t, "a success there during the attempt", counted, 1)
+	assert.Equal(t, 1, counted, "a success there during the attempt")
 	counted, _, _ = moved(failures(1, 0, 0, nil), 0, 0).Fail(tghook.Failure{At: later(61 * minute)})
-	rig.Same(t, "the hour is from the first failure", counted, 1)
+	assert.Equal(t, 1, counted, "the hour is from the first failure")
 }
 
 func TestANoteThatIsNonsenseIsAnUpdateThatHasNotFailed(t *testing.T) {

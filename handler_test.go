@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -29,9 +30,7 @@ type botUpdate struct {
 func mustParse(t *testing.T, body []byte) *tghook.Update {
 	t.Helper()
 	u, err := tghook.ParseUpdate(body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return u
 }
 

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -88,13 +90,9 @@ func dialHook(t *testing.T, h http.Handler) *wire {
 	server.Start()
 	t.Cleanup(server.Close)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(rig.InTime)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, conn.SetDeadline(time.Now().Add(rig.InTime)))
 	return newWire(t, conn)
 }
 
@@ -103,7 +101,7 @@ func dialHook(t *testing.T, h http.Handler) *wire {
 func rawPost(secret string, body []byte) []byte {
 	raw := []byte("POST /hook HTTP/1.1\r\nHost: bot.example.org:8443\r\n")
 	if secret != "" {
-		raw = append(raw, "X-Telegram-Bot-Api-Secret-Token: "+secret+"\r\n"...)
+		raw = append(raw, "X-Telegram-Bot-API-Secret-Token: "+secret+"\r\n"...)
 	}
 	raw = append(raw, "Content-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"...)
@@ -144,7 +142,7 @@ func TestResponsesAreTheseBytesOnTheWire(t *testing.T) {
 		{"RetryAfter of a day", replying(tghook.NoReply, tghook.RetryAfter(24*time.Hour, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\n" + empty},
 		{"wrong secret", forbidden(t), swap(rig.HookSecret, "wrong"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
 		{"no secret", forbidden(t), rawPost("", update), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
-		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-Api-Secret-Token: "+rig.HookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
+		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-API-Secret-Token: "+rig.HookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
 		{"GET", forbidden(t), []byte("GET /hook HTTP/1.1\r\nHost: bot.example.org\r\n\r\n"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
 		{"PUT with a body", forbidden(t), swap("POST", "PUT"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
 		{"body too large", forbidden(t), rawPost(rig.HookSecret, sized(64<<10+1)), "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n" + empty},
@@ -193,7 +191,7 @@ func TestExactlyTelegramsHeadersAreAccepted(t *testing.T) {
 	t.Parallel()
 	update := "{\"update_id\":7,\n\"message\":{\"message_id\":1,\"date\":0,\"chat\":{\"id\":1,\"type\":\"private\"}}}"
 	hook := dialHook(t, accepting(t, update))
-	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-Api-Secret-Token: " + rig.HookSecret +
+	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-API-Secret-Token: " + rig.HookSecret +
 		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(update)) +
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n" + update))
 	if res := hook.read(); res.status != 200 {
@@ -272,9 +270,7 @@ func TestOneConnectionServesManyUpdates(t *testing.T) {
 	server.Start()
 	defer server.Close()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
 	hook := newWire(t, conn)
 	for id := range int64(9) {
@@ -333,7 +329,7 @@ func TestErrAbortHandlerLeavesServeHTTPAndIs500FromServe(t *testing.T) {
 		}()
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
+		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 		w.ServeHTTP(httptest.NewRecorder(), req)
 		t.Error("ServeHTTP returned")
 	}()
@@ -409,9 +405,7 @@ func TestTheHandlerGoesOnWhenTheClientIsGone(t *testing.T) {
 		t.Errorf("of the one who left Observe was told %+v, want late with context.Canceled", v)
 	}
 	close(release)
-	if err := rig.Receive(t, "the handler to end", ended); err != nil {
-		t.Errorf("the handler's ctx ended with the client: %v", err)
-	}
+	assert.NoError(t, rig.Receive(t, "the handler to end", ended), "the handler's ctx ended with the client")
 	rig.Receive(t, "the report of the run", left) // its run, which no delivery carried
 	// The update comes again, and the handler need not.
 	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 {
@@ -468,7 +462,7 @@ func entries(w *tghook.Webhook) map[string]func(ctx context.Context, id int64) s
 			rec := httptest.NewRecorder()
 			req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hook", bytes.NewReader(textFrom(id, id)))
 			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
+			req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 			w.ServeHTTP(rec, req.WithContext(ctx))
 			return strconv.Itoa(rec.Code)
 		},
@@ -503,21 +497,19 @@ func suffers(t *testing.T, w *tghook.Webhook, enter func(ctx context.Context, id
 		return told
 	})
 	start := time.Now()
-	rig.Same(t, "another update meanwhile", enter(context.Background(), 2), "200")
+	assert.Equal(t, "200", enter(context.Background(), 2), "another update meanwhile")
 	if waited := time.Since(start); waited > 0 {
 		t.Errorf("another update waited %v", waited)
 	}
 	got, _ := p.Wait()
-	rig.OneOf(t, "answer", got, wants...)
+	assert.Contains(t, wants, got, "answer")
 	if got != "200" {
 		rig.Pass(time.Minute)
-		rig.Same(t, "answer when it comes again", enter(context.Background(), 1), "200")
+		assert.Equal(t, "200", enter(context.Background(), 1), "answer when it comes again")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := w.Shutdown(ctx); err != nil {
-		t.Errorf("Shutdown: %v", err)
-	}
+	assert.NoError(t, w.Shutdown(ctx), "Shutdown")
 }
 
 func TestAFoulContextHurtsItsRequestAlone(t *testing.T) {
@@ -553,18 +545,18 @@ func TestAFoulContextOfARedeliveryHurtsNobody(t *testing.T) {
 		enter := entries(w)
 		first := rig.Eventually(func() string { return enter["Serve"](context.Background(), 1) })
 		rig.Pass(9 * time.Second)
-		rig.Same(t, "the first delivery", first.Now(), "503")
+		assert.Equal(t, "503", first.Now(), "the first delivery")
 		close(end)
 		rig.Pass(time.Second)
 		foul := errPanics{context.Background(), make(chan struct{})}
 		again := rig.Eventually(func() string { return enter["Deliver"](foul, 1) })
 		close(foul.done)
 		got, took := again.Wait()
-		rig.Same(t, "the redelivery", got, "200")
+		assert.Equal(t, "200", got, "the redelivery")
 		if took > 10*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		rig.Same(t, "calls", api.All(), []string{rig.HelloCall})
+		assert.Equal(t, []string{rig.HelloCall}, api.All(), "calls")
 	})
 }
 
@@ -612,19 +604,17 @@ func TestAFoulDeadlineOrLaneHurtsItsUpdateAlone(t *testing.T) {
 						enter := entries(w)[entry]
 						start := time.Now()
 						p := rig.Eventually(func() string { return enter(context.Background(), 1) })
-						rig.Same(t, "another update meanwhile", enter(context.Background(), 2), "200")
+						assert.Equal(t, "200", enter(context.Background(), 2), "another update meanwhile")
 						got, took := p.Wait()
 						want := "500"
 						if entry == "Deliver" && name == "Config.Deadline" { // which it does not ask
 							want = "200"
 						}
-						rig.Same(t, "answer", got, want)
+						assert.Equal(t, want, got, "answer")
 						if limit := 5 * time.Second; took > limit || time.Since(start) > limit {
 							t.Errorf("answered after %v, want at most %v", took, limit)
 						}
-						if err := w.Shutdown(t.Context()); err != nil {
-							t.Errorf("Shutdown: %v", err)
-						}
+						assert.NoError(t, w.Shutdown(t.Context()), "Shutdown")
 					})
 				})
 			}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -122,7 +123,7 @@ func TestInspectFindsWhatAnErrorHolds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, found := tghook.Inspected(tt.err)
-			rig.Same(t, "found", strings.Join(found, " "), tt.want)
+			assert.Equal(t, tt.want, strings.Join(found, " "), "found")
 		})
 	}
 }
@@ -131,7 +132,7 @@ func TestInspectFindsWhatAnErrorHolds(t *testing.T) {
 func TestInspectPrefersTheOuterError(t *testing.T) {
 	t.Parallel()
 	outer, inner := &tghook.APIError{Code: 429}, &tghook.APIError{Code: 500}
-	rig.Same(t, "first", tghook.InspectedAPI(errors.Join(fmt.Errorf("%w", outer), inner)), outer)
+	assert.Equal(t, outer, tghook.InspectedAPI(errors.Join(fmt.Errorf("%w", outer), inner)), "first")
 	hiding := wrapping(func() error { return inner })
 	hiding.as = func(target any) bool {
 		place, ok := target.(**tghook.APIError)
@@ -140,7 +141,7 @@ func TestInspectPrefersTheOuterError(t *testing.T) {
 		}
 		return ok
 	}
-	rig.Same(t, "its own As", tghook.InspectedAPI(hiding), outer)
+	assert.Equal(t, outer, tghook.InspectedAPI(hiding), "its own As")
 }
 
 func TestInspectOutlivesEveryMethodOfAnError(t *testing.T) {
@@ -180,8 +181,8 @@ func TestInspectOutlivesEveryMethodOfAnError(t *testing.T) {
 				if took := time.Since(start); took > tt.most {
 					t.Errorf("it took %v", took)
 				}
-				rig.Same(t, "text", text, tt.text)
-				rig.Same(t, "found", strings.Join(found, " "), tt.want)
+				assert.Equal(t, tt.text, text, "text")
+				assert.Equal(t, tt.want, strings.Join(found, " "), "found")
 			})
 		})
 	}
@@ -194,8 +195,8 @@ func TestInspectWrapsWithoutCallingAgain(t *testing.T) {
 	err := &oddError{text: func() string { calls++; return "no luck" }}
 	wrapped := tghook.InspectedWrap(err, "tghook: reply by Caller")
 	for range 3 {
-		rig.Same(t, "text", wrapped.Error(), "tghook: reply by Caller: no luck")
+		assert.Equal(t, "tghook: reply by Caller: no luck", wrapped.Error(), "text")
 	}
-	rig.Same(t, "calls of Error", calls, 1)
-	rig.Same(t, "wraps", errors.Is(wrapped, err), true)
+	assert.Equal(t, 1, calls, "calls of Error")
+	assert.True(t, errors.Is(wrapped, err), "wraps")
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -35,9 +37,9 @@ func TestKindsPicksAHandlerByKind(t *testing.T) {
 		rig.KindBy("another_kind_to_come", 7, 5):   "200",
 		rig.KindBy(tghook.KindEditedMessage, 7, 6): "200",
 	} {
-		rig.Same(t, body, r.Post(body), want)
+		assert.Equal(t, want, r.Post(body), body)
 	}
-	rig.Same(t, "dead letters", len(r.Letters), 0)
+	assert.Empty(t, r.Letters, "dead letters")
 
 	failing := tghook.Kinds{tghook.KindMessage: replying(tghook.NoReply, rig.ErrBroken)}
 	u := rig.Parsed(t, rig.MessageIn(7, 1))
@@ -68,23 +70,23 @@ func TestANilHandlerInKindsFailsItsUpdatesAndNotTheProcess(t *testing.T) {
 	h := tghook.Kinds{tghook.KindMessage: nil, tghook.KindPoll: tghook.HandlerFunc(nil), tghook.KindCallbackQuery: noting("forCallback")}
 	r := rig.NewBot(t, tghook.Config{}, h.HandleUpdate)
 	for _, body := range []string{rig.MessageIn(7, 1), rig.KindBy(tghook.KindPoll, 7, 2)} {
-		rig.Same(t, body, r.Post(body), "500") // loud, and Telegram keeps it until the handler is there
+		assert.Equal(t, "500", r.Post(body), body) // loud, and Telegram keeps it until the handler is there
 		var panicked *tghook.PanicError
 		if !errors.As(r.Last().Err, &panicked) {
 			t.Error(r.Last().Err)
 		}
 	}
-	rig.Same(t, "another kind", r.Post(rig.CallbackIn(7, 7, 3)), `200 application/json {"method":"forCallback"}`)
+	assert.Equal(t, `200 application/json {"method":"forCallback"}`, r.Post(rig.CallbackIn(7, 7, 3)), "another kind")
 }
 
 func TestANilHandlerInKindsIsAMistake(t *testing.T) {
 	t.Parallel()
 	h := tghook.Kinds{tghook.KindMessage: nil, tghook.KindPoll: tghook.HandlerFunc(nil), tghook.KindCallbackQuery: noting("forCallback")}
 	_, err := tghook.New(h, tghook.Config{Secret: rig.HookSecret})
-	rig.Same(t, "mistakes", mistaken(t, err), []string{"Kinds[message]", "Kinds[poll]"})
+	assert.Equal(t, []string{"Kinds[message]", "Kinds[poll]"}, mistaken(t, err), "mistakes")
 	delete(h, tghook.KindMessage)
 	_, err = tghook.NewDispatcher(h, tghook.DispatchConfig{})
-	rig.Same(t, "mistakes", mistaken(t, err), []string{"Kinds[poll]"})
+	assert.Equal(t, []string{"Kinds[poll]"}, mistaken(t, err), "mistakes")
 }
 
 func TestKindsTellsWhatItWants(t *testing.T) {
@@ -95,7 +97,7 @@ func TestKindsTellsWhatItWants(t *testing.T) {
 		tghook.KindChatMember: tghook.HandlerFunc(rig.Nothing), "a_kind_to_come": tghook.HandlerFunc(rig.Nothing),
 	}
 	want := []string{"a_kind_to_come", "chat_member", "message", "message_reaction", "message_reaction_count", "poll"}
-	rig.Same(t, "of Kinds", h.AllowedUpdates(), want)
+	assert.Equal(t, want, h.AllowedUpdates(), "of Kinds")
 	if none := (tghook.Kinds{}).AllowedUpdates(); none == nil || len(none) > 0 {
 		t.Errorf("of an empty one: %#v", none)
 	}
@@ -117,7 +119,7 @@ func TestKindsTellsWhatItWants(t *testing.T) {
 			t.Errorf("%s: not kept by Chain", what)
 		}
 		r := rig.NewBot(t, tghook.Config{}, chain.HandleUpdate)
-		rig.Same(t, what, r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), what)
 	}
 	if _, ok := tghook.Chain(tghook.HandlerFunc(rig.Nothing), pass).(selective); ok {
 		t.Error("a function is said to want certain kinds")
@@ -178,14 +180,14 @@ func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
 		}()
 		first := rig.Receive(t, "getUpdates", asked)
 		cancel()
-		rig.Same(t, what+": error", rig.Receive(t, "the end of Poll", done), nil)
+		assert.NoError(t, rig.Receive(t, "the end of Poll", done), what+": error")
 		log.SetOutput(original)
-		rig.Same(t, what, first.Params["allowed_updates"], test.told)
+		assert.Equal(t, test.told, first.Params["allowed_updates"], what)
 		warning := ""
 		if _, after, ok := strings.Cut(logged.String(), "kinds="); ok {
 			warning, _, _ = strings.Cut(after, " bot=")
 		}
-		rig.Same(t, what+": missing", warning, test.missing)
+		assert.Equal(t, test.missing, warning, what+": missing")
 	}
 }
 
@@ -205,17 +207,17 @@ func TestWhatNoUpdateCanBeIsAMistakeInKinds(t *testing.T) {
 		"nil, in a chain":  {tghook.Chain(tghook.Kinds{tghook.KindPoll: nil}, wrap), []string{"Kinds[poll]"}},
 	} {
 		_, err := tghook.New(c.h, tghook.Config{Secret: rig.HookSecret})
-		rig.Same(t, name+", by webhook", mistaken(t, err), c.want)
+		assert.Equal(t, c.want, mistaken(t, err), name+", by webhook")
 		_, err = tghook.NewDispatcher(c.h, tghook.DispatchConfig{})
-		rig.Same(t, name+", on a door of one's own", mistaken(t, err), c.want)
+		assert.Equal(t, c.want, mistaken(t, err), name+", on a door of one's own")
 		err = tghook.Poll(t.Context(), rig.NewClient(t, tghook.ClientConfig{}), c.h, tghook.PollConfig{})
-		rig.Same(t, name+", by poll", mistaken(t, err), c.want)
+		assert.Equal(t, c.want, mistaken(t, err), name+", by poll")
 	}
 	bad := []string{"message", "[\"message\"]", "", "poll-answer"}
 	err := tghook.Poll(t.Context(), rig.NewClient(t, tghook.ClientConfig{}), h, tghook.PollConfig{AllowedUpdates: bad})
-	rig.Same(t, "AllowedUpdates of a poll", mistaken(t, err), []string{"PollConfig.AllowedUpdates[1]", "PollConfig.AllowedUpdates[2]", "PollConfig.AllowedUpdates[3]"})
+	assert.Equal(t, []string{"PollConfig.AllowedUpdates[1]", "PollConfig.AllowedUpdates[2]", "PollConfig.AllowedUpdates[3]"}, mistaken(t, err), "AllowedUpdates of a poll")
 	err = rig.NewClient(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: rig.HookURL, SecretToken: rig.HookToken, AllowedUpdates: bad[3:]})
-	rig.Same(t, "AllowedUpdates of a webhook", mistaken(t, err), []string{"WebhookRequest.AllowedUpdates[0]"})
+	assert.Equal(t, []string{"WebhookRequest.AllowedUpdates[0]"}, mistaken(t, err), "AllowedUpdates of a webhook")
 }
 
 // They may be newer than this package.
@@ -244,13 +246,13 @@ func TestUnknownKindsAreToldOnceWithTheNearest(t *testing.T) {
 		_, err := tghook.Mount(c.h, tghook.RunConfig{
 			Token: rig.APIToken, URL: rig.HookURL, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch},
 		})
-		rig.Same(t, name, err, nil)
-		rig.Same(t, name+", by webhook", rig.Warnings(logged, text, "field", "kind", "nearest"), c.want)
+		assert.NoError(t, err, name)
+		assert.Equal(t, c.want, rig.Warnings(logged, text, "field", "kind", "nearest"), name+", by webhook")
 		log, logged = rig.Logger()
 		dispatch.Logger = log
 		_, err = tghook.Mount(c.h, tghook.RunConfig{Token: rig.APIToken, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch}})
-		rig.Same(t, name, err, nil)
-		rig.Same(t, name+", by poll", rig.Warnings(logged, text, "field", "kind", "nearest"), c.want)
+		assert.NoError(t, err, name)
+		assert.Equal(t, c.want, rig.Warnings(logged, text, "field", "kind", "nearest"), name+", by poll")
 	}
 }
 
@@ -286,13 +288,9 @@ func TestWhatTelegramFiltersIsToldAtTheStart(t *testing.T) {
 				}
 				tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: rig.APIToken})
 				client := tg.Bot(t)
-				if err := client.SetWebhook(t.Context(), tghook.WebhookRequest{URL: "http://127.0.0.1:1/", SecretToken: rig.HookToken, AllowedUpdates: c.before}); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, client.SetWebhook(t.Context(), tghook.WebhookRequest{URL: "http://127.0.0.1:1/", SecretToken: rig.HookToken, AllowedUpdates: c.before}))
 				if url == "" {
-					if err := client.DeleteWebhook(t.Context(), false); err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, client.DeleteWebhook(t.Context(), false))
 				}
 				log, logged := rig.Logger()
 				ctx, cancel := context.WithCancel(t.Context())
@@ -301,17 +299,15 @@ func TestWhatTelegramFiltersIsToldAtTheStart(t *testing.T) {
 					Token: rig.APIToken, URL: url, KeepWebhook: c.keep, AllowedUpdates: c.allowed, Poll: tghook.PollConfig{Wait: time.Second},
 					Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
 				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				done := make(chan error, 1)
 				go func() { done <- r.Receive(ctx) }()
 				rig.Until(t, "it receives", func() bool {
 					return strings.Contains(logged.String(), "receiving updates by webhook") || len(tg.Calls("getUpdates")) > 0
 				})
 				cancel()
-				rig.Same(t, "Receive", rig.Receive(t, "its end", done), nil)
-				rig.Same(t, "what is told", rig.Warnings(logged, c.text, "sent"), c.want)
+				assert.NoError(t, rig.Receive(t, "its end", done), "Receive")
+				assert.Equal(t, c.want, rig.Warnings(logged, c.text, "sent"), "what is told")
 			}
 		})
 	}

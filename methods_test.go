@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -15,8 +16,8 @@ import (
 func TestGetMeTellsWhoTheBotIs(t *testing.T) {
 	t.Parallel()
 	me, err := rig.NewTelegram(t).Client(t, tghook.ClientConfig{}).GetMe(t.Context())
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "bot", me, tghook.Me{ID: 7244100913, FirstName: "Stand-in Bot", Username: "stand_in_bot"})
+	assert.NoError(t, err, "error")
+	assert.Equal(t, tghook.Me{ID: 7244100913, FirstName: "Stand-in Bot", Username: "stand_in_bot"}, me, "bot")
 }
 
 func TestGetWebhookInfoTellsAllThatTelegramDoes(t *testing.T) {
@@ -25,17 +26,17 @@ func TestGetWebhookInfoTellsAllThatTelegramDoes(t *testing.T) {
 		`"last_error_date":1700000000,"last_error_message":"Connection refused","max_connections":40,"ip_address":"149.154.167.220",`+
 		`"allowed_updates":["message","chat_member"],"last_synchronization_error_date":1700000001}}`).Client(t, tghook.ClientConfig{})
 	info, err := c.GetWebhookInfo(t.Context())
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "info", info, tghook.WebhookInfo{
+	assert.NoError(t, err, "error")
+	assert.Equal(t, tghook.WebhookInfo{
 		URL: "https://bot.example.org/telegram", HasCustomCertificate: true, PendingUpdateCount: 3, IPAddress: "149.154.167.220",
 		LastErrorDate: 1700000000, LastErrorMessage: "Connection refused", LastSynchronizationErrorDate: 1700000001,
 		MaxConnections: 40, AllowedUpdates: []string{"message", "chat_member"},
-	})
+	}, info, "info")
 
 	none := rig.Answers(200, `{"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":0}}`).Client(t, tghook.ClientConfig{})
 	info, err = none.GetWebhookInfo(t.Context())
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "none", info, tghook.WebhookInfo{})
+	assert.NoError(t, err, "error")
+	assert.Equal(t, tghook.WebhookInfo{}, info, "none")
 }
 
 func TestDeleteWebhookDropsPendingUpdatesOnlyIfAsked(t *testing.T) {
@@ -48,14 +49,12 @@ func TestDeleteWebhookDropsPendingUpdatesOnlyIfAsked(t *testing.T) {
 		tg.Set(t, rig.ToURL(rig.HookURL))
 		tg.Send(t, rig.MessageIn(7, 1))
 		c := tg.Client(t, tghook.ClientConfig{})
-		if err := c.DeleteWebhook(t.Context(), drop); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, c.DeleteWebhook(t.Context(), drop))
 		info, err := c.GetWebhookInfo(t.Context())
-		rig.Same(t, "error", err, nil)
-		rig.Same(t, "call", tg.Calls("deleteWebhook")[0].Params, want)
-		rig.Same(t, "webhook", info.URL, "")
-		rig.Same(t, "dropped", tg.Pending() == 0, drop)
+		assert.NoError(t, err, "error")
+		assert.Equal(t, want, tg.Calls("deleteWebhook")[0].Params, "call")
+		assert.Empty(t, info.URL, "webhook")
+		assert.Equal(t, drop, tg.Pending() == 0, "dropped")
 	}
 }
 
@@ -70,12 +69,12 @@ func TestGetUpdatesAsksForWhatIsGiven(t *testing.T) {
 		c := rig.Transport(func(r *http.Request) (*http.Response, error) {
 			var asked json.RawMessage
 			err := json.NewDecoder(r.Body).Decode(&asked)
-			rig.Same(t, "asked", string(asked), want)
+			assert.Equal(t, want, string(asked), "asked")
 			return rig.APIAnswer(200, `{"ok":true,"result":[{"update_id":12,`+"\n"+`"message":{}},{"update_id":"no update"}]}`), err
 		}).Client(t, tghook.ClientConfig{})
 		updates, err := c.GetUpdates(t.Context(), req)
-		rig.Same(t, "error", err, nil)
-		rig.Same(t, "updates", updates, []json.RawMessage{[]byte("{\"update_id\":12,\n\"message\":{}}"), []byte(`{"update_id":"no update"}`)})
+		assert.NoError(t, err, "error")
+		assert.Equal(t, []json.RawMessage{[]byte("{\"update_id\":12,\n\"message\":{}}"), []byte(`{"update_id":"no update"}`)}, updates, "updates")
 	}
 }
 
@@ -86,8 +85,8 @@ func TestGetUpdatesReturnsWhatIsNestedTooDeepForAnUpdate(t *testing.T) {
 		return rig.APIAnswer(200, `{"ok":true,"result":[`+deep+`,{"update_id":2,"message":{}}]}`), nil
 	}).Client(t, tghook.ClientConfig{})
 	updates, err := c.GetUpdates(t.Context(), tghook.UpdatesRequest{})
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "updates", updates, []json.RawMessage{[]byte(deep), []byte(`{"update_id":2,"message":{}}`)})
+	assert.NoError(t, err, "error")
+	assert.Equal(t, []json.RawMessage{[]byte(deep), []byte(`{"update_id":2,"message":{}}`)}, updates, "updates")
 }
 
 // Not parallel: what others allocate would count.
@@ -99,7 +98,7 @@ func TestAnUpdateThatIsKeptDoesNotKeepTheAnswer(t *testing.T) {
 	before := rig.Heap()
 	kept := func() json.RawMessage {
 		updates, err := c.GetUpdates(t.Context(), tghook.UpdatesRequest{})
-		rig.Same(t, "error", err, nil)
+		assert.NoError(t, err, "error")
 		return updates[0]
 	}()
 	if more := rig.Heap() - before; more > size/4 {

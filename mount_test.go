@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -29,9 +31,7 @@ type mounted struct {
 func mount(t *testing.T, h tghook.Handler, cfg tghook.RunConfig) *mounted {
 	t.Helper()
 	m, err := tghook.Mount(h, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	mux := http.NewServeMux()
 	mux.Handle(m.Path(), m)
 	mux.Handle(m.HealthPath(), m)
@@ -54,9 +54,7 @@ func (m *mounted) begin(l net.Listener) {
 func (m *mounted) listen() net.Listener {
 	m.t.Helper()
 	l, err := m.Listen(m.t.Context())
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	require.NoError(m.t, err)
 	return l
 }
 
@@ -64,7 +62,7 @@ func (m *mounted) listen() net.Listener {
 func (m *mounted) end() {
 	m.t.Helper()
 	m.stop()
-	rig.Same(m.t, "Receive", rig.Receive(m.t, "its end", m.done), nil)
+	assert.NoError(m.t, rig.Receive(m.t, "its end", m.done), "Receive")
 }
 
 func TestAMountedBotHonoursTheSameSettings(t *testing.T) {
@@ -76,23 +74,23 @@ func TestAMountedBotHonoursTheSameSettings(t *testing.T) {
 		Webhook: tghook.Config{Secret: rig.HookToken}, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
 		DropPending: true, AllowedUpdates: []string{"message", "poll"}, MaxConnections: 33, IPAddress: "127.0.0.1",
 	})
-	rig.Same(t, "path", m.Path(), "/a%20b")
-	rig.Same(t, "health path", m.HealthPath(), "/alive")
+	assert.Equal(t, "/a%20b", m.Path(), "path")
+	assert.Equal(t, "/alive", m.HealthPath(), "health path")
 	m.begin(m.listen())
 	call := tg.ExpectCall(t, "setWebhook").Params
-	rig.Same(t, "setWebhook", call, map[string]string{
+	assert.Equal(t, map[string]string{
 		"url": "http://" + address + "/public/telegram", "secret_token": rig.HookToken, "drop_pending_updates": "true",
 		"allowed_updates": `["message","poll"]`, "max_connections": "33", "ip_address": "127.0.0.1",
-	})
+	}, call, "setWebhook")
 	r := &running{t: t, secret: rig.HookToken}
 	client := plainClient(t)
-	rig.Same(t, "an update", r.post(client, "http://"+address+"/a%20b", rig.MessageIn(7, 1)), "200 "+rig.HelloBody)
-	rig.Same(t, "health", r.post(client, "http://"+address+"/alive", ""), "200")
-	rig.Same(t, "an update elsewhere", r.post(client, "http://"+address+"/public/telegram", rig.MessageIn(7, 2)), "404 404 page not found")
+	assert.Equal(t, "200 "+rig.HelloBody, r.post(client, "http://"+address+"/a%20b", rig.MessageIn(7, 1)), "an update")
+	assert.Equal(t, "200", r.post(client, "http://"+address+"/alive", ""), "health")
+	assert.Equal(t, "404 404 page not found", r.post(client, "http://"+address+"/public/telegram", rig.MessageIn(7, 2)), "an update elsewhere")
 	m.end()
-	rig.Same(t, "health at the end", r.post(client, "http://"+address+"/alive", ""), "503")
-	rig.Same(t, "an update at the end", r.post(client, "http://"+address+"/a%20b", rig.MessageIn(7, 3)), "503")
-	rig.Same(t, "again", m.Receive(t.Context()) != nil, true)
+	assert.Equal(t, "503", r.post(client, "http://"+address+"/alive", ""), "health at the end")
+	assert.Equal(t, "503", r.post(client, "http://"+address+"/a%20b", rig.MessageIn(7, 3)), "an update at the end")
+	assert.True(t, m.Receive(t.Context()) != nil, "again")
 }
 
 func TestAMountedBotPollsWithoutAURL(t *testing.T) {
@@ -109,17 +107,17 @@ func TestAMountedBotPollsWithoutAURL(t *testing.T) {
 		Token: rig.APIToken, Listen: address, Client: tghook.ClientConfig{BaseURL: tg.URL}, Poll: tghook.PollConfig{Wait: time.Second},
 	})
 	m.begin(m.listen())
-	rig.Same(t, "handled", rig.Receive(t, "an update", handled), chat.ID)
+	assert.Equal(t, chat.ID, rig.Receive(t, "an update", handled), "handled")
 	call := tg.ExpectCall(t, "getUpdates").Params
-	rig.Same(t, "allowed_updates", call["allowed_updates"], `["message"]`)
-	rig.Same(t, "timeout", call["timeout"], "1")
+	assert.Equal(t, `["message"]`, call["allowed_updates"], "allowed_updates")
+	assert.Equal(t, "1", call["timeout"], "timeout")
 	client, r := plainClient(t), &running{t: t}
 	if got := r.post(client, "http://"+address+"/healthz", ""); !strings.HasPrefix(got, "200 getUpdates") {
 		t.Error(got)
 	}
-	rig.Same(t, "Shutdown", m.Shutdown(t.Context()), nil)
-	rig.Same(t, "Receive", rig.Receive(t, "its end", m.done), nil)
-	rig.Same(t, "pending", tg.Pending(), 0)
+	assert.NoError(t, m.Shutdown(t.Context()), "Shutdown")
+	assert.NoError(t, rig.Receive(t, "its end", m.done), "Receive")
+	assert.Equal(t, 0, tg.Pending(), "pending")
 	if got := r.post(client, "http://"+address+"/healthz", ""); !strings.HasPrefix(got, "503 getUpdates") {
 		t.Error(got)
 	}
@@ -129,9 +127,7 @@ func TestAMountedBotServesTLSByItsListener(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := certificateFiles(t)
 	own, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for name, change := range map[string]func(*tghook.RunConfig){
 		"files": func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, keyFile },
 		"TLS": func(cfg *tghook.RunConfig) {
@@ -153,11 +149,11 @@ func TestAMountedBotServesTLSByItsListener(t *testing.T) {
 			change(&cfg)
 			m := mount(t, tghook.HandlerFunc(rig.Nothing), cfg)
 			m.begin(m.listen())
-			rig.Same(t, "certificates uploaded", len(tg.ExpectCall(t, "setWebhook").Files) == 1, name == "self-signed")
+			assert.Equal(t, name == "self-signed", len(tg.ExpectCall(t, "setWebhook").Files) == 1, "certificates uploaded")
 			if _, err := tg.Deliver([]byte(rig.MessageIn(7, 1))); err != nil {
 				t.Fatal(err)
 			}
-			rig.Same(t, "an update", rig.Receive(t, "a delivery", deliveries).Status, 200)
+			assert.Equal(t, 200, rig.Receive(t, "a delivery", deliveries).Status, "an update")
 			m.end()
 		})
 	}
@@ -169,11 +165,11 @@ func TestAMountedBotListensAtASocketAndAtPORT(t *testing.T) {
 	cfg := tghook.RunConfig{KeepWebhook: true, Webhook: tghook.Config{Secret: rig.HookToken}}
 	l := mount(t, tghook.HandlerFunc(rig.Nothing), cfg).listen()
 	_, got, _ := net.SplitHostPort(l.Addr().String())
-	rig.Same(t, "by PORT", got, port)
+	assert.Equal(t, port, got, "by PORT")
 	l.Close()
 	cfg.Listen = filepath.Join(t.TempDir(), "bot.sock")
 	l = mount(t, tghook.HandlerFunc(rig.Nothing), cfg).listen()
-	rig.Same(t, "a socket", l.Addr().String(), cfg.Listen)
+	assert.Equal(t, cfg.Listen, l.Addr().String(), "a socket")
 	l.Close()
 }
 
@@ -182,9 +178,7 @@ func mountInMemory(t *testing.T, release <-chan struct{}, change func(*tghook.Ru
 	t.Helper()
 	s = &standing{t: t, tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Token: rig.APIToken, InMemory: true})}
 	l, err := s.tg.Listen("bot.example.org:80")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	cfg := tghook.RunConfig{
 		Token: rig.APIToken, URL: "http://bot.example.org/hook", Webhook: tghook.Config{Secret: rig.HookToken}, IPAddress: "127.0.0.1",
 		Client: tghook.ClientConfig{BaseURL: s.tg.URL, HTTP: s.tg.Client(), Local: true},
@@ -213,18 +207,18 @@ func TestAMountedBotDrainsAndHasItsGrace(t *testing.T) {
 		m, s := mountInMemory(t, nil, func(cfg *tghook.RunConfig) {
 			cfg.DrainDelay, cfg.Grace, cfg.Webhook.LateAfter = 15*time.Second, 3*time.Second, -1
 		})
-		rig.Same(t, "health", s.answer(healthCheck), 200)
+		assert.Equal(t, 200, s.answer(healthCheck), "health")
 		held := s.begin(update(7, 1))
 		start := time.Now()
 		m.stop()
 		synctest.Wait()
-		rig.Same(t, "health at the end", s.answer(healthCheck), 503)
-		rig.Same(t, "Receive", <-m.done, nil)
+		assert.Equal(t, 503, s.answer(healthCheck), "health at the end")
+		assert.NoError(t, <-m.done, "Receive")
 		if took := time.Since(start); took < 18*time.Second || took > 19*time.Second {
 			t.Errorf("Receive returned after %v", took)
 		}
-		rig.Same(t, "the answer", held.read().status, 503)
-		rig.Same(t, "the rest of the site", s.answer([]byte("GET /about HTTP/1.1\r\nHost: bot\r\n\r\n")), http.StatusTeapot)
+		assert.Equal(t, 503, held.read().status, "the answer")
+		assert.Equal(t, http.StatusTeapot, s.answer([]byte("GET /about HTTP/1.1\r\nHost: bot\r\n\r\n")), "the rest of the site")
 	})
 }
 
@@ -235,18 +229,16 @@ func TestAMountedBotCanBeRemoved(t *testing.T) {
 		release := make(chan struct{})
 		m, s := mountInMemory(t, release, func(cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
 		held := s.begin(update(7, 1))
-		if err := s.tg.Bot(t).DeleteWebhook(t.Context(), false); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.tg.Bot(t).DeleteWebhook(t.Context(), false))
 		time.AfterFunc(2*time.Second, func() { close(release) })
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		rig.Same(t, "Shutdown", m.Shutdown(ctx), nil)
-		rig.Same(t, "Receive", <-m.done, nil)
-		rig.Same(t, "the answer", held.read().status, 200)
-		rig.Same(t, "took", time.Since(start), 2*time.Second)
-		rig.Same(t, "webhooks", fmt.Sprint(len(s.tg.Calls("setWebhook")), len(s.tg.Calls("deleteWebhook"))), "1 1")
+		assert.NoError(t, m.Shutdown(ctx), "Shutdown")
+		assert.NoError(t, <-m.done, "Receive")
+		assert.Equal(t, 200, held.read().status, "the answer")
+		assert.Equal(t, 2*time.Second, time.Since(start), "took")
+		assert.Equal(t, "1 1", fmt.Sprint(len(s.tg.Calls("setWebhook")), len(s.tg.Calls("deleteWebhook"))), "webhooks")
 	})
 }
 
@@ -254,24 +246,24 @@ func TestAMountedBotCanBeRemoved(t *testing.T) {
 func TestShutdownEndsTheDrainDelay(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		m, s := mountInMemory(t, nil, func(cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
-		rig.Same(t, "health", s.answer(healthCheck), 200)
+		assert.Equal(t, 200, s.answer(healthCheck), "health")
 		m.stop()
 		rig.Pass(time.Second)
 		start := time.Now()
-		rig.Same(t, "Shutdown", m.Shutdown(t.Context()), nil)
-		rig.Same(t, "Receive", <-m.done, nil)
-		rig.Same(t, "took", time.Since(start), 0)
+		assert.NoError(t, m.Shutdown(t.Context()), "Shutdown")
+		assert.NoError(t, <-m.done, "Receive")
+		assert.Equal(t, time.Duration(0), time.Since(start), "took")
 	})
 }
 
 func TestMountNamesEveryMistakeAsRunDoes(t *testing.T) {
 	t.Parallel()
 	_, err := tghook.Mount(nil, tghook.RunConfig{URL: "https://bot.example.org/", Grace: -1, DrainDelay: -1, MaxConnections: 101})
-	rig.Same(t, "mistakes", mistaken(t, err), []string{
+	assert.Equal(t, []string{
 		"RunConfig.DrainDelay", "RunConfig.Grace", "token", "WebhookRequest.MaxConnections", "Handler",
-	})
+	}, mistaken(t, err), "mistakes")
 	_, err = tghook.Mount(nil, tghook.RunConfig{Grace: -1, Poll: tghook.PollConfig{Wait: -1}})
-	rig.Same(t, "of a poll", mistaken(t, err), []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"})
+	assert.Equal(t, []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"}, mistaken(t, err), "of a poll")
 }
 
 func TestAMountedIsPrintedWithoutWhatIsSecret(t *testing.T) {
@@ -279,9 +271,7 @@ func TestAMountedIsPrintedWithoutWhatIsSecret(t *testing.T) {
 	m, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), tghook.RunConfig{
 		Token: rig.APIToken, URL: "https://bot.example.org/" + rig.APIToken, Webhook: tghook.Config{Secret: rig.HookToken},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, value := range []any{m, struct{ Handler http.Handler }{m}, http.Server{Handler: m}.Handler} {
 		for _, text := range append(rig.Printings(value), fmt.Sprintf("%d %x", value, value)) {
 			if rig.Leaks(text) {
@@ -289,5 +279,5 @@ func TestAMountedIsPrintedWithoutWhatIsSecret(t *testing.T) {
 			}
 		}
 	}
-	rig.Same(t, "by webhook", fmt.Sprint(m), "Mounted RunConfig of bot 7244100913, by webhook")
+	assert.Equal(t, "Mounted RunConfig of bot 7244100913, by webhook", fmt.Sprint(m), "by webhook")
 }

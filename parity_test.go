@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -35,13 +37,9 @@ func TestEveryRowOfComingFromNamesItsTest(t *testing.T) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	doc, err := os.ReadFile("docs/coming-from.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	rows := 0
 	for line := range strings.Lines(string(doc)) {
 		cells := strings.Split(strings.ReplaceAll(strings.TrimSpace(line), `\|`, ""), "|")
@@ -69,16 +67,14 @@ func TestTheDocumentationHasEachVariableOfFromEnv(t *testing.T) {
 	variable := regexp.MustCompile(`TELEGRAM_[A-Z_]+`)
 	found := func(file string) map[string]bool {
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		names := map[string]bool{}
 		for _, name := range variable.FindAllString(string(text), -1) {
 			names[name] = true
 		}
 		return names
 	}
-	rig.Same(t, "docs/running.md", found("docs/running.md"), found("env.go"))
+	assert.Equal(t, found("env.go"), found("docs/running.md"), "docs/running.md")
 }
 
 // python-telegram-bot's start_webhook(listen, port, url_path, cert, key,
@@ -88,9 +84,7 @@ func TestRunDoesWhatStartWebhookDoes(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := certificateFiles(t)
 	public, err := os.ReadFile(certFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r := startRun(t, replying(rig.Hello, nil), func(r *running, cfg *tghook.RunConfig) {
 		*cfg = tghook.RunConfig{
 			Token: rig.APIToken, Client: cfg.Client,
@@ -106,13 +100,13 @@ func TestRunDoesWhatStartWebhookDoes(t *testing.T) {
 		r.tg.ExpectCall(t, "setWebhook")
 	})
 	call := r.begun()
-	rig.Same(t, "setWebhook", call.Params, map[string]string{
+	assert.Equal(t, map[string]string{
 		"url": "https://" + r.address + "/bots/first", "secret_token": rig.HookToken,
 		"ip_address": "127.0.0.1", "max_connections": "3", "allowed_updates": `["message"]`,
-	})
-	rig.Same(t, "certificate", string(call.Files["certificate"].Content), string(public))
+	}, call.Params, "setWebhook")
+	assert.Equal(t, string(public), string(call.Files["certificate"].Content), "certificate")
 	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-	rig.Same(t, "an update", r.post(client, "https://"+r.address+"/bot", rig.MessageIn(7, 1)), "200 "+rig.HelloBody)
+	assert.Equal(t, "200 "+rig.HelloBody, r.post(client, "https://"+r.address+"/bot", rig.MessageIn(7, 1)), "an update")
 	r.end()
 }
 
@@ -127,10 +121,10 @@ func TestAWebhookIsServedBelowARoute(t *testing.T) {
 	for path, want := range map[string]int{"/bots/first": 200, "/bots/second": 404, "/first": 404} {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(rig.MessageIn(7, 1)))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
+		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 		rec := httptest.NewRecorder()
 		site.ServeHTTP(rec, req)
-		rig.Same(t, path, rec.Code, want)
+		assert.Equal(t, want, rec.Code, path)
 	}
 }
 
@@ -151,12 +145,12 @@ func TestAnErrorIsSeenAndMayBeTakenAway(t *testing.T) {
 		}
 		h := tghook.Chain(replying(tghook.NoReply, rig.ErrBroken), see)
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxAttempts: 2}}, h.HandleUpdate)
-		rig.Same(t, "seen", r.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "told to Observe", r.Last().Err, rig.ErrBroken)
-		rig.Same(t, "taken away", r.Post(rig.MessageIn(8, 2)), "200")
-		rig.Same(t, "the last attempt", r.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "told to DeadLetter", errors.Is(r.Letter(0).Err, rig.ErrBroken), true)
-		rig.Same(t, "told to the middleware", seen, []error{rig.ErrBroken, rig.ErrBroken, rig.ErrBroken})
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "seen")
+		assert.Equal(t, rig.ErrBroken, r.Last().Err, "told to Observe")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(8, 2)), "taken away")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "the last attempt")
+		assert.True(t, errors.Is(r.Letter(0).Err, rig.ErrBroken), "told to DeadLetter")
+		assert.Equal(t, []error{rig.ErrBroken, rig.ErrBroken, rig.ErrBroken}, seen, "told to the middleware")
 	})
 }
 
@@ -187,13 +181,13 @@ func TestEachTimeoutOfGrammYHasItsPolicy(t *testing.T) {
 						return tghook.NoReply, context.Cause(ctx)
 					}
 				})
-				rig.Same(t, "the answer", r.Post(rig.MessageIn(7, 1)), c.answer)
+				assert.Equal(t, c.answer, r.Post(rig.MessageIn(7, 1)), "the answer")
 				if c.redelivery != "" {
-					rig.Same(t, "the redelivery", r.Post(rig.MessageIn(7, 1)), c.redelivery)
+					assert.Equal(t, c.redelivery, r.Post(rig.MessageIn(7, 1)), "the redelivery")
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				r.Did(c.runs, 0, c.calls)
+				r.Did(rig.Counts{Runs: c.runs, Calls: c.calls})
 			})
 		})
 	}
@@ -221,13 +215,13 @@ func TestAQueueAndAWorkerLoseNothing(t *testing.T) {
 			}
 			return rig.Hello, nil
 		})
-		rig.Same(t, "into the queue", door.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "the same again", door.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "in the queue", len(queue), 1)
+		assert.Equal(t, "200", door.Post(rig.MessageIn(7, 1)), "into the queue")
+		assert.Equal(t, "200", door.Post(rig.MessageIn(7, 1)), "the same again")
+		assert.Len(t, queue, 1, "in the queue")
 		raw := <-queue
-		rig.Same(t, "a failure", errors.Is(worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), rig.ErrBroken), true)
-		rig.Same(t, "offered again", worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), nil)
-		rig.Same(t, "offered once more", worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), nil)
-		rig.Same(t, "replies", api.All(), []string{rig.HelloCall})
+		assert.True(t, errors.Is(worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), rig.ErrBroken), "a failure")
+		assert.NoError(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), "offered again")
+		assert.NoError(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), "offered once more")
+		assert.Equal(t, []string{rig.HelloCall}, api.All(), "replies")
 	})
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -130,16 +132,12 @@ func TestACallIsRepeatedWhereThatIsSafeAndAskedFor(t *testing.T) {
 func TestACallWaitsForAsLongAsTelegramSaysAndBacksOffElse(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		f := &flaky{fails: 2, answer: tooMany}
-		if err := f.client(t, time.Minute).Call(t.Context(), "sendMessage", nil, nil); err != nil {
-			t.Error(err)
-		}
-		rig.Same(t, "asked after", f.asked, []time.Duration{0, 7 * time.Second, 14 * time.Second})
+		assert.NoError(t, f.client(t, time.Minute).Call(t.Context(), "sendMessage", nil, nil))
+		assert.Equal(t, []time.Duration{0, 7 * time.Second, 14 * time.Second}, f.asked, "asked after")
 
 		f = &flaky{fails: 9, answer: unreachable}
-		if err := f.client(t, time.Hour).Call(t.Context(), "sendMessage", nil, nil); err != nil {
-			t.Error(err)
-		}
-		rig.Same(t, "requests", len(f.asked), 10)
+		assert.NoError(t, f.client(t, time.Hour).Call(t.Context(), "sendMessage", nil, nil))
+		assert.Len(t, f.asked, 10, "requests")
 		var jittered bool
 		for i, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60, 60} {
 			about := time.Duration(seconds) * time.Second
@@ -149,7 +147,7 @@ func TestACallWaitsForAsLongAsTelegramSaysAndBacksOffElse(t *testing.T) {
 			}
 			jittered = jittered || waited != about
 		}
-		rig.Same(t, "jitter", jittered, true)
+		assert.True(t, jittered, "jitter")
 	})
 }
 
@@ -169,8 +167,8 @@ func TestTheWaitsOfACallAreBoundedTogether(t *testing.T) {
 			if !errors.As(err, &refused) || refused.RetryAfter != 7*time.Second {
 				t.Error(err)
 			}
-			rig.Same(t, "asked after", f.asked, test.asked)
-			rig.Same(t, "it returns at once", time.Since(f.begun), slices.Max(f.asked))
+			assert.Equal(t, test.asked, f.asked, "asked after")
+			assert.Equal(t, slices.Max(f.asked), time.Since(f.begun), "it returns at once")
 		}
 	})
 }
@@ -199,17 +197,15 @@ func TestTheEndOfAContextEndsTheWait(t *testing.T) {
 			ctx, cancel := test.ending(t.Context())
 			err := c.Call(ctx, "sendMessage", nil, nil)
 			cancel()
-			rig.Same(t, "it returns after", time.Since(f.begun), 3*time.Second)
+			assert.Equal(t, 3*time.Second, time.Since(f.begun), "it returns after")
 			for _, want := range test.want {
-				if !errors.Is(err, want) {
-					t.Errorf("%v is not %v", err, want)
-				}
+				assert.ErrorIs(t, err, want)
 			}
 			var refused *tghook.APIError
 			if !errors.As(err, &refused) {
 				t.Errorf("%v does not say why it waited", err)
 			}
-			rig.Same(t, "asked after", f.asked, []time.Duration{0})
+			assert.Equal(t, []time.Duration{0}, f.asked, "asked after")
 		}
 	})
 }
@@ -222,14 +218,12 @@ func TestARepetitionSendsAllOfItAgain(t *testing.T) {
 		tg.FailCalls(1, tghooktest.CallError{RetryAfter: 7 * time.Second})
 		c := tg.Client(t, tghook.ClientConfig{Patience: time.Minute})
 		params := map[string]any{"chat_id": chat.ID, "document": tghook.File{Name: "a.txt", Body: strings.NewReader("content")}}
-		if err := c.Call(t.Context(), "sendDocument", params, nil); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, c.Call(t.Context(), "sendDocument", params, nil))
 		calls := tg.Calls("sendDocument")
-		rig.Same(t, "requests", len(calls), 2)
+		assert.Len(t, calls, 2, "requests")
 		for _, call := range calls {
-			rig.Same(t, "chat", call.Params["chat_id"], strconv.FormatInt(chat.ID, 10))
-			rig.Same(t, "file", string(call.Files["document"].Content), "content")
+			assert.Equal(t, strconv.FormatInt(chat.ID, 10), call.Params["chat_id"], "chat")
+			assert.Equal(t, "content", string(call.Files["document"].Content), "file")
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -112,7 +113,7 @@ func TestPollSurvivesWhatItCalls(t *testing.T) {
 				}
 				start := time.Now()
 				cancel()
-				rig.Same(t, "Poll returned", <-p.Done, nil)
+				assert.NoError(t, <-p.Done, "Poll returned")
 				if took := time.Since(start); took > 3*time.Second {
 					t.Errorf("the end took %v, with a Grace of 2 s", took)
 				}
@@ -151,9 +152,9 @@ func TestPollHasToldObserveOfAllWhenItReturns(t *testing.T) {
 			rig.Pass(1500 * time.Millisecond)
 			p.End()
 			returned.Store(true)
-			rig.Same(t, "Observe was told", told.Load(), int64(len(p.Order())))
+			assert.Equal(t, int64(len(p.Order())), told.Load(), "Observe was told")
 			rig.Pass(time.Minute)
-			rig.Same(t, "Observe began after Poll had returned", after.Load(), 0)
+			assert.Equal(t, int64(0), after.Load(), "Observe began after Poll had returned")
 		})
 	}
 }
@@ -177,7 +178,7 @@ func TestPollTellsObserveNothingAfterItsEnd(t *testing.T) {
 			t.Errorf("the end took %v", took)
 		}
 		rig.Pass(2 * time.Minute)
-		rig.Same(t, "Observe was told", p.Outcomes(), "")
+		assert.Empty(t, p.Outcomes(), "Observe was told")
 	})
 }
 
@@ -202,8 +203,8 @@ func TestPollBoundsTheGoroutinesOfABlockedObserve(t *testing.T) {
 			tg.Send(t, rig.MessageIn(1+id, 1+id))
 		}
 		rig.Pass(time.Minute)
-		rig.Same(t, "runs", len(p.Order()), 1500)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Len(t, p.Order(), 1500, "runs")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		if n := blocked.Load(); n < 900 || n > 1001 {
 			t.Errorf("%d goroutines wait for Observe", n)
 		}
@@ -214,7 +215,7 @@ func TestPollBoundsTheGoroutinesOfABlockedObserve(t *testing.T) {
 			t.Error("the log does not say what Observe was not told")
 		}
 		p.Stop()
-		rig.Same(t, "Poll returned", <-p.Done, nil)
+		assert.NoError(t, <-p.Done, "Poll returned")
 	})
 }
 

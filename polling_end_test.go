@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -28,7 +30,7 @@ func TestAHealthyPollStopsAtOnce(t *testing.T) {
 			if took := time.Since(start); took > 100*time.Millisecond {
 				t.Errorf("the end took %v", took)
 			}
-			rig.Same(t, "pending", tg.Pending(), 0)
+			assert.Equal(t, 0, tg.Pending(), "pending")
 		}
 		t.Run(after.String(), func(t *testing.T) { rig.Bubble(t, inner) })
 	}
@@ -47,9 +49,7 @@ func TestPollStopsWithinItsGraceAndASecond(t *testing.T) {
 				}
 				return tg.RoundTrip(r)
 			})}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			done := make(chan error, 1)
 			var errs []error
 			r := &rig.Bot{TB: t}
@@ -66,12 +66,12 @@ func TestPollStopsWithinItsGraceAndASecond(t *testing.T) {
 			rig.Pass(500 * time.Millisecond)
 			start := time.Now()
 			stop()
-			rig.Same(t, "Poll returned", <-done, nil)
+			assert.NoError(t, <-done, "Poll returned")
 			if took := time.Since(start); took > grace+time.Second {
 				t.Errorf("the end took %v", took)
 			}
 			if takes == time.Hour {
-				rig.Same(t, "errors where nothing is to be confirmed", len(errs), 0)
+				assert.Empty(t, errs, "errors where nothing is to be confirmed")
 			} else if len(errs) != 1 || !strings.Contains(errs[0].Error(), "could not be confirmed") {
 				t.Errorf("OnError was told %v", errs)
 			}
@@ -100,9 +100,7 @@ func TestAPollThatIsCutWhileItWaitsIsNoOutage(t *testing.T) {
 				}
 				return res, err
 			})}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			var errs []error
@@ -117,7 +115,7 @@ func TestAPollThatIsCutWhileItWaitsIsNoOutage(t *testing.T) {
 				t.Errorf("OnError was told %v", errs)
 			}
 			stop()
-			rig.Same(t, "Poll returned", <-done, nil)
+			assert.NoError(t, <-done, "Poll returned")
 		}
 		t.Run(name, func(t *testing.T) { rig.Bubble(t, inner) })
 	}
@@ -179,8 +177,8 @@ func TestPollGoesOnWhateverAProxySays(t *testing.T) {
 			p := rig.StartPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) { errs = append(errs, err) }}, rig.Nothing)
 			tg.Send(t, rig.MessageIn(7, 1))
 			rig.Pass(time.Minute)
-			rig.Same(t, "runs", p.Order(), []int64{1})
-			rig.Same(t, "errors", len(errs), 4)
+			assert.Equal(t, []int64{1}, p.Order(), "runs")
+			assert.Len(t, errs, 4, "errors")
 			for _, err := range errs {
 				if errors.Is(err, tghook.ErrOtherPoller) || errors.Is(err, tghook.ErrWebhookSet) {
 					t.Errorf("a proxy is taken for Telegram: %v", err)
@@ -219,8 +217,8 @@ func TestPollNamesWhatPinsItOnce(t *testing.T) {
 		rig.Pass(time.Minute)
 		fail.Store(false)
 		rig.Pass(5 * time.Minute)
-		rig.Same(t, "pinning", strings.Count(p.Outcomes(), "pinning"), 2)
-		rig.Same(t, "runs", len(p.Order()), 200)
+		assert.Equal(t, 2, strings.Count(p.Outcomes(), "pinning"), "pinning")
+		assert.Len(t, p.Order(), 200, "runs")
 		p.End()
 	})
 }
@@ -239,7 +237,7 @@ func TestPollKnowsWhenItWasLastAnswered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rig.Same(t, "before it polls", last().IsZero(), true)
+		assert.Equal(t, true, last().IsZero(), "before it polls")
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- run(ctx) }()
@@ -253,7 +251,7 @@ func TestPollKnowsWhenItWasLastAnswered(t *testing.T) {
 			t.Errorf("it was last answered %v ago", since)
 		}
 		stop()
-		rig.Same(t, "Poll returned", <-done, nil)
+		assert.NoError(t, <-done, "Poll returned")
 	})
 }
 

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -46,7 +48,7 @@ func TestPollRunsLanesInParallelInOrderAndConfirmsWhatIsHandled(t *testing.T) {
 			}
 		}
 		p.End()
-		rig.Same(t, "replies by API call", len(tg.Calls("sendMessage")), 90)
+		assert.Len(t, tg.Calls("sendMessage"), 90, "replies by API call")
 	})
 }
 
@@ -63,14 +65,14 @@ func TestPollGoesOnWhileOneChatTakesAMinute(t *testing.T) {
 			tg.Send(t, rig.MessageIn(1+id, 1+id))
 		}
 		rig.Pass(59 * time.Second)
-		rig.Same(t, "runs meanwhile", len(p.Order()), 100)
+		assert.Len(t, p.Order(), 100, "runs meanwhile")
 		if n := tg.Polls(); n > 5 { // then the window is full
 			t.Errorf("getUpdates was called %d times with a full window", n)
 		}
 		rig.Pass(3 * time.Second)
-		rig.Same(t, "runs in the end", len(p.Order()), 150)
+		assert.Len(t, p.Order(), 150, "runs in the end")
 		p.End()
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, 0, tg.Pending(), "pending")
 	})
 }
 
@@ -88,10 +90,10 @@ func TestPollRetriesInTheLaneAndBuriesAfterEightPanics(t *testing.T) {
 			return tghook.NoReply, nil
 		})
 		rig.Pass(3 * time.Minute)
-		rig.Same(t, "starts", starts, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second, 63 * time.Second, 123 * time.Second})
-		rig.Same(t, "order", p.Order(), []int64{1, 1, 1, 1, 1, 1, 1, 1, 2})
-		p.Did(9, 1, 0)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second, 63 * time.Second, 123 * time.Second}, starts, "starts")
+		assert.Equal(t, []int64{1, 1, 1, 1, 1, 1, 1, 1, 2}, p.Order(), "order")
+		p.Did(rig.Counts{Runs: 9, Letters: 1})
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -108,11 +110,11 @@ func TestPollConfirmsOnlyWhatHasFinished(t *testing.T) {
 		})
 		tg.Send(t, rig.MessageIn(1, 1), rig.MessageIn(2, 2), rig.MessageIn(3, 3))
 		rig.Pass(10 * time.Second)
-		rig.Same(t, "pending while 2 runs", tg.PendingIDs(), []int64{2, 3})
+		assert.Equal(t, []int64{2, 3}, tg.PendingIDs(), "pending while 2 runs")
 		close(release)
 		rig.Pass(time.Second)
-		rig.Same(t, "pending afterwards", tg.Pending(), 0)
-		rig.Same(t, "runs", p.Sorted(), []int64{1, 2, 3})
+		assert.Equal(t, 0, tg.Pending(), "pending afterwards")
+		assert.Equal(t, []int64{1, 2, 3}, p.Sorted(), "runs")
 		p.End()
 	})
 }
@@ -135,12 +137,12 @@ func TestPollLosesNothingInACrash(t *testing.T) {
 		rig.Pass(5 * time.Second)
 		p.End()
 		close(hang)
-		rig.Same(t, "pending", tg.PendingIDs(), []int64{2, 3})
+		assert.Equal(t, []int64{2, 3}, tg.PendingIDs(), "pending")
 		next := rig.StartPoll(t, tg, tghook.PollConfig{}, rig.Nothing)
 		rig.Pass(time.Second)
-		rig.Same(t, "runs of the next process", next.Sorted(), []int64{2, 3})
+		assert.Equal(t, []int64{2, 3}, next.Sorted(), "runs of the next process")
 		next.End()
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, 0, tg.Pending(), "pending")
 	})
 }
 
@@ -156,9 +158,9 @@ func TestPollConfirmsOnceAtItsEnd(t *testing.T) {
 		tg.Send(t, rig.MessageIn(7, 41))
 		<-started
 		p.End()
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		calls := tg.Calls("getUpdates")
-		rig.Same(t, "the last call", calls[len(calls)-1].Params, map[string]string{"offset": "42", "limit": "1"})
+		assert.Equal(t, map[string]string{"offset": "42", "limit": "1"}, calls[len(calls)-1].Params, "the last call")
 	})
 }
 
@@ -170,7 +172,7 @@ func TestPollDoesNotConfirmTwice(t *testing.T) {
 		rig.Pass(time.Minute)
 		n := tg.Polls()
 		p.End()
-		rig.Same(t, "calls after the end", tg.Polls(), n)
+		assert.Equal(t, n, tg.Polls(), "calls after the end")
 	})
 }
 
@@ -185,7 +187,7 @@ func TestPollAsksNoMoreThanItMust(t *testing.T) {
 		}
 		tg.Send(t, rig.MessageIn(8, 2))
 		rig.Pass(time.Second)
-		rig.Same(t, "runs", p.Sorted(), []int64{1, 2})
+		assert.Equal(t, []int64{1, 2}, p.Sorted(), "runs")
 		rig.Pass(time.Minute)
 		calls := tg.Calls("getUpdates")
 		for i, c := range calls[1:] {
@@ -215,12 +217,12 @@ func TestPollSaysWhichUpdateFillsItsWindow(t *testing.T) {
 			tg.Send(t, rig.MessageIn(id, id+1))
 		}
 		rig.Pass(30 * time.Second)
-		rig.Same(t, "runs", len(p.Order()), 104)
+		assert.Len(t, p.Order(), 104, "runs")
 		if told := strings.Count(p.Outcomes(), "pinning"); told != 1 {
 			t.Errorf("Observe was told %d times that an update pins the window, want once", told)
 		}
 		rig.Pass(time.Minute)
-		rig.Same(t, "runs", len(p.Order()), 200)
+		assert.Len(t, p.Order(), 200, "runs")
 		p.End()
 	})
 }
@@ -237,8 +239,8 @@ func TestPollBuriesWhatHasNoKindAndGoesOn(t *testing.T) {
 		}
 		p := rig.StartPoll(t, tg, tghook.PollConfig{}, rig.Nothing)
 		rig.Pass(time.Minute)
-		p.Did(1, 1, 0)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		p.Did(rig.Counts{Runs: 1, Letters: 1})
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -255,7 +257,7 @@ func TestPollBuriesWhatIsNoUpdateOnceAndDoesNotSpin(t *testing.T) {
 		var errs []error
 		p := rig.StartPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) { errs = append(errs, err) }}, rig.Nothing)
 		rig.Pass(10 * time.Minute)
-		p.Did(0, 1, 0)
+		p.Did(rig.Counts{Letters: 1})
 		if n := tg.Polls(); n > 20 || len(errs) == 0 {
 			t.Errorf("getUpdates was called %d times in ten minutes, OnError %d times", n, len(errs))
 		}
@@ -276,8 +278,8 @@ func TestPollStartsAnewWhenTelegramDoes(t *testing.T) {
 		}
 		tg.Send(t, rig.MessageIn(7, next+1))
 		rig.Pass(5 * time.Second)
-		rig.Same(t, "runs", p.Order(), []int64{last - 1, last, next, next + 1})
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, []int64{last - 1, last, next, next + 1}, p.Order(), "runs")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -291,19 +293,19 @@ func TestPollRefusesToStartBesideAWebhookUnlessTold(t *testing.T) {
 		if err := <-p.Done; !errors.Is(err, tghook.ErrWebhookSet) || !strings.Contains(err.Error(), hook.URL) {
 			t.Errorf("Poll returned %v", err)
 		}
-		rig.Same(t, "webhooks deleted", len(tg.Calls("deleteWebhook")), 0)
+		assert.Empty(t, tg.Calls("deleteWebhook"), "webhooks deleted")
 
 		p = rig.StartPoll(t, tg, tghook.PollConfig{TakeOver: true, PutBackSecret: "the-secret", AllowedUpdates: []string{"message"}}, rig.Nothing)
 		rig.Pass(time.Second)
-		rig.Same(t, "webhooks deleted", len(tg.Calls("deleteWebhook")), 1)
+		assert.Len(t, tg.Calls("deleteWebhook"), 1, "webhooks deleted")
 		tg.Send(t, rig.MessageIn(7, 1))
 		rig.Pass(time.Second)
 		p.End()
-		rig.Same(t, "runs", p.Order(), []int64{1})
-		rig.Same(t, "secret put back", tg.Calls("setWebhook")[1].Params["secret_token"], "the-secret")
+		assert.Equal(t, []int64{1}, p.Order(), "runs")
+		assert.Equal(t, "the-secret", tg.Calls("setWebhook")[1].Params["secret_token"], "secret put back")
 		info, err := tg.Client(t, tghook.ClientConfig{}).GetWebhookInfo(t.Context())
-		rig.Same(t, "error", err, nil)
-		rig.Same(t, "put back", info, tghook.WebhookInfo{URL: hook.URL, MaxConnections: 7, IPAddress: info.IPAddress}) // all kinds, as it was
+		assert.NoError(t, err, "error")
+		assert.Equal(t, tghook.WebhookInfo{URL: hook.URL, MaxConnections: 7, IPAddress: info.IPAddress}, info, "put back") // all kinds, as it was
 	})
 }
 
@@ -316,7 +318,7 @@ func TestPollDeletesNothingThatItCannotPutBack(t *testing.T) {
 		if err := <-p.Done; !errors.As(err, &mistake) || mistake.Field != "PollConfig.PutBackCertificate" {
 			t.Errorf("Poll returned %v", err)
 		}
-		rig.Same(t, "webhooks deleted", len(tg.Calls("deleteWebhook")), 0)
+		assert.Empty(t, tg.Calls("deleteWebhook"), "webhooks deleted")
 	})
 }
 
@@ -343,7 +345,7 @@ func TestPollDropsWhatIsPending(t *testing.T) {
 		rig.Pass(time.Second)
 		tg.Send(t, rig.MessageIn(7, 2))
 		rig.Pass(time.Second)
-		rig.Same(t, "runs", p.Order(), []int64{2})
+		assert.Equal(t, []int64{2}, p.Order(), "runs")
 		p.End()
 	})
 }
@@ -356,9 +358,7 @@ func TestPollTellsConflictsApartAndRecovers(t *testing.T) {
 		"a webhook": {tghook.ErrWebhookSet, func(t *testing.T, tg *rig.Telegram) {
 			tg.Set(t, tghook.WebhookRequest{URL: "https://bot.example.org/x"})
 			rig.Pass(20 * time.Second)
-			if err := tg.Client(t, tghook.ClientConfig{}).DeleteWebhook(t.Context(), false); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, tg.Client(t, tghook.ClientConfig{}).DeleteWebhook(t.Context(), false))
 		}},
 		"another poller": {tghook.ErrOtherPoller, func(t *testing.T, tg *rig.Telegram) {
 			other := rig.StartPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) {}}, rig.Nothing)
@@ -379,7 +379,7 @@ func TestPollTellsConflictsApartAndRecovers(t *testing.T) {
 				n := len(errs)
 				tg.Send(t, rig.MessageIn(7, 1))
 				rig.Pass(time.Minute)
-				rig.Same(t, "runs", p.Order(), []int64{1})
+				assert.Equal(t, []int64{1}, p.Order(), "runs")
 				if n < 2 || n > 7 || len(errs) > n+1 { // once in three seconds, and less often then
 					t.Errorf("%d errors in 20 s, then %d", n, len(errs)-n)
 				}
@@ -408,7 +408,7 @@ func TestPollEndsWhereTheTokenIsNotAccepted(t *testing.T) {
 			if err := <-p.Done; !errors.As(err, &refused) || refused.Code != status {
 				t.Errorf("Poll returned %v, want the %d", err, status)
 			}
-			rig.Same(t, "calls", tg.Polls(), 1)
+			assert.Equal(t, 1, tg.Polls(), "calls")
 		}
 		t.Run(strconv.Itoa(status), func(t *testing.T) { rig.Bubble(t, inner) })
 	}
@@ -434,8 +434,8 @@ func TestPollWaitsAsLongAs429SaysAndBacksOffFrom5xx(t *testing.T) {
 				t.Errorf("wait %d is %v, want %v give or take a quarter", i, wait, nominal)
 			}
 		}
-		rig.Same(t, "runs", p.Order(), []int64{1})
-		rig.Same(t, "errors", errs, 13)
+		assert.Equal(t, []int64{1}, p.Order(), "runs")
+		assert.Equal(t, 13, errs, "errors")
 		p.End()
 	})
 }
@@ -457,11 +457,9 @@ func TestPollTellsTelegramWhichKindsItsHandlerWants(t *testing.T) {
 			}()
 			rig.Pass(time.Second)
 			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, <-done)
 			rig.Pass(time.Minute) // the call waits still
-			rig.Same(t, "allowed_updates", tg.Calls("getUpdates")[0].Params["allowed_updates"], c.want)
+			assert.Equal(t, c.want, tg.Calls("getUpdates")[0].Params["allowed_updates"], "allowed_updates")
 		}
 	})
 }
@@ -477,7 +475,7 @@ func TestPollDoesNotWaitForRetriesAtItsEnd(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("the end took %v", took)
 		}
-		rig.Same(t, "pending", tg.PendingIDs(), []int64{1})
+		assert.Equal(t, []int64{1}, tg.PendingIDs(), "pending")
 	})
 }
 
@@ -488,8 +486,8 @@ func TestPollKeepsTheOrderWhileTheStoreIsDown(t *testing.T) {
 		p := rig.StartPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Store: store}}, rig.Nothing)
 		tg.Send(t, rig.MessageIn(7, 1), rig.MessageIn(7, 2), rig.MessageIn(7, 3))
 		rig.Pass(time.Minute)
-		rig.Same(t, "runs", p.Sorted(), []int64{1, 2, 3})
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, []int64{1, 2, 3}, p.Sorted(), "runs")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -519,8 +517,8 @@ func TestPollBuriesWhatLaneCannotPlace(t *testing.T) {
 		}}}, rig.Nothing)
 		tg.Send(t, rig.MessageIn(7, 1), rig.MessageIn(7, 2))
 		rig.Pass(time.Second)
-		p.Did(1, 1, 0)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		p.Did(rig.Counts{Runs: 1, Letters: 1})
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -545,8 +543,8 @@ func TestPollTakesNoMoreThanMaxInFlight(t *testing.T) {
 			tg.Send(t, rig.MessageIn(id, id+1))
 		}
 		rig.Pass(time.Minute)
-		rig.Same(t, "most at once", most, 3)
-		rig.Same(t, "runs", len(p.Order()), 20)
+		assert.Equal(t, 3, most, "most at once")
+		assert.Len(t, p.Order(), 20, "runs")
 		p.End()
 	})
 }
@@ -595,11 +593,11 @@ func TestPollOffersADeadLetterUntilItIsAccepted(t *testing.T) {
 					return tghook.NoReply, nil
 				})
 				rig.Pass(6 * time.Second)
-				rig.Same(t, "pending", tg.PendingIDs(), want)
+				assert.Equal(t, want, tg.PendingIDs(), "pending")
 				rig.Pass(2 * time.Second)
-				rig.Same(t, "dead letters", at, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second})
-				rig.Same(t, "the last run", p.Order()[len(p.Order())-1], 2)
-				rig.Same(t, "pending", tg.Pending(), 0)
+				assert.Equal(t, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second}, at, "dead letters")
+				assert.Equal(t, int64(2), p.Order()[len(p.Order())-1], "the last run")
+				assert.Equal(t, 0, tg.Pending(), "pending")
 				p.End()
 			}
 			t.Run(name+"/"+what, func(t *testing.T) { rig.Bubble(t, inner) })
@@ -630,12 +628,12 @@ func TestPollGivesUpOnWhatTelegramWouldNotDeliverAgain(t *testing.T) {
 					return tghook.NoReply, nil
 				})
 			rig.Pass(want[len(want)-1] + time.Second)
-			rig.Same(t, "starts", starts, want)
-			rig.Same(t, "the next one runs", p.Order()[len(p.Order())-1], 2)
+			assert.Equal(t, want, starts, "starts")
+			assert.Equal(t, int64(2), p.Order()[len(p.Order())-1], "the next one runs")
 			if letter := p.Letter(0); letter.ID != 1 || !errors.Is(letter.Err, rig.ErrBroken) {
 				t.Errorf("the dead letter is %v", letter)
 			}
-			rig.Same(t, "pending", tg.Pending(), 0)
+			assert.Equal(t, 0, tg.Pending(), "pending")
 			p.End()
 		}
 		t.Run(string(kind), func(t *testing.T) { rig.Bubble(t, inner) })
@@ -660,13 +658,13 @@ func TestPollKeepsTheOrderAtItsEnd(t *testing.T) {
 			rig.Pass(time.Second)
 			start := time.Now()
 			p.End()
-			rig.Same(t, "the end took", time.Since(start), 3*time.Second)
-			rig.Same(t, "runs", p.Sorted(), []int64{1, 2, 3})
-			rig.Same(t, "outcomes of what comes again", strings.Count(p.Outcomes(), "shed"), 3-min(1, int(fails)))
-			rig.Same(t, "pending", tg.PendingIDs(), []int64{3, 4, 5})
+			assert.Equal(t, 3*time.Second, time.Since(start), "the end took")
+			assert.Equal(t, []int64{1, 2, 3}, p.Sorted(), "runs")
+			assert.Equal(t, 3-min(1, int(fails)), strings.Count(p.Outcomes(), "shed"), "outcomes of what comes again")
+			assert.Equal(t, []int64{3, 4, 5}, tg.PendingIDs(), "pending")
 			next := rig.StartPoll(t, tg, tghook.PollConfig{}, rig.Nothing)
 			rig.Pass(time.Second)
-			rig.Same(t, "runs of the next process", next.Order(), []int64{3, 4, 5})
+			assert.Equal(t, []int64{3, 4, 5}, next.Order(), "runs of the next process")
 			next.End()
 		}
 		t.Run(name, func(t *testing.T) { rig.Bubble(t, inner) })
@@ -688,8 +686,8 @@ func TestPollKeepsTheOrderAtItsEndWithAStore(t *testing.T) {
 		tg.Send(t, rig.MessageIn(7, 1), rig.MessageIn(7, 2), rig.MessageIn(7, 3))
 		rig.Pass(time.Second)
 		p.End()
-		rig.Same(t, "runs", p.Order(), []int64{1})
-		rig.Same(t, "pending", tg.PendingIDs(), []int64{2, 3})
+		assert.Equal(t, []int64{1}, p.Order(), "runs")
+		assert.Equal(t, []int64{2, 3}, tg.PendingIDs(), "pending")
 	})
 }
 
@@ -703,8 +701,8 @@ func TestPollRunsNothingAfterItsEnd(t *testing.T) {
 		rig.Pass(time.Second)
 		p.End()
 		rig.Pass(time.Minute)
-		p.Did(0, 0, 0)
-		rig.Same(t, "pending", tg.PendingIDs(), []int64{1})
+		p.Did(rig.Counts{})
+		assert.Equal(t, []int64{1}, tg.PendingIDs(), "pending")
 	})
 }
 
@@ -731,8 +729,8 @@ func TestPollReturnsWhenObserveKnowsAll(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		p.End()
-		rig.Same(t, "the end took", time.Since(start), 10*time.Second)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, 10*time.Second, time.Since(start), "the end took")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 	})
 }
 
@@ -755,8 +753,8 @@ func TestPollGoesOnWhenObserveEndsItsGoroutine(t *testing.T) {
 			tg.Send(t, rig.MessageIn(1+id, 1+id))
 		}
 		rig.Pass(2 * time.Minute)
-		rig.Same(t, "runs", len(p.Order()), 150)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Len(t, p.Order(), 150, "runs")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -768,7 +766,7 @@ func TestPollGoesOnWhenOnErrorPanics(t *testing.T) {
 		p := rig.StartPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) { panic("OnError") }}, rig.Nothing)
 		tg.Send(t, rig.MessageIn(7, 1))
 		rig.Pass(time.Minute)
-		rig.Same(t, "runs", p.Order(), []int64{1})
+		assert.Equal(t, []int64{1}, p.Order(), "runs")
 		p.End()
 	})
 }
@@ -798,10 +796,10 @@ func TestPollGoesOnWhenItsGoroutineIsEnded(t *testing.T) {
 			rig.Pass(time.Minute)
 			tg.Send(t, rig.MessageIn(7, 3))
 			rig.Pass(time.Minute)
-			rig.Same(t, "runs", p.Order(), []int64{1, 3})
-			rig.Same(t, "dead letter", p.Letter(0).ID, 2)
-			rig.Same(t, "pending", tg.Pending(), 0)
-			rig.Same(t, "OnError", len(errs), 1)
+			assert.Equal(t, []int64{1, 3}, p.Order(), "runs")
+			assert.Equal(t, int64(2), p.Letter(0).ID, "dead letter")
+			assert.Equal(t, 0, tg.Pending(), "pending")
+			assert.Len(t, errs, 1, "OnError")
 			p.End()
 		}
 		t.Run(name, func(t *testing.T) { rig.Bubble(t, inner) })
@@ -847,9 +845,7 @@ func TestPollGivesUpACallThatHangs(t *testing.T) {
 				}
 				return tg.RoundTrip(r)
 			})}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			var errs []error
@@ -859,12 +855,12 @@ func TestPollGivesUpACallThatHangs(t *testing.T) {
 			rig.Pass(70 * time.Second)
 			tg.Send(t, rig.MessageIn(7, 1))
 			rig.Pass(time.Second)
-			rig.Same(t, "runs", r.Order(), []int64{1})
+			assert.Equal(t, []int64{1}, r.Order(), "runs")
 			if len(errs) != 1 || !errors.Is(errs[0], context.DeadlineExceeded) {
 				t.Errorf("OnError was told %v", errs)
 			}
 			cancel()
-			rig.Same(t, "Poll returned", <-done, nil)
+			assert.NoError(t, <-done, "Poll returned")
 		}
 		t.Run(method, func(t *testing.T) { rig.Bubble(t, inner) })
 	}
@@ -889,8 +885,8 @@ func TestPollForgetsItsOffsetWhenTelegramCountsAnew(t *testing.T) {
 			tg.Send(t, rig.MessageIn(7, 11+id))
 		}
 		rig.Pass(10 * time.Minute)
-		rig.Same(t, "runs", p.Order(), []int64{30, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25})
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, []int64{30, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25}, p.Order(), "runs")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -926,8 +922,8 @@ func TestPollConfirmsNothingUnhandledWhenTelegramCountsAnewBetween(t *testing.T)
 			sent = append(sent, id)
 		}
 		passing(time.Minute)
-		rig.Same(t, "runs", p.Sorted(), []int64{100, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201})
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, []int64{100, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201}, p.Sorted(), "runs")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -943,7 +939,7 @@ func TestPollBuriesEachThatIsNoUpdateOnce(t *testing.T) {
 		}
 		p := rig.StartPoll(t, tg, tghook.PollConfig{OnError: func(context.Context, error) {}}, rig.Nothing)
 		rig.Pass(10 * time.Minute)
-		p.Did(0, 3, 0)
+		p.Did(rig.Counts{Letters: 3})
 		p.End()
 	})
 }
@@ -979,11 +975,11 @@ func TestPollConfirmsNothingBehindADeadLetterThatIsNotAccepted(t *testing.T) {
 				}},
 			}, rig.Nothing)
 			rig.Pass(9 * time.Second)
-			rig.Same(t, "runs", p.Sorted(), []int64{1, 2, 3})
-			rig.Same(t, "pending", tg.PendingIDs(), []int64{2, 3})
+			assert.Equal(t, []int64{1, 2, 3}, p.Sorted(), "runs")
+			assert.Equal(t, []int64{2, 3}, tg.PendingIDs(), "pending")
 			rig.Pass(2 * time.Minute)
-			rig.Same(t, "runs", p.Sorted(), []int64{1, 2, 3})
-			rig.Same(t, "pending", tg.Pending(), 0)
+			assert.Equal(t, []int64{1, 2, 3}, p.Sorted(), "runs")
+			assert.Equal(t, 0, tg.Pending(), "pending")
 			p.End()
 		}
 		t.Run(name, func(t *testing.T) { rig.Bubble(t, inner) })
@@ -1006,9 +1002,9 @@ func TestPollHoldsNoMoreThanItsWindow(t *testing.T) {
 		tg.Send(t, bodies...)
 		p := rig.StartPoll(t, tg, tghook.PollConfig{}, rig.Taking(10*time.Second, tghook.NoReply, nil))
 		rig.Pass(9 * time.Second)
-		rig.Same(t, "runs", len(p.Order()), 100)
+		assert.Len(t, p.Order(), 100, "runs")
 		rig.Pass(time.Minute)
-		rig.Same(t, "runs", len(p.Order()), 250)
+		assert.Len(t, p.Order(), 250, "runs")
 		p.End()
 	})
 }
@@ -1049,7 +1045,7 @@ func TestPollDeletesNoWebhookThatWouldBeRefused(t *testing.T) {
 		if err := <-p.Done; !errors.As(err, &mistake) {
 			t.Errorf("Poll returned %v", err)
 		}
-		rig.Same(t, "webhooks deleted", len(tg.Calls("deleteWebhook")), 0)
+		assert.Empty(t, tg.Calls("deleteWebhook"), "webhooks deleted")
 	})
 }
 
@@ -1070,10 +1066,10 @@ func TestPollLogsWhatIsNoUpdateWhereNobodyTakesDeadLetters(t *testing.T) {
 			done <- tghook.Poll(ctx, tg.Client(t, tghook.ClientConfig{}), r.Recorded(rig.Nothing), tghook.PollConfig{})
 		}()
 		rig.Pass(500 * time.Millisecond)
-		rig.Same(t, "runs", r.Order(), []int64{1})
+		assert.Equal(t, []int64{1}, r.Order(), "runs")
 		cancel()
-		rig.Same(t, "Poll returned", <-done, nil)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.NoError(t, <-done, "Poll returned")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 	})
 }
 
@@ -1083,13 +1079,13 @@ func TestPollGoesOnBehindALaneThatIsLongerThanMaxLane(t *testing.T) {
 		p := rig.StartPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{MaxLane: 2}}, rig.Taking(time.Minute, tghook.NoReply, nil))
 		tg.Send(t, rig.MessageIn(7, 1), rig.MessageIn(7, 2), rig.MessageIn(7, 3), rig.MessageIn(8, 4))
 		rig.Pass(5 * time.Second)
-		rig.Same(t, "runs", p.Sorted(), []int64{1, 4})
+		assert.Equal(t, []int64{1, 4}, p.Sorted(), "runs")
 		for _, call := range tg.Calls("getUpdates")[1:] {
-			rig.Same(t, "timeout while updates are held", call.Params["timeout"], "")
+			assert.Empty(t, call.Params["timeout"], "timeout while updates are held")
 		}
 		rig.Pass(4 * time.Minute)
 		p.End()
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, 0, tg.Pending(), "pending")
 	})
 }
 
@@ -1108,7 +1104,7 @@ func TestPollEndsADeadLetterOfWhatIsNoUpdateAfterHandlerTimeout(t *testing.T) {
 		}}, rig.Nothing)
 		tg.Send(t, rig.MessageIn(7, 1))
 		rig.Pass(5 * time.Second)
-		rig.Same(t, "runs", p.Order(), []int64{1})
+		assert.Equal(t, []int64{1}, p.Order(), "runs")
 		p.End()
 	})
 }
@@ -1134,8 +1130,8 @@ func TestPollHandsOverEveryRecordedUpdateByteForByte(t *testing.T) {
 		rig.Pass(time.Second)
 		tg.Send(t, bodies...)
 		rig.Pass(time.Minute)
-		rig.Same(t, "updates", got, want)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, want, got, "updates")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }

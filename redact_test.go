@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -48,7 +50,7 @@ func TestTheTokenIsStruckOutHoweverItIsWritten(t *testing.T) {
 		c := rig.Transport(func(*http.Request) (*http.Response, error) { return nil, errors.New(test.text) }).
 			Client(t, tghook.ClientConfig{BaseURL: "https://user:pa%20ss_word@h.example"})
 		_, err := c.GetMe(t.Context())
-		rig.Same(t, name, strings.TrimPrefix(err.Error(), "tghook: getMe: "), test.want)
+		assert.Equal(t, test.want, strings.TrimPrefix(err.Error(), "tghook: getMe: "), name)
 	}
 }
 
@@ -74,9 +76,7 @@ func everyPrinting(tb testing.TB, v any) []string {
 		all = append(all, fmt.Sprintf(verb, v))
 	}
 	encoded, err := json.Marshal(v)
-	if err != nil {
-		tb.Error(err)
-	}
+	assert.NoError(tb, err)
 	return append(all, string(encoded))
 }
 
@@ -92,9 +92,7 @@ func TestNothingThatIsPrintedTellsASecret(t *testing.T) {
 	user := &http.Client{Transport: secretTransport{"http://" + rig.HookToken + "@proxy", rig.HookToken}}
 	cfg := tghook.ClientConfig{BaseURL: "https://user:" + rig.HookToken + "@h.example/api/bot" + rig.APIToken, HTTP: user, Patience: time.Second}
 	client, err := tghook.NewClient(rig.APIToken, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	request := tghook.WebhookRequest{URL: "https://u:" + rig.HookToken + "@bot.example.org/" + rig.APIToken + tghook.PathFor(rig.APIToken), SecretToken: rig.HookToken}
 	for _, v := range []any{
 		client, *client, cfg, &cfg, request, &request,
@@ -120,7 +118,7 @@ func TestNothingThatIsPrintedTellsASecret(t *testing.T) {
 		fmt.Sprintf("%+v", rig.ToURL("https://bot.example.org/a")): "WebhookRequest for https://bot.example.org/a",
 		fmt.Sprintf("%q", client):                                  `"Bot API client of bot 7244100913"`,
 	} {
-		rig.Same(t, "printed", name, text)
+		assert.Equal(t, text, name, "printed")
 	}
 }
 
@@ -129,19 +127,19 @@ func TestWhatJSONLeavesOutIsMissed(t *testing.T) {
 	t.Parallel()
 	var request tghook.WebhookRequest
 	encoded, err := json.Marshal(tghook.WebhookRequest{URL: rig.HookURL, SecretToken: rig.HookToken, MaxConnections: 7})
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "error", json.Unmarshal(encoded, &request), nil) //nolint:musttag // its names in JSON are those of its fields
-	rig.Same(t, "request", request, tghook.WebhookRequest{URL: rig.HookURL, SecretToken: "<secret>", MaxConnections: 7})
+	assert.NoError(t, err, "error")
+	assert.NoError(t, json.Unmarshal(encoded, &request), "error") //nolint:musttag // its names in JSON are those of its fields
+	assert.Equal(t, tghook.WebhookRequest{URL: rig.HookURL, SecretToken: "<secret>", MaxConnections: 7}, request, "request")
 	c := rig.NewTelegram(t).Client(t, tghook.ClientConfig{})
-	rig.Same(t, "mistakes", mistaken(t, c.SetWebhook(t.Context(), request)), []string{"WebhookRequest.SecretToken"})
-	rig.Same(t, "error", json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), nil) //nolint:musttag // its names in JSON are those of its fields
-	rig.Same(t, "a secret from a file", request.SecretToken, "abc")
+	assert.Equal(t, []string{"WebhookRequest.SecretToken"}, mistaken(t, c.SetWebhook(t.Context(), request)), "mistakes")
+	assert.NoError(t, json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), "error") //nolint:musttag // its names in JSON are those of its fields
+	assert.Equal(t, "abc", request.SecretToken, "a secret from a file")
 
 	var cfg tghook.ClientConfig
 	encoded, err = json.Marshal(tghook.ClientConfig{BaseURL: "https://user:password@h.example", Local: true, Patience: time.Second})
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "error", json.Unmarshal(encoded, &cfg), nil) //nolint:musttag // its names in JSON are those of its fields
-	rig.Same(t, "config", cfg.Local && cfg.Patience == time.Second, true)
+	assert.NoError(t, err, "error")
+	assert.NoError(t, json.Unmarshal(encoded, &cfg), "error") //nolint:musttag // its names in JSON are those of its fields
+	assert.True(t, cfg.Local && cfg.Patience == time.Second, "config")
 	_, err = tghook.NewClient(rig.APIToken, cfg)
-	rig.Same(t, "mistakes", mistaken(t, err), []string{"ClientConfig.BaseURL"})
+	assert.Equal(t, []string{"ClientConfig.BaseURL"}, mistaken(t, err), "mistakes")
 }

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -111,9 +112,9 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 				api.Do = func(ctx context.Context, _ string) error { n++; return tt.does(ctx, n-1) }
 				r := replyingBy(t, api, tt.reply)
 				start := time.Now()
-				rig.Same(t, "acknowledged", r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), nil)
+				assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
 				took := time.Since(start)
-				rig.Same(t, "outcomes", r.Outcomes(), tt.want+"/1/0")
+				assert.Equal(t, tt.want+"/1/0", r.Outcomes(), "outcomes")
 				if took < tt.least || took > tt.most {
 					t.Errorf("it took %v, want %v to %v", took, tt.least, tt.most)
 				}
@@ -121,11 +122,11 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 				if len(calls) < tt.calls || len(calls) > tt.calls+1 || tt.most == tt.least && len(calls) != tt.calls {
 					t.Errorf("%d calls, want %d", len(calls), tt.calls)
 				}
-				rig.Same(t, "different calls", len(slices.Compact(calls)), 1)
+				assert.Len(t, slices.Compact(calls), 1, "different calls")
 				if err := r.Last().Err; tt.want == lost && (err == nil || !strings.Contains(err.Error(), tt.reply.Method)) {
 					t.Errorf("%v does not name %s", err, tt.reply.Method)
 				}
-				r.Did(1, 0, len(api.Calls))
+				r.Did(rig.Counts{Runs: 1, Calls: len(api.Calls)})
 				r.Clean(r.Stats())
 			})
 		})
@@ -154,13 +155,13 @@ func TestAReplyThatIsTriedAgainHoldsItsLaneAlone(t *testing.T) {
 			return rig.Eventually(func() string { return fmt.Sprint(r.Deliver(t.Context(), rig.Parsed(t, body))) })
 		}
 		first, second, other := deliver(rig.MessageIn(7, 1)), deliver(rig.MessageIn(7, 2)), deliver(rig.MessageIn(8, 3))
-		rig.Same(t, "another chat", other.Now(), "<nil>")
+		assert.Equal(t, "<nil>", other.Now(), "another chat")
 		for _, p := range []*rig.Pending{first, second} {
 			got, took := p.Wait()
-			rig.Same(t, "acknowledged", got, "<nil>")
-			rig.Same(t, "took", took, 30*time.Second)
+			assert.Equal(t, "<nil>", got, "acknowledged")
+			assert.Equal(t, 30*time.Second, took, "took")
 		}
-		rig.Same(t, "sent", strings.Join(sent, " "), "3 1 2")
+		assert.Equal(t, "3 1 2", strings.Join(sent, " "), "sent")
 	})
 }
 
@@ -209,8 +210,8 @@ func TestAReplyFollowsItsGroupOnce(t *testing.T) {
 						reply.Params.(params)["photo"] = photo()
 					}
 					r := replyingBy(t, caller, reply)
-					rig.Same(t, "acknowledged", r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), nil)
-					rig.Same(t, "outcomes", r.Outcomes(), tt.want+"/1/0")
+					assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+					assert.Equal(t, tt.want+"/1/0", r.Outcomes(), "outcomes")
 					calls := api.All()
 					if len(calls) != tt.calls || tt.calls == 2 && !strings.Contains(calls[1], tt.second) {
 						t.Fatalf("calls %q, want %d, with %s in the second", calls, tt.calls, tt.second)
@@ -245,11 +246,11 @@ func TestAReplyThatIsGivenUpIsReportedInTelegramsWords(t *testing.T) {
 				r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{
 					Caller: tg.Client(t, tghook.ClientConfig{}), Logger: slog.New(slog.NewTextHandler(&logged, nil)),
 				}}, rig.Taking(0, tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": chatID, "text": "hi"}}, nil))
-				rig.Same(t, "acknowledged", r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), nil)
-				rig.Same(t, "outcomes", r.Outcomes(), "reply_lost/1/0")
+				assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+				assert.Equal(t, "reply_lost/1/0", r.Outcomes(), "outcomes")
 				var refused *tghook.APIError
-				rig.Same(t, "an APIError", errors.As(r.Last().Err, &refused), true)
-				rig.Same(t, "error", r.Last().Err.Error(), "tghook: reply sendMessage by Caller: tghook: sendMessage: "+words)
+				assert.True(t, errors.As(r.Last().Err, &refused), "an APIError")
+				assert.Equal(t, "tghook: reply sendMessage by Caller: tghook: sendMessage: "+words, r.Last().Err.Error(), "error")
 				for _, want := range []string{"level=" + level.String(), "outcome=reply_lost", "sendMessage", words} {
 					if !strings.Contains(logged.String(), want) {
 						t.Errorf("the log has no %s: %s", want, &logged)
@@ -276,11 +277,11 @@ func TestAReplyOutlivesAFloodAtTelegram(t *testing.T) {
 		client := tg.Client(t, tghook.ClientConfig{Patience: 2 * time.Minute}) // which counts for nothing here
 		r := replyingBy(t, client, tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": chat.ID, "text": "hello at last"}})
 		start := time.Now()
-		rig.Same(t, "acknowledged", r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), nil)
-		rig.Same(t, "took", time.Since(start), 40*time.Second)
-		rig.Same(t, "calls", n, 3)
+		assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+		assert.Equal(t, 40*time.Second, time.Since(start), "took")
+		assert.Equal(t, 3, n, "calls")
 		chat.Expect(t, "hello at last")
-		rig.Same(t, "sent", len(tg.Calls("sendMessage")), 1)
+		assert.Len(t, tg.Calls("sendMessage"), 1, "sent")
 	})
 }
 
@@ -293,10 +294,10 @@ func TestPatienceDoesNotMultiplyTheCallsOfAReply(t *testing.T) {
 		client := rig.NewClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: api}, Patience: time.Hour})
 		r := replyingBy(t, client, rig.Hello)
 		start := time.Now()
-		rig.Same(t, "acknowledged", r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), nil)
-		rig.Same(t, "took", time.Since(start), 115*time.Second)
-		rig.Same(t, "calls", len(api.All()), 24)
-		rig.Same(t, "error", r.Last().Err.Error(), "tghook: reply sendMessage by Caller, given up after 24 calls: tghook: sendMessage: 429 Too Many Requests")
+		assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+		assert.Equal(t, 115*time.Second, time.Since(start), "took")
+		assert.Len(t, api.All(), 24, "calls")
+		assert.Equal(t, "tghook: reply sendMessage by Caller, given up after 24 calls: tghook: sendMessage: 429 Too Many Requests", r.Last().Err.Error(), "error")
 	})
 }
 
@@ -315,13 +316,11 @@ func TestAReplyThatWaitsEndsWithTheDispatcher(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				_ = r.Shutdown(ctx)
-				rig.Same(t, "Shutdown took", time.Since(start) < 10*time.Second, true)
+				assert.True(t, time.Since(start) < 10*time.Second, "Shutdown took")
 				_, took := p.Wait()
-				rig.Same(t, "took", took, 3*time.Second)
-				rig.Same(t, "outcomes", r.Outcomes(), "reply_lost/1/0")
-				if err := r.Last().Err; !errors.Is(err, tghook.ErrShutdown) {
-					t.Errorf("%v does not say that the dispatcher stops", err)
-				}
+				assert.Equal(t, 3*time.Second, took, "took")
+				assert.Equal(t, "reply_lost/1/0", r.Outcomes(), "outcomes")
+				assert.ErrorIs(t, r.Last().Err, tghook.ErrShutdown)
 			})
 		})
 	}
@@ -341,10 +340,10 @@ func TestAHeldCallIsTriedAgain(t *testing.T) {
 		r := rig.NewBot(t, rig.LibraryConfig(), rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted))
 		p := r.Send(rig.MessageIn(7, 1))
 		got, took := p.Wait()
-		rig.Same(t, "answer", got, rig.DeletedAnswer)
-		rig.Same(t, "took", took, 6*time.Second)
-		rig.Same(t, "calls", api.All(), []string{rig.PressedCall, rig.PressedCall})
-		rig.Same(t, "outcomes", r.Outcomes(), "replied/1/200/rode")
+		assert.Equal(t, rig.DeletedAnswer, got, "answer")
+		assert.Equal(t, 6*time.Second, took, "took")
+		assert.Equal(t, []string{rig.PressedCall, rig.PressedCall}, api.All(), "calls")
+		assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
 	})
 }
 
@@ -359,11 +358,11 @@ func TestAReplyThatNothingHasCarriedIsTriedAgain(t *testing.T) {
 			return nil
 		}
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, rig.Taking(9*time.Second, rig.Hello, nil))
-		rig.Same(t, "late", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
 		rig.Pass(time.Second + 10*time.Second + 99*time.Second)
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late")
+		assert.Equal(t, "late/1/503/late", r.Outcomes(), "outcomes")
 		rig.Pass(2 * time.Second)
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late replied/1/0/late")
-		rig.Same(t, "calls", api.All(), []string{rig.HelloCall, rig.HelloCall})
+		assert.Equal(t, "late/1/503/late replied/1/0/late", r.Outcomes(), "outcomes")
+		assert.Equal(t, []string{rig.HelloCall, rig.HelloCall}, api.All(), "calls")
 	})
 }

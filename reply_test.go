@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -393,13 +394,9 @@ func TestALateReplyGoesByCallerAsItWouldHaveRidden(t *testing.T) {
 			reply := tghook.Reply{Method: "sendMessage", Params: params}
 			late := sentLate(t, func() tghook.Reply { return reply })
 			rode, err := answerWith(t, reply)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			got, err := json.Marshal(late.params)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			body := `{"method":"` + late.method + `"`
 			if string(got) != "{}" {
 				body += ","

@@ -21,6 +21,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -30,11 +32,11 @@ func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
 	api := &rig.BotAPI{}
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	r := rig.NewBot(t, rig.LibraryConfig(), rig.Calling(t, lib, nil, rig.Pressed))
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-	rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-	rig.Same(t, "calls", api.All(), nil)
-	rig.Same(t, "outcomes", r.Outcomes(), "replied/1/200/rode duplicate/0/200/rode")
-	r.Did(1, 0, 0)
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+	assert.Nil(t, api.All(), "calls")
+	assert.Equal(t, "replied/1/200/rode duplicate/0/200/rode", r.Outcomes(), "outcomes")
+	r.Did(rig.Counts{Runs: 1})
 }
 
 func TestOfSeveralCallsTheLastRidesBehindTheOthers(t *testing.T) {
@@ -42,14 +44,14 @@ func TestOfSeveralCallsTheLastRidesBehindTheOthers(t *testing.T) {
 	api := &rig.BotAPI{}
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		rig.Same(t, "first", lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), rig.APIOK)
-		rig.Same(t, "calls after the first", api.All(), nil)
-		rig.Same(t, "second", lib.Call(ctx, "deleteMessage", `{"chat_id":7,"message_id":1}`), rig.APIOK)
-		rig.Same(t, "calls after the second", api.All(), []string{rig.PressedCall})
+		assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), "first")
+		assert.Nil(t, api.All(), "calls after the first")
+		assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", `{"chat_id":7,"message_id":1}`), "second")
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls after the second")
 		return tghook.NoReply, nil
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.DeletedAnswer)
-	rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
+	assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 }
 
 func TestALaterCallThatCannotRideLeavesBehindTheHeldOne(t *testing.T) {
@@ -59,13 +61,13 @@ func TestALaterCallThatCannotRideLeavesBehindTheHeldOne(t *testing.T) {
 	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
 		for _, method := range []string{"sendMessage", "getChat"} {
-			rig.Same(t, method, lib.Call(ctx, method, `{"chat_id": 7}`), rig.FromThere)
+			assert.Equal(t, rig.FromThere, lib.Call(ctx, method, `{"chat_id": 7}`), method)
 		}
 		return tghook.NoReply, nil
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-	rig.Same(t, "calls", api.All(), []string{rig.PressedCall, `sendMessage {"chat_id": 7}`, `getChat {"chat_id": 7}`})
-	rig.Same(t, "outcomes", r.Outcomes(), "handled/1/200")
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{rig.PressedCall, `sendMessage {"chat_id": 7}`, `getChat {"chat_id": 7}`}, api.All(), "calls")
+	assert.Equal(t, "handled/1/200", r.Outcomes(), "outcomes")
 }
 
 // form is a multipart body as a library makes it, with files by name.
@@ -74,15 +76,11 @@ func form(tb testing.TB, fields map[string]string, files map[string][]byte) (con
 	var buffer bytes.Buffer
 	w := multipart.NewWriter(&buffer)
 	for name, text := range fields {
-		if err := w.WriteField(name, text); err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, w.WriteField(name, text))
 	}
 	for name, content := range files {
 		part, err := w.CreateFormFile(name, name+".bin")
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		if _, err := part.Write(content); err != nil {
 			tb.Fatal(err)
 		}
@@ -116,12 +114,12 @@ func TestACallRidesInEveryForm(t *testing.T) {
 		var closed atomic.Int32
 		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 			got, err := lib.Post(ctx, "setChatTitle", test.contentType, piped{strings.NewReader(test.body), &closed})
-			rig.Same(t, test.name+": the library gets", got, rig.APIOK)
+			assert.Equal(t, rig.APIOK, got, test.name+": the library gets")
 			return tghook.NoReply, err
 		})
-		rig.Same(t, test.name, r.Post(rig.MessageIn(7, 1)), `200 application/json {"method":"setChatTitle"`+test.want)
-		rig.Same(t, test.name+": calls", api.All(), nil)
-		rig.Same(t, test.name+": closed", closed.Load(), 1)
+		assert.Equal(t, `200 application/json {"method":"setChatTitle"`+test.want, r.Post(rig.MessageIn(7, 1)), test.name)
+		assert.Nil(t, api.All(), test.name+": calls")
+		assert.Equal(t, int32(1), closed.Load(), test.name+": closed")
 	}
 }
 
@@ -142,9 +140,9 @@ func TestAMultipartCallRidesAsItCame(t *testing.T) {
 		return tghook.NoReply, setPhoto(ctx, lib, contentType, body)
 	})
 	res := r.ServeWith(t.Context(), rig.MessageIn(7, 1), nil)
-	rig.Same(t, "Content-Type", res.Header.Get("Content-Type"), contentType)
+	assert.Equal(t, contentType, res.Header.Get("Content-Type"), "Content-Type")
 	wantMultipart(t, res.Body, contentType, body)
-	rig.Same(t, "calls", len(api.All()), 0)
+	assert.Empty(t, api.All(), "calls")
 }
 
 // wantMultipart checks that got is body behind the part that names the method.
@@ -156,12 +154,10 @@ func wantMultipart(t *testing.T, got []byte, contentType string, body []byte) {
 		t.Errorf("%d bytes, want %d: those of the library behind its method", len(got), len(method)+len(body))
 	}
 	parsedForm, err := multipart.NewReader(bytes.NewReader(got), boundary).ReadForm(4 << 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rig.Same(t, "method", parsedForm.Value["method"], []string{"setChatPhoto"})
-	rig.Same(t, "chat_id", parsedForm.Value["chat_id"], []string{"7"})
-	rig.Same(t, "files", len(parsedForm.File["photo"]), 1)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"setChatPhoto"}, parsedForm.Value["method"], "method")
+	assert.Equal(t, []string{"7"}, parsedForm.Value["chat_id"], "chat_id")
+	assert.Len(t, parsedForm.File["photo"], 1, "files")
 }
 
 func TestAMultipartCallThatIsMadeAfterAllHasTheSameBytes(t *testing.T) {
@@ -173,13 +169,13 @@ func TestAMultipartCallThatIsMadeAfterAllHasTheSameBytes(t *testing.T) {
 		if err := setPhoto(ctx, lib, contentType, body); err != nil {
 			return tghook.NoReply, err
 		}
-		rig.Same(t, "the library gets", lib.Call(ctx, "getMe", "{}"), rig.FromThere)
+		assert.Equal(t, rig.FromThere, lib.Call(ctx, "getMe", "{}"), "the library gets")
 		return tghook.NoReply, nil
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 	calls := api.All()
-	rig.Same(t, "calls", len(calls), 2)
-	rig.Same(t, "Content-Type", api.Types[0], contentType)
+	assert.Len(t, calls, 2, "calls")
+	assert.Equal(t, contentType, api.Types[0], "Content-Type")
 	wantMultipart(t, []byte(strings.TrimPrefix(calls[0], "setChatPhoto ")), contentType, body)
 }
 
@@ -228,14 +224,14 @@ func TestWhatCannotRidePassesThroughAsItIs(t *testing.T) {
 			var closed atomic.Int32
 			r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 				got, err := lib.Post(ctx, "setChatTitle", body[0], piped{strings.NewReader(body[1]), &closed})
-				rig.Same(t, "the library gets", got, rig.FromThere)
+				assert.Equal(t, rig.FromThere, got, "the library gets")
 				return tghook.NoReply, err
 			})
-			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 			if calls := api.All(); len(calls) != 1 || calls[0] != "setChatTitle "+body[1] || api.Types[0] != body[0] {
 				t.Errorf("got %d calls, %.200q as %s", len(calls), calls, api.Types)
 			}
-			rig.Same(t, "closed", closed.Load(), 1)
+			assert.Equal(t, int32(1), closed.Load(), "closed")
 		})
 	}
 }
@@ -260,13 +256,13 @@ func TestAFileThatIsTooLargeFlowsThrough(t *testing.T) {
 	r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		body := &hugeBody{start: bytes.NewReader(start), left: size, read: &read, closed: &closed}
 		got, err := lib.Post(ctx, "setChatPhoto", contentType, body)
-		rig.Same(t, "the library gets", got, rig.FromThere)
-		rig.Same(t, "error", err, nil)
+		assert.Equal(t, rig.FromThere, got, "the library gets")
+		assert.NoError(t, err, "error")
 		return tghook.NoReply, err
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-	rig.Same(t, "read in all", read.Load(), int64(len(start)+size))
-	rig.Same(t, "closed", closed.Load(), 1)
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, int64(len(start)+size), read.Load(), "read in all")
+	assert.Equal(t, int64(1), closed.Load(), "closed")
 	if got := most.Load(); got > 52<<20 {
 		t.Errorf("%d bytes were read before the call left", got)
 	}
@@ -289,14 +285,14 @@ func TestAFileThatIsNotToBeHeldFlowsThrough(t *testing.T) {
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	c := rig.NewDispatcher(t, rig.ForBot(tghook.DispatchConfig{}), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		got, err := lib.Post(ctx, "sendPhoto", contentType, &hugeBody{start: bytes.NewReader(start), left: size, read: &read, closed: &closed})
-		rig.Same(t, "the library gets", got, rig.FromThere)
+		assert.Equal(t, rig.FromThere, got, "the library gets")
 		return tghook.NoReply, err
 	})
 	_, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "read before the call left", before.Load(), 0)
-	rig.Same(t, "read in all", read.Load(), int64(len(start)+size))
-	rig.Same(t, "closed", closed.Load(), 1)
+	assert.NoError(t, err, "error")
+	assert.Equal(t, int64(0), before.Load(), "read before the call left")
+	assert.Equal(t, int64(len(start)+size), read.Load(), "read in all")
+	assert.Equal(t, int64(1), closed.Load(), "closed")
 }
 
 // One copy of a file is made when its call is held, whatever becomes of it.
@@ -332,7 +328,7 @@ func TestAFileIsInMemoryOnce(t *testing.T) {
 		runtime.ReadMemStats(&start)
 		res := r.ServeWith(t.Context(), rig.MessageIn(7, 1), nil)
 		runtime.ReadMemStats(&end)
-		rig.Same(t, name+": in the response", len(res.Body) > len(body), then == "")
+		assert.Equal(t, then == "", len(res.Body) > len(body), name+": in the response")
 		if got := end.TotalAlloc - start.TotalAlloc; got > uint64(len(body))*11/10 {
 			t.Errorf("%s: %d bytes were allocated for a body of %d", name, got, len(body))
 		}
@@ -381,13 +377,13 @@ func TestWhatIsNotThisBotsIsLeftAlone(t *testing.T) {
 		api := &rig.BotAPI{}
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			rig.Same(t, name+": the library gets", lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), rig.APIOK)
-			rig.Same(t, name+": the other gets", rig.Library{Client: lib.Client, Base: base}.Call(ctx, "", `{"chat_id": 7}`), rig.FromThere)
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), name+": the library gets")
+			assert.Equal(t, rig.FromThere, rig.Library{Client: lib.Client, Base: base}.Call(ctx, "", `{"chat_id": 7}`), name+": the other gets")
 			return tghook.NoReply, nil
 		})
-		rig.Same(t, name, r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-		rig.Same(t, name+": calls", len(api.All()), 1)
-		rig.Same(t, name+": the body", strings.HasSuffix(api.All()[0], ` {"chat_id": 7}`), true)
+		assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), name)
+		assert.Len(t, api.All(), 1, name+": calls")
+		assert.True(t, strings.HasSuffix(api.All()[0], ` {"chat_id": 7}`), name+": the body")
 	}
 }
 
@@ -406,8 +402,8 @@ func TestWhatIsThisBotsIsHeldOnEveryServer(t *testing.T) {
 		api := &rig.BotAPI{}
 		lib := rig.Library{Client: &http.Client{Transport: &tghook.ReplyTransport{Base: api, Client: rig.NewClient(t, test.cfg)}}, Base: test.base}
 		r := rig.NewBot(t, rig.LibraryConfig(), rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted))
-		rig.Same(t, name, r.Post(rig.MessageIn(7, 1)), rig.DeletedAnswer)
-		rig.Same(t, name+": calls", api.All(), []string{rig.PressedCall})
+		assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), name)
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), name+": calls")
 	}
 }
 
@@ -416,13 +412,11 @@ func TestACallOutsideOfAHandlerPassesThrough(t *testing.T) {
 	api := &rig.BotAPI{}
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, rig.APIBase+"deleteMessage", strings.NewReader("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	got, err := lib.Do(req)
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "answer", got, rig.FromThere)
-	rig.Same(t, "calls", api.All(), []string{"deleteMessage {}"})
+	assert.NoError(t, err, "error")
+	assert.Equal(t, rig.FromThere, got, "answer")
+	assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 }
 
 func TestAURLWithAQueryOrAnotherMethodOfHTTPPassesThrough(t *testing.T) {
@@ -447,10 +441,10 @@ func TestAURLWithAQueryOrAnotherMethodOfHTTPPassesThrough(t *testing.T) {
 			req.Header.Set("Content-Type", "application/json")
 			change(req)
 			got, err := lib.Do(req)
-			rig.Same(t, name+": the library gets", got, rig.FromThere)
+			assert.Equal(t, rig.FromThere, got, name+": the library gets")
 			return tghook.NoReply, err
 		})
-		rig.Same(t, name, r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), name)
 		calls := api.All()
 		if len(calls) != 2 || calls[0] != rig.PressedCall || !strings.HasPrefix(calls[1], "deleteMessage ") {
 			t.Errorf("%s: got calls %.200q, want the held one first", name, calls)
@@ -477,11 +471,11 @@ func TestTheRequestOfTheLibraryIsNotChanged(t *testing.T) {
 			if req.Body != source || req.ContentLength != length || *req.URL != url {
 				t.Errorf("the request was changed: %+v", req)
 			}
-			rig.Same(t, "header", req.Header, header)
-			rig.Same(t, "the response is to it", res.Request.URL == req.URL, true)
+			assert.Equal(t, header, req.Header, "header")
+			assert.True(t, res.Request.URL == req.URL, "the response is to it")
 			return tghook.NoReply, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1))[:3], "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1))[:3], "answer")
 	}
 }
 
@@ -492,14 +486,12 @@ func TestABodyThatBreaksOffIsTheLibrarysError(t *testing.T) {
 	var closed atomic.Int32
 	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		_, err := lib.Post(ctx, "deleteMessage", "application/json", piped{iotest.ErrReader(rig.ErrBroken), &closed})
-		if !errors.Is(err, rig.ErrBroken) {
-			t.Errorf("got %v, want what broke the body", err)
-		}
+		assert.ErrorIs(t, err, rig.ErrBroken)
 		return tghook.NoReply, nil
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-	rig.Same(t, "calls", api.All(), nil)
-	rig.Same(t, "closed", closed.Load(), 1)
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Nil(t, api.All(), "calls")
+	assert.Equal(t, int32(1), closed.Load(), "closed")
 }
 
 func TestAFailureDiscardsWhatIsHeld(t *testing.T) {
@@ -517,13 +509,13 @@ func TestAFailureDiscardsWhatIsHeld(t *testing.T) {
 		api := &rig.BotAPI{}
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			rig.Same(t, name+": the library gets", lib.Call(ctx, "deleteMessage", "{}"), rig.APIOK)
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", "{}"), name+": the library gets")
 			return tghook.NoReply, then()
 		})
-		rig.Same(t, name, r.Post(rig.MessageIn(7, 1))[:3], status)
-		rig.Same(t, name+": again", r.Post(rig.MessageIn(7, 1))[:3], status)
-		rig.Same(t, name+": calls", api.All(), nil)
-		rig.Same(t, name+": outcomes", r.Outcomes(), "failed/1/"+status+" failed/2/"+status)
+		assert.Equal(t, status, r.Post(rig.MessageIn(7, 1))[:3], name)
+		assert.Equal(t, status, r.Post(rig.MessageIn(7, 1))[:3], name+": again")
+		assert.Nil(t, api.All(), name+": calls")
+		assert.Equal(t, "failed/1/"+status+" failed/2/"+status, r.Outcomes(), name+": outcomes")
 	}
 }
 
@@ -533,12 +525,12 @@ func TestWhatADeadLetterSaysIsNotHeld(t *testing.T) {
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	cfg := rig.LibraryConfig()
 	cfg.Dispatch.DeadLetter = func(ctx context.Context, _ *tghook.Update, _ error) error {
-		rig.Same(t, "the library gets", lib.Call(ctx, "deleteMessage", "{}"), rig.FromThere)
+		assert.Equal(t, rig.FromThere, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
 		return nil
 	}
 	r := rig.NewBot(t, cfg, rig.Calling(t, lib, tghook.Drop(rig.ErrBroken), rig.Pressed))
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-	rig.Same(t, "calls", api.All(), []string{"deleteMessage {}"})
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 }
 
 func TestAReplyBesideAHeldCallFollowsIt(t *testing.T) {
@@ -547,12 +539,12 @@ func TestAReplyBesideAHeldCallFollowsIt(t *testing.T) {
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-		rig.Same(t, "calls within the handler", api.All(), nil)
+		assert.Nil(t, api.All(), "calls within the handler")
 		return rig.Hello, nil
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-	rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
-	rig.Same(t, "outcomes", r.Outcomes(), "replied/1/200/rode")
+	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
+	assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
 }
 
 func TestAReplyThatCannotBeSentDiscardsWhatIsHeld(t *testing.T) {
@@ -563,9 +555,9 @@ func TestAReplyThatCannotBeSentDiscardsWhatIsHeld(t *testing.T) {
 		lib.Call(ctx, "deleteMessage", "{}")
 		return tghook.Reply{Method: "getMe"}, nil
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-	rig.Same(t, "calls", api.All(), nil)
-	r.Did(1, 1, 0)
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Nil(t, api.All(), "calls")
+	r.Did(rig.Counts{Runs: 1, Letters: 1})
 }
 
 func TestWhichMethodsAreHeld(t *testing.T) {
@@ -600,14 +592,14 @@ func TestWhichMethodsAreHeld(t *testing.T) {
 		api := &rig.BotAPI{}
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{Methods: test.methods, AllowNoResult: test.noResult}, api)
 		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			rig.Same(t, test.name+": the library gets", lib.Call(ctx, test.method, `{"chat_id":7}`), test.want)
+			assert.Equal(t, test.want, lib.Call(ctx, test.method, `{"chat_id":7}`), test.name+": the library gets")
 			return tghook.NoReply, nil
 		})
 		want := "200"
 		if test.want != rig.FromThere {
 			want += ` application/json {"method":"` + test.method + `","chat_id":7}`
 		}
-		rig.Same(t, test.name, r.Post(rig.MessageIn(7, 1)), want)
+		assert.Equal(t, want, r.Post(rig.MessageIn(7, 1)), test.name)
 	}
 }
 
@@ -615,9 +607,7 @@ func TestWhichMethodsAreHeld(t *testing.T) {
 func TestEveryMethodIsHeldByWhatItAnswers(t *testing.T) {
 	t.Parallel()
 	table, err := os.ReadFile("tghooktest/internal/botapi/methods.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	const message = `{"ok":true,"result":{"message_id":0,"date":0,"chat":{"id":0}}}`
 	var method string
 	api := &rig.BotAPI{}
@@ -641,7 +631,7 @@ func TestEveryMethodIsHeldByWhatItAnswers(t *testing.T) {
 			want[1] = message
 		}
 		r.Post(rig.MessageIn(7, int64(id)+1))
-		rig.Same(t, method+" gets", gets, want)
+		assert.Equal(t, want, gets, method+" gets")
 	}
 	if len(rows) < 150 {
 		t.Errorf("the table has %d methods", len(rows))
@@ -654,10 +644,10 @@ func TestNoMethodThatNeverRidesIsHeldByDefault(t *testing.T) {
 		api := &rig.BotAPI{}
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
 		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			rig.Same(t, method, lib.Call(ctx, method, `{}`), rig.FromThere)
+			assert.Equal(t, rig.FromThere, lib.Call(ctx, method, `{}`), method)
 			return tghook.NoReply, nil
 		})
-		rig.Same(t, method, r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), method)
 	}
 }
 
@@ -667,9 +657,7 @@ func TestAReplyTransportNamesEveryMistakeAtEveryCall(t *testing.T) {
 	for range 2 {
 		var closed atomic.Int32
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, rig.APIBase+"getMe", piped{strings.NewReader("{}"), &closed})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		res, err := bad.RoundTrip(req)
 		if err == nil {
 			res.Body.Close()
@@ -679,12 +667,12 @@ func TestAReplyTransportNamesEveryMistakeAtEveryCall(t *testing.T) {
 		for _, mistake := range mistakes {
 			fields = append(fields, mistake.Field)
 		}
-		rig.Same(t, "fields", fields, []string{
+		assert.Equal(t, []string{
 			"ReplyTransport.Client", "ReplyTransport.Methods[1]", "ReplyTransport.Methods[2]",
 			"ReplyTransport.Methods[3]", "ReplyTransport.Methods[4]", "ReplyTransport.Methods[5]",
-		})
+		}, fields, "fields")
 		rig.KeepsToken(t, err)
-		rig.Same(t, "closed", closed.Load(), 1)
+		assert.Equal(t, int32(1), closed.Load(), "closed")
 	}
 }
 
@@ -702,10 +690,10 @@ func TestACallIsHeldOnlyForTheBotWhoseUpdateItIs(t *testing.T) {
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: test.bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 			got := lib.Call(ctx, "deleteMessage", "{}")
-			rig.Same(t, test.name, got[max(0, len(got)-len(test.want)):], test.want)
+			assert.Equal(t, test.want, got[max(0, len(got)-len(test.want)):], test.name)
 			return tghook.NoReply, nil
 		})
-		rig.Same(t, test.name, r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), test.name)
 	}
 }
 
@@ -715,7 +703,7 @@ func TestACallIsHeldThroughAnotherBotsHandler(t *testing.T) {
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 	inner := rig.NewDispatcher(t, tghook.DispatchConfig{Bot: rig.APIBot + 1}, rig.Calling(t, lib, nil, rig.Pressed))
 	r := rig.NewBot(t, rig.LibraryConfig(), inner.Do)
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 }
 
 func TestDoReturnsTheHeldCall(t *testing.T) {
@@ -723,8 +711,8 @@ func TestDoReturnsTheHeldCall(t *testing.T) {
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 	c := rig.NewDispatcher(t, rig.ForBot(tghook.DispatchConfig{}), rig.Calling(t, lib, nil, rig.Pressed))
 	got, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "reply", got, `answerCallbackQuery{"callback_query_id":"5"}`)
+	assert.NoError(t, err, "error")
+	assert.Equal(t, `answerCallbackQuery{"callback_query_id":"5"}`, got, "reply")
 }
 
 // What middleware adds to the ctx, and a timeout of its own, changes nothing. A failure
@@ -743,13 +731,13 @@ func TestACallIsHeldBehindMiddleware(t *testing.T) {
 	forgives := func(next tghook.Handler) tghook.Handler {
 		return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 			_, err := next.HandleUpdate(ctx, u)
-			rig.Same(t, "error", err, rig.ErrBroken)
+			assert.Equal(t, rig.ErrBroken, err, "error")
 			return tghook.NoReply, nil
 		})
 	}
 	h := tghook.Chain(rig.Calling(t, lib, rig.ErrBroken, rig.Pressed), adds, forgives, adds)
 	r := rig.NewBot(t, rig.LibraryConfig(), h.HandleUpdate)
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 }
 
 func TestWithoutAResponseCallsPassThrough(t *testing.T) {
@@ -757,7 +745,7 @@ func TestWithoutAResponseCallsPassThrough(t *testing.T) {
 		api := &rig.BotAPI{}
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		h := func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			rig.Same(t, "the library gets", lib.Call(ctx, "deleteMessage", "{}"), rig.FromThere)
+			assert.Equal(t, rig.FromThere, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
 			return tghook.NoReply, nil
 		}
 		tg := rig.NewTelegram(t)
@@ -765,11 +753,11 @@ func TestWithoutAResponseCallsPassThrough(t *testing.T) {
 		p := rig.StartPoll(t, tg, tghook.PollConfig{}, h)
 		rig.Pass(time.Second)
 		p.End()
-		rig.Same(t, "calls of the poll", api.All(), []string{"deleteMessage {}"})
+		assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls of the poll")
 
 		r := rig.NewBot(t, rig.LibraryConfig(), h)
-		rig.Same(t, "delivered", r.Queued(t.Context(), rig.MessageIn(7, 1)), "acknowledged")
-		rig.Same(t, "calls", api.All(), []string{"deleteMessage {}", "deleteMessage {}"})
+		assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "delivered")
+		assert.Equal(t, []string{"deleteMessage {}", "deleteMessage {}"}, api.All(), "calls")
 	})
 }
 
@@ -782,13 +770,13 @@ func TestALateHandlersCallsPassThrough(t *testing.T) {
 			cfg.Late = policy
 			r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 				time.Sleep(9 * time.Second)
-				rig.Same(t, "the library gets", lib.Call(ctx, "deleteMessage", "{}"), rig.FromThere)
+				assert.Equal(t, rig.FromThere, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
 				return tghook.NoReply, nil
 			})
-			rig.OneOf(t, "answer", r.Post(rig.MessageIn(7, 1)), "503 after 2", "200")
+			assert.Contains(t, []string{"503 after 2", "200"}, r.Post(rig.MessageIn(7, 1)), "answer")
 			rig.Pass(2 * time.Second)
-			rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-			rig.Same(t, "calls", api.All(), []string{"deleteMessage {}"})
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+			assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 		}
 		t.Run(fmt.Sprint(policy), func(t *testing.T) { rig.Bubble(t, inner) })
 	}
@@ -804,18 +792,18 @@ func TestTheDeadlineSendsWhatIsHeld(t *testing.T) {
 				cfg := rig.LibraryConfig()
 				cfg.Late = policy
 				r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					rig.Same(t, "the library gets", lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), rig.APIOK)
+					assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), "the library gets")
 					time.Sleep(time.Minute)
 					return tghook.NoReply, nil
 				})
 				r.Send(rig.MessageIn(7, 1))
 				rig.Pass(8*time.Second - 1)
-				rig.Same(t, "calls before", api.All(), nil)
+				assert.Nil(t, api.All(), "calls before")
 				rig.Pass(1)
-				rig.Same(t, "calls at the deadline", api.All(), []string{rig.PressedCall})
+				assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls at the deadline")
 				rig.Pass(time.Hour)
-				rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-				rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
+				assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+				assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 			})
 		})
 	}
@@ -831,7 +819,7 @@ func TestLateCancelSendsNothingThatIsHeld(t *testing.T) {
 		cfg.Late = tghook.LateCancel
 		var runs atomic.Int32
 		r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			rig.Same(t, "the library gets", lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), rig.APIOK)
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), "the library gets")
 			if runs.Add(1) > 1 {
 				return tghook.NoReply, nil
 			}
@@ -845,10 +833,10 @@ func TestLateCancelSendsNothingThatIsHeld(t *testing.T) {
 			return tghook.NoReply, ctx.Err()
 		})
 		api.Do = func(req *http.Request) (*http.Response, error) { return nil, context.Cause(req.Context()) }
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "503")
+		assert.Equal(t, "503", r.Post(rig.MessageIn(7, 1)), "answer")
 		rig.Pass(2 * time.Second)
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-		rig.Same(t, "calls", api.All(), slices.Repeat([]string{"deleteMessage {}"}, calls))
+		assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Equal(t, slices.Repeat([]string{"deleteMessage {}"}, calls), api.All(), "calls")
 	})
 }
 
@@ -859,13 +847,13 @@ func TestARedeliveryCarriesWhatIsCalledAfterIt(t *testing.T) {
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 			time.Sleep(12 * time.Second)
-			rig.Same(t, "the library gets", lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), rig.APIOK)
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), "the library gets")
 			return tghook.NoReply, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "answer")
 		rig.Pass(2 * time.Second)
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-		rig.Same(t, "calls", api.All(), nil)
+		assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Nil(t, api.All(), "calls")
 	})
 }
 
@@ -884,10 +872,10 @@ func TestARedeliveryCarriesWhatWasOnItsWayAtTheDeadline(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			return tghook.NoReply, err
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "answer")
 		rig.Pass(2 * time.Second)
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.DeletedAnswer)
-		rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
+		assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 	})
 }
 
@@ -908,15 +896,15 @@ func TestAHeldCallThatNothingCarriesIsMadeOnce(t *testing.T) {
 					time.Sleep(time.Second)
 					return tghook.NoReply, nil
 				})
-				rig.Same(t, "answer", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "503 after 2")
+				assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
 				rig.Pass(11*time.Second - 1) // the handler takes one, and then ten pass
-				rig.Same(t, "calls before", api.All(), nil)
+				assert.Nil(t, api.All(), "calls before")
 				rig.Pass(1)
-				rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
-				rig.Same(t, "outcome", r.Last().Outcome, tghook.OutcomeReplied)
-				rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
+				assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
+				assert.Equal(t, tghook.OutcomeReplied, r.Last().Outcome, "outcome")
+				assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
 				if caller != nil {
-					rig.Same(t, "calls by Caller", caller.(*rig.Caller).All(), nil)
+					assert.Nil(t, caller.(*rig.Caller).All(), "calls by Caller")
 				}
 			})
 		})
@@ -936,18 +924,18 @@ func TestAHeldCallThatNothingHasCarriedRidesTheRedelivery(t *testing.T) {
 					time.Sleep(time.Second)
 					return tghook.NoReply, nil
 				})
-				rig.Same(t, "answer", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "503 after 2")
+				assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
 				rig.Pass(time.Second)
 				if queue { // which carries nothing
-					rig.Same(t, "from a queue", r.Queued(t.Context(), rig.MessageIn(7, 1)), "acknowledged")
-					rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
+					assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "from a queue")
+					assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 				} else {
-					rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-					rig.Same(t, "calls", api.All(), nil)
+					assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+					assert.Nil(t, api.All(), "calls")
 				}
 				calls := len(api.All())
 				rig.Pass(time.Minute)
-				rig.Same(t, "calls", len(api.All()), calls)
+				assert.Len(t, api.All(), calls, "calls")
 			})
 		})
 	}
@@ -971,10 +959,10 @@ func TestAHeldCallRidesOrIsMadeNeverBoth(t *testing.T) {
 				})
 				rig.Race(t, r, updates, updates)
 				rig.Pass(time.Minute)
-				rig.Same(t, "rode or called", r.Rode+len(api.All()), updates)
-				rig.Same(t, "by Caller", len(r.Api.All()), 0)
-				rig.Same(t, "runs", len(r.Order()), updates)
-				rig.Same(t, "stats", r.Stats(), tghook.Stats{Remembered: updates})
+				assert.Equal(t, updates, r.Rode+len(api.All()), "rode or called")
+				assert.Empty(t, r.API.All(), "by Caller")
+				assert.Len(t, r.Order(), updates, "runs")
+				assert.Equal(t, tghook.Stats{Remembered: updates}, r.Stats(), "stats")
 			})
 		})
 	}
@@ -1003,8 +991,8 @@ func TestHeldCallsRaceTheDeadline(t *testing.T) {
 			messages++
 		}
 	}
-	rig.Same(t, "deletions", deletions, updates)
-	rig.Same(t, "messages that rode or were called", r.Rode+messages, updates)
+	assert.Equal(t, updates, deletions, "deletions")
+	assert.Equal(t, updates, r.Rode+messages, "messages that rode or were called")
 }
 
 func TestWhatAHandlerLeavesBehindPassesThrough(t *testing.T) {
@@ -1020,10 +1008,10 @@ func TestWhatAHandlerLeavesBehindPassesThrough(t *testing.T) {
 			}()
 			return rig.Calling(t, lib, nil, before...)(ctx, u)
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1))[:3], "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1))[:3], "answer")
 		close(go1)
-		rig.Same(t, "the library gets", <-done, rig.FromThere)
-		rig.Same(t, "calls", api.All(), []string{"deleteMessage {}"})
+		assert.Equal(t, rig.FromThere, <-done, "the library gets")
+		assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 	}
 }
 
@@ -1059,7 +1047,7 @@ func TestACallAfterTheHandlerHasReturnedSaysWhyItFails(t *testing.T) {
 				}()
 				return tghook.NoReply, nil
 			})
-			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 			close(returned)
 			err := <-failed
 			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the handler has returned") || !strings.Contains(err.Error(), "context.WithoutCancel(ctx)") {
@@ -1067,7 +1055,7 @@ func TestACallAfterTheHandlerHasReturnedSaysWhyItFails(t *testing.T) {
 			}
 		}
 	}
-	rig.Same(t, "calls", api.All(), nil)
+	assert.Nil(t, api.All(), "calls")
 }
 
 // Calls of many goroutines: each is made once, and one of them rides, behind all
@@ -1091,7 +1079,7 @@ func TestConcurrentCallsAreMadeOnceEachAndTheLastRides(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range calls {
 			wg.Go(func() {
-				rig.Same(t, "the library gets", lib.Call(ctx, "deleteMessage", fmt.Sprintf(`{"message_id":%d}`, i)), rig.APIOK)
+				assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", fmt.Sprintf(`{"message_id":%d}`, i)), "the library gets")
 			})
 		}
 		wg.Wait()
@@ -1100,8 +1088,8 @@ func TestConcurrentCallsAreMadeOnceEachAndTheLastRides(t *testing.T) {
 	rode := r.Post(rig.MessageIn(7, 1))
 	all := append(api.All(), "deleteMessage "+strings.TrimPrefix(rode, "200 application/json "))
 	slices.Sort(all)
-	rig.Same(t, "different calls", len(slices.Compact(all)), calls)
-	rig.Same(t, "overlapping", overlapped.Load(), 0)
+	assert.Len(t, slices.Compact(all), calls, "different calls")
+	assert.Equal(t, int32(0), overlapped.Load(), "overlapping")
 }
 
 // Calls wait for the held one that leaves before them, and not for each other.
@@ -1124,15 +1112,15 @@ func TestCallsWaitForTheHeldOneAlone(t *testing.T) {
 			defer cancel()
 			time.Sleep(1 * time.Millisecond) // one of the others sends the held one
 			lib.Call(impatient, "getMe", "{}")
-			rig.Same(t, "the impatient one took", time.Since(start), 1100*time.Millisecond)
+			assert.Equal(t, 1100*time.Millisecond, time.Since(start), "the impatient one took")
 			wg.Wait()
-			rig.Same(t, "took", time.Since(start), 2*time.Second)
+			assert.Equal(t, 2*time.Second, time.Since(start), "took")
 			return tghook.NoReply, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 		calls := api.All()
-		rig.Same(t, "first", calls[0], rig.PressedCall)
-		rig.Same(t, "calls", len(calls), 5)
+		assert.Equal(t, rig.PressedCall, calls[0], "first")
+		assert.Len(t, calls, 5, "calls")
 	})
 }
 
@@ -1149,16 +1137,16 @@ func TestACallWaitsForTheHeldOneNoLongerThanItsContext(t *testing.T) {
 			start := time.Now()
 			impatient := rig.Library{Client: &http.Client{Transport: lib.Transport, Timeout: time.Second}, Base: lib.Base}
 			_, err := impatient.Post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
-			rig.Same(t, "it is the client's timeout", errors.Is(err, context.DeadlineExceeded), true)
-			rig.Same(t, "took", time.Since(start), time.Second)
+			assert.True(t, errors.Is(err, context.DeadlineExceeded), "it is the client's timeout")
+			assert.Equal(t, time.Second, time.Since(start), "took")
 			return tghook.NoReply, nil
 		})
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "answer", got, "503 after 2") // the end of a handler does wait
-		rig.Same(t, "took", took, 8*time.Second)
+		assert.Equal(t, "503 after 2", got, "answer") // the end of a handler does wait
+		assert.Equal(t, 8*time.Second, took, "took")
 		rig.Pass(time.Minute)
-		rig.Same(t, "calls", api.All(), []string{rig.PressedCall, "deleteMessage {}"})
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late call_lost/1/0 handled/1/0/late")
+		assert.Equal(t, []string{rig.PressedCall, "deleteMessage {}"}, api.All(), "calls")
+		assert.Equal(t, "late/1/503/late call_lost/1/0 handled/1/0/late", r.Outcomes(), "outcomes")
 	})
 }
 
@@ -1177,8 +1165,8 @@ func TestACallStaysHeldWhenItsOwnContextEnds(t *testing.T) {
 			}
 			return tghook.NoReply, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.DeletedAnswer)
-		rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
+		assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 	})
 }
 
@@ -1207,15 +1195,15 @@ func TestAHeldCallThatFailsIsObserved(t *testing.T) {
 				cfg := rig.LibraryConfig()
 				cfg.LateAfter = -1
 				r := rig.NewBot(t, cfg, rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted))
-				rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.DeletedAnswer)
-				rig.Same(t, "outcomes", r.Outcomes(), "call_lost/1/0 replied/1/200/rode")
+				assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+				assert.Equal(t, "call_lost/1/0 replied/1/200/rode", r.Outcomes(), "outcomes")
 				lost := r.Deliveries[0]
-				rig.Same(t, "update", lost.Update.ID, 1)
+				assert.Equal(t, int64(1), lost.Update.ID, "update")
 				calls := api.All()
 				if again := len(calls) > 1; again != (name == "network") { // within 15 s of a press
 					t.Errorf("%d calls", len(calls))
 				}
-				rig.Same(t, "calls", slices.Compact(calls), []string{rig.PressedCall})
+				assert.Equal(t, []string{rig.PressedCall}, slices.Compact(calls), "calls")
 				rig.KeepsToken(t, lost.Err)
 				var refused *tghook.APIError
 				if !errors.As(lost.Err, &refused) && !errors.Is(lost.Err, rig.ErrBroken) && name != "exit" {
@@ -1235,9 +1223,9 @@ func TestABaseThatEndsItsGoroutineFailsItsCallAlone(t *testing.T) {
 		lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
 		return rig.Hello, nil // behind the call
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-	rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-	rig.Same(t, "outcomes", r.Outcomes(), "call_lost/1/0 replied/1/200/rode duplicate/0/200/rode")
+	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+	assert.Equal(t, "call_lost/1/0 replied/1/200/rode duplicate/0/200/rode", r.Outcomes(), "outcomes")
 }
 
 // A bot whose library ignores errors would be mute, and nobody would know why.
@@ -1251,9 +1239,9 @@ func TestAForgottenBotIsLoggedOnce(t *testing.T) {
 		return tghook.NoReply, nil
 	})
 	for id := range int64(3) {
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, id+1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, id+1)), "answer")
 	}
-	rig.Same(t, "lines that name the field", strings.Count(logged.String(), "DispatchConfig.Bot"), 1)
+	assert.Equal(t, 1, strings.Count(logged.String(), "DispatchConfig.Bot"), "lines that name the field")
 }
 
 // A transport whose Base is another one of the same bot's holds the call twice, and
@@ -1264,8 +1252,8 @@ func TestAReplyTransportOnAnotherDoesNotWaitForItself(t *testing.T) {
 	beneath := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, beneath.Transport)
 	r := rig.NewBot(t, rig.LibraryConfig(), rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted))
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.DeletedAnswer)
-	rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
+	assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 }
 
 func TestAnotherProcessGivesTheHeldCallAgain(t *testing.T) {
@@ -1276,10 +1264,10 @@ func TestAnotherProcessGivesTheHeldCallAgain(t *testing.T) {
 		cfg.Dispatch = rig.ForBot(cfg.Dispatch)
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		here, there := rig.NewBot(t, cfg, rig.Calling(t, lib, nil, rig.Pressed)), rig.NewBot(t, cfg, rig.Calling(t, lib, nil, rig.Pressed))
-		rig.Same(t, "here", here.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-		rig.Same(t, "there", there.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-		rig.Same(t, "calls", api.All(), nil)
-		there.Did(0, 0, 0)
+		assert.Equal(t, rig.PressedAnswer, here.Post(rig.MessageIn(7, 1)), "here")
+		assert.Equal(t, rig.PressedAnswer, there.Post(rig.MessageIn(7, 1)), "there")
+		assert.Nil(t, api.All(), "calls")
+		there.Did(rig.Counts{})
 	})
 }
 
@@ -1298,9 +1286,9 @@ func TestAHeldCallThatNothingCarriesDoesNotWaitInTheStore(t *testing.T) {
 			time.Sleep(time.Second)
 			return tghook.NoReply, nil
 		})
-		rig.Same(t, "answer", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "503 after 2")
+		assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
 		rig.Pass(time.Minute)
-		rig.Same(t, "calls", api.All(), []string{rig.PressedCall})
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 	})
 }
 
@@ -1315,14 +1303,14 @@ func TestALostClaimDiscardsWhatIsHeld(t *testing.T) {
 				cfg.Dispatch = rig.ForBot(cfg.Dispatch)
 				lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 				r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					rig.Same(t, "the library gets", lib.Call(ctx, "deleteMessage", "{}"), rig.APIOK)
+					assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
 					store.Steal()
 					<-ctx.Done()
 					return reply, nil
 				})
-				rig.OneOf(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
+				assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "answer")
 				rig.Pass(time.Minute)
-				rig.Same(t, "calls", api.All(), nil)
+				assert.Nil(t, api.All(), "calls")
 			})
 		})
 	}
@@ -1337,8 +1325,8 @@ func TestALibraryThatTakesNoContextGetsAClientThatHasIt(t *testing.T) {
 		bound := rig.Library{Client: transport.With(ctx), Base: lib.Base}
 		return rig.Calling(t, bound, nil, rig.Pressed)(context.Background(), u)
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.PressedAnswer)
-	rig.Same(t, "calls", api.All(), nil)
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Nil(t, api.All(), "calls")
 }
 
 func TestWithoutABaseTheDefaultTransportMakesTheCalls(t *testing.T) {
@@ -1351,12 +1339,12 @@ func TestWithoutABaseTheDefaultTransportMakesTheCalls(t *testing.T) {
 	client := rig.NewClient(t, tghook.ClientConfig{BaseURL: server.URL + "/"})
 	lib := rig.Library{Client: &http.Client{Transport: &tghook.ReplyTransport{Client: client}}, Base: server.URL + "/bot" + rig.APIToken + "/"}
 	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		rig.Same(t, "the library gets", lib.Call(ctx, "answerCallbackQuery", "{}"), rig.APIOK)
-		rig.Same(t, "the library gets", lib.Call(ctx, "sendMessage", "{}"), `{"ok":true,"result":"/sendMessage"}`)
+		assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", "{}"), "the library gets")
+		assert.Equal(t, `{"ok":true,"result":"/sendMessage"}`, lib.Call(ctx, "sendMessage", "{}"), "the library gets")
 		return tghook.NoReply, nil
 	})
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-	rig.Same(t, "outcomes", r.Outcomes(), "handled/1/200")
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, "handled/1/200", r.Outcomes(), "outcomes")
 }
 
 // A body that is still on its way when the deadline passes comes too late to ride.
@@ -1367,13 +1355,13 @@ func TestACallThatIsReadyOnlyAfterTheDeadlinePassesThrough(t *testing.T) {
 		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 			time.Sleep(7500 * time.Millisecond)
 			got, err := lib.Post(ctx, "deleteMessage", "application/json", &rig.SlowReader{Reader: strings.NewReader("{}")})
-			rig.Same(t, "the library gets", got, rig.FromThere)
+			assert.Equal(t, rig.FromThere, got, "the library gets")
 			return tghook.NoReply, err
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "answer")
 		rig.Pass(3 * time.Second)
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "calls", api.All(), []string{"deleteMessage {}"})
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 	})
 }
 
@@ -1394,10 +1382,10 @@ func TestACallThatMeetsTheEndOfTheHandlerIsNotLost(t *testing.T) {
 			time.AfterFunc(500*time.Millisecond, func() { lib.Call(context.WithoutCancel(ctx), "deleteMessage", "{}") })
 			return tghook.Reply{Method: "getMe"}, nil // behind the held call, for a second each
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 		rig.Pass(time.Minute)
-		rig.Same(t, "calls", api.All(), []string{rig.PressedCall, "deleteMessage {}"})
-		r.Did(1, 0, 1)
+		assert.Equal(t, []string{rig.PressedCall, "deleteMessage {}"}, api.All(), "calls")
+		r.Did(rig.Counts{Runs: 1, Calls: 1})
 	})
 }
 
@@ -1409,14 +1397,14 @@ func TestDoReturnsTheFilesOfTheHeldCall(t *testing.T) {
 		return tghook.NoReply, setPhoto(ctx, lib, contentType, body)
 	})
 	reply, err := c.Do(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1)))
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "method", reply.Method, "setChatPhoto")
+	assert.NoError(t, err, "error")
+	assert.Equal(t, "setChatPhoto", reply.Method, "method")
 	params := reply.Params.(map[string]any)
-	rig.Same(t, "chat_id", params["chat_id"], any("7"))
+	assert.Equal(t, any("7"), params["chat_id"], "chat_id")
 	file := params["photo"].(tghook.File)
 	content, err := io.ReadAll(file.Body)
-	rig.Same(t, "error", err, nil)
-	rig.Same(t, "file", file.Name+": "+string(content), "photo.bin: a file")
+	assert.NoError(t, err, "error")
+	assert.Equal(t, "photo.bin: a file", file.Name+": "+string(content), "file")
 }
 
 // A call that hangs is given up, so that the handler's end is not held up for ever.
@@ -1444,9 +1432,9 @@ func TestAHeldCallThatHangsIsGivenUp(t *testing.T) {
 					go func() { _ = r.Shutdown(ctx) }()
 				}
 				got, took := p.Wait()
-				rig.Same(t, "answer", got, rig.HelloAnswer)
-				rig.Same(t, "took", took, want)
-				rig.Same(t, "outcomes", r.Outcomes(), "call_lost/1/0 replied/1/200/rode")
+				assert.Equal(t, rig.HelloAnswer, got, "answer")
+				assert.Equal(t, want, took, "took")
+				assert.Equal(t, "call_lost/1/0 replied/1/200/rode", r.Outcomes(), "outcomes")
 			})
 		})
 	}

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -37,9 +39,7 @@ func freePort(t *testing.T) string {
 			l.Close()
 			return port
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			t.Fatal(err)
-		}
+		require.ErrorIs(t, err, syscall.EADDRINUSE)
 	}
 }
 
@@ -85,9 +85,7 @@ func startRunTrusted(t *testing.T, roots *x509.CertPool, h tghook.Handler, chang
 	r.tg.OnCall(func(c tghooktest.Call) (fault tghooktest.CallFault) {
 		if c.Method == "setWebhook" {
 			first.Do(func() {
-				if err := r.connect(); err != nil {
-					t.Errorf("when the webhook is set, nobody listens: %v", err)
-				}
+				assert.NoErrorf(t, r.connect(), "when the webhook is set, nobody listens")
 				close(r.ready)
 			})
 		}
@@ -150,9 +148,7 @@ func (r *running) connect() error {
 func (r *running) end() {
 	r.t.Helper()
 	r.stop()
-	if err := rig.Receive(r.t, "the end of Run", r.done); err != nil {
-		r.t.Errorf("Run returned %v", err)
-	}
+	assert.NoError(r.t, rig.Receive(r.t, "the end of Run", r.done), "Run returned")
 	r.gone()
 }
 
@@ -180,7 +176,7 @@ func (r *running) fails() error {
 // untold checks that Telegram was told nothing.
 func (r *running) untold() {
 	r.t.Helper()
-	rig.Same(r.t, "calls of the Bot API", len(r.tg.Calls()), r.others)
+	assert.Len(r.t, r.tg.Calls(), r.others, "calls of the Bot API")
 }
 
 // post sends body to url with the secret, as a proxy would hand it on.
@@ -189,29 +185,21 @@ func (r *running) post(client *http.Client, url, body string) string {
 	ctx, cancel := context.WithTimeout(r.t.Context(), rig.InTime)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", r.secret)
+	req.Header.Set("X-Telegram-Bot-API-Secret-Token", r.secret)
 	res, err := client.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	return strings.TrimSpace(fmt.Sprintf("%d %s", res.StatusCode, answer))
 }
 
 // set sets a webhook as another process does.
 func (r *running) set(req tghook.WebhookRequest) {
 	r.t.Helper()
-	if err := r.tg.Bot(r.t).SetWebhook(r.t.Context(), req); err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, r.tg.Bot(r.t).SetWebhook(r.t.Context(), req))
 	r.others++
 }
 
@@ -251,16 +239,16 @@ func TestRunListensSetsTheWebhookServesAndLeavesIt(t *testing.T) {
 	call := r.begun().Params
 	url := "http://" + r.address
 	client := plainClient(t)
-	rig.Same(t, "secret", call["secret_token"], tghook.SecretFor(rig.APIToken, url+"/telegram"))
-	rig.Same(t, "max_connections", call["max_connections"], "33")
-	rig.Same(t, "allowed_updates", call["allowed_updates"], `["message"]`)
-	rig.Same(t, "drop_pending_updates", call["drop_pending_updates"], "true")
-	rig.Same(t, "an update", r.update(), "200 sendMessage")
-	rig.Same(t, "its reply", r.tg.ExpectCall(t, "sendMessage").Params, map[string]string{"chat_id": "7", "text": "hello"})
-	rig.Same(t, "health", r.post(client, url+"/healthz", ""), "200")
-	rig.Same(t, "elsewhere", r.post(client, url+"/other", ""), "404")
+	assert.Equal(t, tghook.SecretFor(rig.APIToken, url+"/telegram"), call["secret_token"], "secret")
+	assert.Equal(t, "33", call["max_connections"], "max_connections")
+	assert.Equal(t, `["message"]`, call["allowed_updates"], "allowed_updates")
+	assert.Equal(t, "true", call["drop_pending_updates"], "drop_pending_updates")
+	assert.Equal(t, "200 sendMessage", r.update(), "an update")
+	assert.Equal(t, map[string]string{"chat_id": "7", "text": "hello"}, r.tg.ExpectCall(t, "sendMessage").Params, "its reply")
+	assert.Equal(t, "200", r.post(client, url+"/healthz", ""), "health")
+	assert.Equal(t, "404", r.post(client, url+"/other", ""), "elsewhere")
 	r.end()
-	rig.Same(t, "calls of the Bot API", len(r.tg.Calls()), 2)
+	assert.Len(t, r.tg.Calls(), 2, "calls of the Bot API")
 }
 
 func TestRunKeepsTheWebhookAndNeedsNoTokenThen(t *testing.T) {
@@ -274,8 +262,8 @@ func TestRunKeepsTheWebhookAndNeedsNoTokenThen(t *testing.T) {
 			})
 			r.await()
 			r.set(tghook.WebhookRequest{URL: "http://" + r.address + "/bots/first", SecretToken: rig.HookToken})
-			rig.Same(t, "an update", r.update(), "200 sendMessage")
-			rig.Same(t, "elsewhere", r.post(plainClient(t), "http://"+r.address+"/bots/second", rig.MessageIn(7, 2)), "404")
+			assert.Equal(t, "200 sendMessage", r.update(), "an update")
+			assert.Equal(t, "404", r.post(plainClient(t), "http://"+r.address+"/bots/second", rig.MessageIn(7, 2)), "elsewhere")
 			r.end()
 			r.tg.ExpectCall(t, "sendMessage")
 			r.others++ // that, which was an answer
@@ -291,7 +279,7 @@ func TestRunDerivesTheSecretOfAWebhookThatItKeeps(t *testing.T) {
 	r.await()
 	url := "http://" + r.address + "/telegram"
 	r.set(tghook.WebhookRequest{URL: url, SecretToken: tghook.SecretFor(rig.APIToken, url)})
-	rig.Same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 }
 
@@ -302,14 +290,10 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 	certFile, _, _ := certificateFiles(t)
 	_, otherKey, _ := certificateFiles(t)
 	plain := filepath.Join(dir, "plain")
-	if err := os.WriteFile(plain, []byte("precious"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(plain, []byte("precious"), 0o600))
 	taken := func(network, address string) string {
 		l, err := new(net.ListenConfig).Listen(t.Context(), network, address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		t.Cleanup(func() { _ = l.Close() })
 		return l.Addr().String()
 	}
@@ -417,14 +401,14 @@ func TestRunPollsWithoutAURL(t *testing.T) {
 		r.tg.User("Ann").Chat().Send("/start")
 	})
 	delivery := rig.Receive(t, "an update", observed)
-	rig.Same(t, "handled", delivery.Update.Kind, tghook.KindMessage)
-	rig.Same(t, "outcome", delivery.Outcome, tghook.OutcomeReplied)
-	rig.Same(t, "asked for a lane", rig.Receive(t, "Lane", lanes), delivery.Update.ID)
+	assert.Equal(t, tghook.KindMessage, delivery.Update.Kind, "handled")
+	assert.Equal(t, tghook.OutcomeReplied, delivery.Outcome, "outcome")
+	assert.Equal(t, delivery.Update.ID, rig.Receive(t, "Lane", lanes), "asked for a lane")
 	r.tg.User("Ann").Chat().Expect(t, "hello")
-	rig.Same(t, "allowed_updates", r.tg.Calls("getUpdates")[0].Params["allowed_updates"], `["message"]`)
+	assert.Equal(t, `["message"]`, r.tg.Calls("getUpdates")[0].Params["allowed_updates"], "allowed_updates")
 	r.end()
-	rig.Same(t, "pending", r.tg.Pending(), 0)
-	rig.Same(t, "webhooks set", len(r.tg.Calls("setWebhook")), 0)
+	assert.Equal(t, 0, r.tg.Pending(), "pending")
+	assert.Empty(t, r.tg.Calls("setWebhook"), "webhooks set")
 }
 
 func TestRunsHandlerFindsTheValuesOfItsContext(t *testing.T) {
@@ -436,14 +420,14 @@ func TestRunsHandlerFindsTheValuesOfItsContext(t *testing.T) {
 	}
 	hooked := startRun(t, h, nil)
 	hooked.begun()
-	rig.Same(t, "an update", hooked.update(), "200")
-	rig.Same(t, "by webhook", rig.Receive(t, "the handler", found), any("of Run"))
+	assert.Equal(t, "200", hooked.update(), "an update")
+	assert.Equal(t, any("of Run"), rig.Receive(t, "the handler", found), "by webhook")
 	hooked.end()
 	polled := startRun(t, h, func(r *running, cfg *tghook.RunConfig) {
 		cfg.URL = ""
 		r.queue()
 	})
-	rig.Same(t, "by poll", rig.Receive(t, "the handler", found), any("of Run"))
+	assert.Equal(t, any("of Run"), rig.Receive(t, "the handler", found), "by poll")
 	polled.end()
 }
 
@@ -471,11 +455,11 @@ func TestRunServesThePathThatRequestsCarry(t *testing.T) {
 			call := r.begun()
 			client := plainClient(t)
 			if c.path == "" { // else a proxy changes it
-				rig.Same(t, "by Telegram", r.update(), "200")
+				assert.Equal(t, "200", r.update(), "by Telegram")
 			}
-			rig.Same(t, c.good, r.post(client, "http://"+r.address+c.good, rig.MessageIn(7, 1)), "200")
-			rig.Same(t, c.bad, r.post(client, "http://"+r.address+c.bad, rig.MessageIn(7, 2)), "404")
-			rig.Same(t, "url", call.Params["url"], "http://"+r.address+c.url)
+			assert.Equal(t, "200", r.post(client, "http://"+r.address+c.good, rig.MessageIn(7, 1)), c.good)
+			assert.Equal(t, "404", r.post(client, "http://"+r.address+c.bad, rig.MessageIn(7, 2)), c.bad)
+			assert.Equal(t, "http://"+r.address+c.url, call.Params["url"], "url")
 			r.end()
 		})
 	}
@@ -485,9 +469,7 @@ func TestRunServesAUnixSocketAndReplacesAnOldOne(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "bot.sock")
 	old, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	old.(*net.UnixListener).SetUnlinkOnClose(false) // as a process that was killed leaves it
 	_ = old.Close()
 	r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
@@ -497,7 +479,7 @@ func TestRunServesAUnixSocketAndReplacesAnOldOne(t *testing.T) {
 	client := clientBy(t, &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}})
-	rig.Same(t, "an update", r.post(client, "http://bot/telegram", rig.MessageIn(7, 1)), "200")
+	assert.Equal(t, "200", r.post(client, "http://bot/telegram", rig.MessageIn(7, 1)), "an update")
 	r.end()
 	if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is left behind: %v", err)
@@ -517,13 +499,11 @@ func TestRunMakesACertificateThatTelegramAccepts(t *testing.T) {
 		t.Fatalf("the certificate was uploaded as %q", certificate)
 	}
 	uploaded, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if uploaded.Subject.CommonName != "127.0.0.1" || len(uploaded.DNSNames)+len(uploaded.IPAddresses) > 0 {
 		t.Errorf("common name %q, DNS names %v, addresses %v", uploaded.Subject.CommonName, uploaded.DNSNames, uploaded.IPAddresses)
 	}
-	rig.Same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 }
 
@@ -535,7 +515,7 @@ func TestRunTakesItsPortFromTheEnvironment(t *testing.T) {
 		cfg.URL = "http://" + r.address + "/telegram"
 	})
 	r.begun()
-	rig.Same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 	named := startRun(t, tghook.HandlerFunc(rig.Nothing), nil)
 	named.begun() // at Listen, whatever PORT says
@@ -548,7 +528,7 @@ func TestRunListensWhereTelegramConnectsIfItServesTLSItself(t *testing.T) {
 		cfg.SelfSigned, cfg.URL, cfg.Listen = true, "https://"+r.address+"/telegram", ""
 	})
 	r.begun()
-	rig.Same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 }
 
@@ -558,8 +538,8 @@ func TestRunServesTLSFromFiles(t *testing.T) {
 	r := startRunTrusted(t, roots, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.CertFile, cfg.KeyFile, cfg.URL = certFile, keyFile, "https://"+r.address+"/telegram"
 	})
-	rig.Same(t, "certificates uploaded", len(r.begun().Files), 0)
-	rig.Same(t, "an update", r.update(), "200")
+	assert.Empty(t, r.begun().Files, "certificates uploaded")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 }
 
@@ -567,9 +547,7 @@ func TestRunServesTLSAsItIsTold(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := certificateFiles(t)
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	own := &tls.Config{
 		MinVersion:     tls.VersionTLS13,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil },
@@ -578,14 +556,14 @@ func TestRunServesTLSAsItIsTold(t *testing.T) {
 		cfg.TLS, cfg.URL = own, "https://"+r.address+"/telegram"
 	})
 	r.begun()
-	rig.Same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	older := &tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}}
 	if conn, err := older.DialContext(t.Context(), "tcp", r.address); err == nil {
 		_ = conn.Close()
 		t.Error("TLS 1.2 is served")
 	}
 	r.end()
-	rig.Same(t, "the caller's protocols", len(own.NextProtos), 0)
+	assert.Empty(t, own.NextProtos, "the caller's protocols")
 }
 
 func TestARunConfigIsPrintedWithoutWhatIsSecret(t *testing.T) {
@@ -602,11 +580,11 @@ func TestARunConfigIsPrintedWithoutWhatIsSecret(t *testing.T) {
 			}
 		}
 	}
-	rig.Same(t, "by webhook", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by webhook")
+	assert.Equal(t, "RunConfig of bot 7244100913, by webhook", fmt.Sprint(cfg), "by webhook")
 	cfg.URL = ""
-	rig.Same(t, "by poll", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by long poll")
+	assert.Equal(t, "RunConfig of bot 7244100913, by long poll", fmt.Sprint(cfg), "by poll")
 	cfg.KeepWebhook = true
-	rig.Same(t, "kept", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by webhook")
+	assert.Equal(t, "RunConfig of bot 7244100913, by webhook", fmt.Sprint(cfg), "kept")
 }
 
 // certificateFiles writes a certificate for 127.0.0.1 and its key.
@@ -618,9 +596,7 @@ func certificateFiles(t *testing.T) (certFile, keyFile string, roots *x509.CertP
 	dir := t.TempDir()
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	for file, content := range map[string][]byte{certFile: made.pem, keyFile: made.keyPEM(t)} {
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(file, content, 0o600))
 	}
 	roots = x509.NewCertPool()
 	roots.AddCert(made.cert)
@@ -629,9 +605,7 @@ func certificateFiles(t *testing.T) (certFile, keyFile string, roots *x509.CertP
 
 func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer taken.Close()
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	const use = "address already in use: end the process that listens there, or give another"
@@ -665,14 +639,14 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 			setEnv(t, variables)
 			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(_ *running, cfg *tghook.RunConfig) {
 				read, err := tghook.FromEnv()
-				rig.Same(t, "FromEnv", err, nil)
+				assert.NoError(t, err, "FromEnv")
 				read.URL, read.Client = cfg.URL, cfg.Client
 				c.change(&read)
 				*cfg = read
 			})
 			err := r.fails()
-			rig.Same(t, "error", fmt.Sprint(err), c.want)
-			rig.Same(t, "is the system's", errors.Is(err, syscall.EADDRINUSE), strings.Contains(c.want, use))
+			assert.Equal(t, c.want, fmt.Sprint(err), "error")
+			assert.Equal(t, strings.Contains(c.want, use), errors.Is(err, syscall.EADDRINUSE), "is the system's")
 			r.untold()
 		})
 	}
@@ -698,7 +672,7 @@ func TestRunListensWhilePollingWhereItIsTold(t *testing.T) {
 			})
 			r.tg.ExpectCall(t, "getWebhookInfo") // after which it polls
 			if listens != "" {
-				rig.Same(t, "health", r.post(plainClient(t), "http://"+r.address+"/healthz", "")[:3], "200")
+				assert.Equal(t, "200", r.post(plainClient(t), "http://"+r.address+"/healthz", "")[:3], "health")
 			} else if r.connect() == nil {
 				t.Error("it listens")
 			}

@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -65,9 +66,9 @@ func TestSetWebhookSendsWhatIsGiven(t *testing.T) {
 			t.Error(what, err)
 		}
 		calls := tg.Calls()
-		rig.Same(t, what+": calls", len(calls), 1)
-		rig.Same(t, what, calls[0].Params, test.params)
-		rig.Same(t, what+": files", calls[0].Files, test.files)
+		assert.Len(t, calls, 1, what+": calls")
+		assert.Equal(t, test.params, calls[0].Params, what)
+		assert.Equal(t, test.files, calls[0].Files, what+": files")
 	}
 }
 
@@ -181,7 +182,7 @@ func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T)
 		}
 		rig.KeepsToken(t, err)
 	}
-	rig.Same(t, "requests", len(tg.Calls()), 0)
+	assert.Empty(t, tg.Calls(), "requests")
 }
 
 func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
@@ -209,10 +210,10 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 		rig.KeepsToken(t, err)
 	}
 	good := tghook.WebhookRequest{InsecureNoSecret: true, Certificate: certified(t, nil, named("bot.example.org")).pem}
-	rig.Same(t, "mistakes of a URL alone", mistaken(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), []string{"WebhookRequest.URL"})
+	assert.Equal(t, []string{"WebhookRequest.URL"}, mistaken(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), "mistakes of a URL alone")
 	wrong.URL, wrong.IPAddress = "http://laptop:8080/", ""
-	rig.Same(t, "mistakes of a URL and others", len(configErrors(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong))), 6)
-	rig.Same(t, "requests", len(tg.Calls()), 0)
+	assert.Len(t, configErrors(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong)), 6, "mistakes of a URL and others")
+	assert.Empty(t, tg.Calls(), "requests")
 }
 
 func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
@@ -250,9 +251,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 	} {
 		tg := rig.NewServer(t, !test.local)
 		tg.Name(t, test.req.URL)
-		if err := tg.Client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req); err != nil {
-			t.Errorf("%s: %v", test.req.URL, err)
-		}
+		assert.NoError(t, tg.Client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req), test.req.URL)
 		if calls := tg.Calls("setWebhook"); len(calls) != 1 || calls[0].Params["url"] != test.req.URL {
 			t.Errorf("%s: %v", test.req.URL, calls)
 		}
@@ -266,7 +265,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 			t.Errorf("a local server, %.40s: %v", req.URL, mistakes)
 		}
 	}
-	rig.Same(t, "requests", len(tg.Calls()), 0)
+	assert.Empty(t, tg.Calls(), "requests")
 }
 
 func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
@@ -277,7 +276,7 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 		"a port":          {"bot.example.org:8443", "/", "/", "", ""},
 		"no path":         {"bot.example.org", "?", "/?", "", ""},
 		"a query":         {"bot.example.org", "/?", "/?", "", ""},
-		"a secret":        {"bot.example.org", "/", "/", rig.HookToken, "X-Telegram-Bot-Api-Secret-Token: " + rig.HookToken + "\r\n"},
+		"a secret":        {"bot.example.org", "/", "/", rig.HookToken, "X-Telegram-Bot-API-Secret-Token: " + rig.HookToken + "\r\n"},
 		"a user":          {"me:pass@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("me:pass")) + "\r\n"},
 		"an escaped user": {"m%65@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("m%65")) + "\r\n"},
 		"spaces":          {"bot.example.org", "/a b c", "/a%20b%20c", "", ""},
@@ -343,9 +342,7 @@ func (n *noted) answered() (words []string) {
 func (n *noted) info(t *testing.T) tghook.WebhookInfo {
 	t.Helper()
 	info, err := n.Telegram.Client(t, tghook.ClientConfig{}).GetWebhookInfo(t.Context())
-	if err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, err)
 	return info
 }
 
@@ -370,14 +367,12 @@ func TestSetWebhookIsHarmlessAtEveryStart(t *testing.T) {
 			{fits(func(r *tghook.WebhookRequest) { r.SecretToken, r.AllowedUpdates = "second", []string{"message"} }), "Webhook is already set"},
 			{withSecret("second"), "Webhook is already set"},
 		} {
-			if err := c.SetWebhook(t.Context(), test.req); err != nil {
-				t.Error(err)
-			}
-			rig.Same(t, "answers", tg.answered(), []string{test.want})
-			rig.Same(t, "secret", tg.secret(), test.req.SecretToken)
+			assert.NoError(t, c.SetWebhook(t.Context(), test.req))
+			assert.Equal(t, []string{test.want}, tg.answered(), "answers")
+			assert.Equal(t, test.req.SecretToken, tg.secret(), "secret")
 			time.Sleep(time.Second)
 		}
-		rig.Same(t, "allowed updates", tg.info(t).AllowedUpdates, []string{"message"})
+		assert.Equal(t, []string{"message"}, tg.info(t).AllowedUpdates, "allowed updates")
 	})
 }
 
@@ -395,10 +390,8 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 			if change != nil {
 				change(&req)
 			}
-			if err := c.SetWebhook(t.Context(), req); err != nil {
-				t.Error(err)
-			}
-			rig.Same(t, what, tg.answered(), want)
+			assert.NoError(t, c.SetWebhook(t.Context(), req))
+			assert.Equal(t, want, tg.answered(), what)
 			current = req
 			current.Reset, current.DropPending = false, false
 		}
@@ -420,9 +413,9 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 		start("another path", func(r *tghook.WebhookRequest) { r.URL += "/2" }, info, set)
 		start("another host", func(r *tghook.WebhookRequest) { r.URL = "https://other.example.org/" }, info, set)
 		start("another secret", func(r *tghook.WebhookRequest) { r.SecretToken = "second" }, info)
-		rig.Same(t, "secret that was not compared", tg.secret(), "first")
+		assert.Equal(t, "first", tg.secret(), "secret that was not compared")
 		start("Reset", func(r *tghook.WebhookRequest) { r.Reset = true }, set)
-		rig.Same(t, "secret", tg.secret(), "second")
+		assert.Equal(t, "second", tg.secret(), "secret")
 		start("DropPending", func(r *tghook.WebhookRequest) { r.DropPending = true }, set)
 		start("without a certificate", func(r *tghook.WebhookRequest) { r.Certificate = nil }, set)
 		start("with one", func(r *tghook.WebhookRequest) { r.Certificate = certificate }, info, set)
@@ -437,15 +430,11 @@ func TestALocalServerHasMoreConnectionsByDefault(t *testing.T) {
 		for local, want := range map[bool][]string{true: {"getWebhookInfo"}, false: {"getWebhookInfo", "Webhook was set"}} {
 			tg := &noted{Telegram: rig.NewServer(t, !local)}
 			c := tg.client(t, tghook.ClientConfig{Local: local})
-			if err := c.SetWebhook(t.Context(), hundred); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, c.SetWebhook(t.Context(), hundred))
 			tg.answered()
 			time.Sleep(time.Second)
-			if err := c.SetWebhook(t.Context(), req); err != nil {
-				t.Error(err)
-			}
-			rig.Same(t, "answers", tg.answered(), want)
+			assert.NoError(t, c.SetWebhook(t.Context(), req))
+			assert.Equal(t, want, tg.answered(), "answers")
 		}
 	})
 }
@@ -483,14 +472,12 @@ func TestReplicasThatStartAtOnceAllSucceed(t *testing.T) {
 					var replicas sync.WaitGroup
 					for range 3 {
 						replicas.Go(func() {
-							if err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), req); err != nil {
-								t.Error(err)
-							}
+							assert.NoError(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), req))
 						})
 					}
 					replicas.Wait()
-					rig.Same(t, "URL", tg.info(t).URL, rig.HookURL)
-					rig.Same(t, "secret", tg.secret(), rig.HookToken)
+					assert.Equal(t, rig.HookURL, tg.info(t).URL, "URL")
+					assert.Equal(t, rig.HookToken, tg.secret(), "secret")
 					if took := time.Since(begun); took > 40*time.Second {
 						t.Errorf("where it takes %v, three took %v: %q", takes, took, tg.answered())
 					}

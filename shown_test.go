@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -58,9 +60,7 @@ func printed(t *testing.T, v any) map[string]string {
 	slog.New(slog.NewJSONHandler(&lines, nil)).With("with", v).Info("message", "v", v)
 	all["slog text"], all["slog JSON"] = text.String(), lines.String()
 	encoded, err := json.Marshal(v)
-	if err != nil {
-		t.Errorf("json.Marshal: %v", err)
-	}
+	assert.NoError(t, err, "json.Marshal")
 	all["JSON"] = string(encoded)
 	return all
 }
@@ -82,9 +82,7 @@ func TestNoConfigOrRequestThatIsPrintedTellsASecret(t *testing.T) {
 		AllowedSources: tghook.TelegramSources(), LateAfter: 7 * time.Second,
 	}
 	hook, err := tghook.New(tghook.HandlerFunc(rig.Nothing), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		value any
 		shows []string

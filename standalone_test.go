@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -77,9 +79,7 @@ func (s *standing) dial() *wire { return newWire(s.t, s.connect()) }
 
 func (s *standing) connect() net.Conn {
 	conn, err := s.tg.Client().Transport.(*http.Transport).DialContext(s.t.Context(), "tcp", "bot.example.org:80")
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	s.open = append(s.open, conn)
 	return conn
 }
@@ -120,14 +120,14 @@ func TestRunDrainsAtItsEnd(t *testing.T) {
 			<-release
 			return rig.Hello, nil
 		}, nil)
-		rig.Same(t, "health", s.answer(healthCheck), 200)
+		assert.Equal(t, 200, s.answer(healthCheck), "health")
 		held := s.begin(update(7, 1))
 		s.stop(errTerminated)
 		synctest.Wait()
-		rig.Same(t, "health at the end", s.answer(healthCheck), 503)
-		rig.Same(t, "another update", s.answer(update(8, 2)), 503)
+		assert.Equal(t, 503, s.answer(healthCheck), "health at the end")
+		assert.Equal(t, 503, s.answer(update(8, 2)), "another update")
 		time.Sleep(5 * time.Second)
-		rig.Same(t, "ended", s.result.Now(), "")
+		assert.Empty(t, s.result.Now(), "ended")
 		close(release)
 		held.read()
 		if !strings.HasSuffix(held.bytes(), "\r\n\r\n"+rig.HelloBody) {
@@ -136,7 +136,7 @@ func TestRunDrainsAtItsEnd(t *testing.T) {
 		if took := s.ends(); took > time.Second || s.err != nil {
 			t.Errorf("Run returned %v, %v after the last answer", s.err, took)
 		}
-		rig.Same(t, "webhooks deleted", len(s.tg.Calls("deleteWebhook")), 0)
+		assert.Empty(t, s.tg.Calls("deleteWebhook"), "webhooks deleted")
 	})
 }
 
@@ -158,8 +158,8 @@ func TestRunCancelsWhatOutlastsItsGrace(t *testing.T) {
 				if took := s.ends(); took < c.want || took > c.want+time.Second || s.err != nil {
 					t.Errorf("Run returned %v after %v, want %v", s.err, took, c.want)
 				}
-				rig.Same(t, "why the handler ended", cause, tghook.ErrShutdown)
-				rig.Same(t, "the answer", status.Now(), http.StatusText(http.StatusServiceUnavailable))
+				assert.Equal(t, tghook.ErrShutdown, cause, "why the handler ended")
+				assert.Equal(t, http.StatusText(http.StatusServiceUnavailable), status.Now(), "the answer")
 			})
 		})
 	}
@@ -185,11 +185,9 @@ func TestRunEndsWithItsServer(t *testing.T) {
 			s := stand(t, rig.Taking(5*time.Second, rig.Hello, nil), nil)
 			held := s.begin(update(7, 1))
 			_ = s.listener.Close()
-			rig.Same(t, "the answer", held.read().status, 200)
+			assert.Equal(t, 200, held.read().status, "the answer")
 			s.ends()
-			if !errors.Is(s.err, net.ErrClosed) {
-				t.Errorf("Run returned %v", s.err)
-			}
+			assert.ErrorIs(t, s.err, net.ErrClosed)
 		})
 	})
 	t.Run("while the webhook is set", func(t *testing.T) {
@@ -197,9 +195,7 @@ func TestRunEndsWithItsServer(t *testing.T) {
 			s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.Client.HTTP.Transport = unanswered })
 			_ = s.listener.Close()
 			s.ends()
-			if !errors.Is(s.err, net.ErrClosed) {
-				t.Errorf("Run returned %v", s.err)
-			}
+			assert.ErrorIs(t, s.err, net.ErrClosed)
 			rig.KeepsToken(t, s.err)
 		})
 	})
@@ -219,9 +215,9 @@ func TestRunReturnsNilIfItIsEndedWhileTheWebhookIsSet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rig.Bubble(t, func(t *testing.T) {
 				s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.Client.HTTP.Transport = api })
-				rig.Same(t, "an update meanwhile", s.answer(update(7, 1)), 200)
+				assert.Equal(t, 200, s.answer(update(7, 1)), "an update meanwhile")
 				time.Sleep(time.Second)
-				rig.Same(t, "ended", s.result.Now(), "")
+				assert.Empty(t, s.result.Now(), "ended")
 				s.stop(errTerminated)
 				if took := s.ends(); took > time.Second || s.err != nil {
 					t.Errorf("Run returned %v after %v", s.err, took)
@@ -236,10 +232,10 @@ func TestRunKeepsIdleConnectionsLongerThanTelegram(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		s := stand(t, rig.Nothing, nil)
 		c := s.begin(update(7, 1))
-		rig.Same(t, "an update", c.read().status, 200)
+		assert.Equal(t, 200, c.read().status, "an update")
 		time.Sleep(61 * time.Second)
 		c.send(update(7, 2))
-		rig.Same(t, "the next", c.read().status, 200)
+		assert.Equal(t, 200, c.read().status, "the next")
 		start := time.Now()
 		c.readEOF()
 		if idle := time.Since(start); idle < time.Minute || idle > 5*time.Minute {
@@ -288,11 +284,11 @@ func TestRunGoesOnServingForItsDrainDelay(t *testing.T) {
 		s.stop(errTerminated)
 		synctest.Wait()
 		for range 14 {
-			rig.Same(t, "health", s.answer(healthCheck), 503)
-			rig.Same(t, "an update", s.answer(update(7, time.Now().Unix())), 200)
+			assert.Equal(t, 503, s.answer(healthCheck), "health")
+			assert.Equal(t, 200, s.answer(update(7, time.Now().Unix())), "an update")
 			rig.Pass(time.Second)
 		}
-		rig.Same(t, "ended", s.result.Now(), "")
+		assert.Empty(t, s.result.Now(), "ended")
 		if took := s.ends(); took > 2*time.Second || s.err != nil {
 			t.Errorf("Run returned %v, %v after the delay", s.err, took)
 		}
@@ -346,16 +342,16 @@ func TestRunWaitsForTelegramAtItsStart(t *testing.T) {
 					})}
 				})
 				rig.Pass(50 * time.Minute)
-				rig.Same(t, "ended", s.result.Now(), "")
-				rig.Same(t, "an update meanwhile", s.answer(update(7, 1)), 200)
+				assert.Empty(t, s.result.Now(), "ended")
+				assert.Equal(t, 200, s.answer(update(7, 1)), "an update meanwhile")
 				if n := strings.Count(logged.String(), "the webhook is not set yet"); n < 5 || n > 70 { // SetWebhook itself waits for 7 minutes while the host does not resolve
 					t.Errorf("%d failures are logged", n)
 				}
 				rig.Pass(15 * time.Minute)
-				rig.Same(t, "webhooks set", len(s.tg.Calls("setWebhook")), 1)
+				assert.Len(t, s.tg.Calls("setWebhook"), 1, "webhooks set")
 				s.stop(errTerminated)
 				s.ends()
-				rig.Same(t, "Run's error", s.err, nil)
+				assert.NoError(t, s.err, "Run's error")
 			})
 		})
 	}
@@ -403,8 +399,8 @@ func TestRunWaitsForItsResolver(t *testing.T) {
 	rig.Until(t, "the failure is logged", func() bool { return strings.Contains(logged.String(), "does not resolve") })
 	s.stop(errTerminated)
 	rig.Receive(t, "the end", s.result.Done)
-	rig.Same(t, "Run's error", s.err, nil)
-	rig.Same(t, "webhooks set", len(s.tg.Calls("setWebhook")), 0)
+	assert.NoError(t, s.err, "Run's error")
+	assert.Empty(t, s.tg.Calls("setWebhook"), "webhooks set")
 }
 
 // A transport need not look at its ctx.
@@ -443,7 +439,7 @@ func TestRunEndsWithinItsGraceAndASecond(t *testing.T) {
 			<-over
 			return tghook.NoReply, nil
 		}, func(_ *standing, cfg *tghook.RunConfig) { cfg.Webhook.Late = tghook.LateAck })
-		rig.Same(t, "an update", s.answer(update(7, 1)), 200)
+		assert.Equal(t, 200, s.answer(update(7, 1)), "an update")
 		s.stop(errTerminated)
 		if took := s.ends(); took < 8*time.Second || took > 9*time.Second || s.err != nil {
 			t.Errorf("Run returned %v after %v", s.err, took)
@@ -479,7 +475,7 @@ func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
 				if took := s.ends(); took > time.Second || s.err != nil {
 					t.Errorf("Run returned %v after %v", s.err, took)
 				}
-				rig.Same(t, "the function has ended", ended.Load(), ends)
+				assert.Equal(t, ends, ended.Load(), "the function has ended")
 				close(over)
 				_ = conn.Close()
 			})
@@ -494,16 +490,16 @@ func TestRunWarnsOfASecretAtAnotherPath(t *testing.T) {
 		warnings := func() int { return strings.Count(logged.String(), "came to a path where no updates are served") }
 		elsewhere := bytes.Replace(update(7, 1), []byte("/hook"), []byte("/bot"+rig.APIToken), 1)
 		for range 20 {
-			rig.Same(t, "elsewhere", s.answer(elsewhere), 404)
+			assert.Equal(t, 404, s.answer(elsewhere), "elsewhere")
 		}
-		rig.Same(t, "without a secret", s.answer([]byte("GET /other HTTP/1.1\r\nHost: bot\r\n\r\n")), 404)
-		rig.Same(t, "warnings", warnings(), 1)
+		assert.Equal(t, 404, s.answer([]byte("GET /other HTTP/1.1\r\nHost: bot\r\n\r\n")), "without a secret")
+		assert.Equal(t, 1, warnings(), "warnings")
 		if text := logged.String(); rig.Leaks(text) || !strings.Contains(text, "path=/bot<token>") || !strings.Contains(text, "served=/served/<token>") || !strings.Contains(text, "bot=7244100913") {
 			t.Error(text)
 		}
 		rig.Pass(2 * time.Minute)
-		rig.Same(t, "elsewhere", s.answer(elsewhere), 404)
-		rig.Same(t, "warnings", warnings(), 2)
+		assert.Equal(t, 404, s.answer(elsewhere), "elsewhere")
+		assert.Equal(t, 2, warnings(), "warnings")
 	})
 }
 
@@ -527,10 +523,10 @@ func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
 			_, body, _ := strings.Cut(c.bytes(), "\r\n\r\n")
 			return fmt.Sprint(status, " ", body)
 		}
-		rig.Same(t, "at the start", health(), "200 getUpdates has not been answered yet\n")
+		assert.Equal(t, "200 getUpdates has not been answered yet\n", health(), "at the start")
 		rig.Pass(22 * time.Second)
-		rig.Same(t, "later", health(), "200 getUpdates was last answered 2s ago, at 2000-01-01T00:00:20Z\n")
-		rig.Same(t, "an update by webhook", s.answer(update(7, 1)), 404)
+		assert.Equal(t, "200 getUpdates was last answered 2s ago, at 2000-01-01T00:00:20Z\n", health(), "later")
+		assert.Equal(t, 404, s.answer(update(7, 1)), "an update by webhook")
 		if !strings.Contains(logged.String(), "though the bot polls") {
 			t.Error(logged.String())
 		}
@@ -561,10 +557,10 @@ func TestRunIsIllAtTheEndOfItsPoll(t *testing.T) {
 			cfg.URL = ""
 			s.tg.User("Ann").Chat().Send("hi")
 		})
-		rig.Same(t, "health", s.answer(healthCheck), 200)
+		assert.Equal(t, 200, s.answer(healthCheck), "health")
 		s.stop(errTerminated)
 		synctest.Wait()
-		rig.Same(t, "health at the end", s.answer(healthCheck), 503)
+		assert.Equal(t, 503, s.answer(healthCheck), "health at the end")
 		if took := s.ends(); took < 4*time.Second || took > 6*time.Second || s.err != nil {
 			t.Errorf("Run returned %v after %v", s.err, took)
 		}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -31,9 +33,7 @@ type relay struct {
 func newRelay(t *testing.T, to string) *relay {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r := &relay{Listener: l, to: to, frozen: make(chan struct{})}
 	var passing sync.WaitGroup
 	passing.Go(func() {
@@ -151,7 +151,7 @@ func TestACallFindsOutThatItsConnectionIsDead(t *testing.T) {
 	if _, err := c.GetMe(ctx); err != nil {
 		t.Errorf("the next one: %v", err)
 	}
-	rig.Same(t, "connections", r.connections(), 2)
+	assert.Equal(t, 2, r.connections(), "connections")
 }
 
 func TestAPollFindsOutThatItsConnectionIsDead(t *testing.T) {
@@ -188,9 +188,7 @@ func TestAPollFindsOutThatItsConnectionIsDead(t *testing.T) {
 		cancel()
 		return tghook.NoReply, nil
 	})
-	if err := tghook.Poll(ctx, c, h, tghook.PollConfig{}); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, tghook.Poll(ctx, c, h, tghook.PollConfig{}))
 	select {
 	case <-handled:
 	default:
@@ -220,5 +218,5 @@ func TestTheDefaultClientPings(t *testing.T) {
 		t.Error("http.DefaultTransport was changed")
 	}
 	own := &http.Transport{}
-	rig.Same(t, "a transport of one's own", tghook.TransportOf(rig.NewClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: own}})), http.RoundTripper(own))
+	assert.Equal(t, http.RoundTripper(own), tghook.TransportOf(rig.NewClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: own}})), "a transport of one's own")
 }

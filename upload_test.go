@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -116,9 +117,7 @@ func TestAnUploadIsNotInMemory(t *testing.T) {
 	for name, body := range map[string]io.Reader{"of a known size": &zeros{size: size}, "of an unknown one": once(&zeros{size: size})} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if err := c.Call(t.Context(), "sendDocument", uploadOf(body), nil); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil))
 		runtime.ReadMemStats(&after)
 		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > size/20 {
 			t.Errorf("a file %s, of %d bytes, took %d", name, size, allocated)
@@ -153,7 +152,7 @@ func TestFilesHave50MiBByTheCloudAnd2000ByALocalServer(t *testing.T) {
 		if !errors.As(err, &unsendable) || !strings.Contains(err.Error(), strconv.FormatInt(test.most, 10)) {
 			t.Errorf("%s: one byte more: %v", test.name, err)
 		}
-		rig.Same(t, test.name+": what was sent of it", s.seen, nil)
+		assert.Nil(t, s.seen, test.name+": what was sent of it")
 		if known := strings.HasPrefix(test.name, "known"); s.requests > 1 || known && s.requests > 0 {
 			t.Errorf("%s: %d requests", test.name, s.requests)
 		}
@@ -171,11 +170,9 @@ func TestAnUploadSaysItsLengthIfItIsKnown(t *testing.T) {
 		"a pipe's end": {bytes.NewBufferString("content"), false},
 	} {
 		s := &sink{}
-		if err := s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", uploadOf(test.body), nil); err != nil {
-			t.Error(err)
-		}
-		rig.Same(t, name, s.length > 0, test.known)
-		rig.Same(t, name, s.seen, []string{"content"})
+		assert.NoError(t, s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", uploadOf(test.body), nil))
+		assert.Equal(t, test.known, s.length > 0, name)
+		assert.Equal(t, []string{"content"}, s.seen, name)
 	}
 }
 
@@ -197,11 +194,9 @@ func TestAFileIsReadFromWhereItStoodEachTime(t *testing.T) {
 			s := &sink{answers: []outcome{tooMany, tooMany}}
 			c := s.client(t, tghook.ClientConfig{Patience: time.Minute})
 			for range 2 { // calls with the same File
-				if err := c.Call(t.Context(), "sendDocument", uploadOf(body), nil); err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil))
 			}
-			rig.Same(t, name, s.seen, []string{test.want, test.want, test.want, test.want})
+			assert.Equal(t, []string{test.want, test.want, test.want, test.want}, s.seen, name)
 
 			shared := uploadOf(body)
 			r := rig.NewBot(t, tghook.Config{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
@@ -229,23 +224,21 @@ func TestAFileThatServesOnceIsNeverSentEmptyOrHalf(t *testing.T) {
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), `"a.bin"`) || !strings.Contains(err.Error(), "cannot seek") {
 				t.Errorf("%s, refused: %v", name, err)
 			}
-			rig.Same(t, name+": what was sent", s.seen, []string{"content"})
+			assert.Equal(t, []string{"content"}, s.seen, name+": what was sent")
 
 			s = &sink{answers: []outcome{unreachable}}
-			if err := s.client(t, patience).Call(t.Context(), "sendDocument", uploadOf(kind()), nil); err != nil {
-				t.Errorf("%s, when nothing was read of it: %v", name, err)
-			}
-			rig.Same(t, name+": what was sent then", s.seen, []string{"content"})
+			assert.NoErrorf(t, s.client(t, patience).Call(t.Context(), "sendDocument", uploadOf(kind()), nil), "%s, when nothing was read of it", name)
+			assert.Equal(t, []string{"content"}, s.seen, name+": what was sent then")
 
 			s = &sink{}
 			c, body := s.client(t, patience), kind()
-			rig.Same(t, name+": the first call", c.Call(t.Context(), "sendDocument", uploadOf(body), nil), nil)
+			assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil), name+": the first call")
 			err = c.Call(t.Context(), "sendDocument", uploadOf(body), nil)
 			var unsendableError *tghook.ReplyError
 			if !errors.As(err, &unsendableError) || !strings.Contains(err.Error(), `"a.bin"`) {
 				t.Errorf("%s, used again: %v", name, err)
 			}
-			rig.Same(t, name+": what was sent by two calls", s.seen, []string{"content"})
+			assert.Equal(t, []string{"content"}, s.seen, name+": what was sent by two calls")
 
 			body = kind()
 			answerOnce, _ := answerWith(t, tghook.Reply{Method: "sendDocument", Params: uploadOf(body)})
@@ -264,9 +257,7 @@ func TestAFileThatServesOnceIsNeverSentEmptyOrHalf(t *testing.T) {
 			_, _ = io.CopyN(io.Discard, r.Body, 1000)
 			return nil, io.ErrUnexpectedEOF
 		}).Client(t, patience)
-		if err := c.Call(t.Context(), "sendDocument", uploadOf(buffer), nil); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Error(err)
-		}
+		assert.ErrorIs(t, c.Call(t.Context(), "sendDocument", uploadOf(buffer), nil), io.ErrUnexpectedEOF)
 		unsendable(t, tghook.Reply{Method: "sendDocument", Params: uploadOf(buffer)})
 	})
 }
@@ -279,10 +270,10 @@ func TestAFileThatEndsEarlyFailsTheCall(t *testing.T) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), `"a.bin"`) {
 		t.Error(err)
 	}
-	rig.Same(t, "what was sent", s.seen, nil)
+	assert.Nil(t, s.seen, "what was sent")
 	grown := &zeros{size: 1000}
 	params := uploadOf(growing{grown})
-	rig.Same(t, "one that grows", s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", params, nil), nil)
+	assert.NoError(t, s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", params, nil), "one that grows")
 }
 
 type shrinking struct{ zeros }

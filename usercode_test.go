@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -180,10 +181,10 @@ func TestAHeldCallSurvivesAnErrorThatWrapsItself(t *testing.T) {
 		cfg := rig.LibraryConfig()
 		cfg.LateAfter = -1
 		r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			rig.Same(t, "the library gets", lib.Call(ctx, "deleteMessage", "{}"), rig.APIOK)
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
 			return rig.Hello, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer) // the call is tried again for two minutes
-		rig.Same(t, "outcomes", r.Outcomes(), "call_lost/1/0 replied/1/200/rode")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer") // the call is tried again for two minutes
+		assert.Equal(t, "call_lost/1/0 replied/1/200/rode", r.Outcomes(), "outcomes")
 	})
 }

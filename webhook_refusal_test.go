@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -74,8 +75,8 @@ func TestARefusalIsLoggedWithThePathThePeerAndTheProblem(t *testing.T) {
 		}
 		logged.Check(t, "the line", lines[0], rig.HookSecret, rig.APIToken, "presented")
 		told := requestError(t, seen.only(t).Err)
-		rig.Same(t, "Path", told.Path, "/bot<token>/[hidden]")
-		rig.Same(t, "Peer", told.Peer, "149.154.167.220")
+		assert.Equal(t, "/bot<token>/[hidden]", told.Path, "Path")
+		assert.Equal(t, "149.154.167.220", told.Peer, "Peer")
 		logged.Check(t, "the error", fmt.Sprintf("%+v %v", *told, told), rig.HookSecret, rig.APIToken, "presented")
 	}
 }
@@ -86,7 +87,7 @@ func TestALongPathIsCutInTheLog(t *testing.T) {
 	req := rig.FromTelegram(nil)
 	req.Path, req.Secret = strings.Repeat("x", 190)+rig.HookSecret+strings.Repeat("y", 1<<20), nil
 	w.Serve(t.Context(), req)
-	rig.Same(t, "Path", requestError(t, seen.only(t).Err).Path, strings.Repeat("x", 190)+"[hidden]yy")
+	assert.Equal(t, strings.Repeat("x", 190)+"[hidden]yy", requestError(t, seen.only(t).Err).Path, "Path")
 }
 
 func TestRefusalsAreLoggedAtABoundedRate(t *testing.T) {
@@ -97,28 +98,26 @@ func TestRefusalsAreLoggedAtABoundedRate(t *testing.T) {
 		refused(t, w, 6)
 		rig.Pass(30 * time.Second)
 		refused(t, w, 1000)
-		rig.Same(t, "lines of the first half minute", len(logged.Lines()), 10)
+		assert.Len(t, logged.Lines(), 10, "lines of the first half minute")
 		rig.Pass(29 * time.Second)
-		rig.Same(t, "lines within the minute", logged.Lines(), nil)
+		assert.Nil(t, logged.Lines(), "lines within the minute")
 		refused(t, second, 3)
-		rig.Same(t, "lines of another Webhook", len(other.Lines()), 3)
+		assert.Len(t, other.Lines(), 3, "lines of another Webhook")
 		rig.Pass(time.Second)
-		rig.Same(t, "line at the end of the minute", logged.Lines(), []string{`level=WARN msg="tghook: more requests refused" count=996 bot=42`})
+		assert.Equal(t, []string{`level=WARN msg="tghook: more requests refused" count=996 bot=42`}, logged.Lines(), "line at the end of the minute")
 		rig.Pass(time.Hour)
-		rig.Same(t, "lines of an hour without a request", append(logged.Lines(), other.Lines()...), nil)
+		assert.Nil(t, append(logged.Lines(), other.Lines()...), "lines of an hour without a request")
 
 		refused(t, w, 11)
-		rig.Same(t, "lines of another minute", len(logged.Lines()), 10)
+		assert.Len(t, logged.Lines(), 10, "lines of another minute")
 		rig.Pass(10 * time.Second)
-		if err := w.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		rig.Same(t, "line at the end of the Webhook", logged.Lines(), []string{`level=WARN msg="tghook: more requests refused" count=1 bot=42`})
+		assert.NoError(t, w.Shutdown(t.Context()))
+		assert.Equal(t, []string{`level=WARN msg="tghook: more requests refused" count=1 bot=42`}, logged.Lines(), "line at the end of the Webhook")
 		refused(t, w, 50)
-		rig.Same(t, "lines after Shutdown", len(logged.Lines()), 10)
+		assert.Len(t, logged.Lines(), 10, "lines after Shutdown")
 		rig.Pass(24 * time.Hour)
-		rig.Same(t, "lines long after Shutdown", logged.Lines(), nil)
-		rig.Same(t, "what Observe was told of before Shutdown had returned", len(seen.list()), 6+1000+11)
+		assert.Nil(t, logged.Lines(), "lines long after Shutdown")
+		assert.Len(t, seen.list(), 6+1000+11, "what Observe was told of before Shutdown had returned")
 	})
 }
 
@@ -135,12 +134,12 @@ func TestProbesAreOneQuietLineAnHour(t *testing.T) {
 			}
 			rig.Pass(10 * time.Second)
 		}
-		rig.Same(t, "lines", logged.Lines(), []string{
+		assert.Equal(t, []string{
 			`level=INFO msg="tghook: a GET request where Telegram sends POST" path=/hook peer=192.0.2.9`,
 			`level=INFO msg="tghook: more GET and HEAD requests" count=359`,
-		})
+		}, logged.Lines(), "lines")
 		refused(t, w, 1)
-		rig.Same(t, "lines of a refusal", len(logged.Lines()), 1)
+		assert.Len(t, logged.Lines(), 1, "lines of a refusal")
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -64,9 +65,7 @@ func hookFor(t *testing.T, h tghook.HandlerFunc, changes ...func(*tghook.Config)
 		change(&cfg)
 	}
 	w, err := tghook.New(h, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return w, seen
 }
 
@@ -387,7 +386,7 @@ func TestALimitOfTheServersOwnIs413(t *testing.T) {
 	rec := httptest.NewRecorder()
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(sized(2000)))
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
+	req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 	http.MaxBytesHandler(w, 1000).ServeHTTP(rec, req)
 	if rec.Code != 413 {
 		t.Errorf("got %d, want 413", rec.Code)
@@ -500,7 +499,7 @@ func TestABodyThatAMiddlewareHasReadIs400(t *testing.T) {
 	rec := httptest.NewRecorder()
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
+	req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 	eager.ServeHTTP(rec, req)
 	if rec.Code != 400 {
 		t.Errorf("got %d, want 400", rec.Code)

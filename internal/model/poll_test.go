@@ -19,6 +19,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -336,9 +338,7 @@ func (m *pollModel) disturb(fault pollFault, d time.Duration) {
 		req.IPAddress = "149.154.167.220" // else SetWebhook asks a resolver
 		_ = m.somebody().SetWebhook(ctx, req)
 		<-ctx.Done()
-		if err := m.somebody().DeleteWebhook(m.t.Context(), false); err != nil {
-			m.t.Error(err)
-		}
+		assert.NoError(m.t, m.somebody().DeleteWebhook(m.t.Context(), false))
 	default:
 		<-ctx.Done()
 	}
@@ -411,9 +411,7 @@ func (m *pollModel) boot() *pollProcess {
 	m.notef("a process starts")
 	m.mu.Unlock()
 	client, err := tghook.NewClient(rig.APIToken, tghook.ClientConfig{BaseURL: m.tg.URL, HTTP: &http.Client{Transport: p}})
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	require.NoError(m.t, err)
 	ctx, cancel := context.WithCancel(m.t.Context())
 	p.stop = cancel
 	go func() { p.done <- tghook.Poll(ctx, client, tghook.HandlerFunc(p.handle), cfg) }()

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -59,19 +60,19 @@ func TestAHandlerThatIgnoresItsContextIsAbandoned(t *testing.T) {
 					cfg.Dispatch.HandlerTimeout, cfg.Dispatch.Caller = timeout, api
 					release := make(chan struct{})
 					r := rig.NewBot(t, cfg, deaf(release, result))
-					rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), test.answer)
+					assert.Equal(t, test.answer, r.Post(rig.MessageIn(7, 1)), "answer")
 					behind := r.Send(rig.MessageIn(7, 2))
 					rig.Pass(timeout + 2*time.Second - 1) // 8 s have passed
-					r.Did(1, 0, 0)
-					rig.Same(t, "abandoned before its time", r.Stats().Abandoned, 0)
+					r.Did(rig.Counts{Runs: 1})
+					assert.Equal(t, 0, r.Stats().Abandoned, "abandoned before its time")
 					rig.Pass(1)
 					if test.cfg.Late == tghook.LateCancel { // who waits in its lane leaves it
-						rig.Same(t, "behind it", behind.Now(), "503 after 2")
-						rig.Same(t, "behind it, again", r.Post(rig.MessageIn(7, 2)), "200")
+						assert.Equal(t, "503 after 2", behind.Now(), "behind it")
+						assert.Equal(t, "200", r.Post(rig.MessageIn(7, 2)), "behind it, again")
 					}
-					r.Did(2, 1, 0)
-					rig.Same(t, "order", r.Order(), []int64{1, 2})
-					rig.Same(t, "abandoned", r.Stats().Abandoned, 1)
+					r.Did(rig.Counts{Runs: 2, Letters: 1})
+					assert.Equal(t, []int64{1, 2}, r.Order(), "order")
+					assert.Equal(t, 1, r.Stats().Abandoned, "abandoned")
 					letter := r.Letter(0)
 					if letter.ID != 1 || !errors.Is(letter.Err, tghook.ErrHandlerTimeout) {
 						t.Errorf("the dead letter is %v", letter)
@@ -79,21 +80,19 @@ func TestAHandlerThatIgnoresItsContextIsAbandoned(t *testing.T) {
 					if n := strings.Count(r.Outcomes(), "abandoned/1/"); n != 1 {
 						t.Errorf("Observe is told %d times that it is abandoned: %s", n, r.Outcomes())
 					}
-					rig.Same(t, "the redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-					rig.Same(t, "Done", shared.Count("Done 1"), map[bool]int{true: 1}[test.store])
+					assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "the redelivery")
+					assert.Equal(t, map[bool]int{true: 1}[test.store], shared.Count("Done 1"), "Done")
 					r.Clean(r.Stats())
 
 					told := r.Outcomes()
 					close(release)
 					rig.Pass(time.Minute)
-					rig.Same(t, "abandoned after its return", r.Stats().Abandoned, 0)
-					rig.Same(t, "what Observe is told of that", r.Outcomes(), told)
-					r.Did(2, 1, 0)
-					rig.Same(t, "the redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-					rig.Same(t, "Done and Fail", shared.Count("Done 1")+shared.Count("Fail 1"), map[bool]int{true: 1}[test.store])
-					if err := r.Shutdown(t.Context()); err != nil {
-						t.Errorf("Shutdown: %v", err)
-					}
+					assert.Equal(t, 0, r.Stats().Abandoned, "abandoned after its return")
+					assert.Equal(t, told, r.Outcomes(), "what Observe is told of that")
+					r.Did(rig.Counts{Runs: 2, Letters: 1})
+					assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "the redelivery")
+					assert.Equal(t, map[bool]int{true: 1}[test.store], shared.Count("Done 1")+shared.Count("Fail 1"), "Done and Fail")
+					assert.NoError(t, r.Shutdown(t.Context()), "Shutdown")
 				})
 			})
 		}
@@ -106,12 +105,10 @@ func TestADeliveryThatWaitsForAnAbandonedHandlerIsToldSo(t *testing.T) {
 		defer close(release)
 		r := rig.NewBot(t, tghook.Config{LateAfter: -1}, deaf(release, laterResults["success"]))
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "answer", got, "200")
-		rig.Same(t, "took", took, 5*time.Minute+10*time.Second)
-		rig.Same(t, "outcomes", r.Outcomes(), "abandoned/1/200")
-		if err := r.Last().Err; !errors.Is(err, tghook.ErrHandlerTimeout) {
-			t.Errorf("Observe is told %v", err)
-		}
+		assert.Equal(t, "200", got, "answer")
+		assert.Equal(t, 5*time.Minute+10*time.Second, took, "took")
+		assert.Equal(t, "abandoned/1/200", r.Outcomes(), "outcomes")
+		assert.ErrorIs(t, r.Last().Err, tghook.ErrHandlerTimeout)
 	})
 }
 
@@ -121,16 +118,14 @@ func TestShutdownDoesNotWaitForAnAbandonedHandler(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{LateAfter: -1}, deaf(release, laterResults["success"]))
 		r.Send(rig.MessageIn(7, 1)).Wait()
 		start := time.Now()
-		if err := r.Shutdown(context.Background()); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-		rig.Same(t, "Shutdown took", time.Since(start), 0)
-		rig.Same(t, "abandoned", r.Stats().Abandoned, 1)
+		assert.NoError(t, r.Shutdown(context.Background()), "Shutdown")
+		assert.Equal(t, time.Duration(0), time.Since(start), "Shutdown took")
+		assert.Equal(t, 1, r.Stats().Abandoned, "abandoned")
 		told := r.Outcomes()
 		close(release)
 		rig.Pass(time.Minute)
-		rig.Same(t, "abandoned", r.Stats().Abandoned, 0)
-		rig.Same(t, "what Observe is told after Shutdown", r.Outcomes(), told)
+		assert.Equal(t, 0, r.Stats().Abandoned, "abandoned")
+		assert.Equal(t, told, r.Outcomes(), "what Observe is told after Shutdown")
 	})
 }
 
@@ -142,11 +137,9 @@ func TestShutdownWaitsUntilAHandlerIsAbandonedAtMost(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{LateAfter: -1}, deaf(release, laterResults["success"]))
 		first := r.Send(rig.MessageIn(7, 1))
 		start := time.Now()
-		if err := r.Shutdown(context.Background()); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-		rig.Same(t, "Shutdown took", time.Since(start), 5*time.Minute+10*time.Second)
-		rig.Same(t, "answer", rig.MustWait(first), "200")
+		assert.NoError(t, r.Shutdown(context.Background()), "Shutdown")
+		assert.Equal(t, 5*time.Minute+10*time.Second, time.Since(start), "Shutdown took")
+		assert.Equal(t, "200", rig.MustWait(first), "answer")
 	})
 }
 
@@ -162,12 +155,12 @@ func TestHandlersThatAreAbandonedOneAfterTheOther(t *testing.T) {
 		}
 		for i, p := range all {
 			got, took := p.Wait()
-			rig.Same(t, fmt.Sprint(i, " is told"), fmt.Sprint(got, took), fmt.Sprint("200", 70*time.Second))
+			assert.Equal(t, fmt.Sprint("200", 70*time.Second), fmt.Sprint(got, took), fmt.Sprint(i, " is told"))
 		}
-		rig.Same(t, "abandoned", r.Stats().Abandoned, 10)
+		assert.Equal(t, 10, r.Stats().Abandoned, "abandoned")
 		close(release)
 		rig.Pass(time.Second)
-		rig.Same(t, "abandoned", r.Stats().Abandoned, 0)
+		assert.Equal(t, 0, r.Stats().Abandoned, "abandoned")
 	})
 }
 
@@ -184,11 +177,11 @@ func TestPollGoesOnWhenAHandlerIsAbandoned(t *testing.T) {
 			tg.Send(t, rig.MessageIn(chat+1, id+1))
 		}
 		rig.Pass(time.Minute)
-		rig.Same(t, "runs", len(p.Order()), 99) // the window is full
+		assert.Len(t, p.Order(), 99, "runs") // the window is full
 		rig.Pass(5 * time.Minute)
-		rig.Same(t, "runs", len(p.Order()), 300)
-		rig.Same(t, "pending", tg.Pending(), 0)
-		p.Did(300, 1, 0)
+		assert.Len(t, p.Order(), 300, "runs")
+		assert.Equal(t, 0, tg.Pending(), "pending")
+		p.Did(rig.Counts{Runs: 300, Letters: 1})
 		if n := strings.Count(p.Outcomes(), "abandoned/1/0"); n != 1 {
 			t.Errorf("Observe is told %d times", n)
 		}
@@ -199,8 +192,8 @@ func TestPollGoesOnWhenAHandlerIsAbandoned(t *testing.T) {
 		}
 		close(release)
 		rig.Pass(time.Minute)
-		p.Did(300, 1, 0)
-		rig.Same(t, "replies", len(tg.Calls("sendMessage")), 0)
+		p.Did(rig.Counts{Runs: 300, Letters: 1})
+		assert.Empty(t, tg.Calls("sendMessage"), "replies")
 	})
 }
 
@@ -221,17 +214,15 @@ func TestADeadLetterThatFailsForAnAbandonedUpdateIsOfferedAgain(t *testing.T) {
 			release := make(chan struct{})
 			defer close(release)
 			r := rig.NewBot(t, tghook.Config{LateAfter: -1, Dispatch: refuse(2)}, deaf(release, laterResults["success"]))
-			rig.Same(t, "first", rig.MustWait(r.Send(rig.MessageIn(7, 1))), "500")
-			rig.Same(t, "the next one", r.Post(rig.MessageIn(7, 2)), "200")
-			rig.Same(t, "second", r.Post(rig.MessageIn(7, 1)), "500")
-			rig.Same(t, "third", r.Post(rig.MessageIn(7, 1)), "200")
-			r.Did(2, 3, 0)
+			assert.Equal(t, "500", rig.MustWait(r.Send(rig.MessageIn(7, 1))), "first")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 2)), "the next one")
+			assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "second")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "third")
+			r.Did(rig.Counts{Runs: 2, Letters: 3})
 			for i := range 3 {
-				if err := r.Letter(i).Err; !errors.Is(err, tghook.ErrHandlerTimeout) {
-					t.Errorf("dead letter %d is %v", i, err)
-				}
+				assert.ErrorIs(t, r.Letter(i).Err, tghook.ErrHandlerTimeout)
 			}
-			rig.Same(t, "abandoned", r.Stats().Abandoned, 1)
+			assert.Equal(t, 1, r.Stats().Abandoned, "abandoned")
 		})
 	})
 	t.Run("by poll", func(t *testing.T) {
@@ -242,9 +233,9 @@ func TestADeadLetterThatFailsForAnAbandonedUpdateIsOfferedAgain(t *testing.T) {
 			tg.Send(t, rig.MessageIn(7, 1), rig.MessageIn(7, 2))
 			p := rig.StartPoll(t, tg, tghook.PollConfig{Dispatch: refuse(2)}, deaf(release, laterResults["success"]))
 			rig.Pass(6 * time.Minute)
-			rig.Same(t, "order", p.Order(), []int64{1, 2})
-			p.Did(2, 3, 0)
-			rig.Same(t, "pending", tg.Pending(), 0)
+			assert.Equal(t, []int64{1, 2}, p.Order(), "order")
+			p.Did(rig.Counts{Runs: 2, Letters: 3})
+			assert.Equal(t, 0, tg.Pending(), "pending")
 			p.End()
 		})
 	})
@@ -262,12 +253,12 @@ func TestAnAbandonedHandlerThatReturnsDoesNotEndAnother(t *testing.T) {
 		rig.Pass(70 * time.Second)
 		close(release) // while DeadLetter runs
 		rig.Pass(time.Second)
-		rig.Same(t, "answer", first.Now(), "")
-		rig.Same(t, "abandoned", r.Stats().Abandoned, 0)
+		assert.Empty(t, first.Now(), "answer")
+		assert.Equal(t, 0, r.Stats().Abandoned, "abandoned")
 		close(block)
-		rig.Same(t, "answer", rig.MustWait(first), "200")
-		rig.Same(t, "outcomes", r.Outcomes(), "abandoned/1/200")
-		r.Did(1, 1, 0)
+		assert.Equal(t, "200", rig.MustWait(first), "answer")
+		assert.Equal(t, "abandoned/1/200", r.Outcomes(), "outcomes")
+		r.Did(rig.Counts{Runs: 1, Letters: 1})
 	})
 }
 
@@ -277,9 +268,9 @@ func TestWithoutAHandlerTimeoutNothingIsAbandoned(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{LateAfter: -1, Dispatch: tghook.DispatchConfig{HandlerTimeout: -1}}, deaf(release, laterResults["success"]))
 		first := r.Send(rig.MessageIn(7, 1))
 		rig.Pass(48 * time.Hour)
-		rig.Same(t, "abandoned", r.Stats().Abandoned, 0)
+		assert.Equal(t, 0, r.Stats().Abandoned, "abandoned")
 		close(release)
-		rig.Same(t, "answer", rig.MustWait(first), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "answer")
 	})
 }
 
@@ -298,9 +289,9 @@ func TestAHandlerThatHasReturnedIsNotAbandoned(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			return rig.Hello, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "outcomes", r.Outcomes(), "call_lost/1/0 replied/1/200/rode")
-		rig.Same(t, "stats", r.Stats(), tghook.Stats{Remembered: 1})
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "call_lost/1/0 replied/1/200/rode", r.Outcomes(), "outcomes")
+		assert.Equal(t, tghook.Stats{Remembered: 1}, r.Stats(), "stats")
 	})
 }
 
@@ -312,6 +303,6 @@ func TestTheLongestTimeoutIsNone(t *testing.T) {
 			time.Sleep(24 * time.Hour)
 			return rig.Hello, ctx.Err()
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 	})
 }

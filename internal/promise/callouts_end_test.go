@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -19,14 +21,10 @@ import (
 func doors(t *testing.T, h tghook.Handler, cfg tghook.DispatchConfig) map[string]doorway {
 	t.Helper()
 	d, err := tghook.NewDispatcher(h, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	webhook := func() *tghook.Webhook {
 		w, err := tghook.New(h, tghook.Config{InsecureNoSecret: true, LateAfter: time.Second, Dispatch: cfg})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return w
 	}
 	serving, delivering := webhook(), webhook()
@@ -114,9 +112,7 @@ func raceWithShutdown(t *testing.T, name string) {
 	err := door.stop(ctx)
 	returned.Store(true)
 	mu.Lock()
-	if err != nil {
-		t.Errorf("Shutdown: %v", err)
-	}
+	assert.NoError(t, err, "Shutdown")
 	for _, id := range due {
 		if !told[id] {
 			t.Errorf("Observe was not told of delivery %d, which was over before Shutdown", id)
@@ -187,7 +183,7 @@ func TestShutdownOutlivesWhatItTells(t *testing.T) {
 						given = 20 * time.Second
 					}
 					b.start()
-					rig.Same(t, "answer", b.once(1, 1), "503 after 2")
+					assert.Equal(t, "503 after 2", b.once(1, 1), "answer")
 					rig.Pass(2 * time.Second)
 					b.mu.Lock()
 					b.calm = false
@@ -208,19 +204,15 @@ func TestShutdownOutlivesTheCountOfRefusals(t *testing.T) {
 				b := newFoulBot(t, harm)
 				b.calm = true
 				w, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: "right", Dispatch: tghook.DispatchConfig{Logger: slog.New(ownLog{b, "Handle"})}})
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				for range 20 {
-					rig.Same(t, "status", w.Serve(t.Context(), rig.FromTelegram([]byte(rig.MessageIn(1, 1)))).Status, 401)
+					assert.Equal(t, 401, w.Serve(t.Context(), rig.FromTelegram([]byte(rig.MessageIn(1, 1)))).Status, "status")
 				}
 				b.mu.Lock()
 				b.calm = false
 				b.mu.Unlock()
 				start := time.Now()
-				if err := shutDown(t, w.Shutdown, 5*time.Second); err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, shutDown(t, w.Shutdown, 5*time.Second))
 				if took := time.Since(start); took > 0 && what == "exits" {
 					t.Errorf("Shutdown took %v", took)
 				}

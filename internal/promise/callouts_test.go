@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -177,9 +179,7 @@ func (b *foulBot) start() {
 	var enter func(ctx context.Context, u *tghook.Update) string
 	if b.door == "Do" {
 		d, err := tghook.NewDispatcher(b.handler(), cfg.Dispatch)
-		if err != nil {
-			b.t.Fatal(err)
-		}
+		require.NoError(b.t, err)
 		b.stop = d.Shutdown
 		enter = func(ctx context.Context, u *tghook.Update) string {
 			_, err := d.Do(ctx, u)
@@ -187,9 +187,7 @@ func (b *foulBot) start() {
 		}
 	} else {
 		w, err := tghook.New(b.handler(), cfg)
-		if err != nil {
-			b.t.Fatal(err)
-		}
+		require.NoError(b.t, err)
 		b.stop = w.Shutdown
 		enter = func(ctx context.Context, u *tghook.Update) string { return told(w.Deliver(ctx, u)) }
 		if b.door == "Serve" {
@@ -215,9 +213,7 @@ func (b *foulBot) send(id, chat int64) *rig.Pending {
 			after := time.Second << min(try, 6)
 			if _, seconds, given := strings.Cut(told, "after "); given {
 				n, err := strconv.Atoi(seconds)
-				if err != nil {
-					b.t.Error(err)
-				}
+				assert.NoError(b.t, err)
 				after = time.Duration(n) * time.Second
 			}
 			time.Sleep(after)
@@ -650,17 +646,15 @@ func TestEveryCallOutHurtsItsUpdateAlone(t *testing.T) {
 					one := b.send(1, 1)
 					b.called()
 					got, took := b.send(2, 2).Wait()
-					if rig.Same(t, "another chat meanwhile", got, "200"); took > 8*time.Second {
+					if assert.Equal(t, "200", got, "another chat meanwhile"); took > 8*time.Second {
 						t.Errorf("another chat was answered after %v", took)
 					}
 					one.Wait()
 					got, _ = b.send(3, 1).Wait()
-					rig.Same(t, "the next one of the chat", got, "200")
+					assert.Equal(t, "200", got, "the next one of the chat")
 					b.kept(1, 2, 3)
 					rig.Pass(2 * time.Minute)
-					if err := b.shutDown(5 * time.Second); err != nil {
-						t.Errorf("Shutdown: %v", err)
-					}
+					assert.NoError(t, b.shutDown(5*time.Second), "Shutdown")
 				})
 			})
 		}
@@ -685,7 +679,7 @@ func TestShutdownEndsInTimeWhateverACallOutDoes(t *testing.T) {
 						t.Errorf("answered %s", got)
 					}
 					got, _ = b.send(2, 1).Wait()
-					rig.Same(t, "the next one of the chat", got, "200")
+					assert.Equal(t, "200", got, "the next one of the chat")
 					b.kept(1, 2)
 				})
 			})
@@ -716,7 +710,7 @@ func TestEveryCallOutOfAPollHurtsItsUpdateAlone(t *testing.T) {
 								t.Helper()
 								start := time.Now()
 								cancel()
-								rig.Same(t, "Poll returned", <-done, nil)
+								assert.NoError(t, <-done, "Poll returned")
 								if took := time.Since(start); took > 3*time.Second {
 									t.Errorf("the end took %v, with a Grace of 2 s", took)
 								}
@@ -736,7 +730,7 @@ func TestEveryCallOutOfAPollHurtsItsUpdateAlone(t *testing.T) {
 							b.kept(2)
 						}
 						rig.Pass(15 * time.Minute)
-						rig.Same(t, "not confirmed", len(tg.PendingIDs()), 0)
+						assert.Empty(t, tg.PendingIDs(), "not confirmed")
 						b.kept(1, 2, 3)
 						end()
 					})

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -25,14 +27,14 @@ func TestPastTheirBoundTheOldestFailuresAreForgottenAndCounted(t *testing.T) {
 		const more = 2000
 		r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, tghook.NoReply, rig.ErrBroken))
 		for id := range int64(restingBound + more) {
-			rig.Same(t, "answer", r.Post(rig.MessageIn(id, id+1)), "500")
+			assert.Equal(t, "500", r.Post(rig.MessageIn(id, id+1)), "answer")
 		}
 		s := r.Stats()
-		rig.Same(t, "failed", s.Failed, restingBound)
-		rig.Same(t, "evicted", s.Evicted, more)
+		assert.Equal(t, restingBound, s.Failed, "failed")
+		assert.Equal(t, uint64(more), s.Evicted, "evicted")
 		for id, attempt := range map[int64]int{1: 1, more: 1, more + 4: 2, restingBound + more: 2} { // the first two put two more out
 			r.Post(rig.MessageIn(id-1, id))
-			rig.Same(t, fmt.Sprint("attempt of ", id), r.Last().Attempt, attempt)
+			assert.Equal(t, attempt, r.Last().Attempt, fmt.Sprint("attempt of ", id))
 		}
 		if s := r.Stats(); s.Failed > restingBound {
 			t.Errorf("%d failures are kept", s.Failed)
@@ -45,16 +47,16 @@ func TestPastTheirBoundTheOldestUntoldSuccessesAreStillDuplicates(t *testing.T) 
 		const more = 2000
 		r := rig.NewBot(t, tghook.Config{}, rig.Taking(time.Second, tghook.NoReply, nil))
 		r.GoneDuring(1, restingBound+more)
-		r.Did(restingBound+more, 0, 0)
+		r.Did(rig.Counts{Runs: restingBound + more})
 		s := r.Stats()
-		rig.Same(t, "unacknowledged", s.Unacknowledged, restingBound)
-		rig.Same(t, "evicted", s.Evicted, more)
-		rig.Same(t, "remembered", s.Remembered, more)
+		assert.Equal(t, restingBound, s.Unacknowledged, "unacknowledged")
+		assert.Equal(t, uint64(more), s.Evicted, "evicted")
+		assert.Equal(t, more, s.Remembered, "remembered")
 		for _, id := range []int64{1, more, more + 1, restingBound + more} {
-			rig.Same(t, "answer", r.Post(rig.MessageIn(id, id)), "200")
-			rig.Same(t, "outcome", r.Last().Outcome, tghook.OutcomeDuplicate)
+			assert.Equal(t, "200", r.Post(rig.MessageIn(id, id)), "answer")
+			assert.Equal(t, tghook.OutcomeDuplicate, r.Last().Outcome, "outcome")
 		}
-		r.Did(restingBound+more, 0, 0)
+		r.Did(rig.Counts{Runs: restingBound + more})
 	})
 }
 
@@ -66,15 +68,15 @@ func TestAtMost64DeliveriesWaitForOneUpdate(t *testing.T) {
 			all[i] = r.Send(rig.MessageIn(7, 1))
 		}
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.OneOf(t, "the 65th", got, rig.ShedAnswers...)
-		rig.Same(t, "took", took, 0)
-		rig.Same(t, "outcome", r.Last().Outcome, tghook.OutcomeShed)
+		assert.Contains(t, rig.ShedAnswers, got, "the 65th")
+		assert.Equal(t, time.Duration(0), took, "took")
+		assert.Equal(t, tghook.OutcomeShed, r.Last().Outcome, "outcome")
 		rig.Pass(time.Minute)
 		for _, p := range all[:63] {
-			rig.Same(t, "one of 64", p.Now(), "200")
+			assert.Equal(t, "200", p.Now(), "one of 64")
 		}
-		rig.Same(t, "the newest of 64", all[63].Now(), rig.HelloAnswer)
-		r.Did(1, 0, 0)
+		assert.Equal(t, rig.HelloAnswer, all[63].Now(), "the newest of 64")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -120,10 +122,10 @@ func TestRepliesThatWaitForARedeliveryAreBounded(t *testing.T) {
 					}
 				}
 				rig.Pass(1200 * time.Millisecond)
-				rig.Same(t, "sent at once", called.Load(), test.beyond)
-				rig.Same(t, "unacknowledged", r.Stats().Unacknowledged, int(test.fit+test.beyond))
+				assert.Equal(t, test.beyond, called.Load(), "sent at once")
+				assert.Equal(t, int(test.fit+test.beyond), r.Stats().Unacknowledged, "unacknowledged")
 				rig.Pass(time.Minute)
-				rig.Same(t, "sent in the end", called.Load(), test.fit+test.beyond)
+				assert.Equal(t, test.fit+test.beyond, called.Load(), "sent in the end")
 			})
 		})
 	}
@@ -159,9 +161,7 @@ func TestTheMemoryOfADispatcherIsBounded(t *testing.T) { //nolint:paralleltest /
 			MaxInFlight: inFlight, HandlerTimeout: -1, Caller: rig.CallerFunc(func(context.Context, string, any) error { return nil }),
 			Lane: func(*tghook.Update) string { return "" }, Logger: slog.New(slog.DiscardHandler),
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		u := rig.Parsed(t, rig.MessageIn(1, 1))
 		large := rig.Parsed(t, strings.Replace(rig.MessageIn(4, 1), "hi", strings.Repeat("x", size-200), 1))
 		offer := func(ctx context.Context, of *tghook.Update, chat, id int64) error {
@@ -174,9 +174,7 @@ func TestTheMemoryOfADispatcherIsBounded(t *testing.T) { //nolint:paralleltest /
 			return err
 		}
 		for id := range int64(120_000) { // no two in a page
-			if err := offer(t.Context(), u, 1, id*997); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, offer(t.Context(), u, 1, id*997))
 		}
 		for id := range int64(restingBound + 1000) {
 			_ = offer(t.Context(), u, 3, -1-id)

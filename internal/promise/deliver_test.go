@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -27,19 +28,19 @@ func TestDeliverSendsTheReplyByCallerWithinTheLane(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 		}
-		rig.Same(t, "calls made before each start", before, []int{0, 1})
-		rig.Same(t, "a redelivery", r.Queued(t.Context(), rig.MessageIn(7, 1)), "acknowledged")
-		rig.Same(t, "calls", api.All(), []string{rig.HelloCall, rig.HelloCall})
-		rig.Same(t, "outcomes", r.Outcomes(), "replied/1/0 replied/1/0 duplicate/0/0")
-		r.Did(2, 0, 2)
+		assert.Equal(t, []int{0, 1}, before, "calls made before each start")
+		assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "a redelivery")
+		assert.Equal(t, []string{rig.HelloCall, rig.HelloCall}, api.All(), "calls")
+		assert.Equal(t, "replied/1/0 replied/1/0 duplicate/0/0", r.Outcomes(), "outcomes")
+		r.Did(rig.Counts{Runs: 2, Calls: 2})
 	})
 }
 
 func TestDeliverWithoutACallerLosesTheReplyAndSaysSo(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, nil))
-		rig.Same(t, "answer", r.Queued(t.Context(), rig.MessageIn(7, 1)), "acknowledged")
-		rig.Same(t, "outcomes", r.Outcomes(), "reply_lost/1/0")
+		assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "reply_lost/1/0", r.Outcomes(), "outcomes")
 	})
 }
 
@@ -51,7 +52,7 @@ func TestDeliverGivesTheErrorOfTheHandler(t *testing.T) {
 		if !errors.Is(err, rig.ErrBroken) || !ok || after != time.Minute {
 			t.Errorf("got %v, to be offered again after %v", err, after)
 		}
-		rig.Same(t, "outcomes", r.Outcomes(), "failed/1/0")
+		assert.Equal(t, "failed/1/0", r.Outcomes(), "outcomes")
 	})
 }
 
@@ -70,7 +71,7 @@ func TestDeliverEndsTheHandlerBeforeItsOwnDeadline(t *testing.T) {
 		if got != "answered before the handler had finished: it was given 9.5s by the deadline of the context that it arrived with" || took != 9500*time.Millisecond {
 			t.Errorf("got %q after %v", got, took)
 		}
-		rig.Same(t, "causes", causes, []error{tghook.ErrLate})
+		assert.Equal(t, []error{tghook.ErrLate}, causes, "causes")
 	})
 }
 
@@ -87,12 +88,12 @@ func TestDeliverSendsTheReplyOfARunThatNobodyWaitedFor(t *testing.T) {
 			t.Errorf("got %q after %v", got, took)
 		}
 		rig.Pass(2 * time.Second)
-		r.Did(1, 0, 0)
-		rig.Same(t, "the redelivery", r.Queued(t.Context(), rig.MessageIn(7, 1)), "acknowledged")
-		r.Did(1, 0, 1)
+		r.Did(rig.Counts{Runs: 1})
+		assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "the redelivery")
+		r.Did(rig.Counts{Runs: 1, Calls: 1})
 		rig.Pass(time.Minute)
-		r.Did(1, 0, 1)
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/0/late replied/1/0/late")
+		r.Did(rig.Counts{Runs: 1, Calls: 1})
+		assert.Equal(t, "late/1/0/late replied/1/0/late", r.Outcomes(), "outcomes")
 	})
 }
 

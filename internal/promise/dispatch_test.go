@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -22,12 +23,12 @@ func TestDoReturnsTheReply(t *testing.T) {
 	c := rig.NewDispatcher(t, tghook.DispatchConfig{Bot: 5}, rig.Taking(0, rig.Hello, nil))
 	for range 2 {
 		reply, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
-		rig.Same(t, "reply", reply, rig.HelloCall)
-		rig.Same(t, "error", err, nil)
+		assert.Equal(t, rig.HelloCall, reply, "reply")
+		assert.NoError(t, err, "error")
 	}
-	rig.Same(t, "outcomes", c.Outcomes(), "replied/1/0/rode duplicate/0/0/rode")
-	rig.Same(t, "bot", c.Last().Bot, int64(5))
-	c.Did(1, 0, 0)
+	assert.Equal(t, "replied/1/0/rode duplicate/0/0/rode", c.Outcomes(), "outcomes")
+	assert.Equal(t, int64(5), c.Last().Bot, "bot")
+	c.Did(rig.Counts{Runs: 1})
 }
 
 func TestDoReturnsTheErrorOfTheHandler(t *testing.T) {
@@ -35,19 +36,19 @@ func TestDoReturnsTheErrorOfTheHandler(t *testing.T) {
 	c := rig.NewDispatcher(t, tghook.DispatchConfig{}, rig.Taking(0, rig.Hello, rig.ErrBroken))
 	for range 2 {
 		reply, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
-		rig.Same(t, "reply", reply, "")
-		rig.Same(t, "error", err, rig.ErrBroken)
+		assert.Empty(t, reply, "reply")
+		assert.Equal(t, rig.ErrBroken, err, "error")
 	}
-	rig.Same(t, "outcomes", c.Outcomes(), "failed/1/0 failed/2/0")
+	assert.Equal(t, "failed/1/0 failed/2/0", c.Outcomes(), "outcomes")
 }
 
 func TestDoJoins(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		c := rig.NewDispatcher(t, tghook.DispatchConfig{}, rig.Taking(time.Hour/20, rig.Hello, nil))
 		first, second := c.Asked(rig.MessageIn(7, 1)), c.Asked(rig.MessageIn(7, 1))
-		rig.Same(t, "older", rig.MustWait(first), "")
-		rig.Same(t, "newer", rig.MustWait(second), rig.HelloCall)
-		c.Did(1, 0, 0)
+		assert.Empty(t, rig.MustWait(first), "older")
+		assert.Equal(t, rig.HelloCall, rig.MustWait(second), "newer")
+		c.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -60,13 +61,13 @@ func TestDoEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, rig.ErrBroken)
 		defer cancel()
 		reply, err := c.DoBody(ctx, rig.MessageIn(7, 1))
-		rig.Same(t, "reply", reply, "")
-		rig.Same(t, "error", err, rig.ErrBroken)
-		rig.Same(t, "outcomes", c.Outcomes(), "late/1/0")
+		assert.Empty(t, reply, "reply")
+		assert.Equal(t, rig.ErrBroken, err, "error")
+		assert.Equal(t, "late/1/0", c.Outcomes(), "outcomes")
 		reply, err = c.DoBody(t.Context(), rig.MessageIn(7, 1))
-		rig.Same(t, "reply", reply, rig.HelloCall)
-		rig.Same(t, "error", err, nil)
-		c.Did(1, 0, 0)
+		assert.Equal(t, rig.HelloCall, reply, "reply")
+		assert.NoError(t, err, "error")
+		c.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -74,12 +75,10 @@ func TestDoWithoutAKindIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	c := rig.NewDispatcher(t, tghook.DispatchConfig{}, rig.Nothing)
 	_, err := c.DoBody(t.Context(), `{"update_id":1}`)
-	rig.Same(t, "error", err, nil)
-	c.Did(0, 1, 0)
-	if !errors.Is(c.Letter(0).Err, tghook.ErrNoKind) {
-		t.Errorf("DeadLetter is told %v", c.Letter(0).Err)
-	}
-	rig.Same(t, "outcomes", c.Outcomes(), "dead_lettered/0/0")
+	assert.NoError(t, err, "error")
+	c.Did(rig.Counts{Letters: 1})
+	assert.ErrorIs(t, c.Letter(0).Err, tghook.ErrNoKind)
+	assert.Equal(t, "dead_lettered/0/0", c.Outcomes(), "outcomes")
 }
 
 // sharesALane hands over two updates and reports whether the second one waited
@@ -90,7 +89,7 @@ func sharesALane(t *testing.T, cfg tghook.DispatchConfig, first, second string) 
 	a, b := c.Asked(first), c.Asked(second)
 	_, took := b.Wait()
 	rig.MustWait(a)
-	c.Did(2, 0, 0)
+	c.Did(rig.Counts{Runs: 2})
 	c.Clean(c.Stats())
 	if took != time.Second && took != 2*time.Second {
 		t.Errorf("took %v", took)
@@ -142,7 +141,7 @@ func TestDefaultLanes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rig.Bubble(t, func(t *testing.T) {
-				rig.Same(t, "one lane", sharesALane(t, tghook.DispatchConfig{}, test.first, test.second), test.together)
+				assert.Equal(t, test.together, sharesALane(t, tghook.DispatchConfig{}, test.first, test.second), "one lane")
 			})
 		})
 	}
@@ -153,8 +152,8 @@ func TestALaneOfOnesOwn(t *testing.T) {
 		t.Run(lane, func(t *testing.T) {
 			rig.Bubble(t, func(t *testing.T) {
 				cfg := tghook.DispatchConfig{Lane: func(*tghook.Update) string { return lane }}
-				rig.Same(t, "of one chat", sharesALane(t, cfg, rig.MessageIn(7, 1), rig.MessageIn(7, 2)), together)
-				rig.Same(t, "of two chats", sharesALane(t, cfg, rig.MessageIn(7, 1), rig.MessageIn(8, 2)), together)
+				assert.Equal(t, together, sharesALane(t, cfg, rig.MessageIn(7, 1), rig.MessageIn(7, 2)), "of one chat")
+				assert.Equal(t, together, sharesALane(t, cfg, rig.MessageIn(7, 1), rig.MessageIn(8, 2)), "of two chats")
 			})
 		})
 	}
@@ -173,10 +172,10 @@ func TestALaneThatPanicsFailsItsDeliveryAlone(t *testing.T) {
 	if _, err := c.DoBody(t.Context(), rig.MessageIn(7, 1)); !errors.As(err, &panicked) || !errors.Is(err, rig.ErrBroken) {
 		t.Errorf("Do: %v", err)
 	}
-	rig.Same(t, "outcomes", c.Outcomes(), "failed/0/0")
+	assert.Equal(t, "failed/0/0", c.Outcomes(), "outcomes")
 	_, err := c.DoBody(t.Context(), rig.MessageIn(7, 2))
-	rig.Same(t, "the next", err, nil)
-	c.Did(1, 0, 0)
+	assert.NoError(t, err, "the next")
+	c.Did(rig.Counts{Runs: 1})
 	c.Clean(c.Stats())
 }
 
@@ -209,8 +208,8 @@ func TestOrderWithinALaneHoldsUnderLoad(t *testing.T) {
 		}
 		rig.Pass(time.Minute)
 		for chat := range order {
-			rig.Same(t, "length", len(order[chat]), each)
-			rig.Same(t, fmt.Sprint("chat ", chat, " in order"), slices.IsSorted(order[chat]), true)
+			assert.Len(t, order[chat], each, "length")
+			assert.True(t, slices.IsSorted(order[chat]), fmt.Sprint("chat ", chat, " in order"))
 		}
 		c.Clean(c.Stats())
 	})
@@ -250,8 +249,8 @@ func TestOrderWithinALaneHoldsOnARealClock(t *testing.T) {
 		c.DoBody(t.Context(), rig.MessageIn(1, each/2+1+id))
 	}
 	wg.Wait()
-	rig.Same(t, "runs", len(order), each+1)
-	rig.Same(t, "in order", slices.IsSorted(order), true)
+	assert.Len(t, order, each+1, "runs")
+	assert.True(t, slices.IsSorted(order), "in order")
 	c.Clean(c.Stats())
 }
 
@@ -264,8 +263,8 @@ func TestChatsRunInParallel(t *testing.T) {
 		}
 		for _, p := range all {
 			got, took := p.Wait()
-			rig.Same(t, "reply", got, rig.HelloCall)
-			rig.Same(t, "took", took, time.Second)
+			assert.Equal(t, rig.HelloCall, got, "reply")
+			assert.Equal(t, time.Second, took, "took")
 		}
 	})
 }
@@ -300,7 +299,7 @@ func TestMaxInFlightIsNeverExceeded(t *testing.T) {
 	if peak.Load() > most {
 		t.Errorf("%d handlers at once", peak.Load())
 	}
-	rig.Same(t, "ran or shed", ran.Load()+shed.Load(), 1000)
+	assert.Equal(t, int32(1000), ran.Load()+shed.Load(), "ran or shed")
 	c.Clean(c.Stats())
 }
 
@@ -318,11 +317,11 @@ func TestAFloodOfOneChatDoesNotHoldUpOthers(t *testing.T) {
 				sheds++
 			}
 		}
-		rig.Same(t, "sheds", sheds, flood-64)
+		assert.Equal(t, flood-64, sheds, "sheds")
 		for id := range int64(100) {
 			got, took := r.Send(rig.MessageIn(100+id, 1000+id)).Wait()
-			rig.Same(t, "another chat", got, "200")
-			rig.Same(t, "took", took, time.Second)
+			assert.Equal(t, "200", got, "another chat")
+			assert.Equal(t, time.Second, took, "took")
 		}
 		for id := range int64(flood) { // again and again, until nothing is lost
 			for r.Post(rig.MessageIn(7, id)) != "200" {
@@ -333,8 +332,8 @@ func TestAFloodOfOneChatDoesNotHoldUpOthers(t *testing.T) {
 		for _, id := range r.Order() {
 			ran[id]++
 		}
-		rig.Same(t, "updates", len(ran), flood+100)
-		rig.Same(t, "runs", len(r.Order()), flood+100)
+		assert.Len(t, ran, flood+100, "updates")
+		assert.Len(t, r.Order(), flood+100, "runs")
 	})
 }
 
@@ -351,19 +350,19 @@ func TestAnAttemptIsAStartOfTheHandler(t *testing.T) {
 		})
 		blocker := r.Send(rig.MessageIn(7, 1))
 		queued := r.Send(rig.MessageIn(7, 2)) // waits in the lane, and is late there
-		rig.OneOf(t, "shed", r.Post(rig.MessageIn(7, 3)), rig.ShedAnswers...)
-		rig.Same(t, "late in the lane", rig.MustWait(queued), "503 after 2")
-		rig.Same(t, "blocker", rig.MustWait(blocker), "503 after 2")
-		joined := r.Send(rig.MessageIn(7, 2))                    // late while it runs
-		rig.Same(t, "late", rig.MustWait(joined), "503 after 2") // 16 s
-		again := r.Send(rig.MessageIn(7, 2))                     // joins until 24 s
-		rig.Same(t, "fails", rig.MustWait(again), "500")
-		rig.Same(t, "first attempt", r.Last().Attempt, 1)
+		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 3)), "shed")
+		assert.Equal(t, "503 after 2", rig.MustWait(queued), "late in the lane")
+		assert.Equal(t, "503 after 2", rig.MustWait(blocker), "blocker")
+		joined := r.Send(rig.MessageIn(7, 2))                        // late while it runs
+		assert.Equal(t, "503 after 2", rig.MustWait(joined), "late") // 16 s
+		again := r.Send(rig.MessageIn(7, 2))                         // joins until 24 s
+		assert.Equal(t, "500", rig.MustWait(again), "fails")
+		assert.Equal(t, 1, r.Last().Attempt, "first attempt")
 		fail.Store(false)
-		rig.OneOf(t, "late", r.Post(rig.MessageIn(7, 2)), "503 after 2")
-		rig.Same(t, "succeeds", r.Post(rig.MessageIn(7, 2)), rig.HelloAnswer)
-		rig.Same(t, "second attempt", r.Last().Attempt, 2)
-		r.Did(3, 0, 0)
+		assert.Contains(t, []string{"503 after 2"}, r.Post(rig.MessageIn(7, 2)), "late")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 2)), "succeeds")
+		assert.Equal(t, 2, r.Last().Attempt, "second attempt")
+		r.Did(rig.Counts{Runs: 3})
 	})
 }
 
@@ -378,14 +377,14 @@ func TestAShedRedeliveryKeepsItsCount(t *testing.T) {
 			return rig.Hello, nil
 		})
 		slow.Store(true)
-		rig.Same(t, "first", r.Post(rig.MessageIn(7, 1)), "500")
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "first")
 		other := r.Send(rig.MessageIn(8, 2))
-		rig.OneOf(t, "shed", r.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
-		rig.Same(t, "other", rig.MustWait(other), rig.HelloAnswer)
-		rig.Same(t, "second", r.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "its attempt", r.Last().Attempt, 2)
-		rig.Same(t, "third", r.Post(rig.MessageIn(7, 1)), "200")
-		r.Did(4, 1, 0)
+		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "shed")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(other), "other")
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "second")
+		assert.Equal(t, 2, r.Last().Attempt, "its attempt")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "third")
+		r.Did(rig.Counts{Runs: 4, Letters: 1})
 	})
 }
 
@@ -434,13 +433,13 @@ func TestWhatTheUserBreaksStaysWithItsUpdate(t *testing.T) {
 					return test.reply, test.err
 				})
 				for range 2 {
-					rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), test.want)
+					assert.Equal(t, test.want, r.Post(rig.MessageIn(7, 1)), "answer")
 				}
 				if where != "handler" {
-					rig.Same(t, "runs", r.Order(), []int64{1})
+					assert.Equal(t, []int64{1}, r.Order(), "runs")
 				}
-				rig.Same(t, "next of the lane", r.Post(rig.MessageIn(7, 2)), "200")
-				rig.Same(t, "another lane", r.Post(rig.MessageIn(8, 3)), "200")
+				assert.Equal(t, "200", r.Post(rig.MessageIn(7, 2)), "next of the lane")
+				assert.Equal(t, "200", r.Post(rig.MessageIn(8, 3)), "another lane")
 				r.Clean(r.Stats())
 			})
 		}
@@ -451,12 +450,12 @@ func TestAnObserveThatPanicsChangesNothing(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		cfg := tghook.Config{Dispatch: tghook.DispatchConfig{Observe: func(context.Context, tghook.Delivery) { panic(rig.ErrBroken) }}}
 		r := rig.NewBot(t, cfg, rig.Taking(9*time.Second, rig.Hello, nil))
-		rig.Same(t, "late", r.Post(rig.MessageIn(7, 1)), "503 after 2")
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "late", r.Post(rig.MessageIn(7, 2)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 2)), "late")
 		rig.Pass(time.Minute)
-		rig.Same(t, "next of the lane", r.Post(rig.MessageIn(7, 3)), "503 after 2")
-		r.Did(3, 0, 0)
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 3)), "next of the lane")
+		r.Did(rig.Counts{Runs: 3})
 	})
 }
 
@@ -484,14 +483,14 @@ func TestAnObserveThatEndsItsGoroutineChangesNothing(t *testing.T) {
 		rig.MustWait(first)
 		rig.MustWait(second)
 		rig.Pass(7 * time.Second)
-		rig.Same(t, "late in the lane", rig.MustWait(third), "503 after 2")
+		assert.Equal(t, "503 after 2", rig.MustWait(third), "late in the lane")
 		rig.Pass(time.Minute)
-		rig.Same(t, "order", r.Order(), []int64{1, 2, 4})
+		assert.Equal(t, []int64{1, 2, 4}, r.Order(), "order")
 		r.Clean(r.Stats())
-		rig.Same(t, "redelivery of the one that failed", r.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "redelivery of one that succeeded", r.Post(rig.MessageIn(7, 2)), "200")
-		rig.Same(t, "redelivery of the third", r.Post(rig.MessageIn(7, 4)), "200")
-		r.Did(4, 0, 0)
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "redelivery of the one that failed")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 2)), "redelivery of one that succeeded")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 4)), "redelivery of the third")
+		r.Did(rig.Counts{Runs: 4})
 	})
 }
 
@@ -505,8 +504,8 @@ func TestADeadlineThatEndsItsGoroutineHoldsNothing(t *testing.T) {
 		}}
 		r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
 		rig.MustWait(r.Send(rig.MessageIn(7, 1)))
-		r.Did(0, 0, 0)
-		rig.Same(t, "next of the lane", r.Post(rig.MessageIn(7, 2)), rig.HelloAnswer)
+		r.Did(rig.Counts{})
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 2)), "next of the lane")
 		r.Clean(r.Stats())
 	})
 }
@@ -520,21 +519,21 @@ func TestShutdownWaitsForWhatRuns(t *testing.T) {
 		running, queued := r.Send(rig.MessageIn(7, 1)), r.Send(rig.MessageIn(7, 2))
 		down := rig.Eventually(func() string { return fmt.Sprint(r.Shutdown(context.Background())) })
 		again := rig.Eventually(func() string { return fmt.Sprint(r.Shutdown(context.Background())) })
-		rig.OneOf(t, "unknown", r.Send(rig.MessageIn(8, 3)).Now(), rig.ShedAnswers...)
+		assert.Contains(t, rig.ShedAnswers, r.Send(rig.MessageIn(8, 3)).Now(), "unknown")
 		joined := r.Send(rig.MessageIn(7, 2))
-		rig.Same(t, "running", rig.MustWait(running), rig.HelloAnswer)
-		rig.Same(t, "replayed", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "queued", rig.MustWait(queued), "200")
-		rig.Same(t, "joined", rig.MustWait(joined), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(running), "running")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "replayed")
+		assert.Equal(t, "200", rig.MustWait(queued), "queued")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(joined), "joined")
 		got, took := down.Wait()
-		rig.Same(t, "Shutdown", got, "<nil>")
-		rig.Same(t, "took", took, 6*time.Second)
-		rig.Same(t, "Shutdown at the same time", rig.MustWait(again), "<nil>")
-		rig.Same(t, "Shutdown once more", r.Shutdown(t.Context()), nil)
+		assert.Equal(t, "<nil>", got, "Shutdown")
+		assert.Equal(t, 6*time.Second, took, "took")
+		assert.Equal(t, "<nil>", rig.MustWait(again), "Shutdown at the same time")
+		assert.NoError(t, r.Shutdown(t.Context()), "Shutdown once more")
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		rig.Same(t, "Shutdown with a ctx that has ended", r.Shutdown(ended), nil)
-		r.Did(2, 0, 0)
+		assert.NoError(t, r.Shutdown(ended), "Shutdown with a ctx that has ended")
+		r.Did(rig.Counts{Runs: 2})
 	})
 }
 
@@ -543,7 +542,7 @@ func TestShutdownOfWhatHasDoneNothing(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	c := rig.NewDispatcher(t, tghook.DispatchConfig{}, rig.Nothing)
-	rig.Same(t, "Shutdown", c.Shutdown(ended), nil)
+	assert.NoError(t, c.Shutdown(ended), "Shutdown")
 	if _, err := c.DoBody(t.Context(), rig.MessageIn(7, 1)); !errors.Is(err, tghook.ErrShutdown) {
 		t.Errorf("Do: %v", err)
 	}
@@ -552,10 +551,10 @@ func TestShutdownOfWhatHasDoneNothing(t *testing.T) {
 func TestShutdownTurnsAwayWhatHadFailed(t *testing.T) {
 	t.Parallel()
 	r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, rig.ErrBroken))
-	rig.Same(t, "failed", r.Post(rig.MessageIn(7, 1)), "500")
-	rig.Same(t, "Shutdown", r.Shutdown(t.Context()), nil)
-	rig.OneOf(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
-	r.Did(1, 0, 0)
+	assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "failed")
+	assert.NoError(t, r.Shutdown(t.Context()), "Shutdown")
+	assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "redelivery")
+	r.Did(rig.Counts{Runs: 1})
 }
 
 func TestShutdownWaitsUntilEverySuccessHasBeenTold(t *testing.T) {
@@ -563,28 +562,28 @@ func TestShutdownWaitsUntilEverySuccessHasBeenTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rig.Bubble(t, func(t *testing.T) {
 				r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: &rig.Caller{}}}, rig.Taking(9*time.Second, reply, nil))
-				rig.Same(t, "late", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+				assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
 				down := rig.Eventually(func() string { return fmt.Sprint(r.Shutdown(context.Background())) })
 				rig.Pass(3 * time.Second)
-				rig.Same(t, "Shutdown", down.Now(), "")
+				assert.Empty(t, down.Now(), "Shutdown")
 				want := "200"
 				if reply != tghook.NoReply {
 					want = rig.HelloAnswer
 				}
-				rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), want)
-				rig.Same(t, "Shutdown", down.Now(), "<nil>")
+				assert.Equal(t, want, r.Post(rig.MessageIn(7, 1)), "redelivery")
+				assert.Equal(t, "<nil>", down.Now(), "Shutdown")
 			})
 		})
 	}
 	t.Run("though its reply went by Caller", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: &rig.Caller{}}}, rig.Taking(9*time.Second, rig.Hello, nil))
-			rig.Same(t, "late", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+			assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
 			down := rig.Eventually(func() string { return fmt.Sprint(r.Shutdown(context.Background())) })
 			rig.Pass(time.Minute)
-			r.Did(1, 0, 1)
-			rig.Same(t, "Shutdown", down.Now(), "<nil>")
-			rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
+			r.Did(rig.Counts{Runs: 1, Calls: 1})
+			assert.Equal(t, "<nil>", down.Now(), "Shutdown")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
 		})
 	})
 }
@@ -600,7 +599,7 @@ func TestShutdownThatRunsOutOfTimeCancelsAndNamesTheIDs(t *testing.T) {
 			causes <- context.Cause(ctx)
 			return rig.Hello, context.Cause(ctx)
 		})
-		rig.Same(t, "failed before", r.Post(rig.MessageIn(9, 4)), "500")
+		assert.Equal(t, "500", r.Post(rig.MessageIn(9, 4)), "failed before")
 		running, other, queued := r.Send(rig.MessageIn(7, 1)), r.Send(rig.MessageIn(8, 3)), r.Send(rig.MessageIn(7, 2))
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Second, rig.ErrBroken)
 		defer cancel()
@@ -608,14 +607,14 @@ func TestShutdownThatRunsOutOfTimeCancelsAndNamesTheIDs(t *testing.T) {
 		if !errors.Is(err, rig.ErrBroken) || !strings.HasSuffix(err.Error(), "3 updates stay unacknowledged: 1 2 3") {
 			t.Errorf("Shutdown: %v", err)
 		}
-		rig.OneOf(t, "running", rig.MustWait(running), rig.ShedAnswers...)
-		rig.OneOf(t, "other", rig.MustWait(other), rig.ShedAnswers...)
-		rig.OneOf(t, "queued", rig.MustWait(queued), rig.ShedAnswers...)
-		rig.Same(t, "causes", []error{<-causes, <-causes}, []error{tghook.ErrShutdown, tghook.ErrShutdown})
-		r.Did(3, 0, 0)
+		assert.Contains(t, rig.ShedAnswers, rig.MustWait(running), "running")
+		assert.Contains(t, rig.ShedAnswers, rig.MustWait(other), "other")
+		assert.Contains(t, rig.ShedAnswers, rig.MustWait(queued), "queued")
+		assert.Equal(t, []error{tghook.ErrShutdown, tghook.ErrShutdown}, []error{<-causes, <-causes}, "causes")
+		r.Did(rig.Counts{Runs: 3})
 		r.Clean(r.Stats())
-		rig.OneOf(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
-		r.Did(3, 0, 0)
+		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		r.Did(rig.Counts{Runs: 3})
 	})
 }
 
@@ -633,24 +632,24 @@ func TestEveryShutdownThatRunsOutOfTimeNamesTheSameIDs(t *testing.T) {
 		defer cancel()
 		text := func() string { return fmt.Sprint(r.Shutdown(ctx)) }
 		one, other := rig.Eventually(text), rig.Eventually(text)
-		rig.Same(t, "ids", strings.HasSuffix(rig.MustWait(one), ": 1 2"), true)
-		rig.Same(t, "the other's", rig.MustWait(other), rig.MustWait(one))
+		assert.True(t, strings.HasSuffix(rig.MustWait(one), ": 1 2"), "ids")
+		assert.Equal(t, rig.MustWait(one), rig.MustWait(other), "the other's")
 	})
 }
 
 func TestShutdownNamesWhatSucceededUntold(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: &rig.Caller{}}}, rig.Taking(9*time.Second, rig.Hello, nil))
-		rig.Same(t, "late", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if err := r.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.HasSuffix(err.Error(), ": 1") {
 			t.Errorf("Shutdown: %v", err)
 		}
 		rig.Pass(time.Minute)
-		r.Did(1, 0, 0)
+		r.Did(rig.Counts{Runs: 1})
 		// Each run is counted once, and a reply that is not sent is lost.
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late reply_lost/1/0/late")
+		assert.Equal(t, "late/1/503/late reply_lost/1/0/late", r.Outcomes(), "outcomes")
 	})
 }
 
@@ -658,12 +657,12 @@ func TestShutdownAwaitsWhatLateAckLeftBehind(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		api := &rig.Caller{Do: func(context.Context, string) error { time.Sleep(3 * time.Second); return nil }}
 		r := rig.NewBot(t, tghook.Config{Late: tghook.LateAck, Dispatch: tghook.DispatchConfig{Caller: api}}, rig.Taking(20*time.Second, rig.Hello, nil))
-		rig.Same(t, "acknowledged", r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "acknowledged")
 		down := rig.Eventually(func() string { return fmt.Sprint(r.Shutdown(context.Background())) })
 		got, took := down.Wait()
-		rig.Same(t, "Shutdown", got, "<nil>")
-		rig.Same(t, "took", took, 15*time.Second)
-		r.Did(1, 0, 1)
+		assert.Equal(t, "<nil>", got, "Shutdown")
+		assert.Equal(t, 15*time.Second, took, "took")
+		r.Did(rig.Counts{Runs: 1, Calls: 1})
 	})
 }
 
@@ -674,19 +673,15 @@ func TestAHardStopBuriesWhatLateAckLeftBehind(t *testing.T) {
 			return rig.Hello, context.Cause(ctx)
 		})
 		running, queued := r.Send(rig.MessageIn(7, 1)), r.Send(rig.MessageIn(7, 2))
-		rig.Same(t, "running", rig.MustWait(running), "200")
-		rig.Same(t, "queued", rig.MustWait(queued), "200")
+		assert.Equal(t, "200", rig.MustWait(running), "running")
+		assert.Equal(t, "200", rig.MustWait(queued), "queued")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Shutdown: %v", err)
-		}
+		assert.ErrorIs(t, r.Shutdown(ctx), context.DeadlineExceeded)
 		rig.Pass(time.Second)
-		r.Did(1, 2, 0)
+		r.Did(rig.Counts{Runs: 1, Letters: 2})
 		for _, letter := range r.Letters {
-			if !errors.Is(letter.Err, tghook.ErrShutdown) {
-				t.Errorf("DeadLetter of %d is told %v", letter.ID, letter.Err)
-			}
+			assert.ErrorIs(t, letter.Err, tghook.ErrShutdown)
 		}
 		r.Clean(r.Stats())
 	})
@@ -706,7 +701,7 @@ func TestAHardStopIsOverWhenItsDeadLettersAreWritten(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_ = r.Shutdown(ctx)
-		r.Did(1, 2, 0)
+		r.Did(rig.Counts{Runs: 1, Letters: 2})
 	})
 }
 
@@ -714,13 +709,13 @@ func TestShutdownDuringACallIsNotOverBeforeIt(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		cfg := tghook.Config{Dispatch: tghook.DispatchConfig{Caller: &rig.Caller{Do: func(context.Context, string) error { time.Sleep(10 * time.Second); return nil }}}}
 		r := rig.NewBot(t, cfg, rig.Taking(9*time.Second, rig.Hello, nil))
-		rig.Same(t, "late", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
 		rig.Pass(12 * time.Second) // the call has begun
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
 		down := rig.Eventually(func() string { return fmt.Sprint(r.Shutdown(context.Background())) })
 		got, took := down.Wait()
-		rig.Same(t, "Shutdown", got, "<nil>")
-		rig.Same(t, "took", took, 9*time.Second)
+		assert.Equal(t, "<nil>", got, "Shutdown")
+		assert.Equal(t, 9*time.Second, took, "took")
 	})
 }
 
@@ -739,14 +734,14 @@ func TestRecordsLiveForTheKindsLifetimeAndThreeMinutes(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			rig.Bubble(t, func(t *testing.T) {
 				r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, tghook.NoReply, nil))
-				rig.Same(t, "first", r.Post(rig.KindBy(kind, 7, 1)), "200")
+				assert.Equal(t, "200", r.Post(rig.KindBy(kind, 7, 1)), "first")
 				rig.Pass(life - 1)
 				r.Post(rig.KindBy(kind, 7, 1))
-				r.Did(1, 0, 0)
+				r.Did(rig.Counts{Runs: 1})
 				rig.Pass(1)
-				rig.Same(t, "when it is over", r.Post(rig.KindBy(kind, 7, 1)), "200")
-				r.Did(2, 0, 0)
-				rig.Same(t, "attempt", r.Last().Attempt, 1)
+				assert.Equal(t, "200", r.Post(rig.KindBy(kind, 7, 1)), "when it is over")
+				r.Did(rig.Counts{Runs: 2})
+				assert.Equal(t, 1, r.Last().Attempt, "attempt")
 			})
 		})
 		t.Run(string(kind)+" that failed", func(t *testing.T) {
@@ -754,13 +749,13 @@ func TestRecordsLiveForTheKindsLifetimeAndThreeMinutes(t *testing.T) {
 				r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, tghook.NoReply, rig.ErrBroken))
 				r.Post(rig.KindBy(kind, 7, 1))
 				rig.Pass(life - 1)
-				rig.Same(t, "failed", r.Stats().Failed, 1)
+				assert.Equal(t, 1, r.Stats().Failed, "failed")
 				r.Post(rig.KindBy(kind, 7, 1))
-				rig.Same(t, "attempt", r.Last().Attempt, 2)
+				assert.Equal(t, 2, r.Last().Attempt, "attempt")
 				rig.Pass(life)
-				rig.Same(t, "stats", r.Stats(), tghook.Stats{})
+				assert.Equal(t, tghook.Stats{}, r.Stats(), "stats")
 				r.Post(rig.KindBy(kind, 7, 1))
-				rig.Same(t, "attempt", r.Last().Attempt, 1)
+				assert.Equal(t, 1, r.Last().Attempt, "attempt")
 			})
 		})
 		t.Run(string(kind)+" that succeeded untold", func(t *testing.T) {
@@ -772,7 +767,7 @@ func TestRecordsLiveForTheKindsLifetimeAndThreeMinutes(t *testing.T) {
 					t.Errorf("stats %+v", r.Stats())
 				}
 				rig.Pass(time.Minute)
-				rig.Same(t, "stats", r.Stats(), tghook.Stats{})
+				assert.Equal(t, tghook.Stats{}, r.Stats(), "stats")
 			})
 		})
 	}
@@ -794,11 +789,11 @@ func TestStatsTellWhatIsHeld(t *testing.T) {
 		r.Send(rig.MessageIn(3, 3))
 		r.Send(rig.MessageIn(3, 4))
 		r.Send(rig.MessageIn(5, 5))
-		rig.Same(t, "at first", r.Stats(), tghook.Stats{InFlight: 3, Lanes: 2, Failed: 1, Remembered: 1})
+		assert.Equal(t, tghook.Stats{InFlight: 3, Lanes: 2, Failed: 1, Remembered: 1}, r.Stats(), "at first")
 		rig.Pass(10 * time.Second)
-		rig.Same(t, "later", r.Stats(), tghook.Stats{InFlight: 1, Lanes: 1, Failed: 1, Unacknowledged: 2, Remembered: 1})
+		assert.Equal(t, tghook.Stats{InFlight: 1, Lanes: 1, Failed: 1, Unacknowledged: 2, Remembered: 1}, r.Stats(), "later")
 		rig.Pass(10 * time.Second)
-		rig.Same(t, "at last", r.Stats(), tghook.Stats{Failed: 1, Unacknowledged: 3, Remembered: 1})
+		assert.Equal(t, tghook.Stats{Failed: 1, Unacknowledged: 3, Remembered: 1}, r.Stats(), "at last")
 	})
 }
 
@@ -822,18 +817,18 @@ func TestPastTheBoundTheOldestAreForgottenAndCounted(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 	do(bound + more - 1)
-	c.Did(bound+more, 0, 0)
+	c.Did(rig.Counts{Runs: bound + more})
 	do(0)
-	c.Did(bound+more+1, 0, 0)
+	c.Did(rig.Counts{Runs: bound + more + 1})
 }
 
 func TestALaterIDBeforeAnEarlierOneRunsBoth(t *testing.T) {
 	t.Parallel()
 	r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, nil))
 	for _, id := range []int64{2, 1, 1 << 40, 0, -5} {
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, id)), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, id)), "answer")
 	}
-	r.Did(5, 0, 0)
+	r.Did(rig.Counts{Runs: 5})
 }
 
 func TestAHandlerThatWaitsForItsOwnChatsNextUpdateTimesOut(t *testing.T) {
@@ -856,15 +851,15 @@ func TestAHandlerThatWaitsForItsOwnChatsNextUpdateTimesOut(t *testing.T) {
 		})
 		start := time.Now()
 		first, second := r.Send(rig.MessageIn(7, 1)), r.Send(rig.MessageIn(7, 2))
-		rig.Same(t, "first", rig.MustWait(first), "503 after 2")
-		rig.Same(t, "second", rig.MustWait(second), "503 after 2")
-		rig.Same(t, "another chat", r.Post(rig.MessageIn(8, 3)), "200")
+		assert.Equal(t, "503 after 2", rig.MustWait(first), "first")
+		assert.Equal(t, "503 after 2", rig.MustWait(second), "second")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(8, 3)), "another chat")
 		for r.Post(rig.MessageIn(7, 2)) != "200" {
 			rig.Pass(2 * time.Second)
 		}
-		rig.Same(t, "took", time.Since(start), time.Minute)
-		rig.Same(t, "cause", cause, tghook.ErrHandlerTimeout)
-		rig.Same(t, "order", r.Order(), []int64{1, 3, 2})
+		assert.Equal(t, time.Minute, time.Since(start), "took")
+		assert.Equal(t, tghook.ErrHandlerTimeout, cause, "cause")
+		assert.Equal(t, []int64{1, 3, 2}, r.Order(), "order")
 	})
 }
 
@@ -882,9 +877,9 @@ func TestTenThousandHandlersAtOnce(t *testing.T) {
 	})
 	var wg sync.WaitGroup
 	for id := range int64(most) {
-		wg.Go(func() { rig.Same(t, "answer", r.Post(rig.MessageIn(id+1, id)), rig.HelloAnswer) })
+		wg.Go(func() { assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(id+1, id)), "answer") })
 	}
 	rig.Receive(t, "the last handler to start", all)
 	wg.Wait()
-	rig.Same(t, "stats", r.Stats(), tghook.Stats{Remembered: most})
+	assert.Equal(t, tghook.Stats{Remembered: most}, r.Stats(), "stats")
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -42,18 +44,18 @@ func TestAHopelessUpdateIsGivenUpAtItsEighthAttempt(t *testing.T) {
 				r := rig.NewBot(t, tghook.Config{}, func(context.Context, *tghook.Update) (tghook.Reply, error) { return rig.Hello, fail() })
 				start := time.Now()
 				n, acked := r.Offered(rig.MessageIn(7, 1), time.Hour)
-				rig.Same(t, "deliveries", fmt.Sprint(n, acked), "8 true")
+				assert.Equal(t, "8 true", fmt.Sprint(n, acked), "deliveries")
 				if took := time.Since(start); took > 6*time.Minute {
 					t.Errorf("it took %v", took)
 				}
-				r.Did(8, 1, 0)
-				rig.Same(t, "outcome", r.Last().Outcome, tghook.OutcomeDeadLettered)
+				r.Did(rig.Counts{Runs: 8, Letters: 1})
+				assert.Equal(t, tghook.OutcomeDeadLettered, r.Last().Outcome, "outcome")
 				for _, err := range []error{r.Letter(0).Err, r.Last().Err} {
 					if err == nil || !strings.HasPrefix(err.Error(), "tghook: given up after 8 attempts, 8 of which count: "+itself+": ") {
 						t.Errorf("the dead letter says %v", err)
 					}
 				}
-				rig.Same(t, "again", r.Post(rig.MessageIn(7, 1)), "200")
+				assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "again")
 			})
 		})
 	}
@@ -68,7 +70,7 @@ func TestWhatMayHealIsNotGivenUpWhereNothingElseSucceeds(t *testing.T) {
 				if n, acked := r.Offered(rig.MessageIn(7, 1), 59*time.Minute); acked || n < 30 {
 					t.Errorf("%d deliveries, acknowledged: %v", n, acked)
 				}
-				r.Did(len(r.Order()), 0, 0)
+				r.Did(rig.Counts{Runs: len(r.Order())})
 				if _, acked := r.Offered(rig.MessageIn(7, 1), 2*time.Hour); !acked {
 					t.Error("it is never given up")
 				}
@@ -136,7 +138,7 @@ func TestAnOutageDeadLettersNothing(t *testing.T) {
 				})
 			}
 			all.Wait()
-			rig.Same(t, "dead letters", r.Buried(), 0)
+			assert.Equal(t, 0, r.Buried(), "dead letters")
 		})
 	})
 	for name, every := range map[string]time.Duration{"with a full window": 50 * time.Millisecond, "with room in the window": 3 * time.Second} {
@@ -153,8 +155,8 @@ func TestAnOutageDeadLettersNothing(t *testing.T) {
 					tg.Send(t, rig.MessageIn(id+1, id+2000))
 				}
 				rig.Pass(20 * time.Minute)
-				rig.Same(t, "dead letters", p.Buried(), 0)
-				rig.Same(t, "pending", tg.Pending(), 0)
+				assert.Equal(t, 0, p.Buried(), "dead letters")
+				assert.Equal(t, 0, tg.Pending(), "pending")
 				p.End()
 			})
 		})
@@ -181,8 +183,8 @@ func TestAnOutageThatBeginsGraduallyDeadLettersNothingThoughTheWindowIsFull(t *t
 			tg.Send(t, rig.MessageIn(id+1, id+1))
 		}
 		rig.Pass(20 * time.Minute)
-		rig.Same(t, "dead letters", p.Buried(), 0)
-		rig.Same(t, "pending", tg.Pending(), 0)
+		assert.Equal(t, 0, p.Buried(), "dead letters")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		p.End()
 	})
 }
@@ -197,8 +199,8 @@ func TestMaxAttemptsIsAPlainCount(t *testing.T) {
 					r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxAttempts: most}},
 						func(context.Context, *tghook.Update) (tghook.Reply, error) { return rig.Hello, fail() })
 					n, acked := r.Offered(rig.MessageIn(7, 1), 24*time.Hour)
-					rig.Same(t, "deliveries", fmt.Sprint(n, acked), fmt.Sprint(most, true))
-					r.Did(most, 1, 0)
+					assert.Equal(t, fmt.Sprint(most, true), fmt.Sprint(n, acked), "deliveries")
+					r.Did(rig.Counts{Runs: most, Letters: 1})
 					want := fmt.Sprintf("tghook: given up after %d attempts, by DispatchConfig.MaxAttempts: ", most)
 					if err := r.Letter(0).Err; err == nil || !strings.HasPrefix(err.Error(), want) {
 						t.Errorf("the dead letter says %v", err)
@@ -214,9 +216,7 @@ func TestTheLogOfADeadLetterNamesTheClause(t *testing.T) {
 		cfg := tghook.Config{InsecureNoSecret: true}
 		log := rig.Wordy(&cfg.Dispatch)
 		w, err := tghook.New(rig.Taking(0, rig.Hello, refusedWith(403)), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		r := &rig.Bot{TB: t, Webhook: w}
 		r.Offered(rig.MessageIn(7, 1), time.Hour)
 		found := log.With("level=ERROR", "tghook: dead letter", "given up after 8 attempts, 8 of which count: "+itself, "update_id=1", "bot was blocked")
@@ -240,15 +240,15 @@ func TestTheHistoryOfAnUpdateGoesOnInAnotherReplica(t *testing.T) {
 			if i == 7 {
 				want = "200"
 			}
-			rig.Same(t, fmt.Sprint("attempt ", i+1), r.Post(rig.MessageIn(7, 1)), want)
+			assert.Equal(t, want, r.Post(rig.MessageIn(7, 1)), fmt.Sprint("attempt ", i+1))
 			rig.Pass(time.Minute)
 		}
-		a.Did(4, 0, 0)
-		b.Did(4, 1, 0)
+		a.Did(rig.Counts{Runs: 4})
+		b.Did(rig.Counts{Runs: 4, Letters: 1})
 		if err := b.Letter(0).Err; err == nil || !strings.Contains(err.Error(), "given up after 8 attempts, 8 of which count: "+itself) {
 			t.Errorf("the dead letter says %v", err)
 		}
-		rig.Same(t, "elsewhere", a.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", a.Post(rig.MessageIn(7, 1)), "elsewhere")
 	})
 }
 
@@ -270,11 +270,11 @@ func TestAnUpdateThatMayHealIsGivenUpWithAStoreToo(t *testing.T) {
 			}
 			rig.Pass(time.Minute)
 			for i, r := range rigs {
-				rig.Same(t, "another", r.Post(rig.MessageIn(8, int64(100+2*n+i))), "200")
+				assert.Equal(t, "200", r.Post(rig.MessageIn(8, int64(100+2*n+i))), "another")
 			}
 			rig.Pass(time.Minute)
 		}
-		rig.Same(t, "after", time.Since(start), 16*time.Minute)
+		assert.Equal(t, 16*time.Minute, time.Since(start), "after")
 	})
 }
 
@@ -304,9 +304,9 @@ func TestPollGivesAPoisonUpdateUpSoonWhereItsWindowIsFull(t *testing.T) {
 					tg.Send(t, rig.MessageIn(id+1, id+1))
 				}
 				rig.Pass(5 * time.Minute)
-				rig.Same(t, "handled", len(handled), 299)
-				rig.Same(t, "pending", tg.Pending(), 0)
-				p.Did(299+len(attempts), 1, 0)
+				assert.Len(t, handled, 299, "handled")
+				assert.Equal(t, 0, tg.Pending(), "pending")
+				p.Did(rig.Counts{Runs: 299 + len(attempts), Letters: 1})
 				for i := range attempts[1:] {
 					if pause := attempts[i+1] - attempts[i]; pause > 1200*time.Millisecond || pause < 900*time.Millisecond {
 						t.Errorf("%v between two attempts: %v", pause, attempts)
@@ -336,14 +336,14 @@ func TestPollDoesNotLetAnUpdateRestWhenItsWindowFillsUp(t *testing.T) {
 		})
 		tg.Send(t, rig.MessageIn(1, 1))
 		rig.Pass(70 * time.Second) // it rests until 123 s
-		rig.Same(t, "attempts", len(attempts), 7)
+		assert.Len(t, attempts, 7, "attempts")
 		for id := range int64(300) {
 			tg.Send(t, rig.MessageIn(id+2, id+2))
 		}
 		rig.Pass(20 * time.Second)
-		rig.Same(t, "handled", len(p.Order())-len(attempts), 300)
-		rig.Same(t, "pending", tg.Pending(), 0)
-		rig.Same(t, "dead letters", p.Buried(), 1)
+		assert.Equal(t, 300, len(p.Order())-len(attempts), "handled")
+		assert.Equal(t, 0, tg.Pending(), "pending")
+		assert.Equal(t, 1, p.Buried(), "dead letters")
 		if err := p.Letter(0).Err; err == nil || !strings.Contains(err.Error(), window) {
 			t.Errorf("the dead letter says %v", err)
 		}
@@ -368,14 +368,14 @@ func TestAHandlerThatLateCancelNeverLetsFinishIsGivenUp(t *testing.T) {
 			rig.Bubble(t, func(t *testing.T) {
 				r := rig.NewBot(t, cfg, slow)
 				start := time.Now()
-				rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "503")
+				assert.Equal(t, "503", r.Post(rig.MessageIn(7, 1)), "answer")
 				if n, acked := r.Offered(rig.MessageIn(7, 1), 2*time.Hour); !acked || n > 60 {
 					t.Errorf("acknowledged: %v, after %d deliveries", acked, n)
 				}
 				if took := time.Since(start); took < time.Hour {
 					t.Errorf("given up after %v, though nothing else has succeeded", took)
 				}
-				rig.Same(t, "dead letters", r.Buried(), 1)
+				assert.Equal(t, 1, r.Buried(), "dead letters")
 				if err := r.Letter(0).Err; !errors.Is(err, tghook.ErrLate) || !strings.Contains(err.Error(), "it was given 8s by Config.LateAfter") {
 					t.Errorf("the dead letter says %v", err)
 				}
@@ -405,7 +405,7 @@ func TestAHandlerThatLateCancelNeverLetsFinishIsGivenUp(t *testing.T) {
 				cfg.Dispatch.MaxAttempts = 3
 				r := rig.NewBot(t, cfg, slow)
 				n, acked := r.Offered(rig.MessageIn(7, 1), 2*time.Hour)
-				r.Did(3, 1, 0)
+				r.Did(rig.Counts{Runs: 3, Letters: 1})
 				if !acked || n > 4 { // one more gets what became of the third
 					t.Errorf("acknowledged: %v, after %d deliveries", acked, n)
 				}
@@ -448,7 +448,7 @@ func TestTheLogOfACancelledAttemptSaysHowLongItWasGivenAndBySetting(t *testing.T
 					ctx, cancel = context.WithTimeout(ctx, test.within)
 					defer cancel()
 				}
-				rig.Same(t, "answer", r.PostWith(ctx, test.body), strconv.Itoa(http.StatusServiceUnavailable))
+				assert.Equal(t, strconv.Itoa(http.StatusServiceUnavailable), r.PostWith(ctx, test.body), "answer")
 				rig.Pass(time.Second)
 				if found := log.With("outcome=failed", "attempt=1", "cancelled since it was late: "+test.want); len(found) != 1 {
 					t.Errorf("the log has %d such lines:\n%s", len(found), log)

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -25,14 +26,14 @@ func TestLateAfterCountsFromEachDeliverysOwnArrival(t *testing.T) {
 			rig.Pass(arrives - time.Since(start))
 			got, took := r.Send(rig.MessageIn(7, 1)).Wait()
 			if i < 3 {
-				rig.Same(t, fmt.Sprint("at ", arrives), got, "503 after 2")
-				rig.Same(t, fmt.Sprint("at ", arrives), took, 8*time.Second)
+				assert.Equal(t, "503 after 2", got, fmt.Sprint("at ", arrives))
+				assert.Equal(t, 8*time.Second, took, fmt.Sprint("at ", arrives))
 			} else {
-				rig.Same(t, "the last", got, rig.HelloAnswer)
-				rig.Same(t, "the last", took, time.Second)
+				assert.Equal(t, rig.HelloAnswer, got, "the last")
+				assert.Equal(t, time.Second, took, "the last")
 			}
 		}
-		r.Did(1, 0, 0)
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -45,8 +46,8 @@ func TestLateAfterCountsTheReadingOfTheBody(t *testing.T) {
 			}))
 		})
 		got, took := p.Wait()
-		rig.Same(t, "answer", got, "503 after 2")
-		rig.Same(t, "took", took, 8*time.Second)
+		assert.Equal(t, "503 after 2", got, "answer")
+		assert.Equal(t, 8*time.Second, took, "took")
 	})
 }
 
@@ -88,8 +89,8 @@ func TestADeliveryIsLateAfter(t *testing.T) {
 					}
 					got, took := r.SendWith(ctx, test.body).Wait()
 					cancel()
-					rig.Same(t, "answer", got, "503 after 2")
-					rig.Same(t, "took", took, test.want)
+					assert.Equal(t, "503 after 2", got, "answer")
+					assert.Equal(t, test.want, took, "took")
 					rig.Pass(time.Second)
 				}
 			})
@@ -115,8 +116,8 @@ func TestNegativeLateAfterIsNoGuard(t *testing.T) {
 				message, query := r.Send(rig.MessageIn(7, 1)), r.Send(rig.KindBy("inline_query", 7, 2))
 				for _, p := range []*rig.Pending{message, query} {
 					got, took := p.Wait()
-					rig.Same(t, "answer", got, rig.HelloAnswer)
-					rig.Same(t, "took", took, time.Hour)
+					assert.Equal(t, rig.HelloAnswer, got, "answer")
+					assert.Equal(t, time.Hour, took, "took")
 				}
 			})
 		})
@@ -152,10 +153,10 @@ func TestDeadlineDecidesForEachUpdate(t *testing.T) {
 		}
 		for i, want := range wants {
 			got, took := all[i].Wait()
-			rig.Same(t, fmt.Sprint("chat ", i+1), fmt.Sprint(got, " ", took), want)
+			assert.Equal(t, want, fmt.Sprint(got, " ", took), fmt.Sprint("chat ", i+1))
 		}
 		rig.Pass(time.Second)
-		r.Did(4, 0, 2)
+		r.Did(rig.Counts{Runs: 4, Calls: 2})
 	})
 }
 
@@ -168,13 +169,13 @@ func TestADeadlineThatPanicsFailsItsDeliveryAlone(t *testing.T) {
 		return 0, 0
 	}}
 	r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
+	assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
 	var panicked *tghook.PanicError
 	if !errors.As(r.Last().Err, &panicked) {
 		t.Errorf("Observe is told %v", r.Last().Err)
 	}
-	rig.Same(t, "next of the lane", r.Post(rig.MessageIn(7, 2)), rig.HelloAnswer)
-	r.Did(1, 0, 0)
+	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 2)), "next of the lane")
+	r.Did(rig.Counts{Runs: 1})
 	r.Clean(r.Stats())
 }
 
@@ -194,8 +195,8 @@ func TestEphemeralTurnsEveryPolicyIntoLateCancel(t *testing.T) {
 						return rig.Hello, ctx.Err()
 					})
 					res := r.ServeWith(t.Context(), rig.MessageIn(7, 1), func(req *tghook.Request) { req.Ephemeral = whose == "Request" })
-					rig.Same(t, "answer", rig.Answer(res), "503")
-					rig.Same(t, "cause", <-cause, tghook.ErrLate)
+					assert.Equal(t, "503", rig.Answer(res), "answer")
+					assert.Equal(t, tghook.ErrLate, <-cause, "cause")
 				})
 			})
 		}
@@ -217,11 +218,11 @@ func TestIsLateBetweenTheAnswerAndTheRedelivery(t *testing.T) {
 		first := r.Send(rig.MessageIn(7, 1)) // until 8 s
 		rig.Pass(10 * time.Second)
 		second := r.Send(rig.MessageIn(7, 1)) // until 18 s
-		rig.Same(t, "first", rig.MustWait(first), "503 after 2")
-		rig.Same(t, "second", rig.MustWait(second), "503 after 2")
+		assert.Equal(t, "503 after 2", rig.MustWait(first), "first")
+		assert.Equal(t, "503 after 2", rig.MustWait(second), "second")
 		rig.Pass(5 * time.Second) // 23 s
-		rig.Same(t, "third", rig.MustWait(r.Send(rig.MessageIn(7, 1))), rig.HelloAnswer)
-		rig.Same(t, "IsLate", seen, []bool{false, true, false, true, false})
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(r.Send(rig.MessageIn(7, 1))), "third")
+		assert.Equal(t, []bool{false, true, false, true, false}, seen, "IsLate")
 	})
 }
 
@@ -238,7 +239,7 @@ func TestIsLateAgainWhenTheRedeliverysSenderIsGone(t *testing.T) {
 			}
 			return rig.Hello, nil
 		})
-		rig.Same(t, "first", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "first")
 		rig.Pass(2 * time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		second := r.SendWith(ctx, rig.MessageIn(7, 1)) // from 10 s to 12 s
@@ -246,13 +247,13 @@ func TestIsLateAgainWhenTheRedeliverysSenderIsGone(t *testing.T) {
 		cancel()
 		rig.MustWait(second)
 		rig.Pass(time.Minute)
-		rig.Same(t, "IsLate", seen, []bool{true, false, true})
+		assert.Equal(t, []bool{true, false, true}, seen, "IsLate")
 	})
 }
 
 func TestIsLateOutsideOfAHandler(t *testing.T) {
 	t.Parallel()
-	rig.Same(t, "IsLate", tghook.IsLate(t.Context()), false)
+	assert.False(t, tghook.IsLate(t.Context()), "IsLate")
 }
 
 // An update that is late while it waits for its lane.
@@ -268,50 +269,50 @@ func TestLateInTheLane(t *testing.T) {
 		r := rig.NewBot(t, cfg, rig.Taking(20*time.Second, rig.Hello, nil))
 		first := r.Send(rig.MessageIn(7, 1))
 		got, took := r.Send(rig.MessageIn(7, 2)).Wait()
-		rig.Same(t, "took", took, 8*time.Second)
+		assert.Equal(t, 8*time.Second, took, "took")
 		want := "503 after 2"
 		if policy == tghook.LateAck {
 			want = "200"
 		}
-		rig.Same(t, "answer", got, want)
-		rig.Same(t, "attempt", r.Last().Attempt, 0)
+		assert.Equal(t, want, got, "answer")
+		assert.Equal(t, 0, r.Last().Attempt, "attempt")
 		return r, first
 	}
 	t.Run("keeps its place with LateRetry", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r, first := start(t, tghook.LateRetry)
 			third := r.Send(rig.MessageIn(7, 3))
-			rig.Same(t, "in flight", r.Stats().InFlight, 3)
-			rig.Same(t, "first", rig.MustWait(first), rig.HelloAnswer)
+			assert.Equal(t, 3, r.Stats().InFlight, "in flight")
+			assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "first")
 			rig.Pass(18 * time.Second)
-			rig.Same(t, "redelivery", rig.MustWait(r.Send(rig.MessageIn(7, 2))), rig.HelloAnswer)
-			rig.Same(t, "attempt", r.Last().Attempt, 1)
-			rig.Same(t, "third", rig.MustWait(third), "503 after 2")
-			rig.Same(t, "order", r.Order(), []int64{1, 2, 3})
+			assert.Equal(t, rig.HelloAnswer, rig.MustWait(r.Send(rig.MessageIn(7, 2))), "redelivery")
+			assert.Equal(t, 1, r.Last().Attempt, "attempt")
+			assert.Equal(t, "503 after 2", rig.MustWait(third), "third")
+			assert.Equal(t, []int64{1, 2, 3}, r.Order(), "order")
 		})
 	})
 	t.Run("leaves it with LateCancel, and no attempt is counted", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r, first := start(t, tghook.LateCancel)
-			rig.Same(t, "in flight", r.Stats().InFlight, 1)
-			rig.Same(t, "first", rig.MustWait(first), rig.HelloAnswer)
-			r.Did(1, 0, 0)
-			rig.Same(t, "redelivery", rig.MustWait(r.Send(rig.MessageIn(7, 2))), "503")
-			rig.Same(t, "attempt", r.Last().Attempt, 1)
+			assert.Equal(t, 1, r.Stats().InFlight, "in flight")
+			assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "first")
+			r.Did(rig.Counts{Runs: 1})
+			assert.Equal(t, "503", rig.MustWait(r.Send(rig.MessageIn(7, 2))), "redelivery")
+			assert.Equal(t, 1, r.Last().Attempt, "attempt")
 			rig.Pass(time.Minute)
-			r.Did(2, 0, 1)
+			r.Did(rig.Counts{Runs: 2, Calls: 1})
 		})
 	})
 	t.Run("keeps it with LateAck", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r, first := start(t, tghook.LateAck)
 			third := r.Send(rig.MessageIn(7, 3))
-			rig.Same(t, "in flight", r.Stats().InFlight, 3)
-			rig.Same(t, "first", rig.MustWait(first), rig.HelloAnswer)
-			rig.Same(t, "third", rig.MustWait(third), "200")
+			assert.Equal(t, 3, r.Stats().InFlight, "in flight")
+			assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "first")
+			assert.Equal(t, "200", rig.MustWait(third), "third")
 			rig.Pass(time.Minute)
-			rig.Same(t, "order", r.Order(), []int64{1, 2, 3})
-			r.Did(3, 0, 2)
+			assert.Equal(t, []int64{1, 2, 3}, r.Order(), "order")
+			r.Did(rig.Counts{Runs: 3, Calls: 2})
 		})
 	})
 }
@@ -332,21 +333,21 @@ func TestTheRedeliveryAfterLateCancelWaitsForTheRun(t *testing.T) {
 			}
 			return rig.Hello, end(runs)
 		})
-		rig.Same(t, "first", r.Post(rig.MessageIn(7, 1)), "503")
+		assert.Equal(t, "503", r.Post(rig.MessageIn(7, 1)), "first")
 		rig.Pass(2 * time.Second)
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "redelivery", got, "503")
-		rig.Same(t, "redelivery took", took, 8*time.Second)
+		assert.Equal(t, "503", got, "redelivery")
+		assert.Equal(t, 8*time.Second, took, "redelivery took")
 		return r, &at
 	}
 	t.Run("nil after all is success", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r, _ := start(t, func(int32) error { return nil })
 			got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-			rig.Same(t, "answer", got, rig.HelloAnswer)
-			rig.Same(t, "took", took, 2*time.Second)
+			assert.Equal(t, rig.HelloAnswer, got, "answer")
+			assert.Equal(t, 2*time.Second, took, "took")
 			rig.Pass(time.Minute)
-			r.Did(1, 0, 0)
+			r.Did(rig.Counts{Runs: 1})
 		})
 	})
 	t.Run("an error runs it again at once", func(t *testing.T) {
@@ -360,20 +361,20 @@ func TestTheRedeliveryAfterLateCancelWaitsForTheRun(t *testing.T) {
 			older, newer := r.Send(rig.MessageIn(7, 1)), r.Send(rig.MessageIn(7, 1))
 			behind := r.Send(rig.MessageIn(7, 2))
 			got, took := newer.Wait()
-			rig.Same(t, "newer", got, rig.HelloAnswer)
-			rig.Same(t, "took", took, 2*time.Second)
-			rig.Same(t, "older", rig.MustWait(older), "200")
-			rig.Same(t, "behind in the lane", rig.MustWait(behind), rig.HelloAnswer)
-			rig.Same(t, "order", r.Order(), []int64{1, 1, 2})
+			assert.Equal(t, rig.HelloAnswer, got, "newer")
+			assert.Equal(t, 2*time.Second, took, "took")
+			assert.Equal(t, "200", rig.MustWait(older), "older")
+			assert.Equal(t, rig.HelloAnswer, rig.MustWait(behind), "behind in the lane")
+			assert.Equal(t, []int64{1, 1, 2}, r.Order(), "order")
 			var attempts []string
 			for _, v := range r.Deliveries[2:] {
 				if v.Update.ID == 1 {
 					attempts = append(attempts, fmt.Sprint(v.Outcome, v.Attempt))
 				}
 			}
-			rig.Same(t, "the run that was cancelled", attempts[0], "failed1")
-			rig.Same(t, "deliveries", len(attempts), 3)
-			rig.Same(t, "their attempts", strings.HasSuffix(attempts[1], "2") && strings.HasSuffix(attempts[2], "2"), true)
+			assert.Equal(t, "failed1", attempts[0], "the run that was cancelled")
+			assert.Len(t, attempts, 3, "deliveries")
+			assert.True(t, strings.HasSuffix(attempts[1], "2") && strings.HasSuffix(attempts[2], "2"), "their attempts")
 		})
 	})
 	t.Run("an error, with nobody there, waits for the next one", func(t *testing.T) {
@@ -385,19 +386,19 @@ func TestTheRedeliveryAfterLateCancelWaitsForTheRun(t *testing.T) {
 				return nil
 			})
 			rig.Pass(time.Minute)
-			r.Did(1, 0, 0)
+			r.Did(rig.Counts{Runs: 1})
 			r.Clean(r.Stats())
-			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-			rig.Same(t, "attempt", r.Last().Attempt, 2)
+			assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+			assert.Equal(t, 2, r.Last().Attempt, "attempt")
 		})
 	})
 	t.Run("a last attempt becomes a dead letter", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			cfg := tghook.Config{Late: tghook.LateCancel, Dispatch: tghook.DispatchConfig{MaxAttempts: 1}}
 			r := rig.NewBot(t, cfg, rig.Taking(10*time.Second, rig.Hello, rig.ErrBroken))
-			rig.Same(t, "first", r.Post(rig.MessageIn(7, 1)), "503")
-			rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-			r.Did(1, 1, 0)
+			assert.Equal(t, "503", r.Post(rig.MessageIn(7, 1)), "first")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+			r.Did(rig.Counts{Runs: 1, Letters: 1})
 		})
 	})
 }
@@ -411,9 +412,9 @@ func TestLateCancelSparesARunThatAnotherDeliveryWaitsFor(t *testing.T) {
 		first := r.Send(rig.MessageIn(7, 1))
 		rig.Pass(5 * time.Second)
 		second := r.Send(rig.MessageIn(7, 1))
-		rig.Same(t, "first", rig.MustWait(first), "503")
-		rig.Same(t, "second", rig.MustWait(second), rig.HelloAnswer)
-		r.Did(1, 0, 0)
+		assert.Equal(t, "503", rig.MustWait(first), "first")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(second), "second")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -431,7 +432,7 @@ func TestLateCancelEndsTheHandlerThoughItsSenderIsGone(t *testing.T) {
 		rig.Pass(time.Second)
 		cancel()
 		rig.Pass(time.Minute)
-		rig.Same(t, "ended", ended, 8*time.Second)
+		assert.Equal(t, 8*time.Second, ended, "ended")
 	})
 }
 
@@ -460,10 +461,10 @@ func TestAHandlersContextIsNotTheRequests(t *testing.T) {
 		rig.Pass(time.Second)
 		cancel()
 		rig.MustWait(first)
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503")
-		rig.Same(t, "seen", <-got, seen{"v", nil, 55 * time.Second, 1})
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		r.Did(1, 0, 0)
+		assert.Equal(t, "late/1/503", r.Outcomes(), "outcomes")
+		assert.Equal(t, seen{"v", nil, 55 * time.Second, 1}, <-got, "seen")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -475,7 +476,7 @@ func TestAHandlersContextEndsWithIt(t *testing.T) {
 		return rig.Hello, nil
 	})
 	r.Post(rig.MessageIn(7, 1))
-	rig.Same(t, "err", kept.Err(), context.Canceled)
+	assert.Equal(t, context.Canceled, kept.Err(), "err")
 }
 
 func TestHandlerTimeout(t *testing.T) {
@@ -515,10 +516,10 @@ func TestHandlerTimeout(t *testing.T) {
 				got := make(chan ended, 1)
 				r := rig.NewBot(t, test.cfg, waits(got))
 				r.Send(rig.MessageIn(7, 1))
-				rig.Same(t, "ended", <-got, ended{test.want, context.DeadlineExceeded, tghook.ErrHandlerTimeout})
+				assert.Equal(t, ended{test.want, context.DeadlineExceeded, tghook.ErrHandlerTimeout}, <-got, "ended")
 				synctest.Wait()
 				if test.cfg.Late == tghook.LateAck {
-					r.Did(1, 1, 0)
+					r.Did(rig.Counts{Runs: 1, Letters: 1})
 				} else if !errors.Is(r.Last().Err, tghook.ErrHandlerTimeout) && r.Last().Outcome == tghook.OutcomeFailed {
 					t.Errorf("Observe is told %v", r.Last().Err)
 				}
@@ -530,10 +531,10 @@ func TestHandlerTimeout(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			got := make(chan ended, 1)
 			r := rig.NewBot(t, cfg{Dispatch: dispatch{HandlerTimeout: 21 * time.Second}}, waits(got))
-			rig.Same(t, "first", r.Post(rig.MessageIn(7, 1)), "503 after 2")
-			rig.Same(t, "second", r.Post(rig.MessageIn(7, 1)), "503 after 2")
-			rig.Same(t, "third", r.Post(rig.MessageIn(7, 1)), "500")
-			rig.Same(t, "ended", <-got, ended{21 * time.Second, context.DeadlineExceeded, tghook.ErrHandlerTimeout})
+			assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "first")
+			assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "second")
+			assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "third")
+			assert.Equal(t, ended{21 * time.Second, context.DeadlineExceeded, tghook.ErrHandlerTimeout}, <-got, "ended")
 		})
 	})
 	t.Run("when its sender went before the guard", func(t *testing.T) {
@@ -543,7 +544,7 @@ func TestHandlerTimeout(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			r.SendWith(ctx, rig.MessageIn(7, 1))
 			cancel()
-			rig.Same(t, "ended", <-got, ended{time.Minute, context.DeadlineExceeded, tghook.ErrHandlerTimeout})
+			assert.Equal(t, ended{time.Minute, context.DeadlineExceeded, tghook.ErrHandlerTimeout}, <-got, "ended")
 		})
 	})
 	t.Run("counts from the handler's start", func(t *testing.T) {
@@ -553,7 +554,7 @@ func TestHandlerTimeout(t *testing.T) {
 			r.Send(rig.MessageIn(7, 1))
 			r.Send(rig.MessageIn(7, 2))
 			for range 2 {
-				rig.Same(t, "ended", <-got, ended{time.Minute, context.DeadlineExceeded, tghook.ErrHandlerTimeout})
+				assert.Equal(t, ended{time.Minute, context.DeadlineExceeded, tghook.ErrHandlerTimeout}, <-got, "ended")
 			}
 		})
 	})
@@ -564,7 +565,7 @@ func TestHandlerTimeout(t *testing.T) {
 			if _, err := c.DoBody(t.Context(), rig.MessageIn(7, 1)); !errors.Is(err, tghook.ErrHandlerTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Do: %v", err)
 			}
-			rig.Same(t, "ended", <-got, ended{time.Minute, context.DeadlineExceeded, tghook.ErrHandlerTimeout})
+			assert.Equal(t, ended{time.Minute, context.DeadlineExceeded, tghook.ErrHandlerTimeout}, <-got, "ended")
 		})
 	})
 	t.Run("never when it is negative", func(t *testing.T) {
@@ -576,7 +577,7 @@ func TestHandlerTimeout(t *testing.T) {
 				time.Sleep(48 * time.Hour)
 				return rig.Hello, ctx.Err()
 			})
-			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+			assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 		})
 	})
 	t.Run("of a DeadLetter, from its own start", func(t *testing.T) {
@@ -590,9 +591,9 @@ func TestHandlerTimeout(t *testing.T) {
 				return nil
 			}
 			r := rig.NewBot(t, c, rig.Taking(30*time.Second, rig.Hello, rig.ErrBroken))
-			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 			rig.Pass(time.Hour)
-			rig.Same(t, "ended", got, ended{time.Minute, context.DeadlineExceeded, tghook.ErrHandlerTimeout})
+			assert.Equal(t, ended{time.Minute, context.DeadlineExceeded, tghook.ErrHandlerTimeout}, got, "ended")
 		})
 	})
 }
@@ -605,11 +606,11 @@ func TestHandlerTimeoutReachesDerivedContexts(t *testing.T) {
 			child, cancel := context.WithTimeout(ctx, time.Hour)
 			defer cancel()
 			<-child.Done()
-			rig.Same(t, "cause", context.Cause(child), tghook.ErrHandlerTimeout)
-			rig.Same(t, "err", child.Err(), context.DeadlineExceeded)
+			assert.Equal(t, tghook.ErrHandlerTimeout, context.Cause(child), "cause")
+			assert.Equal(t, context.DeadlineExceeded, child.Err(), "err")
 			return rig.Hello, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 	})
 }
 
@@ -627,11 +628,11 @@ func TestTheNewestLiveDeliveryCarriesTheResult(t *testing.T) {
 		}
 		gone[4]()
 		gone[0]()
-		rig.Same(t, "1", rig.MustWait(all[1]), "200")
-		rig.Same(t, "2", rig.MustWait(all[2]), "200")
-		rig.Same(t, "3", rig.MustWait(all[3]), rig.HelloAnswer)
-		r.Did(1, 0, 0)
-		rig.Same(t, "a redelivery", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+		assert.Equal(t, "200", rig.MustWait(all[1]), "1")
+		assert.Equal(t, "200", rig.MustWait(all[2]), "2")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(all[3]), "3")
+		r.Did(rig.Counts{Runs: 1})
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "a redelivery")
 	})
 }
 
@@ -645,12 +646,12 @@ func TestADeadDeliveryDoesNotCarry(t *testing.T) {
 				cancel()
 				return rig.Hello, nil
 			})
-		rig.Same(t, "nobody listens", r.PostWith(ctx, rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.PostWith(ctx, rig.MessageIn(7, 1)), "nobody listens")
 		rig.Pass(9 * time.Second)
-		r.Did(1, 0, 0)
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+		r.Did(rig.Counts{Runs: 1})
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
 		rig.Pass(time.Minute)
-		r.Did(1, 0, 0)
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -664,9 +665,9 @@ func TestTheSenderGoesAndComesBackDuringTheRun(t *testing.T) {
 		first := r.SendWith(ctx, rig.MessageIn(7, 1))
 		rig.Pass(time.Second)
 		cancel()
-		rig.Same(t, "first", rig.MustWait(first), "503 after 2")
-		rig.Same(t, "second", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		r.Did(1, 0, 0)
+		assert.Equal(t, "503 after 2", rig.MustWait(first), "first")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "second")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -680,11 +681,11 @@ func TestTheSenderGoesAndComesBackAfterTheRun(t *testing.T) {
 		rig.Pass(10 * time.Second)
 		dead, cancel := context.WithCancel(t.Context())
 		cancel()
-		rig.Same(t, "a dead one", r.PostWith(dead, rig.MessageIn(7, 1)), "503 after 2")
-		rig.Same(t, "a live one", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+		assert.Equal(t, "503 after 2", r.PostWith(dead, rig.MessageIn(7, 1)), "a dead one")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "a live one")
 		rig.Pass(time.Minute)
-		r.Did(1, 0, 0)
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503 late/0/503 replied/1/200/rode")
+		r.Did(rig.Counts{Runs: 1})
+		assert.Equal(t, "late/1/503 late/0/503 replied/1/200/rode", r.Outcomes(), "outcomes")
 	})
 }
 
@@ -692,44 +693,44 @@ func TestAReplyThatNothingHasCarried(t *testing.T) {
 	// The handler ends at 9 s, a second after the answer.
 	start := func(t *testing.T, caller tghook.Caller) *rig.Bot {
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: caller}}, rig.Taking(9*time.Second, rig.Hello, nil))
-		rig.Same(t, "late", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
 		rig.Pass(time.Second)
 		synctest.Wait()
-		rig.Same(t, "unacknowledged", r.Stats().Unacknowledged, 1)
+		assert.Equal(t, 1, r.Stats().Unacknowledged, "unacknowledged")
 		return r
 	}
 	t.Run("rides a redelivery within ten seconds", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, &rig.Caller{})
 			rig.Pass(10*time.Second - 1)
-			rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+			assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
 			rig.Pass(time.Minute)
-			r.Did(1, 0, 0)
-			rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late replied/1/200/late/rode")
-			rig.Same(t, "took", r.Last().Took, 9*time.Second)
-			rig.Same(t, "unacknowledged", r.Stats().Unacknowledged, 0)
+			r.Did(rig.Counts{Runs: 1})
+			assert.Equal(t, "late/1/503/late replied/1/200/late/rode", r.Outcomes(), "outcomes")
+			assert.Equal(t, 9*time.Second, r.Last().Took, "took")
+			assert.Equal(t, 0, r.Stats().Unacknowledged, "unacknowledged")
 		})
 	})
 	t.Run("goes by Caller after ten seconds", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, &rig.Caller{})
 			rig.Pass(10*time.Second + 1)
-			r.Did(1, 0, 1)
-			rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late replied/1/0/late")
-			rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-			rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
+			r.Did(rig.Counts{Runs: 1, Calls: 1})
+			assert.Equal(t, "late/1/503/late replied/1/0/late", r.Outcomes(), "outcomes")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
 			rig.Pass(time.Minute)
-			r.Did(1, 0, 1)
+			r.Did(rig.Counts{Runs: 1, Calls: 1})
 		})
 	})
 	t.Run("goes by Caller once though a redelivery comes during the call", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, &rig.Caller{Do: func(context.Context, string) error { time.Sleep(5 * time.Second); return nil }})
 			rig.Pass(12 * time.Second)
-			rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
 			rig.Pass(time.Minute)
-			r.Did(1, 0, 1)
-			rig.Same(t, "unacknowledged", r.Stats().Unacknowledged, 0)
+			r.Did(rig.Counts{Runs: 1, Calls: 1})
+			assert.Equal(t, 0, r.Stats().Unacknowledged, "unacknowledged")
 		})
 	})
 	t.Run("is lost when Caller fails", func(t *testing.T) {
@@ -743,12 +744,10 @@ func TestAReplyThatNothingHasCarried(t *testing.T) {
 						return rig.ErrBroken
 					}})
 					rig.Pass(10*time.Second + 1)
-					rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late reply_lost/1/0/late")
-					if !errors.Is(r.Last().Err, rig.ErrBroken) {
-						t.Errorf("Observe is told %v", r.Last().Err)
-					}
-					rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-					r.Did(1, 0, 1)
+					assert.Equal(t, "late/1/503/late reply_lost/1/0/late", r.Outcomes(), "outcomes")
+					assert.ErrorIs(t, r.Last().Err, rig.ErrBroken)
+					assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+					r.Did(rig.Counts{Runs: 1, Calls: 1})
 				})
 			})
 		}
@@ -757,19 +756,19 @@ func TestAReplyThatNothingHasCarried(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, nil)
 			rig.Pass(10*time.Second + 1)
-			rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late reply_lost/1/0/late")
-			rig.Same(t, "unacknowledged", r.Stats().Unacknowledged, 1)
+			assert.Equal(t, "late/1/503/late reply_lost/1/0/late", r.Outcomes(), "outcomes")
+			assert.Equal(t, 1, r.Stats().Unacknowledged, "unacknowledged")
 			r.Post(rig.MessageIn(7, 1))
-			r.Did(1, 0, 0)
+			r.Did(rig.Counts{Runs: 1})
 		})
 	})
 	t.Run("has two minutes by Caller", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, &rig.Caller{Do: func(ctx context.Context, _ string) error { <-ctx.Done(); return context.Cause(ctx) }})
 			rig.Pass(10*time.Second + 90*time.Second)
-			rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late")
+			assert.Equal(t, "late/1/503/late", r.Outcomes(), "outcomes")
 			rig.Pass(31 * time.Second)
-			rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late reply_lost/1/0/late")
+			assert.Equal(t, "late/1/503/late reply_lost/1/0/late", r.Outcomes(), "outcomes")
 		})
 	})
 	t.Run("is not evicted by others that were carried", func(t *testing.T) {
@@ -782,12 +781,12 @@ func TestAReplyThatNothingHasCarried(t *testing.T) {
 				time.Sleep(9 * time.Second)
 				return rig.Hello, nil
 			})
-			rig.Same(t, "late", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+			assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
 			rig.Pass(2 * time.Second)
 			for id := range int64(12) {
 				r.Post(rig.MessageIn(8, id+2))
 			}
-			rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+			assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
 		})
 	})
 }
@@ -829,29 +828,29 @@ func TestAReplyRidesOrIsCalledNeverBoth(t *testing.T) {
 			calls[call]++
 		}
 		t.Logf("%d rode, %d were called", rode.Load(), len(calls))
-		rig.Same(t, "rode or called", int(rode.Load())+len(calls), updates)
-		rig.Same(t, "called once each", len(api.All()), len(calls))
-		rig.Same(t, "runs", len(r.Runs), updates)
-		rig.Same(t, "stats", r.Stats(), tghook.Stats{Remembered: updates})
+		assert.Equal(t, updates, int(rode.Load())+len(calls), "rode or called")
+		assert.Equal(t, len(calls), len(api.All()), "called once each")
+		assert.Len(t, r.Runs, updates, "runs")
+		assert.Equal(t, tghook.Stats{Remembered: updates}, r.Stats(), "stats")
 	})
 }
 
 func TestACarriedReplyIsReplayedForTenMinutes(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: &rig.Caller{}}}, rig.Taking(0, rig.Hello, nil))
-		rig.Same(t, "first", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "first")
 		rig.Pass(5 * time.Minute)
-		rig.Same(t, "after five minutes", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "after five minutes")
 		rig.Pass(5*time.Minute - 1)
-		rig.Same(t, "just before ten", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "error", r.Last().Err, nil)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "just before ten")
+		assert.NoError(t, r.Last().Err, "error")
 		rig.Pass(1)
-		rig.Same(t, "after ten minutes", r.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "outcome", r.Last().Outcome, tghook.OutcomeDuplicate)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "after ten minutes")
+		assert.Equal(t, tghook.OutcomeDuplicate, r.Last().Outcome, "outcome")
 		if r.Last().Err == nil {
 			t.Error("Observe is not told that the reply is gone")
 		}
-		r.Did(1, 0, 0)
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -862,21 +861,21 @@ func TestCarriedRepliesAreKeptUpToEightMebibytes(t *testing.T) {
 	for id := range int64(9) {
 		r.Post(rig.MessageIn(id, id))
 	}
-	rig.Same(t, "the oldest", r.Post(rig.MessageIn(0, 0)), "200")
+	assert.Equal(t, "200", r.Post(rig.MessageIn(0, 0)), "the oldest")
 	if r.Last().Err == nil {
 		t.Error("Observe is not told that the reply is gone")
 	}
 	for id := range int64(8) {
-		rig.Same(t, "status", len(r.Post(rig.MessageIn(id+1, id+1))) > 1<<19, true)
+		assert.True(t, len(r.Post(rig.MessageIn(id+1, id+1))) > 1<<19, "status")
 	}
-	r.Did(9, 0, 0)
+	r.Did(rig.Counts{Runs: 9})
 }
 
 func TestAfterLateAck(t *testing.T) {
 	// The handler ends at 10 s, two after the answer, as end says.
 	start := func(t *testing.T, dispatch tghook.DispatchConfig, end error) *rig.Bot {
 		r := rig.NewBot(t, tghook.Config{Late: tghook.LateAck, Dispatch: dispatch}, rig.Taking(10*time.Second, rig.Hello, end))
-		rig.Same(t, "acknowledged", r.Post(rig.MessageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "acknowledged")
 		rig.Pass(2*time.Second + 1)
 		return r
 	}
@@ -884,35 +883,35 @@ func TestAfterLateAck(t *testing.T) {
 	t.Run("the reply goes by Caller at once, and once", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, tghook.DispatchConfig{Caller: &rig.Caller{}}, nil)
-			r.Did(1, 0, 1)
+			r.Did(rig.Counts{Runs: 1, Calls: 1})
 			rig.Pass(time.Minute)
-			r.Did(1, 0, 1)
-			rig.Same(t, "outcomes", r.Outcomes(), acknowledged+"replied/1/0/late")
+			r.Did(rig.Counts{Runs: 1, Calls: 1})
+			assert.Equal(t, acknowledged+"replied/1/0/late", r.Outcomes(), "outcomes")
 			r.Clean(r.Stats())
 		})
 	})
 	t.Run("a reply that Caller fails to send is lost", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, tghook.DispatchConfig{Caller: &rig.Caller{Do: func(context.Context, string) error { return rig.ErrBroken }}}, nil)
-			rig.Same(t, "outcomes", r.Outcomes(), acknowledged+"reply_lost/1/0/late")
-			rig.Same(t, "redelivery after all", r.Post(rig.MessageIn(7, 1)), "200")
-			r.Did(1, 0, 1)
+			assert.Equal(t, acknowledged+"reply_lost/1/0/late", r.Outcomes(), "outcomes")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery after all")
+			r.Did(rig.Counts{Runs: 1, Calls: 1})
 		})
 	})
 	t.Run("a reply without a Caller is lost", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, tghook.DispatchConfig{}, nil)
-			rig.Same(t, "outcomes", r.Outcomes(), acknowledged+"reply_lost/1/0/late")
-			r.Did(1, 0, 0)
+			assert.Equal(t, acknowledged+"reply_lost/1/0/late", r.Outcomes(), "outcomes")
+			r.Did(rig.Counts{Runs: 1})
 		})
 	})
 	for name, end := range map[string]error{"failure": rig.ErrBroken, "RetryAfter": tghook.RetryAfter(time.Second, rig.ErrBroken)} {
 		t.Run("a "+name+" is a dead letter", func(t *testing.T) {
 			rig.Bubble(t, func(t *testing.T) {
 				r := start(t, tghook.DispatchConfig{Caller: &rig.Caller{}}, end)
-				r.Did(1, 1, 0)
-				rig.Same(t, "why", r.Letter(0), rig.DeadLetter{ID: 1, Err: end})
-				rig.Same(t, "outcomes", r.Outcomes(), acknowledged+"dead_lettered/1/0/late")
+				r.Did(rig.Counts{Runs: 1, Letters: 1})
+				assert.Equal(t, rig.DeadLetter{ID: 1, Err: end}, r.Letter(0), "why")
+				assert.Equal(t, acknowledged+"dead_lettered/1/0/late", r.Outcomes(), "outcomes")
 				r.Clean(r.Stats())
 			})
 		})
@@ -924,11 +923,11 @@ func TestAfterLateAck(t *testing.T) {
 				DeadLetter: func(context.Context, *tghook.Update, error) error { return errors.New("full") },
 				Logger:     slog.New(slog.NewTextHandler(logged, nil)),
 			}, rig.ErrBroken)
-			r.Did(1, 1, 0)
+			r.Did(rig.Counts{Runs: 1, Letters: 1})
 			if !strings.Contains(logged.String(), "message_id") { // nobody delivers it again: the log has the only copy
 				t.Errorf("the log has no copy of the update: %s", logged.String())
 			}
-			rig.Same(t, "outcomes", r.Outcomes(), acknowledged+"failed/1/0/late")
+			assert.Equal(t, acknowledged+"failed/1/0/late", r.Outcomes(), "outcomes")
 			if err := r.Last().Err; !errors.Is(err, rig.ErrBroken) || !strings.Contains(err.Error(), "full") {
 				t.Errorf("Observe is told %v", err)
 			}
@@ -938,20 +937,20 @@ func TestAfterLateAck(t *testing.T) {
 	t.Run("the reply rides a redelivery that waits", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := rig.NewBot(t, tghook.Config{Late: tghook.LateAck, Dispatch: tghook.DispatchConfig{Caller: &rig.Caller{}}}, rig.Taking(10*time.Second, rig.Hello, nil))
-			rig.Same(t, "acknowledged", r.Post(rig.MessageIn(7, 1)), "200")
-			rig.Same(t, "came all the same", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "acknowledged")
+			assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "came all the same")
 			rig.Pass(time.Minute)
-			r.Did(1, 0, 0)
+			r.Did(rig.Counts{Runs: 1})
 		})
 	})
 	t.Run("order is kept", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := rig.NewBot(t, tghook.Config{Late: tghook.LateAck, LateAfter: time.Second}, rig.Taking(10*time.Second, tghook.NoReply, nil))
 			for id := range int64(5) {
-				rig.Same(t, "acknowledged", r.Post(rig.MessageIn(7, id)), "200")
+				assert.Equal(t, "200", r.Post(rig.MessageIn(7, id)), "acknowledged")
 			}
 			rig.Pass(time.Minute)
-			rig.Same(t, "order", r.Order(), []int64{0, 1, 2, 3, 4})
+			assert.Equal(t, []int64{0, 1, 2, 3, 4}, r.Order(), "order")
 		})
 	})
 }
@@ -1032,28 +1031,28 @@ func TestLateCancelMeetsTheStartOfTheRun(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		rig.Same(t, "turned away, though nothing was over its bound", turnedAway.Load(), 0)
-		rig.Same(t, "runs", len(r.Order()), 2*chats)
+		assert.Equal(t, int32(0), turnedAway.Load(), "turned away, though nothing was over its bound")
+		assert.Len(t, r.Order(), 2*chats, "runs")
 		t.Logf("%d were late", late.Load())
 	})
 }
 
 func checkRace(t *testing.T, r *rig.Bot, updates int, policy tghook.LatePolicy) {
 	t.Helper()
-	calls := len(r.Api.All())
-	rig.Same(t, "runs", len(r.Runs), updates)
-	rig.Same(t, "dead letters", len(r.Letters), 0)
-	rig.Same(t, "rode or called", r.Rode+calls, updates)
+	calls := len(r.API.All())
+	assert.Len(t, r.Runs, updates, "runs")
+	assert.Empty(t, r.Letters, "dead letters")
+	assert.Equal(t, updates, r.Rode+calls, "rode or called")
 	if policy != tghook.LateAck {
-		rig.Same(t, "called", calls, 0)
+		assert.Equal(t, 0, calls, "called")
 	}
 	outcomes := map[tghook.Outcome]int{}
 	for _, v := range r.Deliveries {
 		outcomes[v.Outcome]++
 	}
-	rig.Same(t, "replies told", outcomes[tghook.OutcomeReplied], updates)
-	rig.Same(t, "failures", outcomes[tghook.OutcomeFailed]+outcomes[tghook.OutcomeReplyLost]+outcomes[tghook.OutcomeHandled], 0)
-	rig.Same(t, "stats", r.Stats(), tghook.Stats{Remembered: updates})
+	assert.Equal(t, updates, outcomes[tghook.OutcomeReplied], "replies told")
+	assert.Equal(t, 0, outcomes[tghook.OutcomeFailed]+outcomes[tghook.OutcomeReplyLost]+outcomes[tghook.OutcomeHandled], "failures")
+	assert.Equal(t, tghook.Stats{Remembered: updates}, r.Stats(), "stats")
 }
 
 // After ten seconds without a 2xx Telegram has but one connection: what is slow
@@ -1067,13 +1066,13 @@ func TestOnASingleConnectionASlowChatHoldsUpAnotherNoLongerThanLateAfter(t *test
 			return tghook.NoReply, nil
 		})
 		begun := time.Now()
-		rig.Same(t, "the slow chat", r.Post(rig.MessageIn(1, 1)), "503 after 2")
-		rig.Same(t, "the other", r.Post(rig.MessageIn(2, 2)), "200")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(1, 1)), "the slow chat")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(2, 2)), "the other")
 		if took := time.Since(begun); took > 11*time.Second {
 			t.Errorf("the other chat waited %s, want at most LateAfter and 3 s", took)
 		}
 		rig.Pass(2 * time.Second)
-		rig.Same(t, "the redelivery", r.Post(rig.MessageIn(1, 1)), "503 after 2")
-		rig.Same(t, "the other's next", r.Post(rig.MessageIn(2, 3)), "200")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(1, 1)), "the redelivery")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(2, 3)), "the other's next")
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -25,17 +26,17 @@ func TestALateAnswerNamesTheUpdateThatItsUpdateWaitsFor(t *testing.T) {
 		r := rig.NewBot(t, cfg, rig.Taking(time.Minute, tghook.NoReply, nil))
 		first := r.Send(rig.MessageIn(7, 1))
 		rig.Pass(2 * time.Second)
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 2)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 2)), "answer")
 		v := r.Last()
 		const want = "tghook: answered while it waits in its lane for update 1 (message), which has run for 10s: it was given 8s by Config.LateAfter"
 		if v.Err == nil || v.Err.Error() != want || !errors.Is(v.Err, tghook.ErrLate) {
 			t.Errorf("Observe is told %v", v.Err)
 		}
-		rig.Same(t, "attempt", v.Attempt, 0)
+		assert.Equal(t, 0, v.Attempt, "attempt")
 		if found := log.With("outcome=late", "update_id=2", want); len(found) != 1 {
 			t.Errorf("the log has %d such lines:\n%s", len(found), log)
 		}
-		rig.Same(t, "first", rig.MustWait(first), "200")
+		assert.Equal(t, "200", rig.MustWait(first), "first")
 	})
 }
 
@@ -48,15 +49,15 @@ func TestALateAnswerSaysThatItsUpdateWaitsForTheStore(t *testing.T) {
 		cfg.LateAfter = time.Second
 		slow := rig.NewBot(t, cfg, rig.Taking(0, tghook.NoReply, nil))
 		first := slow.Send(rig.MessageIn(7, 1))
-		rig.Same(t, "answer", slow.Post(rig.MessageIn(7, 2)), "503 after 2")
-		rig.Same(t, "first", rig.MustWait(first), "503 after 2")
+		assert.Equal(t, "503 after 2", slow.Post(rig.MessageIn(7, 2)), "answer")
+		assert.Equal(t, "503 after 2", rig.MustWait(first), "first")
 		told := slow.Told()
 		texts := make([]string, 0, len(told))
 		for _, v := range told {
 			texts = append(texts, v.Err.Error())
 		}
-		rig.Same(t, "errors", fmt.Sprint(len(texts), strings.Contains(strings.Join(texts, "\n"), "answered while it waits for the Store: it was given 1s by Config.LateAfter"),
-			strings.Contains(strings.Join(texts, "\n"), "in its lane for update 1 (message), which waits for the Store: ")), "2 true true")
+		assert.Equal(t, "2 true true", fmt.Sprint(len(texts), strings.Contains(strings.Join(texts, "\n"), "answered while it waits for the Store: it was given 1s by Config.LateAfter"),
+			strings.Contains(strings.Join(texts, "\n"), "in its lane for update 1 (message), which waits for the Store: ")), "errors")
 	})
 }
 
@@ -71,17 +72,17 @@ func TestAHandlerThatOthersWaitForIsOneLineInTheLog(t *testing.T) {
 				all = append(all, r.Send(rig.MessageIn(7, id+1)))
 			}
 			for _, p := range all {
-				rig.Same(t, "answer", rig.MustWait(p), "503 after 2")
+				assert.Equal(t, "503 after 2", rig.MustWait(p), "answer")
 			}
 			rig.Pass(2 * time.Second)
 		}
-		rig.Same(t, "deliveries", len(r.Told()), 55)
+		assert.Len(t, r.Told(), 55, "deliveries")
 		if found := log.With("outcome=late"); len(found) != 1 {
 			t.Errorf("the log has %d lines:\n%s", len(found), log)
 		}
 		rig.Pass(30 * time.Second) // the next one runs
 		for range 2 {
-			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 3)), "503 after 2")
+			assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 3)), "answer")
 		}
 		if found := log.With("outcome=late"); len(found) != 2 || !strings.Contains(found[1], "for update 2 (message)") {
 			t.Errorf("the log has %d lines:\n%s", len(found), log)
@@ -109,13 +110,13 @@ func TestThePlaceOfAPanicIsReadableInTheLog(t *testing.T) {
 				cfg := tghook.Config{}
 				log := rig.Wordy(&cfg.Dispatch)
 				r := rig.NewBot(t, cfg, h)
-				rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
+				assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
 				found := log.With("outcome=failed", "tghook: panic: ")
 				place := regexp.MustCompile(` at="?github\.com/tghook/tghook/internal/promise_test\.` + name + ` leave_test\.go:\d+[" ]`)
 				if len(found) != 1 || !place.MatchString(found[0]) || strings.Contains(found[0], `\n`) || strings.Contains(found[0], "0x") || len(found[0]) > 2000 {
 					t.Errorf("the log has %d such lines:\n%s", len(found), log)
 				}
-				rig.Same(t, "lines", len(log.With("")), 1)
+				assert.Len(t, log.With(""), 1, "lines")
 				var panicked *tghook.PanicError
 				if !errors.As(r.Last().Err, &panicked) || !strings.Contains(string(panicked.Stack), "\n") {
 					t.Errorf("Observe is told %v, without the whole stack", r.Last().Err)

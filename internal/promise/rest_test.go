@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -55,9 +57,7 @@ func TestNothingIsKeptOfWhatIsOver(t *testing.T) {
 	d, err := tghook.NewDispatcher(tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
 		return tghook.NoReply, nil
 	}), tghook.DispatchConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	before := rig.Heap()
 	text := strings.Repeat("x", 1<<20)
 	for round := range int64(30) {
@@ -106,10 +106,10 @@ func TestADoorLearnsWhetherAnAttemptWasMadeAndWhenToComeAgain(t *testing.T) {
 				t.Errorf("update %d: got %v, to come again after %s (%v)", want.id, err, after, ok)
 			}
 			if want.id == 9 {
-				rig.Same(t, "the first", <-first, nil)
+				assert.NoError(t, <-first, "the first")
 			}
 		}
-		rig.Same(t, "of a shutdown", c.Shutdown(t.Context()), nil)
+		assert.NoError(t, c.Shutdown(t.Context()), "of a shutdown")
 		if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 10)); !errors.Is(err, tghook.ErrShutdown) || !errors.Is(err, tghook.ErrNotRun) {
 			t.Errorf("got %v", err)
 		}
@@ -150,17 +150,17 @@ func TestEndingTheGoroutineTimeAndAgainLeavesTheLaneUsable(t *testing.T) {
 		if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 2)); err != nil {
 			t.Error(err)
 		}
-		rig.Same(t, "in flight", c.Stats().InFlight, 0)
+		assert.Equal(t, 0, c.Stats().InFlight, "in flight")
 	})
 }
 
 func TestAskingForALaterTimeHoldsAfterLateCancelToo(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{Late: tghook.LateCancel}, rig.Taking(12*time.Second, tghook.NoReply, tghook.RetryAfter(10*time.Minute, errors.New("flood"))))
-		rig.Same(t, "late", r.Post(rig.MessageIn(1, 1)), "503")
+		assert.Equal(t, "503", r.Post(rig.MessageIn(1, 1)), "late")
 		rig.Pass(2 * time.Second)
-		rig.Same(t, "the redelivery", r.Post(rig.MessageIn(1, 1)), "503 after 600")
-		r.Did(1, 0, 0)
+		assert.Equal(t, "503 after 600", r.Post(rig.MessageIn(1, 1)), "the redelivery")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -169,14 +169,14 @@ func TestWhatAnotherReplicaHasAnsweredIsNotWaitedFor(t *testing.T) {
 		s := rig.NewStore()
 		slow := rig.Taking(9*time.Second, tghook.Reply{Method: "sendMessage"}, nil)
 		a, b := rig.NewBot(t, rig.Replica(s), slow), rig.NewBot(t, rig.Replica(s), slow)
-		rig.Same(t, "here", a.Post(rig.MessageIn(1, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", a.Post(rig.MessageIn(1, 1)), "here")
 		rig.Pass(2 * time.Second)
-		rig.Same(t, "there", b.Post(rig.MessageIn(1, 1)), `200 application/json {"method":"sendMessage"}`)
-		rig.Same(t, "unacknowledged", a.Stats().Unacknowledged, 0)
+		assert.Equal(t, `200 application/json {"method":"sendMessage"}`, b.Post(rig.MessageIn(1, 1)), "there")
+		assert.Equal(t, 0, a.Stats().Unacknowledged, "unacknowledged")
 		begun := time.Now()
-		rig.Same(t, "shutdown", a.Shutdown(withTimeout(t)), nil)
-		rig.Same(t, "time it took", time.Since(begun), 0)
-		rig.Same(t, "here again", a.Post(rig.MessageIn(1, 1)), `200 application/json {"method":"sendMessage"}`)
+		assert.NoError(t, a.Shutdown(withTimeout(t)), "shutdown")
+		assert.Equal(t, time.Duration(0), time.Since(begun), "time it took")
+		assert.Equal(t, `200 application/json {"method":"sendMessage"}`, a.Post(rig.MessageIn(1, 1)), "here again")
 	})
 }
 
@@ -197,8 +197,8 @@ func TestShutdownReturnsWhenTheStoreHasBeenTold(t *testing.T) {
 		if err := r.Shutdown(ctx); err == nil {
 			t.Error("no error")
 		}
-		rig.Same(t, "failed", s.Count("Fail 0"), 1)
-		rig.Same(t, "claimed, though their turn has not come", s.Count("Claim 1")+s.Count("Claim 2"), 0)
+		assert.Equal(t, 1, s.Count("Fail 0"), "failed")
+		assert.Equal(t, 0, s.Count("Claim 1")+s.Count("Claim 2"), "claimed, though their turn has not come")
 	})
 }
 
@@ -212,7 +212,7 @@ func TestAClaimWithoutAStateIsNone(t *testing.T) {
 		if got := r.Post(rig.MessageIn(1, 1)); !strings.HasPrefix(got, "503 after ") {
 			t.Errorf("got %s", got)
 		}
-		r.Did(0, 0, 0)
+		r.Did(rig.Counts{})
 	})
 }
 

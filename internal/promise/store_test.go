@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -19,13 +20,13 @@ func TestReplicasReplayWhatWasDoneElsewhere(t *testing.T) {
 		shared := rig.NewStore()
 		a := rig.NewBot(t, rig.Replica(shared), rig.Taking(0, rig.Hello, nil))
 		b := rig.NewBot(t, rig.Replica(shared), rig.Taking(0, rig.Hello, nil))
-		rig.Same(t, "here", a.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, a.Post(rig.MessageIn(7, 1)), "here")
 		for range 2 { // the second time from b's own memory
-			rig.Same(t, "there", b.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+			assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 1)), "there")
 		}
-		rig.Same(t, "outcomes", b.Outcomes(), "duplicate/0/200/rode duplicate/0/200/rode")
-		b.Did(0, 0, 0)
-		rig.Same(t, "store", shared.Log(), "Claim 1, Done 1, Claim 1")
+		assert.Equal(t, "duplicate/0/200/rode duplicate/0/200/rode", b.Outcomes(), "outcomes")
+		b.Did(rig.Counts{})
+		assert.Equal(t, "Claim 1, Done 1, Claim 1", shared.Log(), "store")
 	})
 }
 
@@ -35,11 +36,11 @@ func TestTwoBotsInOneStoreDoNotMeet(t *testing.T) {
 		first, second := rig.Replica(shared), rig.Replica(shared)
 		second.Dispatch.Bot = 2
 		a, b := rig.NewBot(t, first, rig.Taking(0, rig.Hello, nil)), rig.NewBot(t, second, rig.Taking(0, rig.Hello, nil))
-		rig.Same(t, "one", a.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "the other", b.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		a.Did(1, 0, 0)
-		b.Did(1, 0, 0)
-		rig.Same(t, "bot", b.Last().Bot, int64(2))
+		assert.Equal(t, rig.HelloAnswer, a.Post(rig.MessageIn(7, 1)), "one")
+		assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 1)), "the other")
+		a.Did(rig.Counts{Runs: 1})
+		b.Did(rig.Counts{Runs: 1})
+		assert.Equal(t, int64(2), b.Last().Bot, "bot")
 	})
 }
 
@@ -49,9 +50,9 @@ func TestAStoreThatDoesNotAnswerIsDownAfterFiveSeconds(t *testing.T) {
 		shared.Latency = time.Minute
 		r := rig.NewBot(t, rig.Replica(shared), rig.Taking(0, rig.Hello, nil))
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.OneOf(t, "answer", got, rig.ShedAnswers...)
-		rig.Same(t, "took", took, 5*time.Second)
-		r.Did(0, 0, 0)
+		assert.Contains(t, rig.ShedAnswers, got, "answer")
+		assert.Equal(t, 5*time.Second, took, "took")
+		r.Did(rig.Counts{})
 		r.Clean(r.Stats())
 	})
 }
@@ -79,23 +80,21 @@ func TestALostClaimEndsTheHandlerAndDiscardsItsReply(t *testing.T) {
 					shared.Set(func(s *rig.Store) { s.Refuse = "Renew" })
 				}
 				got, took := first.Wait()
-				rig.OneOf(t, "answer", got, rig.ShedAnswers...)
-				rig.Same(t, "took", took, 10*time.Second)
-				rig.Same(t, "cause", <-cause, tghook.ErrClaimLost)
-				rig.Same(t, "outcomes", r.Outcomes(), "failed/1/503")
-				if !errors.Is(r.Last().Err, tghook.ErrClaimLost) {
-					t.Errorf("Observe is told %v", r.Last().Err)
-				}
-				rig.Same(t, "store", shared.Count("Done 1")+shared.Count("Fail 1")+shared.Count("Release 1"), 0)
+				assert.Contains(t, rig.ShedAnswers, got, "answer")
+				assert.Equal(t, 10*time.Second, took, "took")
+				assert.Equal(t, tghook.ErrClaimLost, <-cause, "cause")
+				assert.Equal(t, "failed/1/503", r.Outcomes(), "outcomes")
+				assert.ErrorIs(t, r.Last().Err, tghook.ErrClaimLost)
+				assert.Equal(t, 0, shared.Count("Done 1")+shared.Count("Fail 1")+shared.Count("Release 1"), "store")
 				if how == "stolen" { // the other owner's result stands
 					shared.Set(func(s *rig.Store) {
 						row := s.Rows[tghook.Key{Bot: 1, ID: 1}]
 						row.Done, row.Reply = true, []byte(`{"method":"sendDice","chat_id":7}`)
 					})
-					rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), `200 application/json {"method":"sendDice","chat_id":7}`)
+					assert.Equal(t, `200 application/json {"method":"sendDice","chat_id":7}`, r.Post(rig.MessageIn(7, 1)), "redelivery")
 				}
 				rig.Pass(time.Minute)
-				r.Did(1, 0, 0)
+				r.Did(rig.Counts{Runs: 1})
 				r.Clean(r.Stats())
 			})
 		})
@@ -110,10 +109,10 @@ func TestAClaimLostAtTheVeryEndDiscardsTheReply(t *testing.T) {
 			shared.Steal()
 			return rig.Hello, nil
 		})
-		rig.OneOf(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
-		rig.Same(t, "outcomes", r.Outcomes(), "failed/1/503")
-		rig.OneOf(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
-		r.Did(1, 0, 0)
+		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "failed/1/503", r.Outcomes(), "outcomes")
+		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -131,13 +130,11 @@ func TestALeaseThatRunsOutWhileTheStoreIsDownIsALostClaim(t *testing.T) {
 		})
 		first := r.Send(rig.MessageIn(7, 1))
 		rig.Pass(25 * time.Second) // two renewals, the last at 20 s
-		rig.Same(t, "renewals", shared.Count("Renew 1"), 2)
+		assert.Equal(t, 2, shared.Count("Renew 1"), "renewals")
 		shared.Set(func(s *rig.Store) { s.Down = true })
-		rig.OneOf(t, "answer", rig.MustWait(first), rig.ShedAnswers...)
-		rig.Same(t, "the handler ends with the lease", ended, 50*time.Second)
-		if !errors.Is(r.Last().Err, tghook.ErrClaimLost) {
-			t.Errorf("Observe is told %v", r.Last().Err)
-		}
+		assert.Contains(t, rig.ShedAnswers, rig.MustWait(first), "answer")
+		assert.Equal(t, 50*time.Second, ended, "the handler ends with the lease")
+		assert.ErrorIs(t, r.Last().Err, tghook.ErrClaimLost)
 	})
 }
 
@@ -152,10 +149,10 @@ func TestARenewalThatFailsOnceIsTriedAgain(t *testing.T) {
 		shared.Set(func(s *rig.Store) { s.Break = "Renew" })
 		rig.Pass(10 * time.Second)
 		shared.Set(func(s *rig.Store) { s.Break = "" })
-		rig.Same(t, "answer", rig.MustWait(first), rig.HelloAnswer)
-		rig.Same(t, "renewals", shared.Count("Renew 1"), 5)
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "answer")
+		assert.Equal(t, 5, shared.Count("Renew 1"), "renewals")
 		rig.Pass(time.Minute)
-		rig.Same(t, "renewals later", shared.Count("Renew 1"), 5)
+		assert.Equal(t, 5, shared.Count("Renew 1"), "renewals later")
 	})
 }
 
@@ -170,13 +167,11 @@ func TestDoneThatFailsLeavesTheLocalRecord(t *testing.T) {
 				} else {
 					shared.Lose = "Done"
 				}
-				rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-				rig.Same(t, "outcomes", r.Outcomes(), "replied/1/200/rode")
-				if !errors.Is(r.Last().Err, rig.ErrStoreDown) {
-					t.Errorf("Observe is told %v", r.Last().Err)
-				}
-				rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-				r.Did(1, 0, 0)
+				assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+				assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
+				assert.ErrorIs(t, r.Last().Err, rig.ErrStoreDown)
+				assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+				r.Did(rig.Counts{Runs: 1})
 			})
 		})
 	}
@@ -189,15 +184,15 @@ func TestAttemptsAreCountedAcrossReplicas(t *testing.T) {
 		cfg.Dispatch.MaxAttempts = 3
 		a := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, rig.ErrBroken))
 		b := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, rig.ErrBroken))
-		rig.Same(t, "first", a.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "second", b.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "third", a.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "over", b.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "outcomes of one", a.Outcomes(), "failed/1/500 dead_lettered/3/200")
-		rig.Same(t, "outcomes of the other", b.Outcomes(), "failed/2/500 duplicate/0/200")
-		a.Did(2, 1, 0)
-		b.Did(1, 0, 0)
-		rig.Same(t, "store", shared.Log(), "Claim 1, Fail 1, Claim 1, Fail 1, Claim 1, Done 1, Claim 1")
+		assert.Equal(t, "500", a.Post(rig.MessageIn(7, 1)), "first")
+		assert.Equal(t, "500", b.Post(rig.MessageIn(7, 1)), "second")
+		assert.Equal(t, "200", a.Post(rig.MessageIn(7, 1)), "third")
+		assert.Equal(t, "200", b.Post(rig.MessageIn(7, 1)), "over")
+		assert.Equal(t, "failed/1/500 dead_lettered/3/200", a.Outcomes(), "outcomes of one")
+		assert.Equal(t, "failed/2/500 duplicate/0/200", b.Outcomes(), "outcomes of the other")
+		a.Did(rig.Counts{Runs: 2, Letters: 1})
+		b.Did(rig.Counts{Runs: 1})
+		assert.Equal(t, "Claim 1, Fail 1, Claim 1, Fail 1, Claim 1, Done 1, Claim 1", shared.Log(), "store")
 	})
 }
 
@@ -216,16 +211,16 @@ func TestADeadLetterThatFailedIsDueOnEveryReplica(t *testing.T) {
 		}
 		a := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, rig.ErrBroken))
 		b := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, rig.ErrBroken))
-		rig.Same(t, "first", a.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "elsewhere", b.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "here again", a.Post(rig.MessageIn(7, 1)), "500")
-		a.Did(1, 2, 0)
-		b.Did(0, 1, 0)
+		assert.Equal(t, "500", a.Post(rig.MessageIn(7, 1)), "first")
+		assert.Equal(t, "500", b.Post(rig.MessageIn(7, 1)), "elsewhere")
+		assert.Equal(t, "500", a.Post(rig.MessageIn(7, 1)), "here again")
+		a.Did(rig.Counts{Runs: 1, Letters: 2})
+		b.Did(rig.Counts{Letters: 1})
 		refuse.Store(false)
-		rig.Same(t, "accepted", b.Post(rig.MessageIn(7, 1)), "200")
-		b.Did(0, 2, 0)
-		rig.Same(t, "over", a.Post(rig.MessageIn(7, 1)), "200")
-		a.Did(1, 2, 0)
+		assert.Equal(t, "200", b.Post(rig.MessageIn(7, 1)), "accepted")
+		b.Did(rig.Counts{Letters: 2})
+		assert.Equal(t, "200", a.Post(rig.MessageIn(7, 1)), "over")
+		a.Did(rig.Counts{Runs: 1, Letters: 2})
 	})
 }
 
@@ -237,12 +232,12 @@ func TestAnotherReplicaRunsWhatAKilledOneHeld(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := rig.NewBot(t, rig.Replica(shared), rig.Taking(0, rig.Hello, nil))
-		rig.OneOf(t, "before its lease runs out", r.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
+		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "before its lease runs out")
 		rig.Pass(29*time.Second + 500*time.Millisecond)
-		rig.Same(t, "half a second before", r.Post(rig.MessageIn(7, 1)), "503 after 1")
+		assert.Equal(t, "503 after 1", r.Post(rig.MessageIn(7, 1)), "half a second before")
 		rig.Pass(500 * time.Millisecond)
-		rig.Same(t, "afterwards", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "outcomes", r.Outcomes(), "shed/0/503 shed/0/503 replied/2/200/rode")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "afterwards")
+		assert.Equal(t, "shed/0/503 shed/0/503 replied/2/200/rode", r.Outcomes(), "outcomes")
 	})
 }
 
@@ -261,12 +256,12 @@ func TestAnUpdateIsClaimedWhenItsTurnHasCome(t *testing.T) {
 		a := rig.NewBot(t, cfg, rig.Taking(100*time.Second, rig.Hello, nil))
 		first, second := a.Send(rig.MessageIn(7, 1)), a.Send(rig.MessageIn(7, 2))
 		rig.Pass(95 * time.Second)
-		rig.Same(t, "renewals while it runs", shared.Count("Renew 1"), 9)
-		rig.Same(t, "claims while it waits", shared.Count("Claim 2"), 0)
-		rig.Same(t, "first", rig.MustWait(first), rig.HelloAnswer)
-		rig.Same(t, "second", rig.MustWait(second), rig.HelloAnswer)
-		a.Did(2, 0, 0)
-		rig.Same(t, "attempt", a.Last().Attempt, 1)
+		assert.Equal(t, 9, shared.Count("Renew 1"), "renewals while it runs")
+		assert.Equal(t, 0, shared.Count("Claim 2"), "claims while it waits")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "first")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(second), "second")
+		a.Did(rig.Counts{Runs: 2})
+		assert.Equal(t, 1, a.Last().Attempt, "attempt")
 	})
 }
 
@@ -288,8 +283,8 @@ func TestACrashCostsNoAttemptToWhatWaits(t *testing.T) {
 			shared.Set(func(s *rig.Store) { s.Down = false })
 		}
 		r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 2)), rig.HelloAnswer)
-		rig.Same(t, "attempt", r.Last().Attempt, 1)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 2)), "answer")
+		assert.Equal(t, 1, r.Last().Attempt, "attempt")
 	})
 }
 
@@ -304,14 +299,14 @@ func TestAClaimWhoseHandlerNeverStartsSpendsNoAttempt(t *testing.T) {
 			r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
 			shared.Set(func(s *rig.Store) { s.Lose = "Claim" })
 			for range 3 {
-				rig.OneOf(t, "answer lost", r.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
+				assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "answer lost")
 				rig.Pass(time.Second)
 			}
-			r.Did(0, 0, 0)
+			r.Did(rig.Counts{})
 			shared.Set(func(s *rig.Store) { s.Lose = "" })
-			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-			rig.Same(t, "attempt", r.Last().Attempt, 1)
-			rig.Same(t, "claims given back", shared.Count("Release 1"), 3)
+			assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+			assert.Equal(t, 1, r.Last().Attempt, "attempt")
+			assert.Equal(t, 3, shared.Count("Release 1"), "claims given back")
 		})
 	})
 	t.Run("shutdown", func(t *testing.T) {
@@ -324,13 +319,13 @@ func TestAClaimWhoseHandlerNeverStartsSpendsNoAttempt(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			down := rig.Eventually(func() string { return fmt.Sprint(a.Shutdown(ctx)) })
-			rig.OneOf(t, "answer", rig.MustWait(waiting), rig.ShedAnswers...)
+			assert.Contains(t, rig.ShedAnswers, rig.MustWait(waiting), "answer")
 			rig.MustWait(down)
-			a.Did(0, 0, 0)
+			a.Did(rig.Counts{})
 			rig.Pass(5 * time.Second)
-			rig.Same(t, "claims given back", shared.Count("Release 1"), 1)
-			rig.Same(t, "elsewhere", b.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-			rig.Same(t, "attempt", b.Last().Attempt, 1)
+			assert.Equal(t, 1, shared.Count("Release 1"), "claims given back")
+			assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 1)), "elsewhere")
+			assert.Equal(t, 1, b.Last().Attempt, "attempt")
 		})
 	})
 }
@@ -347,13 +342,13 @@ func TestWhatLateCancelWithdrawsIsNotClaimed(t *testing.T) {
 		}
 		a, b := rig.NewBot(t, cfg, rig.Taking(20*time.Second, rig.Hello, nil)), rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
 		first := a.Send(rig.MessageIn(7, 1))
-		rig.Same(t, "queued", a.Post(rig.MessageIn(7, 2)), "503 after 2")
+		assert.Equal(t, "503 after 2", a.Post(rig.MessageIn(7, 2)), "queued")
 		rig.Pass(time.Second)
-		rig.Same(t, "claims of what had no turn", shared.Count("Claim 2"), 0)
-		rig.Same(t, "elsewhere", b.Post(rig.MessageIn(7, 2)), rig.HelloAnswer)
-		rig.Same(t, "attempt", b.Last().Attempt, 1)
-		rig.Same(t, "first", rig.MustWait(first), rig.HelloAnswer)
-		a.Did(1, 0, 0)
+		assert.Equal(t, 0, shared.Count("Claim 2"), "claims of what had no turn")
+		assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 2)), "elsewhere")
+		assert.Equal(t, 1, b.Last().Attempt, "attempt")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "first")
+		a.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -365,11 +360,11 @@ func TestAClaimGrantedTooLateIsReleased(t *testing.T) {
 		cfg.Late, cfg.LateAfter = tghook.LateCancel, 2*time.Second
 		r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "answer", got, "503 after 2")
-		rig.Same(t, "took", took, 2*time.Second)
+		assert.Equal(t, "503 after 2", got, "answer")
+		assert.Equal(t, 2*time.Second, took, "took")
 		rig.Pass(10 * time.Second)
-		rig.Same(t, "store", shared.Log(), "Claim 1, Release 1")
-		r.Did(0, 0, 0)
+		assert.Equal(t, "Claim 1, Release 1", shared.Log(), "store")
+		r.Did(rig.Counts{})
 		r.Clean(r.Stats())
 	})
 }
@@ -381,7 +376,7 @@ func TestLateAckPromisesNothingBeforeTheStoreHasAgreed(t *testing.T) {
 		cfg := rig.Replica(shared)
 		cfg.Late, cfg.LateAfter = tghook.LateAck, 2*time.Second
 		r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "answer")
 	})
 }
 
@@ -391,10 +386,10 @@ func TestJoinsStayInTheProcess(t *testing.T) {
 		a := rig.NewBot(t, rig.Replica(shared), rig.Taking(5*time.Second, rig.Hello, nil))
 		b := rig.NewBot(t, rig.Replica(shared), rig.Taking(5*time.Second, rig.Hello, nil))
 		first, joined := a.Send(rig.MessageIn(7, 1)), a.Send(rig.MessageIn(7, 1))
-		rig.OneOf(t, "elsewhere", b.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
-		rig.Same(t, "first", rig.MustWait(first), "200")
-		rig.Same(t, "joined", rig.MustWait(joined), rig.HelloAnswer)
-		rig.Same(t, "claims", shared.Count("Claim 1"), 2)
+		assert.Contains(t, rig.ShedAnswers, b.Post(rig.MessageIn(7, 1)), "elsewhere")
+		assert.Equal(t, "200", rig.MustWait(first), "first")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(joined), "joined")
+		assert.Equal(t, 2, shared.Count("Claim 1"), "claims")
 	})
 }
 
@@ -405,9 +400,9 @@ func TestAClaimThatIsDoneElsewhereIsToldToAllThatWait(t *testing.T) {
 		a.Post(rig.MessageIn(7, 1))
 		shared.Set(func(s *rig.Store) { s.Latency = time.Second })
 		first, second := b.Send(rig.MessageIn(7, 1)), b.Send(rig.MessageIn(7, 1))
-		rig.Same(t, "older", rig.MustWait(first), "200")
-		rig.Same(t, "newer", rig.MustWait(second), rig.HelloAnswer)
-		b.Did(0, 0, 0)
+		assert.Equal(t, "200", rig.MustWait(first), "older")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(second), "newer")
+		b.Did(rig.Counts{})
 	})
 }
 
@@ -422,27 +417,27 @@ func TestAReplyRidesHereOrThereOrIsCalledNeverTwo(t *testing.T) {
 		a = rig.NewBot(t, cfg, rig.Taking(late, rig.Hello, nil))
 		cfg.Dispatch.Caller = &rig.Caller{}
 		b = rig.NewBot(t, cfg, rig.Taking(late, rig.Hello, nil))
-		rig.Same(t, "late", a.Post(rig.MessageIn(7, 1)), "503 after 2")
+		assert.Equal(t, "503 after 2", a.Post(rig.MessageIn(7, 1)), "late")
 		rig.Pass(2 * time.Second)
 		return shared, a, b
 	}
 	t.Run("the redelivery comes here", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			_, a, b := start(t)
-			rig.Same(t, "here", a.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+			assert.Equal(t, rig.HelloAnswer, a.Post(rig.MessageIn(7, 1)), "here")
 			rig.Pass(time.Minute)
-			a.Did(1, 0, 0)
-			b.Did(0, 0, 0)
+			a.Did(rig.Counts{Runs: 1})
+			b.Did(rig.Counts{})
 		})
 	})
 	t.Run("the redelivery goes there", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			_, a, b := start(t)
-			rig.Same(t, "there", b.Post(rig.MessageIn(7, 1)), "200")
+			assert.Equal(t, "200", b.Post(rig.MessageIn(7, 1)), "there")
 			rig.Pass(time.Minute)
-			a.Did(1, 0, 1)
-			b.Did(0, 0, 0)
-			rig.Same(t, "back here", a.Post(rig.MessageIn(7, 1)), "200")
+			a.Did(rig.Counts{Runs: 1, Calls: 1})
+			b.Did(rig.Counts{})
+			assert.Equal(t, "200", a.Post(rig.MessageIn(7, 1)), "back here")
 		})
 	})
 	t.Run("the redelivery leaves while the Store is told", func(t *testing.T) {
@@ -454,11 +449,11 @@ func TestAReplyRidesHereOrThereOrIsCalledNeverTwo(t *testing.T) {
 			b := rig.NewBot(t, cfg, rig.Nothing)
 			first := a.Send(rig.MessageIn(7, 1))
 			shared.Set(func(s *rig.Store) { s.Latency = 2 * time.Second })
-			rig.Same(t, "late while the Store is told", rig.MustWait(first), "503 after 2")
+			assert.Equal(t, "503 after 2", rig.MustWait(first), "late while the Store is told")
 			rig.Pass(5 * time.Second)
-			rig.Same(t, "there", b.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
+			assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 1)), "there")
 			rig.Pass(time.Minute)
-			a.Did(1, 0, 0)
+			a.Did(rig.Counts{Runs: 1})
 		})
 	})
 	t.Run("without a Caller any replica carries it", func(t *testing.T) {
@@ -466,10 +461,10 @@ func TestAReplyRidesHereOrThereOrIsCalledNeverTwo(t *testing.T) {
 			shared := rig.NewStore()
 			a := rig.NewBot(t, rig.Replica(shared), rig.Taking(late, rig.Hello, nil))
 			b := rig.NewBot(t, rig.Replica(shared), rig.Nothing)
-			rig.Same(t, "late", a.Post(rig.MessageIn(7, 1)), "503 after 2")
+			assert.Equal(t, "503 after 2", a.Post(rig.MessageIn(7, 1)), "late")
 			rig.Pass(2 * time.Second)
-			rig.Same(t, "there", b.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-			b.Did(0, 0, 0)
+			assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 1)), "there")
+			b.Did(rig.Counts{})
 		})
 	})
 }
@@ -487,13 +482,13 @@ func TestTheRedeliveryAfterLateCancelClaimsAnew(t *testing.T) {
 			}
 			return rig.Hello, nil
 		})
-		rig.Same(t, "first", r.Post(rig.MessageIn(7, 1)), "503")
+		assert.Equal(t, "503", r.Post(rig.MessageIn(7, 1)), "first")
 		rig.Pass(2 * time.Second)
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "redelivery", got, rig.HelloAnswer)
-		rig.Same(t, "took", took, 2*time.Second)
-		rig.Same(t, "attempt", r.Last().Attempt, 2)
-		rig.Same(t, "store", shared.Log(), "Claim 1, Renew 1, Fail 1, Claim 1, Done 1")
+		assert.Equal(t, rig.HelloAnswer, got, "redelivery")
+		assert.Equal(t, 2*time.Second, took, "took")
+		assert.Equal(t, 2, r.Last().Attempt, "attempt")
+		assert.Equal(t, "Claim 1, Renew 1, Fail 1, Claim 1, Done 1", shared.Log(), "store")
 	})
 }
 
@@ -505,12 +500,12 @@ func TestLateAckKeepsItsClaimUntilTheEnd(t *testing.T) {
 		cfg.Dispatch.Caller = &rig.Caller{}
 		a := rig.NewBot(t, cfg, rig.Taking(35*time.Second, rig.Hello, nil))
 		b := rig.NewBot(t, rig.Replica(shared), rig.Nothing)
-		rig.Same(t, "acknowledged", a.Post(rig.MessageIn(7, 1)), "200")
-		rig.OneOf(t, "elsewhere", b.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
+		assert.Equal(t, "200", a.Post(rig.MessageIn(7, 1)), "acknowledged")
+		assert.Contains(t, rig.ShedAnswers, b.Post(rig.MessageIn(7, 1)), "elsewhere")
 		rig.Pass(30 * time.Second)
-		a.Did(1, 0, 1)
-		rig.Same(t, "elsewhere, afterwards", b.Post(rig.MessageIn(7, 1)), "200")
-		b.Did(0, 0, 0)
+		a.Did(rig.Counts{Runs: 1, Calls: 1})
+		assert.Equal(t, "200", b.Post(rig.MessageIn(7, 1)), "elsewhere, afterwards")
+		b.Did(rig.Counts{})
 	})
 }
 
@@ -521,10 +516,10 @@ func TestLateAckPromisesNothingInTheLaneWithAStore(t *testing.T) {
 		cfg.Late, cfg.LateAfter = tghook.LateAck, 2*time.Second
 		r := rig.NewBot(t, cfg, rig.Taking(20*time.Second, tghook.NoReply, nil))
 		first := r.Send(rig.MessageIn(7, 1))
-		rig.Same(t, "in the lane", r.Post(rig.MessageIn(7, 2)), "503 after 2")
-		rig.Same(t, "first", rig.MustWait(first), "200")
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 2)), "in the lane")
+		assert.Equal(t, "200", rig.MustWait(first), "first")
 		rig.Pass(19 * time.Second)
-		rig.Same(t, "its turn has come", r.Post(rig.MessageIn(7, 2)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 2)), "its turn has come")
 	})
 }
 
@@ -592,12 +587,12 @@ func TestShutdownReleasesWhatHasNotRun(t *testing.T) {
 		if err := a.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), ": 1 2") {
 			t.Errorf("Shutdown: %v", err)
 		}
-		rig.OneOf(t, "running", rig.MustWait(first), rig.ShedAnswers...)
-		rig.OneOf(t, "queued", rig.MustWait(queued), rig.ShedAnswers...)
+		assert.Contains(t, rig.ShedAnswers, rig.MustWait(first), "running")
+		assert.Contains(t, rig.ShedAnswers, rig.MustWait(queued), "queued")
 		rig.Pass(time.Second)
-		rig.Same(t, "running, elsewhere", b.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "queued, elsewhere", b.Post(rig.MessageIn(7, 2)), rig.HelloAnswer)
-		rig.Same(t, "outcomes", b.Outcomes(), "replied/2/200/rode replied/1/200/rode")
+		assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 1)), "running, elsewhere")
+		assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 2)), "queued, elsewhere")
+		assert.Equal(t, "replied/2/200/rode replied/1/200/rode", b.Outcomes(), "outcomes")
 	})
 }
 
@@ -607,13 +602,13 @@ func TestTheStoreForgetsAndLearnsAgain(t *testing.T) {
 		a := rig.NewBot(t, rig.Replica(shared), rig.Taking(0, rig.Hello, nil))
 		b := rig.NewBot(t, rig.Replica(shared), rig.Taking(0, rig.Hello, nil))
 		query := rig.KindBy(tghook.KindInlineQuery, 5, 1)
-		rig.Same(t, "here", a.Post(query), rig.HelloAnswer)
+		assert.Equal(t, rig.HelloAnswer, a.Post(query), "here")
 		rig.Pass(30*time.Second + 3*time.Minute + 5*time.Minute - 1) // HandlerTimeout is remembered on top
-		rig.Same(t, "there, in time", b.Post(query), rig.HelloAnswer)
-		b.Did(0, 0, 0)
+		assert.Equal(t, rig.HelloAnswer, b.Post(query), "there, in time")
+		b.Did(rig.Counts{})
 		rig.Pass(30*time.Second + 3*time.Minute + 5*time.Minute) // from the last claim
-		rig.Same(t, "here, when its life is over", a.Post(query), rig.HelloAnswer)
-		a.Did(2, 0, 0)
+		assert.Equal(t, rig.HelloAnswer, a.Post(query), "here, when its life is over")
+		a.Did(rig.Counts{Runs: 2})
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -26,17 +28,17 @@ func TestToldHandlerReturnedNil(t *testing.T) {
 	t.Run("without a reply", func(t *testing.T) {
 		t.Parallel()
 		r := rig.NewBot(t, tghook.Config{}, rig.Nothing)
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "outcomes", r.Outcomes(), "handled/1/200")
-		r.Did(1, 0, 0)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "handled/1/200", r.Outcomes(), "outcomes")
+		r.Did(rig.Counts{Runs: 1})
 		r.Clean(r.Stats())
 	})
 	t.Run("with a reply", func(t *testing.T) {
 		t.Parallel()
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: new(rig.Caller)}}, rig.Taking(0, rig.Hello, nil))
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "outcomes", r.Outcomes(), "replied/1/200/rode")
-		r.Did(1, 0, 0)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
+		r.Did(rig.Counts{Runs: 1})
 	})
 	t.Run("with a file in the reply", func(t *testing.T) {
 		t.Parallel()
@@ -50,40 +52,34 @@ func TestToldHandlerReturnedNil(t *testing.T) {
 			t.Fatalf("Content-Type %q: %v", res.Header.Get("Content-Type"), err)
 		}
 		form, err := multipart.NewReader(bytes.NewReader(res.Body), params["boundary"]).ReadForm(1 << 20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rig.Same(t, "fields", form.Value, map[string][]string{"method": {"sendDocument"}, "chat_id": {"7"}})
+		require.NoError(t, err)
+		assert.Equal(t, map[string][]string{"method": {"sendDocument"}, "chat_id": {"7"}}, form.Value, "fields")
 		f, err := form.File["document"][0].Open()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		content, _ := io.ReadAll(f)
-		rig.Same(t, "file", form.File["document"][0].Filename+": "+string(content), "a.txt: content")
-		rig.Same(t, "outcomes", r.Outcomes(), "replied/1/200/rode")
+		assert.Equal(t, "a.txt: content", form.File["document"][0].Filename+": "+string(content), "file")
+		assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
 	})
 	t.Run("with a reply that cannot ride", func(t *testing.T) {
 		t.Parallel()
 		for i, method := range []string{"getMe", "GETCHAT", "setWebhook", "DeleteWebhook", "close", "logOut"} {
 			api := &rig.Caller{}
 			r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, rig.Taking(0, tghook.Reply{Method: method}, nil))
-			rig.Same(t, method, r.Post(rig.MessageIn(7, int64(i))), "200")
-			rig.Same(t, method, api.All(), []string{method + "{}"})
-			rig.Same(t, method, r.Outcomes(), "replied/1/200")
-			rig.Same(t, method+" again", r.Post(rig.MessageIn(7, int64(i))), "200")
-			r.Did(1, 0, 1)
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, int64(i))), method)
+			assert.Equal(t, []string{method + "{}"}, api.All(), method)
+			assert.Equal(t, "replied/1/200", r.Outcomes(), method)
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, int64(i))), method+" again")
+			r.Did(rig.Counts{Runs: 1, Calls: 1})
 		}
 	})
 	t.Run("with a reply that cannot ride and that the API refuses", func(t *testing.T) {
 		t.Parallel()
 		api := &rig.Caller{Do: func(context.Context, string) error { return rig.ErrBroken }}
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, rig.Taking(0, tghook.Reply{Method: "getMe"}, nil))
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "outcomes", r.Outcomes(), "reply_lost/1/200")
-		if !errors.Is(r.Last().Err, rig.ErrBroken) {
-			t.Errorf("Observe is told %v", r.Last().Err)
-		}
-		r.Did(1, 0, 1)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "reply_lost/1/200", r.Outcomes(), "outcomes")
+		assert.ErrorIs(t, r.Last().Err, rig.ErrBroken)
+		r.Did(rig.Counts{Runs: 1, Calls: 1})
 	})
 }
 
@@ -94,15 +90,15 @@ func buries(t *testing.T, cfg tghook.Config, h tghook.HandlerFunc, outcome strin
 	t.Run("accepted", func(t *testing.T) {
 		t.Parallel()
 		r := rig.NewBot(t, cfg, h)
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "outcomes", r.Outcomes(), outcome+"/1/200")
-		r.Did(1, 1, 0)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, outcome+"/1/200", r.Outcomes(), "outcomes")
+		r.Did(rig.Counts{Runs: 1, Letters: 1})
 		if err := r.Letter(0).Err; !accepts(err) || !accepts(r.Last().Err) {
 			t.Errorf("DeadLetter is told %v, Observe %v", err, r.Last().Err)
 		}
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "200")
-		r.Did(1, 1, 0)
-		rig.Same(t, "next of the lane", r.Post(rig.MessageIn(7, 2)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+		r.Did(rig.Counts{Runs: 1, Letters: 1})
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 2)), "next of the lane")
 	})
 	t.Run("refused at first", func(t *testing.T) {
 		t.Parallel()
@@ -115,21 +111,21 @@ func buries(t *testing.T, cfg tghook.Config, h tghook.HandlerFunc, outcome strin
 			return nil
 		}
 		r := rig.NewBot(t, cfg, h)
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
 		if err := r.Last().Err; !errors.Is(err, rig.ErrBroken) || !accepts(err) {
 			t.Errorf("Observe is told %v", err)
 		}
-		r.Did(1, 1, 0)
-		rig.Same(t, "redelivery, refused", r.Post(rig.MessageIn(7, 1)), "500")
-		r.Did(1, 2, 0)
-		rig.Same(t, "redelivery, accepted", r.Post(rig.MessageIn(7, 1)), "200")
-		r.Did(1, 3, 0)
+		r.Did(rig.Counts{Runs: 1, Letters: 1})
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "redelivery, refused")
+		r.Did(rig.Counts{Runs: 1, Letters: 2})
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery, accepted")
+		r.Did(rig.Counts{Runs: 1, Letters: 3})
 		if !accepts(r.Letter(2).Err) {
 			t.Errorf("DeadLetter is told %v at last", r.Letter(2).Err)
 		}
-		rig.Same(t, "outcomes", r.Outcomes(), "failed/1/500 failed/1/500 "+outcome+"/1/200")
-		rig.Same(t, "one more", r.Post(rig.MessageIn(7, 1)), "200")
-		r.Did(1, 3, 0)
+		assert.Equal(t, "failed/1/500 failed/1/500 "+outcome+"/1/200", r.Outcomes(), "outcomes")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "one more")
+		r.Did(rig.Counts{Runs: 1, Letters: 3})
 		r.Clean(r.Stats())
 	})
 }
@@ -147,15 +143,15 @@ func TestToldDrop(t *testing.T) {
 			errors.Join(tghook.RetryAfter(time.Second, rig.ErrBroken), tghook.Drop(rig.ErrBroken)),
 		} {
 			r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, err))
-			rig.Same(t, err.Error(), r.Post(rig.MessageIn(7, 1)), "200")
-			r.Did(1, 1, 0)
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), err.Error())
+			r.Did(rig.Counts{Runs: 1, Letters: 1})
 		}
 	})
 	t.Run("of nil", func(t *testing.T) {
 		t.Parallel()
 		r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, tghook.Drop(nil)))
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-		r.Did(1, 1, 0)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+		r.Did(rig.Counts{Runs: 1, Letters: 1})
 	})
 	t.Run("with a DeadLetter that panics", func(t *testing.T) {
 		t.Parallel()
@@ -163,12 +159,12 @@ func TestToldDrop(t *testing.T) {
 			DeadLetter: func(context.Context, *tghook.Update, error) error { panic(rig.ErrBroken) },
 		}}
 		r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, tghook.Drop(errors.New("gone"))))
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "500")
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "redelivery")
 		if !isBroken(r.Last().Err) {
 			t.Errorf("Observe is told %v", r.Last().Err)
 		}
-		r.Did(1, 2, 0)
+		r.Did(rig.Counts{Runs: 1, Letters: 2})
 	})
 }
 
@@ -181,16 +177,16 @@ func TestToldMaxAttemptsReached(t *testing.T) {
 		t.Parallel()
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxAttempts: 3}}, rig.Taking(0, rig.Hello, rig.ErrBroken))
 		for i, want := range []string{"500", "500", "200", "200"} {
-			rig.Same(t, fmt.Sprint("delivery ", i+1), r.Post(rig.MessageIn(7, 1)), want)
+			assert.Equal(t, want, r.Post(rig.MessageIn(7, 1)), fmt.Sprint("delivery ", i+1))
 		}
-		r.Did(3, 1, 0)
-		rig.Same(t, "outcomes", r.Outcomes(), "failed/1/500 failed/2/500 dead_lettered/3/200 duplicate/0/200")
+		r.Did(rig.Counts{Runs: 3, Letters: 1})
+		assert.Equal(t, "failed/1/500 failed/2/500 dead_lettered/3/200 duplicate/0/200", r.Outcomes(), "outcomes")
 	})
 	t.Run("by a panic", func(t *testing.T) {
 		t.Parallel()
 		r := rig.NewBot(t, cfg, func(context.Context, *tghook.Update) (tghook.Reply, error) { panic(rig.ErrBroken) })
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-		r.Did(1, 1, 0)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+		r.Did(rig.Counts{Runs: 1, Letters: 1})
 		var panicked *tghook.PanicError
 		if !errors.As(r.Letter(0).Err, &panicked) {
 			t.Errorf("DeadLetter is told %v", r.Letter(0).Err)
@@ -217,8 +213,8 @@ func TestToldTheTypeCannotHoldIt(t *testing.T) {
 		h := tghook.TypedWith(func([]byte, any) error { panic(rig.ErrBroken) },
 			func(context.Context, *narrow) (tghook.Reply, error) { return rig.Hello, nil })
 		r := rig.NewBot(t, tghook.Config{}, h.HandleUpdate)
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "200")
-		r.Did(1, 1, 0)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+		r.Did(rig.Counts{Runs: 1, Letters: 1})
 	})
 }
 
@@ -248,14 +244,14 @@ func TestToldTheReplyCannotBeEncoded(t *testing.T) {
 		reply := tghook.Reply{Method: "m", Params: map[string]any{"t": strings.Repeat("x", 1<<20-frame)}}
 		r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, reply, nil))
 		res := r.ServeWith(t.Context(), rig.MessageIn(7, 1), nil)
-		rig.Same(t, "status", res.Status, 200)
-		rig.Same(t, "length", len(res.Body), 1<<20)
+		assert.Equal(t, 200, res.Status, "status")
+		assert.Len(t, res.Body, 1<<20, "length")
 	})
 	t.Run("a panic while encoding is the handler's", func(t *testing.T) {
 		t.Parallel()
 		r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, tghook.Reply{Method: "sendMessage", Params: explosive{}}, nil))
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "next of the lane", r.Post(rig.MessageIn(7, 2)), "500")
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 2)), "next of the lane")
 	})
 	t.Run("a file that breaks off may do better next time", func(t *testing.T) {
 		t.Parallel()
@@ -263,9 +259,9 @@ func TestToldTheReplyCannotBeEncoded(t *testing.T) {
 			file := tghook.File{Name: "a", Body: &brokenReader{}}
 			return tghook.Reply{Method: "sendDocument", Params: map[string]any{"document": file}}, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "outcomes", r.Outcomes(), "failed/1/500")
-		r.Did(1, 0, 0)
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "failed/1/500", r.Outcomes(), "outcomes")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -280,12 +276,12 @@ func (*brokenReader) Read([]byte) (int, error) { return 0, rig.ErrBroken }
 func TestToldHandlerError(t *testing.T) {
 	t.Parallel()
 	r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: new(rig.Caller)}}, rig.Taking(0, rig.Hello, rig.ErrBroken))
-	rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
-	rig.Same(t, "outcomes", r.Outcomes(), "failed/1/500")
-	rig.Same(t, "error", r.Last().Err, rig.ErrBroken)
-	r.Did(1, 0, 0)
+	assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, "failed/1/500", r.Outcomes(), "outcomes")
+	assert.Equal(t, rig.ErrBroken, r.Last().Err, "error")
+	r.Did(rig.Counts{Runs: 1})
 	r.Clean(r.Stats())
-	rig.Same(t, "failed", r.Stats().Failed, 1)
+	assert.Equal(t, 1, r.Stats().Failed, "failed")
 }
 
 func TestToldHandlerPanic(t *testing.T) {
@@ -299,15 +295,15 @@ func TestToldHandlerPanic(t *testing.T) {
 				}
 				return rig.Hello, nil
 			})
-			rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
-			rig.Same(t, "outcomes", r.Outcomes(), "failed/1/500")
+			assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
+			assert.Equal(t, "failed/1/500", r.Outcomes(), "outcomes")
 			var panicked *tghook.PanicError
 			if err := r.Last().Err; !errors.As(err, &panicked) || panicked.Value != value ||
 				!strings.Contains(string(panicked.Stack), "told_test.go") {
 				t.Errorf("Observe is told %v", err)
 			}
-			rig.Same(t, "next of the lane", r.Post(rig.MessageIn(7, 2)), rig.HelloAnswer)
-			r.Did(2, 0, 0)
+			assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 2)), "next of the lane")
+			r.Did(rig.Counts{Runs: 2})
 		})
 	}
 	t.Run("Goexit", func(t *testing.T) {
@@ -318,10 +314,10 @@ func TestToldHandlerPanic(t *testing.T) {
 			}
 			return rig.Hello, nil
 		})
-		rig.Same(t, "answer", r.Post(rig.MessageIn(7, 1)), "500")
-		rig.Same(t, "outcomes", r.Outcomes(), "failed/1/500")
-		rig.Same(t, "next of the lane", r.Post(rig.MessageIn(7, 2)), rig.HelloAnswer)
-		r.Did(2, 0, 0)
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "failed/1/500", r.Outcomes(), "outcomes")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 2)), "next of the lane")
+		r.Did(rig.Counts{Runs: 2})
 	})
 }
 
@@ -336,15 +332,15 @@ func TestToldRetryAfter(t *testing.T) {
 			err := fmt.Errorf("wrapped: %w", tghook.RetryAfter(asked, rig.ErrBroken))
 			r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: new(rig.Caller)}}, rig.Taking(0, rig.Hello, err))
 			after := fmt.Sprintf("503 after %d", min(want, rig.Clamp(kind)))
-			rig.Same(t, fmt.Sprint(kind, " asked for ", asked), r.Post(rig.KindBy(kind, 5, int64(i))), after)
-			rig.Same(t, "outcomes", r.Outcomes(), "failed/1/503")
-			r.Did(1, 0, 0)
+			assert.Equal(t, after, r.Post(rig.KindBy(kind, 5, int64(i))), fmt.Sprint(kind, " asked for ", asked))
+			assert.Equal(t, "failed/1/503", r.Outcomes(), "outcomes")
+			r.Did(rig.Counts{Runs: 1})
 		}
 	}
 	r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, tghook.RetryAfter(2*time.Second, nil)))
-	rig.Same(t, "of nil", r.Post(rig.MessageIn(7, 1)), "503 after 2")
-	rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "503 after 2")
-	r.Did(2, 0, 0)
+	assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "of nil")
+	assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "redelivery")
+	r.Did(rig.Counts{Runs: 2})
 }
 
 func TestToldLateRetry(t *testing.T) {
@@ -355,16 +351,16 @@ func TestToldLateRetry(t *testing.T) {
 			return rig.Hello, ctx.Err()
 		})
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "answer", got, "503 after 2")
-		rig.Same(t, "took", took, 8*time.Second)
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late")
+		assert.Equal(t, "503 after 2", got, "answer")
+		assert.Equal(t, 8*time.Second, took, "took")
+		assert.Equal(t, "late/1/503/late", r.Outcomes(), "outcomes")
 		rig.Pass(2 * time.Second)
 		got, took = r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "redelivery", got, rig.HelloAnswer)
-		rig.Same(t, "redelivery took", took, 2*time.Second)
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late replied/1/200/late/rode")
+		assert.Equal(t, rig.HelloAnswer, got, "redelivery")
+		assert.Equal(t, 2*time.Second, took, "redelivery took")
+		assert.Equal(t, "late/1/503/late replied/1/200/late/rode", r.Outcomes(), "outcomes")
 		rig.Pass(time.Minute)
-		r.Did(1, 0, 0)
+		r.Did(rig.Counts{Runs: 1})
 		r.Clean(r.Stats())
 	})
 }
@@ -378,14 +374,14 @@ func TestToldLateCancel(t *testing.T) {
 			return rig.Hello, ctx.Err()
 		})
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "answer", got, "503")
-		rig.Same(t, "took", took, 8*time.Second)
-		rig.Same(t, "cause", <-cause, tghook.ErrLate)
-		rig.Same(t, "redelivery", r.Post(rig.MessageIn(7, 1)), "503")
+		assert.Equal(t, "503", got, "answer")
+		assert.Equal(t, 8*time.Second, took, "took")
+		assert.Equal(t, tghook.ErrLate, <-cause, "cause")
+		assert.Equal(t, "503", r.Post(rig.MessageIn(7, 1)), "redelivery")
 		<-cause
 		rig.Pass(0) // until that run is over
-		r.Did(2, 0, 0)
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/503/late failed/1/0/late late/2/503/late failed/2/0/late")
+		r.Did(rig.Counts{Runs: 2})
+		assert.Equal(t, "late/1/503/late failed/1/0/late late/2/503/late failed/2/0/late", r.Outcomes(), "outcomes")
 		r.Clean(r.Stats())
 	})
 }
@@ -402,22 +398,22 @@ func TestToldLateAck(t *testing.T) {
 				return rig.Hello, rig.ErrBroken
 			})
 		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
-		rig.Same(t, "answer", got, "200")
-		rig.Same(t, "took", took, 8*time.Second)
-		r.Did(1, 0, 0)
+		assert.Equal(t, "200", got, "answer")
+		assert.Equal(t, 8*time.Second, took, "took")
+		r.Did(rig.Counts{Runs: 1})
 		second := r.Send(rig.MessageIn(7, 2))
-		rig.Same(t, "still in its lane", r.Stats().InFlight, 2)
+		assert.Equal(t, 2, r.Stats().InFlight, "still in its lane")
 		rig.Pass(4*time.Second + 1)
-		r.Did(2, 0, 1)
-		rig.Same(t, "call", api.All(), []string{rig.HelloCall})
-		rig.Same(t, "second", rig.MustWait(second), "200")
+		r.Did(rig.Counts{Runs: 2, Calls: 1})
+		assert.Equal(t, []string{rig.HelloCall}, api.All(), "call")
+		assert.Equal(t, "200", rig.MustWait(second), "second")
 		rig.Pass(time.Minute)
-		r.Did(2, 1, 1)
-		rig.Same(t, "dead letter", r.Letter(0), rig.DeadLetter{ID: 2, Err: rig.ErrBroken})
-		rig.Same(t, "outcomes", r.Outcomes(), "late/1/200/late replied/1/0/late late/1/200/late dead_lettered/1/0/late")
-		rig.Same(t, "redelivery after all", r.Post(rig.MessageIn(7, 1)), "200")
-		rig.Same(t, "redelivery after all", r.Post(rig.MessageIn(7, 2)), "200")
-		r.Did(2, 1, 1)
+		r.Did(rig.Counts{Runs: 2, Letters: 1, Calls: 1})
+		assert.Equal(t, rig.DeadLetter{ID: 2, Err: rig.ErrBroken}, r.Letter(0), "dead letter")
+		assert.Equal(t, "late/1/200/late replied/1/0/late late/1/200/late dead_lettered/1/0/late", r.Outcomes(), "outcomes")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery after all")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 2)), "redelivery after all")
+		r.Did(rig.Counts{Runs: 2, Letters: 1, Calls: 1})
 		r.Clean(r.Stats())
 	})
 }
@@ -427,11 +423,11 @@ func TestToldSameUpdateAgainWaitingOrRunning(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{}, rig.Taking(3*time.Second, rig.Hello, nil))
 		first, second := r.Send(rig.MessageIn(7, 1)), r.Send(rig.MessageIn(7, 1))
 		waiting, joined := r.Send(rig.MessageIn(7, 2)), r.Send(rig.MessageIn(7, 2))
-		rig.Same(t, "running: the older", rig.MustWait(first), "200")
-		rig.Same(t, "running: the newer", rig.MustWait(second), rig.HelloAnswer)
-		rig.Same(t, "waiting: the older", rig.MustWait(waiting), "200")
-		rig.Same(t, "waiting: the newer", rig.MustWait(joined), rig.HelloAnswer)
-		r.Did(2, 0, 0)
+		assert.Equal(t, "200", rig.MustWait(first), "running: the older")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(second), "running: the newer")
+		assert.Equal(t, "200", rig.MustWait(waiting), "waiting: the older")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(joined), "waiting: the newer")
+		r.Did(rig.Counts{Runs: 2})
 		var joins, replies int
 		for _, v := range r.Deliveries {
 			switch {
@@ -441,7 +437,7 @@ func TestToldSameUpdateAgainWaitingOrRunning(t *testing.T) {
 				replies++
 			}
 		}
-		rig.Same(t, "joined, replied", [2]int{joins, replies}, [2]int{2, 2})
+		assert.Equal(t, [2]int{2, 2}, [2]int{joins, replies}, "joined, replied")
 	})
 }
 
@@ -454,11 +450,11 @@ func TestToldSameUpdateAgainSucceeded(t *testing.T) {
 		return tghook.NoReply, nil
 	})
 	for range 3 {
-		rig.Same(t, "with a reply", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.Same(t, "without one", r.Post(rig.MessageIn(7, 2)), "200")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "with a reply")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 2)), "without one")
 	}
-	r.Did(2, 0, 0)
-	rig.Same(t, "outcomes", r.Outcomes(), "replied/1/200/rode handled/1/200 duplicate/0/200/rode duplicate/0/200 duplicate/0/200/rode duplicate/0/200")
+	r.Did(rig.Counts{Runs: 2})
+	assert.Equal(t, "replied/1/200/rode handled/1/200 duplicate/0/200/rode duplicate/0/200 duplicate/0/200/rode duplicate/0/200", r.Outcomes(), "outcomes")
 }
 
 func TestToldSameUpdateAgainFailed(t *testing.T) {
@@ -470,12 +466,12 @@ func TestToldSameUpdateAgainFailed(t *testing.T) {
 		}
 		return rig.Hello, nil
 	})
-	rig.Same(t, "first", r.Post(rig.MessageIn(7, 1)), "500")
-	rig.Same(t, "second", r.Post(rig.MessageIn(7, 1)), "500")
+	assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "first")
+	assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "second")
 	fail = false
-	rig.Same(t, "third", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-	r.Did(3, 0, 0)
-	rig.Same(t, "outcomes", r.Outcomes(), "failed/1/500 failed/2/500 replied/3/200/rode")
+	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "third")
+	r.Did(rig.Counts{Runs: 3})
+	assert.Equal(t, "failed/1/500 failed/2/500 replied/3/200/rode", r.Outcomes(), "outcomes")
 }
 
 func TestToldRunningInAnotherProcess(t *testing.T) {
@@ -484,11 +480,11 @@ func TestToldRunningInAnotherProcess(t *testing.T) {
 		a := rig.NewBot(t, rig.Replica(shared), rig.Taking(5*time.Second, rig.Hello, nil))
 		b := rig.NewBot(t, rig.Replica(shared), rig.Taking(5*time.Second, rig.Hello, nil))
 		running := a.Send(rig.MessageIn(7, 1))
-		rig.OneOf(t, "elsewhere", b.Post(rig.MessageIn(7, 1)), rig.ShedAnswers...)
-		rig.Same(t, "outcomes", b.Outcomes(), "shed/0/503")
-		b.Did(0, 0, 0)
-		rig.Same(t, "the one that runs", rig.MustWait(running), rig.HelloAnswer)
-		a.Did(1, 0, 0)
+		assert.Contains(t, rig.ShedAnswers, b.Post(rig.MessageIn(7, 1)), "elsewhere")
+		assert.Equal(t, "shed/0/503", b.Outcomes(), "outcomes")
+		b.Did(rig.Counts{})
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(running), "the one that runs")
+		a.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -500,18 +496,18 @@ func TestToldOverMaxInFlight(t *testing.T) {
 			seen := map[string]int{}
 			for id := range int64(200) {
 				got := r.Post(rig.KindBy(kind, 3, 3+id))
-				rig.OneOf(t, "jitter", got, rig.ShedAnswers[:min(rig.Clamp(kind), 5)-1]...)
+				assert.Contains(t, rig.ShedAnswers[:min(rig.Clamp(kind), 5)-1], got, "jitter")
 				seen[got]++
 			}
-			rig.Same(t, "different jitters", len(seen), min(rig.Clamp(kind), 5)-1)
-			r.Did(2, 0, 0)
+			assert.Len(t, seen, min(rig.Clamp(kind), 5)-1, "different jitters")
+			r.Did(rig.Counts{Runs: 2})
 			joined := r.Send(rig.KindBy(kind, 1, 1))
-			rig.Same(t, "first", rig.MustWait(first), "200")
-			rig.Same(t, "joined", rig.MustWait(joined), rig.HelloAnswer)
-			rig.Same(t, "second", rig.MustWait(second), rig.HelloAnswer)
-			rig.Same(t, "one that came back", r.Post(rig.KindBy(kind, 3, 3)), rig.HelloAnswer)
-			rig.Same(t, "its outcome", r.Last().Attempt, 1)
-			r.Did(3, 0, 0)
+			assert.Equal(t, "200", rig.MustWait(first), "first")
+			assert.Equal(t, rig.HelloAnswer, rig.MustWait(joined), "joined")
+			assert.Equal(t, rig.HelloAnswer, rig.MustWait(second), "second")
+			assert.Equal(t, rig.HelloAnswer, r.Post(rig.KindBy(kind, 3, 3)), "one that came back")
+			assert.Equal(t, 1, r.Last().Attempt, "its outcome")
+			r.Did(rig.Counts{Runs: 3})
 		}
 	})
 }
@@ -520,16 +516,16 @@ func TestToldOverMaxLane(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxLane: 2}}, rig.Taking(3*time.Second, rig.Hello, nil))
 		first, second := r.Send(rig.MessageIn(7, 1)), r.Send(rig.MessageIn(7, 2))
-		rig.OneOf(t, "third of the chat", r.Post(rig.MessageIn(7, 3)), rig.ShedAnswers...)
-		rig.Same(t, "outcomes", r.Outcomes(), "shed/0/503")
+		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 3)), "third of the chat")
+		assert.Equal(t, "shed/0/503", r.Outcomes(), "outcomes")
 		other := r.Send(rig.MessageIn(8, 4))
-		r.Did(2, 0, 0)
-		rig.Same(t, "other chat", rig.MustWait(other), rig.HelloAnswer)
-		rig.Same(t, "first", rig.MustWait(first), rig.HelloAnswer)
-		rig.Same(t, "second", rig.MustWait(second), rig.HelloAnswer)
-		rig.Same(t, "third again", r.Post(rig.MessageIn(7, 3)), rig.HelloAnswer)
-		rig.Same(t, "its attempt", r.Last().Attempt, 1)
-		r.Did(4, 0, 0)
+		r.Did(rig.Counts{Runs: 2})
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(other), "other chat")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "first")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(second), "second")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 3)), "third again")
+		assert.Equal(t, 1, r.Last().Attempt, "its attempt")
+		r.Did(rig.Counts{Runs: 4})
 	})
 }
 
@@ -543,18 +539,16 @@ func TestToldShuttingDown(t *testing.T) {
 		for i, kind := range rig.ClampedKinds {
 			id := 100 + int64(i)
 			unknown := r.Send(rig.KindBy(kind, 5, id))
-			rig.OneOf(t, string(kind), unknown.Now(), rig.ShedAnswers...)
-			if err := r.Last().Err; !errors.Is(err, tghook.ErrShutdown) {
-				t.Errorf("Observe is told %v", err)
-			}
+			assert.Contains(t, rig.ShedAnswers, unknown.Now(), string(kind))
+			assert.ErrorIs(t, r.Last().Err, tghook.ErrShutdown)
 		}
 		joined := r.Send(rig.MessageIn(7, 1))
-		rig.Same(t, "running", rig.MustWait(running), "200")
-		rig.Same(t, "joined", rig.MustWait(joined), rig.HelloAnswer)
-		rig.Same(t, "Shutdown", <-down, nil)
-		rig.Same(t, "replayed", r.Post(rig.MessageIn(7, 1)), rig.HelloAnswer)
-		rig.OneOf(t, "unknown, when all is over", r.Post(rig.MessageIn(7, 2)), rig.ShedAnswers...)
-		r.Did(1, 0, 0)
+		assert.Equal(t, "200", rig.MustWait(running), "running")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(joined), "joined")
+		assert.NoError(t, <-down, "Shutdown")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "replayed")
+		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 2)), "unknown, when all is over")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -564,16 +558,16 @@ func TestToldStoreDown(t *testing.T) {
 		r := rig.NewBot(t, rig.Replica(shared), rig.Taking(0, rig.Hello, nil))
 		shared.Set(func(s *rig.Store) { s.Down = true })
 		for i, kind := range rig.ClampedKinds {
-			rig.OneOf(t, string(kind), r.Post(rig.KindBy(kind, 5, int64(i))), rig.ShedAnswers...)
+			assert.Contains(t, rig.ShedAnswers, r.Post(rig.KindBy(kind, 5, int64(i))), string(kind))
 			if err := r.Last().Err; !errors.Is(err, rig.ErrStoreDown) || r.Last().Outcome != tghook.OutcomeShed {
 				t.Errorf("Observe is told %v: %v", r.Last().Outcome, err)
 			}
 		}
-		r.Did(0, 0, 0)
+		r.Did(rig.Counts{})
 		r.Clean(r.Stats())
 		shared.Set(func(s *rig.Store) { s.Down = false })
-		rig.Same(t, "up again", r.Post(rig.KindBy(rig.ClampedKinds[0], 5, 0)), rig.HelloAnswer)
-		rig.Same(t, "its attempt", r.Last().Attempt, 1)
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.KindBy(rig.ClampedKinds[0], 5, 0)), "up again")
+		assert.Equal(t, 1, r.Last().Attempt, "its attempt")
 	})
 }
 
@@ -583,6 +577,6 @@ func TestToldNothingOfTheUsersInAFailure(t *testing.T) {
 	t.Parallel()
 	r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, errors.New(`{"method":"close"}`)))
 	res := r.ServeWith(t.Context(), rig.MessageIn(7, 1), nil)
-	rig.Same(t, "body", len(res.Body), 0)
-	rig.Same(t, "header", len(res.Header), 0)
+	assert.Empty(t, res.Body, "body")
+	assert.Empty(t, res.Header, "header")
 }

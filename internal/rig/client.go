@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -22,9 +23,7 @@ func (f Transport) Client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client
 func NewClient(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	tb.Helper()
 	c, err := tghook.NewClient(APIToken, cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return c
 }
 

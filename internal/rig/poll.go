@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 )
 
@@ -31,9 +32,7 @@ func StartPoll(t *testing.T, tg *Telegram, cfg tghook.PollConfig, h tghook.Handl
 func (p *Poll) End() {
 	p.TB.Helper()
 	p.Stop()
-	if err := <-p.Done; err != nil {
-		p.TB.Errorf("Poll returned %v", err)
-	}
+	assert.NoError(p.TB, <-p.Done, "Poll returned")
 }
 
 // sorted is what was run, for updates of which no order is promised.

@@ -9,8 +9,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
+	"github.com/stretchr/testify/assert"
 )
 
 const HookURL = "https://bot.example.org/telegram"
@@ -52,9 +54,7 @@ func NewServer(tb testing.TB, cloud bool) *Telegram {
 func (tg *Telegram) listen(tb testing.TB, addr string) {
 	tb.Helper()
 	l, err := tg.Listen(addr)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = l.Close() })
 }
 
@@ -62,9 +62,7 @@ func (tg *Telegram) listen(tb testing.TB, addr string) {
 func (tg *Telegram) Name(tb testing.TB, address string) {
 	tb.Helper()
 	target, err := url.Parse(address)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tg.listen(tb, net.JoinHostPort(target.Hostname(), "0"))
 }
 
@@ -111,10 +109,8 @@ func (tg *Telegram) Send(tb testing.TB, bodies ...string) {
 	tb.Helper()
 	for _, body := range bodies {
 		id, err := tg.Deliver([]byte(body))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		Same(tb, "update_id", id, Parsed(tb, body).ID)
+		require.NoError(tb, err)
+		assert.Equal(tb, Parsed(tb, body).ID, id, "update_id")
 	}
 }
 
@@ -122,9 +118,7 @@ func (tg *Telegram) Send(tb testing.TB, bodies ...string) {
 func (tg *Telegram) Set(tb testing.TB, req tghook.WebhookRequest) {
 	tb.Helper()
 	req.InsecureNoSecret = true
-	if err := tg.Client(tb, tghook.ClientConfig{}).SetWebhook(tb.Context(), req); err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, tg.Client(tb, tghook.ClientConfig{}).SetWebhook(tb.Context(), req))
 }
 
 func APIAnswer(status int, body string) *http.Response {

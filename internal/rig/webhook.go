@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -96,7 +98,7 @@ type Bot struct {
 	Runs       []int64 // the updates that the handler was started for
 	Letters    []DeadLetter
 	Deliveries []tghook.Delivery
-	Api        *Caller
+	API        *Caller
 	Rode       int // replies, of those that race delivered
 }
 
@@ -112,9 +114,7 @@ func NewBot(tb testing.TB, cfg tghook.Config, h tghook.HandlerFunc) *Bot {
 	cfg.InsecureNoSecret = true
 	r.Record(&cfg.Dispatch)
 	w, err := tghook.New(r.Recorded(h), cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	r.Webhook = w
 	return r
 }
@@ -130,9 +130,7 @@ func NewDispatcher(tb testing.TB, cfg tghook.DispatchConfig, h tghook.HandlerFun
 	r := &Bot{TB: tb}
 	r.Record(&cfg)
 	d, err := tghook.NewDispatcher(r.Recorded(h), cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return Dispatcher{d, r}
 }
 
@@ -143,14 +141,12 @@ func (c Dispatcher) DoBody(ctx context.Context, body string) (string, error) {
 		return "", err
 	}
 	params, encodeErr := json.Marshal(reply.Params)
-	if encodeErr != nil {
-		c.TB.Error(encodeErr)
-	}
+	assert.NoError(c.TB, encodeErr)
 	return reply.Method + string(params), err
 }
 
 func (r *Bot) Record(cfg *tghook.DispatchConfig) {
-	r.Api, _ = cfg.Caller.(*Caller)
+	r.API, _ = cfg.Caller.(*Caller)
 	letter, observe := cfg.DeadLetter, cfg.Observe
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -331,19 +327,24 @@ func (r *Bot) Order() []int64 {
 	return slices.Clone(r.Runs)
 }
 
-// did checks how often the user's functions have run so far.
-func (r *Bot) Did(runs, letters, calls int) {
+// Counts are how often the user's functions have run.
+type Counts struct {
+	Runs    int // of the handler
+	Letters int // that DeadLetter was given
+	Calls   int // by the Caller
+}
+
+// Did checks how often the user's functions have run so far.
+func (r *Bot) Did(want Counts) {
 	r.TB.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var called []string
-	if r.Api != nil {
-		called = r.Api.All()
+	if r.API != nil {
+		called = r.API.All()
 	}
-	if len(r.Runs) != runs || len(r.Letters) != letters || len(called) != calls {
-		r.TB.Errorf("runs %v, dead letters %v, calls %v; want %d, %d and %d of them",
-			r.Runs, r.Letters, called, runs, letters, calls)
-	}
+	got := Counts{len(r.Runs), len(r.Letters), len(called)}
+	assert.Equal(r.TB, want, got, "runs %v, dead letters %v, calls %v", r.Runs, r.Letters, called)
 }
 
 // clean checks that nothing is held any more.
