@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tghook/tghook"
 	"github.com/stretchr/testify/assert"
+	"github.com/tghook/tghook"
 )
 
 const APIBot = 7244100913 // of apiToken

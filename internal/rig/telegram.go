@@ -9,10 +9,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
-	"github.com/stretchr/testify/assert"
 )
 
 const HookURL = "https://bot.example.org/telegram"
