@@ -16,134 +16,6 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// modelTrace is what happened in a schedule, as its handler, its Store, its
-// Caller, its Observe and its Telegram saw it.
-type modelTrace struct {
-	setup      modelSetup
-	updates    map[int64]*modelOp
-	seq        int
-	runs       []*modelRun // in order of their begin
-	deliveries []*modelDelivery
-	calls      []*modelCall
-	reports    []*modelReport
-	stops      []*modelStopping
-	claims     map[string]*modelClaim // by fence
-	fates      map[int64]modelFate
-	faulty     bool // the Store had its faults
-	stats      []modelStats
-	stuck      string
-}
-
-func newModelTrace(s modelSchedule) modelTrace {
-	tr := modelTrace{
-		setup: s.setup, updates: map[int64]*modelOp{},
-		claims: map[string]*modelClaim{}, fates: map[int64]modelFate{},
-	}
-	for i := range s.ops {
-		switch o := &s.ops[i]; o.what {
-		case modelArrive:
-			tr.updates[o.id] = o
-		case modelDown, modelSlow, modelSteal:
-			tr.faulty = true
-		}
-	}
-	return tr
-}
-
-// modelMoment is when something happened; seq orders what happened at one
-// instant. The zero moment is never.
-type modelMoment struct {
-	seq int
-	at  time.Duration
-}
-
-func (m modelMoment) never() bool { return m.seq == 0 }
-
-// before is false if m never came, and true if only n never came.
-func (m modelMoment) before(n modelMoment) bool {
-	return !m.never() && (n.never() || m.seq < n.seq)
-}
-
-// wellBefore leaves out what a race of one instant may have decided otherwise.
-func (m modelMoment) wellBefore(n modelMoment) bool { return m.before(n) && (n.never() || m.at < n.at) }
-
-// modelRun is one run of the handler, or of DeadLetter.
-type modelRun struct {
-	proc       int
-	id         int64
-	n          int // how many came before it
-	bury       bool
-	begin, end modelMoment
-	ok         bool
-	text       string        // of the reply
-	rides      bool          // the reply may
-	retry      time.Duration // asked for
-	cause      error         // why ctx had ended, when the run did
-	obeyed     bool          // it ended for that
-	unreported bool          // it may have ended when Shutdown had returned
-	fence      string
-}
-
-type modelDelivery struct {
-	proc              int
-	id                int64
-	begin, gone, end  modelMoment
-	status            int
-	retry             string
-	contentType, body string
-	outcome           tghook.Outcome
-	attempt, reports  int
-}
-
-type modelCall struct {
-	proc  int
-	text  string
-	begin modelMoment
-}
-
-type modelReport struct {
-	proc    int
-	id      int64
-	at      modelMoment
-	of      *modelDelivery // nil: of a run
-	outcome tghook.Outcome
-	attempt int
-	status  int
-	rode    bool
-}
-
-type modelStopping struct {
-	proc       int
-	begin, end modelMoment
-	grace      time.Duration
-	err        error
-	running    []int64 // whose handlers had not been cancelled at the end
-}
-
-type modelClaim struct {
-	begin   modelMoment
-	id      int64
-	proc    int
-	attempt int
-	lost    modelMoment
-	over    modelMoment // Done, Fail or Release
-	done    bool        // the Store has taken Done
-	tried   bool        // Done was called, and did not say that the claim was lost
-}
-
-type modelStats struct {
-	proc        int
-	dead, final bool
-	tghook.Stats
-}
-
-type modelFate string
-
-const (
-	modelAcked   modelFate = "acknowledged"
-	modelExpired modelFate = "expired"
-)
-
 // modelInvariants is the promise.
 var modelInvariants = []struct {
 	name  string
@@ -172,743 +44,16 @@ type modelFailure struct{ invariant, text string }
 
 func (f *modelFailure) String() string { return f.invariant + ": " + f.text }
 
-// check returns the first invariant that does not hold, or that of the name.
-func (tr *modelTrace) check(name string) (failure *modelFailure) {
-	for _, i := range modelInvariants {
-		if failure == nil && (name == "" || name == i.name) {
-			i.check(tr, func(format string, args ...any) {
-				if failure == nil {
-					failure = &modelFailure{i.name, fmt.Sprintf(format, args...)}
-				}
-			})
-		}
-	}
-	return failure
-}
-
-// counts reports whether r's success was one: that of a run whose claim was lost
-// is not, unless LateAck had promised it.
-func (tr *modelTrace) counts(r *modelRun) bool {
-	if !r.ok || r.end.never() {
-		return false
-	}
-	c := tr.claims[r.fence]
-	return !tr.setup.store || c != nil && c.tried || tr.promised(r.proc, r.id, r.end)
-}
-
-// promised reports whether LateAck had acknowledged an update by the instant of m.
-func (tr *modelTrace) promised(proc int, id int64, m modelMoment) bool {
-	return slices.ContainsFunc(tr.deliveries, func(d *modelDelivery) bool {
-		return d.proc == proc && d.id == id && d.early() && d.end.at <= m.at
-	})
-}
-
-// early reports whether d was acknowledged before its update was handled.
-func (d *modelDelivery) early() bool { return d.status == 200 && d.outcome == tghook.OutcomeLate }
-
-// success is the run for which d may say that its update is over.
-func (tr *modelTrace) success(d *modelDelivery) *modelRun {
-	for _, r := range tr.runs {
-		if r.id == d.id && (r.proc == d.proc || tr.setup.store) && r.end.before(d.end) && tr.counts(r) {
-			return r
-		}
-	}
-	return nil
-}
-
-func (tr *modelTrace) kind(id int64) tghook.Kind { return tr.updates[id].kind }
-
-func (tr *modelTrace) called(text string) (calls []*modelCall) {
-	for _, c := range tr.calls {
-		if c.text == text {
-			calls = append(calls, c)
-		}
-	}
-	return calls
-}
-
-// checkStuck: everything comes to an end, and leaves no goroutine.
-func (tr *modelTrace) checkStuck(complain modelComplaint) {
-	if tr.stuck != "" {
-		complain("%s", tr.stuck)
-	}
-}
-
-// checkAcknowledged: only what was handled or buried is acknowledged; what LateAck
-// acknowledges succeeds later, or DeadLetter is given it.
-func (tr *modelTrace) checkAcknowledged(complain modelComplaint) {
-	for _, d := range tr.deliveries {
-		switch {
-		case d.end.never() || d.status/100 != 2 || tr.success(d) != nil:
-		case !d.early():
-			complain("%s was acknowledged before any run had succeeded", d)
-		case tr.setup.policy() != tghook.LateAck:
-			complain("%s was acknowledged early", d)
-		case !slices.ContainsFunc(tr.runs, func(r *modelRun) bool {
-			return r.id == d.id && r.proc == d.proc && (r.ok || r.bury && r.begin.at >= d.end.at)
-		}):
-			complain("%s was acknowledged early and then forgotten", d)
-		}
-	}
-}
-
-// checkOnce: runs of one update do not overlap, and none follows a success;
-// within one process, or everywhere as long as leases hold. Where a dead letter
-// is due, the handler does not run any more.
-func (tr *modelTrace) checkOnce(complain modelComplaint) {
-	for i, a := range tr.runs {
-		if c := tr.claims[a.fence]; tr.setup.store && (c == nil || c.over.before(a.begin)) {
-			complain("%s began without a claim", a)
-			return
-		}
-		for _, b := range tr.runs[i+1:] {
-			here, c := a.proc == b.proc, tr.claims[a.fence]
-			if a.id != b.id || !here && (!tr.setup.store || tr.claims[b.fence].lost.before(b.begin)) {
-				continue
-			}
-			if !a.end.before(b.begin) {
-				if here || c.lost.never() || b.begin.before(c.lost) {
-					complain("%s overlaps %s", b, a)
-				}
-				continue
-			}
-			if b.begin.at-a.end.at > modelLifetime(tr.kind(a.id))+3*time.Minute {
-				continue
-			}
-			if tr.counts(a) && (here || c.done) {
-				complain("%s came after %s, which had succeeded", b, a)
-			}
-			if here && a.bury && !b.bury {
-				complain("%s came after %s: only the dead letter was due", b, a)
-			}
-		}
-	}
-}
-
-// checkLane: one at a time in each lane of a process, in order of arrival.
-func (tr *modelTrace) checkLane(complain modelComplaint) {
-	for i, b := range tr.runs {
-		lane := tr.updates[b.id].lane()
-		if lane == "" {
-			continue
-		}
-		for _, a := range tr.runs[:i] {
-			if a.proc == b.proc && tr.updates[a.id].lane() == lane && !a.end.before(b.begin) && !tr.withdrawn(a) && !tr.withdrawn(b) {
-				complain("%s began during %s", b, a)
-			}
-		}
-		if tr.withdrawn(b) {
-			continue
-		}
-		since, ok := tr.entered(b)
-		if !ok {
-			continue
-		}
-		for _, d := range tr.deliveries {
-			if d.proc != b.proc || d.id == b.id || tr.updates[d.id].lane() != lane || !d.begin.wellBefore(since) {
-				continue
-			}
-			waits := b.begin.wellBefore(d.end) && !d.gone.before(b.begin)
-			if waits || tr.waits(d, b.begin) {
-				complain("%s overtook %s", b, d)
-			}
-		}
-	}
-}
-
-// entered is when r's update entered its lane for r, at the earliest; it is not
-// ok if the update has not left since the run before.
-func (tr *modelTrace) entered(r *modelRun) (since modelMoment, ok bool) {
-	last := tr.lastEnd(r.proc, r.id, r.begin)
-	if r.bury && last.at == r.begin.at {
-		return since, false // it has not left
-	}
-	for _, d := range tr.deliveries { // the first that the run before did not answer
-		if d.proc == r.proc && d.id == r.id && (last.never() || !d.end.before(last)) && d.begin.before(r.begin) {
-			// One that joined before all was settled is run again at once by LateCancel.
-			return d.begin, last.never() || d.begin.at > last.at+tr.settling()
-		}
-	}
-	return since, false
-}
-
-// settling is how long the end of a run may take, after its handler's.
-func (tr *modelTrace) settling() time.Duration {
-	if tr.setup.store {
-		return tr.setup.endTakes + 5*time.Second
-	}
-	return tr.setup.endTakes
-}
-
-// withdrawn reports whether r may be the dead letter of an update that LateAck
-// had acknowledged, and that then lost its turn: it does not wait for another.
-func (tr *modelTrace) withdrawn(r *modelRun) bool {
-	return r.bury && tr.promised(r.proc, r.id, r.begin) && (tr.setup.store || slices.ContainsFunc(tr.stops, func(s *modelStopping) bool {
-		return s.proc == r.proc && s.begin.at+s.grace <= r.begin.at
-	}))
-}
-
-func (tr *modelTrace) lastEnd(proc int, id int64, before modelMoment) (last modelMoment) {
-	for _, r := range tr.runs {
-		if r.proc == proc && r.id == id && r.end.before(before) && r.end.seq > last.seq {
-			last = r.end
-		}
-	}
-	return last
-}
-
-// waits reports whether d's update must still wait in its lane at m though d was
-// answered: LateRetry and LateAck keep its place.
-func (tr *modelTrace) waits(d *modelDelivery, m modelMoment) bool {
-	if tr.setup.store || tr.setup.policy() == tghook.LateCancel || d.outcome != tghook.OutcomeLate || !d.end.before(m) {
-		return false
-	}
-	return !slices.ContainsFunc(tr.runs, func(r *modelRun) bool {
-		return r.proc == d.proc && r.id == d.id && r.begin.before(m) &&
-			(r.ok || r.end.never() || d.begin.at <= r.end.at+tr.settling()) // d may have joined it
-	})
-}
-
 func modelBody(text, method string) string {
 	return fmt.Sprintf(`{"method":%q,"text":%q}`, method, text)
 }
 
-// checkReply: a body is the reply of a success; a reply is called at most once,
-// and never both carried and called; the newest live delivery carries it.
-func (tr *modelTrace) checkReply(complain modelComplaint) {
-	for _, d := range tr.deliveries {
-		if d.body == "" {
-			continue
-		}
-		if !slices.ContainsFunc(tr.runs, func(r *modelRun) bool {
-			return r.id == d.id && (r.proc == d.proc || tr.setup.store) && r.end.before(d.end) && r.rides && tr.counts(r) &&
-				d.body == modelBody(r.text, "sendMessage")
-		}) {
-			complain("%s has the body %s, which no run has replied", d, d.body)
-		}
-		if d.status != 200 || d.contentType != "application/json" {
-			complain("%s: %d with %s and a body", d, d.status, d.contentType)
-		}
-	}
-	for _, r := range tr.runs {
-		if r.text == "" || r.end.never() {
-			continue
-		}
-		calls, carried := tr.called(r.text), tr.carried(r)
-		lasts := !slices.ContainsFunc(tr.stops, func(s *modelStopping) bool { return s.proc == r.proc && s.begin.at < r.end.at+time.Minute })
-		switch {
-		case len(calls) > 1:
-			complain("the reply of %s was called %d times", r, len(calls))
-		case len(calls) > 0 && len(carried) > 0:
-			complain("the reply of %s was called, and carried by %s", r, carried[0])
-		case len(calls) > 0 && (!r.ok || !r.end.before(calls[0].begin) || r.proc != calls[0].proc):
-			complain("the reply of %s was called, though it was not to be sent", r)
-		case len(calls) > 0 && r.rides && calls[0].begin.at < r.end.at+10*time.Second && !tr.promised(r.proc, r.id, calls[0].begin) && !tr.stopping(r):
-			complain("the reply of %s was called at %s, before a redelivery could carry it", r, calls[0].begin.at)
-		case len(calls)+len(carried) == 0 && lasts && tr.counts(r) && !tr.setup.store && (tr.setup.caller || !tr.lost(r)):
-			complain("the reply of %s was neither carried nor called nor lost", r)
-		}
-		if len(calls) == 0 && r.rides && tr.counts(r) && !tr.lapsed(r) {
-			tr.checkCarrier(r, complain)
-		}
-	}
-}
-
-func (tr *modelTrace) carried(r *modelRun) (by []*modelDelivery) {
-	for _, d := range tr.deliveries {
-		if r.text != "" && d.id == r.id && strings.Contains(d.body, strconv.Quote(r.text)) {
-			by = append(by, d)
-		}
-	}
-	return by
-}
-
-func (tr *modelTrace) lost(r *modelRun) bool {
-	return slices.ContainsFunc(tr.reports, func(v *modelReport) bool {
-		return v.proc == r.proc && v.id == r.id && v.outcome == tghook.OutcomeReplyLost
-	})
-}
-
-// checkCarrier: of the deliveries that waited for r's end, the newest live one
-// has the reply, and it alone.
-func (tr *modelTrace) checkCarrier(r *modelRun, complain modelComplaint) {
-	var newest *modelDelivery
-	var told []*modelDelivery
-	for _, d := range tr.deliveries {
-		waited := d.outcome == tghook.OutcomeJoined || d.outcome == tghook.OutcomeReplied || d.outcome == tghook.OutcomeHandled
-		if d.proc != r.proc || d.id != r.id || !r.end.before(d.end) || !waited {
-			continue
-		}
-		told = append(told, d)
-		if d.gone.never() || d.end.wellBefore(d.gone) {
-			newest = d
-		}
-	}
-	bodies := 0
-	for _, d := range told {
-		if d.body != "" {
-			bodies++
-		}
-	}
-	if bodies > 1 || newest != nil && bodies == 0 {
-		complain("%d deliveries carry the reply of %s", bodies, r)
-	}
-	if newest == nil || newest.body != "" {
-		return
-	}
-	for _, d := range told {
-		if d.body != "" && (d.begin.wellBefore(newest.begin) || d.gone.before(r.end) && d.gone.at < r.end.at) {
-			complain("%s carries the reply of %s, though %s is newer, or lives", d, r, newest)
-		}
-	}
-}
-
-// checkReplay: a duplicate gets the same reply again for ten minutes, unless it
-// was called, or given up; from another process, if the Store was told of it.
-func (tr *modelTrace) checkReplay(complain modelComplaint) {
-	for _, d := range tr.deliveries {
-		if d.outcome != tghook.OutcomeDuplicate || !d.gone.never() && d.gone.at <= d.end.at {
-			continue
-		}
-		for _, r := range tr.runs {
-			knows := r.proc == d.proc || tr.setup.store && tr.claims[r.fence].done && tr.stored(r) && !tr.together(d, r)
-			if r.id == d.id && knows && r.rides && r.end.before(d.begin) && tr.counts(r) &&
-				d.begin.at < r.end.at+10*time.Minute && len(tr.called(r.text)) == 0 && !tr.lost(r) && !tr.lapsed(r) && d.body == "" {
-				complain("%s did not get the reply of %s again", d, r)
-			}
-		}
-	}
-}
-
-// lapsed reports whether r's process may have taken its claim for lost, perhaps
-// since no renewal got through: then it discards the reply.
-func (tr *modelTrace) lapsed(r *modelRun) bool {
-	c := tr.claims[r.fence]
-	return tr.faulty && c != nil && (!c.lost.never() || r.end.at >= c.begin.at+30*time.Second)
-}
-
-// stored reports whether the Store was surely given the reply of r: a delivery
-// waited to carry it.
-func (tr *modelTrace) stored(r *modelRun) bool {
-	return slices.ContainsFunc(tr.carried(r), func(d *modelDelivery) bool {
-		return d.proc == r.proc && d.begin.wellBefore(r.end) && d.gone.never()
-	})
-}
-
-// together reports whether another delivery, told at the same instant as d, has
-// the reply: they asked the Store together, and the newest carries it.
-func (tr *modelTrace) together(d *modelDelivery, r *modelRun) bool {
-	return slices.ContainsFunc(tr.carried(r), func(other *modelDelivery) bool {
-		return other.proc == d.proc && other.end.at == d.end.at
-	})
-}
-
 var modelRetryForm = regexp.MustCompile(`^[1-9][0-9]*$`)
-
-// checkAnswer: what Telegram is told has the form that it understands.
-func (tr *modelTrace) checkAnswer(complain modelComplaint) {
-	for _, d := range tr.deliveries {
-		if d.end.never() {
-			continue
-		}
-		if d.status != 200 && d.status != 500 && d.status != 503 {
-			complain("%s: status %d", d, d.status)
-		}
-		if d.status != 200 && d.body != "" {
-			complain("%s: %d with a body", d, d.status)
-		}
-		cancelled := d.outcome == tghook.OutcomeLate && tr.setup.policy() == tghook.LateCancel
-		if (d.status == 503) != (d.retry != "") && (!cancelled || d.status != 503) {
-			complain("%s: %d with Retry-After %q", d, d.status, d.retry)
-		}
-		most := map[tghook.Kind]int{
-			tghook.KindInlineQuery: 3, tghook.KindCallbackQuery: 15, tghook.KindPreCheckoutQuery: 15,
-		}
-		seconds, _ := strconv.Atoi(d.retry)
-		if bound := cmp.Or(most[tr.kind(d.id)], 3600); d.retry != "" && (!modelRetryForm.MatchString(d.retry) || seconds > bound) {
-			complain("%s: Retry-After %q, at most %d", d, d.retry, bound)
-		}
-		if d.outcome == tghook.OutcomeFailed && !tr.setup.store {
-			tr.checkRetry(d, seconds, cmp.Or(most[tr.kind(d.id)], 3600), complain)
-		}
-	}
-}
-
-// checkRetry: a handler's RetryAfter reaches Telegram, rounded up and clamped.
-func (tr *modelTrace) checkRetry(d *modelDelivery, seconds, most int, complain modelComplaint) {
-	attempt := 0
-	for _, r := range tr.runs {
-		if r.proc != d.proc || r.id != d.id || r.bury {
-			continue
-		}
-		if attempt++; attempt != d.attempt || r.retry == 0 || tr.buried(r) {
-			continue
-		}
-		if want := min(most, int((r.retry+time.Second-1)/time.Second)); seconds != want {
-			complain("%s: Retry-After %d, not %d", d, seconds, want)
-		}
-	}
-}
-
-// buried reports whether r's update became a dead letter at its end.
-func (tr *modelTrace) buried(r *modelRun) bool {
-	return slices.ContainsFunc(tr.runs, func(b *modelRun) bool { return b.proc == r.proc && b.id == r.id && b.bury })
-}
-
-// checkAttempts: the handler starts MaxAttempts times at most.
-func (tr *modelTrace) checkAttempts(complain modelComplaint) {
-	type place struct {
-		proc int
-		id   int64
-	}
-	runs, active := map[place]int{}, map[int][]*modelRun{}
-	for _, r := range tr.runs {
-		active[r.proc] = slices.DeleteFunc(active[r.proc], func(a *modelRun) bool { return a.end.before(r.begin) })
-		active[r.proc] = append(active[r.proc], r)
-		if most := tr.setup.maxInFlight; most > 0 && len(active[r.proc]) > most {
-			complain("%s is one more than MaxInFlight", r)
-		}
-		p := place{r.proc, r.id}
-		if tr.setup.store {
-			p.proc = 0 // they count together
-		}
-		if !r.bury {
-			runs[p]++
-		}
-		if most := tr.setup.maxAttempts; most > 0 && runs[p] > most {
-			complain("%s is one more than MaxAttempts", r)
-		}
-	}
-}
-
-// checkLiveness: an update ends acknowledged, unless its life was too short.
-func (tr *modelTrace) checkLiveness(complain modelComplaint) {
-	for _, id := range slices.Sorted(maps.Keys(tr.updates)) {
-		switch fate := tr.fates[id]; {
-		case fate == "":
-			complain("update %d is offered for ever", id)
-		case fate == modelExpired && modelLifetime(tr.kind(id)) >= 24*time.Hour:
-			complain("update %d was not acknowledged within a day", id)
-		}
-	}
-}
 
 var (
 	modelNamed  = regexp.MustCompile(`stay unacknowledged: ([0-9 ]+)(\.\.\.)?(;|$)`)
 	modelBroken = regexp.MustCompile(`did not end: ([0-9 ]+)(\.\.\.)?(;|$)`)
 )
-
-// names are the ids that Shutdown's error names by one of the forms above.
-// whole is false where it names the first twenty of more.
-func (s *modelStopping) names(form *regexp.Regexp) (ids map[int64]bool, whole bool) {
-	ids = map[int64]bool{}
-	if s.err == nil {
-		return ids, true
-	}
-	m := form.FindStringSubmatch(s.err.Error())
-	if m == nil {
-		return ids, true
-	}
-	for text := range strings.FieldsSeq(m[1]) {
-		id, _ := strconv.ParseInt(text, 10, 64)
-		ids[id] = true
-	}
-	return ids, m[2] == ""
-}
-
-// halt is when Shutdown stopped to wait for more than what LateAck had promised.
-func (s *modelStopping) halt() time.Duration { return min(s.end.at, s.begin.at+s.grace) }
-
-// checkShutdown: nil says that everything was answered; else the error names
-// what was not, and handlers are cancelled. What LateAck has acknowledged gets
-// five seconds more, and so does the Store's word.
-func (tr *modelTrace) checkShutdown(complain modelComplaint) {
-	for _, s := range tr.stops {
-		if s.end.never() {
-			complain("Shutdown of %d has not returned", s.proc)
-			continue
-		}
-		if s.end.at > s.begin.at+s.grace+time.Second {
-			complain("Shutdown of %d took %s, with a grace of %s", s.proc, s.end.at-s.begin.at, s.grace)
-		}
-		if s.err != nil && !errors.Is(s.err, context.DeadlineExceeded) {
-			complain("Shutdown of %d: %v", s.proc, s.err)
-		}
-		if len(s.running) > 0 {
-			complain("Shutdown of %d left handlers running that were not cancelled: %v", s.proc, s.running)
-		}
-		if named, whole := s.names(modelNamed); whole {
-			tr.checkNamed(s, named, complain)
-		}
-		if broken, whole := s.names(modelBroken); whole {
-			tr.checkBroken(s, broken, complain)
-		}
-	}
-}
-
-func (tr *modelTrace) checkNamed(s *modelStopping, named map[int64]bool, complain modelComplaint) {
-	halt := modelMoment{s.end.seq, s.halt()}
-	for _, r := range tr.runs {
-		switch {
-		case r.proc != s.proc:
-			continue
-		case r.begin.at > halt.at:
-			if !r.bury {
-				complain("%s began after Shutdown", r)
-			}
-			continue
-		}
-		promised := tr.promised(s.proc, r.id, halt)
-		over := halt.at > r.end.at+modelLifetime(tr.kind(r.id))
-		runs := r.begin.at < halt.at && (r.end.never() || r.end.at > halt.at)
-		ended := r.end.before(s.end) && r.end.at < halt.at
-		c := tr.claims[r.fence]
-		known := c != nil && c.done // to the Store, and so to whoever is asked next
-		switch {
-		case runs && s.err == nil:
-			complain("Shutdown of %d returned nil during %s", s.proc, r)
-		case runs && named[r.id] && tr.promised(s.proc, r.id, modelMoment{at: halt.at - 1}):
-			complain("Shutdown of %d names %s, which LateAck had acknowledged: %v", s.proc, r, s.err)
-		case runs && !promised && !named[r.id]:
-			complain("Shutdown of %d does not name %s, which runs: %v", s.proc, r, s.err)
-		case ended && tr.counts(r) && !promised && !known && !over && !tr.told(r, halt) && !named[r.id] && !tr.overdue(r, halt):
-			complain("Shutdown of %d does not name %s, which was not acknowledged: %v", s.proc, r, s.err)
-		case named[r.id] && tr.counts(r) && tr.heard(r, halt):
-			complain("Shutdown of %d names %s, which was acknowledged: %v", s.proc, r, s.err)
-		}
-	}
-}
-
-// stopping reports whether Shutdown of r's process had been called before r ended: then
-// what LateAck has answered may not be known here.
-func (tr *modelTrace) stopping(r *modelRun) bool {
-	return slices.ContainsFunc(tr.stops, func(s *modelStopping) bool { return s.proc == r.proc && s.begin.at <= r.end.at })
-}
-
-// overdue reports whether the redelivery that r waits for may be by the instant of m.
-func (tr *modelTrace) overdue(r *modelRun, m modelMoment) bool {
-	return !slices.ContainsFunc(tr.deliveries, func(d *modelDelivery) bool {
-		return d.proc == r.proc && d.id == r.id && d.begin.before(m) && max(d.end.at, d.gone.at) > m.at-3*time.Second
-	})
-}
-
-// checkBroken: what LateAck has acknowledged has ended, or is named.
-func (tr *modelTrace) checkBroken(s *modelStopping, broken map[int64]bool, complain modelComplaint) {
-	for id := range tr.updates {
-		if !tr.promised(s.proc, id, modelMoment{at: s.halt() - 1}) {
-			continue
-		}
-		runs, over := false, false
-		for _, r := range tr.runs {
-			if r.proc == s.proc && r.id == id {
-				runs = runs || r.begin.wellBefore(s.end) && s.end.wellBefore(r.end)
-				over = over || r.ok && r.end.wellBefore(s.end)
-			}
-		}
-		if runs && !broken[id] {
-			complain("Shutdown of %d does not name update %d, which LateAck had acknowledged and which runs: %v", s.proc, id, s.err)
-		}
-		if over && !runs && broken[id] && !tr.setup.store && tr.setup.endTakes == 0 {
-			complain("Shutdown of %d names update %d, which is over: %v", s.proc, id, s.err)
-		}
-	}
-}
-
-// told reports whether r's process may have acknowledged its success to somebody
-// who listened by the instant of m; heard, whether it surely had before.
-func (tr *modelTrace) told(r *modelRun, m modelMoment) bool {
-	return slices.ContainsFunc(tr.deliveries, func(d *modelDelivery) bool {
-		return d.answers(r) && d.end.at <= m.at && (d.gone.never() || d.gone.at >= d.end.at)
-	})
-}
-
-func (tr *modelTrace) heard(r *modelRun, m modelMoment) bool {
-	return slices.ContainsFunc(tr.deliveries, func(d *modelDelivery) bool {
-		return d.answers(r) && d.end.wellBefore(m) && d.end.wellBefore(d.gone)
-	})
-}
-
-func (d *modelDelivery) answers(r *modelRun) bool {
-	return d.proc == r.proc && d.id == r.id && r.end.before(d.end) && d.status == 200
-}
-
-// checkAccounting: Observe hears once of each arrival, and once of each run.
-func (tr *modelTrace) checkAccounting(complain modelComplaint) {
-	for _, d := range tr.deliveries {
-		if !d.end.never() && d.reports != 1 {
-			complain("%s was reported %d times", d, d.reports)
-		}
-	}
-	for _, v := range tr.reports {
-		if v.of != nil && !v.of.end.never() && (v.status != v.of.status || v.rode != (v.of.body != "")) {
-			complain("%s was reported with status %d, rode %v", v.of, v.status, v.rode)
-		}
-	}
-	ofRuns := func(proc int, id int64) (all []*modelReport) {
-		for _, v := range tr.reports {
-			switch v.outcome {
-			case tghook.OutcomeHandled, tghook.OutcomeReplied, tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeAbandoned,
-				tghook.OutcomeFailed, tghook.OutcomeReplyLost:
-				if v.proc == proc && v.id == id {
-					all = append(all, v)
-				}
-			}
-		}
-		return all
-	}
-	runs := map[[2]int64]int{} // process and update
-	attempts := map[[2]int64]int{}
-	for i, r := range tr.runs {
-		place := [2]int64{int64(r.proc), r.id}
-		if r.end.never() || r.unreported || tr.unheard(r) {
-			runs[place] -= len(tr.reports) // whatever comes of it is too late
-			continue
-		}
-		next := slices.IndexFunc(tr.runs[i+1:], func(b *modelRun) bool { return b.proc == r.proc && b.id == r.id })
-		if next < 0 || r.bury || !tr.runs[i+1+next].follows(r) {
-			runs[place]++ // else the DeadLetter that followed is counted
-		}
-		if r.bury {
-			continue
-		}
-		attempts[place]++
-		attempt := attempts[place]
-		if tr.setup.store {
-			attempt = tr.claims[r.fence].attempt
-		}
-		if !slices.ContainsFunc(ofRuns(r.proc, r.id), func(v *modelReport) bool { return v.attempt == attempt && tr.fits(v.outcome, r) }) {
-			complain("no report fits attempt %d, %s", attempt, r)
-		}
-	}
-	for _, place := range slices.SortedFunc(maps.Keys(runs), func(a, b [2]int64) int { return slices.Compare(a[:], b[:]) }) {
-		if want, got := runs[place], ofRuns(int(place[0]), place[1]); want >= 0 && len(got) != want {
-			var outcomes []string
-			for _, v := range got {
-				outcomes = append(outcomes, fmt.Sprintf("%s/%d at %s", v.outcome, v.attempt, modelDuration(v.at.at)))
-			}
-			complain("%d runs of update %d in process %d were reported %d times: %v", want, place[1], place[0], len(got), outcomes)
-		}
-	}
-}
-
-// unheard reports whether Shutdown of r's process may have returned before r had been
-// reported.
-func (tr *modelTrace) unheard(r *modelRun) bool {
-	return slices.ContainsFunc(tr.stops, func(s *modelStopping) bool {
-		return s.proc == r.proc && !s.end.never() && s.err != nil && s.end.at <= r.end.at+tr.settling()
-	})
-}
-
-// follows reports whether r is the dead letter of the same attempt as before.
-func (r *modelRun) follows(before *modelRun) bool {
-	return r.bury && r.begin.at == before.end.at && r.fence == before.fence
-}
-
-// fits reports whether r may be reported with outcome.
-func (tr *modelTrace) fits(outcome tghook.Outcome, r *modelRun) bool {
-	switch outcome {
-	case tghook.OutcomeReplied, tghook.OutcomeReplyLost:
-		return r.ok && r.text != "" && tr.counts(r)
-	case tghook.OutcomeHandled: // without a reply, or another process may carry it
-		return r.ok && tr.counts(r) && (r.text == "" || tr.setup.store)
-	case tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeAbandoned:
-		return !r.ok
-	default:
-		return !r.ok || !tr.counts(r)
-	}
-}
-
-// checkRest: what is over leaves nothing behind.
-func (tr *modelTrace) checkRest(complain modelComplaint) {
-	if len(tr.stops) <= max(tr.setup.replicas, 1) && !tr.faulty {
-		for _, fence := range slices.Sorted(maps.Keys(tr.claims)) {
-			if c := tr.claims[fence]; c.over.never() {
-				complain("process %d has left its claim of update %d to lapse", c.proc, c.id)
-			}
-		}
-	}
-	alone := tr.setup.replicas <= 1 && len(tr.stops) <= 1 // the last one ends every schedule
-	for _, fate := range tr.fates {
-		alone = alone && fate == modelAcked
-	}
-	for _, s := range tr.stats {
-		if s.InFlight != 0 || s.Lanes != 0 {
-			complain("process %d is at rest with %+v", s.proc, s.Stats)
-		}
-		if !s.dead && (s.final || alone && !tr.reburied()) && (s.Failed != 0 || s.Unacknowledged != 0) {
-			complain("process %d, which Telegram has nothing for, keeps %+v", s.proc, s.Stats)
-		}
-	}
-}
-
-// reburied reports whether a failed dead letter stays, for LateAck had
-// acknowledged its update.
-func (tr *modelTrace) reburied() bool {
-	return slices.ContainsFunc(tr.runs, func(r *modelRun) bool { return r.bury && !r.ok })
-}
-
-// checkInTime: every answer comes before its delivery is late, and it is not
-// called late before.
-func (tr *modelTrace) checkInTime(complain modelComplaint) {
-	for _, d := range tr.deliveries {
-		after := tr.setup.after(tr.kind(d.id))
-		switch took := d.end.at - d.begin.at; {
-		case d.end.never() || after < 0:
-		case took > after:
-			complain("%s took %s, not %s", d, took, after)
-		case d.outcome == tghook.OutcomeLate && took < after && d.gone.never() && tr.setup.life == 0:
-			complain("%s was called late after %s, not %s", d, took, after)
-		}
-	}
-}
-
-// checkCause: a handler's ctx ends for its own causes, never with its client.
-func (tr *modelTrace) checkCause(complain modelComplaint) {
-	for _, r := range tr.runs {
-		if r.end.never() || r.bury {
-			continue
-		}
-		took := r.end.at - r.begin.at
-		if c := tr.claims[r.fence]; c != nil && r.cause == nil && !c.lost.never() && max(c.lost.at, r.begin.at)+35*time.Second < r.end.at {
-			complain("%s was not told that its claim was lost at %s", r, c.lost)
-		}
-		var may bool
-		switch {
-		case r.cause == nil:
-			may = took <= tr.setup.timeout()
-		case errors.Is(r.cause, tghook.ErrHandlerTimeout):
-			may = took >= tr.setup.timeout() && (!r.obeyed || took == tr.setup.timeout())
-		case errors.Is(r.cause, tghook.ErrLate):
-			may = tr.setup.policy() == tghook.LateCancel
-		case errors.Is(r.cause, tghook.ErrClaimLost):
-			may = tr.setup.store
-		case errors.Is(r.cause, tghook.ErrShutdown):
-			may = slices.ContainsFunc(tr.stops, func(s *modelStopping) bool { return s.proc == r.proc && s.begin.at+s.grace <= r.end.at })
-		}
-		if !may {
-			complain("the ctx of %s had ended with %v after %s", r, r.cause, took)
-		}
-	}
-}
-
-func (r *modelRun) String() string {
-	what := "run"
-	if r.bury {
-		what = "dead letter"
-	}
-	return fmt.Sprintf("%s %d of update %d in process %d (%s to %s)", what, r.n, r.id, r.proc, modelDuration(r.begin.at), r.end)
-}
-
-func (d *modelDelivery) String() string {
-	return fmt.Sprintf("delivery of update %d to process %d (%s to %s, %d %s)", d.id, d.proc, modelDuration(d.begin.at), d.end, d.status, d.outcome)
-}
-
-func (m modelMoment) String() string {
-	if m.never() {
-		return "never"
-	}
-	return modelDuration(m.at)
-}
 
 // What must be found must be found: bad traces, one or more for each invariant.
 func TestModelChecker(t *testing.T) {
@@ -1100,5 +245,491 @@ func TestModelChecker(t *testing.T) {
 				t.Error("was not found")
 			}
 		})
+	}
+}
+
+// check returns the first invariant that does not hold, or that of the name.
+func (tr *modelTrace) check(name string) (failure *modelFailure) {
+	for _, i := range modelInvariants {
+		if failure == nil && (name == "" || name == i.name) {
+			i.check(tr, func(format string, args ...any) {
+				if failure == nil {
+					failure = &modelFailure{i.name, fmt.Sprintf(format, args...)}
+				}
+			})
+		}
+	}
+	return failure
+}
+
+// checkStuck: everything comes to an end, and leaves no goroutine.
+func (tr *modelTrace) checkStuck(complain modelComplaint) {
+	if tr.stuck != "" {
+		complain("%s", tr.stuck)
+	}
+}
+
+// checkAcknowledged: only what was handled or buried is acknowledged; what LateAck
+// acknowledges succeeds later, or DeadLetter is given it.
+func (tr *modelTrace) checkAcknowledged(complain modelComplaint) {
+	for _, d := range tr.deliveries {
+		switch {
+		case d.end.never() || d.status/100 != 2 || tr.success(d) != nil:
+		case !d.early():
+			complain("%s was acknowledged before any run had succeeded", d)
+		case tr.setup.policy() != tghook.LateAck:
+			complain("%s was acknowledged early", d)
+		case !slices.ContainsFunc(tr.runs, func(r *modelRun) bool {
+			return r.id == d.id && r.proc == d.proc && (r.ok || r.bury && r.begin.at >= d.end.at)
+		}):
+			complain("%s was acknowledged early and then forgotten", d)
+		}
+	}
+}
+
+// checkOnce: runs of one update do not overlap, and none follows a success;
+// within one process, or everywhere as long as leases hold. Where a dead letter
+// is due, the handler does not run any more.
+func (tr *modelTrace) checkOnce(complain modelComplaint) {
+	for i, a := range tr.runs {
+		if c := tr.claims[a.fence]; tr.setup.store && (c == nil || c.over.before(a.begin)) {
+			complain("%s began without a claim", a)
+			return
+		}
+		for _, b := range tr.runs[i+1:] {
+			here, c := a.proc == b.proc, tr.claims[a.fence]
+			if a.id != b.id || !here && (!tr.setup.store || tr.claims[b.fence].lost.before(b.begin)) {
+				continue
+			}
+			if !a.end.before(b.begin) {
+				if here || c.lost.never() || b.begin.before(c.lost) {
+					complain("%s overlaps %s", b, a)
+				}
+				continue
+			}
+			if b.begin.at-a.end.at > modelLifetime(tr.kind(a.id))+3*time.Minute {
+				continue
+			}
+			if tr.counts(a) && (here || c.done) {
+				complain("%s came after %s, which had succeeded", b, a)
+			}
+			if here && a.bury && !b.bury {
+				complain("%s came after %s: only the dead letter was due", b, a)
+			}
+		}
+	}
+}
+
+// checkLane: one at a time in each lane of a process, in order of arrival.
+func (tr *modelTrace) checkLane(complain modelComplaint) {
+	for i, b := range tr.runs {
+		lane := tr.updates[b.id].lane()
+		if lane == "" {
+			continue
+		}
+		for _, a := range tr.runs[:i] {
+			if a.proc == b.proc && tr.updates[a.id].lane() == lane && !a.end.before(b.begin) && !tr.withdrawn(a) && !tr.withdrawn(b) {
+				complain("%s began during %s", b, a)
+			}
+		}
+		if tr.withdrawn(b) {
+			continue
+		}
+		since, ok := tr.entered(b)
+		if !ok {
+			continue
+		}
+		for _, d := range tr.deliveries {
+			if d.proc != b.proc || d.id == b.id || tr.updates[d.id].lane() != lane || !d.begin.wellBefore(since) {
+				continue
+			}
+			waits := b.begin.wellBefore(d.end) && !d.gone.before(b.begin)
+			if waits || tr.waits(d, b.begin) {
+				complain("%s overtook %s", b, d)
+			}
+		}
+	}
+}
+
+// checkReply: a body is the reply of a success; a reply is called at most once,
+// and never both carried and called; the newest live delivery carries it.
+func (tr *modelTrace) checkReply(complain modelComplaint) {
+	for _, d := range tr.deliveries {
+		if d.body == "" {
+			continue
+		}
+		if !slices.ContainsFunc(tr.runs, func(r *modelRun) bool {
+			return r.id == d.id && (r.proc == d.proc || tr.setup.store) && r.end.before(d.end) && r.rides && tr.counts(r) &&
+				d.body == modelBody(r.text, "sendMessage")
+		}) {
+			complain("%s has the body %s, which no run has replied", d, d.body)
+		}
+		if d.status != 200 || d.contentType != "application/json" {
+			complain("%s: %d with %s and a body", d, d.status, d.contentType)
+		}
+	}
+	for _, r := range tr.runs {
+		if r.text == "" || r.end.never() {
+			continue
+		}
+		calls, carried := tr.called(r.text), tr.carried(r)
+		lasts := !slices.ContainsFunc(tr.stops, func(s *modelStopping) bool { return s.proc == r.proc && s.begin.at < r.end.at+time.Minute })
+		switch {
+		case len(calls) > 1:
+			complain("the reply of %s was called %d times", r, len(calls))
+		case len(calls) > 0 && len(carried) > 0:
+			complain("the reply of %s was called, and carried by %s", r, carried[0])
+		case len(calls) > 0 && (!r.ok || !r.end.before(calls[0].begin) || r.proc != calls[0].proc):
+			complain("the reply of %s was called, though it was not to be sent", r)
+		case len(calls) > 0 && r.rides && calls[0].begin.at < r.end.at+10*time.Second && !tr.promised(r.proc, r.id, calls[0].begin) && !tr.stopping(r):
+			complain("the reply of %s was called at %s, before a redelivery could carry it", r, calls[0].begin.at)
+		case len(calls)+len(carried) == 0 && lasts && tr.counts(r) && !tr.setup.store && (tr.setup.caller || !tr.lost(r)):
+			complain("the reply of %s was neither carried nor called nor lost", r)
+		}
+		if len(calls) == 0 && r.rides && tr.counts(r) && !tr.lapsed(r) {
+			tr.checkCarrier(r, complain)
+		}
+	}
+}
+
+// checkCarrier: of the deliveries that waited for r's end, the newest live one
+// has the reply, and it alone.
+func (tr *modelTrace) checkCarrier(r *modelRun, complain modelComplaint) {
+	var newest *modelDelivery
+	var told []*modelDelivery
+	for _, d := range tr.deliveries {
+		waited := d.outcome == tghook.OutcomeJoined || d.outcome == tghook.OutcomeReplied || d.outcome == tghook.OutcomeHandled
+		if d.proc != r.proc || d.id != r.id || !r.end.before(d.end) || !waited {
+			continue
+		}
+		told = append(told, d)
+		if d.gone.never() || d.end.wellBefore(d.gone) {
+			newest = d
+		}
+	}
+	bodies := 0
+	for _, d := range told {
+		if d.body != "" {
+			bodies++
+		}
+	}
+	if bodies > 1 || newest != nil && bodies == 0 {
+		complain("%d deliveries carry the reply of %s", bodies, r)
+	}
+	if newest == nil || newest.body != "" {
+		return
+	}
+	for _, d := range told {
+		if d.body != "" && (d.begin.wellBefore(newest.begin) || d.gone.before(r.end) && d.gone.at < r.end.at) {
+			complain("%s carries the reply of %s, though %s is newer, or lives", d, r, newest)
+		}
+	}
+}
+
+// checkReplay: a duplicate gets the same reply again for ten minutes, unless it
+// was called, or given up; from another process, if the Store was told of it.
+func (tr *modelTrace) checkReplay(complain modelComplaint) {
+	for _, d := range tr.deliveries {
+		if d.outcome != tghook.OutcomeDuplicate || !d.gone.never() && d.gone.at <= d.end.at {
+			continue
+		}
+		for _, r := range tr.runs {
+			knows := r.proc == d.proc || tr.setup.store && tr.claims[r.fence].done && tr.stored(r) && !tr.together(d, r)
+			if r.id == d.id && knows && r.rides && r.end.before(d.begin) && tr.counts(r) &&
+				d.begin.at < r.end.at+10*time.Minute && len(tr.called(r.text)) == 0 && !tr.lost(r) && !tr.lapsed(r) && d.body == "" {
+				complain("%s did not get the reply of %s again", d, r)
+			}
+		}
+	}
+}
+
+// checkAnswer: what Telegram is told has the form that it understands.
+func (tr *modelTrace) checkAnswer(complain modelComplaint) {
+	for _, d := range tr.deliveries {
+		if d.end.never() {
+			continue
+		}
+		if d.status != 200 && d.status != 500 && d.status != 503 {
+			complain("%s: status %d", d, d.status)
+		}
+		if d.status != 200 && d.body != "" {
+			complain("%s: %d with a body", d, d.status)
+		}
+		cancelled := d.outcome == tghook.OutcomeLate && tr.setup.policy() == tghook.LateCancel
+		if (d.status == 503) != (d.retry != "") && (!cancelled || d.status != 503) {
+			complain("%s: %d with Retry-After %q", d, d.status, d.retry)
+		}
+		most := map[tghook.Kind]int{
+			tghook.KindInlineQuery: 3, tghook.KindCallbackQuery: 15, tghook.KindPreCheckoutQuery: 15,
+		}
+		seconds, _ := strconv.Atoi(d.retry)
+		if bound := cmp.Or(most[tr.kind(d.id)], 3600); d.retry != "" && (!modelRetryForm.MatchString(d.retry) || seconds > bound) {
+			complain("%s: Retry-After %q, at most %d", d, d.retry, bound)
+		}
+		if d.outcome == tghook.OutcomeFailed && !tr.setup.store {
+			tr.checkRetry(d, seconds, cmp.Or(most[tr.kind(d.id)], 3600), complain)
+		}
+	}
+}
+
+// checkRetry: a handler's RetryAfter reaches Telegram, rounded up and clamped.
+func (tr *modelTrace) checkRetry(d *modelDelivery, seconds, most int, complain modelComplaint) {
+	attempt := 0
+	for _, r := range tr.runs {
+		if r.proc != d.proc || r.id != d.id || r.bury {
+			continue
+		}
+		if attempt++; attempt != d.attempt || r.retry == 0 || tr.buried(r) {
+			continue
+		}
+		if want := min(most, int((r.retry+time.Second-1)/time.Second)); seconds != want {
+			complain("%s: Retry-After %d, not %d", d, seconds, want)
+		}
+	}
+}
+
+// checkAttempts: the handler starts MaxAttempts times at most.
+func (tr *modelTrace) checkAttempts(complain modelComplaint) {
+	type place struct {
+		proc int
+		id   int64
+	}
+	runs, active := map[place]int{}, map[int][]*modelRun{}
+	for _, r := range tr.runs {
+		active[r.proc] = slices.DeleteFunc(active[r.proc], func(a *modelRun) bool { return a.end.before(r.begin) })
+		active[r.proc] = append(active[r.proc], r)
+		if most := tr.setup.maxInFlight; most > 0 && len(active[r.proc]) > most {
+			complain("%s is one more than MaxInFlight", r)
+		}
+		p := place{r.proc, r.id}
+		if tr.setup.store {
+			p.proc = 0 // they count together
+		}
+		if !r.bury {
+			runs[p]++
+		}
+		if most := tr.setup.maxAttempts; most > 0 && runs[p] > most {
+			complain("%s is one more than MaxAttempts", r)
+		}
+	}
+}
+
+// checkLiveness: an update ends acknowledged, unless its life was too short.
+func (tr *modelTrace) checkLiveness(complain modelComplaint) {
+	for _, id := range slices.Sorted(maps.Keys(tr.updates)) {
+		switch fate := tr.fates[id]; {
+		case fate == "":
+			complain("update %d is offered for ever", id)
+		case fate == modelExpired && modelLifetime(tr.kind(id)) >= 24*time.Hour:
+			complain("update %d was not acknowledged within a day", id)
+		}
+	}
+}
+
+// checkShutdown: nil says that everything was answered; else the error names
+// what was not, and handlers are cancelled. What LateAck has acknowledged gets
+// five seconds more, and so does the Store's word.
+func (tr *modelTrace) checkShutdown(complain modelComplaint) {
+	for _, s := range tr.stops {
+		if s.end.never() {
+			complain("Shutdown of %d has not returned", s.proc)
+			continue
+		}
+		if s.end.at > s.begin.at+s.grace+time.Second {
+			complain("Shutdown of %d took %s, with a grace of %s", s.proc, s.end.at-s.begin.at, s.grace)
+		}
+		if s.err != nil && !errors.Is(s.err, context.DeadlineExceeded) {
+			complain("Shutdown of %d: %v", s.proc, s.err)
+		}
+		if len(s.running) > 0 {
+			complain("Shutdown of %d left handlers running that were not cancelled: %v", s.proc, s.running)
+		}
+		if named, whole := s.names(modelNamed); whole {
+			tr.checkNamed(s, named, complain)
+		}
+		if broken, whole := s.names(modelBroken); whole {
+			tr.checkBroken(s, broken, complain)
+		}
+	}
+}
+
+func (tr *modelTrace) checkNamed(s *modelStopping, named map[int64]bool, complain modelComplaint) {
+	halt := modelMoment{s.end.seq, s.halt()}
+	for _, r := range tr.runs {
+		switch {
+		case r.proc != s.proc:
+			continue
+		case r.begin.at > halt.at:
+			if !r.bury {
+				complain("%s began after Shutdown", r)
+			}
+			continue
+		}
+		promised := tr.promised(s.proc, r.id, halt)
+		over := halt.at > r.end.at+modelLifetime(tr.kind(r.id))
+		runs := r.begin.at < halt.at && (r.end.never() || r.end.at > halt.at)
+		ended := r.end.before(s.end) && r.end.at < halt.at
+		c := tr.claims[r.fence]
+		known := c != nil && c.done // to the Store, and so to whoever is asked next
+		switch {
+		case runs && s.err == nil:
+			complain("Shutdown of %d returned nil during %s", s.proc, r)
+		case runs && named[r.id] && tr.promised(s.proc, r.id, modelMoment{at: halt.at - 1}):
+			complain("Shutdown of %d names %s, which LateAck had acknowledged: %v", s.proc, r, s.err)
+		case runs && !promised && !named[r.id]:
+			complain("Shutdown of %d does not name %s, which runs: %v", s.proc, r, s.err)
+		case ended && tr.counts(r) && !promised && !known && !over && !tr.told(r, halt) && !named[r.id] && !tr.overdue(r, halt):
+			complain("Shutdown of %d does not name %s, which was not acknowledged: %v", s.proc, r, s.err)
+		case named[r.id] && tr.counts(r) && tr.heard(r, halt):
+			complain("Shutdown of %d names %s, which was acknowledged: %v", s.proc, r, s.err)
+		}
+	}
+}
+
+// checkBroken: what LateAck has acknowledged has ended, or is named.
+func (tr *modelTrace) checkBroken(s *modelStopping, broken map[int64]bool, complain modelComplaint) {
+	for id := range tr.updates {
+		if !tr.promised(s.proc, id, modelMoment{at: s.halt() - 1}) {
+			continue
+		}
+		runs, over := false, false
+		for _, r := range tr.runs {
+			if r.proc == s.proc && r.id == id {
+				runs = runs || r.begin.wellBefore(s.end) && s.end.wellBefore(r.end)
+				over = over || r.ok && r.end.wellBefore(s.end)
+			}
+		}
+		if runs && !broken[id] {
+			complain("Shutdown of %d does not name update %d, which LateAck had acknowledged and which runs: %v", s.proc, id, s.err)
+		}
+		if over && !runs && broken[id] && !tr.setup.store && tr.setup.endTakes == 0 {
+			complain("Shutdown of %d names update %d, which is over: %v", s.proc, id, s.err)
+		}
+	}
+}
+
+// checkAccounting: Observe hears once of each arrival, and once of each run.
+func (tr *modelTrace) checkAccounting(complain modelComplaint) {
+	for _, d := range tr.deliveries {
+		if !d.end.never() && d.reports != 1 {
+			complain("%s was reported %d times", d, d.reports)
+		}
+	}
+	for _, v := range tr.reports {
+		if v.of != nil && !v.of.end.never() && (v.status != v.of.status || v.rode != (v.of.body != "")) {
+			complain("%s was reported with status %d, rode %v", v.of, v.status, v.rode)
+		}
+	}
+	ofRuns := func(proc int, id int64) (all []*modelReport) {
+		for _, v := range tr.reports {
+			switch v.outcome {
+			case tghook.OutcomeHandled, tghook.OutcomeReplied, tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeAbandoned,
+				tghook.OutcomeFailed, tghook.OutcomeReplyLost:
+				if v.proc == proc && v.id == id {
+					all = append(all, v)
+				}
+			}
+		}
+		return all
+	}
+	runs := map[[2]int64]int{} // process and update
+	attempts := map[[2]int64]int{}
+	for i, r := range tr.runs {
+		place := [2]int64{int64(r.proc), r.id}
+		if r.end.never() || r.unreported || tr.unheard(r) {
+			runs[place] -= len(tr.reports) // whatever comes of it is too late
+			continue
+		}
+		next := slices.IndexFunc(tr.runs[i+1:], func(b *modelRun) bool { return b.proc == r.proc && b.id == r.id })
+		if next < 0 || r.bury || !tr.runs[i+1+next].follows(r) {
+			runs[place]++ // else the DeadLetter that followed is counted
+		}
+		if r.bury {
+			continue
+		}
+		attempts[place]++
+		attempt := attempts[place]
+		if tr.setup.store {
+			attempt = tr.claims[r.fence].attempt
+		}
+		if !slices.ContainsFunc(ofRuns(r.proc, r.id), func(v *modelReport) bool { return v.attempt == attempt && tr.fits(v.outcome, r) }) {
+			complain("no report fits attempt %d, %s", attempt, r)
+		}
+	}
+	for _, place := range slices.SortedFunc(maps.Keys(runs), func(a, b [2]int64) int { return slices.Compare(a[:], b[:]) }) {
+		if want, got := runs[place], ofRuns(int(place[0]), place[1]); want >= 0 && len(got) != want {
+			var outcomes []string
+			for _, v := range got {
+				outcomes = append(outcomes, fmt.Sprintf("%s/%d at %s", v.outcome, v.attempt, modelDuration(v.at.at)))
+			}
+			complain("%d runs of update %d in process %d were reported %d times: %v", want, place[1], place[0], len(got), outcomes)
+		}
+	}
+}
+
+// checkRest: what is over leaves nothing behind.
+func (tr *modelTrace) checkRest(complain modelComplaint) {
+	if len(tr.stops) <= max(tr.setup.replicas, 1) && !tr.faulty {
+		for _, fence := range slices.Sorted(maps.Keys(tr.claims)) {
+			if c := tr.claims[fence]; c.over.never() {
+				complain("process %d has left its claim of update %d to lapse", c.proc, c.id)
+			}
+		}
+	}
+	alone := tr.setup.replicas <= 1 && len(tr.stops) <= 1 // the last one ends every schedule
+	for _, fate := range tr.fates {
+		alone = alone && fate == modelAcked
+	}
+	for _, s := range tr.stats {
+		if s.InFlight != 0 || s.Lanes != 0 {
+			complain("process %d is at rest with %+v", s.proc, s.Stats)
+		}
+		if !s.dead && (s.final || alone && !tr.reburied()) && (s.Failed != 0 || s.Unacknowledged != 0) {
+			complain("process %d, which Telegram has nothing for, keeps %+v", s.proc, s.Stats)
+		}
+	}
+}
+
+// checkInTime: every answer comes before its delivery is late, and it is not
+// called late before.
+func (tr *modelTrace) checkInTime(complain modelComplaint) {
+	for _, d := range tr.deliveries {
+		after := tr.setup.after(tr.kind(d.id))
+		switch took := d.end.at - d.begin.at; {
+		case d.end.never() || after < 0:
+		case took > after:
+			complain("%s took %s, not %s", d, took, after)
+		case d.outcome == tghook.OutcomeLate && took < after && d.gone.never() && tr.setup.life == 0:
+			complain("%s was called late after %s, not %s", d, took, after)
+		}
+	}
+}
+
+// checkCause: a handler's ctx ends for its own causes, never with its client.
+func (tr *modelTrace) checkCause(complain modelComplaint) {
+	for _, r := range tr.runs {
+		if r.end.never() || r.bury {
+			continue
+		}
+		took := r.end.at - r.begin.at
+		if c := tr.claims[r.fence]; c != nil && r.cause == nil && !c.lost.never() && max(c.lost.at, r.begin.at)+35*time.Second < r.end.at {
+			complain("%s was not told that its claim was lost at %s", r, c.lost)
+		}
+		var may bool
+		switch {
+		case r.cause == nil:
+			may = took <= tr.setup.timeout()
+		case errors.Is(r.cause, tghook.ErrHandlerTimeout):
+			may = took >= tr.setup.timeout() && (!r.obeyed || took == tr.setup.timeout())
+		case errors.Is(r.cause, tghook.ErrLate):
+			may = tr.setup.policy() == tghook.LateCancel
+		case errors.Is(r.cause, tghook.ErrClaimLost):
+			may = tr.setup.store
+		case errors.Is(r.cause, tghook.ErrShutdown):
+			may = slices.ContainsFunc(tr.stops, func(s *modelStopping) bool { return s.proc == r.proc && s.begin.at+s.grace <= r.end.at })
+		}
+		if !may {
+			complain("the ctx of %s had ended with %v after %s", r, r.cause, took)
+		}
 	}
 }
