@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // shapes is the table of kinds once more, so that a slip in one shows.
@@ -127,9 +129,7 @@ func FuzzMembers(f *testing.F) {
 		if !agreeOnSyntax(t, data, '{', maxOuterDepth+1, err) {
 			return
 		}
-		if err != nil {
-			t.Fatalf("got %v", err)
-		}
+		require.NoError(t, err, "got")
 		if want := orderedKeys(t, data); !slices.Equal(keys, want) {
 			t.Errorf("got keys %q, want %q", keys, want)
 		}
@@ -152,9 +152,7 @@ func FuzzElements(f *testing.F) {
 		if !agreeOnSyntax(t, data, '[', maxOuterDepth+1, err) {
 			return
 		}
-		if jsonErr := json.Unmarshal(data, &want); jsonErr != nil {
-			t.Fatal(jsonErr)
-		}
+		require.NoError(t, json.Unmarshal(data, &want))
 		if err != nil || !slices.EqualFunc(got, want, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) }) {
 			t.Errorf("got %s, %v, want %s", got, err, want)
 		}
@@ -277,14 +275,10 @@ func orderedKeys(t *testing.T, data []byte) []string {
 	var keys []string
 	for d.More() {
 		key, err := d.Token()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		keys = append(keys, key.(string))
 		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, d.Decode(&value))
 	}
 	return keys
 }

@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func fixture(tb testing.TB, name string) []byte {
 	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "..", "tghooktest", "updates", name+".json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return data
 }
 
@@ -576,9 +576,7 @@ func TestScanPollIDAliasesTheBody(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"update_id":1,"poll":{"id":"77"}}`)
 	e, err := Scan(body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if want := strings.Index(string(body), "77"); &e.PollID[0] != &body[want] {
 		t.Error("PollID is a copy")
 	}

@@ -1,4 +1,4 @@
-package tghook_test
+package model_test
 
 import (
 	"cmp"
@@ -19,7 +19,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -28,8 +31,8 @@ import (
 // are killed or stopped, and a Telegram that counts anew. What happens is checked
 // as it happens.
 //
-//	TGHOOK_POLL_SEED=7 go test -run TestPollModel$ .
-//	TGHOOK_POLL_COUNT=100000 go test -run TestPollModel$ -timeout 0 .
+//	TGHOOK_POLL_SEED=7 go test -run TestPollModel$ ./internal/model
+//	TGHOOK_POLL_COUNT=100000 go test -run TestPollModel$ -timeout 0 ./internal/model
 func TestPollModel(t *testing.T) {
 	first, count := uint64(1), uint64(60)
 	if n, err := strconv.ParseUint(os.Getenv("TGHOOK_POLL_COUNT"), 10, 64); err == nil {
@@ -66,8 +69,8 @@ func playPoll(t *testing.T, seed uint64) {
 type pollModel struct {
 	t     *testing.T
 	rng   *rand.Rand
-	tg    *telegram
-	store *netStore // or nil
+	tg    *rig.Telegram
+	store *rig.Store // or nil
 	start time.Time
 	slow  time.Duration // no handler takes longer
 	cfg   tghook.PollConfig
@@ -129,7 +132,7 @@ func (m *pollModel) upTo(d time.Duration) time.Duration { return time.Duration(m
 func newPollModel(t *testing.T, seed uint64) *pollModel {
 	t.Helper()
 	m := &pollModel{
-		t: t, rng: rand.New(rand.NewPCG(seed, 1)), tg: newTelegram(t), start: time.Now(),
+		t: t, rng: rand.New(rand.NewPCG(seed, 1)), tg: rig.NewTelegram(t), start: time.Now(),
 		updates: map[int64]*pollUpdate{}, bases: map[int64]bool{},
 	}
 	m.tg.OnCall(m.refuse)
@@ -147,7 +150,7 @@ func newPollModel(t *testing.T, seed uint64) *pollModel {
 		},
 	}
 	if m.rng.IntN(4) == 0 {
-		m.store = newNetStore()
+		m.store = rig.NewStore()
 	}
 	m.renumber()
 	return m
@@ -179,13 +182,13 @@ func (m *pollModel) arrive(busy int) {
 	u := &pollUpdate{id: m.next, seq: len(m.updates), at: time.Now()}
 	m.next++
 	who := 1 + m.rng.Int64N(int64(busy))
-	body := messageIn(who, u.id)
+	body := rig.MessageIn(who, u.id)
 	u.kind, u.lane = tghook.KindMessage, fmt.Sprint("chat ", who)
 	switch m.rng.IntN(12) {
 	case 0:
-		u.kind, u.lane, body = tghook.KindInlineQuery, fmt.Sprint("query ", who), kindBy(tghook.KindInlineQuery, who, u.id)
+		u.kind, u.lane, body = tghook.KindInlineQuery, fmt.Sprint("query ", who), rig.KindBy(tghook.KindInlineQuery, who, u.id)
 	case 1:
-		u.kind, body = tghook.KindCallbackQuery, callbackIn(who, who, u.id)
+		u.kind, body = tghook.KindCallbackQuery, rig.CallbackIn(who, who, u.id)
 	case 2:
 		u.kind, u.lane, body = "a_kind_to_come", "", fmt.Sprintf(`{"update_id":%d,"a_kind_to_come":{"id":"1"}}`, u.id)
 	}
@@ -205,7 +208,7 @@ func (m *pollModel) arrive(busy int) {
 	}
 	m.updates[u.id] = u
 	m.notef("update %d %s %q: %v %v, buries %d", u.id, u.kind, u.lane, u.deeds, u.takes, u.buries)
-	m.tg.send(m.t, body)
+	m.tg.Send(m.t, body)
 }
 
 // gone reports whether Telegram may have forgotten u of its own accord.
@@ -245,7 +248,7 @@ func (m *pollModel) countAnew() {
 		m.updates[id].lost = true
 		m.notef("Telegram loses %d", id)
 	}
-	m.tg.countAnew(m.t)
+	m.tg.CountAnew(m.t)
 	m.tg.OnCall(m.refuse)
 	m.renumber()
 	m.notef("Telegram counts from %d", m.next)
@@ -255,7 +258,7 @@ func (m *pollModel) countAnew() {
 func (m *pollModel) somebody() *tghook.Client {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.tg.client(m.t, tghook.ClientConfig{Patience: time.Hour})
+	return m.tg.Client(m.t, tghook.ClientConfig{Patience: time.Hour})
 }
 
 // run plays the schedule, and then waits for everything to be over.
@@ -290,8 +293,8 @@ func (m *pollModel) run() {
 			go m.disturb(pollPick(m.rng, fault500, faultNetwork, faultLost, faultHang, faultPoller, faultWebhook, fault429, faultHTML), m.upTo(15*time.Second))
 		}
 		if m.store != nil && m.rng.IntN(3) == 0 {
-			m.store.set(func(s *netStore) { s.down = true })
-			time.AfterFunc(m.upTo(15*time.Second), func() { m.store.set(func(s *netStore) { s.down = false }) })
+			m.store.Set(func(s *rig.Store) { s.Down = true })
+			time.AfterFunc(m.upTo(15*time.Second), func() { m.store.Set(func(s *rig.Store) { s.Down = false }) })
 		}
 	}
 	time.Sleep(20 * time.Second)
@@ -331,11 +334,11 @@ func (m *pollModel) disturb(fault pollFault, d time.Duration) {
 			time.Sleep(time.Second)
 		}
 	case faultWebhook:
-		_ = m.somebody().SetWebhook(ctx, toURL(hookURL))
+		req := rig.ToURL(rig.HookURL)
+		req.IPAddress = "149.154.167.220" // else SetWebhook asks a resolver
+		_ = m.somebody().SetWebhook(ctx, req)
 		<-ctx.Done()
-		if err := m.somebody().DeleteWebhook(m.t.Context(), false); err != nil {
-			m.t.Error(err)
-		}
+		assert.NoError(m.t, m.somebody().DeleteWebhook(m.t.Context(), false))
 	default:
 		<-ctx.Done()
 	}
@@ -407,10 +410,8 @@ func (m *pollModel) boot() *pollProcess {
 	m.mu.Lock()
 	m.notef("a process starts")
 	m.mu.Unlock()
-	client, err := tghook.NewClient(apiToken, tghook.ClientConfig{BaseURL: m.tg.URL, HTTP: &http.Client{Transport: p}})
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	client, err := tghook.NewClient(rig.APIToken, tghook.ClientConfig{BaseURL: m.tg.URL, HTTP: &http.Client{Transport: p}})
+	require.NoError(m.t, err)
 	ctx, cancel := context.WithCancel(m.t.Context())
 	p.stop = cancel
 	go func() { p.done <- tghook.Poll(ctx, client, tghook.HandlerFunc(p.handle), cfg) }()
@@ -495,7 +496,7 @@ func (p *pollProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, errors.New("nothing came")
 	case faultHTML:
-		return apiAnswer(502, `<html>`), nil
+		return rig.APIAnswer(502, `<html>`), nil
 	}
 	res, err := p.tg.RoundTrip(r)
 	if err == nil && res.StatusCode != http.StatusOK {
@@ -596,7 +597,7 @@ func (p *pollProcess) handle(ctx context.Context, u *tghook.Update) (tghook.Repl
 	deed, takes := known.deeds[min(known.starts, len(known.deeds)-1)], known.takes[min(known.starts, len(known.deeds)-1)]
 	p.mu.Unlock()
 	if !p.begin(known, "starts") {
-		return tghook.NoReply, errBroken
+		return tghook.NoReply, rig.ErrBroken
 	}
 	p.mu.Lock()
 	known.starts++
@@ -642,11 +643,11 @@ func (p *pollProcess) handle(ctx context.Context, u *tghook.Update) (tghook.Repl
 	case pollGoexit:
 		runtime.Goexit()
 	case pollDrop:
-		return tghook.NoReply, tghook.Drop(errBroken)
+		return tghook.NoReply, tghook.Drop(rig.ErrBroken)
 	case pollRetry:
-		return tghook.NoReply, tghook.RetryAfter(1500*time.Millisecond, errBroken)
+		return tghook.NoReply, tghook.RetryAfter(1500*time.Millisecond, rig.ErrBroken)
 	}
-	return tghook.NoReply, errBroken
+	return tghook.NoReply, rig.ErrBroken
 }
 
 func (p *pollProcess) bury(ctx context.Context, u *tghook.Update, _ error) error {
@@ -654,7 +655,7 @@ func (p *pollProcess) bury(ctx context.Context, u *tghook.Update, _ error) error
 	known := p.updates[u.ID]
 	p.mu.Unlock()
 	if !p.begin(known, "is buried") {
-		return errBroken
+		return rig.ErrBroken
 	}
 	p.wait(ctx, known.takes[0]) // else it may be given up, and accept it after all
 	p.mu.Lock()
@@ -672,7 +673,7 @@ func (p *pollProcess) bury(ctx context.Context, u *tghook.Update, _ error) error
 	case 2:
 		runtime.Goexit()
 	}
-	return errBroken
+	return rig.ErrBroken
 }
 
 func (p *pollProcess) observe(_ context.Context, v tghook.Delivery) {
@@ -698,7 +699,7 @@ func (s pollStore) alive() error {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	if s.p.dead {
-		return errStoreDown
+		return rig.ErrStoreDown
 	}
 	return nil
 }

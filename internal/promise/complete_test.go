@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"bytes"
@@ -14,24 +14,27 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 const restingBound = 10_000
 
 func TestPastTheirBoundTheOldestFailuresAreForgottenAndCounted(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		const more = 2000
-		r := newRig(t, tghook.Config{}, taking(0, tghook.NoReply, errBroken))
+		r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, tghook.NoReply, rig.ErrBroken))
 		for id := range int64(restingBound + more) {
-			same(t, "answer", r.post(messageIn(id, id+1)), "500")
+			assert.Equal(t, "500", r.Post(rig.MessageIn(id, id+1)), "answer")
 		}
 		s := r.Stats()
-		same(t, "failed", s.Failed, restingBound)
-		same(t, "evicted", s.Evicted, more)
+		assert.Equal(t, restingBound, s.Failed, "failed")
+		assert.Equal(t, uint64(more), s.Evicted, "evicted")
 		for id, attempt := range map[int64]int{1: 1, more: 1, more + 4: 2, restingBound + more: 2} { // the first two put two more out
-			r.post(messageIn(id-1, id))
-			same(t, fmt.Sprint("attempt of ", id), r.last().Attempt, attempt)
+			r.Post(rig.MessageIn(id-1, id))
+			assert.Equal(t, attempt, r.Last().Attempt, fmt.Sprint("attempt of ", id))
 		}
 		if s := r.Stats(); s.Failed > restingBound {
 			t.Errorf("%d failures are kept", s.Failed)
@@ -39,55 +42,41 @@ func TestPastTheirBoundTheOldestFailuresAreForgottenAndCounted(t *testing.T) {
 	})
 }
 
-// goneDuring has the senders of updates go while the handlers, which take a second, run.
-func (r *rig) goneDuring(first, n int64) {
-	const batch = 500
-	for ; n > 0; n, first = n-batch, first+batch {
-		ctx, cancel := context.WithCancel(context.Background())
-		for id := first; id < first+min(n, batch); id++ {
-			go r.postWith(ctx, messageIn(id, id))
-		}
-		synctest.Wait()
-		cancel()
-		pass(time.Second)
-	}
-}
-
 func TestPastTheirBoundTheOldestUntoldSuccessesAreStillDuplicates(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		const more = 2000
-		r := newRig(t, tghook.Config{}, taking(time.Second, tghook.NoReply, nil))
-		r.goneDuring(1, restingBound+more)
-		r.did(restingBound+more, 0, 0)
+		r := rig.NewBot(t, tghook.Config{}, rig.Taking(time.Second, tghook.NoReply, nil))
+		r.GoneDuring(1, restingBound+more)
+		r.Did(rig.Counts{Runs: restingBound + more})
 		s := r.Stats()
-		same(t, "unacknowledged", s.Unacknowledged, restingBound)
-		same(t, "evicted", s.Evicted, more)
-		same(t, "remembered", s.Remembered, more)
+		assert.Equal(t, restingBound, s.Unacknowledged, "unacknowledged")
+		assert.Equal(t, uint64(more), s.Evicted, "evicted")
+		assert.Equal(t, more, s.Remembered, "remembered")
 		for _, id := range []int64{1, more, more + 1, restingBound + more} {
-			same(t, "answer", r.post(messageIn(id, id)), "200")
-			same(t, "outcome", r.last().Outcome, tghook.OutcomeDuplicate)
+			assert.Equal(t, "200", r.Post(rig.MessageIn(id, id)), "answer")
+			assert.Equal(t, tghook.OutcomeDuplicate, r.Last().Outcome, "outcome")
 		}
-		r.did(restingBound+more, 0, 0)
+		r.Did(rig.Counts{Runs: restingBound + more})
 	})
 }
 
 func TestAtMost64DeliveriesWaitForOneUpdate(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		r := newRig(t, tghook.Config{LateAfter: -1}, taking(time.Minute, hello, nil))
-		all := make([]*pending, 64)
+	rig.Bubble(t, func(t *testing.T) {
+		r := rig.NewBot(t, tghook.Config{LateAfter: -1}, rig.Taking(time.Minute, rig.Hello, nil))
+		all := make([]*rig.Pending, 64)
 		for i := range all {
-			all[i] = r.send(messageIn(7, 1))
+			all[i] = r.Send(rig.MessageIn(7, 1))
 		}
-		got, took := r.send(messageIn(7, 1)).wait()
-		oneOf(t, "the 65th", got, shedAnswers...)
-		same(t, "took", took, 0)
-		same(t, "outcome", r.last().Outcome, tghook.OutcomeShed)
-		pass(time.Minute)
+		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
+		assert.Contains(t, rig.ShedAnswers, got, "the 65th")
+		assert.Equal(t, time.Duration(0), took, "took")
+		assert.Equal(t, tghook.OutcomeShed, r.Last().Outcome, "outcome")
+		rig.Pass(time.Minute)
 		for _, p := range all[:63] {
-			same(t, "one of 64", p.now(), "200")
+			assert.Equal(t, "200", p.Now(), "one of 64")
 		}
-		same(t, "the newest of 64", all[63].now(), helloAnswer)
-		r.did(1, 0, 0)
+		assert.Equal(t, rig.HelloAnswer, all[63].Now(), "the newest of 64")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
@@ -114,10 +103,10 @@ func TestRepliesThatWaitForARedeliveryAreBounded(t *testing.T) {
 		"in number":             {10, func() tghook.Reply { return replyOf(100) }, 10, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
 				var called atomic.Int64
-				caller := callerFunc(func(context.Context, string, any) error { called.Add(1); return nil })
-				r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxInFlight: test.inFlight, Caller: caller}},
+				caller := rig.CallerFunc(func(context.Context, string, any) error { called.Add(1); return nil })
+				r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxInFlight: test.inFlight, Caller: caller}},
 					func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 						time.Sleep(time.Second + time.Duration(u.ID)*time.Millisecond)
 						return test.reply(), nil
@@ -125,18 +114,18 @@ func TestRepliesThatWaitForARedeliveryAreBounded(t *testing.T) {
 				for first := int64(1); first <= test.fit+test.beyond; first += 9 { // which fit in MaxInFlight
 					ctx, cancel := context.WithCancel(t.Context())
 					for id := first; id < min(first+9, test.fit+test.beyond+1); id++ {
-						r.sendWith(ctx, messageIn(id, id))
+						r.SendWith(ctx, rig.MessageIn(id, id))
 					}
 					cancel()
 					if test.inFlight > 0 {
-						pass(1200 * time.Millisecond)
+						rig.Pass(1200 * time.Millisecond)
 					}
 				}
-				pass(1200 * time.Millisecond)
-				same(t, "sent at once", called.Load(), test.beyond)
-				same(t, "unacknowledged", r.Stats().Unacknowledged, int(test.fit+test.beyond))
-				pass(time.Minute)
-				same(t, "sent in the end", called.Load(), test.fit+test.beyond)
+				rig.Pass(1200 * time.Millisecond)
+				assert.Equal(t, test.beyond, called.Load(), "sent at once")
+				assert.Equal(t, int(test.fit+test.beyond), r.Stats().Unacknowledged, "unacknowledged")
+				rig.Pass(time.Minute)
+				assert.Equal(t, test.fit+test.beyond, called.Load(), "sent in the end")
 			})
 		})
 	}
@@ -163,20 +152,18 @@ func TestTheMemoryOfADispatcherIsBounded(t *testing.T) { //nolint:paralleltest /
 				time.Sleep(time.Second)
 				return replyOf(1<<20 - 64), nil
 			case 3:
-				return tghook.NoReply, errBroken
+				return tghook.NoReply, rig.ErrBroken
 			default:
 				<-release
 				return tghook.NoReply, nil
 			}
 		}), tghook.DispatchConfig{
-			MaxInFlight: inFlight, HandlerTimeout: -1, Caller: callerFunc(func(context.Context, string, any) error { return nil }),
+			MaxInFlight: inFlight, HandlerTimeout: -1, Caller: rig.CallerFunc(func(context.Context, string, any) error { return nil }),
 			Lane: func(*tghook.Update) string { return "" }, Logger: slog.New(slog.DiscardHandler),
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		u := parsed(t, messageIn(1, 1))
-		large := parsed(t, strings.Replace(messageIn(4, 1), "hi", strings.Repeat("x", size-200), 1))
+		require.NoError(t, err)
+		u := rig.Parsed(t, rig.MessageIn(1, 1))
+		large := rig.Parsed(t, strings.Replace(rig.MessageIn(4, 1), "hi", strings.Repeat("x", size-200), 1))
 		offer := func(ctx context.Context, of *tghook.Update, chat, id int64) error {
 			each := *of
 			each.ID, each.ChatID = id, chat
@@ -187,9 +174,7 @@ func TestTheMemoryOfADispatcherIsBounded(t *testing.T) { //nolint:paralleltest /
 			return err
 		}
 		for id := range int64(120_000) { // no two in a page
-			if err := offer(t.Context(), u, 1, id*997); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, offer(t.Context(), u, 1, id*997))
 		}
 		for id := range int64(restingBound + 1000) {
 			_ = offer(t.Context(), u, 3, -1-id)
@@ -200,7 +185,7 @@ func TestTheMemoryOfADispatcherIsBounded(t *testing.T) { //nolint:paralleltest /
 		}
 		synctest.Wait()
 		cancel()
-		pass(time.Second)
+		rig.Pass(time.Second)
 		var all sync.WaitGroup
 		for range 70 { // 64 of which may wait
 			for id := range int64(inFlight) {

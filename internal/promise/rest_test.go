@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"context"
@@ -11,7 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // What waits to come again needs neither its body nor the request's context: it
@@ -20,28 +23,28 @@ func TestWhatWaitsToComeAgainCostsLittle(t *testing.T) {
 	const updates, bodyLen = 200, 100_000
 	for name, gone := range map[string]bool{"failed": false, "succeeded without anybody knowing": true} {
 		t.Run(name, func(t *testing.T) {
-			c := newCore(t, tghook.DispatchConfig{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			c := rig.NewDispatcher(t, tghook.DispatchConfig{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 				if gone {
 					return tghook.NoReply, nil
 				}
 				return tghook.NoReply, errors.New("broken")
 			})
-			before := heap()
+			before := rig.Heap()
 			for id := range int64(updates) {
 				ctx, cancel := context.WithCancel(context.Background())
 				if gone {
 					cancel()
 				}
 				body := fmt.Sprintf(`{"update_id":%d,"message":{"chat":{"id":%d},"text":"%s"}}`, id, id+1, strings.Repeat("x", bodyLen))
-				_, _ = c.Do(ctx, parsed(t, body))
+				_, _ = c.Do(ctx, rig.Parsed(t, body))
 				cancel()
 			}
-			until(t, "all updates wait", func() bool {
+			rig.Until(t, "all updates wait", func() bool {
 				s := c.Stats()
 				return s.Failed+s.Unacknowledged == updates
 			})
-			c.forget()
-			if each := (heap() - before) / updates; each > 4<<10 {
+			c.Forget()
+			if each := (rig.Heap() - before) / updates; each > 4<<10 {
 				t.Errorf("%d bytes each, want at most 4 KiB", each)
 			}
 			runtime.KeepAlive(c)
@@ -54,15 +57,13 @@ func TestNothingIsKeptOfWhatIsOver(t *testing.T) {
 	d, err := tghook.NewDispatcher(tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
 		return tghook.NoReply, nil
 	}), tghook.DispatchConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := heap()
+	require.NoError(t, err)
+	before := rig.Heap()
 	text := strings.Repeat("x", 1<<20)
 	for round := range int64(30) {
 		var all sync.WaitGroup
 		for n := range int64(10) {
-			u := parsed(t, fmt.Sprintf(`{"update_id":%d,"message":{"text":"%s"}}`, 10*round+n, text))
+			u := rig.Parsed(t, fmt.Sprintf(`{"update_id":%d,"message":{"text":"%s"}}`, 10*round+n, text))
 			all.Go(func() {
 				if _, err := d.Do(t.Context(), u); err != nil {
 					t.Error(err)
@@ -71,30 +72,15 @@ func TestNothingIsKeptOfWhatIsOver(t *testing.T) {
 		}
 		all.Wait()
 	}
-	if more := heap() - before; more > 1<<19 {
+	if more := rig.Heap() - before; more > 1<<19 {
 		t.Errorf("%d bytes are kept", more)
 	}
 	runtime.KeepAlive(d)
 }
 
-// forget drops what the rig has recorded.
-func (r *rig) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.deliveries, r.letters, r.runs = nil, nil, nil
-}
-
-func heap() int64 {
-	runtime.GC()
-	runtime.GC()
-	var s runtime.MemStats
-	runtime.ReadMemStats(&s)
-	return int64(s.HeapAlloc)
-}
-
 func TestADoorLearnsWhetherAnAttemptWasMadeAndWhenToComeAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		c := newCore(t, tghook.DispatchConfig{MaxInFlight: 1}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+	rig.Bubble(t, func(t *testing.T) {
+		c := rig.NewDispatcher(t, tghook.DispatchConfig{MaxInFlight: 1}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			switch u.ID {
 			case 1:
 				time.Sleep(time.Minute)
@@ -106,7 +92,7 @@ func TestADoorLearnsWhetherAnAttemptWasMadeAndWhenToComeAgain(t *testing.T) {
 			return tghook.NoReply, nil
 		})
 		first := make(chan error)
-		go func() { _, err := c.do(t.Context(), messageIn(1, 1)); first <- err }()
+		go func() { _, err := c.DoBody(t.Context(), rig.MessageIn(1, 1)); first <- err }()
 		synctest.Wait()
 		for _, want := range []struct {
 			id     int64
@@ -114,17 +100,17 @@ func TestADoorLearnsWhetherAnAttemptWasMadeAndWhenToComeAgain(t *testing.T) {
 			least  time.Duration
 			most   time.Duration
 		}{{9, true, 2 * time.Second, 5 * time.Second}, {2, false, 0, 0}, {3, false, time.Hour, time.Hour}} {
-			_, err := c.do(t.Context(), messageIn(2, want.id))
+			_, err := c.DoBody(t.Context(), rig.MessageIn(2, want.id))
 			after, ok := tghook.RetryDelay(err)
 			if err == nil || errors.Is(err, tghook.ErrNotRun) != want.notRun || ok != (want.most > 0) || after < want.least || after > want.most {
 				t.Errorf("update %d: got %v, to come again after %s (%v)", want.id, err, after, ok)
 			}
 			if want.id == 9 {
-				same(t, "the first", <-first, nil)
+				assert.NoError(t, <-first, "the first")
 			}
 		}
-		same(t, "of a shutdown", c.Shutdown(t.Context()), nil)
-		if _, err := c.do(t.Context(), messageIn(1, 10)); !errors.Is(err, tghook.ErrShutdown) || !errors.Is(err, tghook.ErrNotRun) {
+		assert.NoError(t, c.Shutdown(t.Context()), "of a shutdown")
+		if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 10)); !errors.Is(err, tghook.ErrShutdown) || !errors.Is(err, tghook.ErrNotRun) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -132,7 +118,7 @@ func TestADoorLearnsWhetherAnAttemptWasMadeAndWhenToComeAgain(t *testing.T) {
 
 func TestTheContextOfAHandlerCanBePrintedAtAnyTime(t *testing.T) {
 	t.Parallel()
-	c := newCore(t, tghook.DispatchConfig{}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	c := rig.NewDispatcher(t, tghook.DispatchConfig{}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		printed := make(chan string)
 		go func() { printed <- fmt.Sprintf("%v %+v", ctx, ctx) }()
 		<-time.After(0)
@@ -142,14 +128,14 @@ func TestTheContextOfAHandlerCanBePrintedAtAnyTime(t *testing.T) {
 		}
 		return tghook.NoReply, nil
 	})
-	if _, err := c.do(t.Context(), messageIn(1, 1)); err != nil {
+	if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 1)); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestEndingTheGoroutineTimeAndAgainLeavesTheLaneUsable(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		c := newCore(t, tghook.DispatchConfig{
+	rig.Bubble(t, func(t *testing.T) {
+		c := rig.NewDispatcher(t, tghook.DispatchConfig{
 			MaxAttempts: 1,
 			DeadLetter:  func(context.Context, *tghook.Update, error) error { runtime.Goexit(); return nil },
 		}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -158,75 +144,75 @@ func TestEndingTheGoroutineTimeAndAgainLeavesTheLaneUsable(t *testing.T) {
 			}
 			return tghook.NoReply, nil
 		})
-		if _, err := c.do(t.Context(), messageIn(1, 1)); err == nil {
+		if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 1)); err == nil {
 			t.Error("a dead letter that ended its goroutine was accepted")
 		}
-		if _, err := c.do(t.Context(), messageIn(1, 2)); err != nil {
+		if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 2)); err != nil {
 			t.Error(err)
 		}
-		same(t, "in flight", c.Stats().InFlight, 0)
+		assert.Equal(t, 0, c.Stats().InFlight, "in flight")
 	})
 }
 
 func TestAskingForALaterTimeHoldsAfterLateCancelToo(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		r := newRig(t, tghook.Config{Late: tghook.LateCancel}, taking(12*time.Second, tghook.NoReply, tghook.RetryAfter(10*time.Minute, errors.New("flood"))))
-		same(t, "late", r.post(messageIn(1, 1)), "503")
-		pass(2 * time.Second)
-		same(t, "the redelivery", r.post(messageIn(1, 1)), "503 after 600")
-		r.did(1, 0, 0)
+	rig.Bubble(t, func(t *testing.T) {
+		r := rig.NewBot(t, tghook.Config{Late: tghook.LateCancel}, rig.Taking(12*time.Second, tghook.NoReply, tghook.RetryAfter(10*time.Minute, errors.New("flood"))))
+		assert.Equal(t, "503", r.Post(rig.MessageIn(1, 1)), "late")
+		rig.Pass(2 * time.Second)
+		assert.Equal(t, "503 after 600", r.Post(rig.MessageIn(1, 1)), "the redelivery")
+		r.Did(rig.Counts{Runs: 1})
 	})
 }
 
 func TestWhatAnotherReplicaHasAnsweredIsNotWaitedFor(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := newNetStore()
-		slow := taking(9*time.Second, tghook.Reply{Method: "sendMessage"}, nil)
-		a, b := newRig(t, replica(s), slow), newRig(t, replica(s), slow)
-		same(t, "here", a.post(messageIn(1, 1)), "503 after 2")
-		pass(2 * time.Second)
-		same(t, "there", b.post(messageIn(1, 1)), `200 application/json {"method":"sendMessage"}`)
-		same(t, "unacknowledged", a.Stats().Unacknowledged, 0)
+	rig.Bubble(t, func(t *testing.T) {
+		s := rig.NewStore()
+		slow := rig.Taking(9*time.Second, tghook.Reply{Method: "sendMessage"}, nil)
+		a, b := rig.NewBot(t, rig.Replica(s), slow), rig.NewBot(t, rig.Replica(s), slow)
+		assert.Equal(t, "503 after 2", a.Post(rig.MessageIn(1, 1)), "here")
+		rig.Pass(2 * time.Second)
+		assert.Equal(t, `200 application/json {"method":"sendMessage"}`, b.Post(rig.MessageIn(1, 1)), "there")
+		assert.Equal(t, 0, a.Stats().Unacknowledged, "unacknowledged")
 		begun := time.Now()
-		same(t, "shutdown", a.Shutdown(withTimeout(t)), nil)
-		same(t, "time it took", time.Since(begun), 0)
-		same(t, "here again", a.post(messageIn(1, 1)), `200 application/json {"method":"sendMessage"}`)
+		assert.NoError(t, a.Shutdown(withTimeout(t)), "shutdown")
+		assert.Equal(t, time.Duration(0), time.Since(begun), "time it took")
+		assert.Equal(t, `200 application/json {"method":"sendMessage"}`, a.Post(rig.MessageIn(1, 1)), "here again")
 	})
 }
 
 func TestShutdownReturnsWhenTheStoreHasBeenTold(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := newNetStore()
-		r := newRig(t, replica(s), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	rig.Bubble(t, func(t *testing.T) {
+		s := rig.NewStore()
+		r := rig.NewBot(t, rig.Replica(s), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 			<-ctx.Done()
 			return tghook.NoReply, ctx.Err()
 		})
 		for id := range int64(3) {
-			r.send(messageIn(1, id))
+			r.Send(rig.MessageIn(1, id))
 			synctest.Wait()
 		}
-		s.set(func(s *netStore) { s.latency = 20 * time.Millisecond })
+		s.Set(func(s *rig.Store) { s.Latency = 20 * time.Millisecond })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := r.Shutdown(ctx); err == nil {
 			t.Error("no error")
 		}
-		same(t, "failed", s.count("Fail 0"), 1)
-		same(t, "claimed, though their turn has not come", s.count("Claim 1")+s.count("Claim 2"), 0)
+		assert.Equal(t, 1, s.Count("Fail 0"), "failed")
+		assert.Equal(t, 0, s.Count("Claim 1")+s.Count("Claim 2"), "claimed, though their turn has not come")
 	})
 }
 
 // A Store that returns the zero Claim by mistake must not have every replica run
 // the update.
 func TestAClaimWithoutAStateIsNone(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		cfg := replica(nil)
+	rig.Bubble(t, func(t *testing.T) {
+		cfg := rig.Replica(nil)
 		cfg.Dispatch.Store = zeroStore{}
-		r := newRig(t, cfg, nothing)
-		if got := r.post(messageIn(1, 1)); !strings.HasPrefix(got, "503 after ") {
+		r := rig.NewBot(t, cfg, rig.Nothing)
+		if got := r.Post(rig.MessageIn(1, 1)); !strings.HasPrefix(got, "503 after ") {
 			t.Errorf("got %s", got)
 		}
-		r.did(0, 0, 0)
+		r.Did(rig.Counts{})
 	})
 }
 

@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -61,9 +62,7 @@ func TestGoroutinesThatAreSharedHandleEachUpdateOnce(t *testing.T) {
 func dispatcher(t *testing.T, h tghook.HandlerFunc) *tghook.Dispatcher {
 	t.Helper()
 	d, err := tghook.NewDispatcher(h, tghook.DispatchConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return d
 }
 

@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"context"
@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // harms are what a function of the user's may do in place of what it should. A function
@@ -21,8 +24,8 @@ var harms = map[string]func() error{
 	"panics":                    func() error { panic("broken") },
 	"exits":                     func() error { runtime.Goexit(); return nil },
 	"takes a minute":            func() error { time.Sleep(time.Minute); return nil },
-	"fails with a nil pointer":  func() error { return (*nilError)(nil) },
-	"fails with a cyclic error": newCycle,
+	"fails with a nil pointer":  func() error { return (*ownError)(nil) },
+	"fails with a cyclic error": rig.NewCycle,
 }
 
 // A foulBot calls one function of the user's that does harm, twice, for update 1. Then
@@ -48,7 +51,7 @@ type foulBot struct {
 
 func newFoulBot(t *testing.T, harm func() error) *foulBot {
 	return &foulBot{
-		t: t, harm: harm, door: "Serve", from: context.Background, handle: nothing,
+		t: t, harm: harm, door: "Serve", from: context.Background, handle: rig.Nothing,
 		cfg:     tghook.Config{InsecureNoSecret: true, Dispatch: tghook.DispatchConfig{Logger: slog.New(slog.DiscardHandler)}},
 		handled: map[int64]int{}, letters: map[int64]int{},
 	}
@@ -96,7 +99,7 @@ func (b *foulBot) called() {
 		if calls > 0 {
 			return
 		}
-		pass(50 * time.Millisecond)
+		rig.Pass(50 * time.Millisecond)
 	}
 	b.t.Fatal("the function was not called within a minute")
 }
@@ -108,7 +111,7 @@ func (b *foulBot) failsOnce(d time.Duration) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if b.runs == 1 {
-			return tghook.NoReply, errBroken
+			return tghook.NoReply, rig.ErrBroken
 		}
 		return tghook.NoReply, nil
 	}
@@ -176,9 +179,7 @@ func (b *foulBot) start() {
 	var enter func(ctx context.Context, u *tghook.Update) string
 	if b.door == "Do" {
 		d, err := tghook.NewDispatcher(b.handler(), cfg.Dispatch)
-		if err != nil {
-			b.t.Fatal(err)
-		}
+		require.NoError(b.t, err)
 		b.stop = d.Shutdown
 		enter = func(ctx context.Context, u *tghook.Update) string {
 			_, err := d.Do(ctx, u)
@@ -186,15 +187,13 @@ func (b *foulBot) start() {
 		}
 	} else {
 		w, err := tghook.New(b.handler(), cfg)
-		if err != nil {
-			b.t.Fatal(err)
-		}
+		require.NoError(b.t, err)
 		b.stop = w.Shutdown
 		enter = func(ctx context.Context, u *tghook.Update) string { return told(w.Deliver(ctx, u)) }
 		if b.door == "Serve" {
 			enter = func(ctx context.Context, u *tghook.Update) string {
-				req := fromTelegram(u.Raw)
-				return answer(w.Serve(ctx, req))
+				req := rig.FromTelegram(u.Raw)
+				return rig.Answer(w.Serve(ctx, req))
 			}
 		}
 	}
@@ -204,8 +203,8 @@ func (b *foulBot) start() {
 }
 
 // send delivers an update as Telegram does: until it is answered 200.
-func (b *foulBot) send(id, chat int64) *pending {
-	return eventually(func() string {
+func (b *foulBot) send(id, chat int64) *rig.Pending {
+	return rig.Eventually(func() string {
 		for try := 0; ; try++ {
 			told := b.once(id, chat)
 			if strings.HasPrefix(told, "200") {
@@ -214,9 +213,7 @@ func (b *foulBot) send(id, chat int64) *pending {
 			after := time.Second << min(try, 6)
 			if _, seconds, given := strings.Cut(told, "after "); given {
 				n, err := strconv.Atoi(seconds)
-				if err != nil {
-					b.t.Error(err)
-				}
+				assert.NoError(b.t, err)
 				after = time.Duration(n) * time.Second
 			}
 			time.Sleep(after)
@@ -240,7 +237,7 @@ func (b *foulBot) once(id, chat int64) (told string) {
 	go func() {
 		told := "none"
 		defer func() { result <- told }()
-		told = enter(ctx, parsed(b.t, messageIn(chat, id)))
+		told = enter(ctx, rig.Parsed(b.t, rig.MessageIn(chat, id)))
 	}()
 	return <-result
 }
@@ -266,7 +263,7 @@ func shutDown(t *testing.T, stop func(context.Context) error, given time.Duratio
 	}()
 	if !<-returned {
 		t.Error("Shutdown has not returned: it has ended its goroutine")
-		err = errBroken
+		err = rig.ErrBroken
 	}
 	if took := time.Since(start); took > given+time.Second {
 		t.Errorf("Shutdown took %v, given %v", took, given)
@@ -349,7 +346,7 @@ func (r *ownBody) Seek(offset int64, whence int) (int64, error) {
 
 // ownStore does harm in one method, for update 1.
 type ownStore struct {
-	*netStore
+	*rig.Store
 	b      *foulBot
 	method string
 }
@@ -365,9 +362,9 @@ func (s *ownStore) Claim(ctx context.Context, c tghook.Claim, lease, ttl time.Du
 	if err := s.act("Claim", c); err != nil {
 		return tghook.ClaimResult{}, err
 	}
-	res, err := s.netStore.Claim(ctx, c, lease, ttl)
+	res, err := s.Store.Claim(ctx, c, lease, ttl)
 	if s.method == "Release" && c.Key.ID == 1 && s.b.foul() {
-		return tghook.ClaimResult{}, errStoreDown // the answer is lost
+		return tghook.ClaimResult{}, rig.ErrStoreDown // the answer is lost
 	}
 	return res, err
 }
@@ -376,28 +373,28 @@ func (s *ownStore) Renew(ctx context.Context, c tghook.Claim, lease time.Duratio
 	if err := s.act("Renew", c); err != nil {
 		return err
 	}
-	return s.netStore.Renew(ctx, c, lease)
+	return s.Store.Renew(ctx, c, lease)
 }
 
 func (s *ownStore) Done(ctx context.Context, c tghook.Claim, reply []byte) error {
 	if err := s.act("Done", c); err != nil {
 		return err
 	}
-	return s.netStore.Done(ctx, c, reply)
+	return s.Store.Done(ctx, c, reply)
 }
 
 func (s *ownStore) Fail(ctx context.Context, c tghook.Claim, note []byte) error {
 	if err := s.act("Fail", c); err != nil {
 		return err
 	}
-	return s.netStore.Fail(ctx, c, note)
+	return s.Store.Fail(ctx, c, note)
 }
 
 func (s *ownStore) Release(ctx context.Context, c tghook.Claim) error {
 	if err := s.act("Release", c); err != nil {
 		return err
 	}
-	return s.netStore.Release(ctx, c)
+	return s.Store.Release(ctx, c)
 }
 
 // ownLog is a slog.Handler.
@@ -481,14 +478,14 @@ func callOuts() map[string]func(b *foulBot) {
 		"Handler, wrapped": func(b *foulBot) {
 			b.handle = func(context.Context, *tghook.Update) (tghook.Reply, error) {
 				if err := b.act(); err != nil {
-					return tghook.NoReply, errors.Join(errBroken, fmt.Errorf("within: %w", err))
+					return tghook.NoReply, errors.Join(rig.ErrBroken, fmt.Errorf("within: %w", err))
 				}
 				return tghook.NoReply, nil
 			}
 		},
 		"MarshalJSON": func(b *foulBot) {
-			params := jsonBy(func() ([]byte, error) { return []byte(`{"chat_id":1,"text":"a"}`), b.act() })
-			b.handle = taking(0, tghook.Reply{Method: "sendMessage", Params: params}, nil)
+			params := rig.JsonBy(func() ([]byte, error) { return []byte(`{"chat_id":1,"text":"a"}`), b.act() })
+			b.handle = rig.Taking(0, tghook.Reply{Method: "sendMessage", Params: params}, nil)
 		},
 		"Lane": func(b *foulBot) {
 			b.cfg.Dispatch.Lane = func(u *tghook.Update) string {
@@ -506,13 +503,13 @@ func callOuts() map[string]func(b *foulBot) {
 			}
 		},
 		"DeadLetter": func(b *foulBot) {
-			b.handle = taking(0, tghook.NoReply, tghook.Drop(errBroken))
+			b.handle = rig.Taking(0, tghook.NoReply, tghook.Drop(rig.ErrBroken))
 			b.cfg.Dispatch.DeadLetter = func(context.Context, *tghook.Update, error) error { return b.act() }
 		},
 		"Caller": func(b *foulBot) {
-			b.handle = taking(0, hello, nil)
+			b.handle = rig.Taking(0, rig.Hello, nil)
 			b.cfg.Dispatch.AlwaysCall = true
-			b.cfg.Dispatch.Caller = callerFunc(func(context.Context, string, any) error { return b.act() })
+			b.cfg.Dispatch.Caller = rig.CallerFunc(func(context.Context, string, any) error { return b.act() })
 		},
 		"slog.Handler.Handle": func(b *foulBot) {
 			b.failsOnce(0)
@@ -523,7 +520,7 @@ func callOuts() map[string]func(b *foulBot) {
 			b.cfg.Dispatch.Logger = slog.New(ownLog{b, "Enabled"})
 		},
 		"slog.Handler.Handle of a dead letter": func(b *foulBot) {
-			b.handle = taking(0, tghook.NoReply, tghook.Drop(errBroken))
+			b.handle = rig.Taking(0, tghook.NoReply, tghook.Drop(rig.ErrBroken))
 			b.cfg.Dispatch.Logger, b.logged = slog.New(ownLog{b, "Handle"}), true
 		},
 	}
@@ -531,7 +528,7 @@ func callOuts() map[string]func(b *foulBot) {
 		all["File.Body."+method] = func(b *foulBot) {
 			b.handle = func(context.Context, *tghook.Update) (tghook.Reply, error) {
 				body := &ownBody{strings.NewReader("file"), b, method}
-				return tghook.Reply{Method: "sendDocument", Params: uploadOf(body)}, nil
+				return tghook.Reply{Method: "sendDocument", Params: map[string]any{"chat_id": 7, "document": tghook.File{Name: "a.bin", Body: body}}}, nil
 			}
 		}
 	}
@@ -558,7 +555,7 @@ func callOuts() map[string]func(b *foulBot) {
 			}
 		}
 		all["error."+method+" of a Store"] = func(b *foulBot) {
-			s := &failingStore{newNetStore(), b, method}
+			s := &failingStore{rig.NewStore(), b, method}
 			b.cfg.Dispatch.Bot, b.cfg.Dispatch.Store = 1, s
 		}
 	}
@@ -566,11 +563,11 @@ func callOuts() map[string]func(b *foulBot) {
 		all["Store."+method] = func(b *foulBot) {
 			switch method {
 			case "Renew":
-				b.handle = taking(15*time.Second, tghook.NoReply, nil)
+				b.handle = rig.Taking(15*time.Second, tghook.NoReply, nil)
 			case "Fail":
 				b.failsOnce(0)
 			}
-			b.cfg.Dispatch.Bot, b.cfg.Dispatch.Store = 1, &ownStore{newNetStore(), b, method}
+			b.cfg.Dispatch.Bot, b.cfg.Dispatch.Store = 1, &ownStore{rig.NewStore(), b, method}
 		}
 	}
 	return all
@@ -578,7 +575,7 @@ func callOuts() map[string]func(b *foulBot) {
 
 // failingStore returns a foul error from Done.
 type failingStore struct {
-	*netStore
+	*rig.Store
 	b      *foulBot
 	method string
 }
@@ -587,7 +584,7 @@ func (s *failingStore) Done(ctx context.Context, c tghook.Claim, reply []byte) e
 	if c.Key.ID == 1 && s.b.foul() {
 		return &ownError{s.b, s.method}
 	}
-	return s.netStore.Done(ctx, c, reply)
+	return s.Store.Done(ctx, c, reply)
 }
 
 // callOutsOfAWebhook are those that only a Webhook or a Dispatcher has.
@@ -603,7 +600,7 @@ func callOutsOfAWebhook() map[string]func(b *foulBot) {
 	}
 	all["Observe of a run"] = func(b *foulBot) { // which no delivery carries
 		b.cfg.LateAfter = time.Second
-		b.handle = taking(2*time.Second, tghook.NoReply, nil)
+		b.handle = rig.Taking(2*time.Second, tghook.NoReply, nil)
 		b.cfg.Dispatch.Observe = func(_ context.Context, v tghook.Delivery) {
 			if v.Update != nil && v.Update.ID == 1 && v.Status == 0 {
 				b.must()
@@ -642,24 +639,22 @@ func TestEveryCallOutHurtsItsUpdateAlone(t *testing.T) {
 	for name, set := range callOutsOfAWebhook() {
 		for what, harm := range harms {
 			t.Run(name+" "+what, func(t *testing.T) {
-				inBubble(t, func(t *testing.T) {
+				rig.Bubble(t, func(t *testing.T) {
 					b := newFoulBot(t, harm)
 					set(b)
 					b.start()
 					one := b.send(1, 1)
 					b.called()
-					got, took := b.send(2, 2).wait()
-					if same(t, "another chat meanwhile", got, "200"); took > 8*time.Second {
+					got, took := b.send(2, 2).Wait()
+					if assert.Equal(t, "200", got, "another chat meanwhile"); took > 8*time.Second {
 						t.Errorf("another chat was answered after %v", took)
 					}
-					one.wait()
-					got, _ = b.send(3, 1).wait()
-					same(t, "the next one of the chat", got, "200")
+					one.Wait()
+					got, _ = b.send(3, 1).Wait()
+					assert.Equal(t, "200", got, "the next one of the chat")
 					b.kept(1, 2, 3)
-					pass(2 * time.Minute)
-					if err := b.shutDown(5 * time.Second); err != nil {
-						t.Errorf("Shutdown: %v", err)
-					}
+					rig.Pass(2 * time.Minute)
+					assert.NoError(t, b.shutDown(5*time.Second), "Shutdown")
 				})
 			})
 		}
@@ -670,7 +665,7 @@ func TestShutdownEndsInTimeWhateverACallOutDoes(t *testing.T) {
 	for name, set := range callOutsOfAWebhook() {
 		for what, harm := range harms {
 			t.Run(name+" "+what, func(t *testing.T) {
-				inBubble(t, func(t *testing.T) {
+				rig.Bubble(t, func(t *testing.T) {
 					b := newFoulBot(t, harm)
 					set(b)
 					b.start()
@@ -679,12 +674,12 @@ func TestShutdownEndsInTimeWhateverACallOutDoes(t *testing.T) {
 					_ = b.shutDown(5 * time.Second)
 					b.behave()
 					b.start() // the next process
-					got, _ := one.wait()
+					got, _ := one.Wait()
 					if !strings.HasPrefix(got, "200") {
 						t.Errorf("answered %s", got)
 					}
-					got, _ = b.send(2, 1).wait()
-					same(t, "the next one of the chat", got, "200")
+					got, _ = b.send(2, 1).Wait()
+					assert.Equal(t, "200", got, "the next one of the chat")
 					b.kept(1, 2)
 				})
 			})
@@ -698,14 +693,14 @@ func TestEveryCallOutOfAPollHurtsItsUpdateAlone(t *testing.T) {
 		for what, harm := range harms {
 			for _, meanwhile := range []bool{false, true} { // is when the poll ends
 				t.Run(fmt.Sprintf("%s %s, ended meanwhile %v", name, what, meanwhile), func(t *testing.T) {
-					inBubble(t, func(t *testing.T) {
+					rig.Bubble(t, func(t *testing.T) {
 						b := newFoulBot(t, harm)
 						set(b)
-						tg := newTelegram(t)
+						tg := rig.NewTelegram(t)
 						begin := func() (end func()) {
 							ctx, cancel := context.WithCancel(t.Context())
 							done := make(chan error, 1)
-							client := tg.client(t, tghook.ClientConfig{})
+							client := tg.Client(t, tghook.ClientConfig{})
 							go func() {
 								err := errors.New("Poll has ended its goroutine")
 								defer func() { done <- err }()
@@ -715,27 +710,27 @@ func TestEveryCallOutOfAPollHurtsItsUpdateAlone(t *testing.T) {
 								t.Helper()
 								start := time.Now()
 								cancel()
-								same(t, "Poll returned", <-done, nil)
+								assert.NoError(t, <-done, "Poll returned")
 								if took := time.Since(start); took > 3*time.Second {
 									t.Errorf("the end took %v, with a Grace of 2 s", took)
 								}
 							}
 						}
 						end := begin()
-						tg.send(t, messageIn(1, 1))
+						tg.Send(t, rig.MessageIn(1, 1))
 						b.called()
 						if meanwhile {
 							end()
 							b.behave()
 							end = begin() // the next process
 						}
-						tg.send(t, messageIn(2, 2), messageIn(1, 3))
+						tg.Send(t, rig.MessageIn(2, 2), rig.MessageIn(1, 3))
 						if !meanwhile {
-							pass(8 * time.Second)
+							rig.Pass(8 * time.Second)
 							b.kept(2)
 						}
-						pass(15 * time.Minute)
-						same(t, "not confirmed", len(tg.PendingIDs()), 0)
+						rig.Pass(15 * time.Minute)
+						assert.Empty(t, tg.PendingIDs(), "not confirmed")
 						b.kept(1, 2, 3)
 						end()
 					})

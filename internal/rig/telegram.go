@@ -1,4 +1,4 @@
-package tghook_test
+package rig
 
 import (
 	"net"
@@ -9,75 +9,79 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-const apiToken = "7244100913:AAH-stand_in_token_0123456789abcdefg"
+const HookURL = "https://bot.example.org/telegram"
+
+func ToURL(url string) tghook.WebhookRequest {
+	return tghook.WebhookRequest{URL: url, InsecureNoSecret: true}
+}
+
+const APIToken = "7244100913:AAH-stand_in_token_0123456789abcdefg"
 
 // telegram is a [tghooktest.Server] in memory, and the way there, on which calls may
 // meet something else.
-type telegram struct {
+type Telegram struct {
 	*tghooktest.Server
 
 	// instead, unless nil, may answer the nth call of a method, in bytes that Telegram
 	// would never send.
-	instead func(method string, n int) *http.Response
+	Instead func(method string, n int) *http.Response
 
 	mu    sync.Mutex
 	asked map[string]int // how often, by method
 }
 
-func newTelegram(tb testing.TB) *telegram {
+func NewTelegram(tb testing.TB) *Telegram {
 	tb.Helper()
-	return newServer(tb, true)
+	return NewServer(tb, true)
 }
 
 // newServer is Telegram's, or a local one. A webhook at hookURL finds nobody who answers.
-func newServer(tb testing.TB, cloud bool) *telegram {
+func NewServer(tb testing.TB, cloud bool) *Telegram {
 	tb.Helper()
-	cfg := tghooktest.ServerConfig{Token: apiToken, InMemory: true, Cloud: cloud}
-	tg := &telegram{Server: tghooktest.NewServer(tb, cfg), asked: map[string]int{}}
+	cfg := tghooktest.ServerConfig{Token: APIToken, InMemory: true, Cloud: cloud}
+	tg := &Telegram{Server: tghooktest.NewServer(tb, cfg), asked: map[string]int{}}
 	tg.listen(tb, "bot.example.org:443")
 	return tg
 }
 
 // listen has the host of addr resolve.
-func (tg *telegram) listen(tb testing.TB, addr string) {
+func (tg *Telegram) listen(tb testing.TB, addr string) {
 	tb.Helper()
 	l, err := tg.Listen(addr)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = l.Close() })
 }
 
 // name has the host of a URL resolve.
-func (tg *telegram) name(tb testing.TB, address string) {
+func (tg *Telegram) Name(tb testing.TB, address string) {
 	tb.Helper()
 	target, err := url.Parse(address)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tg.listen(tb, net.JoinHostPort(target.Hostname(), "0"))
 }
 
 // client is a Client of this Telegram.
-func (tg *telegram) client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
+func (tg *Telegram) Client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	tb.Helper()
 	cfg.BaseURL, cfg.HTTP = tg.URL, &http.Client{Transport: tg}
-	return newClient(tb, cfg)
+	return NewClient(tb, cfg)
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (tg *telegram) RoundTrip(r *http.Request) (*http.Response, error) {
+func (tg *Telegram) RoundTrip(r *http.Request) (*http.Response, error) {
 	method := path.Base(r.URL.Path)
 	tg.mu.Lock()
 	n, server := tg.asked[method], tg.Server
 	tg.asked[method]++
 	tg.mu.Unlock()
-	if tg.instead != nil {
-		if res := tg.instead(method, n); res != nil {
+	if tg.Instead != nil {
+		if res := tg.Instead(method, n); res != nil {
 			return res, nil
 		}
 	}
@@ -85,43 +89,39 @@ func (tg *telegram) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // polls is how often getUpdates was called, be it answered or not.
-func (tg *telegram) polls() int {
+func (tg *Telegram) Polls() int {
 	tg.mu.Lock()
 	defer tg.mu.Unlock()
 	return tg.asked["getUpdates"]
 }
 
 // countAnew forgets everything, so that any update_id may come next.
-func (tg *telegram) countAnew(tb testing.TB) {
+func (tg *Telegram) CountAnew(tb testing.TB) {
 	tb.Helper()
-	next := newTelegram(tb).Server
+	next := NewTelegram(tb).Server
 	tg.mu.Lock()
 	defer tg.mu.Unlock()
 	tg.Server = next
 }
 
 // send has the bot get updates, with the ids that they have.
-func (tg *telegram) send(tb testing.TB, bodies ...string) {
+func (tg *Telegram) Send(tb testing.TB, bodies ...string) {
 	tb.Helper()
 	for _, body := range bodies {
 		id, err := tg.Deliver([]byte(body))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		same(tb, "update_id", id, parsed(tb, body).ID)
+		require.NoError(tb, err)
+		assert.Equal(tb, Parsed(tb, body).ID, id, "update_id")
 	}
 }
 
 // set sets a webhook.
-func (tg *telegram) set(tb testing.TB, req tghook.WebhookRequest) {
+func (tg *Telegram) Set(tb testing.TB, req tghook.WebhookRequest) {
 	tb.Helper()
 	req.InsecureNoSecret = true
-	if err := tg.client(tb, tghook.ClientConfig{}).SetWebhook(tb.Context(), req); err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, tg.Client(tb, tghook.ClientConfig{}).SetWebhook(tb.Context(), req))
 }
 
-func apiAnswer(status int, body string) *http.Response {
+func APIAnswer(status int, body string) *http.Response {
 	rec := httptest.NewRecorder()
 	rec.Header().Set("Content-Type", "application/json")
 	rec.WriteHeader(status)

@@ -1,4 +1,4 @@
-package tghook_test
+package model_test
 
 import (
 	"fmt"

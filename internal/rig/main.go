@@ -1,4 +1,4 @@
-package tghook_test
+package rig
 
 import (
 	"bytes"
@@ -6,28 +6,74 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
+
+// Main runs the tests of a package. It fails if a goroutine outlives them, or if they
+// print a token. idle, if not nil, closes connections that the tests leave idle.
+func Main(m *testing.M, idle func()) {
+	code := watched(m)
+	if idle != nil {
+		idle()
+	}
+	if stacks := strayGoroutines(InTime); code == 0 && len(stacks) > 0 {
+		fmt.Fprintf(os.Stderr, "%d goroutines are left:\n\n%s\n", len(stacks), strings.Join(stacks, "\n\n"))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// strayGoroutines gives those that are about to end the time of patience.
+func strayGoroutines(patience time.Duration) (stacks []string) {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+	giveUp := time.After(patience)
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		stacks = nil
+		all := make([]byte, 16<<20)
+		all = all[:runtime.Stack(all, true)]
+		for i, stack := range bytes.Split(all, []byte("\n\n")) {
+			if i > 0 && !bytes.Contains(stack, []byte("os/signal.")) && // 0 is this one
+				!bytes.Contains(stack, []byte("fasthttp.updateServerDate")) { // which nothing can end
+				stacks = append(stacks, string(stack))
+			}
+		}
+		if len(stacks) == 0 {
+			return nil
+		}
+		select {
+		case <-giveUp:
+			return stacks
+		case <-ticker.C:
+		}
+	}
+}
 
 // What the tests' tokens and secrets have in them, and nothing that is printed,
 // logged or returned may have.
 const (
 	tokenMark  = "stand_in_token"
-	secretMark = "stand_in_secret"
+	SecretMark = "stand_in_secret"
 
-	apiSecret = "AAH-stand_in_token_0123456789abcdefg" // of apiToken
-	hookToken = "a-stand_in_secret_0123456789"         // of setWebhook
+	APISecret = "AAH-stand_in_token_0123456789abcdefg" // of apiToken
+	HookToken = "a-stand_in_secret_0123456789"         // of setWebhook
 )
 
-func leaks(text string) bool {
-	return strings.Contains(text, tokenMark) || strings.Contains(text, secretMark)
+func Leaks(text string) bool {
+	return strings.Contains(text, tokenMark) || strings.Contains(text, SecretMark)
 }
 
 // watched runs the tests, and fails if what they print or log tells a token.
 func watched(m *testing.M) int {
-	var printed lockedBuffer
+	var printed Log
 	watch := func(f **os.File) (end func()) {
 		original := *f
 		r, w, err := os.Pipe()
@@ -53,7 +99,7 @@ func watched(m *testing.M) int {
 	endErr()
 	log.SetOutput(os.Stderr)
 	for line := range strings.Lines(printed.String()) {
-		if leaks(line) {
+		if Leaks(line) {
 			fmt.Fprintf(os.Stderr, "a token was printed: %s", line)
 			code = max(code, 1)
 		}
@@ -63,31 +109,31 @@ func watched(m *testing.M) int {
 
 // keepsToken checks that err tells no token, however it, or an error in it, is
 // printed.
-func keepsToken(tb testing.TB, err error) {
+func KeepsToken(tb testing.TB, err error) {
 	tb.Helper()
 	if err == nil {
 		tb.Error("there is no error")
 		return
 	}
-	for _, text := range printings(err) {
-		if leaks(text) {
+	for _, text := range Printings(err) {
+		if Leaks(text) {
 			tb.Errorf("the token is told: %s", text)
 		}
 	}
 	switch wrapping := err.(type) { //nolint:errorlint // this is the walk
 	case interface{ Unwrap() error }:
 		if inner := wrapping.Unwrap(); inner != nil {
-			keepsToken(tb, inner)
+			KeepsToken(tb, inner)
 		}
 	case interface{ Unwrap() []error }:
 		for _, inner := range wrapping.Unwrap() {
-			keepsToken(tb, inner)
+			KeepsToken(tb, inner)
 		}
 	}
 }
 
 // printings are the ways that programs print a value.
-func printings(v any) (all []string) {
+func Printings(v any) (all []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		all = append(all, fmt.Sprintf(verb, v))
 	}
