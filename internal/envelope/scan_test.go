@@ -35,7 +35,7 @@ type when struct{ date, thread int64 }
 
 func foundWhen(e Envelope) when { return when{e.Date, e.ThreadID} }
 
-// whens is that of each fixture that has any.
+// whens has the date and thread of each fixture that has one.
 var whens = map[string]when{
 	"business_message":           {date: 1795000501},
 	"callback_query":             {thread: 5},
@@ -482,7 +482,7 @@ func TestScanNamesTheOffendingByte(t *testing.T) {
 	}
 }
 
-// Wherever a body is cut off, that is where the error is.
+// The error is at the place where the body is cut off.
 func TestScanOfATruncatedBody(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures {

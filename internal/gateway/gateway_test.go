@@ -37,7 +37,7 @@ func request(tb testing.TB, body string) *http.Request {
 	return r
 }
 
-// at is the JSON of what is found on a path of fields, or "none".
+// at returns the JSON of the field at a path, or "none".
 func at(tb testing.TB, event []byte, path string) string {
 	tb.Helper()
 	for name := range strings.FieldsSeq(path) {
@@ -134,7 +134,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errBroken }
 
-// said is a response in a line: status, headers that a function may set, body.
+// said returns a response as one line: status, headers that a function may set, body.
 func said(tb testing.TB, res *http.Response) string {
 	tb.Helper()
 	defer res.Body.Close()
