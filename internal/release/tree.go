@@ -23,7 +23,7 @@ const root = "github.com/tghook/tghook"
 
 // ours are the folders whose modules nobody gets: they test, measure and show the
 // published ones.
-var ours = []string{"bench", "examples", "internal", "tghooktest/clients"}
+var ours = []string{"bench", "examples", "internal"}
 
 // A tree is the repository as it would be committed now.
 type tree struct {
