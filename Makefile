@@ -9,7 +9,9 @@ SHELL       := bash
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+D2            := oss.terrastruct.com/d2@v0.7.1
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm
@@ -38,24 +40,34 @@ define install
 $(call tool,$(1)):
 	GOBIN="$$(CURDIR)/$$(@D)" go install $(1)
 endef
-$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT),$(eval $(call install,$(t))))
+$(foreach t,$(GOLANGCI_LINT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT) $(D2),$(eval $(call install,$(t))))
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
 	@$(call each,go test -race -shuffle=on $(GOTESTFLAGS) ./...)
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
+	@for p in nginx haproxy; do \
+	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
+	$(found) node >/dev/null && [ -d tghooktest/clients/grammy/node_modules/grammy ] && [ -d bench/grammy/node_modules/grammy ] || \
+	  echo "left out: the tests with grammY (tghooktest/clients, bench), because grammY or Node is not installed; make programs installs both"
 
-# Without them their tests are left out, save in CI.
+# A user's PATH need not lead to where Debian puts nginx and HAProxy.
+found = PATH="$$PATH:/usr/sbin" command -v
+
+# Without them their tests are left out, except in CI.
 .PHONY: programs
 programs: ## install what the end-to-end tests run, from Debian's packages (as root) and npm's
-	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing+=" $$p"; done; \
+	@missing=; for p in $(PROGRAMS); do $(found) $$p >/dev/null || missing+=" $$p"; done; \
 	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "not installed:$$missing. Ask root to install them (Debian: apt-get install$$missing)." >&2; \
+	    echo "Then run make programs again: it installs grammY, and needs no root for that." >&2; exit 1; fi; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
-	@$(MAKE) -s {tghooktest/clients,bench}/grammy/node_modules/.installed
+	@$(MAKE) -s {internal/thirdparty/clients,bench}/grammy/node_modules/.installed
 
 # npm's packages of a folder, as its lock names them.
 %/node_modules/.installed: %/package-lock.json
@@ -86,6 +98,21 @@ lint: mod-check $(call tool,$(GOLANGCI_LINT)) $(call tool,$(STATICCHECK)) ## gol
 .PHONY: mod-check
 mod-check: ## fail if a go.mod is untidy, or a module builds only inside the workspace
 	@$(call each,GOWORK=off go mod tidy -diff && GOWORK=off go vet ./...)
+
+# RELEASING.md says when to use these three.
+.PHONY: release-check
+release-check: ## get and build every documented module as a user would, from a module proxy made of the tree
+	@go run ./internal/release check
+
+.PHONY: release-version
+release-version: ## have every go.mod require its siblings at the newest version in CHANGELOG.md
+	@go run ./internal/release require
+
+$(eval $(call install,$(APIDIFF)))
+
+.PHONY: apidiff
+apidiff: $(call tool,$(APIDIFF)) ## fail if an API differs incompatibly from its last tag's, and CHANGELOG.md does not say so
+	@bash .ci/apidiff "$(CURDIR)/$(call tool,$(APIDIFF))" $$(go run ./internal/release modules)
 
 .PHONY: fmt
 fmt: $(call tool,$(GOLANGCI_LINT)) ## format everything
@@ -121,6 +148,10 @@ bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchma
 .PHONY: kill
 kill: ## kill a bot again and again for KILLTIME while updates come, by webhook and by poll: nothing lost, nothing twice in a life
 	@go run ./e2e/kill -for $(KILLTIME)
+
+.PHONY: diagram
+diagram: $(call tool,$(D2)) ## draw each docs/*.d2 as docs/*.svg
+	@for f in docs/*.d2; do "$(call tool,$(D2))" --omit-version --elk-nodeNodeBetweenLayers 50 "$$f" "$${f%.d2}.svg"; done
 
 # Not part of CI, where each fuzz test runs its seeds and stored inputs only.
 .PHONY: fuzz

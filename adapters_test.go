@@ -9,12 +9,15 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/adapters/tgecho"
 	"github.com/tghook/tghook/adapters/tgfiber"
 	"github.com/tghook/tghook/adapters/tglambda"
 	"github.com/tghook/tghook/internal/gateway"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -66,18 +69,12 @@ func openFiber(cfg fiber.Config) func(testing.TB, *tghook.Webhook) tghooktest.Do
 		app.Server().MaxIdleWorkerDuration = 100 * time.Millisecond // so long its workers outlive it
 		app.All("/telegram", tgfiber.Handler(w))
 		listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		served := make(chan error, 1)
 		go func() { served <- app.Listener(listener) }()
 		tb.Cleanup(func() {
-			if err := app.ShutdownWithTimeout(inTime); err != nil {
-				tb.Errorf("Shutdown: %v", err)
-			}
-			if err := receive(tb, "the end of the server", served); err != nil {
-				tb.Errorf("Listener: %v", err)
-			}
+			assert.NoError(tb, app.ShutdownWithTimeout(rig.InTime), "Shutdown")
+			assert.NoError(tb, rig.Receive(tb, "the end of the server", served), "Listener")
 		})
 		return tghooktest.Door{Addr: listener.Addr().String()}
 	}

@@ -15,7 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // An authority has issued a certificate, and may issue others.
@@ -43,9 +46,7 @@ func certified(tb testing.TB, issuer *authority, template x509.Certificate) *aut
 		by = issuer
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, by.cert, &a.key.PublicKey, by.key)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	if a.cert, err = x509.ParseCertificate(der); err != nil {
 		tb.Fatal(err)
 	}
@@ -67,9 +68,7 @@ func issuing(c x509.Certificate) x509.Certificate {
 func (a *authority) keyPEM(tb testing.TB) []byte {
 	tb.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(a.key)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
@@ -167,13 +166,11 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			tg := newTelegram(t)
-			tg.name(t, test.url)
-			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate, InsecureNoSecret: true})
+			tg := rig.NewTelegram(t)
+			tg.Name(t, test.url)
+			err := tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate, InsecureNoSecret: true})
 			if test.problem == "" {
-				if err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, err)
 				if calls := tg.Calls("setWebhook"); len(calls) != 1 || !bytes.Equal(calls[0].Files["certificate"].Content, test.certificate) {
 					t.Errorf("it was not uploaded: %d calls", len(calls))
 				}
@@ -183,7 +180,7 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 			if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest.Certificate" || !strings.Contains(mistakes[0].Problem, test.problem) {
 				t.Errorf("%v, want %q", err, test.problem)
 			}
-			same(t, "requests", len(tg.Calls()), 0)
+			assert.Empty(t, tg.Calls(), "requests")
 		})
 	}
 }
@@ -230,7 +227,7 @@ func TestRunComparesTheUploadedCertificateWithTheOneItServes(t *testing.T) {
 		"what is picked later":      {&tls.Config{GetCertificate: pick}, join(other), true},
 		"plain HTTP behind a proxy": {nil, join(other), true},
 	} {
-		err := tghook.CheckRun(tghook.HandlerFunc(nothing), tghook.RunConfig{Token: apiToken, URL: "https://" + host + "/", TLS: test.served, Certificate: test.uploaded})
+		err := tghook.CheckRun(tghook.HandlerFunc(rig.Nothing), tghook.RunConfig{Token: rig.APIToken, URL: "https://" + host + "/", TLS: test.served, Certificate: test.uploaded})
 		fields := []string{}
 		if err != nil {
 			fields = mistaken(t, err)
@@ -239,6 +236,6 @@ func TestRunComparesTheUploadedCertificateWithTheOneItServes(t *testing.T) {
 		if test.belongs {
 			want = []string{}
 		}
-		same(t, what, fields, want)
+		assert.Equal(t, want, fields, what)
 	}
 }

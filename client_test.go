@@ -22,36 +22,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
-
-// transport is a Bot API, and the way to it.
-type transport func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements [http.RoundTripper].
-func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func (f transport) client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
-	tb.Helper()
-	cfg.HTTP = &http.Client{Transport: f}
-	return newClient(tb, cfg)
-}
-
-func newClient(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
-	tb.Helper()
-	c, err := tghook.NewClient(apiToken, cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return c
-}
-
-// answers is a Bot API that says the same to everything.
-func answers(status int, body string) transport {
-	return func(*http.Request) (*http.Response, error) { return apiAnswer(status, body), nil }
-}
-
-const apiOK = `{"ok":true,"result":true}`
 
 func TestCallSendsWhateverEncodesToAnObject(t *testing.T) {
 	t.Parallel()
@@ -79,14 +54,14 @@ func TestCallSendsWhateverEncodesToAnObject(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := transport(func(r *http.Request) (*http.Response, error) {
+			c := rig.Transport(func(r *http.Request) (*http.Response, error) {
 				body, err := io.ReadAll(r.Body)
-				same(t, "request", r.Method+" "+r.URL.String(), "POST https://api.telegram.org/bot"+apiToken+"/sendMessage")
-				same(t, "Content-Type", r.Header.Get("Content-Type"), "application/json")
-				same(t, "body", string(body), test.want)
-				same(t, "length", r.ContentLength, int64(len(test.want)))
-				return apiAnswer(200, apiOK), err
-			}).client(t, tghook.ClientConfig{})
+				assert.Equal(t, "POST https://api.telegram.org/bot"+rig.APIToken+"/sendMessage", r.Method+" "+r.URL.String(), "request")
+				assert.Equal(t, "application/json", r.Header.Get("Content-Type"), "Content-Type")
+				assert.Equal(t, test.want, string(body), "body")
+				assert.Equal(t, int64(len(test.want)), r.ContentLength, "length")
+				return rig.APIAnswer(200, rig.APIOK), err
+			}).Client(t, tghook.ClientConfig{})
 			var ok bool
 			if err := c.Call(t.Context(), "sendMessage", test.params, &ok); err != nil || !ok {
 				t.Error(ok, err)
@@ -101,38 +76,34 @@ func TestCallIsMultipartAsSoonAsAFileIsInIt(t *testing.T) {
 		Type  string      `json:"type"`
 		Media tghook.File `json:"media"`
 	}
-	tg := newTelegram(t)
+	tg := rig.NewTelegram(t)
 	chat := tg.User("Ann").Chat()
 	chat.Send("/start")
-	c := tg.client(t, tghook.ClientConfig{})
+	c := tg.Client(t, tghook.ClientConfig{})
 	album := []media{{"photo", file("p.jpg", "photo")}, {"photo", file("q.jpg", "another")}}
 	params := map[string]any{"chat_id": chat.ID, "caption": nil, "thumbnail": file("t.jpg", "thumb"), "media": album}
-	if err := c.Call(t.Context(), "sendMediaGroup", params, nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, c.Call(t.Context(), "sendMediaGroup", params, nil))
 	call := tg.Calls("sendMediaGroup")[0]
-	same(t, "chat_id", call.Params["chat_id"], strconv.FormatInt(chat.ID, 10))
+	assert.Equal(t, strconv.FormatInt(chat.ID, 10), call.Params["chat_id"], "chat_id")
 	if _, there := call.Params["caption"]; there {
 		t.Error("a member that is null was sent")
 	}
-	same(t, "thumbnail", string(call.Files["thumbnail"].Content), "thumb")
+	assert.Equal(t, "thumb", string(call.Files["thumbnail"].Content), "thumbnail")
 	var group []struct {
 		Media string `json:"media"`
 	}
-	if err := json.Unmarshal([]byte(call.Params["media"]), &group); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(call.Params["media"]), &group))
 	part, attached := strings.CutPrefix(group[0].Media, "attach://")
-	same(t, "reference", attached, true)
-	same(t, "attached", string(call.Files[part].Content), "photo")
+	assert.True(t, attached, "reference")
+	assert.Equal(t, "photo", string(call.Files[part].Content), "attached")
 }
 
 func TestCallRefusesWhatCannotBeSentBeforeItAsks(t *testing.T) {
 	t.Parallel()
-	c := transport(func(*http.Request) (*http.Response, error) {
+	c := rig.Transport(func(*http.Request) (*http.Response, error) {
 		t.Error("a request was made")
-		return apiAnswer(200, apiOK), nil
-	}).client(t, tghook.ClientConfig{Patience: time.Hour})
+		return rig.APIAnswer(200, rig.APIOK), nil
+	}).Client(t, tghook.ClientConfig{Patience: time.Hour})
 	for name, call := range map[string]struct {
 		method string
 		params any
@@ -151,27 +122,23 @@ func TestCallRefusesWhatCannotBeSentBeforeItAsks(t *testing.T) {
 		if !errors.As(err, &unsendable) {
 			t.Errorf("%s: %v", name, err)
 		}
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 	}
 }
 
 func TestCallDecodesTheResult(t *testing.T) {
 	t.Parallel()
-	sent := answers(200, `{"ok":true,"result":{"message_id":5,"chat":{"id":-1001234567890123}},"description":"done"}`).client(t, tghook.ClientConfig{})
+	sent := rig.Answers(200, `{"ok":true,"result":{"message_id":5,"chat":{"id":-1001234567890123}},"description":"done"}`).Client(t, tghook.ClientConfig{})
 	var message struct {
 		MessageID int `json:"message_id"`
 		Chat      struct{ ID int64 }
 	}
-	if err := sent.Call(t.Context(), "sendMessage", nil, &message); err != nil {
-		t.Error(err)
-	}
-	same(t, "message_id", message.MessageID, 5)
-	same(t, "chat", message.Chat.ID, -1001234567890123)
+	assert.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &message))
+	assert.Equal(t, 5, message.MessageID, "message_id")
+	assert.Equal(t, int64(-1001234567890123), message.Chat.ID, "chat")
 	var raw json.RawMessage
-	if err := sent.Call(t.Context(), "sendMessage", nil, &raw); err != nil {
-		t.Error(err)
-	}
-	same(t, "raw", string(raw), `{"message_id":5,"chat":{"id":-1001234567890123}}`)
+	assert.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &raw))
+	assert.Equal(t, `{"message_id":5,"chat":{"id":-1001234567890123}}`, string(raw), "raw")
 	if err := sent.Call(t.Context(), "sendMessage", nil, nil); err != nil {
 		t.Error("a result that nobody wants:", err)
 	}
@@ -179,16 +146,16 @@ func TestCallDecodesTheResult(t *testing.T) {
 	var text string
 	for name, body := range map[string]string{"another type": `{"ok":true,"result":7}`, "none": `{"ok":true}`} {
 		var asked atomic.Int64
-		c := transport(func(*http.Request) (*http.Response, error) {
+		c := rig.Transport(func(*http.Request) (*http.Response, error) {
 			asked.Add(1)
-			return apiAnswer(200, body), nil
-		}).client(t, tghook.ClientConfig{Patience: time.Hour})
+			return rig.APIAnswer(200, body), nil
+		}).Client(t, tghook.ClientConfig{Patience: time.Hour})
 		err := c.Call(t.Context(), "getChat", nil, &text)
 		if err == nil || !strings.HasPrefix(err.Error(), "tghook: getChat: decode the result: ") {
 			t.Errorf("%s: %v", name, err)
 		}
-		same(t, name+": requests", asked.Load(), 1)
-		keepsToken(t, err)
+		assert.Equal(t, int64(1), asked.Load(), name+": requests")
+		rig.KeepsToken(t, err)
 	}
 }
 
@@ -240,7 +207,7 @@ func TestARefusalIsAnAPIError(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := answers(test.status, test.body).client(t, tghook.ClientConfig{})
+			c := rig.Answers(test.status, test.body).Client(t, tghook.ClientConfig{})
 			err := c.Call(t.Context(), "sendMessage", nil, new(bool))
 			var refused *tghook.APIError
 			if !errors.As(err, &refused) {
@@ -250,9 +217,9 @@ func TestARefusalIsAnAPIError(t *testing.T) {
 				Method: refused.Method, Code: refused.Code, Description: refused.Description,
 				RetryAfter: refused.RetryAfter, MigrateToChatID: refused.MigrateToChatID,
 			}
-			same(t, "error", told, test.want)
+			assert.Equal(t, test.want, told, "error")
 			if test.text != "" {
-				same(t, "text", err.Error(), test.text)
+				assert.Equal(t, test.text, err.Error(), "text")
 			}
 		})
 	}
@@ -282,24 +249,22 @@ func TestAnAnswerHas32MiBAtMost(t *testing.T) {
 	const most = 32 << 20
 	largest := `{"ok":true,"result":"` + strings.Repeat("a", most-len(`{"ok":true,"result":""}`)) + `"}`
 	var text string
-	if err := answers(200, largest).client(t, tghook.ClientConfig{}).Call(t.Context(), "getChat", nil, &text); err != nil {
-		t.Error(err)
-	}
-	same(t, "the largest", len(text), most-len(`{"ok":true,"result":""}`))
+	assert.NoError(t, rig.Answers(200, largest).Client(t, tghook.ClientConfig{}).Call(t.Context(), "getChat", nil, &text))
+	assert.Len(t, text, most-len(`{"ok":true,"result":""}`), "the largest")
 
 	body := &endlessAnswer{start: `{"ok":true,"result":"`}
 	var asked atomic.Int64
-	c := transport(func(*http.Request) (*http.Response, error) {
+	c := rig.Transport(func(*http.Request) (*http.Response, error) {
 		asked.Add(1)
 		return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
-	}).client(t, tghook.ClientConfig{Patience: time.Hour})
+	}).Client(t, tghook.ClientConfig{Patience: time.Hour})
 	err := c.Call(t.Context(), "getChat", nil, &text)
 	var refused *tghook.APIError
 	if !errors.As(err, &refused) || refused.Code != 200 || !strings.Contains(refused.Description, "33554432 bytes are no answer") {
 		t.Error(err)
 	}
-	same(t, "bytes read", body.read, most)
-	same(t, "requests", asked.Load(), 1)
+	assert.Equal(t, most, body.read, "bytes read")
+	assert.Equal(t, int64(1), asked.Load(), "requests")
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
@@ -308,7 +273,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visited.Add(1) }))
 	t.Cleanup(elsewhere.Close)
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		for _, location := range []string{elsewhere.URL + "/bot" + apiToken + "/getMe", "http://[::1/" + apiToken, ""} {
+		for _, location := range []string{elsewhere.URL + "/bot" + rig.APIToken + "/getMe", "http://[::1/" + rig.APIToken, ""} {
 			server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 				if location != "" {
 					rw.Header().Set("Location", location)
@@ -316,26 +281,26 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				rw.WriteHeader(status)
 				fmt.Fprintf(rw, `<a href="%s">Moved</a>`, location)
 			}))
-			c := newClient(t, tghook.ClientConfig{BaseURL: server.URL, HTTP: &http.Client{
+			c := rig.NewClient(t, tghook.ClientConfig{BaseURL: server.URL, HTTP: &http.Client{
 				Transport:     plainClient(t).Transport,
 				CheckRedirect: func(*http.Request, []*http.Request) error { t.Error("asked the user's CheckRedirect"); return nil },
 			}})
 			_, err := c.GetMe(t.Context())
-			keepsToken(t, err)
+			rig.KeepsToken(t, err)
 			var refused *tghook.APIError
 			if !errors.As(err, &refused) && !strings.HasPrefix(location, "http://[") || refused != nil && refused.Code != status {
-				t.Errorf("%d to %q: %v", status, strings.ReplaceAll(location, apiToken, "TOKEN"), err)
+				t.Errorf("%d to %q: %v", status, strings.ReplaceAll(location, rig.APIToken, "TOKEN"), err)
 			}
 			server.Close()
 		}
 	}
-	same(t, "requests elsewhere", visited.Load(), 0)
+	assert.Equal(t, int64(0), visited.Load(), "requests elsewhere")
 }
 
 func TestTheUsersHTTPClientIsNotChanged(t *testing.T) {
 	t.Parallel()
 	user := &http.Client{Timeout: time.Minute}
-	newClient(t, tghook.ClientConfig{HTTP: user})
+	rig.NewClient(t, tghook.ClientConfig{HTTP: user})
 	if user.CheckRedirect != nil {
 		t.Error("it follows no redirects any more")
 	}
@@ -370,47 +335,47 @@ func (brokenAnswer) Close() error               { return nil }
 
 func TestNoErrorTellsTheToken(t *testing.T) {
 	t.Parallel()
-	const tokenURL = "https://api.telegram.org/bot" + apiToken + "/getMe"
-	fails := func(err error) transport {
+	const tokenURL = "https://api.telegram.org/bot" + rig.APIToken + "/getMe"
+	fails := func(err error) rig.Transport {
 		return func(*http.Request) (*http.Response, error) { return nil, err }
 	}
 	tests := map[string]struct {
-		api  transport
+		api  rig.Transport
 		want error // that the error must be, too
 		text string
 	}{
 		"a transport's":       {fails(io.ErrUnexpectedEOF), io.ErrUnexpectedEOF, "tghook: getMe: unexpected EOF"},
 		"one that names it":   {fails(&tellingError{tokenURL, context.Canceled}), context.Canceled, "tghook: getMe: POST https://api.telegram.org/bot<token>/getMe: context canceled"},
-		"named twice":         {fails(fmt.Errorf("a %w", &tellingError{tokenURL, &tellingError{apiSecret, syscall.ECONNRESET}})), syscall.ECONNRESET, ""},
+		"named twice":         {fails(fmt.Errorf("a %w", &tellingError{tokenURL, &tellingError{rig.APISecret, syscall.ECONNRESET}})), syscall.ECONNRESET, ""},
 		"joined":              {fails(errors.Join(errors.New(tokenURL), os.ErrClosed, &tellingError{tokenURL, io.EOF})), io.EOF, ""},
 		"the other joined":    {fails(errors.Join(errors.New(tokenURL), os.ErrClosed, &tellingError{tokenURL, io.EOF})), os.ErrClosed, ""},
 		"in a field":          {fails(holdingError{tokenURL}), nil, "tghook: getMe: held"},
 		"in a field, wrapped": {fails(fmt.Errorf("b: %w", holdingError{tokenURL})), nil, "tghook: getMe: b: held"},
 		"hidden, but wrapped": {fails(&hidingError{&hidingError{&tellingError{tokenURL, io.EOF}}}), io.EOF, "tghook: getMe: hidden"},
-		"escaped":             {fails(errors.New("https://api.telegram.org/bot7244100913%3A" + apiSecret + "/getMe")), nil, "tghook: getMe: https://api.telegram.org/bot<token>/getMe"},
+		"escaped":             {fails(errors.New("https://api.telegram.org/bot7244100913%3A" + rig.APISecret + "/getMe")), nil, "tghook: getMe: https://api.telegram.org/bot<token>/getMe"},
 		"an inner url.Error":  {fails(&url.Error{Op: "Post", URL: tokenURL, Err: io.EOF}), io.EOF, `tghook: getMe: Post "https://api.telegram.org/bot<token>/getMe": EOF`},
 		"while reading": {func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Body: brokenAnswer{&tellingError{tokenURL, io.ErrUnexpectedEOF}}}, nil
 		}, io.ErrUnexpectedEOF, ""},
 		"a page that shows the path": {
-			answers(404, "<h1>Not found: /bot"+apiToken+"/getMe</h1>"), nil,
+			rig.Answers(404, "<h1>Not found: /bot"+rig.APIToken+"/getMe</h1>"), nil,
 			`tghook: getMe: 404 (Not Found) 77 bytes are no answer of the Bot API: "<h1>Not found: /bot<token>/getMe</h1>"`,
 		},
 		"a page that is cut off in it": {
-			answers(404, "<h1>Not found: /bot"+apiToken[:20]), nil,
+			rig.Answers(404, "<h1>Not found: /bot"+rig.APIToken[:20]), nil,
 			`tghook: getMe: 404 (Not Found) 39 bytes are no answer of the Bot API: "<h1>Not found: /bot<token>"`,
 		},
-		"one where an excerpt would cut it": {answers(404, strings.Repeat("a", 40)+apiToken), nil, ""},
+		"one where an excerpt would cut it": {rig.Answers(404, strings.Repeat("a", 40)+rig.APIToken), nil, ""},
 		"a description": {
-			answers(404, `{"ok":false,"error_code":404,"description":"Not Found: `+apiToken+`"}`), nil,
+			rig.Answers(404, `{"ok":false,"error_code":404,"description":"Not Found: `+rig.APIToken+`"}`), nil,
 			`tghook: getMe: 404 Not Found: <token>`,
 		},
-		"a result": {answers(200, `{"ok":true,"result":"`+apiToken+`"}`), nil, ""},
+		"a result": {rig.Answers(200, `{"ok":true,"result":"`+rig.APIToken+`"}`), nil, ""},
 	}
 	for name, test := range tests {
-		c := test.api.client(t, tghook.ClientConfig{})
+		c := test.api.Client(t, tghook.ClientConfig{})
 		_, err := c.GetMe(t.Context())
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 		if test.want != nil && !errors.Is(err, test.want) {
 			t.Errorf("%s: %v is not %v", name, err, test.want)
 		}
@@ -419,12 +384,12 @@ func TestNoErrorTellsTheToken(t *testing.T) {
 		}
 	}
 
-	c := answers(200, `{"ok":true,"result":"2006"}`).client(t, tghook.ClientConfig{})
+	c := rig.Answers(200, `{"ok":true,"result":"2006"}`).Client(t, tghook.ClientConfig{})
 	result := c.Call(t.Context(), "getMe", nil, new(telling))
-	download := tghook.File{Name: "a.txt", Body: &brokenAnswer{&tellingError{"https://api.telegram.org/file/bot" + apiToken + "/a.txt", io.ErrClosedPipe}}}
-	upload := newTelegram(t).client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", map[string]any{"document": download}, nil)
-	keepsToken(t, result)
-	keepsToken(t, upload)
+	download := tghook.File{Name: "a.txt", Body: &brokenAnswer{&tellingError{"https://api.telegram.org/file/bot" + rig.APIToken + "/a.txt", io.ErrClosedPipe}}}
+	upload := rig.NewTelegram(t).Client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", map[string]any{"document": download}, nil)
+	rig.KeepsToken(t, result)
+	rig.KeepsToken(t, upload)
 	if !errors.Is(result, io.EOF) || !errors.Is(upload, io.ErrClosedPipe) {
 		t.Error(result, upload)
 	}
@@ -433,16 +398,14 @@ func TestNoErrorTellsTheToken(t *testing.T) {
 // telling is a result whose decoder tells the token.
 type telling struct{}
 
-func (*telling) UnmarshalJSON([]byte) error { return &tellingError{apiToken, io.EOF} }
+func (*telling) UnmarshalJSON([]byte) error { return &tellingError{rig.APIToken, io.EOF} }
 
 // accepted serves each connection to a listener on loopback with f, and is its
 // URL.
 func accepted(t *testing.T, f func(net.Conn)) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var served sync.WaitGroup
 	served.Go(func() {
 		for {
@@ -519,7 +482,7 @@ func TestNoFailureOfTheNetworkTellsTheToken(t *testing.T) {
 		},
 		"a status that shows the path": {base: accepted(t, after("HTTP/1.1 404 PATH\r\nContent-Length: 0\r\n\r\n")), api: 404},
 		"a proxy that refuses": {
-			base: "https://api.telegram.org", change: through(accepted(t, after("HTTP/1.1 403 Forbidden PATH "+apiToken+"\r\n\r\n"))),
+			base: "https://api.telegram.org", change: through(accepted(t, after("HTTP/1.1 403 Forbidden PATH "+rig.APIToken+"\r\n\r\n"))),
 		},
 		"a proxy that is not there":       {base: "https://api.telegram.org", change: through(nobody), want: syscall.ECONNREFUSED},
 		"a proxy that hangs up":           {base: "https://api.telegram.org", change: through(accepted(t, after("")))},
@@ -536,9 +499,9 @@ func TestNoFailureOfTheNetworkTellsTheToken(t *testing.T) {
 			if test.change != nil {
 				test.change(transport)
 			}
-			c := newClient(t, tghook.ClientConfig{BaseURL: test.base, HTTP: &http.Client{Transport: transport}})
+			c := rig.NewClient(t, tghook.ClientConfig{BaseURL: test.base, HTTP: &http.Client{Transport: transport}})
 			_, err := c.GetMe(t.Context())
-			keepsToken(t, err)
+			rig.KeepsToken(t, err)
 			var refused *tghook.APIError
 			if errors.As(err, &refused) != (test.api != 0) || refused != nil && refused.Code != test.api {
 				t.Errorf("%v, want an *APIError with code %d", err, test.api)
@@ -575,8 +538,8 @@ func TestTheEndOfAContextIsFoundInTheError(t *testing.T) {
 		silence(conn)
 	})
 	call := func(ctx context.Context, base string) error {
-		_, err := newClient(t, tghook.ClientConfig{BaseURL: base, HTTP: plainClient(t), Patience: time.Hour}).GetMe(ctx)
-		keepsToken(t, err)
+		_, err := rig.NewClient(t, tghook.ClientConfig{BaseURL: base, HTTP: plainClient(t), Patience: time.Hour}).GetMe(ctx)
+		rig.KeepsToken(t, err)
 		return err
 	}
 	for name, test := range map[string]struct {
@@ -620,14 +583,12 @@ func TestTheEndOfAContextIsFoundInTheError(t *testing.T) {
 		failed := make(chan error, 1)
 		go func() { failed <- call(ctx, test.base) }()
 		if end != nil {
-			receive(t, "the request of what is "+name, begun)
+			rig.Receive(t, "the request of what is "+name, begun)
 			end()
 		}
-		err := receive(t, "the end of what is "+name, failed)
+		err := rig.Receive(t, "the end of what is "+name, failed)
 		for _, want := range test.want {
-			if !errors.Is(err, want) {
-				t.Errorf("%s: %v is not %v", name, err, want)
-			}
+			assert.ErrorIs(t, err, want)
 		}
 	}
 }
@@ -643,8 +604,8 @@ func TestAClientsOwnTimeoutIsADeadline(t *testing.T) {
 	} {
 		user := plainClient(t)
 		user.Timeout = 50 * time.Millisecond
-		_, err := newClient(t, tghook.ClientConfig{BaseURL: base, HTTP: user}).GetMe(t.Context())
-		keepsToken(t, err)
+		_, err := rig.NewClient(t, tghook.ClientConfig{BaseURL: base, HTTP: user}).GetMe(t.Context())
+		rig.KeepsToken(t, err)
 		var timeout net.Error
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &timeout) || !timeout.Timeout() {
 			t.Errorf("%s: %v", name, err)
@@ -654,20 +615,20 @@ func TestAClientsOwnTimeoutIsADeadline(t *testing.T) {
 
 func TestAClientIsPrintedWithoutItsToken(t *testing.T) {
 	t.Parallel()
-	c := newTelegram(t).client(t, tghook.ClientConfig{Patience: time.Minute})
+	c := rig.NewTelegram(t).Client(t, tghook.ClientConfig{Patience: time.Minute})
 	for _, v := range []any{c, *c, []*tghook.Client{c}, struct{ C *tghook.Client }{c}, map[string]any{"client": *c}} {
-		for _, text := range printings(v) {
-			if leaks(text) {
+		for _, text := range rig.Printings(v) {
+			if rig.Leaks(text) {
 				t.Errorf("a %T: %s", v, text)
 			}
 		}
 	}
-	same(t, "bot", c.Bot(), 7244100913)
-	same(t, "%v", fmt.Sprintf("%v", c), "Bot API client of bot 7244100913")
-	same(t, "%#v", fmt.Sprintf("%#v", c), "Bot API client of bot 7244100913")
+	assert.Equal(t, int64(7244100913), c.Bot(), "bot")
+	assert.Equal(t, "Bot API client of bot 7244100913", fmt.Sprintf("%v", c), "%v")
+	assert.Equal(t, "Bot API client of bot 7244100913", fmt.Sprintf("%#v", c), "%#v")
 	encoded, err := json.Marshal(map[string]any{"client": c})
-	same(t, "JSON", string(encoded), `{"client":{}}`)
-	same(t, "its error", err, nil)
+	assert.Equal(t, `{"client":{}}`, string(encoded), "JSON")
+	assert.NoError(t, err, "its error")
 }
 
 // mistaken are the fields that err finds mistakes in.
@@ -683,11 +644,11 @@ func mistaken(t *testing.T, err error) []string {
 
 func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 	t.Parallel()
-	longest := "7:" + apiSecret + strings.Repeat("a", 80-len("7:"+apiSecret))
+	longest := "7:" + rig.APISecret + strings.Repeat("a", 80-len("7:"+rig.APISecret))
 	for _, token := range []string{
-		"", ":", "7244100913", apiSecret, "7244100913:", ":" + apiSecret, "0:" + apiSecret, "-7:" + apiSecret, "+7:" + apiSecret,
-		"07:" + apiSecret, "7 :" + apiSecret, "x:" + apiSecret, "99999999999999999999:" + apiSecret, apiToken + "\n", " " + apiToken,
-		"bot" + apiToken, apiToken + "/test", apiToken + ":a", apiToken + "?", apiToken + "é", longest + "a",
+		"", ":", "7244100913", rig.APISecret, "7244100913:", ":" + rig.APISecret, "0:" + rig.APISecret, "-7:" + rig.APISecret, "+7:" + rig.APISecret,
+		"07:" + rig.APISecret, "7 :" + rig.APISecret, "x:" + rig.APISecret, "99999999999999999999:" + rig.APISecret, rig.APIToken + "\n", " " + rig.APIToken,
+		"bot" + rig.APIToken, rig.APIToken + "/test", rig.APIToken + ":a", rig.APIToken + "?", rig.APIToken + "é", longest + "a",
 	} {
 		c, err := tghook.NewClient(token, tghook.ClientConfig{})
 		mistakes := configErrors(t, err)
@@ -695,7 +656,7 @@ func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 			t.Errorf("a token of %d bytes: %v", len(token), err)
 			continue
 		}
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 	}
 	if _, err := tghook.NewClient(longest, tghook.ClientConfig{}); err != nil {
 		t.Error("the longest token:", err)
@@ -703,11 +664,11 @@ func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 
 	for _, base := range []string{
 		"api.telegram.org", "//api.telegram.org", "ftp://api.telegram.org", "http://", "http:/bots", "https://h/?", "https://h/?a=b", "https://h/#",
-		"http://h/%zz", "http://user:" + apiSecret + "@[::1/", "https://h:port",
+		"http://h/%zz", "http://user:" + rig.APISecret + "@[::1/", "https://h:port",
 	} {
-		c, err := tghook.NewClient("no "+apiToken, tghook.ClientConfig{BaseURL: base, Patience: -1})
-		same(t, "mistakes with "+strings.ReplaceAll(base, apiSecret, "SECRET"), mistaken(t, err), []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"})
-		keepsToken(t, err)
+		c, err := tghook.NewClient("no "+rig.APIToken, tghook.ClientConfig{BaseURL: base, Patience: -1})
+		assert.Equal(t, []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"}, mistaken(t, err), "mistakes with "+strings.ReplaceAll(base, rig.APISecret, "SECRET"))
+		rig.KeepsToken(t, err)
 		if c != nil {
 			t.Error("a client")
 		}
@@ -720,32 +681,30 @@ func TestABaseURLMayHaveAPathAndTheTestEnvironmentAPathOfItsOwn(t *testing.T) {
 		cfg  tghook.ClientConfig
 		want string
 	}{
-		"Telegram's":          {tghook.ClientConfig{}, "https://api.telegram.org/bot" + apiToken + "/getMe"},
-		"the test servers":    {tghook.ClientConfig{TestEnvironment: true}, "https://api.telegram.org/bot" + apiToken + "/test/getMe"},
-		"a server of one's":   {tghook.ClientConfig{BaseURL: "http://localhost:8081"}, "http://localhost:8081/bot" + apiToken + "/getMe"},
-		"with a slash":        {tghook.ClientConfig{BaseURL: "http://localhost:8081/"}, "http://localhost:8081/bot" + apiToken + "/getMe"},
-		"with a path":         {tghook.ClientConfig{BaseURL: "https://h.example/bots/api"}, "https://h.example/bots/api/bot" + apiToken + "/getMe"},
-		"with both":           {tghook.ClientConfig{BaseURL: "https://h.example/api/", TestEnvironment: true}, "https://h.example/api/bot" + apiToken + "/test/getMe"},
-		"by IPv6":             {tghook.ClientConfig{BaseURL: "http://[::1]:8081"}, "http://[::1]:8081/bot" + apiToken + "/getMe"},
-		"in capital letters":  {tghook.ClientConfig{BaseURL: "HTTP://localhost:8081"}, "http://localhost:8081/bot" + apiToken + "/getMe"},
-		"with an escape code": {tghook.ClientConfig{BaseURL: "http://localhost/a%2Fb"}, "http://localhost/a%2Fb/bot" + apiToken + "/getMe"},
+		"Telegram's":          {tghook.ClientConfig{}, "https://api.telegram.org/bot" + rig.APIToken + "/getMe"},
+		"the test servers":    {tghook.ClientConfig{TestEnvironment: true}, "https://api.telegram.org/bot" + rig.APIToken + "/test/getMe"},
+		"a server of one's":   {tghook.ClientConfig{BaseURL: "http://localhost:8081"}, "http://localhost:8081/bot" + rig.APIToken + "/getMe"},
+		"with a slash":        {tghook.ClientConfig{BaseURL: "http://localhost:8081/"}, "http://localhost:8081/bot" + rig.APIToken + "/getMe"},
+		"with a path":         {tghook.ClientConfig{BaseURL: "https://h.example/bots/api"}, "https://h.example/bots/api/bot" + rig.APIToken + "/getMe"},
+		"with both":           {tghook.ClientConfig{BaseURL: "https://h.example/api/", TestEnvironment: true}, "https://h.example/api/bot" + rig.APIToken + "/test/getMe"},
+		"by IPv6":             {tghook.ClientConfig{BaseURL: "http://[::1]:8081"}, "http://[::1]:8081/bot" + rig.APIToken + "/getMe"},
+		"in capital letters":  {tghook.ClientConfig{BaseURL: "HTTP://localhost:8081"}, "http://localhost:8081/bot" + rig.APIToken + "/getMe"},
+		"with an escape code": {tghook.ClientConfig{BaseURL: "http://localhost/a%2Fb"}, "http://localhost/a%2Fb/bot" + rig.APIToken + "/getMe"},
 	} {
 		asked := ""
-		_, err := transport(func(r *http.Request) (*http.Response, error) {
+		_, err := rig.Transport(func(r *http.Request) (*http.Response, error) {
 			asked = r.URL.String()
-			return apiAnswer(200, `{"ok":true,"result":{"id":1}}`), nil
-		}).client(t, test.cfg).GetMe(t.Context())
-		if err != nil {
-			t.Error(err)
-		}
-		same(t, name, asked, test.want)
+			return rig.APIAnswer(200, `{"ok":true,"result":{"id":1}}`), nil
+		}).Client(t, test.cfg).GetMe(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, test.want, asked, name)
 	}
 }
 
 func TestCallsMayBeMadeAtOnce(t *testing.T) {
 	t.Parallel()
-	tg := newTelegram(t)
-	c := tg.client(t, tghook.ClientConfig{Patience: time.Minute})
+	tg := rig.NewTelegram(t)
+	c := tg.Client(t, tghook.ClientConfig{Patience: time.Minute})
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
@@ -755,14 +714,14 @@ func TestCallsMayBeMadeAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	same(t, "calls", len(tg.Calls("getMe")), 20)
+	assert.Len(t, tg.Calls("getMe"), 20, "calls")
 }
 
 // FuzzAnswer gives a Client answers of all sorts: a result, or an error that says
 // what came. Nothing else may happen.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{
-		apiOK, `{"ok":true,"result":{"id":1,"first_name":"Bot"}}`, `{"ok":false,"error_code":429,"description":"wait","parameters":{"retry_after":5}}`,
+		rig.APIOK, `{"ok":true,"result":{"id":1,"first_name":"Bot"}}`, `{"ok":false,"error_code":429,"description":"wait","parameters":{"retry_after":5}}`,
 		`{"ok":false,"error_code":400,"parameters":{"migrate_to_chat_id":-1001234567890123}}`, `{"ok":null}`, `{"ok":true}`, `null`, `[]`, ``, `<html>`,
 		`{"ok":true,"result":`, `{"OK":true,"ok":false}`, `{"ok":false,"error_code":"x"}`, "\xff\xfe{}", `{"ok":true,"result":null}x`, "/botTOKEN/getChat",
 	} {
@@ -771,13 +730,13 @@ func FuzzAnswer(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status uint16, body []byte) {
-		if leaks(string(body)) {
+		if rig.Leaks(string(body)) {
 			return // of the fuzzer's own making
 		}
-		body = bytes.ReplaceAll(body, []byte("TOKEN"), []byte(apiToken))
-		c := transport(func(*http.Request) (*http.Response, error) {
+		body = bytes.ReplaceAll(body, []byte("TOKEN"), []byte(rig.APIToken))
+		c := rig.Transport(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: int(status), Body: io.NopCloser(bytes.NewReader(body))}, nil
-		}).client(t, tghook.ClientConfig{})
+		}).Client(t, tghook.ClientConfig{})
 		var result json.RawMessage
 		err := c.Call(t.Context(), "getChat", nil, &result)
 		var envelope struct {
@@ -794,7 +753,7 @@ func FuzzAnswer(f *testing.F) {
 			if refused.Code == 0 && status != 0 || refused.RetryAfter < 0 || refused.Method != "getChat" {
 				t.Errorf("%q: %+v", body, refused)
 			}
-			keepsToken(t, err)
+			rig.KeepsToken(t, err)
 		case !isEnvelope || !*envelope.OK:
 			t.Errorf("%q is no answer, but the error is %v", body, err)
 		}

@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // setEnv makes variables the only ones that FromEnv finds.
@@ -32,9 +35,7 @@ func setEnv(t *testing.T, variables map[string]string) {
 
 func TestFromEnvReadsEachVariable(t *testing.T) {
 	certificate := filepath.Join(t.TempDir(), "public.pem")
-	if err := os.WriteFile(certificate, []byte("-----BEGIN"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(certificate, []byte("-----BEGIN"), 0o600))
 	type change = func(*tghook.RunConfig)
 	certFile, keyFile, _ := certificateFiles(t)
 	// others are variables that make sense with others only.
@@ -45,10 +46,10 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		value string
 		change
 	}{
-		"TELEGRAM_TOKEN":            {apiToken, func(*tghook.RunConfig) {}},
-		"TELEGRAM_WEBHOOK_URL":      {hookURL, func(c *tghook.RunConfig) { c.URL = hookURL }},
-		"TELEGRAM_SECRET":           {hookToken, func(c *tghook.RunConfig) { c.Webhook.Secret = hookToken }},
-		"TELEGRAM_PREVIOUS_SECRET":  {hookToken, func(c *tghook.RunConfig) { c.Webhook.PreviousSecret = hookToken }},
+		"TELEGRAM_TOKEN":            {rig.APIToken, func(*tghook.RunConfig) {}},
+		"TELEGRAM_WEBHOOK_URL":      {rig.HookURL, func(c *tghook.RunConfig) { c.URL = rig.HookURL }},
+		"TELEGRAM_SECRET":           {rig.HookToken, func(c *tghook.RunConfig) { c.Webhook.Secret = rig.HookToken }},
+		"TELEGRAM_PREVIOUS_SECRET":  {rig.HookToken, func(c *tghook.RunConfig) { c.Webhook.PreviousSecret = rig.HookToken }},
 		"TELEGRAM_LISTEN":           {"127.0.0.1:9000", func(c *tghook.RunConfig) { c.Listen = "127.0.0.1:9000" }},
 		"TELEGRAM_PATH":             {"/telegram", func(c *tghook.RunConfig) { c.Path = "/telegram" }},
 		"TELEGRAM_CERT_FILE":        {certFile, func(c *tghook.RunConfig) { c.CertFile, c.KeyFile = certFile, keyFile }},
@@ -69,53 +70,51 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		"TELEGRAM_DRAIN_DELAY":      {"15s", func(c *tghook.RunConfig) { c.DrainDelay = 15 * time.Second }},
 		"TELEGRAM_GRACE":            {"8s", func(c *tghook.RunConfig) { c.Grace = 8 * time.Second }},
 	}
-	same(t, "documented variables", documentedVariables(t), slices.Sorted(maps.Keys(tests)))
+	assert.Equal(t, slices.Sorted(maps.Keys(tests)), documentedVariables(t), "documented variables")
 
 	for name, test := range tests {
 		for _, value := range []string{test.value, "  " + test.value + "\n"} {
-			variables := map[string]string{"TELEGRAM_TOKEN": apiToken, name: value}
+			variables := map[string]string{"TELEGRAM_TOKEN": rig.APIToken, name: value}
 			maps.Copy(variables, others[name])
 			setEnv(t, variables)
-			want := tghook.RunConfig{Token: apiToken}
+			want := tghook.RunConfig{Token: rig.APIToken}
 			test.change(&want)
 			cfg, err := tghook.FromEnv()
-			same(t, name+": error", err, nil)
-			same(t, name, tghook.Unread(cfg), want)
+			assert.NoError(t, err, name+": error")
+			assert.Equal(t, want, tghook.Unread(cfg), name)
 			setEnv(t, nil)
 		}
 	}
 
 	all := map[string]string{}
-	want := tghook.RunConfig{Token: apiToken}
+	want := tghook.RunConfig{Token: rig.APIToken}
 	for name, test := range tests {
 		all[name] = test.value
 		test.change(&want)
 	}
 	setEnv(t, all)
 	cfg, err := tghook.FromEnv()
-	same(t, "those that do not go together", mistaken(t, err), []string{
+	assert.Equal(t, []string{
 		"TELEGRAM_DROP_PENDING", "TELEGRAM_SELF_SIGNED", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_SELF_SIGNED",
 		"TELEGRAM_UPLOAD_CERT_FILE", // which is not the one of CERT_FILE
-	})
-	same(t, "all", tghook.Unread(cfg), want)
+	}, mistaken(t, err), "those that do not go together")
+	assert.Equal(t, want, tghook.Unread(cfg), "all")
 
 	for name := range all {
 		all[name] = " "
 	}
-	all["TELEGRAM_TOKEN"] = apiToken
+	all["TELEGRAM_TOKEN"] = rig.APIToken
 	setEnv(t, all)
 	cfg, err = tghook.FromEnv()
-	same(t, "error", err, nil)
-	same(t, "empty ones", tghook.Unread(cfg), tghook.RunConfig{Token: apiToken})
+	assert.NoError(t, err, "error")
+	assert.Equal(t, tghook.RunConfig{Token: rig.APIToken}, tghook.Unread(cfg), "empty ones")
 }
 
 // documentedVariables are those in the doc comment of FromEnv.
 func documentedVariables(t *testing.T) (names []string) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "env.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, declared := range file.Decls {
 		if f, ok := declared.(*ast.FuncDecl); ok && f.Name.Name == "FromEnv" {
 			names = regexp.MustCompile(`TELEGRAM_[A-Z_]+`).FindAllString(f.Doc.Text(), -1)
@@ -128,12 +127,12 @@ func documentedVariables(t *testing.T) (names []string) {
 func TestFromEnvTakesNoForAnAnswer(t *testing.T) {
 	for _, no := range []string{"false", "0", "F"} {
 		setEnv(t, map[string]string{
-			"TELEGRAM_TOKEN": apiToken, "TELEGRAM_SELF_SIGNED": no, "TELEGRAM_KEEP_WEBHOOK": no, "TELEGRAM_DROP_PENDING": no,
+			"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_SELF_SIGNED": no, "TELEGRAM_KEEP_WEBHOOK": no, "TELEGRAM_DROP_PENDING": no,
 			"TELEGRAM_TAKE_OVER": no, "TELEGRAM_API_LOCAL": no, "TELEGRAM_TEST_ENVIRONMENT": no,
 		})
 		cfg, err := tghook.FromEnv()
-		same(t, "error", err, nil)
-		same(t, no, tghook.Unread(cfg), tghook.RunConfig{Token: apiToken})
+		assert.NoError(t, err, "error")
+		assert.Equal(t, tghook.RunConfig{Token: rig.APIToken}, tghook.Unread(cfg), no)
 	}
 }
 
@@ -152,27 +151,25 @@ func TestFromEnvNeedsATokenUnlessTheWebhookIsKept(t *testing.T) {
 
 func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 	// Variables get mixed up: whichever it is, what is a token in it stays there.
-	for _, value := range []string{apiToken, hookToken, "maybe" + secretMark, "1e3" + secretMark} {
+	for _, value := range []string{rig.APIToken, rig.HookToken, "maybe" + rig.SecretMark, "1e3" + rig.SecretMark} {
 		setEnv(t, map[string]string{
 			"TELEGRAM_SELF_SIGNED": value, "TELEGRAM_KEEP_WEBHOOK": value, "TELEGRAM_DROP_PENDING": value, "TELEGRAM_TAKE_OVER": value,
 			"TELEGRAM_API_LOCAL": value, "TELEGRAM_TEST_ENVIRONMENT": value, "TELEGRAM_MAX_CONNECTIONS": value, "TELEGRAM_GRACE": value,
 			"TELEGRAM_ALLOWED_UPDATES": value + ",,", "TELEGRAM_UPLOAD_CERT_FILE": "/" + value, "TELEGRAM_TOKEN": "",
 		})
 		_, err := tghook.FromEnv()
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 		fields := map[string]int{}
 		for _, mistake := range configErrors(t, err) {
 			fields[mistake.Field]++
 		}
-		same(t, "mistakes", fields, map[string]int{
+		assert.Equal(t, map[string]int{
 			"TELEGRAM_SELF_SIGNED": 1, "TELEGRAM_KEEP_WEBHOOK": 1, "TELEGRAM_DROP_PENDING": 1, "TELEGRAM_TAKE_OVER": 1,
 			"TELEGRAM_API_LOCAL": 1, "TELEGRAM_TEST_ENVIRONMENT": 1, "TELEGRAM_MAX_CONNECTIONS": 1, "TELEGRAM_GRACE": 1,
 			"TELEGRAM_ALLOWED_UPDATES": 1, "TELEGRAM_UPLOAD_CERT_FILE": 1, "TELEGRAM_TOKEN": 1,
-		})
+		}, fields, "mistakes")
 	}
 	for name, test := range map[string]struct{ value, problem string }{
 		"TELEGRAM_SELF_SIGNED":      {"yes", "is neither true nor false"},
@@ -181,14 +178,14 @@ func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 		"TELEGRAM_ALLOWED_UPDATES":  {",message", "has an empty item: separate the items by one comma each"},
 		"TELEGRAM_UPLOAD_CERT_FILE": {filepath.Dir(empty) + "/none.pem", "cannot be read: no such file or directory"},
 	} {
-		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, name: test.value})
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, name: test.value})
 		_, err := tghook.FromEnv()
 		if err == nil || err.Error() != "tghook: "+name+": "+test.problem {
 			t.Error(err)
 		}
 		setEnv(t, map[string]string{name: ""})
 	}
-	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_UPLOAD_CERT_FILE": empty})
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_UPLOAD_CERT_FILE": empty})
 	if _, err := tghook.FromEnv(); err == nil || err.Error() != "tghook: TELEGRAM_UPLOAD_CERT_FILE: is an empty file" {
 		t.Error(err)
 	}
@@ -206,100 +203,100 @@ func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
 		"TELEGRAM_SELF_SIGNED": "what",
 	})
 	_, err := tghook.FromEnv()
-	keepsToken(t, err)
+	rig.KeepsToken(t, err)
 	fields := slices.Compact(slices.Sorted(slices.Values(mistaken(t, err))))
-	same(t, "by webhook", fields, []string{
+	assert.Equal(t, []string{
 		"TELEGRAM_ALLOWED_UPDATES", "TELEGRAM_API_URL", "TELEGRAM_CERT_FILE", "TELEGRAM_DRAIN_DELAY", "TELEGRAM_GRACE",
 		"TELEGRAM_IP_ADDRESS", "TELEGRAM_MAX_CONNECTIONS", "TELEGRAM_PATH", "TELEGRAM_PATIENCE", "TELEGRAM_PREVIOUS_SECRET", "TELEGRAM_SECRET",
 		"TELEGRAM_SELF_SIGNED", "TELEGRAM_TOKEN", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_WEBHOOK_URL",
-	})
+	}, fields, "by webhook")
 	lines := strings.Split(err.Error(), "\n")
 	slices.Sort(lines)
-	same(t, "what is told twice", len(slices.Compact(lines)), len(mistaken(t, err)))
+	assert.Equal(t, len(mistaken(t, err)), len(slices.Compact(lines)), "what is told twice")
 
-	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_POLL_WAIT": "51s", "TELEGRAM_KEY_FILE": "key.pem"})
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_POLL_WAIT": "51s", "TELEGRAM_KEY_FILE": "key.pem"})
 	_, err = tghook.FromEnv()
-	same(t, "by poll", mistaken(t, err), []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"})
+	assert.Equal(t, []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"}, mistaken(t, err), "by poll")
 
 	// The mistakes of others are not the environment's.
-	setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_WEBHOOK_URL": hookURL, "TELEGRAM_GRACE": "3s"})
+	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_WEBHOOK_URL": rig.HookURL, "TELEGRAM_GRACE": "3s"})
 	cfg, err := tghook.FromEnv()
-	same(t, "error", err, nil)
+	assert.NoError(t, err, "error")
 	cfg.Grace, cfg.MaxConnections, cfg.URL = -1, 101, "http://bot.example.org/telegram"
-	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
-	same(t, "what the program has set", mistaken(t, err), []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"})
+	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
+	assert.Equal(t, []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"}, mistaken(t, err), "what the program has set")
 	cfg, _ = tghook.FromEnv()
 	cfg.Webhook.Dispatch.MaxLane, cfg.KeepWebhook, cfg.DropPending = -1, true, true
-	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
-	same(t, "what it has added", mistaken(t, err), []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"})
+	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
+	assert.Equal(t, []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"}, mistaken(t, err), "what it has added")
 	cfg, _ = tghook.FromEnv()
 	cfg.HealthPath = "/telegram"
 	cfg.Client.Local = true
 	cfg.Certificate = []byte("x")
-	_, err = tghook.Mount(tghook.HandlerFunc(nothing), cfg)
-	same(t, "what it has added", mistaken(t, err), []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"})
+	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
+	assert.Equal(t, []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"}, mistaken(t, err), "what it has added")
 }
 
 func TestFromEnvTakesTheJSONThatSetWebhookTakes(t *testing.T) {
 	for value, want := range map[string][]string{
 		`["message", "chat_member"]`: {"message", "chat_member"}, `[]`: {}, ` [ "poll" ] `: {"poll"},
 	} {
-		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_ALLOWED_UPDATES": value})
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_ALLOWED_UPDATES": value})
 		cfg, err := tghook.FromEnv()
-		same(t, "error", err, nil)
-		same(t, value, cfg.AllowedUpdates, want)
+		assert.NoError(t, err, "error")
+		assert.Equal(t, want, cfg.AllowedUpdates, value)
 	}
 	for _, value := range []string{`["message"`, `[message]`, `[1]`, `[["message"]]`} {
-		setEnv(t, map[string]string{"TELEGRAM_TOKEN": apiToken, "TELEGRAM_ALLOWED_UPDATES": value})
+		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_ALLOWED_UPDATES": value})
 		_, err := tghook.FromEnv()
-		same(t, value, mistaken(t, err), []string{"TELEGRAM_ALLOWED_UPDATES"})
+		assert.Equal(t, []string{"TELEGRAM_ALLOWED_UPDATES"}, mistaken(t, err), value)
 	}
 }
 
 func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 	const text = "a variable that FromEnv does not read"
-	t.Setenv("TELEGRAM_LISTNE", secretMark)
-	t.Setenv("TELEGRAM_BOT_TOKEN", apiToken)
+	t.Setenv("TELEGRAM_LISTNE", rig.SecretMark)
+	t.Setenv("TELEGRAM_BOT_TOKEN", rig.APIToken)
 	t.Setenv("TELEGRAM_CHAT_ID", "7")
 	t.Setenv("TELEGRAM_WEBHOOK", "no")
 	t.Setenv("TELEGRAM_EMPTY", " ")
-	t.Setenv("TELEGRAM_TOKEN", apiToken)
+	t.Setenv("TELEGRAM_TOKEN", rig.APIToken)
 	cfg, err := tghook.FromEnv()
-	same(t, "error", err, nil)
-	log, logged := logger()
+	assert.NoError(t, err, "error")
+	log, logged := rig.Logger()
 	cfg.Webhook.Dispatch.Logger = log
-	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), cfg); err != nil {
+	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "told", warnings(logged, text, "variable", "nearest", "bot"), []string{
+	assert.Equal(t, []string{
 		"TELEGRAM_BOT_TOKEN TELEGRAM_TOKEN 7244100913", "TELEGRAM_CHAT_ID  7244100913", "TELEGRAM_LISTNE TELEGRAM_LISTEN 7244100913",
 		"TELEGRAM_WEBHOOK TELEGRAM_WEBHOOK_URL 7244100913",
-	})
-	if leaks(logged.String()) {
+	}, rig.Warnings(logged, text, "variable", "nearest", "bot"), "told")
+	if rig.Leaks(logged.String()) {
 		t.Error(logged.String())
 	}
 
-	log, logged = logger()
-	by := tghook.RunConfig{Token: apiToken, Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}}
-	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), by); err != nil {
+	log, logged = rig.Logger()
+	by := tghook.RunConfig{Token: rig.APIToken, Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}}
+	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), by); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "told to those who do not use FromEnv", logged.String(), "")
+	assert.Empty(t, logged.String(), "told to those who do not use FromEnv")
 
 	t.Setenv("TELEGRAM_TOKEN", "")
 	_, err = tghook.FromEnv()
-	same(t, "without a token", err.Error(), "tghook: TELEGRAM_TOKEN: is not set: give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read")
+	assert.Equal(t, "tghook: TELEGRAM_TOKEN: is not set: give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read", err.Error(), "without a token")
 
 	for i := range 50 {
 		t.Setenv(fmt.Sprint("TELEGRAM_OTHER", i), "x")
 	}
-	t.Setenv("TELEGRAM_TOKEN", apiToken)
-	log, logged = logger()
+	t.Setenv("TELEGRAM_TOKEN", rig.APIToken)
+	log, logged = rig.Logger()
 	cfg, err = tghook.FromEnv()
-	same(t, "error", err, nil)
+	assert.NoError(t, err, "error")
 	cfg.Webhook.Dispatch.Logger = log
-	if _, err := tghook.Mount(tghook.HandlerFunc(nothing), cfg); err != nil {
+	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "told of many", len(warnings(logged, text)), 10)
+	assert.Len(t, rig.Warnings(logged, text), 10, "told of many")
 }

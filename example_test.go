@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tghook/tghook"
@@ -17,14 +18,14 @@ import (
 
 const exampleToken = "AAH-stand_in_token_0123456789abcdefg"
 
-// post delivers a message as Telegram would and prints the answer.
+// post delivers an update as Telegram does, and prints the answer.
 func post(url, update string) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(update))
 	if err != nil {
 		panic(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", "my-secret")
+	req.Header.Set("X-Telegram-Bot-API-Secret-Token", "my-secret")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		panic(err)
@@ -47,8 +48,17 @@ func serve(h tghook.Handler, cfg tghook.Config) *httptest.Server {
 	return httptest.NewServer(hook)
 }
 
-// A bot that greets whoever writes to it, mounted on a ServeMux. What it returns
-// is sent to Telegram in the answer to the update.
+// exampleTelegram is a simulated Telegram, for the examples. In memory it has no sockets.
+func exampleTelegram(cfg tghooktest.ServerConfig) (tg *tghooktest.Server, api tghook.ClientConfig) {
+	tg, err := tghooktest.Start(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return tg, tghook.ClientConfig{BaseURL: tg.URL, Local: !cfg.Cloud, HTTP: tg.Client()}
+}
+
+// A bot that greets everybody who writes to it, mounted on a ServeMux. The HTTP response
+// to the update carries its reply to Telegram.
 func Example() {
 	greet := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 		if u.Kind != tghook.KindMessage {
@@ -60,7 +70,7 @@ func Example() {
 		}}, nil
 	}
 	hook, err := tghook.New(tghook.HandlerFunc(greet), tghook.Config{
-		Secret: "my-secret", // the secret_token of setWebhook; keep yours out of the code
+		Secret: "my-secret", // the secret_token given to setWebhook; keep yours out of the code
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -78,7 +88,7 @@ func Example() {
 	// 200 OK
 }
 
-// New names every mistake at once.
+// New returns every mistake at once.
 func ExampleNew_mistakes() {
 	_, err := tghook.New(nil, tghook.Config{MaxBody: -1})
 	fmt.Println(err)
@@ -88,8 +98,7 @@ func ExampleNew_mistakes() {
 	// tghook: Config.MaxBody: is negative: give a number of bytes, or 0 for the default
 }
 
-// Typed decodes updates into a type of your own, or into the one of the bot
-// library that you use.
+// Typed decodes updates into a type of yours, or into the type of your bot library.
 func ExampleTyped() {
 	type update struct {
 		Message *struct {
@@ -114,7 +123,7 @@ func ExampleTyped() {
 	// 200 OK {"method":"sendMessage","chat_id":42,"text":"You said: hi"}
 }
 
-// An error has Telegram deliver the update again; RetryAfter says when.
+// After an error Telegram delivers the update again. RetryAfter says when.
 func ExampleRetryAfter() {
 	busy := true
 	book := func(context.Context, *tghook.Update) (tghook.Reply, error) {
@@ -140,8 +149,7 @@ func ExampleRetryAfter() {
 	// 200 OK
 }
 
-// Drop gives up on an update: it is kept as a dead letter, and Telegram does not
-// deliver it again.
+// Drop gives an update up. DeadLetter gets it, and Telegram does not deliver it again.
 func ExampleDrop() {
 	strict := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 		if u.Kind == tghook.KindChannelPost {
@@ -164,8 +172,8 @@ func ExampleDrop() {
 	// 200 OK
 }
 
-// Middleware is what surrounds every handler. The first in the chain sees an
-// update first, and its outcome last.
+// A Middleware surrounds a handler. The first in the chain sees an update first, and its
+// outcome last.
 func ExampleChain() {
 	logged := func(next tghook.Handler) tghook.Handler {
 		return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -197,9 +205,9 @@ func ExampleChain() {
 	// 200 OK
 }
 
-// Most updates get eight seconds, and come again when they are late. Here button
-// presses are answered at once, and handled behind: their handler must send what
-// it has to say through a client of its own.
+// Deadline sets LateAfter and Late for one update. Here a button press is answered 200
+// after 10 ms, while its handler goes on. Without a Caller its reply would be lost, so it
+// has none. All other updates have the 8 seconds of the default.
 func ExampleConfig_deadline() {
 	rest := make(chan struct{})
 	finished := make(chan string)
@@ -229,9 +237,9 @@ func ExampleConfig_deadline() {
 	// the press is handled
 }
 
-// A forum's topics run at once, each in order. This has an effect by long poll. By webhook
-// Telegram sends a chat's next message only when it has the answer to the one before:
-// there it takes LateAck, which answers before the handler has finished.
+// The topics of a forum run at once, each in order. By long poll this is enough. By
+// webhook Telegram sends a chat's next message when it has the answer to the one before.
+// So a webhook needs LateAck too, which answers before the handler has finished.
 func ExampleDispatchConfig_lane() {
 	release := make(chan struct{})
 	topics := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -246,7 +254,7 @@ func ExampleDispatchConfig_lane() {
 			if u.ChatID != 0 {
 				return fmt.Sprintf("chat %d topic %d", u.ChatID, u.ThreadID)
 			}
-			return fmt.Sprintf("%s of %d", u.Kind, u.UserID) // queries and the like
+			return fmt.Sprintf("%s of %d", u.Kind, u.UserID) // such as an inline query
 		},
 	})
 	if err != nil {
@@ -274,8 +282,8 @@ func ExampleDispatchConfig_lane() {
 	// update 1 of topic 5
 }
 
-// A File in the parameters makes the reply multipart: no second request is needed
-// to upload it.
+// A File in the parameters makes the reply multipart. The response uploads the file, and
+// no second request is needed.
 func ExampleFile() {
 	report := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 		return tghook.Reply{Method: "sendDocument", Params: map[string]any{
@@ -298,8 +306,8 @@ func ExampleFile() {
 	// 200 multipart/form-data true
 }
 
-// Another bot library's calls ride the response too: here one that posts JSON with
-// the ctx that it is given. It is told at once that the call succeeded.
+// The last call of another bot library goes out in the HTTP response too. Here the
+// "library" posts JSON with the context of the handler. It gets a success at once.
 func ExampleReplyTransport() {
 	client, err := tghook.NewClient("42:"+exampleToken, tghook.ClientConfig{})
 	if err != nil {
@@ -332,8 +340,8 @@ func ExampleReplyTransport() {
 	// 200 OK {"method":"answerCallbackQuery","callback_query_id":"5","text":"Saved."}
 }
 
-// Shut the webhook down before its server, which it needs to answer the updates
-// that are still on their way.
+// Shut the webhook down before its server. It needs the server to answer the updates that
+// it has taken.
 func ExampleWebhook_Shutdown() {
 	hook, err := tghook.New(tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
 		return tghook.NoReply, nil
@@ -360,8 +368,8 @@ func ExampleWebhook_Shutdown() {
 	// server: <nil>
 }
 
-// To remove a bot while the program goes on, delete its webhook first: from then on
-// Telegram keeps what comes. Then shut down what has received.
+// To remove a bot while the program goes on, delete its webhook first: Telegram keeps new
+// updates from then on. Then shut the bot down.
 func ExampleMounted_Shutdown() {
 	tg, err := tghooktest.Start(tghooktest.ServerConfig{}) // in place of Telegram
 	if err != nil {
@@ -399,4 +407,305 @@ func ExampleMounted_Shutdown() {
 	chat.Send("are you there?")
 	fmt.Println(err, tg.Pending())
 	// Output: <nil> 1
+}
+
+// Run receives updates until its context ends. Without a URL it polls, as here. With one
+// it sets the webhook and serves it, and the handler stays as it is.
+func ExampleRun() {
+	tg, api := exampleTelegram(tghooktest.ServerConfig{InMemory: true})
+	defer tg.Close()
+	// In a program: signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+
+	greet := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		stop() // one update is enough for an example
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "Hello!"}}, nil
+	}
+	chat := tg.User("Ann").Chat()
+	chat.Send("hi")
+
+	err := tghook.Run(ctx, tghook.HandlerFunc(greet), tghook.RunConfig{
+		Token:  tg.Token, // yours: os.Getenv("TELEGRAM_TOKEN")
+		Client: api,      // leave it out: then Run calls Telegram
+		// URL: "https://bot.example.org/telegram",
+	})
+	for _, message := range chat.Messages() {
+		fmt.Println(message.Text)
+	}
+	fmt.Println(err)
+	// Output:
+	// hi
+	// Hello!
+	// <nil>
+}
+
+// Poll asks Telegram for updates until its context ends. It confirms an update when the
+// update and all before it have been handled, so a crash loses nothing.
+func ExamplePoll() {
+	tg, api := exampleTelegram(tghooktest.ServerConfig{InMemory: true})
+	defer tg.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+
+	client, err := tghook.NewClient(tg.Token, api)
+	if err != nil {
+		panic(err)
+	}
+	for _, text := range []string{"one", "two", "three"} {
+		tg.User("Ann").Chat().Send(text)
+	}
+	count := tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		var update struct{ Message struct{ Text string } }
+		if err := u.Decode(&update); err != nil {
+			return tghook.NoReply, err
+		}
+		fmt.Println(update.Message.Text) // in order, because it is one chat
+		if update.Message.Text == "three" {
+			stop()
+		}
+		return tghook.NoReply, nil
+	})
+	err = tghook.Poll(ctx, client, count, tghook.PollConfig{})
+	fmt.Println(err, tg.Pending(), "left")
+	// Output:
+	// one
+	// two
+	// three
+	// <nil> 0 left
+}
+
+// A Dispatcher is for updates that come neither by webhook nor by poll, here from a
+// queue. When Do returns nil, take the update off the queue. The queue delivers one
+// update twice: the handler runs once, and Do returns the same reply again.
+func ExampleNewDispatcher() {
+	greet := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		fmt.Println("the handler runs for update", u.ID)
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "Hello!"}}, nil
+	}
+	bot, err := tghook.NewDispatcher(tghook.HandlerFunc(greet), tghook.DispatchConfig{})
+	if err != nil {
+		panic(err)
+	}
+	queue := []string{
+		`{"update_id":1,"message":{"chat":{"id":42}}}`,
+		`{"update_id":1,"message":{"chat":{"id":42}}}`,
+		`{"update_id":2,"message":{"chat":{"id":42}}}`,
+	}
+	for _, body := range queue {
+		u, err := tghook.ParseUpdate([]byte(body))
+		if err != nil {
+			panic(err)
+		}
+		reply, err := bot.Do(context.Background(), u) // send the reply with a Client
+		fmt.Println(reply.Method, err)
+	}
+	fmt.Println(bot.Shutdown(context.Background()))
+	// Output:
+	// the handler runs for update 1
+	// sendMessage <nil>
+	// sendMessage <nil>
+	// the handler runs for update 2
+	// sendMessage <nil>
+	// <nil>
+}
+
+// Two replicas share a Store. Telegram delivers an update to one of them, does not see
+// the answer, and delivers it to the other: that one answers from the Store.
+func ExampleStore() {
+	store := newExampleStore() // yours is a database that all replicas reach
+	replica := func(name string) *httptest.Server {
+		return serve(tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			fmt.Println("handled by", name)
+			return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "Hello!"}}, nil
+		}), tghook.Config{Dispatch: tghook.DispatchConfig{Bot: 42, Store: store}}) // Bot: the number before the token's colon
+	}
+	first, second := replica("the first"), replica("the second")
+	defer first.Close()
+	defer second.Close()
+
+	post(first.URL, `{"update_id":1,"message":{"chat":{"id":42}}}`)
+	post(second.URL, `{"update_id":1,"message":{"chat":{"id":42}}}`)
+	// Output:
+	// handled by the first
+	// 200 OK {"method":"sendMessage","chat_id":42,"text":"Hello!"}
+	// 200 OK {"method":"sendMessage","chat_id":42,"text":"Hello!"}
+}
+
+// exampleStore is a whole Store, for one process. It forgets nothing, so it grows.
+type exampleStore struct {
+	mu   sync.Mutex
+	rows map[tghook.Key]*exampleRow
+}
+
+type exampleRow struct {
+	fence       string    // of the claim that holds the update, if one does
+	until       time.Time // when its lease runs out
+	failed      int
+	doneBy      string // the fence of the claim that has succeeded, if one has
+	note, reply []byte
+}
+
+func newExampleStore() *exampleStore { return &exampleStore{rows: make(map[tghook.Key]*exampleRow)} }
+
+func (s *exampleStore) Claim(_ context.Context, c tghook.Claim, lease, _ time.Duration) (tghook.ClaimResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row, now := s.rows[c.Key], time.Now()
+	if row == nil {
+		row = &exampleRow{}
+		s.rows[c.Key] = row
+	}
+	if row.doneBy != "" {
+		return tghook.ClaimResult{State: tghook.ClaimDone, Reply: row.reply}, nil
+	}
+	if row.fence != "" && row.fence != c.Fence {
+		if now.Before(row.until) {
+			return tghook.ClaimResult{State: tghook.ClaimElsewhere, RetryIn: row.until.Sub(now)}, nil
+		}
+		row.failed++ // the process that held it has crashed
+	}
+	row.fence, row.until = c.Fence, now.Add(lease)
+	return tghook.ClaimResult{State: tghook.ClaimGranted, Attempt: row.failed + 1, Note: row.note}, nil
+}
+
+func (s *exampleStore) Renew(_ context.Context, c tghook.Claim, lease time.Duration) error {
+	return s.held(c, func(row *exampleRow) { row.until = time.Now().Add(lease) })
+}
+
+func (s *exampleStore) Done(_ context.Context, c tghook.Claim, reply []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row := s.rows[c.Key]
+	if row != nil && row.doneBy == c.Fence {
+		return nil // it is repeated, because the answer to the first Done was lost
+	}
+	if row == nil || row.fence != c.Fence {
+		return tghook.ErrClaimLost
+	}
+	row.fence, row.doneBy, row.reply = "", c.Fence, reply
+	return nil
+}
+
+func (s *exampleStore) Fail(_ context.Context, c tghook.Claim, note []byte) error {
+	return s.held(c, func(row *exampleRow) { row.fence, row.failed, row.note = "", row.failed+1, note })
+}
+
+func (s *exampleStore) Release(_ context.Context, c tghook.Claim) error {
+	return s.held(c, func(row *exampleRow) { row.fence = "" })
+}
+
+// held changes the row of a claim that holds.
+func (s *exampleStore) held(c tghook.Claim, change func(*exampleRow)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row := s.rows[c.Key]
+	if row == nil || row.fence != c.Fence {
+		return tghook.ErrClaimLost
+	}
+	change(row)
+	return nil
+}
+
+// Kinds gives each kind of update its own handler. Run, Poll and SetWebhook can tell
+// Telegram which kinds to send. Other kinds are acknowledged and not handled.
+func ExampleKinds() {
+	say := func(text string) tghook.Handler {
+		return tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": text}}, nil
+		})
+	}
+	bot := tghook.Kinds{
+		tghook.KindMessage:       say("You wrote."),
+		tghook.KindEditedMessage: say("You changed your mind."),
+	}
+	fmt.Println(bot.AllowedUpdates())
+
+	server := serve(bot, tghook.Config{})
+	defer server.Close()
+	post(server.URL, `{"update_id":1,"message":{"chat":{"id":42}}}`)
+	post(server.URL, `{"update_id":2,"edited_message":{"chat":{"id":42}}}`)
+	post(server.URL, `{"update_id":3,"channel_post":{"chat":{"id":-42}}}`)
+	// Output:
+	// [edited_message message]
+	// 200 OK {"method":"sendMessage","chat_id":42,"text":"You wrote."}
+	// 200 OK {"method":"sendMessage","chat_id":42,"text":"You changed your mind."}
+	// 200 OK
+}
+
+// SetWebhook checks the request first, because Telegram deletes the old webhook before
+// it refuses a new one. Call it at every start: Telegram does nothing if nothing changed.
+func ExampleClient_SetWebhook() {
+	tg, api := exampleTelegram(tghooktest.ServerConfig{InMemory: true, Cloud: true})
+	defer tg.Close()
+	listener, err := tg.Listen("bot.example.org:443") // the bot's server, which exists
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = listener.Close() }()
+	client, err := tghook.NewClient(tg.Token, api) // yours: tghook.NewClient(token, tghook.ClientConfig{})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+
+	webhook := tghook.WebhookRequest{
+		URL:            "https://bot.example.org:5000/telegram", // Telegram does not connect to this port
+		SecretToken:    "my-secret",                             // Config.Secret has the same
+		AllowedUpdates: []string{"message", "callback_query"},
+	}
+	var mistake *tghook.ConfigError
+	if err := client.SetWebhook(ctx, webhook); errors.As(err, &mistake) {
+		fmt.Println("nothing was sent: look at", mistake.Field)
+	}
+
+	webhook.URL = "https://bot.example.org/telegram"
+	fmt.Println(client.SetWebhook(ctx, webhook))
+	info, err := client.GetWebhookInfo(ctx)
+	fmt.Println(info.URL, info.AllowedUpdates, err)
+	// Output:
+	// nothing was sent: look at WebhookRequest.URL
+	// <nil>
+	// https://bot.example.org/telegram [message callback_query] <nil>
+}
+
+// With LateAck a slow update is answered 200 while its handler goes on. Then Caller sends
+// the reply. A crash in between loses the update.
+func ExampleLatePolicy_lateAck() {
+	tg, api := exampleTelegram(tghooktest.ServerConfig{InMemory: true})
+	defer tg.Close()
+	client, err := tghook.NewClient(tg.Token, api)
+	if err != nil {
+		panic(err)
+	}
+	answered := make(chan bool)
+	report := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		<-answered // the report takes its time
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "The report is ready."}}, nil
+	}
+	hook, err := tghook.New(tghook.HandlerFunc(report), tghook.Config{
+		Secret:    "my-secret",
+		Late:      tghook.LateAck,
+		LateAfter: 10 * time.Millisecond, // 8 seconds if not set
+		Dispatch:  tghook.DispatchConfig{Caller: client},
+	})
+	if err != nil {
+		panic(err)
+	}
+	server := httptest.NewServer(hook)
+	defer server.Close()
+
+	chat := tg.User("Ann").Chat()
+	chat.Send("report, please")
+	post(server.URL, fmt.Sprintf(`{"update_id":1,"message":{"chat":{"id":%d}}}`, chat.ID))
+	close(answered)
+	fmt.Println(hook.Shutdown(context.Background())) // waits for the handler
+	for _, message := range chat.Messages() {
+		fmt.Println(message.Text)
+	}
+	// Output:
+	// 200 OK
+	// <nil>
+	// report, please
+	// The report is ready.
 }

@@ -18,7 +18,9 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // part is one of a multipart body.
@@ -47,13 +49,9 @@ func partsOf(t *testing.T, res tghook.Response) []part {
 		if errors.Is(err, io.EOF) {
 			return all
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		content, err := io.ReadAll(p)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		all = append(all, part{p.FormName(), p.FileName(), string(content), slices.Sorted(maps.Keys(p.Header))})
 	}
 }
@@ -62,9 +60,7 @@ func partsOf(t *testing.T, res tghook.Response) []part {
 func rides(t *testing.T, reply tghook.Reply) []part {
 	t.Helper()
 	res, err := answerWith(t, reply)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return partsOf(t, res)
 }
 
@@ -321,13 +317,13 @@ func TestAFailingReaderIs500AndTheHandlerRunsAgain(t *testing.T) {
 				}
 				return tghook.Reply{Method: "m", Params: map[string]any{"photo": f}}, nil
 			}, func(cfg *tghook.Config) { cfg.Dispatch.DeadLetter = dead.take })
-			if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 || res.Header != nil {
+			if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 || res.Header != nil {
 				t.Errorf("got %d %v %q, want 500 alone", res.Status, res.Header, res.Body)
 			}
 			if v := seen.only(t); v.Outcome != tghook.OutcomeFailed || !errors.Is(v.Err, cause) || !strings.Contains(v.Err.Error(), `"x"`) {
 				t.Errorf("Observe was told %+v, want the failure of x", v)
 			}
-			if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 || !bytes.Contains(res.Body, []byte("whole")) {
+			if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 || !bytes.Contains(res.Body, []byte("whole")) {
 				t.Errorf("the redelivery: got %d %q, want the file", res.Status, res.Body)
 			}
 			if all := seen.list(); all[1].Attempt != 2 || len(dead.all) > 0 {
@@ -344,7 +340,7 @@ func (*panickyReader) Read([]byte) (int, error) { panic("reader") }
 func TestAPanickingReaderIs500(t *testing.T) {
 	t.Parallel()
 	w, seen := hookFor(t, replying(tghook.Reply{Method: "m", Params: map[string]any{"photo": tghook.File{Body: &panickyReader{}}}}, nil))
-	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 500 {
+	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 {
 		t.Errorf("got %d, want 500", res.Status)
 	}
 	var panicked *tghook.PanicError
@@ -412,9 +408,7 @@ func TestAFileOutOfReachIsADeadLetterThatSaysSo(t *testing.T) {
 	t.Parallel()
 	f := file("x", "1")
 	inText, err := json.Marshal([]media{{Type: "photo", Media: f}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for name, params := range map[string]any{
 		"behind a Marshaler":         secretive{f},
 		"behind a Marshaler, nested": map[string]any{"media": []any{secretive{f}}},
@@ -496,9 +490,7 @@ func TestALateReplyWithFilesGoesByCallerAsItWouldHaveRidden(t *testing.T) {
 			}
 			want := resolved(t, rides(t, tghook.Reply{Method: "sendPhoto", Params: params()}))
 			res, err := answerWith(t, tghook.Reply{Method: late.method, Params: late.params})
-			if err != nil {
-				t.Fatalf("what the Caller was given cannot be sent: %v", err)
-			}
+			require.NoError(t, err, "what the Caller was given cannot be sent")
 			if got := resolved(t, partsOf(t, res)); !sameButNames(got, want) {
 				t.Errorf("by Caller %q\nrides %q", got, want)
 			}

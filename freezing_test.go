@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 func TestAPlatformThatFreezesIsToldOnceUnlessItIsKnown(t *testing.T) {
@@ -30,17 +32,17 @@ func TestAPlatformThatFreezesIsToldOnceUnlessItIsKnown(t *testing.T) {
 				"on a door that knows":   {tghook.Config{}, true, 0},
 				"LateAck, the door does": {tghook.Config{Late: tghook.LateAck}, true, 0},
 			} {
-				log, logged := logger()
+				log, logged := rig.Logger()
 				c.cfg.Dispatch = tghook.DispatchConfig{Logger: log, Bot: 5}
-				r := newRig(t, c.cfg, nothing)
+				r := rig.NewBot(t, c.cfg, rig.Nothing)
 				for id := range int64(3) {
-					r.serve(context.Background(), messageIn(7, id), func(req *tghook.Request) { req.Ephemeral = c.known })
+					r.ServeWith(context.Background(), rig.MessageIn(7, id), func(req *tghook.Request) { req.Ephemeral = c.known })
 				}
 				want := strings.Repeat("x", c.want)
 				if variable == "HOME" {
 					want = ""
 				}
-				same(t, name, strings.Repeat("x", len(warnings(logged, text, "bot"))), want)
+				assert.Equal(t, want, strings.Repeat("x", len(rig.Warnings(logged, text, "bot"))), name)
 			}
 		})
 	}
@@ -53,16 +55,16 @@ func TestUnusualTimesAndSizes(t *testing.T) {
 		8: {true, false}, 999 * time.Microsecond: {true, false}, time.Millisecond: {false, true}, 99 * time.Millisecond: {false, true},
 		100 * time.Millisecond: {}, 55 * time.Second: {}, 56 * time.Second: {false, true}, time.Hour: {false, true}, -1: {}, 0: {},
 	} {
-		log, logged := logger()
-		cfg := tghook.Config{Secret: hookSecret, LateAfter: after, Dispatch: tghook.DispatchConfig{Logger: log}}
-		_, err := tghook.New(tghook.HandlerFunc(nothing), cfg)
-		same(t, after.String()+": mistaken", err != nil, c.mistake)
-		same(t, after.String()+": warned", len(warnings(logged, text)) == 1, c.warned)
+		log, logged := rig.Logger()
+		cfg := tghook.Config{Secret: rig.HookSecret, LateAfter: after, Dispatch: tghook.DispatchConfig{Logger: log}}
+		_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), cfg)
+		assert.Equal(t, c.mistake, err != nil, after.String()+": mistaken")
+		assert.Equal(t, c.warned, len(rig.Warnings(logged, text)) == 1, after.String()+": warned")
 	}
-	_, err := tghook.New(tghook.HandlerFunc(nothing), tghook.Config{Secret: hookSecret, LateAfter: 8})
-	same(t, "its words", err.Error(), "tghook: Config.LateAfter: is 8ns: give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
+	_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret, LateAfter: 8})
+	assert.Equal(t, "tghook: Config.LateAfter: is 8ns: give it with its unit, as in 8*time.Second, or 0 for 8 seconds", err.Error(), "its words")
 	for size, mistake := range map[int64]bool{1: true, 64<<10 - 1: true, 64 << 10: false, 0: false, -1: true} {
-		_, err := tghook.New(tghook.HandlerFunc(nothing), tghook.Config{Secret: hookSecret, MaxBody: size})
-		same(t, "MaxBody", err != nil, mistake)
+		_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret, MaxBody: size})
+		assert.Equal(t, mistake, err != nil, "MaxBody")
 	}
 }

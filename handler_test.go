@@ -10,7 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -28,9 +30,7 @@ type botUpdate struct {
 func mustParse(t *testing.T, body []byte) *tghook.Update {
 	t.Helper()
 	u, err := tghook.ParseUpdate(body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return u
 }
 
@@ -96,7 +96,7 @@ func TestTypedGivesEachUpdateAsTheUsersTypeAndTheEnvelopeInCtx(t *testing.T) {
 	})
 	w, seen := hookFor(t, h.HandleUpdate)
 	for id := range int64(3) {
-		if res := w.Serve(t.Context(), fromTelegram(textFrom(id, 9))); string(res.Body) != `{"method":"sendMessage","text":"hi"}` {
+		if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(id, 9))); string(res.Body) != `{"method":"sendMessage","text":"hi"}` {
 			t.Errorf("got %s", res.Body)
 		}
 	}
@@ -166,7 +166,7 @@ func TestTypedGivesTheEnvelopeOfTheUpdateAtHand(t *testing.T) {
 		}
 		return inner.HandleUpdate(ctx, other)
 	})
-	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 {
+	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 {
 		t.Errorf("got %d", res.Status)
 	}
 }
@@ -196,7 +196,7 @@ func TestFromContextIsSetForPlainHandlersAndDeadLetters(t *testing.T) {
 			return nil
 		}
 	})
-	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 || asked.Load() != 2 {
+	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 || asked.Load() != 2 {
 		t.Errorf("got %d after %d calls", res.Status, asked.Load())
 	}
 }
@@ -230,7 +230,7 @@ func TestWhatTheUsersTypeCannotHoldIsADeadLetterOnce(t *testing.T) {
 				}
 			})
 			for range 3 {
-				if res := w.Serve(t.Context(), fromTelegram(body)); res.Status != 200 || len(res.Body) > 0 {
+				if res := w.Serve(t.Context(), rig.FromTelegram(body)); res.Status != 200 || len(res.Body) > 0 {
 					t.Errorf("got %d %q, want 200 alone", res.Status, res.Body)
 				}
 			}
@@ -278,7 +278,7 @@ func TestTheChatGoesOnAfterAnUndecodableUpdate(t *testing.T) {
 		{`{"update_id":1,"message":{"chat":{"id":4},"text":17}}`, ""},
 		{`{"update_id":2,"message":{"chat":{"id":4},"text":"x"}}`, `{"method":"sendMessage"}`},
 	} {
-		if res := w.Serve(t.Context(), fromTelegram([]byte(c.body))); res.Status != 200 || string(res.Body) != c.want {
+		if res := w.Serve(t.Context(), rig.FromTelegram([]byte(c.body))); res.Status != 200 || string(res.Body) != c.want {
 			t.Errorf("%s: got %d %q, want 200 %q", c.body, res.Status, res.Body, c.want)
 		}
 	}

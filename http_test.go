@@ -19,7 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // wire is a client's end of a connection on which one request at a time is made.
@@ -87,13 +90,9 @@ func dialHook(t *testing.T, h http.Handler) *wire {
 	server.Start()
 	t.Cleanup(server.Close)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(inTime)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, conn.SetDeadline(time.Now().Add(rig.InTime)))
 	return newWire(t, conn)
 }
 
@@ -102,7 +101,7 @@ func dialHook(t *testing.T, h http.Handler) *wire {
 func rawPost(secret string, body []byte) []byte {
 	raw := []byte("POST /hook HTTP/1.1\r\nHost: bot.example.org:8443\r\n")
 	if secret != "" {
-		raw = append(raw, "X-Telegram-Bot-Api-Secret-Token: "+secret+"\r\n"...)
+		raw = append(raw, "X-Telegram-Bot-API-Secret-Token: "+secret+"\r\n"...)
 	}
 	raw = append(raw, "Content-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"...)
@@ -117,7 +116,7 @@ func replying(reply tghook.Reply, err error) tghook.HandlerFunc {
 func TestResponsesAreTheseBytesOnTheWire(t *testing.T) {
 	t.Parallel()
 	update := textFrom(1, 1)
-	good := rawPost(hookSecret, update)
+	good := rawPost(rig.HookSecret, update)
 	swap := func(old, text string) []byte { return bytes.Replace(good, []byte(old), []byte(text), 1) }
 	fail := errors.New("no")
 	const empty = "Content-Length: 0\r\n\r\n"
@@ -141,16 +140,16 @@ func TestResponsesAreTheseBytesOnTheWire(t *testing.T) {
 		{"RetryAfter of a fraction", replying(tghook.NoReply, tghook.RetryAfter(1100*time.Millisecond, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n" + empty},
 		{"RetryAfter of nothing", replying(tghook.NoReply, tghook.RetryAfter(0, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n" + empty},
 		{"RetryAfter of a day", replying(tghook.NoReply, tghook.RetryAfter(24*time.Hour, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\n" + empty},
-		{"wrong secret", forbidden(t), swap(hookSecret, "wrong"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
+		{"wrong secret", forbidden(t), swap(rig.HookSecret, "wrong"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
 		{"no secret", forbidden(t), rawPost("", update), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
-		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-Api-Secret-Token: "+hookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
+		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-API-Secret-Token: "+rig.HookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
 		{"GET", forbidden(t), []byte("GET /hook HTTP/1.1\r\nHost: bot.example.org\r\n\r\n"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
 		{"PUT with a body", forbidden(t), swap("POST", "PUT"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
-		{"body too large", forbidden(t), rawPost(hookSecret, sized(64<<10+1)), "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n" + empty},
+		{"body too large", forbidden(t), rawPost(rig.HookSecret, sized(64<<10+1)), "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n" + empty},
 		{"wrong type", forbidden(t), swap("application/json", "text/xml"), "HTTP/1.1 415 Unsupported Media Type\r\n" + empty},
 		{"encoded body", forbidden(t), swap("Accept-Encoding: gzip, deflate", "Content-Encoding: gzip"), "HTTP/1.1 415 Unsupported Media Type\r\n" + empty},
-		{"malformed", forbidden(t), rawPost(hookSecret, []byte(`{"update_id":1,`)), "HTTP/1.1 400 Bad Request\r\n" + empty},
-		{"no kind", forbidden(t), rawPost(hookSecret, []byte(`{"update_id":1}`)), "HTTP/1.1 200 OK\r\n" + empty},
+		{"malformed", forbidden(t), rawPost(rig.HookSecret, []byte(`{"update_id":1,`)), "HTTP/1.1 400 Bad Request\r\n" + empty},
+		{"no kind", forbidden(t), rawPost(rig.HookSecret, []byte(`{"update_id":1}`)), "HTTP/1.1 200 OK\r\n" + empty},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -168,7 +167,7 @@ func TestResponsesAreTheseBytesOnTheWire(t *testing.T) {
 				hook.readEOF()
 				return
 			}
-			hook.send(rawPost(hookSecret, []byte(`{"update_id":2}`))) // the connection serves on
+			hook.send(rawPost(rig.HookSecret, []byte(`{"update_id":2}`))) // the connection serves on
 			hook.read()
 			if got, want := hook.bytes(), "HTTP/1.1 200 OK\r\n"+empty; got != want {
 				t.Errorf("the next answer on the connection is %q, want %q", got, want)
@@ -192,7 +191,7 @@ func TestExactlyTelegramsHeadersAreAccepted(t *testing.T) {
 	t.Parallel()
 	update := "{\"update_id\":7,\n\"message\":{\"message_id\":1,\"date\":0,\"chat\":{\"id\":1,\"type\":\"private\"}}}"
 	hook := dialHook(t, accepting(t, update))
-	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-Api-Secret-Token: " + hookSecret +
+	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-API-Secret-Token: " + rig.HookSecret +
 		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(update)) +
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n" + update))
 	if res := hook.read(); res.status != 200 {
@@ -215,7 +214,7 @@ func accepting(t *testing.T, update string) *tghook.Webhook {
 func TestHeaderNamesMayBeInAnyLetterCase(t *testing.T) {
 	t.Parallel()
 	for _, change := range []func(string) string{strings.ToLower, strings.ToUpper} {
-		head, body, _ := strings.Cut(string(rawPost(hookSecret, textFrom(1, 1))), "\r\n\r\n")
+		head, body, _ := strings.Cut(string(rawPost(rig.HookSecret, textFrom(1, 1))), "\r\n\r\n")
 		lines := strings.Split(head, "\r\n")
 		for i, line := range lines[1:] {
 			name, value, _ := strings.Cut(line, ":")
@@ -233,7 +232,7 @@ func TestAChunkedBodyHasTheSameLimit(t *testing.T) {
 	t.Parallel()
 	const most = 64 << 10
 	chunked := func(body []byte) []byte {
-		raw := bytes.Replace(rawPost(hookSecret, nil), []byte("Content-Length: 0"), []byte("Transfer-Encoding: chunked"), 1)
+		raw := bytes.Replace(rawPost(rig.HookSecret, nil), []byte("Content-Length: 0"), []byte("Transfer-Encoding: chunked"), 1)
 		for len(body) > 0 {
 			n := min(len(body), 10_000)
 			raw = fmt.Appendf(raw, "%x\r\n%s\r\n", n, body[:n])
@@ -243,7 +242,7 @@ func TestAChunkedBodyHasTheSameLimit(t *testing.T) {
 	}
 	for size, want := range map[int]int{most - 1: 200, most: 200, most + 1: 413} {
 		w, _ := hookFor(t, idle, func(cfg *tghook.Config) { cfg.MaxBody = most })
-		for name, raw := range map[string][]byte{"chunked": chunked(sized(size)), "with a length": rawPost(hookSecret, sized(size))} {
+		for name, raw := range map[string][]byte{"chunked": chunked(sized(size)), "with a length": rawPost(rig.HookSecret, sized(size))} {
 			hook := dialHook(t, w)
 			hook.send(raw)
 			if res := hook.read(); res.status != want || res.Close != (want == 413) {
@@ -271,13 +270,11 @@ func TestOneConnectionServesManyUpdates(t *testing.T) {
 	server.Start()
 	defer server.Close()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
 	hook := newWire(t, conn)
 	for id := range int64(9) {
-		hook.send(rawPost(hookSecret, textFrom(id, 1000+id)))
+		hook.send(rawPost(rig.HookSecret, textFrom(id, 1000+id)))
 		want := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 		if id%2 == 1 {
 			want = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: 39\r\nContent-Type: application/json\r\n\r\n"+`{"method":"sendMessage","chat_id":%d}`, 1000+id)
@@ -299,7 +296,7 @@ func TestALongReplyHasAContentLengthAndIsNotChunked(t *testing.T) {
 		text := strings.Repeat("y", n)
 		w, _ := hookFor(t, replying(tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": text}}, nil))
 		hook := dialHook(t, w)
-		hook.send(rawPost(hookSecret, textFrom(1, 1)))
+		hook.send(rawPost(rig.HookSecret, textFrom(1, 1)))
 		res := hook.read()
 		body := `{"method":"sendMessage","text":"` + text + `"}`
 		want := "HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nContent-Type: application/json\r\n\r\n" + body
@@ -321,7 +318,7 @@ func TestErrAbortHandlerLeavesServeHTTPAndIs500FromServe(t *testing.T) {
 	}
 	w, _ := hookFor(t, h)
 	hook := dialHook(t, w)
-	hook.send(rawPost(hookSecret, textFrom(1, 1)))
+	hook.send(rawPost(rig.HookSecret, textFrom(1, 1)))
 	hook.readEOF() // nothing was answered
 
 	func() {
@@ -332,12 +329,12 @@ func TestErrAbortHandlerLeavesServeHTTPAndIs500FromServe(t *testing.T) {
 		}()
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 		w.ServeHTTP(httptest.NewRecorder(), req)
 		t.Error("ServeHTTP returned")
 	}()
 
-	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 500 {
+	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 {
 		t.Errorf("Serve: got %d, want 500", res.Status)
 	}
 	if n := attempts.Load(); n != 3 {
@@ -359,7 +356,7 @@ func TestAPanicIs500WithItsStackAndTheChatGoesOn(t *testing.T) {
 				return tghook.NoReply, nil
 			})
 			hook := dialHook(t, w)
-			hook.send(rawPost(hookSecret, textFrom(1, 1)))
+			hook.send(rawPost(rig.HookSecret, textFrom(1, 1)))
 			hook.read()
 			if got, want := hook.bytes(), "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"; got != want {
 				t.Errorf("got %q, want %q", got, want)
@@ -375,7 +372,7 @@ func TestAPanicIs500WithItsStackAndTheChatGoesOn(t *testing.T) {
 			if name == "an error" && !errors.Is(v.Err, cause) {
 				t.Errorf("%v does not wrap the error that was panicked with", v.Err)
 			}
-			hook.send(rawPost(hookSecret, textFrom(2, 1)))
+			hook.send(rawPost(rig.HookSecret, textFrom(2, 1)))
 			if res := hook.read(); res.status != 200 {
 				t.Errorf("the chat's next update: got %d, want 200", res.status)
 			}
@@ -401,22 +398,20 @@ func TestTheHandlerGoesOnWhenTheClientIsGone(t *testing.T) {
 	hook := dialHook(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), contextKey("trace"), "abc")))
 	}))
-	hook.send(rawPost(hookSecret, textFrom(1, 1)))
-	receive(t, "the handler to start", started)
+	hook.send(rawPost(rig.HookSecret, textFrom(1, 1)))
+	rig.Receive(t, "the handler to start", started)
 	_ = hook.conn.Close()
-	if v := receive(t, "the delivery to end", left); v.Outcome != tghook.OutcomeLate || v.Late || !errors.Is(v.Err, context.Canceled) {
+	if v := rig.Receive(t, "the delivery to end", left); v.Outcome != tghook.OutcomeLate || v.Late || !errors.Is(v.Err, context.Canceled) {
 		t.Errorf("of the one who left Observe was told %+v, want late with context.Canceled", v)
 	}
 	close(release)
-	if err := receive(t, "the handler to end", ended); err != nil {
-		t.Errorf("the handler's ctx ended with the client: %v", err)
-	}
-	receive(t, "the report of the run", left) // its run, which no delivery carried
+	assert.NoError(t, rig.Receive(t, "the handler to end", ended), "the handler's ctx ended with the client")
+	rig.Receive(t, "the report of the run", left) // its run, which no delivery carried
 	// The update comes again, and the handler need not.
-	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 {
+	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 {
 		t.Errorf("the redelivery: got %d, want 200", res.Status)
 	}
-	if v := receive(t, "the report of the redelivery", left); v.Outcome != tghook.OutcomeDuplicate {
+	if v := rig.Receive(t, "the report of the redelivery", left); v.Outcome != tghook.OutcomeDuplicate {
 		t.Errorf("of the redelivery Observe was told %+v, want a duplicate", v)
 	}
 }
@@ -452,7 +447,7 @@ func (c foulContext) Value(key any) any {
 
 // foulActs are what code of the user's may do instead of returning.
 var foulActs = map[string]func(){
-	"panics": func() { panic(errBroken) },
+	"panics": func() { panic(rig.ErrBroken) },
 	"exits":  runtime.Goexit,
 	"blocks": func() { time.Sleep(time.Minute) },
 }
@@ -461,13 +456,13 @@ var foulActs = map[string]func(){
 func entries(w *tghook.Webhook) map[string]func(ctx context.Context, id int64) string {
 	return map[string]func(ctx context.Context, id int64) string{
 		"Serve": func(ctx context.Context, id int64) string {
-			return strconv.Itoa(w.Serve(ctx, fromTelegram(textFrom(id, id))).Status)
+			return strconv.Itoa(w.Serve(ctx, rig.FromTelegram(textFrom(id, id))).Status)
 		},
 		"ServeHTTP": func(ctx context.Context, id int64) string {
 			rec := httptest.NewRecorder()
 			req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hook", bytes.NewReader(textFrom(id, id)))
 			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+			req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 			w.ServeHTTP(rec, req.WithContext(ctx))
 			return strconv.Itoa(rec.Code)
 		},
@@ -489,7 +484,7 @@ func entries(w *tghook.Webhook) map[string]func(ctx context.Context, id int64) s
 // and that Shutdown ends in time.
 func suffers(t *testing.T, w *tghook.Webhook, enter func(ctx context.Context, id int64) string, foul context.Context, wants ...string) {
 	t.Helper()
-	p := eventually(func() (told string) {
+	p := rig.Eventually(func() (told string) {
 		told = "none" // the goroutine may end
 		p := make(chan string, 1)
 		go func() {
@@ -502,21 +497,19 @@ func suffers(t *testing.T, w *tghook.Webhook, enter func(ctx context.Context, id
 		return told
 	})
 	start := time.Now()
-	same(t, "another update meanwhile", enter(context.Background(), 2), "200")
+	assert.Equal(t, "200", enter(context.Background(), 2), "another update meanwhile")
 	if waited := time.Since(start); waited > 0 {
 		t.Errorf("another update waited %v", waited)
 	}
-	got, _ := p.wait()
-	oneOf(t, "answer", got, wants...)
+	got, _ := p.Wait()
+	assert.Contains(t, wants, got, "answer")
 	if got != "200" {
-		pass(time.Minute)
-		same(t, "answer when it comes again", enter(context.Background(), 1), "200")
+		rig.Pass(time.Minute)
+		assert.Equal(t, "200", enter(context.Background(), 1), "answer when it comes again")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := w.Shutdown(ctx); err != nil {
-		t.Errorf("Shutdown: %v", err)
-	}
+	assert.NoError(t, w.Shutdown(ctx), "Shutdown")
 }
 
 func TestAFoulContextHurtsItsRequestAlone(t *testing.T) {
@@ -524,8 +517,8 @@ func TestAFoulContextHurtsItsRequestAlone(t *testing.T) {
 		for act, f := range foulActs {
 			for _, entry := range []string{"Serve", "ServeHTTP", "Deliver"} {
 				t.Run(entry+", "+method+" "+act, func(t *testing.T) {
-					inBubble(t, func(t *testing.T) {
-						w, _ := hookFor(t, nothing, logging(new(lockedBuffer)))
+					rig.Bubble(t, func(t *testing.T) {
+						w, _ := hookFor(t, rig.Nothing, logging(new(rig.Log)))
 						foul := foulContext{context.Background(), method, f}
 						// 503: a context that blocks for a minute uses up the time until Late applies.
 						suffers(t, w, entries(w)[entry], foul, "200", "500", "503", "none")
@@ -539,31 +532,31 @@ func TestAFoulContextHurtsItsRequestAlone(t *testing.T) {
 // The reply of a run that ended before goes by Caller within a context that the library
 // derives: the context package must watch nothing of the user's for it.
 func TestAFoulContextOfARedeliveryHurtsNobody(t *testing.T) {
-	alone(t, func(t *testing.T) {
+	rig.Alone(t, func(t *testing.T) {
 		end := make(chan struct{})
-		api := &apiCalls{do: func(context.Context, string) error {
+		api := &rig.Caller{Do: func(context.Context, string) error {
 			time.Sleep(10 * time.Second)
 			return nil
 		}}
 		w, _ := hookFor(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 			<-end
-			return hello, nil
-		}, logging(new(lockedBuffer)), func(cfg *tghook.Config) { cfg.Dispatch.Caller = api; cfg.Late = tghook.LateRetry })
+			return rig.Hello, nil
+		}, logging(new(rig.Log)), func(cfg *tghook.Config) { cfg.Dispatch.Caller = api; cfg.Late = tghook.LateRetry })
 		enter := entries(w)
-		first := eventually(func() string { return enter["Serve"](context.Background(), 1) })
-		pass(9 * time.Second)
-		same(t, "the first delivery", first.now(), "503")
+		first := rig.Eventually(func() string { return enter["Serve"](context.Background(), 1) })
+		rig.Pass(9 * time.Second)
+		assert.Equal(t, "503", first.Now(), "the first delivery")
 		close(end)
-		pass(time.Second)
+		rig.Pass(time.Second)
 		foul := errPanics{context.Background(), make(chan struct{})}
-		again := eventually(func() string { return enter["Deliver"](foul, 1) })
+		again := rig.Eventually(func() string { return enter["Deliver"](foul, 1) })
 		close(foul.done)
-		got, took := again.wait()
-		same(t, "the redelivery", got, "200")
+		got, took := again.Wait()
+		assert.Equal(t, "200", got, "the redelivery")
 		if took > 10*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		same(t, "calls", api.all(), []string{helloCall})
+		assert.Equal(t, []string{rig.HelloCall}, api.All(), "calls")
 	})
 }
 
@@ -580,7 +573,7 @@ func (c errPanics) Done() <-chan struct{} { return c.done }
 func (c errPanics) Err() error {
 	select {
 	case <-c.done:
-		panic(errBroken)
+		panic(rig.ErrBroken)
 	default:
 		return nil
 	}
@@ -606,24 +599,22 @@ func TestAFoulDeadlineOrLaneHurtsItsUpdateAlone(t *testing.T) {
 		} {
 			for _, entry := range []string{"Serve", "ServeHTTP", "Deliver"} {
 				t.Run(entry+", "+name+" "+act, func(t *testing.T) {
-					inBubble(t, func(t *testing.T) {
-						w, _ := hookFor(t, nothing, logging(new(lockedBuffer)), change)
+					rig.Bubble(t, func(t *testing.T) {
+						w, _ := hookFor(t, rig.Nothing, logging(new(rig.Log)), change)
 						enter := entries(w)[entry]
 						start := time.Now()
-						p := eventually(func() string { return enter(context.Background(), 1) })
-						same(t, "another update meanwhile", enter(context.Background(), 2), "200")
-						got, took := p.wait()
+						p := rig.Eventually(func() string { return enter(context.Background(), 1) })
+						assert.Equal(t, "200", enter(context.Background(), 2), "another update meanwhile")
+						got, took := p.Wait()
 						want := "500"
 						if entry == "Deliver" && name == "Config.Deadline" { // which it does not ask
 							want = "200"
 						}
-						same(t, "answer", got, want)
+						assert.Equal(t, want, got, "answer")
 						if limit := 5 * time.Second; took > limit || time.Since(start) > limit {
 							t.Errorf("answered after %v, want at most %v", took, limit)
 						}
-						if err := w.Shutdown(t.Context()); err != nil {
-							t.Errorf("Shutdown: %v", err)
-						}
+						assert.NoError(t, w.Shutdown(t.Context()), "Shutdown")
 					})
 				})
 			}

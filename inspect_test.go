@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // An oddError is what its functions make of it.
@@ -63,36 +65,36 @@ func goexit() string { runtime.Goexit(); return "" }
 func TestInspectFindsWhatAnErrorHolds(t *testing.T) {
 	t.Parallel()
 	refused := &tghook.APIError{Method: "sendMessage", Code: 403, Description: "Forbidden"}
-	dial := &net.OpError{Op: "dial", Err: errBroken}
+	dial := &net.OpError{Op: "dial", Err: rig.ErrBroken}
 	deep := error(refused)
 	for range 98 {
 		deep = fmt.Errorf("%w", deep)
 	}
-	wide := slices.Repeat([]error{errBroken}, 2000)
+	wide := slices.Repeat([]error{rig.ErrBroken}, 2000)
 	for _, tt := range []struct {
 		name string
 		err  error
 		want string // what is found
 	}{
 		{"nil", nil, ""},
-		{"plain", errBroken, ""},
+		{"plain", rig.ErrBroken, ""},
 		{"APIError", refused, "api"},
 		{"wrapped", fmt.Errorf("call: %w", refused), "api"},
-		{"joined", errors.Join(errBroken, nil, refused), "api"},
+		{"joined", errors.Join(rig.ErrBroken, nil, refused), "api"},
 		{"dropped", tghook.Drop(refused), "api dropped"},
 		{"dropped nil", tghook.Drop(nil), "dropped"},
 		{"retry", tghook.RetryAfter(time.Second, refused), "api retry"},
 		{"panic with an error", &tghook.PanicError{Value: refused}, "api panicked"},
-		{"DecodeError", &tghook.DecodeError{Err: errBroken}, "undecodable"},
-		{"ReplyError", &tghook.ReplyError{Err: errBroken}, "unsendable"},
+		{"DecodeError", &tghook.DecodeError{Err: rig.ErrBroken}, "undecodable"},
+		{"ReplyError", &tghook.ReplyError{Err: rig.ErrBroken}, "unsendable"},
 		{"claim lost", fmt.Errorf("redis: %w", tghook.ErrClaimLost), "claimLost"},
 		{"contexts", errors.Join(context.Canceled, tghook.ErrHandlerTimeout), "canceled timedOut"},
 		{"a deadline is no connection's", context.DeadlineExceeded, "timedOut"},
 		{"dial", &url.Error{Op: "Post", Err: dial}, "unconnected network"},
-		{"read", &net.OpError{Op: "read", Err: errBroken}, "network"},
+		{"read", &net.OpError{Op: "read", Err: rig.ErrBroken}, "network"},
 		{"broken off", fmt.Errorf("call: %w", io.ErrUnexpectedEOF), "network"},
 		{"EOF", io.EOF, "network"},
-		{"uncomparable", listError{errBroken, refused}, "api"},
+		{"uncomparable", listError{rig.ErrBroken, refused}, "api"},
 		{"its own As", &oddError{as: func(target any) bool {
 			place, ok := target.(**tghook.APIError)
 			if ok {
@@ -121,7 +123,7 @@ func TestInspectFindsWhatAnErrorHolds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, found := tghook.Inspected(tt.err)
-			same(t, "found", strings.Join(found, " "), tt.want)
+			assert.Equal(t, tt.want, strings.Join(found, " "), "found")
 		})
 	}
 }
@@ -130,7 +132,7 @@ func TestInspectFindsWhatAnErrorHolds(t *testing.T) {
 func TestInspectPrefersTheOuterError(t *testing.T) {
 	t.Parallel()
 	outer, inner := &tghook.APIError{Code: 429}, &tghook.APIError{Code: 500}
-	same(t, "first", tghook.InspectedAPI(errors.Join(fmt.Errorf("%w", outer), inner)), outer)
+	assert.Equal(t, outer, tghook.InspectedAPI(errors.Join(fmt.Errorf("%w", outer), inner)), "first")
 	hiding := wrapping(func() error { return inner })
 	hiding.as = func(target any) bool {
 		place, ok := target.(**tghook.APIError)
@@ -139,7 +141,7 @@ func TestInspectPrefersTheOuterError(t *testing.T) {
 		}
 		return ok
 	}
-	same(t, "its own As", tghook.InspectedAPI(hiding), outer)
+	assert.Equal(t, outer, tghook.InspectedAPI(hiding), "its own As")
 }
 
 func TestInspectOutlivesEveryMethodOfAnError(t *testing.T) {
@@ -173,14 +175,14 @@ func TestInspectOutlivesEveryMethodOfAnError(t *testing.T) {
 		{"long", strings.Repeat("ab", 2047) + "a ...", "", errors.New(strings.Repeat("ab", 2047) + "a" + strings.Repeat("ж", 5000)), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
 				start := time.Now()
 				text, found := tghook.Inspected(tt.err)
 				if took := time.Since(start); took > tt.most {
 					t.Errorf("it took %v", took)
 				}
-				same(t, "text", text, tt.text)
-				same(t, "found", strings.Join(found, " "), tt.want)
+				assert.Equal(t, tt.text, text, "text")
+				assert.Equal(t, tt.want, strings.Join(found, " "), "found")
 			})
 		})
 	}
@@ -193,8 +195,8 @@ func TestInspectWrapsWithoutCallingAgain(t *testing.T) {
 	err := &oddError{text: func() string { calls++; return "no luck" }}
 	wrapped := tghook.InspectedWrap(err, "tghook: reply by Caller")
 	for range 3 {
-		same(t, "text", wrapped.Error(), "tghook: reply by Caller: no luck")
+		assert.Equal(t, "tghook: reply by Caller: no luck", wrapped.Error(), "text")
 	}
-	same(t, "calls of Error", calls, 1)
-	same(t, "wraps", errors.Is(wrapped, err), true)
+	assert.Equal(t, 1, calls, "calls of Error")
+	assert.True(t, errors.Is(wrapped, err), "wraps")
 }

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"log"
-	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -27,33 +28,34 @@ func TestKindsPicksAHandlerByKind(t *testing.T) {
 		tghook.KindCallbackQuery: noting("forCallback"),
 		"a_kind_to_come":         noting("forTheFuture"),
 	}
-	r := newRig(t, tghook.Config{}, h.HandleUpdate)
+	r := rig.NewBot(t, tghook.Config{}, h.HandleUpdate)
 	for body, want := range map[string]string{
-		messageIn(7, 1):                        `200 application/json {"method":"forMessage"}`,
-		callbackIn(7, 7, 2):                    `200 application/json {"method":"forCallback"}`,
-		kindBy("a_kind_to_come", 7, 3):         `200 application/json {"method":"forTheFuture"}`,
-		kindBy(tghook.KindInlineQuery, 7, 4):   "200",
-		kindBy("another_kind_to_come", 7, 5):   "200",
-		kindBy(tghook.KindEditedMessage, 7, 6): "200",
+		rig.MessageIn(7, 1):                        `200 application/json {"method":"forMessage"}`,
+		rig.CallbackIn(7, 7, 2):                    `200 application/json {"method":"forCallback"}`,
+		rig.KindBy("a_kind_to_come", 7, 3):         `200 application/json {"method":"forTheFuture"}`,
+		rig.KindBy(tghook.KindInlineQuery, 7, 4):   "200",
+		rig.KindBy("another_kind_to_come", 7, 5):   "200",
+		rig.KindBy(tghook.KindEditedMessage, 7, 6): "200",
 	} {
-		same(t, body, r.post(body), want)
+		assert.Equal(t, want, r.Post(body), body)
 	}
-	same(t, "dead letters", len(r.letters), 0)
+	assert.Empty(t, r.Letters, "dead letters")
 
-	failing := tghook.Kinds{tghook.KindMessage: replying(tghook.NoReply, errBroken)}
-	u := parsed(t, messageIn(7, 1))
-	if _, err := failing.HandleUpdate(t.Context(), u); !errors.Is(err, errBroken) {
+	failing := tghook.Kinds{tghook.KindMessage: replying(tghook.NoReply, rig.ErrBroken)}
+	u := rig.Parsed(t, rig.MessageIn(7, 1))
+	if _, err := failing.HandleUpdate(t.Context(), u); !errors.Is(err, rig.ErrBroken) {
 		t.Error(err)
 	}
 }
 
 func TestKindsGivesItsContextOn(t *testing.T) {
 	t.Parallel()
-	u := parsed(t, messageIn(7, 1))
-	ctx := context.WithValue(t.Context(), ctxKey{}, "value")
+	u := rig.Parsed(t, rig.MessageIn(7, 1))
+	type key struct{}
+	ctx := context.WithValue(t.Context(), key{}, "value")
 	got := 0
 	h := tghook.Kinds{tghook.KindMessage: tghook.HandlerFunc(func(ctx context.Context, its *tghook.Update) (tghook.Reply, error) {
-		if ctx.Value(ctxKey{}) == "value" && its == u {
+		if ctx.Value(key{}) == "value" && its == u {
 			got++
 		}
 		return tghook.NoReply, nil
@@ -66,36 +68,36 @@ func TestKindsGivesItsContextOn(t *testing.T) {
 func TestANilHandlerInKindsFailsItsUpdatesAndNotTheProcess(t *testing.T) {
 	t.Parallel()
 	h := tghook.Kinds{tghook.KindMessage: nil, tghook.KindPoll: tghook.HandlerFunc(nil), tghook.KindCallbackQuery: noting("forCallback")}
-	r := newRig(t, tghook.Config{}, h.HandleUpdate)
-	for _, body := range []string{messageIn(7, 1), kindBy(tghook.KindPoll, 7, 2)} {
-		same(t, body, r.post(body), "500") // loud, and Telegram keeps it until the handler is there
+	r := rig.NewBot(t, tghook.Config{}, h.HandleUpdate)
+	for _, body := range []string{rig.MessageIn(7, 1), rig.KindBy(tghook.KindPoll, 7, 2)} {
+		assert.Equal(t, "500", r.Post(body), body) // loud, and Telegram keeps it until the handler is there
 		var panicked *tghook.PanicError
-		if !errors.As(r.last().Err, &panicked) {
-			t.Error(r.last().Err)
+		if !errors.As(r.Last().Err, &panicked) {
+			t.Error(r.Last().Err)
 		}
 	}
-	same(t, "another kind", r.post(callbackIn(7, 7, 3)), `200 application/json {"method":"forCallback"}`)
+	assert.Equal(t, `200 application/json {"method":"forCallback"}`, r.Post(rig.CallbackIn(7, 7, 3)), "another kind")
 }
 
 func TestANilHandlerInKindsIsAMistake(t *testing.T) {
 	t.Parallel()
 	h := tghook.Kinds{tghook.KindMessage: nil, tghook.KindPoll: tghook.HandlerFunc(nil), tghook.KindCallbackQuery: noting("forCallback")}
-	_, err := tghook.New(h, tghook.Config{Secret: hookSecret})
-	same(t, "mistakes", mistaken(t, err), []string{"Kinds[message]", "Kinds[poll]"})
+	_, err := tghook.New(h, tghook.Config{Secret: rig.HookSecret})
+	assert.Equal(t, []string{"Kinds[message]", "Kinds[poll]"}, mistaken(t, err), "mistakes")
 	delete(h, tghook.KindMessage)
 	_, err = tghook.NewDispatcher(h, tghook.DispatchConfig{})
-	same(t, "mistakes", mistaken(t, err), []string{"Kinds[poll]"})
+	assert.Equal(t, []string{"Kinds[poll]"}, mistaken(t, err), "mistakes")
 }
 
 func TestKindsTellsWhatItWants(t *testing.T) {
 	t.Parallel()
 	h := tghook.Kinds{
-		tghook.KindPoll: tghook.HandlerFunc(nothing), tghook.KindMessageReactionCount: tghook.HandlerFunc(nothing),
-		tghook.KindMessage: tghook.HandlerFunc(nothing), tghook.KindMessageReaction: tghook.HandlerFunc(nothing),
-		tghook.KindChatMember: tghook.HandlerFunc(nothing), "a_kind_to_come": tghook.HandlerFunc(nothing),
+		tghook.KindPoll: tghook.HandlerFunc(rig.Nothing), tghook.KindMessageReactionCount: tghook.HandlerFunc(rig.Nothing),
+		tghook.KindMessage: tghook.HandlerFunc(rig.Nothing), tghook.KindMessageReaction: tghook.HandlerFunc(rig.Nothing),
+		tghook.KindChatMember: tghook.HandlerFunc(rig.Nothing), "a_kind_to_come": tghook.HandlerFunc(rig.Nothing),
 	}
 	want := []string{"a_kind_to_come", "chat_member", "message", "message_reaction", "message_reaction_count", "poll"}
-	same(t, "of Kinds", h.AllowedUpdates(), want)
+	assert.Equal(t, want, h.AllowedUpdates(), "of Kinds")
 	if none := (tghook.Kinds{}).AllowedUpdates(); none == nil || len(none) > 0 {
 		t.Errorf("of an empty one: %#v", none)
 	}
@@ -116,10 +118,10 @@ func TestKindsTellsWhatItWants(t *testing.T) {
 		if !ok || !slices.Equal(s.AllowedUpdates(), want) {
 			t.Errorf("%s: not kept by Chain", what)
 		}
-		r := newRig(t, tghook.Config{}, chain.HandleUpdate)
-		same(t, what, r.post(messageIn(7, 1)), "200")
+		r := rig.NewBot(t, tghook.Config{}, chain.HandleUpdate)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), what)
 	}
-	if _, ok := tghook.Chain(tghook.HandlerFunc(nothing), pass).(selective); ok {
+	if _, ok := tghook.Chain(tghook.HandlerFunc(rig.Nothing), pass).(selective); ok {
 		t.Error("a function is said to want certain kinds")
 	}
 	if _, ok := tghook.Typed(func(context.Context, *botUpdate) (tghook.Reply, error) { return tghook.NoReply, nil }).(selective); ok {
@@ -141,7 +143,7 @@ func (w wanting) AllowedUpdates() []string { return w.kinds }
 // TestTelegramIsToldTheKindsThatAreWanted logs to a buffer, so that it is not
 // parallel.
 func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
-	h := tghook.Kinds{tghook.KindMessage: tghook.HandlerFunc(nothing), tghook.KindChatMember: tghook.HandlerFunc(nothing)}
+	h := tghook.Kinds{tghook.KindMessage: tghook.HandlerFunc(rig.Nothing), tghook.KindChatMember: tghook.HandlerFunc(rig.Nothing)}
 	all := []string{"chat_member", "message"}
 	for what, test := range map[string]struct {
 		h          tghook.Handler
@@ -151,19 +153,19 @@ func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
 	}{
 		"by the handler":              {h, nil, `["chat_member","message"]`, ""},
 		"by a chain":                  {tghook.Chain(h), nil, `["chat_member","message"]`, ""},
-		"by nobody":                   {tghook.HandlerFunc(nothing), nil, "", ""},
+		"by nobody":                   {tghook.HandlerFunc(rig.Nothing), nil, "", ""},
 		"as configured":               {h, []string{"message", "poll"}, `["message","poll"]`, "[chat_member]"},
 		"with all of them":            {h, []string{"message", "chat_member", "poll"}, `["message","chat_member","poll"]`, ""},
 		"in other letters":            {h, []string{"Message", "CHAT_MEMBER"}, `["Message","CHAT_MEMBER"]`, ""},
 		"Telegram's default":          {h, []string{}, `[]`, "[chat_member]"},
-		"configured for a function":   {tghook.HandlerFunc(nothing), []string{"poll"}, `["poll"]`, ""},
-		"by a handler of a user's":    {wanting{tghook.HandlerFunc(nothing), all}, nil, `["chat_member","message"]`, ""},
-		"by one that leaves it alone": {wanting{tghook.HandlerFunc(nothing), nil}, nil, "", ""},
+		"configured for a function":   {tghook.HandlerFunc(rig.Nothing), []string{"poll"}, `["poll"]`, ""},
+		"by a handler of a user's":    {wanting{tghook.HandlerFunc(rig.Nothing), all}, nil, `["chat_member","message"]`, ""},
+		"by one that leaves it alone": {wanting{tghook.HandlerFunc(rig.Nothing), nil}, nil, "", ""},
 	} {
-		var logged lockedBuffer
+		var logged rig.Log
 		original := log.Writer()
 		log.SetOutput(&logged)
-		tg := newTelegram(t)
+		tg := rig.NewTelegram(t)
 		asked := make(chan tghooktest.Call, 2)
 		tg.OnCall(func(c tghooktest.Call) (fault tghooktest.CallFault) {
 			if c.Method == "getUpdates" {
@@ -174,46 +176,24 @@ func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- tghook.Poll(ctx, tg.client(t, tghook.ClientConfig{}), test.h, tghook.PollConfig{AllowedUpdates: test.configured})
+			done <- tghook.Poll(ctx, tg.Client(t, tghook.ClientConfig{}), test.h, tghook.PollConfig{AllowedUpdates: test.configured})
 		}()
-		first := receive(t, "getUpdates", asked)
+		first := rig.Receive(t, "getUpdates", asked)
 		cancel()
-		same(t, what+": error", receive(t, "the end of Poll", done), nil)
+		assert.NoError(t, rig.Receive(t, "the end of Poll", done), what+": error")
 		log.SetOutput(original)
-		same(t, what, first.Params["allowed_updates"], test.told)
+		assert.Equal(t, test.told, first.Params["allowed_updates"], what)
 		warning := ""
 		if _, after, ok := strings.Cut(logged.String(), "kinds="); ok {
 			warning, _, _ = strings.Cut(after, " bot=")
 		}
-		same(t, what+": missing", warning, test.missing)
+		assert.Equal(t, test.missing, warning, what+": missing")
 	}
-}
-
-// logger is a logger into a buffer.
-func logger() (*slog.Logger, *lockedBuffer) {
-	logged := new(lockedBuffer)
-	return slog.New(slog.NewTextHandler(logged, nil)), logged
-}
-
-// warnings are the fields of the lines in logged that say text.
-func warnings(logged *lockedBuffer, text string, fields ...string) (all []string) {
-	for line := range strings.Lines(logged.String()) {
-		if !strings.Contains(line, text) {
-			continue
-		}
-		found := make([]string, 0, len(fields))
-		for _, field := range fields {
-			value := regexp.MustCompile(" " + field + `=("[^"]*"|\S+)`).FindStringSubmatch(line)
-			found = append(found, strings.Trim(append(value, "", "")[1], `"`))
-		}
-		all = append(all, strings.Join(found, " "))
-	}
-	return all
 }
 
 func TestWhatNoUpdateCanBeIsAMistakeInKinds(t *testing.T) {
 	t.Parallel()
-	h := tghook.HandlerFunc(nothing)
+	h := tghook.HandlerFunc(rig.Nothing)
 	wrap := func(next tghook.Handler) tghook.Handler { return tghook.HandlerFunc(next.HandleUpdate) }
 	for name, c := range map[string]struct {
 		h    tghook.Handler
@@ -226,27 +206,27 @@ func TestWhatNoUpdateCanBeIsAMistakeInKinds(t *testing.T) {
 		"two in one":       {tghook.Kinds{"message,poll": h, "message poll": h, "": h}, []string{"Kinds[]", "Kinds[message poll]", "Kinds[message,poll]"}},
 		"nil, in a chain":  {tghook.Chain(tghook.Kinds{tghook.KindPoll: nil}, wrap), []string{"Kinds[poll]"}},
 	} {
-		_, err := tghook.New(c.h, tghook.Config{Secret: hookSecret})
-		same(t, name+", by webhook", mistaken(t, err), c.want)
+		_, err := tghook.New(c.h, tghook.Config{Secret: rig.HookSecret})
+		assert.Equal(t, c.want, mistaken(t, err), name+", by webhook")
 		_, err = tghook.NewDispatcher(c.h, tghook.DispatchConfig{})
-		same(t, name+", on a door of one's own", mistaken(t, err), c.want)
-		err = tghook.Poll(t.Context(), newClient(t, tghook.ClientConfig{}), c.h, tghook.PollConfig{})
-		same(t, name+", by poll", mistaken(t, err), c.want)
+		assert.Equal(t, c.want, mistaken(t, err), name+", on a door of one's own")
+		err = tghook.Poll(t.Context(), rig.NewClient(t, tghook.ClientConfig{}), c.h, tghook.PollConfig{})
+		assert.Equal(t, c.want, mistaken(t, err), name+", by poll")
 	}
 	bad := []string{"message", "[\"message\"]", "", "poll-answer"}
-	err := tghook.Poll(t.Context(), newClient(t, tghook.ClientConfig{}), h, tghook.PollConfig{AllowedUpdates: bad})
-	same(t, "AllowedUpdates of a poll", mistaken(t, err), []string{"PollConfig.AllowedUpdates[1]", "PollConfig.AllowedUpdates[2]", "PollConfig.AllowedUpdates[3]"})
-	err = newClient(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: hookURL, SecretToken: hookToken, AllowedUpdates: bad[3:]})
-	same(t, "AllowedUpdates of a webhook", mistaken(t, err), []string{"WebhookRequest.AllowedUpdates[0]"})
+	err := tghook.Poll(t.Context(), rig.NewClient(t, tghook.ClientConfig{}), h, tghook.PollConfig{AllowedUpdates: bad})
+	assert.Equal(t, []string{"PollConfig.AllowedUpdates[1]", "PollConfig.AllowedUpdates[2]", "PollConfig.AllowedUpdates[3]"}, mistaken(t, err), "AllowedUpdates of a poll")
+	err = rig.NewClient(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: rig.HookURL, SecretToken: rig.HookToken, AllowedUpdates: bad[3:]})
+	assert.Equal(t, []string{"WebhookRequest.AllowedUpdates[0]"}, mistaken(t, err), "AllowedUpdates of a webhook")
 }
 
 // They may be newer than this package.
 func TestUnknownKindsAreToldOnceWithTheNearest(t *testing.T) {
 	t.Parallel()
-	h := tghook.HandlerFunc(nothing)
+	h := tghook.HandlerFunc(rig.Nothing)
 	all := tghook.Kinds{}
 	for _, body := range tghooktest.Updates() {
-		all[parsed(t, string(body)).Kind] = h
+		all[rig.Parsed(t, string(body)).Kind] = h
 	}
 	const text = "an unknown kind of update"
 	for name, c := range map[string]struct {
@@ -261,25 +241,25 @@ func TestUnknownKindsAreToldOnceWithTheNearest(t *testing.T) {
 		"in AllowedUpdates":  {h, []string{"Message", "chat_memeber"}, []string{"AllowedUpdates chat_memeber chat_member"}}, //nolint:misspell // it is to be misspelt
 		"of a nil of a kind": {h, []string{}, nil},
 	} {
-		log, logged := logger()
+		log, logged := rig.Logger()
 		dispatch := tghook.DispatchConfig{Logger: log}
 		_, err := tghook.Mount(c.h, tghook.RunConfig{
-			Token: apiToken, URL: hookURL, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch},
+			Token: rig.APIToken, URL: rig.HookURL, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch},
 		})
-		same(t, name, err, nil)
-		same(t, name+", by webhook", warnings(logged, text, "field", "kind", "nearest"), c.want)
-		log, logged = logger()
+		assert.NoError(t, err, name)
+		assert.Equal(t, c.want, rig.Warnings(logged, text, "field", "kind", "nearest"), name+", by webhook")
+		log, logged = rig.Logger()
 		dispatch.Logger = log
-		_, err = tghook.Mount(c.h, tghook.RunConfig{Token: apiToken, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch}})
-		same(t, name, err, nil)
-		same(t, name+", by poll", warnings(logged, text, "field", "kind", "nearest"), c.want)
+		_, err = tghook.Mount(c.h, tghook.RunConfig{Token: rig.APIToken, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch}})
+		assert.NoError(t, err, name)
+		assert.Equal(t, c.want, rig.Warnings(logged, text, "field", "kind", "nearest"), name+", by poll")
 	}
 }
 
 func TestWhatTelegramFiltersIsToldAtTheStart(t *testing.T) {
 	t.Parallel()
 	const nobody, wanted = "Telegram sends these kinds alone", "Telegram does not send kinds that the handler wants"
-	h := tghook.HandlerFunc(nothing)
+	h := tghook.HandlerFunc(rig.Nothing)
 	kinds := tghook.Kinds{tghook.KindMessage: h, tghook.KindPoll: h}
 	for name, c := range map[string]struct {
 		h       tghook.Handler
@@ -306,34 +286,28 @@ func TestWhatTelegramFiltersIsToldAtTheStart(t *testing.T) {
 				if c.keep && url == "" {
 					continue
 				}
-				tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken})
+				tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: rig.APIToken})
 				client := tg.Bot(t)
-				if err := client.SetWebhook(t.Context(), tghook.WebhookRequest{URL: "http://127.0.0.1:1/", SecretToken: hookToken, AllowedUpdates: c.before}); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, client.SetWebhook(t.Context(), tghook.WebhookRequest{URL: "http://127.0.0.1:1/", SecretToken: rig.HookToken, AllowedUpdates: c.before}))
 				if url == "" {
-					if err := client.DeleteWebhook(t.Context(), false); err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, client.DeleteWebhook(t.Context(), false))
 				}
-				log, logged := logger()
+				log, logged := rig.Logger()
 				ctx, cancel := context.WithCancel(t.Context())
 				var r *tghook.Mounted
 				r, err := tghook.Mount(c.h, tghook.RunConfig{
-					Token: apiToken, URL: url, KeepWebhook: c.keep, AllowedUpdates: c.allowed, Poll: tghook.PollConfig{Wait: time.Second},
+					Token: rig.APIToken, URL: url, KeepWebhook: c.keep, AllowedUpdates: c.allowed, Poll: tghook.PollConfig{Wait: time.Second},
 					Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
 				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				done := make(chan error, 1)
 				go func() { done <- r.Receive(ctx) }()
-				until(t, "it receives", func() bool {
+				rig.Until(t, "it receives", func() bool {
 					return strings.Contains(logged.String(), "receiving updates by webhook") || len(tg.Calls("getUpdates")) > 0
 				})
 				cancel()
-				same(t, "Receive", receive(t, "its end", done), nil)
-				same(t, "what is told", warnings(logged, c.text, "sent"), c.want)
+				assert.NoError(t, rig.Receive(t, "its end", done), "Receive")
+				assert.Equal(t, c.want, rig.Warnings(logged, c.text, "sent"), "what is told")
 			}
 		})
 	}

@@ -8,33 +8,35 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 func TestGetMeTellsWhoTheBotIs(t *testing.T) {
 	t.Parallel()
-	me, err := newTelegram(t).client(t, tghook.ClientConfig{}).GetMe(t.Context())
-	same(t, "error", err, nil)
-	same(t, "bot", me, tghook.Me{ID: 7244100913, FirstName: "Stand-in Bot", Username: "stand_in_bot"})
+	me, err := rig.NewTelegram(t).Client(t, tghook.ClientConfig{}).GetMe(t.Context())
+	assert.NoError(t, err, "error")
+	assert.Equal(t, tghook.Me{ID: 7244100913, FirstName: "Stand-in Bot", Username: "stand_in_bot"}, me, "bot")
 }
 
 func TestGetWebhookInfoTellsAllThatTelegramDoes(t *testing.T) {
 	t.Parallel()
-	c := answers(200, `{"ok":true,"result":{"url":"https://bot.example.org/telegram","has_custom_certificate":true,"pending_update_count":3,`+
+	c := rig.Answers(200, `{"ok":true,"result":{"url":"https://bot.example.org/telegram","has_custom_certificate":true,"pending_update_count":3,`+
 		`"last_error_date":1700000000,"last_error_message":"Connection refused","max_connections":40,"ip_address":"149.154.167.220",`+
-		`"allowed_updates":["message","chat_member"],"last_synchronization_error_date":1700000001}}`).client(t, tghook.ClientConfig{})
+		`"allowed_updates":["message","chat_member"],"last_synchronization_error_date":1700000001}}`).Client(t, tghook.ClientConfig{})
 	info, err := c.GetWebhookInfo(t.Context())
-	same(t, "error", err, nil)
-	same(t, "info", info, tghook.WebhookInfo{
+	assert.NoError(t, err, "error")
+	assert.Equal(t, tghook.WebhookInfo{
 		URL: "https://bot.example.org/telegram", HasCustomCertificate: true, PendingUpdateCount: 3, IPAddress: "149.154.167.220",
 		LastErrorDate: 1700000000, LastErrorMessage: "Connection refused", LastSynchronizationErrorDate: 1700000001,
 		MaxConnections: 40, AllowedUpdates: []string{"message", "chat_member"},
-	})
+	}, info, "info")
 
-	none := answers(200, `{"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":0}}`).client(t, tghook.ClientConfig{})
+	none := rig.Answers(200, `{"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":0}}`).Client(t, tghook.ClientConfig{})
 	info, err = none.GetWebhookInfo(t.Context())
-	same(t, "error", err, nil)
-	same(t, "none", info, tghook.WebhookInfo{})
+	assert.NoError(t, err, "error")
+	assert.Equal(t, tghook.WebhookInfo{}, info, "none")
 }
 
 func TestDeleteWebhookDropsPendingUpdatesOnlyIfAsked(t *testing.T) {
@@ -43,18 +45,16 @@ func TestDeleteWebhookDropsPendingUpdatesOnlyIfAsked(t *testing.T) {
 		false: {},
 		true:  {"drop_pending_updates": "true"},
 	} {
-		tg := newTelegram(t)
-		tg.set(t, toURL(hookURL))
-		tg.send(t, messageIn(7, 1))
-		c := tg.client(t, tghook.ClientConfig{})
-		if err := c.DeleteWebhook(t.Context(), drop); err != nil {
-			t.Error(err)
-		}
+		tg := rig.NewTelegram(t)
+		tg.Set(t, rig.ToURL(rig.HookURL))
+		tg.Send(t, rig.MessageIn(7, 1))
+		c := tg.Client(t, tghook.ClientConfig{})
+		assert.NoError(t, c.DeleteWebhook(t.Context(), drop))
 		info, err := c.GetWebhookInfo(t.Context())
-		same(t, "error", err, nil)
-		same(t, "call", tg.Calls("deleteWebhook")[0].Params, want)
-		same(t, "webhook", info.URL, "")
-		same(t, "dropped", tg.Pending() == 0, drop)
+		assert.NoError(t, err, "error")
+		assert.Equal(t, want, tg.Calls("deleteWebhook")[0].Params, "call")
+		assert.Empty(t, info.URL, "webhook")
+		assert.Equal(t, drop, tg.Pending() == 0, "dropped")
 	}
 }
 
@@ -66,42 +66,42 @@ func TestGetUpdatesAsksForWhatIsGiven(t *testing.T) {
 		`{"method":"getUpdates","allowed_updates":["message","chat_member"],"limit":100,"offset":12,"timeout":50}`: {Offset: 12, Limit: 100, Wait: 50 * time.Second, AllowedUpdates: []string{"message", "chat_member"}},
 		`{"method":"getUpdates","timeout":1}`:                                                                      {Wait: 1999 * time.Millisecond},
 	} {
-		c := transport(func(r *http.Request) (*http.Response, error) {
+		c := rig.Transport(func(r *http.Request) (*http.Response, error) {
 			var asked json.RawMessage
 			err := json.NewDecoder(r.Body).Decode(&asked)
-			same(t, "asked", string(asked), want)
-			return apiAnswer(200, `{"ok":true,"result":[{"update_id":12,`+"\n"+`"message":{}},{"update_id":"no update"}]}`), err
-		}).client(t, tghook.ClientConfig{})
+			assert.Equal(t, want, string(asked), "asked")
+			return rig.APIAnswer(200, `{"ok":true,"result":[{"update_id":12,`+"\n"+`"message":{}},{"update_id":"no update"}]}`), err
+		}).Client(t, tghook.ClientConfig{})
 		updates, err := c.GetUpdates(t.Context(), req)
-		same(t, "error", err, nil)
-		same(t, "updates", updates, []json.RawMessage{[]byte("{\"update_id\":12,\n\"message\":{}}"), []byte(`{"update_id":"no update"}`)})
+		assert.NoError(t, err, "error")
+		assert.Equal(t, []json.RawMessage{[]byte("{\"update_id\":12,\n\"message\":{}}"), []byte(`{"update_id":"no update"}`)}, updates, "updates")
 	}
 }
 
 func TestGetUpdatesReturnsWhatIsNestedTooDeepForAnUpdate(t *testing.T) {
 	t.Parallel()
 	deep := `{"update_id":1,"message":{"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}}`
-	c := transport(func(*http.Request) (*http.Response, error) {
-		return apiAnswer(200, `{"ok":true,"result":[`+deep+`,{"update_id":2,"message":{}}]}`), nil
-	}).client(t, tghook.ClientConfig{})
+	c := rig.Transport(func(*http.Request) (*http.Response, error) {
+		return rig.APIAnswer(200, `{"ok":true,"result":[`+deep+`,{"update_id":2,"message":{}}]}`), nil
+	}).Client(t, tghook.ClientConfig{})
 	updates, err := c.GetUpdates(t.Context(), tghook.UpdatesRequest{})
-	same(t, "error", err, nil)
-	same(t, "updates", updates, []json.RawMessage{[]byte(deep), []byte(`{"update_id":2,"message":{}}`)})
+	assert.NoError(t, err, "error")
+	assert.Equal(t, []json.RawMessage{[]byte(deep), []byte(`{"update_id":2,"message":{}}`)}, updates, "updates")
 }
 
 // Not parallel: what others allocate would count.
 func TestAnUpdateThatIsKeptDoesNotKeepTheAnswer(t *testing.T) {
 	const size = 4 << 20
-	c := transport(func(*http.Request) (*http.Response, error) {
-		return apiAnswer(200, `{"ok":true,"result":[{"update_id":1,"message":{}},{"update_id":2,"message":{"text":"`+strings.Repeat("x", size)+`"}}]}`), nil
-	}).client(t, tghook.ClientConfig{})
-	before := heap()
+	c := rig.Transport(func(*http.Request) (*http.Response, error) {
+		return rig.APIAnswer(200, `{"ok":true,"result":[{"update_id":1,"message":{}},{"update_id":2,"message":{"text":"`+strings.Repeat("x", size)+`"}}]}`), nil
+	}).Client(t, tghook.ClientConfig{})
+	before := rig.Heap()
 	kept := func() json.RawMessage {
 		updates, err := c.GetUpdates(t.Context(), tghook.UpdatesRequest{})
-		same(t, "error", err, nil)
+		assert.NoError(t, err, "error")
 		return updates[0]
 	}()
-	if more := heap() - before; more > size/4 {
+	if more := rig.Heap() - before; more > size/4 {
 		t.Errorf("it keeps %d bytes", more)
 	}
 	runtime.KeepAlive(kept)

@@ -12,7 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -28,9 +31,7 @@ type mounted struct {
 func mount(t *testing.T, h tghook.Handler, cfg tghook.RunConfig) *mounted {
 	t.Helper()
 	m, err := tghook.Mount(h, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	mux := http.NewServeMux()
 	mux.Handle(m.Path(), m)
 	mux.Handle(m.HealthPath(), m)
@@ -53,9 +54,7 @@ func (m *mounted) begin(l net.Listener) {
 func (m *mounted) listen() net.Listener {
 	m.t.Helper()
 	l, err := m.Listen(m.t.Context())
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	require.NoError(m.t, err)
 	return l
 }
 
@@ -63,40 +62,40 @@ func (m *mounted) listen() net.Listener {
 func (m *mounted) end() {
 	m.t.Helper()
 	m.stop()
-	same(m.t, "Receive", receive(m.t, "its end", m.done), nil)
+	assert.NoError(m.t, rig.Receive(m.t, "its end", m.done), "Receive")
 }
 
 func TestAMountedBotHonoursTheSameSettings(t *testing.T) {
 	t.Parallel()
-	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, Patience: inTime})
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: rig.APIToken, Patience: rig.InTime})
 	address := "127.0.0.1:" + freePort(t)
-	m := mount(t, replying(hello, nil), tghook.RunConfig{
-		Token: apiToken, URL: "http://" + address + "/public/telegram", Path: "/a%20b", Listen: address, HealthPath: "/alive",
-		Webhook: tghook.Config{Secret: hookToken}, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
+	m := mount(t, replying(rig.Hello, nil), tghook.RunConfig{
+		Token: rig.APIToken, URL: "http://" + address + "/public/telegram", Path: "/a%20b", Listen: address, HealthPath: "/alive",
+		Webhook: tghook.Config{Secret: rig.HookToken}, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
 		DropPending: true, AllowedUpdates: []string{"message", "poll"}, MaxConnections: 33, IPAddress: "127.0.0.1",
 	})
-	same(t, "path", m.Path(), "/a%20b")
-	same(t, "health path", m.HealthPath(), "/alive")
+	assert.Equal(t, "/a%20b", m.Path(), "path")
+	assert.Equal(t, "/alive", m.HealthPath(), "health path")
 	m.begin(m.listen())
 	call := tg.ExpectCall(t, "setWebhook").Params
-	same(t, "setWebhook", call, map[string]string{
-		"url": "http://" + address + "/public/telegram", "secret_token": hookToken, "drop_pending_updates": "true",
+	assert.Equal(t, map[string]string{
+		"url": "http://" + address + "/public/telegram", "secret_token": rig.HookToken, "drop_pending_updates": "true",
 		"allowed_updates": `["message","poll"]`, "max_connections": "33", "ip_address": "127.0.0.1",
-	})
-	r := &running{t: t, secret: hookToken}
+	}, call, "setWebhook")
+	r := &running{t: t, secret: rig.HookToken}
 	client := plainClient(t)
-	same(t, "an update", r.post(client, "http://"+address+"/a%20b", messageIn(7, 1)), "200 "+helloBody)
-	same(t, "health", r.post(client, "http://"+address+"/alive", ""), "200")
-	same(t, "an update elsewhere", r.post(client, "http://"+address+"/public/telegram", messageIn(7, 2)), "404 404 page not found")
+	assert.Equal(t, "200 "+rig.HelloBody, r.post(client, "http://"+address+"/a%20b", rig.MessageIn(7, 1)), "an update")
+	assert.Equal(t, "200", r.post(client, "http://"+address+"/alive", ""), "health")
+	assert.Equal(t, "404 404 page not found", r.post(client, "http://"+address+"/public/telegram", rig.MessageIn(7, 2)), "an update elsewhere")
 	m.end()
-	same(t, "health at the end", r.post(client, "http://"+address+"/alive", ""), "503")
-	same(t, "an update at the end", r.post(client, "http://"+address+"/a%20b", messageIn(7, 3)), "503")
-	same(t, "again", m.Receive(t.Context()) != nil, true)
+	assert.Equal(t, "503", r.post(client, "http://"+address+"/alive", ""), "health at the end")
+	assert.Equal(t, "503", r.post(client, "http://"+address+"/a%20b", rig.MessageIn(7, 3)), "an update at the end")
+	assert.True(t, m.Receive(t.Context()) != nil, "again")
 }
 
 func TestAMountedBotPollsWithoutAURL(t *testing.T) {
 	t.Parallel()
-	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, Patience: inTime})
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: rig.APIToken, Patience: rig.InTime})
 	handled := make(chan int64, 1)
 	chat := tg.User("Ann").Chat()
 	chat.Send("hi")
@@ -105,20 +104,20 @@ func TestAMountedBotPollsWithoutAURL(t *testing.T) {
 		handled <- u.ChatID
 		return tghook.NoReply, nil
 	})}, tghook.RunConfig{
-		Token: apiToken, Listen: address, Client: tghook.ClientConfig{BaseURL: tg.URL}, Poll: tghook.PollConfig{Wait: time.Second},
+		Token: rig.APIToken, Listen: address, Client: tghook.ClientConfig{BaseURL: tg.URL}, Poll: tghook.PollConfig{Wait: time.Second},
 	})
 	m.begin(m.listen())
-	same(t, "handled", receive(t, "an update", handled), chat.ID)
+	assert.Equal(t, chat.ID, rig.Receive(t, "an update", handled), "handled")
 	call := tg.ExpectCall(t, "getUpdates").Params
-	same(t, "allowed_updates", call["allowed_updates"], `["message"]`)
-	same(t, "timeout", call["timeout"], "1")
+	assert.Equal(t, `["message"]`, call["allowed_updates"], "allowed_updates")
+	assert.Equal(t, "1", call["timeout"], "timeout")
 	client, r := plainClient(t), &running{t: t}
 	if got := r.post(client, "http://"+address+"/healthz", ""); !strings.HasPrefix(got, "200 getUpdates") {
 		t.Error(got)
 	}
-	same(t, "Shutdown", m.Shutdown(t.Context()), nil)
-	same(t, "Receive", receive(t, "its end", m.done), nil)
-	same(t, "pending", tg.Pending(), 0)
+	assert.NoError(t, m.Shutdown(t.Context()), "Shutdown")
+	assert.NoError(t, rig.Receive(t, "its end", m.done), "Receive")
+	assert.Equal(t, 0, tg.Pending(), "pending")
 	if got := r.post(client, "http://"+address+"/healthz", ""); !strings.HasPrefix(got, "503 getUpdates") {
 		t.Error(got)
 	}
@@ -128,9 +127,7 @@ func TestAMountedBotServesTLSByItsListener(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := certificateFiles(t)
 	own, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for name, change := range map[string]func(*tghook.RunConfig){
 		"files": func(cfg *tghook.RunConfig) { cfg.CertFile, cfg.KeyFile = certFile, keyFile },
 		"TLS": func(cfg *tghook.RunConfig) {
@@ -142,21 +139,21 @@ func TestAMountedBotServesTLSByItsListener(t *testing.T) {
 			t.Parallel()
 			deliveries := make(chan tghooktest.Delivery, 100)
 			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{
-				Token: apiToken, Roots: roots, Patience: inTime, Observe: func(d tghooktest.Delivery) { deliveries <- d },
+				Token: rig.APIToken, Roots: roots, Patience: rig.InTime, Observe: func(d tghooktest.Delivery) { deliveries <- d },
 			})
 			address := "127.0.0.1:" + freePort(t)
 			cfg := tghook.RunConfig{
-				Token: apiToken, URL: "https://" + address + "/telegram", Listen: address,
+				Token: rig.APIToken, URL: "https://" + address + "/telegram", Listen: address,
 				Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
 			}
 			change(&cfg)
-			m := mount(t, tghook.HandlerFunc(nothing), cfg)
+			m := mount(t, tghook.HandlerFunc(rig.Nothing), cfg)
 			m.begin(m.listen())
-			same(t, "certificates uploaded", len(tg.ExpectCall(t, "setWebhook").Files) == 1, name == "self-signed")
-			if _, err := tg.Deliver([]byte(messageIn(7, 1))); err != nil {
+			assert.Equal(t, name == "self-signed", len(tg.ExpectCall(t, "setWebhook").Files) == 1, "certificates uploaded")
+			if _, err := tg.Deliver([]byte(rig.MessageIn(7, 1))); err != nil {
 				t.Fatal(err)
 			}
-			same(t, "an update", receive(t, "a delivery", deliveries).Status, 200)
+			assert.Equal(t, 200, rig.Receive(t, "a delivery", deliveries).Status, "an update")
 			m.end()
 		})
 	}
@@ -165,27 +162,25 @@ func TestAMountedBotServesTLSByItsListener(t *testing.T) {
 func TestAMountedBotListensAtASocketAndAtPORT(t *testing.T) {
 	port := freePort(t)
 	t.Setenv("PORT", port)
-	cfg := tghook.RunConfig{KeepWebhook: true, Webhook: tghook.Config{Secret: hookToken}}
-	l := mount(t, tghook.HandlerFunc(nothing), cfg).listen()
+	cfg := tghook.RunConfig{KeepWebhook: true, Webhook: tghook.Config{Secret: rig.HookToken}}
+	l := mount(t, tghook.HandlerFunc(rig.Nothing), cfg).listen()
 	_, got, _ := net.SplitHostPort(l.Addr().String())
-	same(t, "by PORT", got, port)
+	assert.Equal(t, port, got, "by PORT")
 	l.Close()
 	cfg.Listen = filepath.Join(t.TempDir(), "bot.sock")
-	l = mount(t, tghook.HandlerFunc(nothing), cfg).listen()
-	same(t, "a socket", l.Addr().String(), cfg.Listen)
+	l = mount(t, tghook.HandlerFunc(rig.Nothing), cfg).listen()
+	assert.Equal(t, cfg.Listen, l.Addr().String(), "a socket")
 	l.Close()
 }
 
 // mountInMemory is a bot in a bubble, whose handler waits for release.
 func mountInMemory(t *testing.T, release <-chan struct{}, change func(*tghook.RunConfig)) (m *mounted, s *standing) {
 	t.Helper()
-	s = &standing{t: t, tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, InMemory: true})}
+	s = &standing{t: t, tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Token: rig.APIToken, InMemory: true})}
 	l, err := s.tg.Listen("bot.example.org:80")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	cfg := tghook.RunConfig{
-		Token: apiToken, URL: "http://bot.example.org/hook", Webhook: tghook.Config{Secret: hookToken}, IPAddress: "127.0.0.1",
+		Token: rig.APIToken, URL: "http://bot.example.org/hook", Webhook: tghook.Config{Secret: rig.HookToken}, IPAddress: "127.0.0.1",
 		Client: tghook.ClientConfig{BaseURL: s.tg.URL, HTTP: s.tg.Client(), Local: true},
 	}
 	change(&cfg)
@@ -208,85 +203,81 @@ func mountInMemory(t *testing.T, release <-chan struct{}, change func(*tghook.Ru
 }
 
 func TestAMountedBotDrainsAndHasItsGrace(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		m, s := mountInMemory(t, nil, func(cfg *tghook.RunConfig) {
 			cfg.DrainDelay, cfg.Grace, cfg.Webhook.LateAfter = 15*time.Second, 3*time.Second, -1
 		})
-		same(t, "health", s.answer(healthCheck), 200)
+		assert.Equal(t, 200, s.answer(healthCheck), "health")
 		held := s.begin(update(7, 1))
 		start := time.Now()
 		m.stop()
 		synctest.Wait()
-		same(t, "health at the end", s.answer(healthCheck), 503)
-		same(t, "Receive", <-m.done, nil)
+		assert.Equal(t, 503, s.answer(healthCheck), "health at the end")
+		assert.NoError(t, <-m.done, "Receive")
 		if took := time.Since(start); took < 18*time.Second || took > 19*time.Second {
 			t.Errorf("Receive returned after %v", took)
 		}
-		same(t, "the answer", held.read().status, 503)
-		same(t, "the rest of the site", s.answer([]byte("GET /about HTTP/1.1\r\nHost: bot\r\n\r\n")), http.StatusTeapot)
+		assert.Equal(t, 503, held.read().status, "the answer")
+		assert.Equal(t, http.StatusTeapot, s.answer([]byte("GET /about HTTP/1.1\r\nHost: bot\r\n\r\n")), "the rest of the site")
 	})
 }
 
 // A bot that is removed leaves nothing behind, and takes no longer than what it has
 // taken.
 func TestAMountedBotCanBeRemoved(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		m, s := mountInMemory(t, release, func(cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
 		held := s.begin(update(7, 1))
-		if err := s.tg.Bot(t).DeleteWebhook(t.Context(), false); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.tg.Bot(t).DeleteWebhook(t.Context(), false))
 		time.AfterFunc(2*time.Second, func() { close(release) })
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		same(t, "Shutdown", m.Shutdown(ctx), nil)
-		same(t, "Receive", <-m.done, nil)
-		same(t, "the answer", held.read().status, 200)
-		same(t, "took", time.Since(start), 2*time.Second)
-		same(t, "webhooks", fmt.Sprint(len(s.tg.Calls("setWebhook")), len(s.tg.Calls("deleteWebhook"))), "1 1")
+		assert.NoError(t, m.Shutdown(ctx), "Shutdown")
+		assert.NoError(t, <-m.done, "Receive")
+		assert.Equal(t, 200, held.read().status, "the answer")
+		assert.Equal(t, 2*time.Second, time.Since(start), "took")
+		assert.Equal(t, "1 1", fmt.Sprint(len(s.tg.Calls("setWebhook")), len(s.tg.Calls("deleteWebhook"))), "webhooks")
 	})
 }
 
 // Shutdown is for those who will not wait.
 func TestShutdownEndsTheDrainDelay(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		m, s := mountInMemory(t, nil, func(cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
-		same(t, "health", s.answer(healthCheck), 200)
+		assert.Equal(t, 200, s.answer(healthCheck), "health")
 		m.stop()
-		pass(time.Second)
+		rig.Pass(time.Second)
 		start := time.Now()
-		same(t, "Shutdown", m.Shutdown(t.Context()), nil)
-		same(t, "Receive", <-m.done, nil)
-		same(t, "took", time.Since(start), 0)
+		assert.NoError(t, m.Shutdown(t.Context()), "Shutdown")
+		assert.NoError(t, <-m.done, "Receive")
+		assert.Equal(t, time.Duration(0), time.Since(start), "took")
 	})
 }
 
 func TestMountNamesEveryMistakeAsRunDoes(t *testing.T) {
 	t.Parallel()
 	_, err := tghook.Mount(nil, tghook.RunConfig{URL: "https://bot.example.org/", Grace: -1, DrainDelay: -1, MaxConnections: 101})
-	same(t, "mistakes", mistaken(t, err), []string{
+	assert.Equal(t, []string{
 		"RunConfig.DrainDelay", "RunConfig.Grace", "token", "WebhookRequest.MaxConnections", "Handler",
-	})
+	}, mistaken(t, err), "mistakes")
 	_, err = tghook.Mount(nil, tghook.RunConfig{Grace: -1, Poll: tghook.PollConfig{Wait: -1}})
-	same(t, "of a poll", mistaken(t, err), []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"})
+	assert.Equal(t, []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"}, mistaken(t, err), "of a poll")
 }
 
 func TestAMountedIsPrintedWithoutWhatIsSecret(t *testing.T) {
 	t.Parallel()
-	m, err := tghook.Mount(tghook.HandlerFunc(nothing), tghook.RunConfig{
-		Token: apiToken, URL: "https://bot.example.org/" + apiToken, Webhook: tghook.Config{Secret: hookToken},
+	m, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), tghook.RunConfig{
+		Token: rig.APIToken, URL: "https://bot.example.org/" + rig.APIToken, Webhook: tghook.Config{Secret: rig.HookToken},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, value := range []any{m, struct{ Handler http.Handler }{m}, http.Server{Handler: m}.Handler} {
-		for _, text := range append(printings(value), fmt.Sprintf("%d %x", value, value)) {
-			if leaks(text) {
+		for _, text := range append(rig.Printings(value), fmt.Sprintf("%d %x", value, value)) {
+			if rig.Leaks(text) {
 				t.Errorf("the token or a secret is told: %s", text)
 			}
 		}
 	}
-	same(t, "by webhook", fmt.Sprint(m), "Mounted RunConfig of bot 7244100913, by webhook")
+	assert.Equal(t, "Mounted RunConfig of bot 7244100913, by webhook", fmt.Sprint(m), "by webhook")
 }

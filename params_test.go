@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // Upload types as other libraries have them.
@@ -99,9 +102,7 @@ type timed struct {
 func TestParamsThatTelegramWouldMisreadAreAnErrorThatNamesTheField(t *testing.T) {
 	t.Parallel()
 	stdin, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer stdin.Close()
 	defer w.Close()
 	reader := func() io.Reader { return strings.NewReader("content") }
@@ -151,8 +152,8 @@ func TestParamsThatTelegramWouldMisreadAreAnErrorThatNamesTheField(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := unsendable(t, tghook.Reply{Method: "sendDocument", Params: test.params})
-			called := newTelegram(t).client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", test.params, nil)
-			same(t, "by a Client", called.Error(), err.Error())
+			called := rig.NewTelegram(t).Client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", test.params, nil)
+			assert.Equal(t, err.Error(), called.Error(), "by a Client")
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%q does not say %s", err, want)
@@ -188,12 +189,12 @@ func TestParamsThatTelegramReadsAsTheyAreMeantAreSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			res, err := answerWith(t, tghook.Reply{Method: "m", Params: test.params})
-			same(t, "body", string(res.Body), test.want)
-			same(t, "dead letter", err, nil)
+			assert.Equal(t, test.want, string(res.Body), "body")
+			assert.NoError(t, err, "dead letter")
 		})
 	}
 	parts := rides(t, tghook.Reply{Method: "m", Params: described{tghook.File{Name: "a", Body: source}, source}})
-	same(t, "parts", resolved(t, parts), []string{"method=m", "photo:a=AAA"})
+	assert.Equal(t, []string{"method=m", "photo:a=AAA"}, resolved(t, parts), "parts")
 }
 
 // encoding/json leaves a zero struct out for omitzero alone.
@@ -210,20 +211,20 @@ func TestAZeroFileIsLeftOutWhereItsFieldSaysSo(t *testing.T) {
 		Only tghook.File `json:"only,omitempty"` //nolint:modernize // what omitempty does is what is tested
 	}
 	res, err := answerWith(t, tghook.Reply{Method: "m", Params: single{}})
-	same(t, "nothing else", string(res.Body), `{"method":"m"}`)
-	same(t, "dead letter", err, nil)
+	assert.Equal(t, `{"method":"m"}`, string(res.Body), "nothing else")
+	assert.NoError(t, err, "dead letter")
 	res, err = answerWith(t, tghook.Reply{Method: "m", Params: map[string]any{"a": []any{single{}, &single{}}, "b": 1}})
-	same(t, "nested", string(res.Body), `{"method":"m","a":[{},{}],"b":1}`)
-	same(t, "dead letter", err, nil)
+	assert.Equal(t, `{"method":"m","a":[{},{}],"b":1}`, string(res.Body), "nested")
+	assert.NoError(t, err, "dead letter")
 	parts := rides(t, tghook.Reply{Method: "m", Params: media{Type: "photo", Media: file("a", "AAA")}})
-	same(t, "at the top", resolved(t, parts), []string{"method=m", "type=photo", "media:a=AAA"})
+	assert.Equal(t, []string{"method=m", "type=photo", "media:a=AAA"}, resolved(t, parts), "at the top")
 	parts = rides(t, tghook.Reply{Method: "m", Params: map[string]any{"media": []media{{Type: "photo", Media: file("a", "AAA")}, {Type: "video", Media: file("b", "BBB"), Thumb: file("c", "CCC")}}}})
 	got := resolved(t, parts)
 	slices.Sort(got)
-	same(t, "in an album", got, []string{`media=[{"type":"photo","media":"<a:AAA>"},{"type":"video","media":"<b:BBB>","thumbnail":"<c:CCC>"}]`, "method=m"})
+	assert.Equal(t, []string{`media=[{"type":"photo","media":"<a:AAA>"},{"type":"video","media":"<b:BBB>","thumbnail":"<c:CCC>"}]`, "method=m"}, got, "in an album")
 	for name, params := range map[string]any{
 		"one by pointer":      map[string]any{"photo": &tghook.File{}},
-		"one in a Marshaler":  jsonBy(func() ([]byte, error) { return json.Marshal(map[string]any{"photo": tghook.File{}}) }),
+		"one in a Marshaler":  rig.JsonBy(func() ([]byte, error) { return json.Marshal(map[string]any{"photo": tghook.File{}}) }),
 		"one of two, wrongly": []any{single{}, map[string]any{"a": tghook.File{}}},
 	} {
 		if err := unsendable(t, tghook.Reply{Method: "m", Params: map[string]any{"a": params}}); !strings.Contains(err.Error(), "Body") {
@@ -240,7 +241,7 @@ func TestALoopInParamsIsAnErrorAtOnce(t *testing.T) {
 	}
 	begun := time.Now()
 	unsendable(t, tghook.Reply{Method: "m", Params: loop})
-	if took := time.Since(begun); took > inTime {
+	if took := time.Since(begun); took > rig.InTime {
 		t.Errorf("it took %v", took)
 	}
 }

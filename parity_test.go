@@ -10,56 +10,98 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
-// What docs/coming-from.md promises and no other test shows.
+// shownBy names the tests that show each row of docs/coming-from.md, in its order. A
+// row is known by its first cell, without its backquotes.
+var shownBy = []struct {
+	row   string
+	tests []string
+}{
+	{`setWebhookInfoAndStartListenWebhooks`, []string{"TestRunListensSetsTheWebhookServesAndLeavesIt"}},
+	{`startListenWebhooks`, []string{"TestRunKeepsTheWebhookAndNeedsNoTokenThen"}},
+	{`includeWebhookHandlingInRoute`, []string{"TestEveryDoorKeepsThePromise", "TestEveryRouterIsADoor"}},
+	{`includeWebhookHandlingInRouteWithFlows`, []string{"TestKindsPicksAHandlerByKind"}},
+	{`certificate and private key`, []string{"TestRunServesTLSFromFiles", "TestRunDoesWhatStartWebhookDoes", "TestRunMakesACertificateThatTelegramAccepts"}},
+	{`subroute`, []string{"TestRunServesThePathThatRequestsCarry", "TestAWebhookIsServedBelowARoute"}},
+	{`allowed updates`, []string{"TestTelegramIsToldTheKindsThatAreWanted", "TestPollTellsTelegramWhichKindsItsHandlerWants"}},
+	{`exception handler`, []string{"TestAnErrorIsSeenAndMayBeTakenAway"}},
+	{`bot.start()`, []string{"TestRunPollsWithoutAURL", "TestPollRunsLanesInParallelInOrderAndConfirmsWhatIsHandled"}},
+	{`webhookCallback(bot, "express" \| "fastify" \| "aws-lambda" \| ...)`, []string{"TestEveryDoorKeepsThePromise", "TestEveryRouterIsADoor", "TestEveryPlatformIsADoor"}},
+	{`onTimeout: "throw", the default`, []string{"TestEachTimeoutOfGrammYHasItsPolicy", "TestToldLateRetry", "TestToldLateCancel"}},
+	{`onTimeout: "return"`, []string{"TestEachTimeoutOfGrammYHasItsPolicy", "TestAfterLateAck"}},
+	{`onTimeout: (...) => ...`, []string{"TestEachTimeoutOfGrammYHasItsPolicy", "TestDeadlineDecidesForEachUpdate"}},
+	{`timeoutMilliseconds: 10_000`, []string{"TestEachTimeoutOfGrammYHasItsPolicy", "TestADeliveryIsLateAfter"}},
+	{`secretToken`, []string{"TestToldMissingDoubledOrWrongSecret", "TestWithoutASecretAnybodyMayPostOnlyIfToldSo"}},
+	{`client: { canUseWebhookReply }`, []string{"TestToldHandlerReturnedNil", "TestRefusedMethodsNeverRideButGoByCaller"}},
+	{`the runner, and its sequentialize`, []string{"TestChatsRunInParallel", "TestOrderWithinALaneHoldsUnderLoad", "TestALaneOfOnesOwn"}},
+	{`run_polling()`, []string{"TestRunPollsWithoutAURL", "TestPollRunsLanesInParallelInOrderAndConfirmsWhatIsHandled"}},
+	{`run_webhook(listen, port, url_path, key, cert, webhook_url)`, []string{"TestRunDoesWhatStartWebhookDoes"}},
+	{`unix`, []string{"TestRunServesAUnixSocketAndReplacesAnOldOne"}},
+	{`secret_token`, []string{"TestRunListensSetsTheWebhookServesAndLeavesIt", "TestDerivedSecretsAndPathsDiffer"}},
+	{`ip_address, max_connections, allowed_updates, drop_pending_updates`, []string{"TestRunDoesWhatStartWebhookDoes", "TestRunListensSetsTheWebhookServesAndLeavesIt", "TestPollDropsWhatIsPending"}},
+	{`the token as url_path`, []string{"TestRunServesThePathThatRequestsCarry", "TestDerivedSecretsAndPathsAreFitForTelegram"}},
+	{`several bots on one domain, behind nginx`, []string{"TestAnUpdateReachesItsBotAsTelegramSentIt", "TestEachBotHasAPathOfItsOwn"}},
+	{`a subdomain for each bot, behind HAProxy`, []string{"TestAnUpdateReachesItsBotAsTelegramSentIt"}},
+	{`Heroku's port`, []string{"TestRunTakesItsPortFromTheEnvironment"}},
+	{`error handlers`, []string{"TestAnErrorIsSeenAndMayBeTakenAway"}},
+	{`a custom server that fills update_queue`, []string{"TestThePrograms"}},
+	{`a custom server, with a durable queue and a worker`, []string{"TestAQueueAndAWorkerLoseNothing"}},
+	{`setWebhook`, []string{"TestSetWebhookSendsWhatIsGiven", "TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook"}},
+	{`deleteWebhook, getWebhookInfo`, []string{"TestDeleteWebhookDropsPendingUpdatesOnlyIfAsked", "TestGetWebhookInfoTellsAllThatTelegramDoes"}},
+	{`getUpdates with offset and timeout`, []string{"TestGetUpdatesAsksForWhatIsGiven", "TestPollConfirmsOnlyWhatHasFinished"}},
+	{`any other method`, []string{"TestCallSendsWhateverEncodesToAnObject", "TestCallIsMultipartAsSoonAsAFileIsInIt"}},
+}
 
-func TestEveryRowOfComingFromNamesItsTest(t *testing.T) {
+func TestEveryRowOfComingFromHasItsTests(t *testing.T) {
 	t.Parallel()
-	tests := map[string]bool{}
-	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	declared := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		source, err := os.ReadFile(path)
-		for _, match := range declared.FindAllSubmatch(source, -1) {
-			tests[string(match[1])] = true
+		for _, match := range function.FindAllSubmatch(source, -1) {
+			declared[string(match[1])] = true
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	want := make([]string, 0, len(shownBy))
+	for _, shown := range shownBy {
+		want = append(want, shown.row)
+		for _, name := range shown.tests {
+			if !declared[name] {
+				t.Errorf("%s: there is no %s", shown.row, name)
+			}
+		}
+	}
 	doc, err := os.ReadFile("docs/coming-from.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := 0
+	var rows []string
 	for line := range strings.Lines(string(doc)) {
-		cells := strings.Split(strings.ReplaceAll(strings.TrimSpace(line), `\|`, ""), "|")
-		if len(cells) != 5 || strings.TrimSpace(cells[1]) == "there" || strings.HasPrefix(cells[1], "---") {
-			continue
-		}
-		rows++
-		named := regexp.MustCompile("`(Test[^`]*)`").FindAllStringSubmatch(cells[3], -1)
-		if len(named) == 0 {
-			t.Errorf("no test is named for %s", cells[1])
-		}
-		for _, match := range named {
-			if !tests[match[1]] {
-				t.Errorf("%s: there is no %s", cells[1], match[1])
-			}
+		cell, _, isRow := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		if isRow && strings.HasPrefix(line, "| ") && cell != "there" {
+			rows = append(rows, strings.ReplaceAll(cell, "`", ""))
 		}
 	}
-	if rows < 30 {
-		t.Errorf("%d rows were found", rows)
+	if !slices.Equal(rows, want) {
+		t.Errorf("docs/coming-from.md has the rows %q, and the tests those of %q", rows, want)
 	}
 }
 
@@ -68,16 +110,14 @@ func TestTheDocumentationHasEachVariableOfFromEnv(t *testing.T) {
 	variable := regexp.MustCompile(`TELEGRAM_[A-Z_]+`)
 	found := func(file string) map[string]bool {
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		names := map[string]bool{}
 		for _, name := range variable.FindAllString(string(text), -1) {
 			names[name] = true
 		}
 		return names
 	}
-	same(t, "docs/running.md", found("docs/running.md"), found("env.go"))
+	assert.Equal(t, found("env.go"), found("docs/running.md"), "docs/running.md")
 }
 
 // python-telegram-bot's start_webhook(listen, port, url_path, cert, key,
@@ -87,15 +127,13 @@ func TestRunDoesWhatStartWebhookDoes(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := certificateFiles(t)
 	public, err := os.ReadFile(certFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := startRun(t, replying(hello, nil), func(r *running, cfg *tghook.RunConfig) {
+	require.NoError(t, err)
+	r := startRun(t, replying(rig.Hello, nil), func(r *running, cfg *tghook.RunConfig) {
 		*cfg = tghook.RunConfig{
-			Token: apiToken, Client: cfg.Client,
+			Token: rig.APIToken, Client: cfg.Client,
 			Listen: "127.0.0.1:" + r.port, Path: "/bot", URL: "https://" + r.address + "/bots/first",
 			CertFile: certFile, KeyFile: keyFile, Certificate: public,
-			Webhook:   tghook.Config{Secret: hookToken},
+			Webhook:   tghook.Config{Secret: rig.HookToken},
 			IPAddress: "127.0.0.1", MaxConnections: 3, AllowedUpdates: []string{"message"}, DropPending: false,
 		}
 		// Telegram tells of no difference, but does not tell the certificate.
@@ -105,38 +143,38 @@ func TestRunDoesWhatStartWebhookDoes(t *testing.T) {
 		r.tg.ExpectCall(t, "setWebhook")
 	})
 	call := r.begun()
-	same(t, "setWebhook", call.Params, map[string]string{
-		"url": "https://" + r.address + "/bots/first", "secret_token": hookToken,
+	assert.Equal(t, map[string]string{
+		"url": "https://" + r.address + "/bots/first", "secret_token": rig.HookToken,
 		"ip_address": "127.0.0.1", "max_connections": "3", "allowed_updates": `["message"]`,
-	})
-	same(t, "certificate", string(call.Files["certificate"].Content), string(public))
+	}, call.Params, "setWebhook")
+	assert.Equal(t, string(public), string(call.Files["certificate"].Content), "certificate")
 	client := clientBy(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-	same(t, "an update", r.post(client, "https://"+r.address+"/bot", messageIn(7, 1)), "200 "+helloBody)
+	assert.Equal(t, "200 "+rig.HelloBody, r.post(client, "https://"+r.address+"/bot", rig.MessageIn(7, 1)), "an update")
 	r.end()
 }
 
 // ktgbotapi's subroute: a route of the server's that has no update's path itself.
 func TestAWebhookIsServedBelowARoute(t *testing.T) {
 	t.Parallel()
-	w, _ := hookFor(t, replying(hello, nil))
+	w, _ := hookFor(t, replying(rig.Hello, nil))
 	bots := http.NewServeMux()
 	bots.Handle("POST /first", w)
 	site := http.NewServeMux()
 	site.Handle("/bots/", http.StripPrefix("/bots", bots))
 	for path, want := range map[string]int{"/bots/first": 200, "/bots/second": 404, "/first": 404} {
-		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(messageIn(7, 1)))
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(rig.MessageIn(7, 1)))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 		rec := httptest.NewRecorder()
 		site.ServeHTTP(rec, req)
-		same(t, path, rec.Code, want)
+		assert.Equal(t, want, rec.Code, path)
 	}
 }
 
 // ktgbotapi's exception handler, and python-telegram-bot's error handlers: here an
 // error that was seen is still one for Telegram, unless it is taken away.
 func TestAnErrorIsSeenAndMayBeTakenAway(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		var seen []error
 		see := func(next tghook.Handler) tghook.Handler {
 			return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -148,14 +186,14 @@ func TestAnErrorIsSeenAndMayBeTakenAway(t *testing.T) {
 				return reply, err
 			})
 		}
-		h := tghook.Chain(replying(tghook.NoReply, errBroken), see)
-		r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxAttempts: 2}}, h.HandleUpdate)
-		same(t, "seen", r.post(messageIn(7, 1)), "500")
-		same(t, "told to Observe", r.last().Err, errBroken)
-		same(t, "taken away", r.post(messageIn(8, 2)), "200")
-		same(t, "the last attempt", r.post(messageIn(7, 1)), "200")
-		same(t, "told to DeadLetter", errors.Is(r.letter(0).err, errBroken), true)
-		same(t, "told to the middleware", seen, []error{errBroken, errBroken, errBroken})
+		h := tghook.Chain(replying(tghook.NoReply, rig.ErrBroken), see)
+		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxAttempts: 2}}, h.HandleUpdate)
+		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "seen")
+		assert.Equal(t, rig.ErrBroken, r.Last().Err, "told to Observe")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(8, 2)), "taken away")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "the last attempt")
+		assert.True(t, errors.Is(r.Letter(0).Err, rig.ErrBroken), "told to DeadLetter")
+		assert.Equal(t, []error{rig.ErrBroken, rig.ErrBroken, rig.ErrBroken}, seen, "told to the middleware")
 	})
 }
 
@@ -167,32 +205,32 @@ func TestEachTimeoutOfGrammYHasItsPolicy(t *testing.T) {
 		answer, redelivery string
 		runs, calls        int
 	}{
-		`"throw"`:                          {tghook.Config{Late: tghook.LateRetry}, "503 after 2", helloAnswer, 1, 0},
+		`"throw"`:                          {tghook.Config{Late: tghook.LateRetry}, "503 after 2", rig.HelloAnswer, 1, 0},
 		`"throw", and end the handler`:     {tghook.Config{Late: tghook.LateCancel}, "503", "503", 2, 0},
-		`"return"`:                         {tghook.Config{Late: tghook.LateAck}, "200", helloAnswer, 1, 0},
-		"a function of one's own":          {tghook.Config{Deadline: acknowledgeLate}, "200", helloAnswer, 1, 0},
-		"timeoutMilliseconds of 15 s":      {tghook.Config{LateAfter: 15 * time.Second}, helloAnswer, helloAnswer, 1, 0},
-		"timeoutMilliseconds of 10 s":      {tghook.Config{LateAfter: 10 * time.Second}, "503 after 2", helloAnswer, 1, 0},
+		`"return"`:                         {tghook.Config{Late: tghook.LateAck}, "200", rig.HelloAnswer, 1, 0},
+		"a function of one's own":          {tghook.Config{Deadline: acknowledgeLate}, "200", rig.HelloAnswer, 1, 0},
+		"timeoutMilliseconds of 15 s":      {tghook.Config{LateAfter: 15 * time.Second}, rig.HelloAnswer, rig.HelloAnswer, 1, 0},
+		"timeoutMilliseconds of 10 s":      {tghook.Config{LateAfter: 10 * time.Second}, "503 after 2", rig.HelloAnswer, 1, 0},
 		`"return", and nothing comes anew`: {tghook.Config{Late: tghook.LateAck}, "200", "", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				c.cfg.Dispatch.Caller = &apiCalls{}
-				r := newRig(t, c.cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			rig.Bubble(t, func(t *testing.T) {
+				c.cfg.Dispatch.Caller = &rig.Caller{}
+				r := rig.NewBot(t, c.cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 					select {
 					case <-time.After(12 * time.Second):
-						return hello, nil
+						return rig.Hello, nil
 					case <-ctx.Done():
 						return tghook.NoReply, context.Cause(ctx)
 					}
 				})
-				same(t, "the answer", r.post(messageIn(7, 1)), c.answer)
+				assert.Equal(t, c.answer, r.Post(rig.MessageIn(7, 1)), "the answer")
 				if c.redelivery != "" {
-					same(t, "the redelivery", r.post(messageIn(7, 1)), c.redelivery)
+					assert.Equal(t, c.redelivery, r.Post(rig.MessageIn(7, 1)), "the redelivery")
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				r.did(c.runs, 0, c.calls)
+				r.Did(rig.Counts{Runs: c.runs, Calls: c.calls})
 			})
 		})
 	}
@@ -206,27 +244,27 @@ func acknowledgeLate(*tghook.Update) (time.Duration, tghook.LatePolicy) {
 // is durable: the door puts the update there, and the worker takes it off when its
 // handler has succeeded.
 func TestAQueueAndAWorkerLoseNothing(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		queue := make(chan []byte, 10)
-		door := newRig(t, tghook.Config{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		door := rig.NewBot(t, tghook.Config{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			queue <- u.Raw
 			return tghook.NoReply, nil
 		})
 		failures := 1
-		api := &apiCalls{}
-		worker := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+		api := &rig.Caller{}
+		worker := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 			if failures--; failures >= 0 {
-				return tghook.NoReply, errBroken
+				return tghook.NoReply, rig.ErrBroken
 			}
-			return hello, nil
+			return rig.Hello, nil
 		})
-		same(t, "into the queue", door.post(messageIn(7, 1)), "200")
-		same(t, "the same again", door.post(messageIn(7, 1)), "200")
-		same(t, "in the queue", len(queue), 1)
+		assert.Equal(t, "200", door.Post(rig.MessageIn(7, 1)), "into the queue")
+		assert.Equal(t, "200", door.Post(rig.MessageIn(7, 1)), "the same again")
+		assert.Len(t, queue, 1, "in the queue")
 		raw := <-queue
-		same(t, "a failure", errors.Is(worker.Deliver(t.Context(), parsed(t, string(raw))), errBroken), true)
-		same(t, "offered again", worker.Deliver(t.Context(), parsed(t, string(raw))), nil)
-		same(t, "offered once more", worker.Deliver(t.Context(), parsed(t, string(raw))), nil)
-		same(t, "replies", api.all(), []string{helloCall})
+		assert.True(t, errors.Is(worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), rig.ErrBroken), "a failure")
+		assert.NoError(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), "offered again")
+		assert.NoError(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), "offered once more")
+		assert.Equal(t, []string{rig.HelloCall}, api.All(), "replies")
 	})
 }

@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -29,13 +32,13 @@ type flaky struct {
 func (f *flaky) client(tb testing.TB, patience time.Duration) *tghook.Client {
 	tb.Helper()
 	f.begun = time.Now()
-	return transport(func(*http.Request) (*http.Response, error) {
+	return rig.Transport(func(*http.Request) (*http.Response, error) {
 		f.asked = append(f.asked, time.Since(f.begun))
 		if len(f.asked) <= f.fails {
 			return f.answer.response()
 		}
-		return apiAnswer(200, apiOK), nil
-	}).client(tb, tghook.ClientConfig{Patience: patience})
+		return rig.APIAnswer(200, rig.APIOK), nil
+	}).Client(tb, tghook.ClientConfig{Patience: patience})
 }
 
 // outcome is how a call fails: by an answer, or by an error of the network.
@@ -49,7 +52,7 @@ func (o outcome) response() (*http.Response, error) {
 	if o.err != nil {
 		return nil, o.err
 	}
-	return apiAnswer(o.status, o.body), nil
+	return rig.APIAnswer(o.status, o.body), nil
 }
 
 func refusing(status int, parameters string) outcome {
@@ -65,7 +68,7 @@ var (
 )
 
 func TestACallIsRepeatedWhereThatIsSafeAndAskedFor(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		setting := map[string]any{"url": "https://bot.example.org"}
 		dropping := map[string]any{"drop_pending_updates": true}
 		failures := []struct {
@@ -127,18 +130,14 @@ func TestACallIsRepeatedWhereThatIsSafeAndAskedFor(t *testing.T) {
 }
 
 func TestACallWaitsForAsLongAsTelegramSaysAndBacksOffElse(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		f := &flaky{fails: 2, answer: tooMany}
-		if err := f.client(t, time.Minute).Call(t.Context(), "sendMessage", nil, nil); err != nil {
-			t.Error(err)
-		}
-		same(t, "asked after", f.asked, []time.Duration{0, 7 * time.Second, 14 * time.Second})
+		assert.NoError(t, f.client(t, time.Minute).Call(t.Context(), "sendMessage", nil, nil))
+		assert.Equal(t, []time.Duration{0, 7 * time.Second, 14 * time.Second}, f.asked, "asked after")
 
 		f = &flaky{fails: 9, answer: unreachable}
-		if err := f.client(t, time.Hour).Call(t.Context(), "sendMessage", nil, nil); err != nil {
-			t.Error(err)
-		}
-		same(t, "requests", len(f.asked), 10)
+		assert.NoError(t, f.client(t, time.Hour).Call(t.Context(), "sendMessage", nil, nil))
+		assert.Len(t, f.asked, 10, "requests")
 		var jittered bool
 		for i, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60, 60} {
 			about := time.Duration(seconds) * time.Second
@@ -148,12 +147,12 @@ func TestACallWaitsForAsLongAsTelegramSaysAndBacksOffElse(t *testing.T) {
 			}
 			jittered = jittered || waited != about
 		}
-		same(t, "jitter", jittered, true)
+		assert.True(t, jittered, "jitter")
 	})
 }
 
 func TestTheWaitsOfACallAreBoundedTogether(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		for _, test := range []struct {
 			patience time.Duration
 			asked    []time.Duration
@@ -168,14 +167,14 @@ func TestTheWaitsOfACallAreBoundedTogether(t *testing.T) {
 			if !errors.As(err, &refused) || refused.RetryAfter != 7*time.Second {
 				t.Error(err)
 			}
-			same(t, "asked after", f.asked, test.asked)
-			same(t, "it returns at once", time.Since(f.begun), slices.Max(f.asked))
+			assert.Equal(t, test.asked, f.asked, "asked after")
+			assert.Equal(t, slices.Max(f.asked), time.Since(f.begun), "it returns at once")
 		}
 	})
 }
 
 func TestTheEndOfAContextEndsTheWait(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		errStop := errors.New("stop")
 		for _, test := range []struct {
 			ending func(context.Context) (context.Context, context.CancelFunc)
@@ -198,37 +197,33 @@ func TestTheEndOfAContextEndsTheWait(t *testing.T) {
 			ctx, cancel := test.ending(t.Context())
 			err := c.Call(ctx, "sendMessage", nil, nil)
 			cancel()
-			same(t, "it returns after", time.Since(f.begun), 3*time.Second)
+			assert.Equal(t, 3*time.Second, time.Since(f.begun), "it returns after")
 			for _, want := range test.want {
-				if !errors.Is(err, want) {
-					t.Errorf("%v is not %v", err, want)
-				}
+				assert.ErrorIs(t, err, want)
 			}
 			var refused *tghook.APIError
 			if !errors.As(err, &refused) {
 				t.Errorf("%v does not say why it waited", err)
 			}
-			same(t, "asked after", f.asked, []time.Duration{0})
+			assert.Equal(t, []time.Duration{0}, f.asked, "asked after")
 		}
 	})
 }
 
 func TestARepetitionSendsAllOfItAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		tg := newTelegram(t)
+	rig.Bubble(t, func(t *testing.T) {
+		tg := rig.NewTelegram(t)
 		chat := tg.User("Ann").Chat()
 		chat.Send("/start")
 		tg.FailCalls(1, tghooktest.CallError{RetryAfter: 7 * time.Second})
-		c := tg.client(t, tghook.ClientConfig{Patience: time.Minute})
+		c := tg.Client(t, tghook.ClientConfig{Patience: time.Minute})
 		params := map[string]any{"chat_id": chat.ID, "document": tghook.File{Name: "a.txt", Body: strings.NewReader("content")}}
-		if err := c.Call(t.Context(), "sendDocument", params, nil); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, c.Call(t.Context(), "sendDocument", params, nil))
 		calls := tg.Calls("sendDocument")
-		same(t, "requests", len(calls), 2)
+		assert.Len(t, calls, 2, "requests")
 		for _, call := range calls {
-			same(t, "chat", call.Params["chat_id"], strconv.FormatInt(chat.ID, 10))
-			same(t, "file", string(call.Files["document"].Content), "content")
+			assert.Equal(t, strconv.FormatInt(chat.ID, 10), call.Params["chat_id"], "chat")
+			assert.Equal(t, "content", string(call.Files["document"].Content), "file")
 		}
 	})
 }

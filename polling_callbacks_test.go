@@ -14,7 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -57,13 +59,13 @@ func TestPollSurvivesWhatItCalls(t *testing.T) {
 	for name, set := range functions {
 		for what, harm := range harms {
 			inner := func(t *testing.T) {
-				tg := newTelegram(t)
+				tg := rig.NewTelegram(t)
 				end := make(chan struct{})
 				defer close(end)
 				var returned, begun atomic.Int64
 				cfg := tghook.PollConfig{Grace: 2 * time.Second}
-				p := &pollRig{rig: &rig{tb: t}, tg: tg, done: make(chan error, 1)}
-				p.record(&cfg.Dispatch)
+				p := &rig.Poll{Bot: &rig.Bot{TB: t}, Tg: tg, Done: make(chan error, 1)}
+				p.Record(&cfg.Dispatch)
 				set(&cfg, func() {
 					begun.Add(1)
 					if returned.Load() > 0 {
@@ -72,33 +74,33 @@ func TestPollSurvivesWhatItCalls(t *testing.T) {
 					harm(end)
 				})
 				ctx, cancel := context.WithCancel(t.Context())
-				tg.instead = func(method string, n int) *http.Response {
+				tg.Instead = func(method string, n int) *http.Response {
 					switch {
 					case method == "getUpdates" && n == 1: // a failure, and what is no update
-						return apiAnswer(500, "<html>")
+						return rig.APIAnswer(500, "<html>")
 					case method == "getUpdates" && n == 2:
-						return apiAnswer(200, `{"ok":true,"result":[{"message":{}},`+messageIn(1, 1)+`]}`)
+						return rig.APIAnswer(200, `{"ok":true,"result":[{"message":{}},`+rig.MessageIn(1, 1)+`]}`)
 					}
 					return nil
 				}
-				h := p.recorded(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+				h := p.Recorded(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 					if u.ID%40 == 0 {
-						return tghook.NoReply, tghook.Drop(errBroken)
+						return tghook.NoReply, tghook.Drop(rig.ErrBroken)
 					}
 					return tghook.NoReply, nil
 				})
-				client := tg.client(t, tghook.ClientConfig{})
+				client := tg.Client(t, tghook.ClientConfig{})
 				go func() {
 					err := tghook.Poll(ctx, client, h, cfg)
 					returned.Add(1)
-					p.done <- err
+					p.Done <- err
 				}()
 				for id := range int64(90) {
-					tg.send(t, messageIn(1+id, 1+id))
+					tg.Send(t, rig.MessageIn(1+id, 1+id))
 				}
-				pass(20 * time.Second)
+				rig.Pass(20 * time.Second)
 				ran := map[int64]bool{}
-				for _, id := range p.order() {
+				for _, id := range p.Order() {
 					ran[id] = true
 				}
 				for id := int64(1); id <= 90; id++ {
@@ -111,20 +113,20 @@ func TestPollSurvivesWhatItCalls(t *testing.T) {
 				}
 				start := time.Now()
 				cancel()
-				same(t, "Poll returned", <-p.done, nil)
+				assert.NoError(t, <-p.Done, "Poll returned")
 				if took := time.Since(start); took > 3*time.Second {
 					t.Errorf("the end took %v, with a Grace of 2 s", took)
 				}
 				pending := tg.PendingIDs()
-				if !slices.Contains(pending, 50) && !ran[50] && p.letter(0).id != 50 && p.letter(1).id != 50 && p.letter(2).id != 50 && p.letter(3).id != 50 {
+				if !slices.Contains(pending, 50) && !ran[50] && p.Letter(0).ID != 50 && p.Letter(1).ID != 50 && p.Letter(2).ID != 50 && p.Letter(3).ID != 50 {
 					t.Error("50 is lost")
 				}
 				if name != "DeadLetter" && len(pending) > 0 {
 					t.Errorf("not confirmed: %v", pending)
 				}
-				pass(2 * time.Minute)
+				rig.Pass(2 * time.Minute)
 			}
-			t.Run(name+"/"+what, func(t *testing.T) { inBubble(t, inner) })
+			t.Run(name+"/"+what, func(t *testing.T) { rig.Bubble(t, inner) })
 		}
 	}
 }
@@ -133,7 +135,7 @@ func TestPollHasToldObserveOfAllWhenItReturns(t *testing.T) {
 	t.Parallel()
 	for range 10 {
 		synctest.Test(t, func(t *testing.T) {
-			tg := newTelegram(t)
+			tg := rig.NewTelegram(t)
 			var told, after atomic.Int64
 			var returned atomic.Bool
 			cfg := tghook.PollConfig{Dispatch: tghook.DispatchConfig{Observe: func(context.Context, tghook.Delivery) {
@@ -143,46 +145,46 @@ func TestPollHasToldObserveOfAllWhenItReturns(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 				told.Add(1)
 			}}}
-			p := startPoll(t, tg, cfg, taking(time.Second, tghook.NoReply, nil))
+			p := rig.StartPoll(t, tg, cfg, rig.Taking(time.Second, tghook.NoReply, nil))
 			for id := range int64(90) {
-				tg.send(t, messageIn(1+id, 1+id))
+				tg.Send(t, rig.MessageIn(1+id, 1+id))
 			}
-			pass(1500 * time.Millisecond)
-			p.end()
+			rig.Pass(1500 * time.Millisecond)
+			p.End()
 			returned.Store(true)
-			same(t, "Observe was told", told.Load(), int64(len(p.order())))
-			pass(time.Minute)
-			same(t, "Observe began after Poll had returned", after.Load(), 0)
+			assert.Equal(t, int64(len(p.Order())), told.Load(), "Observe was told")
+			rig.Pass(time.Minute)
+			assert.Equal(t, int64(0), after.Load(), "Observe began after Poll had returned")
 		})
 	}
 }
 
 // A handler that Poll has given up ends after Poll: Observe is not told then.
 func TestPollTellsObserveNothingAfterItsEnd(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		tg := newTelegram(t)
+	rig.Bubble(t, func(t *testing.T) {
+		tg := rig.NewTelegram(t)
 		var returned atomic.Bool
-		p := startPoll(t, tg, tghook.PollConfig{Grace: time.Second, Dispatch: tghook.DispatchConfig{Observe: func(context.Context, tghook.Delivery) {
+		p := rig.StartPoll(t, tg, tghook.PollConfig{Grace: time.Second, Dispatch: tghook.DispatchConfig{Observe: func(context.Context, tghook.Delivery) {
 			if returned.Load() {
 				t.Error("Observe is called after Poll has returned")
 			}
-		}}}, taking(time.Minute, tghook.NoReply, nil))
-		tg.send(t, messageIn(7, 1))
-		pass(time.Second)
+		}}}, rig.Taking(time.Minute, tghook.NoReply, nil))
+		tg.Send(t, rig.MessageIn(7, 1))
+		rig.Pass(time.Second)
 		start := time.Now()
-		p.end()
+		p.End()
 		returned.Store(true)
 		if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("the end took %v", took)
 		}
-		pass(2 * time.Minute)
-		same(t, "Observe was told", p.outcomes(), "")
+		rig.Pass(2 * time.Minute)
+		assert.Empty(t, p.Outcomes(), "Observe was told")
 	})
 }
 
 func TestPollBoundsTheGoroutinesOfABlockedObserve(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		tg := newTelegram(t)
+	rig.Bubble(t, func(t *testing.T) {
+		tg := rig.NewTelegram(t)
 		end := make(chan struct{})
 		defer close(end)
 		var blocked atomic.Int64
@@ -193,16 +195,16 @@ func TestPollBoundsTheGoroutinesOfABlockedObserve(t *testing.T) {
 			defer mu.Unlock()
 			lines.Write(line)
 		}), nil))
-		p := startPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Logger: logger, Observe: func(context.Context, tghook.Delivery) {
+		p := rig.StartPoll(t, tg, tghook.PollConfig{Dispatch: tghook.DispatchConfig{Logger: logger, Observe: func(context.Context, tghook.Delivery) {
 			blocked.Add(1)
 			<-end
-		}}}, nothing)
+		}}}, rig.Nothing)
 		for id := range int64(1500) {
-			tg.send(t, messageIn(1+id, 1+id))
+			tg.Send(t, rig.MessageIn(1+id, 1+id))
 		}
-		pass(time.Minute)
-		same(t, "runs", len(p.order()), 1500)
-		same(t, "pending", tg.Pending(), 0)
+		rig.Pass(time.Minute)
+		assert.Len(t, p.Order(), 1500, "runs")
+		assert.Equal(t, 0, tg.Pending(), "pending")
 		if n := blocked.Load(); n < 900 || n > 1001 {
 			t.Errorf("%d goroutines wait for Observe", n)
 		}
@@ -212,8 +214,8 @@ func TestPollBoundsTheGoroutinesOfABlockedObserve(t *testing.T) {
 		if !strings.Contains(text, "Observe is not told of this") {
 			t.Error("the log does not say what Observe was not told")
 		}
-		p.stop()
-		same(t, "Poll returned", <-p.done, nil)
+		p.Stop()
+		assert.NoError(t, <-p.Done, "Poll returned")
 	})
 }
 
@@ -222,23 +224,23 @@ type writer func([]byte)
 func (w writer) Write(line []byte) (int, error) { w(line); return len(line), nil }
 
 func TestPollTellsErrorsInOrder(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		tg := newTelegram(t)
+	rig.Bubble(t, func(t *testing.T) {
+		tg := rig.NewTelegram(t)
 		codes := []int{500, 501, 502, 503, 504}
 		for _, code := range codes {
 			tg.FailCalls(1, tghooktest.CallError{Code: code}, "getUpdates")
 		}
 		var told []string
-		p := startPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) {
+		p := rig.StartPoll(t, tg, tghook.PollConfig{OnError: func(_ context.Context, err error) {
 			time.Sleep(20 * time.Second)
 			told = append(told, err.Error())
-		}}, nothing)
-		pass(5 * time.Minute)
+		}}, rig.Nothing)
+		rig.Pass(5 * time.Minute)
 		for i, code := range []string{" 500 ", " 501 ", " 502 ", " 503 ", " 504 "} {
 			if i >= len(told) || !strings.Contains(told[i], code) {
 				t.Errorf("OnError was told %v", told)
 			}
 		}
-		p.end()
+		p.End()
 	})
 }

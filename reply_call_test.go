@@ -19,20 +19,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
-// callerFunc is a Caller.
-type callerFunc func(ctx context.Context, method string, params any) error
-
-func (f callerFunc) Call(ctx context.Context, method string, params, _ any) error {
-	return f(ctx, method, params)
-}
-
 // replyingBy is a rig whose handler gives a reply that goes by Caller.
-func replyingBy(t *testing.T, caller tghook.Caller, reply tghook.Reply) *rig {
+func replyingBy(t *testing.T, caller tghook.Caller, reply tghook.Reply) *rig.Bot {
 	t.Helper()
-	return newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: caller}}, taking(0, reply, nil))
+	return rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: caller}}, rig.Taking(0, reply, nil))
 }
 
 // pressedReply is the answer to a button press.
@@ -72,67 +67,67 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 		least time.Duration
 		most  time.Duration
 	}{
-		{"a flood", hello, returns(flood(30 * time.Second)), ok, 2, 30 * time.Second, 30 * time.Second},
-		{"two floods", hello, returns(flood(time.Minute), flood(50*time.Second)), ok, 3, 110 * time.Second, 110 * time.Second},
-		{"a flood without a time", hello, returns(flood(0)), ok, 2, 750 * time.Millisecond, 1250 * time.Millisecond},
-		{"a flood for too long", hello, returns(flood(2 * time.Minute)), lost, 1, 0, 0},
-		{"a flood that does not end", hello, always(flood(30 * time.Second)), lost, 4, 90 * time.Second, 90 * time.Second},
+		{"a flood", rig.Hello, returns(flood(30 * time.Second)), ok, 2, 30 * time.Second, 30 * time.Second},
+		{"two floods", rig.Hello, returns(flood(time.Minute), flood(50*time.Second)), ok, 3, 110 * time.Second, 110 * time.Second},
+		{"a flood without a time", rig.Hello, returns(flood(0)), ok, 2, 750 * time.Millisecond, 1250 * time.Millisecond},
+		{"a flood for too long", rig.Hello, returns(flood(2 * time.Minute)), lost, 1, 0, 0},
+		{"a flood that does not end", rig.Hello, always(flood(30 * time.Second)), lost, 4, 90 * time.Second, 90 * time.Second},
 		{"a press and a flood", pressedReply, returns(flood(14 * time.Second)), ok, 2, 14 * time.Second, 14 * time.Second},
 		{"a press and a flood for too long", pressedReply, returns(flood(15 * time.Second)), lost, 1, 0, 0},
 		{"an action and a flood", action, returns(flood(5 * time.Second)), lost, 1, 0, 0},
-		{"500", hello, returns(refused(500)), ok, 2, 750 * time.Millisecond, 1250 * time.Millisecond},
-		{"502 and 503", hello, returns(refused(502), refused(503)), ok, 3, 2250 * time.Millisecond, 3750 * time.Millisecond},
-		{"504 that does not end", hello, always(refused(504)), lost, 7, 45 * time.Second, 2 * time.Minute},
-		{"no connection", hello, returns(&url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: errBroken}}), ok, 2, 0, 2 * time.Second},
-		{"a connection reset", hello, returns(fmt.Errorf("x: %w", &net.OpError{Op: "read", Err: errBroken})), ok, 2, 0, 2 * time.Second},
-		{"an answer that broke off", hello, returns(io.ErrUnexpectedEOF), ok, 2, 0, 2 * time.Second},
-		{"the Caller's own deadline", hello, returns(context.DeadlineExceeded), ok, 2, 0, 2 * time.Second},
-		{"400", hello, always(refused(400)), lost, 1, 0, 0},
-		{"401", hello, always(refused(401)), lost, 1, 0, 0},
-		{"403", hello, always(refused(403)), lost, 1, 0, 0},
-		{"404", hello, always(refused(404)), lost, 1, 0, 0},
-		{"another error", hello, always(errBroken), lost, 1, 0, 0},
-		{"cannot be sent", hello, always(&tghook.ReplyError{Method: "sendMessage", Err: io.EOF}), lost, 1, 0, 0},
-		{"a panic", hello, func(context.Context, int) error { panic(io.EOF) }, lost, 1, 0, 0},
-		{"Goexit", hello, func(context.Context, int) error { runtime.Goexit(); return nil }, lost, 1, 0, 0},
-		{"a nil pointer", hello, always((*nilError)(nil)), lost, 1, 0, 0},
-		{"a cycle", hello, always(cyclic), lost, 1, 0, 0},
-		{"an error that takes a minute", hello, always(&oddError{text: func() string { time.Sleep(time.Minute); return "" }}), lost, 1, 5 * time.Second, 5 * time.Second},
-		{"hangs until its ctx ends", hello, func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }, lost, 4, 2 * time.Minute, 2 * time.Minute},
-		{"hangs once", hello, func(ctx context.Context, n int) error {
+		{"500", rig.Hello, returns(refused(500)), ok, 2, 750 * time.Millisecond, 1250 * time.Millisecond},
+		{"502 and 503", rig.Hello, returns(refused(502), refused(503)), ok, 3, 2250 * time.Millisecond, 3750 * time.Millisecond},
+		{"504 that does not end", rig.Hello, always(refused(504)), lost, 7, 45 * time.Second, 2 * time.Minute},
+		{"no connection", rig.Hello, returns(&url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: rig.ErrBroken}}), ok, 2, 0, 2 * time.Second},
+		{"a connection reset", rig.Hello, returns(fmt.Errorf("x: %w", &net.OpError{Op: "read", Err: rig.ErrBroken})), ok, 2, 0, 2 * time.Second},
+		{"an answer that broke off", rig.Hello, returns(io.ErrUnexpectedEOF), ok, 2, 0, 2 * time.Second},
+		{"the Caller's own deadline", rig.Hello, returns(context.DeadlineExceeded), ok, 2, 0, 2 * time.Second},
+		{"400", rig.Hello, always(refused(400)), lost, 1, 0, 0},
+		{"401", rig.Hello, always(refused(401)), lost, 1, 0, 0},
+		{"403", rig.Hello, always(refused(403)), lost, 1, 0, 0},
+		{"404", rig.Hello, always(refused(404)), lost, 1, 0, 0},
+		{"another error", rig.Hello, always(rig.ErrBroken), lost, 1, 0, 0},
+		{"cannot be sent", rig.Hello, always(&tghook.ReplyError{Method: "sendMessage", Err: io.EOF}), lost, 1, 0, 0},
+		{"a panic", rig.Hello, func(context.Context, int) error { panic(io.EOF) }, lost, 1, 0, 0},
+		{"Goexit", rig.Hello, func(context.Context, int) error { runtime.Goexit(); return nil }, lost, 1, 0, 0},
+		{"a nil pointer", rig.Hello, always((*nilError)(nil)), lost, 1, 0, 0},
+		{"a cycle", rig.Hello, always(cyclic), lost, 1, 0, 0},
+		{"an error that takes a minute", rig.Hello, always(&oddError{text: func() string { time.Sleep(time.Minute); return "" }}), lost, 1, 5 * time.Second, 5 * time.Second},
+		{"hangs until its ctx ends", rig.Hello, func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }, lost, 4, 2 * time.Minute, 2 * time.Minute},
+		{"hangs once", rig.Hello, func(ctx context.Context, n int) error {
 			if n > 0 {
 				return nil
 			}
 			<-ctx.Done()
 			return ctx.Err()
 		}, ok, 2, 30 * time.Second, 32 * time.Second},
-		{"hangs for an hour", hello, func(context.Context, int) error { time.Sleep(time.Hour); return nil }, lost, 1, 40 * time.Second, 40 * time.Second},
+		{"hangs for an hour", rig.Hello, func(context.Context, int) error { time.Sleep(time.Hour); return nil }, lost, 1, 40 * time.Second, 40 * time.Second},
 		{"hangs at a press", pressedReply, func(context.Context, int) error { time.Sleep(time.Hour); return nil }, lost, 1, 25 * time.Second, 25 * time.Second},
-		{"ends ten seconds after its ctx", hello, func(context.Context, int) error { time.Sleep(39 * time.Second); return nil }, ok, 1, 39 * time.Second, 39 * time.Second},
+		{"ends ten seconds after its ctx", rig.Hello, func(context.Context, int) error { time.Sleep(39 * time.Second); return nil }, ok, 1, 39 * time.Second, 39 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				api := &apiCalls{}
+			rig.Bubble(t, func(t *testing.T) {
+				api := &rig.Caller{}
 				n := 0
-				api.do = func(ctx context.Context, _ string) error { n++; return tt.does(ctx, n-1) }
+				api.Do = func(ctx context.Context, _ string) error { n++; return tt.does(ctx, n-1) }
 				r := replyingBy(t, api, tt.reply)
 				start := time.Now()
-				same(t, "acknowledged", r.Deliver(t.Context(), parsed(t, messageIn(7, 1))), nil)
+				assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
 				took := time.Since(start)
-				same(t, "outcomes", r.outcomes(), tt.want+"/1/0")
+				assert.Equal(t, tt.want+"/1/0", r.Outcomes(), "outcomes")
 				if took < tt.least || took > tt.most {
 					t.Errorf("it took %v, want %v to %v", took, tt.least, tt.most)
 				}
-				calls := api.all()
+				calls := api.All()
 				if len(calls) < tt.calls || len(calls) > tt.calls+1 || tt.most == tt.least && len(calls) != tt.calls {
 					t.Errorf("%d calls, want %d", len(calls), tt.calls)
 				}
-				same(t, "different calls", len(slices.Compact(calls)), 1)
-				if err := r.last().Err; tt.want == lost && (err == nil || !strings.Contains(err.Error(), tt.reply.Method)) {
+				assert.Len(t, slices.Compact(calls), 1, "different calls")
+				if err := r.Last().Err; tt.want == lost && (err == nil || !strings.Contains(err.Error(), tt.reply.Method)) {
 					t.Errorf("%v does not name %s", err, tt.reply.Method)
 				}
-				r.did(1, 0, len(api.calls))
-				r.clean(r.Stats())
+				r.Did(rig.Counts{Runs: 1, Calls: len(api.Calls)})
+				r.Clean(r.Stats())
 			})
 		})
 	}
@@ -140,11 +135,11 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 
 // The next update of the chat waits until the reply has gone, that of another does not.
 func TestAReplyThatIsTriedAgainHoldsItsLaneAlone(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var sent []string
 		failed := false
-		caller := callerFunc(func(ctx context.Context, _ string, _ any) error {
+		caller := rig.CallerFunc(func(ctx context.Context, _ string, _ any) error {
 			u, _ := tghook.FromContext(ctx)
 			mu.Lock()
 			defer mu.Unlock()
@@ -155,18 +150,18 @@ func TestAReplyThatIsTriedAgainHoldsItsLaneAlone(t *testing.T) {
 			sent = append(sent, strconv.FormatInt(u.ID, 10))
 			return nil
 		})
-		r := replyingBy(t, caller, hello)
-		deliver := func(body string) *pending {
-			return eventually(func() string { return fmt.Sprint(r.Deliver(t.Context(), parsed(t, body))) })
+		r := replyingBy(t, caller, rig.Hello)
+		deliver := func(body string) *rig.Pending {
+			return rig.Eventually(func() string { return fmt.Sprint(r.Deliver(t.Context(), rig.Parsed(t, body))) })
 		}
-		first, second, other := deliver(messageIn(7, 1)), deliver(messageIn(7, 2)), deliver(messageIn(8, 3))
-		same(t, "another chat", other.now(), "<nil>")
-		for _, p := range []*pending{first, second} {
-			got, took := p.wait()
-			same(t, "acknowledged", got, "<nil>")
-			same(t, "took", took, 30*time.Second)
+		first, second, other := deliver(rig.MessageIn(7, 1)), deliver(rig.MessageIn(7, 2)), deliver(rig.MessageIn(8, 3))
+		assert.Equal(t, "<nil>", other.Now(), "another chat")
+		for _, p := range []*rig.Pending{first, second} {
+			got, took := p.Wait()
+			assert.Equal(t, "<nil>", got, "acknowledged")
+			assert.Equal(t, 30*time.Second, took, "took")
 		}
-		same(t, "sent", strings.Join(sent, " "), "3 1 2")
+		assert.Equal(t, "3 1 2", strings.Join(sent, " "), "sent")
 	})
 }
 
@@ -195,18 +190,18 @@ func TestAReplyFollowsItsGroupOnce(t *testing.T) {
 	} {
 		for _, by := range []string{"Client", "another Caller"} {
 			t.Run(tt.name+" by "+by, func(t *testing.T) {
-				inBubble(t, func(t *testing.T) {
-					api := &wireAPI{}
-					api.do = func(*http.Request) (*http.Response, error) {
-						if len(api.all()) <= tt.times {
-							return apiAnswer(400, migrated), nil
+				rig.Bubble(t, func(t *testing.T) {
+					api := &rig.BotAPI{}
+					api.Do = func(*http.Request) (*http.Response, error) {
+						if len(api.All()) <= tt.times {
+							return rig.APIAnswer(400, migrated), nil
 						}
-						return apiAnswer(200, apiOK), nil
+						return rig.APIAnswer(200, rig.APIOK), nil
 					}
-					client := newClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: api}})
+					client := rig.NewClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: api}})
 					var caller tghook.Caller = client
 					if by != "Client" {
-						caller = callerFunc(func(ctx context.Context, method string, params any) error {
+						caller = rig.CallerFunc(func(ctx context.Context, method string, params any) error {
 							return client.Call(ctx, method, params, nil)
 						})
 					}
@@ -215,9 +210,9 @@ func TestAReplyFollowsItsGroupOnce(t *testing.T) {
 						reply.Params.(params)["photo"] = photo()
 					}
 					r := replyingBy(t, caller, reply)
-					same(t, "acknowledged", r.Deliver(t.Context(), parsed(t, messageIn(7, 1))), nil)
-					same(t, "outcomes", r.outcomes(), tt.want+"/1/0")
-					calls := api.all()
+					assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+					assert.Equal(t, tt.want+"/1/0", r.Outcomes(), "outcomes")
+					calls := api.All()
 					if len(calls) != tt.calls || tt.calls == 2 && !strings.Contains(calls[1], tt.second) {
 						t.Fatalf("calls %q, want %d, with %s in the second", calls, tt.calls, tt.second)
 					}
@@ -237,8 +232,8 @@ func TestAReplyFollowsItsGroupOnce(t *testing.T) {
 func TestAReplyThatIsGivenUpIsReportedInTelegramsWords(t *testing.T) {
 	for name, blocked := range map[string]bool{"a user who has blocked the bot": true, "a chat that is not there": false} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				tg := newTelegram(t)
+			rig.Bubble(t, func(t *testing.T) {
+				tg := rig.NewTelegram(t)
 				zoe := tg.User("Zoe")
 				chat := zoe.Chat()
 				chat.Send("/start")
@@ -248,14 +243,14 @@ func TestAReplyThatIsGivenUpIsReportedInTelegramsWords(t *testing.T) {
 					chatID, level, words = chat.ID, slog.LevelWarn, "403 Forbidden: bot was blocked by the user"
 				}
 				var logged bytes.Buffer
-				r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{
-					Caller: tg.client(t, tghook.ClientConfig{}), Logger: slog.New(slog.NewTextHandler(&logged, nil)),
-				}}, taking(0, tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": chatID, "text": "hi"}}, nil))
-				same(t, "acknowledged", r.Deliver(t.Context(), parsed(t, messageIn(7, 1))), nil)
-				same(t, "outcomes", r.outcomes(), "reply_lost/1/0")
+				r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{
+					Caller: tg.Client(t, tghook.ClientConfig{}), Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+				}}, rig.Taking(0, tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": chatID, "text": "hi"}}, nil))
+				assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+				assert.Equal(t, "reply_lost/1/0", r.Outcomes(), "outcomes")
 				var refused *tghook.APIError
-				same(t, "an APIError", errors.As(r.last().Err, &refused), true)
-				same(t, "error", r.last().Err.Error(), "tghook: reply sendMessage by Caller: tghook: sendMessage: "+words)
+				assert.True(t, errors.As(r.Last().Err, &refused), "an APIError")
+				assert.Equal(t, "tghook: reply sendMessage by Caller: tghook: sendMessage: "+words, r.Last().Err.Error(), "error")
 				for _, want := range []string{"level=" + level.String(), "outcome=reply_lost", "sendMessage", words} {
 					if !strings.Contains(logged.String(), want) {
 						t.Errorf("the log has no %s: %s", want, &logged)
@@ -268,41 +263,41 @@ func TestAReplyThatIsGivenUpIsReportedInTelegramsWords(t *testing.T) {
 
 // The reply reaches the user when Telegram has calmed down, and once.
 func TestAReplyOutlivesAFloodAtTelegram(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		tg := newTelegram(t)
+	rig.Bubble(t, func(t *testing.T) {
+		tg := rig.NewTelegram(t)
 		chat := tg.User("Zoe").Chat()
 		chat.Send("/start")
 		n := 0
-		tg.instead = func(string, int) *http.Response {
+		tg.Instead = func(string, int) *http.Response {
 			if n++; n <= 2 {
-				return apiAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 20","parameters":{"retry_after":20}}`)
+				return rig.APIAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 20","parameters":{"retry_after":20}}`)
 			}
 			return nil
 		}
-		client := tg.client(t, tghook.ClientConfig{Patience: 2 * time.Minute}) // which counts for nothing here
+		client := tg.Client(t, tghook.ClientConfig{Patience: 2 * time.Minute}) // which counts for nothing here
 		r := replyingBy(t, client, tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": chat.ID, "text": "hello at last"}})
 		start := time.Now()
-		same(t, "acknowledged", r.Deliver(t.Context(), parsed(t, messageIn(7, 1))), nil)
-		same(t, "took", time.Since(start), 40*time.Second)
-		same(t, "calls", n, 3)
+		assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+		assert.Equal(t, 40*time.Second, time.Since(start), "took")
+		assert.Equal(t, 3, n, "calls")
 		chat.Expect(t, "hello at last")
-		same(t, "sent", len(tg.Calls("sendMessage")), 1)
+		assert.Len(t, tg.Calls("sendMessage"), 1, "sent")
 	})
 }
 
 // A Client's own Patience does not multiply the calls.
 func TestPatienceDoesNotMultiplyTheCallsOfAReply(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{do: func(*http.Request) (*http.Response, error) {
-			return apiAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":5}}`), nil
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{Do: func(*http.Request) (*http.Response, error) {
+			return rig.APIAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":5}}`), nil
 		}}
-		client := newClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: api}, Patience: time.Hour})
-		r := replyingBy(t, client, hello)
+		client := rig.NewClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: api}, Patience: time.Hour})
+		r := replyingBy(t, client, rig.Hello)
 		start := time.Now()
-		same(t, "acknowledged", r.Deliver(t.Context(), parsed(t, messageIn(7, 1))), nil)
-		same(t, "took", time.Since(start), 115*time.Second)
-		same(t, "calls", len(api.all()), 24)
-		same(t, "error", r.last().Err.Error(), "tghook: reply sendMessage by Caller, given up after 24 calls: tghook: sendMessage: 429 Too Many Requests")
+		assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+		assert.Equal(t, 115*time.Second, time.Since(start), "took")
+		assert.Len(t, api.All(), 24, "calls")
+		assert.Equal(t, "tghook: reply sendMessage by Caller, given up after 24 calls: tghook: sendMessage: 429 Too Many Requests", r.Last().Err.Error(), "error")
 	})
 }
 
@@ -314,20 +309,18 @@ func TestAReplyThatWaitsEndsWithTheDispatcher(t *testing.T) {
 		"in a call": func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				r := replyingBy(t, &apiCalls{do: do}, hello)
-				p := eventually(func() string { return fmt.Sprint(r.Deliver(t.Context(), parsed(t, messageIn(7, 1)))) })
+			rig.Bubble(t, func(t *testing.T) {
+				r := replyingBy(t, &rig.Caller{Do: do}, rig.Hello)
+				p := rig.Eventually(func() string { return fmt.Sprint(r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1)))) })
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				start := time.Now()
 				_ = r.Shutdown(ctx)
-				same(t, "Shutdown took", time.Since(start) < 10*time.Second, true)
-				_, took := p.wait()
-				same(t, "took", took, 3*time.Second)
-				same(t, "outcomes", r.outcomes(), "reply_lost/1/0")
-				if err := r.last().Err; !errors.Is(err, tghook.ErrShutdown) {
-					t.Errorf("%v does not say that the dispatcher stops", err)
-				}
+				assert.True(t, time.Since(start) < 10*time.Second, "Shutdown took")
+				_, took := p.Wait()
+				assert.Equal(t, 3*time.Second, took, "took")
+				assert.Equal(t, "reply_lost/1/0", r.Outcomes(), "outcomes")
+				assert.ErrorIs(t, r.Last().Err, tghook.ErrShutdown)
 			})
 		})
 	}
@@ -335,41 +328,41 @@ func TestAReplyThatWaitsEndsWithTheDispatcher(t *testing.T) {
 
 // A call that a ReplyTransport held back is tried again likewise.
 func TestAHeldCallIsTriedAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{}
-		api.do = func(*http.Request) (*http.Response, error) {
-			if len(api.all()) == 1 {
-				return apiAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":6}}`), nil
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{}
+		api.Do = func(*http.Request) (*http.Response, error) {
+			if len(api.All()) == 1 {
+				return rig.APIAnswer(429, `{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":6}}`), nil
 			}
-			return apiAnswer(200, apiOK), nil
+			return rig.APIAnswer(200, rig.APIOK), nil
 		}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), calling(t, lib, nil, pressed, deleted))
-		p := r.send(messageIn(7, 1))
-		got, took := p.wait()
-		same(t, "answer", got, deletedAnswer)
-		same(t, "took", took, 6*time.Second)
-		same(t, "calls", api.all(), []string{pressedCall, pressedCall})
-		same(t, "outcomes", r.outcomes(), "replied/1/200/rode")
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted))
+		p := r.Send(rig.MessageIn(7, 1))
+		got, took := p.Wait()
+		assert.Equal(t, rig.DeletedAnswer, got, "answer")
+		assert.Equal(t, 6*time.Second, took, "took")
+		assert.Equal(t, []string{rig.PressedCall, rig.PressedCall}, api.All(), "calls")
+		assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
 	})
 }
 
 // So is a reply that waited for a redelivery in vain.
 func TestAReplyThatNothingHasCarriedIsTriedAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &apiCalls{}
-		api.do = func(context.Context, string) error {
-			if len(api.all()) == 1 {
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.Caller{}
+		api.Do = func(context.Context, string) error {
+			if len(api.All()) == 1 {
 				return &tghook.APIError{Method: "sendMessage", Code: 429, RetryAfter: 100 * time.Second}
 			}
 			return nil
 		}
-		r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, taking(9*time.Second, hello, nil))
-		same(t, "late", r.post(messageIn(7, 1)), "503 after 2")
-		pass(time.Second + 10*time.Second + 99*time.Second)
-		same(t, "outcomes", r.outcomes(), "late/1/503/late")
-		pass(2 * time.Second)
-		same(t, "outcomes", r.outcomes(), "late/1/503/late replied/1/0/late")
-		same(t, "calls", api.all(), []string{helloCall, helloCall})
+		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, rig.Taking(9*time.Second, rig.Hello, nil))
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "late")
+		rig.Pass(time.Second + 10*time.Second + 99*time.Second)
+		assert.Equal(t, "late/1/503/late", r.Outcomes(), "outcomes")
+		rig.Pass(2 * time.Second)
+		assert.Equal(t, "late/1/503/late replied/1/0/late", r.Outcomes(), "outcomes")
+		assert.Equal(t, []string{rig.HelloCall, rig.HelloCall}, api.All(), "calls")
 	})
 }

@@ -13,7 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // letters is a DispatchConfig.DeadLetter that keeps what it gets.
@@ -44,12 +46,12 @@ func answerWith(t *testing.T, reply tghook.Reply, changes ...func(*tghook.Config
 		runs.Add(1)
 		return reply, nil
 	}, changes...)
-	res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1)))
+	res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1)))
 	if res.Status != 200 {
 		t.Errorf("got %d, want 200", res.Status)
 	}
 	v := seen.only(t)
-	again := w.Serve(t.Context(), fromTelegram(textFrom(1, 1)))
+	again := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1)))
 	if kept := len(res.Body) <= 8<<20; again.Status != res.Status || kept && !bytes.Equal(again.Body, res.Body) {
 		t.Errorf("the redelivery was answered %d %.200q, want the same as before", again.Status, again.Body)
 	}
@@ -92,11 +94,6 @@ type sendMessage struct {
 	hidden  string
 }
 
-// jsonBy marshals as it is told.
-type jsonBy func() ([]byte, error)
-
-func (f jsonBy) MarshalJSON() ([]byte, error) { return f() }
-
 func TestAJSONReplyIsTheMethodThenTheParameters(t *testing.T) {
 	t.Parallel()
 	seven := 7
@@ -116,7 +113,7 @@ func TestAJSONReplyIsTheMethodThenTheParameters(t *testing.T) {
 		{"a nil map", map[string]any(nil), `}`},
 		{"a nil pointer", (*struct{})(nil), `}`},
 		{"only null", json.RawMessage(`{"a":null,"b":null}`), `}`},
-		{"a Marshaler", jsonBy(func() ([]byte, error) { return []byte(`{ "b":"x" }`), nil }), `,"b":"x"}`},
+		{"a Marshaler", rig.JsonBy(func() ([]byte, error) { return []byte(`{ "b":"x" }`), nil }), `,"b":"x"}`},
 		{"large integers", json.RawMessage(`{"id":12345678901234567890123}`), `,"id":12345678901234567890123}`},
 		{"keys with quotes", map[string]any{`a"b\`: 1, "\u00e9": 2, "\n": 3}, `,"\n":3,"a\"b\\":1,"` + "\u00e9" + `":2}`},
 		{"a nested method", map[string]any{"a": map[string]any{"method": "x"}, "methods": 1, "xmethod": 2}, `,"a":{"method":"x"},"methods":1,"xmethod":2}`},
@@ -149,7 +146,7 @@ func TestAReplyBesideAnErrorDoesNotLeave(t *testing.T) {
 	t.Parallel()
 	caller := &calls{}
 	w, _ := hookFor(t, replying(tghook.Reply{Method: "sendMessage"}, errors.New("no")), func(cfg *tghook.Config) { cfg.Dispatch.Caller = caller })
-	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 {
+	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 {
 		t.Errorf("got %d %q, want 500 alone", res.Status, res.Body)
 	}
 	if got := caller.list(); len(got) > 0 {
@@ -233,7 +230,7 @@ func TestAReplyThatTheCallerCannotSendIsLostAndSaidSo(t *testing.T) {
 	t.Parallel()
 	for name, caller := range map[string]tghook.Caller{"error": &calls{err: errors.New("429")}, "panic": (*calls)(nil)} {
 		w, seen := hookFor(t, replying(tghook.Reply{Method: "getMe"}, nil), func(cfg *tghook.Config) { cfg.Dispatch.Caller = caller })
-		if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 || len(res.Body) > 0 {
+		if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 || len(res.Body) > 0 {
 			t.Errorf("%s: got %d %q, want 200 alone", name, res.Status, res.Body)
 		}
 		if v := seen.only(t); v.Outcome != tghook.OutcomeReplyLost || v.Err == nil {
@@ -279,9 +276,9 @@ func TestParamsThatCannotBeEncodedAreADeadLetter(t *testing.T) {
 		"raw nothing":         json.RawMessage{},
 		"raw half":            json.RawMessage(`{"a":`),
 		"raw two":             json.RawMessage(`{}{}`),
-		"a Marshaler's error": jsonBy(func() ([]byte, error) { return nil, refusal }),
-		"a Marshaler's junk":  jsonBy(func() ([]byte, error) { return []byte("junk"), nil }),
-		"a Marshaler's array": jsonBy(func() ([]byte, error) { return []byte("[1]"), nil }),
+		"a Marshaler's error": rig.JsonBy(func() ([]byte, error) { return nil, refusal }),
+		"a Marshaler's junk":  rig.JsonBy(func() ([]byte, error) { return []byte("junk"), nil }),
+		"a Marshaler's array": rig.JsonBy(func() ([]byte, error) { return []byte("[1]"), nil }),
 		"a File alone":        tghook.File{Name: "a", Body: strings.NewReader("x")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -300,9 +297,9 @@ func TestParamsThatCannotBeEncodedAreADeadLetter(t *testing.T) {
 // A panic may be gone the next time: it is a failure like any panic.
 func TestAPanickingMarshalerIs500(t *testing.T) {
 	t.Parallel()
-	params := jsonBy(func() ([]byte, error) { panic("unmarshalled") })
+	params := rig.JsonBy(func() ([]byte, error) { panic("unmarshalled") })
 	w, seen := hookFor(t, replying(tghook.Reply{Method: "sendMessage", Params: params}, nil))
-	if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 {
+	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 {
 		t.Errorf("got %d %q, want 500 alone", res.Status, res.Body)
 	}
 	var panicked *tghook.PanicError
@@ -332,8 +329,8 @@ func TestAMethodAmongTheParamsNeverReachesTheBody(t *testing.T) {
 		"escaped all over":   json.RawMessage(`{"\u006d\u0065\u0074\u0068\u006F\u0064":"banChatMember"}`),
 		"escaped capital":    json.RawMessage(`{"\u004dethod":"banChatMember"}`),
 		"with white space":   json.RawMessage("{ \"method\"\n:\t\"banChatMember\" }"),
-		"a Marshaler":        jsonBy(func() ([]byte, error) { return []byte(`{"a":1,"method":"banChatMember"}`), nil }),
-		"a Marshaler, sly":   jsonBy(func() ([]byte, error) { return []byte(`{"a":1,"m\u0065thod":"banChatMember"}`), nil }),
+		"a Marshaler":        rig.JsonBy(func() ([]byte, error) { return []byte(`{"a":1,"method":"banChatMember"}`), nil }),
+		"a Marshaler, sly":   rig.JsonBy(func() ([]byte, error) { return []byte(`{"a":1,"m\u0065thod":"banChatMember"}`), nil }),
 		"beside a File":      map[string]any{"photo": tghook.File{Name: "a", Body: strings.NewReader("x")}, "method": "banChatMember"},
 		"a File":             map[string]any{"method": tghook.File{Name: "a", Body: strings.NewReader("x")}},
 		"a File, other case": map[string]any{"Method": &tghook.File{Name: "a", Body: strings.NewReader("x")}},
@@ -371,7 +368,7 @@ func sentLate(t *testing.T, makeReply func() tghook.Reply) called {
 		}, func(cfg *tghook.Config) {
 			cfg.Late, cfg.LateAfter, cfg.Dispatch.Caller = tghook.LateAck, time.Second, caller
 		})
-		if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 || len(res.Body) > 0 {
+		if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 || len(res.Body) > 0 {
 			t.Errorf("the late delivery was answered %d %q, want 200 alone", res.Status, res.Body)
 		}
 		<-time.After(time.Minute)
@@ -397,13 +394,9 @@ func TestALateReplyGoesByCallerAsItWouldHaveRidden(t *testing.T) {
 			reply := tghook.Reply{Method: "sendMessage", Params: params}
 			late := sentLate(t, func() tghook.Reply { return reply })
 			rode, err := answerWith(t, reply)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			got, err := json.Marshal(late.params)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			body := `{"method":"` + late.method + `"`
 			if string(got) != "{}" {
 				body += ","

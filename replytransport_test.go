@@ -18,181 +18,56 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
-)
-
-const apiBot = 7244100913 // of apiToken
-
-// wireAPI is a Bot API that notes what it is asked: the method, and the body.
-type wireAPI struct {
-	mu    sync.Mutex
-	calls []string
-	types []string // their Content-Types
-	do    func(*http.Request) (*http.Response, error)
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (a *wireAPI) RoundTrip(r *http.Request) (*http.Response, error) {
-	body := []byte{}
-	if r.Body != nil {
-		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
-			return nil, err
-		}
-		r.Body.Close()
-	}
-	if r.ContentLength > 0 && r.ContentLength != int64(len(body)) {
-		return nil, fmt.Errorf("%d bytes are announced, and there are %d", r.ContentLength, len(body))
-	}
-	if r.GetBody != nil { // as for a connection that was closed meanwhile
-		source, err := r.GetBody()
-		if err != nil {
-			return nil, err
-		}
-		defer source.Close()
-		if again, err := io.ReadAll(source); err != nil || !bytes.Equal(again, body) {
-			return nil, fmt.Errorf("the body is %d bytes long at first and %d then: %w", len(body), len(again), err)
-		}
-	}
-	a.mu.Lock()
-	a.calls = append(a.calls, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]+" "+string(body))
-	a.types = append(a.types, r.Header.Get("Content-Type"))
-	a.mu.Unlock()
-	if a.do != nil {
-		return a.do(r)
-	}
-	res := apiAnswer(200, `{"ok":true,"result":"from Telegram"}`)
-	res.Request = r
-	return res, nil
-}
-
-func (a *wireAPI) all() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.calls)
-}
-
-// library makes calls as bot libraries do.
-type library struct {
-	*http.Client
-
-	base string // of the API's URL
-}
-
-const (
-	apiBase   = "https://api.telegram.org/bot" + apiToken + "/"
-	fromThere = `{"ok":true,"result":"from Telegram"}`
-)
-
-func (l library) do(req *http.Request) (string, error) {
-	res, err := l.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/json" || res.Request == nil || res.Request.URL.Path != req.URL.Path {
-		return "", fmt.Errorf("not a response to the request: %+v", res)
-	}
-	return string(body), err
-}
-
-func (l library) post(ctx context.Context, method, contentType string, body io.Reader) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.base+method, body)
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", contentType)
-	return l.do(req)
-}
-
-// call calls a method with JSON, and returns the answer, or the error.
-func (l library) call(ctx context.Context, method, params string) string {
-	got, err := l.post(ctx, method, "application/json", strings.NewReader(params))
-	if err != nil {
-		return err.Error()
-	}
-	return got
-}
-
-// newLibrary is a library that calls api by t.
-func newLibrary(tb testing.TB, t *tghook.ReplyTransport, api http.RoundTripper) library {
-	tb.Helper()
-	t.Base, t.Client = api, newClient(tb, tghook.ClientConfig{})
-	return library{&http.Client{Transport: t}, apiBase}
-}
-
-// forBot says whose updates the dispatcher gets.
-func forBot(cfg tghook.DispatchConfig) tghook.DispatchConfig {
-	cfg.Bot = apiBot
-	return cfg
-}
-
-func hookConfig() tghook.Config { return tghook.Config{Dispatch: forBot(tghook.DispatchConfig{})} }
-
-// calling is a handler that makes calls by lib, of which each must be held.
-func calling(tb testing.TB, lib library, then error, calls ...string) tghook.HandlerFunc {
-	return func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		for _, call := range calls {
-			method, params, _ := strings.Cut(call, " ")
-			same(tb, "the library gets", lib.call(ctx, method, params), apiOK)
-		}
-		return tghook.NoReply, then
-	}
-}
-
-const (
-	pressed       = `answerCallbackQuery {"callback_query_id":"5"}`
-	pressedBody   = `{"method":"answerCallbackQuery","callback_query_id":"5"}`
-	pressedAnswer = "200 application/json " + pressedBody
-	pressedCall   = "answerCallbackQuery " + pressedBody
-	deleted       = `deleteMessage {"chat_id":7,"message_id":1}`
-	deletedAnswer = `200 application/json {"method":"deleteMessage","chat_id":7,"message_id":1}`
+	"github.com/tghook/tghook/internal/rig"
 )
 
 func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	r := newRig(t, hookConfig(), calling(t, lib, nil, pressed))
-	same(t, "answer", r.post(messageIn(7, 1)), pressedAnswer)
-	same(t, "redelivery", r.post(messageIn(7, 1)), pressedAnswer)
-	same(t, "calls", api.all(), nil)
-	same(t, "outcomes", r.outcomes(), "replied/1/200/rode duplicate/0/200/rode")
-	r.did(1, 0, 0)
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), rig.Calling(t, lib, nil, rig.Pressed))
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+	assert.Nil(t, api.All(), "calls")
+	assert.Equal(t, "replied/1/200/rode duplicate/0/200/rode", r.Outcomes(), "outcomes")
+	r.Did(rig.Counts{Runs: 1})
 }
 
 func TestOfSeveralCallsTheLastRidesBehindTheOthers(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		same(t, "first", lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), apiOK)
-		same(t, "calls after the first", api.all(), nil)
-		same(t, "second", lib.call(ctx, "deleteMessage", `{"chat_id":7,"message_id":1}`), apiOK)
-		same(t, "calls after the second", api.all(), []string{pressedCall})
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), "first")
+		assert.Nil(t, api.All(), "calls after the first")
+		assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", `{"chat_id":7,"message_id":1}`), "second")
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls after the second")
 		return tghook.NoReply, nil
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), deletedAnswer)
-	same(t, "calls", api.all(), []string{pressedCall})
+	assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 }
 
 func TestALaterCallThatCannotRideLeavesBehindTheHeldOne(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
 		for _, method := range []string{"sendMessage", "getChat"} {
-			same(t, method, lib.call(ctx, method, `{"chat_id": 7}`), fromThere)
+			assert.Equal(t, rig.FromThere, lib.Call(ctx, method, `{"chat_id": 7}`), method)
 		}
 		return tghook.NoReply, nil
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), "200")
-	same(t, "calls", api.all(), []string{pressedCall, `sendMessage {"chat_id": 7}`, `getChat {"chat_id": 7}`})
-	same(t, "outcomes", r.outcomes(), "handled/1/200")
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{rig.PressedCall, `sendMessage {"chat_id": 7}`, `getChat {"chat_id": 7}`}, api.All(), "calls")
+	assert.Equal(t, "handled/1/200", r.Outcomes(), "outcomes")
 }
 
 // form is a multipart body as a library makes it, with files by name.
@@ -201,15 +76,11 @@ func form(tb testing.TB, fields map[string]string, files map[string][]byte) (con
 	var buffer bytes.Buffer
 	w := multipart.NewWriter(&buffer)
 	for name, text := range fields {
-		if err := w.WriteField(name, text); err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, w.WriteField(name, text))
 	}
 	for name, content := range files {
 		part, err := w.CreateFormFile(name, name+".bin")
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		if _, err := part.Write(content); err != nil {
 			tb.Fatal(err)
 		}
@@ -238,40 +109,40 @@ func TestACallRidesInEveryForm(t *testing.T) {
 		{"an empty form", urlencoded, "", `}`},
 		{"nothing", "", "", `}`},
 	} {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		var closed atomic.Int32
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			got, err := lib.post(ctx, "setChatTitle", test.contentType, piped{strings.NewReader(test.body), &closed})
-			same(t, test.name+": the library gets", got, apiOK)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			got, err := lib.Post(ctx, "setChatTitle", test.contentType, piped{strings.NewReader(test.body), &closed})
+			assert.Equal(t, rig.APIOK, got, test.name+": the library gets")
 			return tghook.NoReply, err
 		})
-		same(t, test.name, r.post(messageIn(7, 1)), `200 application/json {"method":"setChatTitle"`+test.want)
-		same(t, test.name+": calls", api.all(), nil)
-		same(t, test.name+": closed", closed.Load(), 1)
+		assert.Equal(t, `200 application/json {"method":"setChatTitle"`+test.want, r.Post(rig.MessageIn(7, 1)), test.name)
+		assert.Nil(t, api.All(), test.name+": calls")
+		assert.Equal(t, int32(1), closed.Load(), test.name+": closed")
 	}
 }
 
 // setPhoto is the call of a library that uploads a file, by a pipe.
-func setPhoto(ctx context.Context, lib library, contentType string, body []byte) error {
-	_, err := lib.post(ctx, "setChatPhoto", contentType, piped{bytes.NewReader(body), new(atomic.Int32)})
+func setPhoto(ctx context.Context, lib rig.Library, contentType string, body []byte) error {
+	_, err := lib.Post(ctx, "setChatPhoto", contentType, piped{bytes.NewReader(body), new(atomic.Int32)})
 	return err
 }
 
 func TestAMultipartCallRidesAsItCame(t *testing.T) {
 	t.Parallel()
 	contentType, body := form(t, map[string]string{"chat_id": "7"}, map[string][]byte{"photo": bytes.Repeat([]byte("\r\n--\x00\xff"), 1<<18)})
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	cfg := hookConfig()
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	cfg := rig.LibraryConfig()
 	cfg.LateAfter = -1
-	r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		return tghook.NoReply, setPhoto(ctx, lib, contentType, body)
 	})
-	res := r.serve(t.Context(), messageIn(7, 1), nil)
-	same(t, "Content-Type", res.Header.Get("Content-Type"), contentType)
+	res := r.ServeWith(t.Context(), rig.MessageIn(7, 1), nil)
+	assert.Equal(t, contentType, res.Header.Get("Content-Type"), "Content-Type")
 	wantMultipart(t, res.Body, contentType, body)
-	same(t, "calls", len(api.all()), 0)
+	assert.Empty(t, api.All(), "calls")
 }
 
 // wantMultipart checks that got is body behind the part that names the method.
@@ -283,30 +154,28 @@ func wantMultipart(t *testing.T, got []byte, contentType string, body []byte) {
 		t.Errorf("%d bytes, want %d: those of the library behind its method", len(got), len(method)+len(body))
 	}
 	parsedForm, err := multipart.NewReader(bytes.NewReader(got), boundary).ReadForm(4 << 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, "method", parsedForm.Value["method"], []string{"setChatPhoto"})
-	same(t, "chat_id", parsedForm.Value["chat_id"], []string{"7"})
-	same(t, "files", len(parsedForm.File["photo"]), 1)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"setChatPhoto"}, parsedForm.Value["method"], "method")
+	assert.Equal(t, []string{"7"}, parsedForm.Value["chat_id"], "chat_id")
+	assert.Len(t, parsedForm.File["photo"], 1, "files")
 }
 
 func TestAMultipartCallThatIsMadeAfterAllHasTheSameBytes(t *testing.T) {
 	t.Parallel()
 	contentType, body := form(t, map[string]string{"chat_id": "7"}, map[string][]byte{"photo": []byte("a file")})
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		if err := setPhoto(ctx, lib, contentType, body); err != nil {
 			return tghook.NoReply, err
 		}
-		same(t, "the library gets", lib.call(ctx, "getMe", "{}"), fromThere)
+		assert.Equal(t, rig.FromThere, lib.Call(ctx, "getMe", "{}"), "the library gets")
 		return tghook.NoReply, nil
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), "200")
-	calls := api.all()
-	same(t, "calls", len(calls), 2)
-	same(t, "Content-Type", api.types[0], contentType)
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	calls := api.All()
+	assert.Len(t, calls, 2, "calls")
+	assert.Equal(t, contentType, api.Types[0], "Content-Type")
 	wantMultipart(t, []byte(strings.TrimPrefix(calls[0], "setChatPhoto ")), contentType, body)
 }
 
@@ -348,21 +217,21 @@ func TestWhatCannotRidePassesThroughAsItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &wireAPI{}
-			lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-			cfg := hookConfig()
+			api := &rig.BotAPI{}
+			lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+			cfg := rig.LibraryConfig()
 			cfg.LateAfter = -1
 			var closed atomic.Int32
-			r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-				got, err := lib.post(ctx, "setChatTitle", body[0], piped{strings.NewReader(body[1]), &closed})
-				same(t, "the library gets", got, fromThere)
+			r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+				got, err := lib.Post(ctx, "setChatTitle", body[0], piped{strings.NewReader(body[1]), &closed})
+				assert.Equal(t, rig.FromThere, got, "the library gets")
 				return tghook.NoReply, err
 			})
-			same(t, "answer", r.post(messageIn(7, 1)), "200")
-			if calls := api.all(); len(calls) != 1 || calls[0] != "setChatTitle "+body[1] || api.types[0] != body[0] {
-				t.Errorf("got %d calls, %.200q as %s", len(calls), calls, api.types)
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+			if calls := api.All(); len(calls) != 1 || calls[0] != "setChatTitle "+body[1] || api.Types[0] != body[0] {
+				t.Errorf("got %d calls, %.200q as %s", len(calls), calls, api.Types)
 			}
-			same(t, "closed", closed.Load(), 1)
+			assert.Equal(t, int32(1), closed.Load(), "closed")
 		})
 	}
 }
@@ -373,27 +242,27 @@ func TestAFileThatIsTooLargeFlowsThrough(t *testing.T) {
 	contentType, start := form(t, nil, map[string][]byte{"photo": {}})
 	const size = 60 << 20
 	var read, closed, most atomic.Int64
-	api := transport(func(req *http.Request) (*http.Response, error) {
+	api := rig.Transport(func(req *http.Request) (*http.Response, error) {
 		most.Store(read.Load())
 		_, err := io.Copy(io.Discard, req.Body)
 		req.Body.Close()
-		res := apiAnswer(200, fromThere)
+		res := rig.APIAnswer(200, rig.FromThere)
 		res.Request = req
 		return res, err
 	})
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	cfg := hookConfig()
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	cfg := rig.LibraryConfig()
 	cfg.LateAfter = -1
-	r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		body := &hugeBody{start: bytes.NewReader(start), left: size, read: &read, closed: &closed}
-		got, err := lib.post(ctx, "setChatPhoto", contentType, body)
-		same(t, "the library gets", got, fromThere)
-		same(t, "error", err, nil)
+		got, err := lib.Post(ctx, "setChatPhoto", contentType, body)
+		assert.Equal(t, rig.FromThere, got, "the library gets")
+		assert.NoError(t, err, "error")
 		return tghook.NoReply, err
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), "200")
-	same(t, "read in all", read.Load(), int64(len(start)+size))
-	same(t, "closed", closed.Load(), 1)
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, int64(len(start)+size), read.Load(), "read in all")
+	assert.Equal(t, int64(1), closed.Load(), "closed")
 	if got := most.Load(); got > 52<<20 {
 		t.Errorf("%d bytes were read before the call left", got)
 	}
@@ -405,42 +274,42 @@ func TestAFileThatIsNotToBeHeldFlowsThrough(t *testing.T) {
 	contentType, start := form(t, nil, map[string][]byte{"photo": {}})
 	const size = 20 << 20
 	var read, closed, before atomic.Int64
-	api := transport(func(req *http.Request) (*http.Response, error) {
+	api := rig.Transport(func(req *http.Request) (*http.Response, error) {
 		before.Store(read.Load())
 		_, err := io.Copy(io.Discard, req.Body)
 		req.Body.Close()
-		res := apiAnswer(200, fromThere)
+		res := rig.APIAnswer(200, rig.FromThere)
 		res.Request = req
 		return res, err
 	})
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	c := newCore(t, forBot(tghook.DispatchConfig{}), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		got, err := lib.post(ctx, "sendPhoto", contentType, &hugeBody{start: bytes.NewReader(start), left: size, read: &read, closed: &closed})
-		same(t, "the library gets", got, fromThere)
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	c := rig.NewDispatcher(t, rig.ForBot(tghook.DispatchConfig{}), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		got, err := lib.Post(ctx, "sendPhoto", contentType, &hugeBody{start: bytes.NewReader(start), left: size, read: &read, closed: &closed})
+		assert.Equal(t, rig.FromThere, got, "the library gets")
 		return tghook.NoReply, err
 	})
-	_, err := c.do(t.Context(), messageIn(7, 1))
-	same(t, "error", err, nil)
-	same(t, "read before the call left", before.Load(), 0)
-	same(t, "read in all", read.Load(), int64(len(start)+size))
-	same(t, "closed", closed.Load(), 1)
+	_, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
+	assert.NoError(t, err, "error")
+	assert.Equal(t, int64(0), before.Load(), "read before the call left")
+	assert.Equal(t, int64(len(start)+size), read.Load(), "read in all")
+	assert.Equal(t, int64(1), closed.Load(), "closed")
 }
 
 // One copy of a file is made when its call is held, whatever becomes of it.
 func TestAFileIsInMemoryOnce(t *testing.T) {
 	contentType, body := form(t, map[string]string{"chat_id": "7"}, map[string][]byte{"photo": make([]byte, 20<<20)})
 	for name, then := range map[string]string{"rides": "", "is called": "getMe"} {
-		api := transport(func(req *http.Request) (*http.Response, error) {
+		api := rig.Transport(func(req *http.Request) (*http.Response, error) {
 			if req.Body != nil {
 				_, _ = io.Copy(io.Discard, req.Body)
 			}
-			return apiAnswer(200, apiOK), nil
+			return rig.APIAnswer(200, rig.APIOK), nil
 		})
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		cfg := hookConfig()
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		cfg := rig.LibraryConfig()
 		cfg.LateAfter = -1
-		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, apiBase+"setChatPhoto", bytes.NewReader(body))
+		r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, rig.APIBase+"setChatPhoto", bytes.NewReader(body))
 			if err != nil {
 				return tghook.NoReply, err
 			}
@@ -451,15 +320,15 @@ func TestAFileIsInMemoryOnce(t *testing.T) {
 			}
 			defer res.Body.Close()
 			if then != "" {
-				lib.call(ctx, then, "{}")
+				lib.Call(ctx, then, "{}")
 			}
 			return tghook.NoReply, nil
 		})
 		var start, end runtime.MemStats
 		runtime.ReadMemStats(&start)
-		res := r.serve(t.Context(), messageIn(7, 1), nil)
+		res := r.ServeWith(t.Context(), rig.MessageIn(7, 1), nil)
 		runtime.ReadMemStats(&end)
-		same(t, name+": in the response", len(res.Body) > len(body), then == "")
+		assert.Equal(t, then == "", len(res.Body) > len(body), name+": in the response")
 		if got := end.TotalAlloc - start.TotalAlloc; got > uint64(len(body))*11/10 {
 			t.Errorf("%s: %d bytes were allocated for a body of %d", name, got, len(body))
 		}
@@ -491,30 +360,30 @@ func (b *hugeBody) Close() error { b.closed.Add(1); return nil }
 // transport's business: it neither is held, nor sends what is.
 func TestWhatIsNotThisBotsIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	other := strings.Replace(apiBase, "7244100913", "7244100914", 1)
+	other := strings.Replace(rig.APIBase, "7244100913", "7244100914", 1)
 	for name, base := range map[string]string{
 		"another bot":              other + "deleteMessage",
-		"another token":            strings.Replace(apiBase, "abcdefg/", "abcdefh/", 1) + "deleteMessage",
-		"a longer token":           strings.TrimSuffix(apiBase, "/") + "h/deleteMessage",
-		"another host":             strings.Replace(apiBase, "api.", "api2.", 1) + "deleteMessage",
-		"another scheme":           strings.Replace(apiBase, "https:", "http:", 1) + "deleteMessage",
-		"another port":             strings.Replace(apiBase, ".org/", ".org:8443/", 1) + "deleteMessage",
-		"the test environment":     apiBase + "test/deleteMessage",
-		"a file":                   strings.Replace(apiBase, "/bot", "/file/bot", 1) + "deleteMessage",
-		"no method":                apiBase,
-		"a method with a slash":    apiBase + "deleteMessage/",
-		"what is behind the token": apiBase + "../deleteMessage",
+		"another token":            strings.Replace(rig.APIBase, "abcdefg/", "abcdefh/", 1) + "deleteMessage",
+		"a longer token":           strings.TrimSuffix(rig.APIBase, "/") + "h/deleteMessage",
+		"another host":             strings.Replace(rig.APIBase, "api.", "api2.", 1) + "deleteMessage",
+		"another scheme":           strings.Replace(rig.APIBase, "https:", "http:", 1) + "deleteMessage",
+		"another port":             strings.Replace(rig.APIBase, ".org/", ".org:8443/", 1) + "deleteMessage",
+		"the test environment":     rig.APIBase + "test/deleteMessage",
+		"a file":                   strings.Replace(rig.APIBase, "/bot", "/file/bot", 1) + "deleteMessage",
+		"no method":                rig.APIBase,
+		"a method with a slash":    rig.APIBase + "deleteMessage/",
+		"what is behind the token": rig.APIBase + "../deleteMessage",
 	} {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			same(t, name+": the library gets", lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), apiOK)
-			same(t, name+": the other gets", library{lib.Client, base}.call(ctx, "", `{"chat_id": 7}`), fromThere)
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), name+": the library gets")
+			assert.Equal(t, rig.FromThere, rig.Library{Client: lib.Client, Base: base}.Call(ctx, "", `{"chat_id": 7}`), name+": the other gets")
 			return tghook.NoReply, nil
 		})
-		same(t, name, r.post(messageIn(7, 1)), pressedAnswer)
-		same(t, name+": calls", len(api.all()), 1)
-		same(t, name+": the body", strings.HasSuffix(api.all()[0], ` {"chat_id": 7}`), true)
+		assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), name)
+		assert.Len(t, api.All(), 1, name+": calls")
+		assert.True(t, strings.HasSuffix(api.All()[0], ` {"chat_id": 7}`), name+": the body")
 	}
 }
 
@@ -525,31 +394,29 @@ func TestWhatIsThisBotsIsHeldOnEveryServer(t *testing.T) {
 		cfg  tghook.ClientConfig
 		base string
 	}{
-		"a server of one's own": {tghook.ClientConfig{BaseURL: "http://localhost:8081"}, "http://localhost:8081/bot" + apiToken + "/"},
-		"below a path":          {tghook.ClientConfig{BaseURL: "http://localhost:8081/a%20b/api/"}, "http://localhost:8081/a%20b/api/bot" + apiToken + "/"},
-		"the test environment":  {tghook.ClientConfig{TestEnvironment: true}, apiBase + "test/"},
-		"an escaped token":      {tghook.ClientConfig{}, strings.Replace(apiBase, "7244100913:", "7244100913%3A", 1)},
+		"a server of one's own": {tghook.ClientConfig{BaseURL: "http://localhost:8081"}, "http://localhost:8081/bot" + rig.APIToken + "/"},
+		"below a path":          {tghook.ClientConfig{BaseURL: "http://localhost:8081/a%20b/api/"}, "http://localhost:8081/a%20b/api/bot" + rig.APIToken + "/"},
+		"the test environment":  {tghook.ClientConfig{TestEnvironment: true}, rig.APIBase + "test/"},
+		"an escaped token":      {tghook.ClientConfig{}, strings.Replace(rig.APIBase, "7244100913:", "7244100913%3A", 1)},
 	} {
-		api := &wireAPI{}
-		lib := library{&http.Client{Transport: &tghook.ReplyTransport{Base: api, Client: newClient(t, test.cfg)}}, test.base}
-		r := newRig(t, hookConfig(), calling(t, lib, nil, pressed, deleted))
-		same(t, name, r.post(messageIn(7, 1)), deletedAnswer)
-		same(t, name+": calls", api.all(), []string{pressedCall})
+		api := &rig.BotAPI{}
+		lib := rig.Library{Client: &http.Client{Transport: &tghook.ReplyTransport{Base: api, Client: rig.NewClient(t, test.cfg)}}, Base: test.base}
+		r := rig.NewBot(t, rig.LibraryConfig(), rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted))
+		assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), name)
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), name+": calls")
 	}
 }
 
 func TestACallOutsideOfAHandlerPassesThrough(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, apiBase+"deleteMessage", strings.NewReader("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := lib.do(req)
-	same(t, "error", err, nil)
-	same(t, "answer", got, fromThere)
-	same(t, "calls", api.all(), []string{"deleteMessage {}"})
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, rig.APIBase+"deleteMessage", strings.NewReader("{}"))
+	require.NoError(t, err)
+	got, err := lib.Do(req)
+	assert.NoError(t, err, "error")
+	assert.Equal(t, rig.FromThere, got, "answer")
+	assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 }
 
 func TestAURLWithAQueryOrAnotherMethodOfHTTPPassesThrough(t *testing.T) {
@@ -563,23 +430,23 @@ func TestAURLWithAQueryOrAnotherMethodOfHTTPPassesThrough(t *testing.T) {
 			r.Body = io.NopCloser(io.LimitReader(&hugeBody{start: &bytes.Reader{}, left: 2 << 20, read: new(atomic.Int64)}, 2<<20))
 		},
 	} {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, apiBase+"deleteMessage", strings.NewReader("{}"))
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, rig.APIBase+"deleteMessage", strings.NewReader("{}"))
 			if err != nil {
 				return tghook.NoReply, err
 			}
 			req.Header.Set("Content-Type", "application/json")
 			change(req)
-			got, err := lib.do(req)
-			same(t, name+": the library gets", got, fromThere)
+			got, err := lib.Do(req)
+			assert.Equal(t, rig.FromThere, got, name+": the library gets")
 			return tghook.NoReply, err
 		})
-		same(t, name, r.post(messageIn(7, 1)), "200")
-		calls := api.all()
-		if len(calls) != 2 || calls[0] != pressedCall || !strings.HasPrefix(calls[1], "deleteMessage ") {
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), name)
+		calls := api.All()
+		if len(calls) != 2 || calls[0] != rig.PressedCall || !strings.HasPrefix(calls[1], "deleteMessage ") {
 			t.Errorf("%s: got calls %.200q, want the held one first", name, calls)
 		}
 	}
@@ -587,10 +454,10 @@ func TestAURLWithAQueryOrAnotherMethodOfHTTPPassesThrough(t *testing.T) {
 
 func TestTheRequestOfTheLibraryIsNotChanged(t *testing.T) {
 	t.Parallel()
-	lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 	for _, body := range []string{`{"chat_id":7}`, `{"chat_id":`} { // one rides, the other passes
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, apiBase+"deleteMessage", strings.NewReader(body))
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, rig.APIBase+"deleteMessage", strings.NewReader(body))
 			if err != nil {
 				return tghook.NoReply, err
 			}
@@ -604,95 +471,93 @@ func TestTheRequestOfTheLibraryIsNotChanged(t *testing.T) {
 			if req.Body != source || req.ContentLength != length || *req.URL != url {
 				t.Errorf("the request was changed: %+v", req)
 			}
-			same(t, "header", req.Header, header)
-			same(t, "the response is to it", res.Request.URL == req.URL, true)
+			assert.Equal(t, header, req.Header, "header")
+			assert.True(t, res.Request.URL == req.URL, "the response is to it")
 			return tghook.NoReply, nil
 		})
-		same(t, "answer", r.post(messageIn(7, 1))[:3], "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1))[:3], "answer")
 	}
 }
 
 func TestABodyThatBreaksOffIsTheLibrarysError(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	var closed atomic.Int32
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		_, err := lib.post(ctx, "deleteMessage", "application/json", piped{&brokenReader{}, &closed})
-		if !errors.Is(err, errBroken) {
-			t.Errorf("got %v, want what broke the body", err)
-		}
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		_, err := lib.Post(ctx, "deleteMessage", "application/json", piped{iotest.ErrReader(rig.ErrBroken), &closed})
+		assert.ErrorIs(t, err, rig.ErrBroken)
 		return tghook.NoReply, nil
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), "200")
-	same(t, "calls", api.all(), nil)
-	same(t, "closed", closed.Load(), 1)
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Nil(t, api.All(), "calls")
+	assert.Equal(t, int32(1), closed.Load(), "closed")
 }
 
 func TestAFailureDiscardsWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	for name, then := range map[string]func() error{
-		"error": func() error { return errBroken },
-		"panic": func() error { panic(errBroken) },
+		"error": func() error { return rig.ErrBroken },
+		"panic": func() error { panic(rig.ErrBroken) },
 		"exit":  func() error { runtime.Goexit(); return nil },
-		"later": func() error { return tghook.RetryAfter(5*time.Second, errBroken) },
+		"later": func() error { return tghook.RetryAfter(5*time.Second, rig.ErrBroken) },
 	} {
 		status := "500"
 		if name == "later" {
 			status = "503"
 		}
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			same(t, name+": the library gets", lib.call(ctx, "deleteMessage", "{}"), apiOK)
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", "{}"), name+": the library gets")
 			return tghook.NoReply, then()
 		})
-		same(t, name, r.post(messageIn(7, 1))[:3], status)
-		same(t, name+": again", r.post(messageIn(7, 1))[:3], status)
-		same(t, name+": calls", api.all(), nil)
-		same(t, name+": outcomes", r.outcomes(), "failed/1/"+status+" failed/2/"+status)
+		assert.Equal(t, status, r.Post(rig.MessageIn(7, 1))[:3], name)
+		assert.Equal(t, status, r.Post(rig.MessageIn(7, 1))[:3], name+": again")
+		assert.Nil(t, api.All(), name+": calls")
+		assert.Equal(t, "failed/1/"+status+" failed/2/"+status, r.Outcomes(), name+": outcomes")
 	}
 }
 
 func TestWhatADeadLetterSaysIsNotHeld(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	cfg := hookConfig()
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	cfg := rig.LibraryConfig()
 	cfg.Dispatch.DeadLetter = func(ctx context.Context, _ *tghook.Update, _ error) error {
-		same(t, "the library gets", lib.call(ctx, "deleteMessage", "{}"), fromThere)
+		assert.Equal(t, rig.FromThere, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
 		return nil
 	}
-	r := newRig(t, cfg, calling(t, lib, tghook.Drop(errBroken), pressed))
-	same(t, "answer", r.post(messageIn(7, 1)), "200")
-	same(t, "calls", api.all(), []string{"deleteMessage {}"})
+	r := rig.NewBot(t, cfg, rig.Calling(t, lib, tghook.Drop(rig.ErrBroken), rig.Pressed))
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 }
 
 func TestAReplyBesideAHeldCallFollowsIt(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-		same(t, "calls within the handler", api.all(), nil)
-		return hello, nil
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+		assert.Nil(t, api.All(), "calls within the handler")
+		return rig.Hello, nil
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), helloAnswer)
-	same(t, "calls", api.all(), []string{pressedCall})
-	same(t, "outcomes", r.outcomes(), "replied/1/200/rode")
+	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
+	assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
 }
 
 func TestAReplyThatCannotBeSentDiscardsWhatIsHeld(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		lib.call(ctx, "deleteMessage", "{}")
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		lib.Call(ctx, "deleteMessage", "{}")
 		return tghook.Reply{Method: "getMe"}, nil
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), "200")
-	same(t, "calls", api.all(), nil)
-	r.did(1, 1, 0)
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Nil(t, api.All(), "calls")
+	r.Did(rig.Counts{Runs: 1, Letters: 1})
 }
 
 func TestWhichMethodsAreHeld(t *testing.T) {
@@ -704,37 +569,37 @@ func TestWhichMethodsAreHeld(t *testing.T) {
 		noResult     bool
 		method, want string
 	}{
-		{"by default what answers True", nil, false, "banChatMember", apiOK},
-		{"in any case", nil, false, "BANCHATMEMBER", apiOK},
-		{"not what answers with a message", nil, false, "sendMessage", fromThere},
-		{"not what may answer with one", nil, false, "editMessageText", fromThere},
-		{"not what tells of progress", nil, false, "sendChatAction", fromThere},
-		{"not what answers with a link", nil, false, "createChatInviteLink", fromThere},
-		{"not what is unknown", nil, false, "sendHologram", fromThere},
-		{"none that never rides", nil, false, "logOut", fromThere},
-		{"what tells of progress if it is listed", []string{"SendChatAction"}, false, "sendChatAction", apiOK},
-		{"not what is not listed", []string{"sendChatAction"}, false, "deleteMessage", fromThere},
+		{"by default what answers True", nil, false, "banChatMember", rig.APIOK},
+		{"in any case", nil, false, "BANCHATMEMBER", rig.APIOK},
+		{"not what answers with a message", nil, false, "sendMessage", rig.FromThere},
+		{"not what may answer with one", nil, false, "editMessageText", rig.FromThere},
+		{"not what tells of progress", nil, false, "sendChatAction", rig.FromThere},
+		{"not what answers with a link", nil, false, "createChatInviteLink", rig.FromThere},
+		{"not what is unknown", nil, false, "sendHologram", rig.FromThere},
+		{"none that never rides", nil, false, "logOut", rig.FromThere},
+		{"what tells of progress if it is listed", []string{"SendChatAction"}, false, "sendChatAction", rig.APIOK},
+		{"not what is not listed", []string{"sendChatAction"}, false, "deleteMessage", rig.FromThere},
 		{"a message with AllowNoResult", nil, true, "sendMessage", message},
 		{"an edit with AllowNoResult", nil, true, "editMessageText", message},
 		{"an id with AllowNoResult", nil, true, "copyMessage", message},
-		{"not several with AllowNoResult", nil, true, "sendMediaGroup", fromThere},
-		{"True with AllowNoResult", nil, true, "deleteMessage", apiOK},
-		{"progress not with AllowNoResult", nil, true, "sendChatAction", fromThere},
-		{"no link with AllowNoResult", nil, true, "createChatInviteLink", fromThere},
+		{"not several with AllowNoResult", nil, true, "sendMediaGroup", rig.FromThere},
+		{"True with AllowNoResult", nil, true, "deleteMessage", rig.APIOK},
+		{"progress not with AllowNoResult", nil, true, "sendChatAction", rig.FromThere},
+		{"no link with AllowNoResult", nil, true, "createChatInviteLink", rig.FromThere},
 		{"a message that is listed", []string{"sendMessage"}, true, "sendMessage", message},
-		{"no message that is not listed", []string{"sendMessage"}, true, "sendPhoto", fromThere},
+		{"no message that is not listed", []string{"sendMessage"}, true, "sendPhoto", rig.FromThere},
 	} {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{Methods: test.methods, AllowNoResult: test.noResult}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			same(t, test.name+": the library gets", lib.call(ctx, test.method, `{"chat_id":7}`), test.want)
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{Methods: test.methods, AllowNoResult: test.noResult}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			assert.Equal(t, test.want, lib.Call(ctx, test.method, `{"chat_id":7}`), test.name+": the library gets")
 			return tghook.NoReply, nil
 		})
 		want := "200"
-		if test.want != fromThere {
+		if test.want != rig.FromThere {
 			want += ` application/json {"method":"` + test.method + `","chat_id":7}`
 		}
-		same(t, test.name, r.post(messageIn(7, 1)), want)
+		assert.Equal(t, want, r.Post(rig.MessageIn(7, 1)), test.name)
 	}
 }
 
@@ -742,16 +607,14 @@ func TestWhichMethodsAreHeld(t *testing.T) {
 func TestEveryMethodIsHeldByWhatItAnswers(t *testing.T) {
 	t.Parallel()
 	table, err := os.ReadFile("tghooktest/internal/botapi/methods.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	const message = `{"ok":true,"result":{"message_id":0,"date":0,"chat":{"id":0}}}`
 	var method string
-	api := &wireAPI{}
-	strict, loose := newLibrary(t, &tghook.ReplyTransport{}, api), newLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
+	api := &rig.BotAPI{}
+	strict, loose := rig.NewLibrary(t, &tghook.ReplyTransport{}, api), rig.NewLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
 	var gets [2]string
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		gets = [2]string{strict.call(ctx, method, "{}"), loose.call(ctx, method, "{}")}
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		gets = [2]string{strict.Call(ctx, method, "{}"), loose.Call(ctx, method, "{}")}
 		return tghook.NoReply, nil
 	})
 	progress := []string{"sendChatAction", "sendMessageDraft", "sendRichMessageDraft"}
@@ -759,16 +622,16 @@ func TestEveryMethodIsHeldByWhatItAnswers(t *testing.T) {
 	for id, row := range rows {
 		columns := strings.Split(row, "\t")
 		method = columns[0]
-		want := [2]string{fromThere, fromThere}
+		want := [2]string{rig.FromThere, rig.FromThere}
 		switch result := columns[1]; {
 		case slices.Contains(refusedMethods, method), slices.Contains(progress, method):
 		case result == "True":
-			want = [2]string{apiOK, apiOK}
+			want = [2]string{rig.APIOK, rig.APIOK}
 		case slices.Contains([]string{"Message", "Message or True", "MessageId"}, result):
 			want[1] = message
 		}
-		r.post(messageIn(7, int64(id)+1))
-		same(t, method+" gets", gets, want)
+		r.Post(rig.MessageIn(7, int64(id)+1))
+		assert.Equal(t, want, gets, method+" gets")
 	}
 	if len(rows) < 150 {
 		t.Errorf("the table has %d methods", len(rows))
@@ -778,13 +641,13 @@ func TestEveryMethodIsHeldByWhatItAnswers(t *testing.T) {
 func TestNoMethodThatNeverRidesIsHeldByDefault(t *testing.T) {
 	t.Parallel()
 	for _, method := range refusedMethods {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			same(t, method, lib.call(ctx, method, `{}`), fromThere)
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			assert.Equal(t, rig.FromThere, lib.Call(ctx, method, `{}`), method)
 			return tghook.NoReply, nil
 		})
-		same(t, method, r.post(messageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), method)
 	}
 }
 
@@ -793,10 +656,8 @@ func TestAReplyTransportNamesEveryMistakeAtEveryCall(t *testing.T) {
 	bad := &tghook.ReplyTransport{Methods: []string{"deleteMessage", "getMe", "sendMessage", "sendMediaGroup", "sendHologram", "CLOSE"}}
 	for range 2 {
 		var closed atomic.Int32
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, apiBase+"getMe", piped{strings.NewReader("{}"), &closed})
-		if err != nil {
-			t.Fatal(err)
-		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, rig.APIBase+"getMe", piped{strings.NewReader("{}"), &closed})
+		require.NoError(t, err)
 		res, err := bad.RoundTrip(req)
 		if err == nil {
 			res.Body.Close()
@@ -806,12 +667,12 @@ func TestAReplyTransportNamesEveryMistakeAtEveryCall(t *testing.T) {
 		for _, mistake := range mistakes {
 			fields = append(fields, mistake.Field)
 		}
-		same(t, "fields", fields, []string{
+		assert.Equal(t, []string{
 			"ReplyTransport.Client", "ReplyTransport.Methods[1]", "ReplyTransport.Methods[2]",
 			"ReplyTransport.Methods[3]", "ReplyTransport.Methods[4]", "ReplyTransport.Methods[5]",
-		})
-		keepsToken(t, err)
-		same(t, "closed", closed.Load(), 1)
+		}, fields, "fields")
+		rig.KeepsToken(t, err)
+		assert.Equal(t, int32(1), closed.Load(), "closed")
 	}
 }
 
@@ -823,35 +684,35 @@ func TestACallIsHeldOnlyForTheBotWhoseUpdateItIs(t *testing.T) {
 		bot  int64
 		want string
 	}{
-		{"another bot's", apiBot + 1, fromThere},
+		{"another bot's", rig.APIBot + 1, rig.FromThere},
 		{"nobody knows whose", 0, "tghook: DispatchConfig.Bot: is needed with ReplyTransport: give Client.Bot()"},
 	} {
-		lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
-		r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: test.bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			got := lib.call(ctx, "deleteMessage", "{}")
-			same(t, test.name, got[max(0, len(got)-len(test.want)):], test.want)
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
+		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: test.bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			got := lib.Call(ctx, "deleteMessage", "{}")
+			assert.Equal(t, test.want, got[max(0, len(got)-len(test.want)):], test.name)
 			return tghook.NoReply, nil
 		})
-		same(t, test.name, r.post(messageIn(7, 1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), test.name)
 	}
 }
 
 // A bot that hands an update on to another, and waits, still has its own calls held.
 func TestACallIsHeldThroughAnotherBotsHandler(t *testing.T) {
 	t.Parallel()
-	lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
-	inner := newCore(t, tghook.DispatchConfig{Bot: apiBot + 1}, calling(t, lib, nil, pressed))
-	r := newRig(t, hookConfig(), inner.Do)
-	same(t, "answer", r.post(messageIn(7, 1)), pressedAnswer)
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
+	inner := rig.NewDispatcher(t, tghook.DispatchConfig{Bot: rig.APIBot + 1}, rig.Calling(t, lib, nil, rig.Pressed))
+	r := rig.NewBot(t, rig.LibraryConfig(), inner.Do)
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 }
 
 func TestDoReturnsTheHeldCall(t *testing.T) {
 	t.Parallel()
-	lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
-	c := newCore(t, forBot(tghook.DispatchConfig{}), calling(t, lib, nil, pressed))
-	got, err := c.do(t.Context(), messageIn(7, 1))
-	same(t, "error", err, nil)
-	same(t, "reply", got, `answerCallbackQuery{"callback_query_id":"5"}`)
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
+	c := rig.NewDispatcher(t, rig.ForBot(tghook.DispatchConfig{}), rig.Calling(t, lib, nil, rig.Pressed))
+	got, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
+	assert.NoError(t, err, "error")
+	assert.Equal(t, `answerCallbackQuery{"callback_query_id":"5"}`, got, "reply")
 }
 
 // What middleware adds to the ctx, and a timeout of its own, changes nothing. A failure
@@ -859,7 +720,7 @@ func TestDoReturnsTheHeldCall(t *testing.T) {
 func TestACallIsHeldBehindMiddleware(t *testing.T) {
 	t.Parallel()
 	type key struct{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 	adds := func(next tghook.Handler) tghook.Handler {
 		return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 			ctx, cancel := context.WithTimeout(context.WithValue(ctx, key{}, 1), time.Minute)
@@ -870,54 +731,54 @@ func TestACallIsHeldBehindMiddleware(t *testing.T) {
 	forgives := func(next tghook.Handler) tghook.Handler {
 		return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 			_, err := next.HandleUpdate(ctx, u)
-			same(t, "error", err, errBroken)
+			assert.Equal(t, rig.ErrBroken, err, "error")
 			return tghook.NoReply, nil
 		})
 	}
-	h := tghook.Chain(calling(t, lib, errBroken, pressed), adds, forgives, adds)
-	r := newRig(t, hookConfig(), h.HandleUpdate)
-	same(t, "answer", r.post(messageIn(7, 1)), pressedAnswer)
+	h := tghook.Chain(rig.Calling(t, lib, rig.ErrBroken, rig.Pressed), adds, forgives, adds)
+	r := rig.NewBot(t, rig.LibraryConfig(), h.HandleUpdate)
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 }
 
 func TestWithoutAResponseCallsPassThrough(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		h := func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			same(t, "the library gets", lib.call(ctx, "deleteMessage", "{}"), fromThere)
+			assert.Equal(t, rig.FromThere, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
 			return tghook.NoReply, nil
 		}
-		tg := newTelegram(t)
-		tg.send(t, messageIn(7, 1))
-		p := startPoll(t, tg, tghook.PollConfig{}, h)
-		pass(time.Second)
-		p.end()
-		same(t, "calls of the poll", api.all(), []string{"deleteMessage {}"})
+		tg := rig.NewTelegram(t)
+		tg.Send(t, rig.MessageIn(7, 1))
+		p := rig.StartPoll(t, tg, tghook.PollConfig{}, h)
+		rig.Pass(time.Second)
+		p.End()
+		assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls of the poll")
 
-		r := newRig(t, hookConfig(), h)
-		same(t, "delivered", r.queued(t.Context(), messageIn(7, 1)), "acknowledged")
-		same(t, "calls", api.all(), []string{"deleteMessage {}", "deleteMessage {}"})
+		r := rig.NewBot(t, rig.LibraryConfig(), h)
+		assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "delivered")
+		assert.Equal(t, []string{"deleteMessage {}", "deleteMessage {}"}, api.All(), "calls")
 	})
 }
 
 func TestALateHandlersCallsPassThrough(t *testing.T) {
 	for _, policy := range []tghook.LatePolicy{tghook.LateRetry, tghook.LateAck} {
 		inner := func(t *testing.T) {
-			api := &wireAPI{}
-			lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-			cfg := hookConfig()
+			api := &rig.BotAPI{}
+			lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+			cfg := rig.LibraryConfig()
 			cfg.Late = policy
-			r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 				time.Sleep(9 * time.Second)
-				same(t, "the library gets", lib.call(ctx, "deleteMessage", "{}"), fromThere)
+				assert.Equal(t, rig.FromThere, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
 				return tghook.NoReply, nil
 			})
-			oneOf(t, "answer", r.post(messageIn(7, 1)), "503 after 2", "200")
-			pass(2 * time.Second)
-			same(t, "redelivery", r.post(messageIn(7, 1)), "200")
-			same(t, "calls", api.all(), []string{"deleteMessage {}"})
+			assert.Contains(t, []string{"503 after 2", "200"}, r.Post(rig.MessageIn(7, 1)), "answer")
+			rig.Pass(2 * time.Second)
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+			assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 		}
-		t.Run(fmt.Sprint(policy), func(t *testing.T) { inBubble(t, inner) })
+		t.Run(fmt.Sprint(policy), func(t *testing.T) { rig.Bubble(t, inner) })
 	}
 }
 
@@ -925,24 +786,24 @@ func TestALateHandlersCallsPassThrough(t *testing.T) {
 func TestTheDeadlineSendsWhatIsHeld(t *testing.T) {
 	for _, policy := range []tghook.LatePolicy{tghook.LateRetry, tghook.LateAck} {
 		t.Run(fmt.Sprint(policy), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				api := &wireAPI{}
-				lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-				cfg := hookConfig()
+			rig.Bubble(t, func(t *testing.T) {
+				api := &rig.BotAPI{}
+				lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+				cfg := rig.LibraryConfig()
 				cfg.Late = policy
-				r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					same(t, "the library gets", lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), apiOK)
+				r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+					assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), "the library gets")
 					time.Sleep(time.Minute)
 					return tghook.NoReply, nil
 				})
-				r.send(messageIn(7, 1))
-				pass(8*time.Second - 1)
-				same(t, "calls before", api.all(), nil)
-				pass(1)
-				same(t, "calls at the deadline", api.all(), []string{pressedCall})
-				pass(time.Hour)
-				same(t, "redelivery", r.post(messageIn(7, 1)), "200")
-				same(t, "calls", api.all(), []string{pressedCall})
+				r.Send(rig.MessageIn(7, 1))
+				rig.Pass(8*time.Second - 1)
+				assert.Nil(t, api.All(), "calls before")
+				rig.Pass(1)
+				assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls at the deadline")
+				rig.Pass(time.Hour)
+				assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+				assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 			})
 		})
 	}
@@ -950,100 +811,100 @@ func TestTheDeadlineSendsWhatIsHeld(t *testing.T) {
 
 // LateCancel has the update run again: what the first run said is not to be said.
 func TestLateCancelSendsNothingThatIsHeld(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		const calls = 20
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		cfg := hookConfig()
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		cfg := rig.LibraryConfig()
 		cfg.Late = tghook.LateCancel
 		var runs atomic.Int32
-		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			same(t, "the library gets", lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), apiOK)
+		r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), "the library gets")
 			if runs.Add(1) > 1 {
 				return tghook.NoReply, nil
 			}
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			for range calls {
-				if got := lib.call(ctx, "deleteMessage", "{}"); !strings.HasSuffix(got, tghook.ErrLate.Error()) {
+				if got := lib.Call(ctx, "deleteMessage", "{}"); !strings.HasSuffix(got, tghook.ErrLate.Error()) {
 					t.Errorf("got %q after the end of the ctx", got)
 				}
 			}
 			return tghook.NoReply, ctx.Err()
 		})
-		api.do = func(req *http.Request) (*http.Response, error) { return nil, context.Cause(req.Context()) }
-		same(t, "answer", r.post(messageIn(7, 1)), "503")
-		pass(2 * time.Second)
-		same(t, "redelivery", r.post(messageIn(7, 1)), pressedAnswer)
-		same(t, "calls", api.all(), slices.Repeat([]string{"deleteMessage {}"}, calls))
+		api.Do = func(req *http.Request) (*http.Response, error) { return nil, context.Cause(req.Context()) }
+		assert.Equal(t, "503", r.Post(rig.MessageIn(7, 1)), "answer")
+		rig.Pass(2 * time.Second)
+		assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Equal(t, slices.Repeat([]string{"deleteMessage {}"}, calls), api.All(), "calls")
 	})
 }
 
 // A redelivery that waits can carry what is called from then on.
 func TestARedeliveryCarriesWhatIsCalledAfterIt(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 			time.Sleep(12 * time.Second)
-			same(t, "the library gets", lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), apiOK)
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`), "the library gets")
 			return tghook.NoReply, nil
 		})
-		same(t, "answer", r.post(messageIn(7, 1)), "503 after 2")
-		pass(2 * time.Second)
-		same(t, "redelivery", r.post(messageIn(7, 1)), pressedAnswer)
-		same(t, "calls", api.all(), nil)
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "answer")
+		rig.Pass(2 * time.Second)
+		assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Nil(t, api.All(), "calls")
 	})
 }
 
 // The deadline finds one call leaving and another behind it. When that is held, the
 // redelivery has come, and carries it.
 func TestARedeliveryCarriesWhatWasOnItsWayAtTheDeadline(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{do: func(*http.Request) (*http.Response, error) {
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{Do: func(*http.Request) (*http.Response, error) {
 			time.Sleep(5 * time.Second)
-			return apiAnswer(200, apiOK), nil
+			return rig.APIAnswer(200, rig.APIOK), nil
 		}}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 			time.Sleep(6 * time.Second)
-			_, err := calling(t, lib, nil, pressed, deleted)(ctx, u)
+			_, err := rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted)(ctx, u)
 			time.Sleep(2 * time.Second)
 			return tghook.NoReply, err
 		})
-		same(t, "answer", r.post(messageIn(7, 1)), "503 after 2")
-		pass(2 * time.Second)
-		same(t, "redelivery", r.post(messageIn(7, 1)), deletedAnswer)
-		same(t, "calls", api.all(), []string{pressedCall})
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "answer")
+		rig.Pass(2 * time.Second)
+		assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 	})
 }
 
 // A held call that nobody is there to carry waits for a redelivery, as a Reply
 // does, and then is made by Base, with a Caller or without.
 func TestAHeldCallThatNothingCarriesIsMadeOnce(t *testing.T) {
-	for name, caller := range map[string]tghook.Caller{"without a Caller": nil, "with a Caller": &apiCalls{}} {
+	for name, caller := range map[string]tghook.Caller{"without a Caller": nil, "with a Caller": &rig.Caller{}} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				api := &wireAPI{}
-				lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-				cfg := hookConfig()
+			rig.Bubble(t, func(t *testing.T) {
+				api := &rig.BotAPI{}
+				lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+				cfg := rig.LibraryConfig()
 				cfg.Dispatch.Caller = caller
 				ctx, hangUp := context.WithCancel(t.Context())
-				r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+				r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+					lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
 					hangUp()
 					time.Sleep(time.Second)
 					return tghook.NoReply, nil
 				})
-				same(t, "answer", mustWait(r.sendWith(ctx, messageIn(7, 1))), "503 after 2")
-				pass(11*time.Second - 1) // the handler takes one, and then ten pass
-				same(t, "calls before", api.all(), nil)
-				pass(1)
-				same(t, "calls", api.all(), []string{pressedCall})
-				same(t, "outcome", r.last().Outcome, tghook.OutcomeReplied)
-				same(t, "redelivery", r.post(messageIn(7, 1)), "200")
+				assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
+				rig.Pass(11*time.Second - 1) // the handler takes one, and then ten pass
+				assert.Nil(t, api.All(), "calls before")
+				rig.Pass(1)
+				assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
+				assert.Equal(t, tghook.OutcomeReplied, r.Last().Outcome, "outcome")
+				assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
 				if caller != nil {
-					same(t, "calls by Caller", caller.(*apiCalls).all(), nil)
+					assert.Nil(t, caller.(*rig.Caller).All(), "calls by Caller")
 				}
 			})
 		})
@@ -1053,28 +914,28 @@ func TestAHeldCallThatNothingCarriesIsMadeOnce(t *testing.T) {
 func TestAHeldCallThatNothingHasCarriedRidesTheRedelivery(t *testing.T) {
 	for name, queue := range map[string]bool{"by webhook": false, "from a queue": true} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				api := &wireAPI{}
-				lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+			rig.Bubble(t, func(t *testing.T) {
+				api := &rig.BotAPI{}
+				lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 				ctx, hangUp := context.WithCancel(t.Context())
-				r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+				r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+					lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
 					hangUp()
 					time.Sleep(time.Second)
 					return tghook.NoReply, nil
 				})
-				same(t, "answer", mustWait(r.sendWith(ctx, messageIn(7, 1))), "503 after 2")
-				pass(time.Second)
+				assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
+				rig.Pass(time.Second)
 				if queue { // which carries nothing
-					same(t, "from a queue", r.queued(t.Context(), messageIn(7, 1)), "acknowledged")
-					same(t, "calls", api.all(), []string{pressedCall})
+					assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "from a queue")
+					assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 				} else {
-					same(t, "redelivery", r.post(messageIn(7, 1)), pressedAnswer)
-					same(t, "calls", api.all(), nil)
+					assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+					assert.Nil(t, api.All(), "calls")
 				}
-				calls := len(api.all())
-				pass(time.Minute)
-				same(t, "calls", len(api.all()), calls)
+				calls := len(api.All())
+				rig.Pass(time.Minute)
+				assert.Len(t, api.All(), calls, "calls")
 			})
 		})
 	}
@@ -1084,24 +945,24 @@ func TestAHeldCallThatNothingHasCarriedRidesTheRedelivery(t *testing.T) {
 func TestAHeldCallRidesOrIsMadeNeverBoth(t *testing.T) {
 	for _, policy := range []tghook.LatePolicy{tghook.LateRetry, tghook.LateCancel, tghook.LateAck} {
 		t.Run(fmt.Sprint(policy), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
 				const updates = 3000
-				api := &wireAPI{}
-				lib := newLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
-				cfg := hookConfig()
+				api := &rig.BotAPI{}
+				lib := rig.NewLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
+				cfg := rig.LibraryConfig()
 				cfg.Late, cfg.Dispatch.MaxInFlight = policy, updates
-				cfg.Dispatch.Caller = &apiCalls{}
-				r := newRig(t, cfg, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-					lib.call(context.WithoutCancel(ctx), "sendMessage", `{"chat_id":7,"text":"hello"}`)
+				cfg.Dispatch.Caller = &rig.Caller{}
+				r := rig.NewBot(t, cfg, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+					lib.Call(context.WithoutCancel(ctx), "sendMessage", `{"chat_id":7,"text":"hello"}`)
 					time.Sleep(8*time.Second + time.Duration(u.ID%3-1))
 					return tghook.NoReply, nil
 				})
-				race(t, r, updates, updates)
-				pass(time.Minute)
-				same(t, "rode or called", r.rode+len(api.all()), updates)
-				same(t, "by Caller", len(r.api.all()), 0)
-				same(t, "runs", len(r.order()), updates)
-				same(t, "stats", r.Stats(), tghook.Stats{Remembered: updates})
+				rig.Race(t, r, updates, updates)
+				rig.Pass(time.Minute)
+				assert.Equal(t, updates, r.Rode+len(api.All()), "rode or called")
+				assert.Empty(t, r.API.All(), "by Caller")
+				assert.Len(t, r.Order(), updates, "runs")
+				assert.Equal(t, tghook.Stats{Remembered: updates}, r.Stats(), "stats")
 			})
 		})
 	}
@@ -1111,46 +972,46 @@ func TestAHeldCallRidesOrIsMadeNeverBoth(t *testing.T) {
 func TestHeldCallsRaceTheDeadline(t *testing.T) {
 	t.Parallel()
 	const updates = 2000
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
-	cfg := hookConfig()
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
+	cfg := rig.LibraryConfig()
 	cfg.LateAfter = time.Millisecond
-	r := newRig(t, cfg, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-		lib.call(ctx, "deleteMessage", fmt.Sprintf(`{"message_id":%d}`, u.ID))
+	r := rig.NewBot(t, cfg, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+		lib.Call(ctx, "deleteMessage", fmt.Sprintf(`{"message_id":%d}`, u.ID))
 		<-time.After(time.Duration(u.ID%20) * 100 * time.Microsecond)
-		lib.call(ctx, "sendMessage", `{"chat_id":7,"text":"hello"}`)
+		lib.Call(ctx, "sendMessage", `{"chat_id":7,"text":"hello"}`)
 		return tghook.NoReply, nil
 	})
-	race(t, r, updates, 100)
+	rig.Race(t, r, updates, 100)
 	deletions, messages := 0, 0
-	for _, call := range api.all() {
+	for _, call := range api.All() {
 		if strings.HasPrefix(call, "deleteMessage ") {
 			deletions++
 		} else {
 			messages++
 		}
 	}
-	same(t, "deletions", deletions, updates)
-	same(t, "messages that rode or were called", r.rode+messages, updates)
+	assert.Equal(t, updates, deletions, "deletions")
+	assert.Equal(t, updates, r.Rode+messages, "messages that rode or were called")
 }
 
 func TestWhatAHandlerLeavesBehindPassesThrough(t *testing.T) {
 	t.Parallel()
-	for _, before := range [][]string{nil, {pressed}} {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+	for _, before := range [][]string{nil, {rig.Pressed}} {
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		go1, done := make(chan struct{}), make(chan string)
-		r := newRig(t, hookConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 			go func() {
 				<-go1
-				done <- lib.call(context.WithoutCancel(ctx), "deleteMessage", "{}")
+				done <- lib.Call(context.WithoutCancel(ctx), "deleteMessage", "{}")
 			}()
-			return calling(t, lib, nil, before...)(ctx, u)
+			return rig.Calling(t, lib, nil, before...)(ctx, u)
 		})
-		same(t, "answer", r.post(messageIn(7, 1))[:3], "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1))[:3], "answer")
 		close(go1)
-		same(t, "the library gets", <-done, fromThere)
-		same(t, "calls", api.all(), []string{"deleteMessage {}"})
+		assert.Equal(t, rig.FromThere, <-done, "the library gets")
+		assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 	}
 }
 
@@ -1158,35 +1019,35 @@ func TestWhatAHandlerLeavesBehindPassesThrough(t *testing.T) {
 // this error tells what is wrong.
 func TestACallAfterTheHandlerHasReturnedSaysWhyItFails(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	client := transport(func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() }).client(t, tghook.ClientConfig{})
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	client := rig.Transport(func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() }).Client(t, tghook.ClientConfig{})
 	for name, call := range map[string]func(ctx context.Context) error{
 		"by a library": func(ctx context.Context) error {
-			_, err := lib.post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
+			_, err := lib.Post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
 			return err
 		},
 		"with a ctx that is derived": func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()
-			_, err := lib.post(ctx, "sendMessage", "application/json", strings.NewReader("{}"))
+			_, err := lib.Post(ctx, "sendMessage", "application/json", strings.NewReader("{}"))
 			return err
 		},
 		"by a Client": func(ctx context.Context) error { return client.Call(ctx, "deleteMessage", nil, nil) },
 	} {
-		for _, bot := range []int64{apiBot, 0} {
+		for _, bot := range []int64{rig.APIBot, 0} {
 			if bot == 0 && name != "by a Client" {
 				continue // a mistake that is told as such
 			}
 			returned, failed := make(chan struct{}), make(chan error, 1)
-			r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 				go func() {
 					<-returned
 					failed <- call(ctx)
 				}()
 				return tghook.NoReply, nil
 			})
-			same(t, "answer", r.post(messageIn(7, 1)), "200")
+			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 			close(returned)
 			err := <-failed
 			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the handler has returned") || !strings.Contains(err.Error(), "context.WithoutCancel(ctx)") {
@@ -1194,7 +1055,7 @@ func TestACallAfterTheHandlerHasReturnedSaysWhyItFails(t *testing.T) {
 			}
 		}
 	}
-	same(t, "calls", api.all(), nil)
+	assert.Nil(t, api.All(), "calls")
 }
 
 // Calls of many goroutines: each is made once, and one of them rides, behind all
@@ -1203,109 +1064,109 @@ func TestConcurrentCallsAreMadeOnceEachAndTheLastRides(t *testing.T) {
 	t.Parallel()
 	const calls = 100
 	var underway, overlapped atomic.Int32
-	api := &wireAPI{do: func(*http.Request) (*http.Response, error) {
+	api := &rig.BotAPI{Do: func(*http.Request) (*http.Response, error) {
 		if underway.Add(1) > 1 {
 			overlapped.Add(1)
 		}
 		runtime.Gosched()
 		underway.Add(-1)
-		return apiAnswer(200, apiOK), nil
+		return rig.APIAnswer(200, rig.APIOK), nil
 	}}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	cfg := hookConfig()
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	cfg := rig.LibraryConfig()
 	cfg.LateAfter = -1
-	r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		var wg sync.WaitGroup
 		for i := range calls {
 			wg.Go(func() {
-				same(t, "the library gets", lib.call(ctx, "deleteMessage", fmt.Sprintf(`{"message_id":%d}`, i)), apiOK)
+				assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", fmt.Sprintf(`{"message_id":%d}`, i)), "the library gets")
 			})
 		}
 		wg.Wait()
 		return tghook.NoReply, nil
 	})
-	rode := r.post(messageIn(7, 1))
-	all := append(api.all(), "deleteMessage "+strings.TrimPrefix(rode, "200 application/json "))
+	rode := r.Post(rig.MessageIn(7, 1))
+	all := append(api.All(), "deleteMessage "+strings.TrimPrefix(rode, "200 application/json "))
 	slices.Sort(all)
-	same(t, "different calls", len(slices.Compact(all)), calls)
-	same(t, "overlapping", overlapped.Load(), 0)
+	assert.Len(t, slices.Compact(all), calls, "different calls")
+	assert.Equal(t, int32(0), overlapped.Load(), "overlapping")
 }
 
 // Calls wait for the held one that leaves before them, and not for each other.
 func TestCallsWaitForTheHeldOneAlone(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{}
-		api.do = func(*http.Request) (*http.Response, error) {
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{}
+		api.Do = func(*http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
-			return apiAnswer(200, apiOK), nil
+			return rig.APIAnswer(200, rig.APIOK), nil
 		}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
 			start := time.Now()
 			var wg sync.WaitGroup
 			for range 3 {
-				wg.Go(func() { lib.call(ctx, "sendMessage", "{}") })
+				wg.Go(func() { lib.Call(ctx, "sendMessage", "{}") })
 			}
 			impatient, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
 			time.Sleep(1 * time.Millisecond) // one of the others sends the held one
-			lib.call(impatient, "getMe", "{}")
-			same(t, "the impatient one took", time.Since(start), 1100*time.Millisecond)
+			lib.Call(impatient, "getMe", "{}")
+			assert.Equal(t, 1100*time.Millisecond, time.Since(start), "the impatient one took")
 			wg.Wait()
-			same(t, "took", time.Since(start), 2*time.Second)
+			assert.Equal(t, 2*time.Second, time.Since(start), "took")
 			return tghook.NoReply, nil
 		})
-		same(t, "answer", r.post(messageIn(7, 1)), "200")
-		calls := api.all()
-		same(t, "first", calls[0], pressedCall)
-		same(t, "calls", len(calls), 5)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+		calls := api.All()
+		assert.Equal(t, rig.PressedCall, calls[0], "first")
+		assert.Len(t, calls, 5, "calls")
 	})
 }
 
 // A call whose ctx ends does not wait until the held one, which hangs, is given up.
 func TestACallWaitsForTheHeldOneNoLongerThanItsContext(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{do: func(req *http.Request) (*http.Response, error) {
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{Do: func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
 		}}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
 			start := time.Now()
-			impatient := library{&http.Client{Transport: lib.Transport, Timeout: time.Second}, lib.base}
-			_, err := impatient.post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
-			same(t, "it is the client's timeout", errors.Is(err, context.DeadlineExceeded), true)
-			same(t, "took", time.Since(start), time.Second)
+			impatient := rig.Library{Client: &http.Client{Transport: lib.Transport, Timeout: time.Second}, Base: lib.Base}
+			_, err := impatient.Post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
+			assert.True(t, errors.Is(err, context.DeadlineExceeded), "it is the client's timeout")
+			assert.Equal(t, time.Second, time.Since(start), "took")
 			return tghook.NoReply, nil
 		})
-		got, took := r.send(messageIn(7, 1)).wait()
-		same(t, "answer", got, "503 after 2") // the end of a handler does wait
-		same(t, "took", took, 8*time.Second)
-		pass(time.Minute)
-		same(t, "calls", api.all(), []string{pressedCall, "deleteMessage {}"})
-		same(t, "outcomes", r.outcomes(), "late/1/503/late call_lost/1/0 handled/1/0/late")
+		got, took := r.Send(rig.MessageIn(7, 1)).Wait()
+		assert.Equal(t, "503 after 2", got, "answer") // the end of a handler does wait
+		assert.Equal(t, 8*time.Second, took, "took")
+		rig.Pass(time.Minute)
+		assert.Equal(t, []string{rig.PressedCall, "deleteMessage {}"}, api.All(), "calls")
+		assert.Equal(t, "late/1/503/late call_lost/1/0 handled/1/0/late", r.Outcomes(), "outcomes")
 	})
 }
 
 // Many libraries end the ctx of each call when they have its answer.
 func TestACallStaysHeldWhenItsOwnContextEnds(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		lib.Timeout = 100 * time.Millisecond
-		r := newRig(t, hookConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-			for _, call := range []string{pressed, deleted} {
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			for _, call := range []string{rig.Pressed, rig.Deleted} {
 				own, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-				_, _ = calling(t, lib, nil, call)(own, u)
+				_, _ = rig.Calling(t, lib, nil, call)(own, u)
 				time.Sleep(time.Second)
 				cancel()
 			}
 			return tghook.NoReply, nil
 		})
-		same(t, "answer", r.post(messageIn(7, 1)), deletedAnswer)
-		same(t, "calls", api.all(), []string{pressedCall})
+		assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 	})
 }
 
@@ -1314,36 +1175,38 @@ func TestACallStaysHeldWhenItsOwnContextEnds(t *testing.T) {
 func TestAHeldCallThatFailsIsObserved(t *testing.T) {
 	for name, do := range map[string]func(*http.Request) (*http.Response, error){
 		"refused": func(*http.Request) (*http.Response, error) {
-			return apiAnswer(400, `{"ok":false,"error_code":400,"description":"Bad Request: query is too old"}`), nil
+			return rig.APIAnswer(400, `{"ok":false,"error_code":400,"description":"Bad Request: query is too old"}`), nil
 		},
-		"network": func(r *http.Request) (*http.Response, error) { return nil, &tellingError{r.URL.String(), errBroken} },
-		"panic":   func(*http.Request) (*http.Response, error) { panic(errBroken) },
-		"exit":    func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil },
+		"network": func(r *http.Request) (*http.Response, error) {
+			return nil, &tellingError{r.URL.String(), rig.ErrBroken}
+		},
+		"panic": func(*http.Request) (*http.Response, error) { panic(rig.ErrBroken) },
+		"exit":  func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil },
 		"redirected": func(*http.Request) (*http.Response, error) { // followed, it would hand the token on
-			res := apiAnswer(307, "")
+			res := rig.APIAnswer(307, "")
 			res.Header.Set("Location", "https://elsewhere.test/")
 			return res, nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				api := &wireAPI{do: do}
-				lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-				cfg := hookConfig()
+			rig.Bubble(t, func(t *testing.T) {
+				api := &rig.BotAPI{Do: do}
+				lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+				cfg := rig.LibraryConfig()
 				cfg.LateAfter = -1
-				r := newRig(t, cfg, calling(t, lib, nil, pressed, deleted))
-				same(t, "answer", r.post(messageIn(7, 1)), deletedAnswer)
-				same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode")
-				lost := r.deliveries[0]
-				same(t, "update", lost.Update.ID, 1)
-				calls := api.all()
+				r := rig.NewBot(t, cfg, rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted))
+				assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+				assert.Equal(t, "call_lost/1/0 replied/1/200/rode", r.Outcomes(), "outcomes")
+				lost := r.Deliveries[0]
+				assert.Equal(t, int64(1), lost.Update.ID, "update")
+				calls := api.All()
 				if again := len(calls) > 1; again != (name == "network") { // within 15 s of a press
 					t.Errorf("%d calls", len(calls))
 				}
-				same(t, "calls", slices.Compact(calls), []string{pressedCall})
-				keepsToken(t, lost.Err)
+				assert.Equal(t, []string{rig.PressedCall}, slices.Compact(calls), "calls")
+				rig.KeepsToken(t, lost.Err)
 				var refused *tghook.APIError
-				if !errors.As(lost.Err, &refused) && !errors.Is(lost.Err, errBroken) && name != "exit" {
+				if !errors.As(lost.Err, &refused) && !errors.Is(lost.Err, rig.ErrBroken) && name != "exit" {
 					t.Errorf("%v is not what went wrong", lost.Err)
 				}
 			})
@@ -1354,100 +1217,100 @@ func TestAHeldCallThatFailsIsObserved(t *testing.T) {
 // A Base that ends its goroutine fails the call that it makes, as one that panics.
 func TestABaseThatEndsItsGoroutineFailsItsCallAlone(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{do: func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }}
-	lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-		return hello, nil // behind the call
+	api := &rig.BotAPI{Do: func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+		return rig.Hello, nil // behind the call
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), helloAnswer)
-	same(t, "redelivery", r.post(messageIn(7, 1)), helloAnswer)
-	same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode duplicate/0/200/rode")
+	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
+	assert.Equal(t, "call_lost/1/0 replied/1/200/rode duplicate/0/200/rode", r.Outcomes(), "outcomes")
 }
 
 // A bot whose library ignores errors would be mute, and nobody would know why.
 func TestAForgottenBotIsLoggedOnce(t *testing.T) {
 	t.Parallel()
-	logged := new(lockedBuffer)
-	lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
+	logged := new(rig.Log)
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 	cfg := tghook.Config{Dispatch: tghook.DispatchConfig{Logger: slog.New(slog.NewTextHandler(logged, nil))}}
-	r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		lib.call(ctx, "deleteMessage", "{}")
+	r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		lib.Call(ctx, "deleteMessage", "{}")
 		return tghook.NoReply, nil
 	})
 	for id := range int64(3) {
-		same(t, "answer", r.post(messageIn(7, id+1)), "200")
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, id+1)), "answer")
 	}
-	same(t, "lines that name the field", strings.Count(logged.String(), "DispatchConfig.Bot"), 1)
+	assert.Equal(t, 1, strings.Count(logged.String(), "DispatchConfig.Bot"), "lines that name the field")
 }
 
 // A transport whose Base is another one of the same bot's holds the call twice, and
 // makes it once.
 func TestAReplyTransportOnAnotherDoesNotWaitForItself(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
-	beneath := newLibrary(t, &tghook.ReplyTransport{}, api)
-	lib := newLibrary(t, &tghook.ReplyTransport{}, beneath.Transport)
-	r := newRig(t, hookConfig(), calling(t, lib, nil, pressed, deleted))
-	same(t, "answer", r.post(messageIn(7, 1)), deletedAnswer)
-	same(t, "calls", api.all(), []string{pressedCall})
+	api := &rig.BotAPI{}
+	beneath := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, beneath.Transport)
+	r := rig.NewBot(t, rig.LibraryConfig(), rig.Calling(t, lib, nil, rig.Pressed, rig.Deleted))
+	assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 }
 
 func TestAnotherProcessGivesTheHeldCallAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		store := newNetStore()
-		cfg := replica(store)
-		api := &wireAPI{}
-		cfg.Dispatch = forBot(cfg.Dispatch)
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		here, there := newRig(t, cfg, calling(t, lib, nil, pressed)), newRig(t, cfg, calling(t, lib, nil, pressed))
-		same(t, "here", here.post(messageIn(7, 1)), pressedAnswer)
-		same(t, "there", there.post(messageIn(7, 1)), pressedAnswer)
-		same(t, "calls", api.all(), nil)
-		there.did(0, 0, 0)
+	rig.Bubble(t, func(t *testing.T) {
+		store := rig.NewStore()
+		cfg := rig.Replica(store)
+		api := &rig.BotAPI{}
+		cfg.Dispatch = rig.ForBot(cfg.Dispatch)
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		here, there := rig.NewBot(t, cfg, rig.Calling(t, lib, nil, rig.Pressed)), rig.NewBot(t, cfg, rig.Calling(t, lib, nil, rig.Pressed))
+		assert.Equal(t, rig.PressedAnswer, here.Post(rig.MessageIn(7, 1)), "here")
+		assert.Equal(t, rig.PressedAnswer, there.Post(rig.MessageIn(7, 1)), "there")
+		assert.Nil(t, api.All(), "calls")
+		there.Did(rig.Counts{})
 	})
 }
 
 // With a Store, and no Caller, a Reply that nothing carries waits there. A held call
 // need not: it can be made.
 func TestAHeldCallThatNothingCarriesDoesNotWaitInTheStore(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		cfg := replica(newNetStore())
-		cfg.Dispatch = forBot(cfg.Dispatch)
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
+	rig.Bubble(t, func(t *testing.T) {
+		cfg := rig.Replica(rig.NewStore())
+		cfg.Dispatch = rig.ForBot(cfg.Dispatch)
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		ctx, hangUp := context.WithCancel(t.Context())
-		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+		r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
 			hangUp()
 			time.Sleep(time.Second)
 			return tghook.NoReply, nil
 		})
-		same(t, "answer", mustWait(r.sendWith(ctx, messageIn(7, 1))), "503 after 2")
-		pass(time.Minute)
-		same(t, "calls", api.all(), []string{pressedCall})
+		assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
+		rig.Pass(time.Minute)
+		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")
 	})
 }
 
 func TestALostClaimDiscardsWhatIsHeld(t *testing.T) {
-	for _, reply := range []tghook.Reply{tghook.NoReply, hello} {
+	for _, reply := range []tghook.Reply{tghook.NoReply, rig.Hello} {
 		t.Run(reply.Method, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				store := newNetStore()
-				cfg := replica(store)
+			rig.Bubble(t, func(t *testing.T) {
+				store := rig.NewStore()
+				cfg := rig.Replica(store)
 				cfg.LateAfter = -1
-				api := &wireAPI{}
-				cfg.Dispatch = forBot(cfg.Dispatch)
-				lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-				r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					same(t, "the library gets", lib.call(ctx, "deleteMessage", "{}"), apiOK)
-					store.steal()
+				api := &rig.BotAPI{}
+				cfg.Dispatch = rig.ForBot(cfg.Dispatch)
+				lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+				r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+					assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
+					store.Steal()
 					<-ctx.Done()
 					return reply, nil
 				})
-				oneOf(t, "answer", r.post(messageIn(7, 1)), shedAnswers...)
-				pass(time.Minute)
-				same(t, "calls", api.all(), nil)
+				assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "answer")
+				rig.Pass(time.Minute)
+				assert.Nil(t, api.All(), "calls")
 			})
 		})
 	}
@@ -1455,112 +1318,112 @@ func TestALostClaimDiscardsWhatIsHeld(t *testing.T) {
 
 func TestALibraryThatTakesNoContextGetsAClientThatHasIt(t *testing.T) {
 	t.Parallel()
-	api := &wireAPI{}
+	api := &rig.BotAPI{}
 	transport := &tghook.ReplyTransport{}
-	lib := newLibrary(t, transport, api)
-	r := newRig(t, hookConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-		bound := library{transport.With(ctx), lib.base}
-		return calling(t, bound, nil, pressed)(context.Background(), u)
+	lib := rig.NewLibrary(t, transport, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+		bound := rig.Library{Client: transport.With(ctx), Base: lib.Base}
+		return rig.Calling(t, bound, nil, rig.Pressed)(context.Background(), u)
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), pressedAnswer)
-	same(t, "calls", api.all(), nil)
+	assert.Equal(t, rig.PressedAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Nil(t, api.All(), "calls")
 }
 
 func TestWithoutABaseTheDefaultTransportMakesTheCalls(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(rw, `{"ok":true,"result":"`+strings.TrimPrefix(r.URL.Path, "/bot"+apiToken)+`"}`)
+		_, _ = io.WriteString(rw, `{"ok":true,"result":"`+strings.TrimPrefix(r.URL.Path, "/bot"+rig.APIToken)+`"}`)
 	}))
 	defer server.Close()
-	client := newClient(t, tghook.ClientConfig{BaseURL: server.URL + "/"})
-	lib := library{&http.Client{Transport: &tghook.ReplyTransport{Client: client}}, server.URL + "/bot" + apiToken + "/"}
-	r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		same(t, "the library gets", lib.call(ctx, "answerCallbackQuery", "{}"), apiOK)
-		same(t, "the library gets", lib.call(ctx, "sendMessage", "{}"), `{"ok":true,"result":"/sendMessage"}`)
+	client := rig.NewClient(t, tghook.ClientConfig{BaseURL: server.URL + "/"})
+	lib := rig.Library{Client: &http.Client{Transport: &tghook.ReplyTransport{Client: client}}, Base: server.URL + "/bot" + rig.APIToken + "/"}
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", "{}"), "the library gets")
+		assert.Equal(t, `{"ok":true,"result":"/sendMessage"}`, lib.Call(ctx, "sendMessage", "{}"), "the library gets")
 		return tghook.NoReply, nil
 	})
-	same(t, "answer", r.post(messageIn(7, 1)), "200")
-	same(t, "outcomes", r.outcomes(), "handled/1/200")
+	assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+	assert.Equal(t, "handled/1/200", r.Outcomes(), "outcomes")
 }
 
 // A body that is still on its way when the deadline passes comes too late to ride.
 func TestACallThatIsReadyOnlyAfterTheDeadlinePassesThrough(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		api := &wireAPI{}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		r := newRig(t, hookConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.BotAPI{}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 			time.Sleep(7500 * time.Millisecond)
-			got, err := lib.post(ctx, "deleteMessage", "application/json", &slowReader{strings.NewReader("{}")})
-			same(t, "the library gets", got, fromThere)
+			got, err := lib.Post(ctx, "deleteMessage", "application/json", &rig.SlowReader{Reader: strings.NewReader("{}")})
+			assert.Equal(t, rig.FromThere, got, "the library gets")
 			return tghook.NoReply, err
 		})
-		same(t, "answer", r.post(messageIn(7, 1)), "503 after 2")
-		pass(3 * time.Second)
-		same(t, "redelivery", r.post(messageIn(7, 1)), "200")
-		same(t, "calls", api.all(), []string{"deleteMessage {}"})
+		assert.Equal(t, "503 after 2", r.Post(rig.MessageIn(7, 1)), "answer")
+		rig.Pass(3 * time.Second)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
+		assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 	})
 }
 
 // A goroutine that a handler has left behind calls while the handler's end is dealt
 // with: its call is made, not kept for a response that has been decided on.
 func TestACallThatMeetsTheEndOfTheHandlerIsNotLost(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		second := func() { time.Sleep(time.Second) }
-		api := &wireAPI{do: func(*http.Request) (*http.Response, error) {
+		api := &rig.BotAPI{Do: func(*http.Request) (*http.Response, error) {
 			second()
-			return apiAnswer(200, fromThere), nil
+			return rig.APIAnswer(200, rig.FromThere), nil
 		}}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		cfg := hookConfig()
-		cfg.Dispatch.Caller = &apiCalls{do: func(context.Context, string) error { second(); return nil }}
-		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-			time.AfterFunc(500*time.Millisecond, func() { lib.call(context.WithoutCancel(ctx), "deleteMessage", "{}") })
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		cfg := rig.LibraryConfig()
+		cfg.Dispatch.Caller = &rig.Caller{Do: func(context.Context, string) error { second(); return nil }}
+		r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+			time.AfterFunc(500*time.Millisecond, func() { lib.Call(context.WithoutCancel(ctx), "deleteMessage", "{}") })
 			return tghook.Reply{Method: "getMe"}, nil // behind the held call, for a second each
 		})
-		same(t, "answer", r.post(messageIn(7, 1)), "200")
-		pass(time.Minute)
-		same(t, "calls", api.all(), []string{pressedCall, "deleteMessage {}"})
-		r.did(1, 0, 1)
+		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
+		rig.Pass(time.Minute)
+		assert.Equal(t, []string{rig.PressedCall, "deleteMessage {}"}, api.All(), "calls")
+		r.Did(rig.Counts{Runs: 1, Calls: 1})
 	})
 }
 
 func TestDoReturnsTheFilesOfTheHeldCall(t *testing.T) {
 	t.Parallel()
 	contentType, body := form(t, map[string]string{"chat_id": "7"}, map[string][]byte{"photo": []byte("a file")})
-	lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
-	c := newCore(t, forBot(tghook.DispatchConfig{}), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
+	c := rig.NewDispatcher(t, rig.ForBot(tghook.DispatchConfig{}), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		return tghook.NoReply, setPhoto(ctx, lib, contentType, body)
 	})
-	reply, err := c.Do(t.Context(), parsed(t, messageIn(7, 1)))
-	same(t, "error", err, nil)
-	same(t, "method", reply.Method, "setChatPhoto")
+	reply, err := c.Do(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1)))
+	assert.NoError(t, err, "error")
+	assert.Equal(t, "setChatPhoto", reply.Method, "method")
 	params := reply.Params.(map[string]any)
-	same(t, "chat_id", params["chat_id"], any("7"))
+	assert.Equal(t, any("7"), params["chat_id"], "chat_id")
 	file := params["photo"].(tghook.File)
 	content, err := io.ReadAll(file.Body)
-	same(t, "error", err, nil)
-	same(t, "file", file.Name+": "+string(content), "photo.bin: a file")
+	assert.NoError(t, err, "error")
+	assert.Equal(t, "photo.bin: a file", file.Name+": "+string(content), "file")
 }
 
 // A call that hangs is given up, so that the handler's end is not held up for ever.
 func TestAHeldCallThatHangsIsGivenUp(t *testing.T) {
 	for name, stop := range map[string]bool{"after fifteen seconds": false, "when the dispatcher is stopped": true} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				api := &wireAPI{do: func(req *http.Request) (*http.Response, error) {
+			rig.Bubble(t, func(t *testing.T) {
+				api := &rig.BotAPI{Do: func(req *http.Request) (*http.Response, error) {
 					<-req.Context().Done()
 					return nil, req.Context().Err()
 				}}
-				lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-				cfg := hookConfig()
+				lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+				cfg := rig.LibraryConfig()
 				cfg.LateAfter = -1
-				r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					lib.call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-					return hello, nil
+				r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+					lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+					return rig.Hello, nil
 				})
-				p := r.send(messageIn(7, 1))
+				p := r.Send(rig.MessageIn(7, 1))
 				want := 15 * time.Second
 				if stop {
 					want = 3 * time.Second
@@ -1568,10 +1431,10 @@ func TestAHeldCallThatHangsIsGivenUp(t *testing.T) {
 					defer cancel()
 					go func() { _ = r.Shutdown(ctx) }()
 				}
-				got, took := p.wait()
-				same(t, "answer", got, helloAnswer)
-				same(t, "took", took, want)
-				same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode")
+				got, took := p.Wait()
+				assert.Equal(t, rig.HelloAnswer, got, "answer")
+				assert.Equal(t, want, took, "took")
+				assert.Equal(t, "call_lost/1/0 replied/1/200/rode", r.Outcomes(), "outcomes")
 			})
 		})
 	}

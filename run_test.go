@@ -21,7 +21,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -36,9 +39,7 @@ func freePort(t *testing.T) string {
 			l.Close()
 			return port
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			t.Fatal(err)
-		}
+		require.ErrorIs(t, err, syscall.EADDRINUSE)
 	}
 }
 
@@ -67,14 +68,14 @@ func startRunTrusted(t *testing.T, roots *x509.CertPool, h tghook.Handler, chang
 	t.Helper()
 	r := &running{
 		t: t, deliveries: make(chan tghooktest.Delivery, 100), done: make(chan error, 1), ready: make(chan struct{}),
-		secret: hookToken, port: freePort(t), network: "tcp",
+		secret: rig.HookToken, port: freePort(t), network: "tcp",
 	}
 	r.tg = tghooktest.NewServer(t, tghooktest.ServerConfig{
-		Token: apiToken, Roots: roots, Patience: inTime, Observe: func(d tghooktest.Delivery) { r.deliveries <- d },
+		Token: rig.APIToken, Roots: roots, Patience: rig.InTime, Observe: func(d tghooktest.Delivery) { r.deliveries <- d },
 	})
 	r.address = "127.0.0.1:" + r.port
 	cfg := tghook.RunConfig{
-		Token: apiToken, URL: "http://" + r.address + "/telegram", Listen: r.address,
+		Token: rig.APIToken, URL: "http://" + r.address + "/telegram", Listen: r.address,
 		Client: tghook.ClientConfig{BaseURL: r.tg.URL, HTTP: r.tg.Client(), Local: true},
 	}
 	if change != nil {
@@ -84,9 +85,7 @@ func startRunTrusted(t *testing.T, roots *x509.CertPool, h tghook.Handler, chang
 	r.tg.OnCall(func(c tghooktest.Call) (fault tghooktest.CallFault) {
 		if c.Method == "setWebhook" {
 			first.Do(func() {
-				if err := r.connect(); err != nil {
-					t.Errorf("when the webhook is set, nobody listens: %v", err)
-				}
+				assert.NoErrorf(t, r.connect(), "when the webhook is set, nobody listens")
 				close(r.ready)
 			})
 		}
@@ -108,7 +107,7 @@ func (r *running) begun() tghooktest.Call {
 	case <-r.ready:
 	case err := <-r.done:
 		r.t.Fatalf("Run returned %v", err)
-	case <-time.After(inTime):
+	case <-time.After(rig.InTime):
 		r.t.Fatal("the webhook is not set")
 	}
 	call := r.tg.ExpectCall(r.t, "setWebhook")
@@ -119,7 +118,7 @@ func (r *running) begun() tghooktest.Call {
 // queue has an update wait with Telegram.
 func (r *running) queue() {
 	r.t.Helper()
-	if _, err := r.tg.Deliver([]byte(messageIn(7, 1))); err != nil {
+	if _, err := r.tg.Deliver([]byte(rig.MessageIn(7, 1))); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -131,7 +130,7 @@ func (r *running) update() string {
 	select {
 	case d := <-r.deliveries:
 		return strings.TrimSpace(fmt.Sprintf("%d %s%s", d.Status, d.Reply, d.Err))
-	case <-time.After(inTime):
+	case <-time.After(rig.InTime):
 		r.t.Fatal("no update is delivered")
 		return ""
 	}
@@ -149,9 +148,7 @@ func (r *running) connect() error {
 func (r *running) end() {
 	r.t.Helper()
 	r.stop()
-	if err := receive(r.t, "the end of Run", r.done); err != nil {
-		r.t.Errorf("Run returned %v", err)
-	}
+	assert.NoError(r.t, rig.Receive(r.t, "the end of Run", r.done), "Run returned")
 	r.gone()
 }
 
@@ -168,9 +165,9 @@ func (r *running) fails() error {
 	r.t.Helper()
 	select {
 	case err := <-r.done:
-		keepsToken(r.t, err)
+		rig.KeepsToken(r.t, err)
 		return err
-	case <-time.After(inTime):
+	case <-time.After(rig.InTime):
 		r.t.Fatal("Run goes on")
 		return nil
 	}
@@ -179,38 +176,30 @@ func (r *running) fails() error {
 // untold checks that Telegram was told nothing.
 func (r *running) untold() {
 	r.t.Helper()
-	same(r.t, "calls of the Bot API", len(r.tg.Calls()), r.others)
+	assert.Len(r.t, r.tg.Calls(), r.others, "calls of the Bot API")
 }
 
 // post sends body to url with the secret, as a proxy would hand it on.
 func (r *running) post(client *http.Client, url, body string) string {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), inTime)
+	ctx, cancel := context.WithTimeout(r.t.Context(), rig.InTime)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", r.secret)
+	req.Header.Set("X-Telegram-Bot-API-Secret-Token", r.secret)
 	res, err := client.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	return strings.TrimSpace(fmt.Sprintf("%d %s", res.StatusCode, answer))
 }
 
 // set sets a webhook as another process does.
 func (r *running) set(req tghook.WebhookRequest) {
 	r.t.Helper()
-	if err := r.tg.Bot(r.t).SetWebhook(r.t.Context(), req); err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, r.tg.Bot(r.t).SetWebhook(r.t.Context(), req))
 	r.others++
 }
 
@@ -219,7 +208,7 @@ func (r *running) await() {
 	r.t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
-	giveUp := time.After(inTime)
+	giveUp := time.After(rig.InTime)
 	for r.connect() != nil {
 		select {
 		case <-giveUp:
@@ -244,37 +233,37 @@ func clientBy(t *testing.T, transport *http.Transport) *http.Client {
 
 func TestRunListensSetsTheWebhookServesAndLeavesIt(t *testing.T) {
 	t.Parallel()
-	r := startRun(t, replying(hello, nil), func(_ *running, cfg *tghook.RunConfig) {
+	r := startRun(t, replying(rig.Hello, nil), func(_ *running, cfg *tghook.RunConfig) {
 		cfg.MaxConnections, cfg.AllowedUpdates, cfg.DropPending = 33, []string{"message"}, true
 	})
 	call := r.begun().Params
 	url := "http://" + r.address
 	client := plainClient(t)
-	same(t, "secret", call["secret_token"], tghook.SecretFor(apiToken, url+"/telegram"))
-	same(t, "max_connections", call["max_connections"], "33")
-	same(t, "allowed_updates", call["allowed_updates"], `["message"]`)
-	same(t, "drop_pending_updates", call["drop_pending_updates"], "true")
-	same(t, "an update", r.update(), "200 sendMessage")
-	same(t, "its reply", r.tg.ExpectCall(t, "sendMessage").Params, map[string]string{"chat_id": "7", "text": "hello"})
-	same(t, "health", r.post(client, url+"/healthz", ""), "200")
-	same(t, "elsewhere", r.post(client, url+"/other", ""), "404")
+	assert.Equal(t, tghook.SecretFor(rig.APIToken, url+"/telegram"), call["secret_token"], "secret")
+	assert.Equal(t, "33", call["max_connections"], "max_connections")
+	assert.Equal(t, `["message"]`, call["allowed_updates"], "allowed_updates")
+	assert.Equal(t, "true", call["drop_pending_updates"], "drop_pending_updates")
+	assert.Equal(t, "200 sendMessage", r.update(), "an update")
+	assert.Equal(t, map[string]string{"chat_id": "7", "text": "hello"}, r.tg.ExpectCall(t, "sendMessage").Params, "its reply")
+	assert.Equal(t, "200", r.post(client, url+"/healthz", ""), "health")
+	assert.Equal(t, "404", r.post(client, url+"/other", ""), "elsewhere")
 	r.end()
-	same(t, "calls of the Bot API", len(r.tg.Calls()), 2)
+	assert.Len(t, r.tg.Calls(), 2, "calls of the Bot API")
 }
 
 func TestRunKeepsTheWebhookAndNeedsNoTokenThen(t *testing.T) {
 	t.Parallel()
-	for name, token := range map[string]string{"without a token": "", "with a token": apiToken} {
+	for name, token := range map[string]string{"without a token": "", "with a token": rig.APIToken} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startRun(t, replying(hello, nil), func(_ *running, cfg *tghook.RunConfig) {
+			r := startRun(t, replying(rig.Hello, nil), func(_ *running, cfg *tghook.RunConfig) {
 				cfg.KeepWebhook, cfg.Token, cfg.URL, cfg.Path = true, token, "", "/bots/first"
-				cfg.Webhook.Secret = hookToken
+				cfg.Webhook.Secret = rig.HookToken
 			})
 			r.await()
-			r.set(tghook.WebhookRequest{URL: "http://" + r.address + "/bots/first", SecretToken: hookToken})
-			same(t, "an update", r.update(), "200 sendMessage")
-			same(t, "elsewhere", r.post(plainClient(t), "http://"+r.address+"/bots/second", messageIn(7, 2)), "404")
+			r.set(tghook.WebhookRequest{URL: "http://" + r.address + "/bots/first", SecretToken: rig.HookToken})
+			assert.Equal(t, "200 sendMessage", r.update(), "an update")
+			assert.Equal(t, "404", r.post(plainClient(t), "http://"+r.address+"/bots/second", rig.MessageIn(7, 2)), "elsewhere")
 			r.end()
 			r.tg.ExpectCall(t, "sendMessage")
 			r.others++ // that, which was an answer
@@ -286,11 +275,11 @@ func TestRunKeepsTheWebhookAndNeedsNoTokenThen(t *testing.T) {
 // The secret of a webhook that another process has set with Run is known.
 func TestRunDerivesTheSecretOfAWebhookThatItKeeps(t *testing.T) {
 	t.Parallel()
-	r := startRun(t, tghook.HandlerFunc(nothing), func(_ *running, cfg *tghook.RunConfig) { cfg.KeepWebhook = true })
+	r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(_ *running, cfg *tghook.RunConfig) { cfg.KeepWebhook = true })
 	r.await()
 	url := "http://" + r.address + "/telegram"
-	r.set(tghook.WebhookRequest{URL: url, SecretToken: tghook.SecretFor(apiToken, url)})
-	same(t, "an update", r.update(), "200")
+	r.set(tghook.WebhookRequest{URL: url, SecretToken: tghook.SecretFor(rig.APIToken, url)})
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 }
 
@@ -301,14 +290,10 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 	certFile, _, _ := certificateFiles(t)
 	_, otherKey, _ := certificateFiles(t)
 	plain := filepath.Join(dir, "plain")
-	if err := os.WriteFile(plain, []byte("precious"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(plain, []byte("precious"), 0o600))
 	taken := func(network, address string) string {
 		l, err := new(net.ListenConfig).Listen(t.Context(), network, address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		t.Cleanup(func() { _ = l.Close() })
 		return l.Addr().String()
 	}
@@ -358,8 +343,8 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 		"none of a webhook of which nothing is known": {func(cfg *tghook.RunConfig) { cfg.KeepWebhook, cfg.URL = true, "" }, "Config.Secret"},
 		"a poll's own Dispatch":                       {func(cfg *tghook.RunConfig) { cfg.Poll.Dispatch.MaxLane = 1 }, "RunConfig.Poll.Dispatch"},
 		"several mistakes": {func(cfg *tghook.RunConfig) {
-			cfg.Token, cfg.HealthPath, cfg.Grace, cfg.MaxConnections = apiToken+" ", "/telegram", -1, -4
-			cfg.Webhook.Secret, cfg.CertFile, cfg.KeyFile, cfg.Webhook.Dispatch.MaxLane = hookToken+" ", missing, missing, -1
+			cfg.Token, cfg.HealthPath, cfg.Grace, cfg.MaxConnections = rig.APIToken+" ", "/telegram", -1, -4
+			cfg.Webhook.Secret, cfg.CertFile, cfg.KeyFile, cfg.Webhook.Dispatch.MaxLane = rig.HookToken+" ", missing, missing, -1
 		}, "token|RunConfig.HealthPath|RunConfig.Grace|Config.Secret|WebhookRequest.MaxConnections|RunConfig.CertFile|Config.Dispatch.MaxLane"},
 		"mistakes of no consequence to a poll": {func(cfg *tghook.RunConfig) {
 			cfg.URL, cfg.HealthPath, cfg.KeyFile, cfg.Client.Patience = "", "x", missing, -1
@@ -368,7 +353,7 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startRun(t, tghook.HandlerFunc(nothing), func(_ *running, cfg *tghook.RunConfig) { c.change(cfg) })
+			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(_ *running, cfg *tghook.RunConfig) { c.change(cfg) })
 			err := r.fails()
 			for want := range strings.SplitSeq(c.want, "|") {
 				if !strings.Contains(fmt.Sprint(err), want) {
@@ -388,7 +373,7 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 
 func TestRunEndsIfTheWebhookCannotBeSet(t *testing.T) {
 	t.Parallel()
-	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, _ *tghook.RunConfig) {
+	r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, _ *tghook.RunConfig) {
 		r.tg.FailCalls(1, tghooktest.CallError{Code: 401})
 	})
 	var refused *tghook.APIError
@@ -415,15 +400,15 @@ func TestRunPollsWithoutAURL(t *testing.T) {
 		}
 		r.tg.User("Ann").Chat().Send("/start")
 	})
-	delivery := receive(t, "an update", observed)
-	same(t, "handled", delivery.Update.Kind, tghook.KindMessage)
-	same(t, "outcome", delivery.Outcome, tghook.OutcomeReplied)
-	same(t, "asked for a lane", receive(t, "Lane", lanes), delivery.Update.ID)
+	delivery := rig.Receive(t, "an update", observed)
+	assert.Equal(t, tghook.KindMessage, delivery.Update.Kind, "handled")
+	assert.Equal(t, tghook.OutcomeReplied, delivery.Outcome, "outcome")
+	assert.Equal(t, delivery.Update.ID, rig.Receive(t, "Lane", lanes), "asked for a lane")
 	r.tg.User("Ann").Chat().Expect(t, "hello")
-	same(t, "allowed_updates", r.tg.Calls("getUpdates")[0].Params["allowed_updates"], `["message"]`)
+	assert.Equal(t, `["message"]`, r.tg.Calls("getUpdates")[0].Params["allowed_updates"], "allowed_updates")
 	r.end()
-	same(t, "pending", r.tg.Pending(), 0)
-	same(t, "webhooks set", len(r.tg.Calls("setWebhook")), 0)
+	assert.Equal(t, 0, r.tg.Pending(), "pending")
+	assert.Empty(t, r.tg.Calls("setWebhook"), "webhooks set")
 }
 
 func TestRunsHandlerFindsTheValuesOfItsContext(t *testing.T) {
@@ -435,14 +420,14 @@ func TestRunsHandlerFindsTheValuesOfItsContext(t *testing.T) {
 	}
 	hooked := startRun(t, h, nil)
 	hooked.begun()
-	same(t, "an update", hooked.update(), "200")
-	same(t, "by webhook", receive(t, "the handler", found), any("of Run"))
+	assert.Equal(t, "200", hooked.update(), "an update")
+	assert.Equal(t, any("of Run"), rig.Receive(t, "the handler", found), "by webhook")
 	hooked.end()
 	polled := startRun(t, h, func(r *running, cfg *tghook.RunConfig) {
 		cfg.URL = ""
 		r.queue()
 	})
-	same(t, "by poll", receive(t, "the handler", found), any("of Run"))
+	assert.Equal(t, any("of Run"), rig.Receive(t, "the handler", found), "by poll")
 	polled.end()
 }
 
@@ -460,21 +445,21 @@ func TestRunServesThePathThatRequestsCarry(t *testing.T) {
 		"two slashes":            {"//telegram", "", "//telegram", "/telegram"},
 		"a path of its own":      {"/bots/first/telegram", "/telegram", "/telegram", "/bots/first/telegram"},
 		"one with escapes":       {"/telegram", "/a%20b", "/a%20b", "/telegram"},
-		"one that cannot be hit": {tghook.PathFor(apiToken), "", tghook.PathFor(apiToken), "/telegram"},
+		"one that cannot be hit": {tghook.PathFor(rig.APIToken), "", tghook.PathFor(rig.APIToken), "/telegram"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 				cfg.URL, cfg.Path = "http://"+r.address+c.url, c.path
 			})
 			call := r.begun()
 			client := plainClient(t)
 			if c.path == "" { // else a proxy changes it
-				same(t, "by Telegram", r.update(), "200")
+				assert.Equal(t, "200", r.update(), "by Telegram")
 			}
-			same(t, c.good, r.post(client, "http://"+r.address+c.good, messageIn(7, 1)), "200")
-			same(t, c.bad, r.post(client, "http://"+r.address+c.bad, messageIn(7, 2)), "404")
-			same(t, "url", call.Params["url"], "http://"+r.address+c.url)
+			assert.Equal(t, "200", r.post(client, "http://"+r.address+c.good, rig.MessageIn(7, 1)), c.good)
+			assert.Equal(t, "404", r.post(client, "http://"+r.address+c.bad, rig.MessageIn(7, 2)), c.bad)
+			assert.Equal(t, "http://"+r.address+c.url, call.Params["url"], "url")
 			r.end()
 		})
 	}
@@ -484,19 +469,17 @@ func TestRunServesAUnixSocketAndReplacesAnOldOne(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "bot.sock")
 	old, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	old.(*net.UnixListener).SetUnlinkOnClose(false) // as a process that was killed leaves it
 	_ = old.Close()
-	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+	r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 		r.network, r.address, cfg.Listen = "unix", socket, socket
 	})
 	r.begun()
 	client := clientBy(t, &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}})
-	same(t, "an update", r.post(client, "http://bot/telegram", messageIn(7, 1)), "200")
+	assert.Equal(t, "200", r.post(client, "http://bot/telegram", rig.MessageIn(7, 1)), "an update")
 	r.end()
 	if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is left behind: %v", err)
@@ -507,7 +490,7 @@ func TestRunServesAUnixSocketAndReplacesAnOldOne(t *testing.T) {
 // common name, addresses included.
 func TestRunMakesACertificateThatTelegramAccepts(t *testing.T) {
 	t.Parallel()
-	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+	r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.SelfSigned, cfg.URL = true, "https://"+r.address+"/telegram"
 	})
 	certificate := r.begun().Files["certificate"].Content
@@ -516,49 +499,47 @@ func TestRunMakesACertificateThatTelegramAccepts(t *testing.T) {
 		t.Fatalf("the certificate was uploaded as %q", certificate)
 	}
 	uploaded, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if uploaded.Subject.CommonName != "127.0.0.1" || len(uploaded.DNSNames)+len(uploaded.IPAddresses) > 0 {
 		t.Errorf("common name %q, DNS names %v, addresses %v", uploaded.Subject.CommonName, uploaded.DNSNames, uploaded.IPAddresses)
 	}
-	same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 }
 
 func TestRunTakesItsPortFromTheEnvironment(t *testing.T) {
 	port := freePort(t)
 	t.Setenv("PORT", port)
-	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+	r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.Listen, r.address = "", "127.0.0.1:"+port
 		cfg.URL = "http://" + r.address + "/telegram"
 	})
 	r.begun()
-	same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
-	named := startRun(t, tghook.HandlerFunc(nothing), nil)
+	named := startRun(t, tghook.HandlerFunc(rig.Nothing), nil)
 	named.begun() // at Listen, whatever PORT says
 	named.end()
 }
 
 func TestRunListensWhereTelegramConnectsIfItServesTLSItself(t *testing.T) {
 	t.Setenv("PORT", "")
-	r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+	r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.SelfSigned, cfg.URL, cfg.Listen = true, "https://"+r.address+"/telegram", ""
 	})
 	r.begun()
-	same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 }
 
 func TestRunServesTLSFromFiles(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := certificateFiles(t)
-	r := startRunTrusted(t, roots, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+	r := startRunTrusted(t, roots, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.CertFile, cfg.KeyFile, cfg.URL = certFile, keyFile, "https://"+r.address+"/telegram"
 	})
-	same(t, "certificates uploaded", len(r.begun().Files), 0)
-	same(t, "an update", r.update(), "200")
+	assert.Empty(t, r.begun().Files, "certificates uploaded")
+	assert.Equal(t, "200", r.update(), "an update")
 	r.end()
 }
 
@@ -566,46 +547,44 @@ func TestRunServesTLSAsItIsTold(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := certificateFiles(t)
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	own := &tls.Config{
 		MinVersion:     tls.VersionTLS13,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil },
 	}
-	r := startRunTrusted(t, roots, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+	r := startRunTrusted(t, roots, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.TLS, cfg.URL = own, "https://"+r.address+"/telegram"
 	})
 	r.begun()
-	same(t, "an update", r.update(), "200")
+	assert.Equal(t, "200", r.update(), "an update")
 	older := &tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}}
 	if conn, err := older.DialContext(t.Context(), "tcp", r.address); err == nil {
 		_ = conn.Close()
 		t.Error("TLS 1.2 is served")
 	}
 	r.end()
-	same(t, "the caller's protocols", len(own.NextProtos), 0)
+	assert.Empty(t, own.NextProtos, "the caller's protocols")
 }
 
 func TestARunConfigIsPrintedWithoutWhatIsSecret(t *testing.T) {
 	t.Parallel()
 	cfg := tghook.RunConfig{
-		Token: apiToken, URL: "https://bot.example.org/" + apiToken,
-		Webhook: tghook.Config{Secret: hookToken, PreviousSecret: hookToken + "_"},
-		Poll:    tghook.PollConfig{PutBackSecret: hookToken},
+		Token: rig.APIToken, URL: "https://bot.example.org/" + rig.APIToken,
+		Webhook: tghook.Config{Secret: rig.HookToken, PreviousSecret: rig.HookToken + "_"},
+		Poll:    tghook.PollConfig{PutBackSecret: rig.HookToken},
 	}
 	for _, value := range []any{cfg, &cfg, struct{ Run tghook.RunConfig }{cfg}} {
-		for _, text := range printings(value) {
-			if leaks(text) {
+		for _, text := range rig.Printings(value) {
+			if rig.Leaks(text) {
 				t.Errorf("the token or a secret is told: %s", text)
 			}
 		}
 	}
-	same(t, "by webhook", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by webhook")
+	assert.Equal(t, "RunConfig of bot 7244100913, by webhook", fmt.Sprint(cfg), "by webhook")
 	cfg.URL = ""
-	same(t, "by poll", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by long poll")
+	assert.Equal(t, "RunConfig of bot 7244100913, by long poll", fmt.Sprint(cfg), "by poll")
 	cfg.KeepWebhook = true
-	same(t, "kept", fmt.Sprint(cfg), "RunConfig of bot 7244100913, by webhook")
+	assert.Equal(t, "RunConfig of bot 7244100913, by webhook", fmt.Sprint(cfg), "kept")
 }
 
 // certificateFiles writes a certificate for 127.0.0.1 and its key.
@@ -617,9 +596,7 @@ func certificateFiles(t *testing.T) (certFile, keyFile string, roots *x509.CertP
 	dir := t.TempDir()
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	for file, content := range map[string][]byte{certFile: made.pem, keyFile: made.keyPEM(t)} {
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(file, content, 0o600))
 	}
 	roots = x509.NewCertPool()
 	roots.AddCert(made.cert)
@@ -628,9 +605,7 @@ func certificateFiles(t *testing.T) (certFile, keyFile string, roots *x509.CertP
 
 func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer taken.Close()
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	const use = "address already in use: end the process that listens there, or give another"
@@ -643,7 +618,7 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 		"PORT":       {map[string]string{"PORT": port}, func(*tghook.RunConfig) {}, "tghook: PORT: cannot listen at :" + port + ": " + use},
 		"a variable": {map[string]string{"TELEGRAM_LISTEN": ":" + port}, func(*tghook.RunConfig) {}, "tghook: TELEGRAM_LISTEN: cannot listen at :" + port + ": " + use},
 		"a variable with something else in it": {
-			map[string]string{"TELEGRAM_LISTEN": apiToken},
+			map[string]string{"TELEGRAM_LISTEN": rig.APIToken},
 			func(*tghook.RunConfig) {},
 			"tghook: TELEGRAM_LISTEN: is no address to listen at: give host:port, or the absolute path of a unix socket",
 		},
@@ -659,19 +634,19 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			variables := map[string]string{"PORT": "", "TELEGRAM_TOKEN": apiToken}
+			variables := map[string]string{"PORT": "", "TELEGRAM_TOKEN": rig.APIToken}
 			maps.Copy(variables, c.env)
 			setEnv(t, variables)
-			r := startRun(t, tghook.HandlerFunc(nothing), func(_ *running, cfg *tghook.RunConfig) {
+			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(_ *running, cfg *tghook.RunConfig) {
 				read, err := tghook.FromEnv()
-				same(t, "FromEnv", err, nil)
+				assert.NoError(t, err, "FromEnv")
 				read.URL, read.Client = cfg.URL, cfg.Client
 				c.change(&read)
 				*cfg = read
 			})
 			err := r.fails()
-			same(t, "error", fmt.Sprint(err), c.want)
-			same(t, "is the system's", errors.Is(err, syscall.EADDRINUSE), strings.Contains(c.want, use))
+			assert.Equal(t, c.want, fmt.Sprint(err), "error")
+			assert.Equal(t, strings.Contains(c.want, use), errors.Is(err, syscall.EADDRINUSE), "is the system's")
 			r.untold()
 		})
 	}
@@ -686,7 +661,7 @@ func TestRunListensWhilePollingWhereItIsTold(t *testing.T) {
 	for name, listens := range map[string]string{"by PORT": "PORT", "by Listen": "Listen", "not at all": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PORT", "")
-			r := startRun(t, tghook.HandlerFunc(nothing), func(r *running, cfg *tghook.RunConfig) {
+			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 				cfg.URL, cfg.Listen = "", ""
 				switch listens {
 				case "PORT":
@@ -697,7 +672,7 @@ func TestRunListensWhilePollingWhereItIsTold(t *testing.T) {
 			})
 			r.tg.ExpectCall(t, "getWebhookInfo") // after which it polls
 			if listens != "" {
-				same(t, "health", r.post(plainClient(t), "http://"+r.address+"/healthz", "")[:3], "200")
+				assert.Equal(t, "200", r.post(plainClient(t), "http://"+r.address+"/healthz", "")[:3], "health")
 			} else if r.connect() == nil {
 				t.Error("it listens")
 			}

@@ -18,11 +18,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
-
-const hookURL = "https://bot.example.org/telegram"
 
 func TestSetWebhookSendsWhatIsGiven(t *testing.T) {
 	t.Parallel()
@@ -32,55 +32,51 @@ func TestSetWebhookSendsWhatIsGiven(t *testing.T) {
 		params map[string]string
 		files  map[string]tghooktest.File
 	}{
-		"a URL": {tghook.WebhookRequest{URL: hookURL, InsecureNoSecret: true}, map[string]string{"url": hookURL}, nil},
+		"a URL": {tghook.WebhookRequest{URL: rig.HookURL, InsecureNoSecret: true}, map[string]string{"url": rig.HookURL}, nil},
 		"all": {
 			tghook.WebhookRequest{
-				URL: hookURL, IPAddress: "149.154.167.220", MaxConnections: 100, AllowedUpdates: []string{"message", "chat_member"},
-				DropPending: true, SecretToken: hookToken,
+				URL: rig.HookURL, IPAddress: "149.154.167.220", MaxConnections: 100, AllowedUpdates: []string{"message", "chat_member"},
+				DropPending: true, SecretToken: rig.HookToken,
 			},
 			map[string]string{
-				"url": hookURL, "ip_address": "149.154.167.220", "max_connections": "100",
-				"allowed_updates": `["message","chat_member"]`, "drop_pending_updates": "true", "secret_token": hookToken,
+				"url": rig.HookURL, "ip_address": "149.154.167.220", "max_connections": "100",
+				"allowed_updates": `["message","chat_member"]`, "drop_pending_updates": "true", "secret_token": rig.HookToken,
 			},
 			nil,
 		},
 		"Telegram's default kinds": {
-			tghook.WebhookRequest{URL: hookURL, AllowedUpdates: []string{}, InsecureNoSecret: true},
-			map[string]string{"url": hookURL, "allowed_updates": "[]"},
+			tghook.WebhookRequest{URL: rig.HookURL, AllowedUpdates: []string{}, InsecureNoSecret: true},
+			map[string]string{"url": rig.HookURL, "allowed_updates": "[]"},
 			nil,
 		},
 		"all, with a certificate": {
 			tghook.WebhookRequest{
-				URL: hookURL, Certificate: certificate, IPAddress: "149.154.167.220", MaxConnections: 100,
-				AllowedUpdates: []string{"message", "chat_member"}, DropPending: true, SecretToken: hookToken, Reset: true,
+				URL: rig.HookURL, Certificate: certificate, IPAddress: "149.154.167.220", MaxConnections: 100,
+				AllowedUpdates: []string{"message", "chat_member"}, DropPending: true, SecretToken: rig.HookToken, Reset: true,
 			},
 			map[string]string{
-				"url": hookURL, "ip_address": "149.154.167.220", "max_connections": "100",
-				"allowed_updates": `["message","chat_member"]`, "drop_pending_updates": "true", "secret_token": hookToken,
+				"url": rig.HookURL, "ip_address": "149.154.167.220", "max_connections": "100",
+				"allowed_updates": `["message","chat_member"]`, "drop_pending_updates": "true", "secret_token": rig.HookToken,
 			},
 			map[string]tghooktest.File{"certificate": {Name: "certificate.pem", ContentType: "application/octet-stream", Content: certificate}},
 		},
 	} {
-		tg := newTelegram(t)
-		if err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), test.req); err != nil {
+		tg := rig.NewTelegram(t)
+		if err := tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), test.req); err != nil {
 			t.Error(what, err)
 		}
 		calls := tg.Calls()
-		same(t, what+": calls", len(calls), 1)
-		same(t, what, calls[0].Params, test.params)
-		same(t, what+": files", calls[0].Files, test.files)
+		assert.Len(t, calls, 1, what+": calls")
+		assert.Equal(t, test.params, calls[0].Params, what)
+		assert.Equal(t, test.files, calls[0].Files, what+": files")
 	}
 }
 
 // fits is a request that nothing is wrong with.
 func fits(change func(*tghook.WebhookRequest)) tghook.WebhookRequest {
-	req := tghook.WebhookRequest{URL: hookURL, InsecureNoSecret: true}
+	req := tghook.WebhookRequest{URL: rig.HookURL, InsecureNoSecret: true}
 	change(&req)
 	return req
-}
-
-func toURL(url string) tghook.WebhookRequest {
-	return tghook.WebhookRequest{URL: url, InsecureNoSecret: true}
 }
 
 func toIP(address string) tghook.WebhookRequest {
@@ -110,54 +106,54 @@ func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T)
 		req            tghook.WebhookRequest
 		field, problem string
 	}{
-		{toURL(""), "URL", noURL},
-		{toURL("bot.example.org/telegram"), "URL", noURL},
-		{toURL("bot.example.org:8443/telegram"), "URL", noURL},
-		{toURL("https:///telegram"), "URL", noURL},
-		{toURL("https://:8443/telegram"), "URL", noURL},
-		{toURL("https:bot.example.org"), "URL", noURL},
-		{toURL("https://bot.example.org:/telegram"), "URL", noURL},
-		{toURL("https://bot.example.org:port/telegram"), "URL", noURL},
-		{toURL("https://bot.example.org:-1/telegram"), "URL", noURL},
-		{toURL("https://bot example.org/telegram"), "URL", noURL},
-		{toURL("https://bot<>.example.org/telegram"), "URL", noURL},
-		{toURL(`https://bot".example.org/telegram`), "URL", noURL},
-		{toURL("https://./telegram"), "URL", noURL},
-		{toURL("https://[::1/telegram"), "URL", noURL},
-		{toURL("https://bot.example.org/tele\ngram"), "URL", noURL},
-		{toURL("https://bot.example.org/%zz"), "URL", noURL},
-		{toURL("http://bot.example.org/telegram"), "URL", "must begin with https://"},
-		{toURL("//bot.example.org/telegram"), "URL", "must begin with https://"},
-		{toURL("ftp://bot.example.org/telegram"), "URL", "must begin with https://"},
-		{toURL("https://bot.example.org:8080/telegram"), "URL", port},
-		{toURL("https://bot.example.org:0/telegram"), "URL", port},
-		{toURL("https://bot.example.org:65536/telegram"), "URL", port},
-		{toURL("https://localhost/telegram"), "URL", unknown},
-		{toURL("https://localhost./telegram"), "URL", unknown},
-		{toURL("https://laptop:8443/telegram"), "URL", unknown},
-		{toURL("https://127.1/telegram"), "URL", unknown},
-		{toURL("https://0x7f.0x1/telegram"), "URL", unknown},
-		{toURL("https://2130706433/telegram"), "URL", unknown},
-		{toURL("https://[2001:4860:4860::8888]/telegram"), "URL", ipv6},
-		{toURL("https://[::ffff:149.154.167.220]/telegram"), "URL", ipv6},
-		{toURL("https://0.0.0.0/"), "URL", reserved},
-		{toURL("https://10.1.2.3/"), "URL", reserved},
-		{toURL("https://100.64.0.1/"), "URL", reserved},
-		{toURL("https://100.127.255.255/"), "URL", reserved},
-		{toURL("https://127.0.0.1:8443/"), "URL", reserved},
-		{toURL("https://169.254.1.1/"), "URL", reserved},
-		{toURL("https://172.16.0.1/"), "URL", reserved},
-		{toURL("https://172.31.255.255/"), "URL", reserved},
-		{toURL("https://192.0.0.1/"), "URL", reserved},
-		{toURL("https://192.0.2.1/"), "URL", reserved},
-		{toURL("https://192.88.99.1/"), "URL", reserved},
-		{toURL("https://192.168.1.1/"), "URL", reserved},
-		{toURL("https://198.18.0.1/"), "URL", reserved},
-		{toURL("https://198.19.255.255/"), "URL", reserved},
-		{toURL("https://198.51.100.1/"), "URL", reserved},
-		{toURL("https://203.0.113.1/"), "URL", reserved},
-		{toURL("https://224.0.0.1/"), "URL", reserved},
-		{toURL("https://255.255.255.255/"), "URL", reserved},
+		{rig.ToURL(""), "URL", noURL},
+		{rig.ToURL("bot.example.org/telegram"), "URL", noURL},
+		{rig.ToURL("bot.example.org:8443/telegram"), "URL", noURL},
+		{rig.ToURL("https:///telegram"), "URL", noURL},
+		{rig.ToURL("https://:8443/telegram"), "URL", noURL},
+		{rig.ToURL("https:bot.example.org"), "URL", noURL},
+		{rig.ToURL("https://bot.example.org:/telegram"), "URL", noURL},
+		{rig.ToURL("https://bot.example.org:port/telegram"), "URL", noURL},
+		{rig.ToURL("https://bot.example.org:-1/telegram"), "URL", noURL},
+		{rig.ToURL("https://bot example.org/telegram"), "URL", noURL},
+		{rig.ToURL("https://bot<>.example.org/telegram"), "URL", noURL},
+		{rig.ToURL(`https://bot".example.org/telegram`), "URL", noURL},
+		{rig.ToURL("https://./telegram"), "URL", noURL},
+		{rig.ToURL("https://[::1/telegram"), "URL", noURL},
+		{rig.ToURL("https://bot.example.org/tele\ngram"), "URL", noURL},
+		{rig.ToURL("https://bot.example.org/%zz"), "URL", noURL},
+		{rig.ToURL("http://bot.example.org/telegram"), "URL", "must begin with https://"},
+		{rig.ToURL("//bot.example.org/telegram"), "URL", "must begin with https://"},
+		{rig.ToURL("ftp://bot.example.org/telegram"), "URL", "must begin with https://"},
+		{rig.ToURL("https://bot.example.org:8080/telegram"), "URL", port},
+		{rig.ToURL("https://bot.example.org:0/telegram"), "URL", port},
+		{rig.ToURL("https://bot.example.org:65536/telegram"), "URL", port},
+		{rig.ToURL("https://localhost/telegram"), "URL", unknown},
+		{rig.ToURL("https://localhost./telegram"), "URL", unknown},
+		{rig.ToURL("https://laptop:8443/telegram"), "URL", unknown},
+		{rig.ToURL("https://127.1/telegram"), "URL", unknown},
+		{rig.ToURL("https://0x7f.0x1/telegram"), "URL", unknown},
+		{rig.ToURL("https://2130706433/telegram"), "URL", unknown},
+		{rig.ToURL("https://[2001:4860:4860::8888]/telegram"), "URL", ipv6},
+		{rig.ToURL("https://[::ffff:149.154.167.220]/telegram"), "URL", ipv6},
+		{rig.ToURL("https://0.0.0.0/"), "URL", reserved},
+		{rig.ToURL("https://10.1.2.3/"), "URL", reserved},
+		{rig.ToURL("https://100.64.0.1/"), "URL", reserved},
+		{rig.ToURL("https://100.127.255.255/"), "URL", reserved},
+		{rig.ToURL("https://127.0.0.1:8443/"), "URL", reserved},
+		{rig.ToURL("https://169.254.1.1/"), "URL", reserved},
+		{rig.ToURL("https://172.16.0.1/"), "URL", reserved},
+		{rig.ToURL("https://172.31.255.255/"), "URL", reserved},
+		{rig.ToURL("https://192.0.0.1/"), "URL", reserved},
+		{rig.ToURL("https://192.0.2.1/"), "URL", reserved},
+		{rig.ToURL("https://192.88.99.1/"), "URL", reserved},
+		{rig.ToURL("https://192.168.1.1/"), "URL", reserved},
+		{rig.ToURL("https://198.18.0.1/"), "URL", reserved},
+		{rig.ToURL("https://198.19.255.255/"), "URL", reserved},
+		{rig.ToURL("https://198.51.100.1/"), "URL", reserved},
+		{rig.ToURL("https://203.0.113.1/"), "URL", reserved},
+		{rig.ToURL("https://224.0.0.1/"), "URL", reserved},
+		{rig.ToURL("https://255.255.255.255/"), "URL", reserved},
 		{toIP("bot.example.org"), "IPAddress", noIP},
 		{toIP("149.154.167"), "IPAddress", noIP},
 		{toIP("149.154.167.220:443"), "IPAddress", noIP},
@@ -171,22 +167,22 @@ func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T)
 		{withSecret("stand_in_secret\n"), "SecretToken", secret},
 		{withSecret("stand_in_secret é"), "SecretToken", secret},
 		{withSecret(strings.Repeat("a", 257)), "SecretToken", secret},
-		{toURL(hookURL + strings.Repeat("a", 4096)), "URL", "is too long"},
-		{toURL("https://*.example.org/telegram"), "URL", noURL},
-		{toURL(hookURL + "#updates"), "URL", "has a fragment"},
-		{toURL(hookURL + "#"), "URL", "has a fragment"},
-		{tghook.WebhookRequest{URL: hookURL}, "SecretToken", "set InsecureNoSecret"},
+		{rig.ToURL(rig.HookURL + strings.Repeat("a", 4096)), "URL", "is too long"},
+		{rig.ToURL("https://*.example.org/telegram"), "URL", noURL},
+		{rig.ToURL(rig.HookURL + "#updates"), "URL", "has a fragment"},
+		{rig.ToURL(rig.HookURL + "#"), "URL", "has a fragment"},
+		{tghook.WebhookRequest{URL: rig.HookURL}, "SecretToken", "set InsecureNoSecret"},
 	}
-	tg := newTelegram(t)
+	tg := rig.NewTelegram(t)
 	for _, test := range tests {
-		err := tg.client(t, tghook.ClientConfig{Patience: time.Hour}).SetWebhook(t.Context(), test.req)
+		err := tg.Client(t, tghook.ClientConfig{Patience: time.Hour}).SetWebhook(t.Context(), test.req)
 		mistakes := configErrors(t, err)
 		if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest."+test.field || !strings.Contains(mistakes[0].Problem, test.problem) {
 			t.Errorf("%.60q %q: %v, want %q of %s", test.req.URL, test.req.IPAddress, err, test.problem, test.field)
 		}
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 	}
-	same(t, "requests", len(tg.Calls()), 0)
+	assert.Empty(t, tg.Calls(), "requests")
 }
 
 func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
@@ -194,30 +190,30 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 	wrong := tghook.WebhookRequest{
 		Certificate: []byte("none"), IPAddress: "10.0.0.1", MaxConnections: 1000, SecretToken: "a stand_in_secret",
 	}
-	tg := newTelegram(t)
+	tg := rig.NewTelegram(t)
 	for url, want := range map[string][]string{
-		"":                                    {"URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
-		"http://laptop:8080/" + apiToken:      {"URL", "URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
-		"https://u:" + apiSecret + "@[::1/":   {"URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
-		hookURL + strings.Repeat("a", 4000):   {"URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
-		"https://bot.example.org/" + apiToken: {"IPAddress", "MaxConnections", "SecretToken", "Certificate"},
+		"":                                        {"URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
+		"http://laptop:8080/" + rig.APIToken:      {"URL", "URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
+		"https://u:" + rig.APISecret + "@[::1/":   {"URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
+		rig.HookURL + strings.Repeat("a", 4000):   {"URL", "IPAddress", "MaxConnections", "SecretToken", "Certificate"},
+		"https://bot.example.org/" + rig.APIToken: {"IPAddress", "MaxConnections", "SecretToken", "Certificate"},
 	} {
 		req := wrong
 		req.URL = url
-		err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), req)
+		err := tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), req)
 		for i := range want {
 			want[i] = "WebhookRequest." + want[i]
 		}
 		if !slices.Equal(mistaken(t, err), want) {
 			t.Errorf("%v, want %v", err, want)
 		}
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 	}
 	good := tghook.WebhookRequest{InsecureNoSecret: true, Certificate: certified(t, nil, named("bot.example.org")).pem}
-	same(t, "mistakes of a URL alone", mistaken(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), []string{"WebhookRequest.URL"})
+	assert.Equal(t, []string{"WebhookRequest.URL"}, mistaken(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), "mistakes of a URL alone")
 	wrong.URL, wrong.IPAddress = "http://laptop:8080/", ""
-	same(t, "mistakes of a URL and others", len(configErrors(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong))), 6)
-	same(t, "requests", len(tg.Calls()), 0)
+	assert.Len(t, configErrors(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong)), 6, "mistakes of a URL and others")
+	assert.Empty(t, tg.Calls(), "requests")
 }
 
 func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
@@ -227,51 +223,49 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 		local bool
 		req   tghook.WebhookRequest
 	}{
-		{own, toURL(hookURL)},
-		{own, toURL("HTTPS://BOT.example.org")},
-		{own, toURL("https://bot.example.org:443/")},
-		{own, toURL("https://bot.example.org:80/")},
-		{own, toURL("https://bot.example.org:88/a/b?c=d&e")},
-		{own, toURL("https://me:password@bot.example.org:8443/")},
-		{own, toURL("https://bot.example.org./")},
-		{own, toURL("https://my_bot.example.org/")},
-		{own, toURL("https://бот.example.org/путь")},
-		{own, toURL("https://bot.xn--p1ai/")},
-		{own, toURL("https://1.2.3.4.example/")},
-		{own, toURL("https://149.154.167.220/")},
-		{own, toURL("https://172.32.0.1/")},
-		{own, toURL("https://223.255.255.255/")},
+		{own, rig.ToURL(rig.HookURL)},
+		{own, rig.ToURL("HTTPS://BOT.example.org")},
+		{own, rig.ToURL("https://bot.example.org:443/")},
+		{own, rig.ToURL("https://bot.example.org:80/")},
+		{own, rig.ToURL("https://bot.example.org:88/a/b?c=d&e")},
+		{own, rig.ToURL("https://me:password@bot.example.org:8443/")},
+		{own, rig.ToURL("https://bot.example.org./")},
+		{own, rig.ToURL("https://my_bot.example.org/")},
+		{own, rig.ToURL("https://бот.example.org/путь")},
+		{own, rig.ToURL("https://bot.xn--p1ai/")},
+		{own, rig.ToURL("https://1.2.3.4.example/")},
+		{own, rig.ToURL("https://149.154.167.220/")},
+		{own, rig.ToURL("https://172.32.0.1/")},
+		{own, rig.ToURL("https://223.255.255.255/")},
 		{own, toIP("149.154.167.220")},
 		{own, tghook.WebhookRequest{URL: "https://laptop/", IPAddress: "149.154.167.220", InsecureNoSecret: true}}, // it is not resolved then
 		{own, withConnections(1)},
 		{own, withConnections(100)},
 		{own, withSecret("a")},
 		{own, withSecret(strings.Repeat("aZ09_-", 43)[:256])},
-		{local, toURL("http://127.0.0.1:9000/telegram")},
-		{local, toURL("http://laptop:9000/telegram")},
-		{local, toURL("https://[::1]/telegram")},
+		{local, rig.ToURL("http://127.0.0.1:9000/telegram")},
+		{local, rig.ToURL("http://laptop:9000/telegram")},
+		{local, rig.ToURL("https://[::1]/telegram")},
 		{local, tghook.WebhookRequest{URL: "http://laptop:9000/", IPAddress: "::1", InsecureNoSecret: true}},
 		{local, withConnections(100_000)},
 	} {
-		tg := newServer(t, !test.local)
-		tg.name(t, test.req.URL)
-		if err := tg.client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req); err != nil {
-			t.Errorf("%s: %v", test.req.URL, err)
-		}
+		tg := rig.NewServer(t, !test.local)
+		tg.Name(t, test.req.URL)
+		assert.NoError(t, tg.Client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req), test.req.URL)
 		if calls := tg.Calls("setWebhook"); len(calls) != 1 || calls[0].Params["url"] != test.req.URL {
 			t.Errorf("%s: %v", test.req.URL, calls)
 		}
 	}
-	tg := newServer(t, false)
+	tg := rig.NewServer(t, false)
 	for _, req := range []tghook.WebhookRequest{
-		toURL("ftp://127.0.0.1/"), toURL("laptop:9000"), withConnections(100_001), withSecret("é"), toIP("laptop"), toURL("http://laptop/" + strings.Repeat("a", 4096)),
-		{URL: hookURL, Certificate: []byte("none"), InsecureNoSecret: true},
+		rig.ToURL("ftp://127.0.0.1/"), rig.ToURL("laptop:9000"), withConnections(100_001), withSecret("é"), toIP("laptop"), rig.ToURL("http://laptop/" + strings.Repeat("a", 4096)),
+		{URL: rig.HookURL, Certificate: []byte("none"), InsecureNoSecret: true},
 	} {
-		if mistakes := configErrors(t, tg.client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
+		if mistakes := configErrors(t, tg.Client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
 			t.Errorf("a local server, %.40s: %v", req.URL, mistakes)
 		}
 	}
-	same(t, "requests", len(tg.Calls()), 0)
+	assert.Empty(t, tg.Calls(), "requests")
 }
 
 func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
@@ -282,7 +276,7 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 		"a port":          {"bot.example.org:8443", "/", "/", "", ""},
 		"no path":         {"bot.example.org", "?", "/?", "", ""},
 		"a query":         {"bot.example.org", "/?", "/?", "", ""},
-		"a secret":        {"bot.example.org", "/", "/", hookToken, "X-Telegram-Bot-Api-Secret-Token: " + hookToken + "\r\n"},
+		"a secret":        {"bot.example.org", "/", "/", rig.HookToken, "X-Telegram-Bot-API-Secret-Token: " + rig.HookToken + "\r\n"},
 		"a user":          {"me:pass@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("me:pass")) + "\r\n"},
 		"an escaped user": {"m%65@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("m%65")) + "\r\n"},
 		"spaces":          {"bot.example.org", "/a b c", "/a%20b%20c", "", ""},
@@ -294,8 +288,8 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 			"Content-Length: 524288\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
 		longest := "https://" + test.authority + test.path + strings.Repeat("a", most-len(block))
 		for url, fit := range map[string]bool{longest: true, longest + "a": false} {
-			tg := newTelegram(t)
-			err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: url, SecretToken: test.secret, InsecureNoSecret: true})
+			tg := rig.NewTelegram(t)
+			err := tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: url, SecretToken: test.secret, InsecureNoSecret: true})
 			if (err == nil) != fit || len(tg.Calls()) > 0 != fit {
 				t.Errorf("%s, %d bytes: %v", what, len(url), err)
 			}
@@ -305,7 +299,7 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 
 // noted is a Telegram of which the words are noted.
 type noted struct {
-	*telegram
+	*rig.Telegram
 
 	mu    sync.Mutex
 	words []string
@@ -314,12 +308,12 @@ type noted struct {
 func (n *noted) client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	tb.Helper()
 	cfg.BaseURL, cfg.HTTP = n.URL, &http.Client{Transport: n}
-	return newClient(tb, cfg)
+	return rig.NewClient(tb, cfg)
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (n *noted) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := n.telegram.RoundTrip(r)
+	res, err := n.Telegram.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
@@ -347,10 +341,8 @@ func (n *noted) answered() (words []string) {
 // info is what a stranger would be told.
 func (n *noted) info(t *testing.T) tghook.WebhookInfo {
 	t.Helper()
-	info, err := n.telegram.client(t, tghook.ClientConfig{}).GetWebhookInfo(t.Context())
-	if err != nil {
-		t.Error(err)
-	}
+	info, err := n.Telegram.Client(t, tghook.ClientConfig{}).GetWebhookInfo(t.Context())
+	assert.NoError(t, err)
 	return info
 }
 
@@ -361,8 +353,8 @@ func (n *noted) secret() string {
 }
 
 func TestSetWebhookIsHarmlessAtEveryStart(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		tg := &noted{telegram: newTelegram(t)}
+	rig.Bubble(t, func(t *testing.T) {
+		tg := &noted{Telegram: rig.NewTelegram(t)}
 		c := tg.client(t, tghook.ClientConfig{})
 		for _, test := range []struct {
 			req  tghook.WebhookRequest
@@ -375,24 +367,22 @@ func TestSetWebhookIsHarmlessAtEveryStart(t *testing.T) {
 			{fits(func(r *tghook.WebhookRequest) { r.SecretToken, r.AllowedUpdates = "second", []string{"message"} }), "Webhook is already set"},
 			{withSecret("second"), "Webhook is already set"},
 		} {
-			if err := c.SetWebhook(t.Context(), test.req); err != nil {
-				t.Error(err)
-			}
-			same(t, "answers", tg.answered(), []string{test.want})
-			same(t, "secret", tg.secret(), test.req.SecretToken)
+			assert.NoError(t, c.SetWebhook(t.Context(), test.req))
+			assert.Equal(t, []string{test.want}, tg.answered(), "answers")
+			assert.Equal(t, test.req.SecretToken, tg.secret(), "secret")
 			time.Sleep(time.Second)
 		}
-		same(t, "allowed updates", tg.info(t).AllowedUpdates, []string{"message"})
+		assert.Equal(t, []string{"message"}, tg.info(t).AllowedUpdates, "allowed updates")
 	})
 }
 
 func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		tg := &noted{telegram: newTelegram(t)}
+	rig.Bubble(t, func(t *testing.T) {
+		tg := &noted{Telegram: rig.NewTelegram(t)}
 		c := tg.client(t, tghook.ClientConfig{})
-		tg.name(t, "https://other.example.org/")
+		tg.Name(t, "https://other.example.org/")
 		certificate := certified(t, nil, named("", "bot.example.org", "other.example.org")).pem
-		current := tghook.WebhookRequest{URL: hookURL, Certificate: certificate, SecretToken: "first"}
+		current := tghook.WebhookRequest{URL: rig.HookURL, Certificate: certificate, SecretToken: "first"}
 		start := func(what string, change func(*tghook.WebhookRequest), want ...string) {
 			t.Helper()
 			time.Sleep(time.Second)
@@ -400,10 +390,8 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 			if change != nil {
 				change(&req)
 			}
-			if err := c.SetWebhook(t.Context(), req); err != nil {
-				t.Error(err)
-			}
-			same(t, what, tg.answered(), want)
+			assert.NoError(t, c.SetWebhook(t.Context(), req))
+			assert.Equal(t, want, tg.answered(), what)
 			current = req
 			current.Reset, current.DropPending = false, false
 		}
@@ -425,9 +413,9 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 		start("another path", func(r *tghook.WebhookRequest) { r.URL += "/2" }, info, set)
 		start("another host", func(r *tghook.WebhookRequest) { r.URL = "https://other.example.org/" }, info, set)
 		start("another secret", func(r *tghook.WebhookRequest) { r.SecretToken = "second" }, info)
-		same(t, "secret that was not compared", tg.secret(), "first")
+		assert.Equal(t, "first", tg.secret(), "secret that was not compared")
 		start("Reset", func(r *tghook.WebhookRequest) { r.Reset = true }, set)
-		same(t, "secret", tg.secret(), "second")
+		assert.Equal(t, "second", tg.secret(), "secret")
 		start("DropPending", func(r *tghook.WebhookRequest) { r.DropPending = true }, set)
 		start("without a certificate", func(r *tghook.WebhookRequest) { r.Certificate = nil }, set)
 		start("with one", func(r *tghook.WebhookRequest) { r.Certificate = certificate }, info, set)
@@ -435,22 +423,18 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 }
 
 func TestALocalServerHasMoreConnectionsByDefault(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		req := tghook.WebhookRequest{URL: hookURL, Certificate: certified(t, nil, named("bot.example.org")).pem, InsecureNoSecret: true}
+	rig.Bubble(t, func(t *testing.T) {
+		req := tghook.WebhookRequest{URL: rig.HookURL, Certificate: certified(t, nil, named("bot.example.org")).pem, InsecureNoSecret: true}
 		hundred := req
 		hundred.MaxConnections = 100
 		for local, want := range map[bool][]string{true: {"getWebhookInfo"}, false: {"getWebhookInfo", "Webhook was set"}} {
-			tg := &noted{telegram: newServer(t, !local)}
+			tg := &noted{Telegram: rig.NewServer(t, !local)}
 			c := tg.client(t, tghook.ClientConfig{Local: local})
-			if err := c.SetWebhook(t.Context(), hundred); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, c.SetWebhook(t.Context(), hundred))
 			tg.answered()
 			time.Sleep(time.Second)
-			if err := c.SetWebhook(t.Context(), req); err != nil {
-				t.Error(err)
-			}
-			same(t, "answers", tg.answered(), want)
+			assert.NoError(t, c.SetWebhook(t.Context(), req))
+			assert.Equal(t, want, tg.answered(), "answers")
 		}
 	})
 }
@@ -478,9 +462,9 @@ func TestReplicasThatStartAtOnceAllSucceed(t *testing.T) {
 		for _, self := range []bool{false, true} {
 			for range 20 {
 				synctest.Test(t, func(t *testing.T) {
-					tg := &noted{telegram: newTelegram(t)}
+					tg := &noted{Telegram: rig.NewTelegram(t)}
 					tg.OnCall(resolving(takes))
-					req := withSecret(hookToken)
+					req := withSecret(rig.HookToken)
 					if self {
 						req.Certificate = certified(t, nil, named("bot.example.org")).pem
 					}
@@ -488,14 +472,12 @@ func TestReplicasThatStartAtOnceAllSucceed(t *testing.T) {
 					var replicas sync.WaitGroup
 					for range 3 {
 						replicas.Go(func() {
-							if err := tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), req); err != nil {
-								t.Error(err)
-							}
+							assert.NoError(t, tg.client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), req))
 						})
 					}
 					replicas.Wait()
-					same(t, "URL", tg.info(t).URL, hookURL)
-					same(t, "secret", tg.secret(), hookToken)
+					assert.Equal(t, rig.HookURL, tg.info(t).URL, "URL")
+					assert.Equal(t, rig.HookToken, tg.secret(), "secret")
 					if took := time.Since(begun); took > 40*time.Second {
 						t.Errorf("where it takes %v, three took %v: %q", takes, took, tg.answered())
 					}
@@ -506,10 +488,10 @@ func TestReplicasThatStartAtOnceAllSucceed(t *testing.T) {
 }
 
 func TestSetWebhookGivesWayForAMinute(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		certificate := certified(t, nil, named("bot.example.org")).pem
 		for _, answer := range []outcome{tooMany, refusing(409, "")} {
-			for _, req := range []tghook.WebhookRequest{withSecret("a"), {URL: hookURL, Certificate: certificate, SecretToken: "a"}, {URL: hookURL, DropPending: true, SecretToken: "a"}} {
+			for _, req := range []tghook.WebhookRequest{withSecret("a"), {URL: rig.HookURL, Certificate: certificate, SecretToken: "a"}, {URL: rig.HookURL, DropPending: true, SecretToken: "a"}} {
 				f := &flaky{fails: 2, answer: answer}
 				if err := f.client(t, 0).SetWebhook(t.Context(), req); err != nil && len(req.Certificate) == 0 {
 					t.Error(err)
@@ -549,8 +531,8 @@ func TestSetWebhookGivesWayForAMinute(t *testing.T) {
 }
 
 func TestSetWebhookRepeatsOtherFailuresOnlyIfAsked(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		dropping := tghook.WebhookRequest{URL: hookURL, DropPending: true, SecretToken: "a"}
+	rig.Bubble(t, func(t *testing.T) {
+		dropping := tghook.WebhookRequest{URL: rig.HookURL, DropPending: true, SecretToken: "a"}
 		for _, test := range []struct {
 			what     string
 			answer   outcome
@@ -581,39 +563,39 @@ func TestSetWebhookRepeatsOtherFailuresOnlyIfAsked(t *testing.T) {
 
 func TestSetWebhookKeepsItsParametersToItself(t *testing.T) {
 	t.Parallel()
-	for _, answer := range []outcome{refusing(400, ""), hungUp, {status: 404, body: "<h1>/bot" + apiToken + "/setWebhook</h1>"}} {
+	for _, answer := range []outcome{refusing(400, ""), hungUp, {status: 404, body: "<h1>/bot" + rig.APIToken + "/setWebhook</h1>"}} {
 		f := &flaky{fails: 1, answer: answer}
 		err := f.client(t, 0).SetWebhook(t.Context(), fits(func(r *tghook.WebhookRequest) {
-			r.URL, r.SecretToken = "https://bot.example.org/"+apiToken, hookToken
+			r.URL, r.SecretToken = "https://bot.example.org/"+rig.APIToken, rig.HookToken
 		}))
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 	}
-	c := transport(func(r *http.Request) (*http.Response, error) {
+	c := rig.Transport(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body) // a proxy that shows the request
-		return apiAnswer(502, string(body[strings.Index(string(body), apiToken):])), err
-	}).client(t, tghook.ClientConfig{})
-	keepsToken(t, c.SetWebhook(t.Context(), toURL("https://bot.example.org/"+apiToken)))
+		return rig.APIAnswer(502, string(body[strings.Index(string(body), rig.APIToken):])), err
+	}).Client(t, tghook.ClientConfig{})
+	rig.KeepsToken(t, c.SetWebhook(t.Context(), rig.ToURL("https://bot.example.org/"+rig.APIToken)))
 }
 
 // The old webhook is gone when Telegram finds that it cannot resolve the new one's host.
 func TestSetWebhookResolvesTheHostFirst(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		for _, test := range []struct {
 			what, base string
 			req        tghook.WebhookRequest
 			refused    bool
 		}{
-			{"a host that does not exist", "", toURL("https://bot.invalid/"), true},
-			{"one of which our resolver says nothing", "", toURL("https://slow.invalid/"), false},
-			{"one that exists", "", toURL(hookURL), false},
+			{"a host that does not exist", "", rig.ToURL("https://bot.invalid/"), true},
+			{"one of which our resolver says nothing", "", rig.ToURL("https://slow.invalid/"), false},
+			{"one that exists", "", rig.ToURL(rig.HookURL), false},
 			{"an address that is given", "", tghook.WebhookRequest{URL: "https://bot.invalid/", IPAddress: "149.154.167.220", SecretToken: "a"}, false},
-			{"another Bot API", "https://api.example.org", toURL("https://bot.invalid/"), false},
+			{"another Bot API", "https://api.example.org", rig.ToURL("https://bot.invalid/"), false},
 		} {
 			asked := 0
-			c := transport(func(*http.Request) (*http.Response, error) {
+			c := rig.Transport(func(*http.Request) (*http.Response, error) {
 				asked++
-				return apiAnswer(200, apiOK), nil
-			}).client(t, tghook.ClientConfig{BaseURL: test.base})
+				return rig.APIAnswer(200, rig.APIOK), nil
+			}).Client(t, tghook.ClientConfig{BaseURL: test.base})
 			err := c.SetWebhook(t.Context(), test.req)
 			if (err != nil) != test.refused || (asked == 0) != test.refused {
 				t.Errorf("%s: %d requests, %v", test.what, asked, err)
@@ -626,7 +608,7 @@ func TestSetWebhookResolvesTheHostFirst(t *testing.T) {
 }
 
 func TestSetWebhookWaitsUntilTelegramCanResolveTheHost(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		words := func(why string) outcome {
 			return outcome{status: 400, body: `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook: Failed to resolve host: ` + why + `"}`}
 		}
@@ -642,12 +624,12 @@ func TestSetWebhookWaitsUntilTelegramCanResolveTheHost(t *testing.T) {
 		} {
 			begun := time.Now()
 			asked := 0
-			c := transport(func(*http.Request) (*http.Response, error) {
+			c := rig.Transport(func(*http.Request) (*http.Response, error) {
 				if asked++; time.Since(begun) < 5*time.Minute { // as long as Telegram keeps it
 					return words(test.why).response()
 				}
-				return apiAnswer(200, apiOK), nil
-			}).client(t, tghook.ClientConfig{BaseURL: test.base})
+				return rig.APIAnswer(200, rig.APIOK), nil
+			}).Client(t, tghook.ClientConfig{BaseURL: test.base})
 			if err := c.SetWebhook(t.Context(), withSecret("a")); (err == nil) != test.repeated || asked > 1 != test.repeated || asked > 20 {
 				t.Errorf("%q at %q: %d requests in %v, %v", test.why, test.base, asked, time.Since(begun), err)
 			}

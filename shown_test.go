@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // wrapped is value in all the places from which a program prints it.
@@ -57,9 +60,7 @@ func printed(t *testing.T, v any) map[string]string {
 	slog.New(slog.NewJSONHandler(&lines, nil)).With("with", v).Info("message", "v", v)
 	all["slog text"], all["slog JSON"] = text.String(), lines.String()
 	encoded, err := json.Marshal(v)
-	if err != nil {
-		t.Errorf("json.Marshal: %v", err)
-	}
+	assert.NoError(t, err, "json.Marshal")
 	all["JSON"] = string(encoded)
 	return all
 }
@@ -80,30 +81,28 @@ func TestNoConfigOrRequestThatIsPrintedTellsASecret(t *testing.T) {
 		Dispatch: dispatch, Secret: canary, PreviousSecret: "old-" + canary,
 		AllowedSources: tghook.TelegramSources(), LateAfter: 7 * time.Second,
 	}
-	hook, err := tghook.New(tghook.HandlerFunc(nothing), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	hook, err := tghook.New(tghook.HandlerFunc(rig.Nothing), config)
+	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		value any
 		shows []string
 	}{
 		"Config": {config, []string{"149.154.160.0/20", "7s", "77", "1m30s", "[hidden]"}},
 		"Request": {tghook.Request{
-			Method: "POST", Path: "/bot" + apiToken, Secret: []string{canary, "x" + canary}, RemoteAddr: "192.0.2.7:1", Body: strings.NewReader(canary),
+			Method: "POST", Path: "/bot" + rig.APIToken, Secret: []string{canary, "x" + canary}, RemoteAddr: "192.0.2.7:1", Body: strings.NewReader(canary),
 		}, []string{"POST", "/bot<token>", "192.0.2.7:1", "[hidden]"}},
 		"PollConfig": {tghook.PollConfig{
 			Dispatch: dispatch, PutBackSecret: canary, PutBackCertificate: []byte(canary), Wait: 20 * time.Second, AllowedUpdates: []string{"message"},
 		}, []string{"20s", "message", "[hidden]", "18 bytes"}},
 		"RunConfig": {tghook.RunConfig{
-			Token: apiToken, URL: "https://bot.example.org/" + apiToken + "/" + canary, Listen: ":8080", Certificate: []byte(canary), Webhook: config,
+			Token: rig.APIToken, URL: "https://bot.example.org/" + rig.APIToken + "/" + canary, Listen: ":8080", Certificate: []byte(canary), Webhook: config,
 			Poll: tghook.PollConfig{PutBackSecret: canary},
 		}, []string{"https://bot.example.org/[hidden]/[hidden]", ":8080", "149.154.160.0/20", "[hidden]"}},
 		"Webhook": {hook, []string{"149.154.160.0/20", "7s", "[hidden]"}},
 	} {
 		for place, v := range wrapped(c.value) {
 			for means, text := range printed(t, v) {
-				for _, secret := range []string{canary, apiToken, apiToken[11:]} {
+				for _, secret := range []string{canary, rig.APIToken, rig.APIToken[11:]} {
 					for _, form := range []string{
 						secret, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
 						base64.StdEncoding.EncodeToString([]byte(secret))[:12], strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]"),
@@ -167,7 +166,7 @@ func fill(v reflect.Value, text string) (found int) {
 // Nobody can give methods to a field that is not exported: a Webhook has no secret there.
 func TestAWebhookInAnUnexportedFieldTellsNoSecret(t *testing.T) {
 	t.Parallel()
-	w, _ := hookFor(t, nothing)
+	w, _ := hookFor(t, rig.Nothing)
 	for _, v := range []any{
 		struct{ hook *tghook.Webhook }{w},
 		struct{ hook tghook.Webhook }{*w},
@@ -175,14 +174,14 @@ func TestAWebhookInAnUnexportedFieldTellsNoSecret(t *testing.T) {
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%p", "%w"} {
 			text := fmt.Sprintf(verb, v)
-			for _, form := range []string{hookSecret, hex.EncodeToString([]byte(hookSecret)), strings.Trim(fmt.Sprintf("%d", []byte(hookSecret)), "[]")} {
+			for _, form := range []string{rig.HookSecret, hex.EncodeToString([]byte(rig.HookSecret)), strings.Trim(fmt.Sprintf("%d", []byte(rig.HookSecret)), "[]")} {
 				if strings.Contains(text, form) {
 					t.Errorf("%s of a %T tells the secret: %s", verb, v, text)
 				}
 			}
 		}
 	}
-	if text := fmt.Errorf("hook %w", errors.Join(fmt.Errorf("%v", w))).Error(); strings.Contains(text, hookSecret) {
+	if text := fmt.Errorf("hook %w", errors.Join(fmt.Errorf("%v", w))).Error(); strings.Contains(text, rig.HookSecret) {
 		t.Errorf("an error tells the secret: %s", text)
 	}
 }

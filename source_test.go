@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 func prefixes(texts ...string) (all []netip.Prefix) {
@@ -23,7 +24,7 @@ func prefixes(texts ...string) (all []netip.Prefix) {
 func servedFrom(t *testing.T, allowed, trusted []netip.Prefix, peer string, forwarded []string) bool {
 	t.Helper()
 	w, _ := hookFor(t, idle, func(cfg *tghook.Config) { cfg.AllowedSources, cfg.TrustedProxies = allowed, trusted })
-	req := fromTelegram(textFrom(1, 1))
+	req := rig.FromTelegram(textFrom(1, 1))
 	req.RemoteAddr, req.ForwardedFor = peer, forwarded
 	res := w.Serve(t.Context(), req)
 	if res.Status != 200 && (res.Status != 401 || res.Header.Get("Connection") != "close") {
@@ -161,7 +162,7 @@ func TestOnNetHTTPOnlyForwardedForCounts(t *testing.T) {
 		req.RemoteAddr = "192.0.2.1:1234"
 		req.Header = c.header
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 		rec := httptest.NewRecorder()
 		w.ServeHTTP(rec, req)
 		if rec.Code != c.want {
@@ -220,7 +221,7 @@ func TestARefusedSourceIsToldWhichAddressWasFound(t *testing.T) {
 		w, seen := hookFor(t, forbidden(t), func(cfg *tghook.Config) {
 			cfg.AllowedSources, cfg.TrustedProxies = tghook.TelegramSources(), prefixes(c.trusted)
 		})
-		req := fromTelegram(nil)
+		req := rig.FromTelegram(nil)
 		req.RemoteAddr, req.ForwardedFor = c.peer, c.forwarded
 		w.Serve(t.Context(), req)
 		told := requestError(t, seen.only(t).Err)

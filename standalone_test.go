@@ -16,7 +16,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -27,7 +30,7 @@ type standing struct {
 	listener net.Listener
 	resolver *net.Resolver
 	stop     context.CancelCauseFunc
-	result   *pending
+	result   *rig.Pending
 	err      error
 	open     []net.Conn
 }
@@ -43,13 +46,13 @@ func stand(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tgh
 // begin begins a Run.
 func begin(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tghook.RunConfig)) *standing {
 	t.Helper()
-	s := &standing{t: t, tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Token: apiToken, InMemory: true})}
+	s := &standing{t: t, tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Token: rig.APIToken, InMemory: true})}
 	var err error
 	if s.listener, err = s.tg.Listen("bot.example.org:80"); err != nil {
 		t.Fatal(err)
 	}
 	cfg := tghook.RunConfig{
-		Token: apiToken, URL: "http://bot.example.org/hook", Webhook: tghook.Config{Secret: hookToken},
+		Token: rig.APIToken, URL: "http://bot.example.org/hook", Webhook: tghook.Config{Secret: rig.HookToken},
 		Client: tghook.ClientConfig{BaseURL: s.tg.URL, HTTP: s.tg.Client(), Local: true},
 	}
 	if change != nil {
@@ -57,11 +60,11 @@ func begin(t *testing.T, h tghook.HandlerFunc, change func(s *standing, cfg *tgh
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
-	s.result = &pending{done: make(chan struct{})}
+	s.result = &rig.Pending{Done: make(chan struct{})}
 	go func() {
-		defer close(s.result.done)
+		defer close(s.result.Done)
 		s.err = tghook.RunOn(ctx, s.listener, h, cfg, s.resolver)
-		s.result.answer = "ended"
+		s.result.Answer = "ended"
 	}()
 	t.Cleanup(func() {
 		stop(nil)
@@ -76,9 +79,7 @@ func (s *standing) dial() *wire { return newWire(s.t, s.connect()) }
 
 func (s *standing) connect() net.Conn {
 	conn, err := s.tg.Client().Transport.(*http.Transport).DialContext(s.t.Context(), "tcp", "bot.example.org:80")
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	s.open = append(s.open, conn)
 	return conn
 }
@@ -101,7 +102,7 @@ func (s *standing) answer(raw []byte) int {
 // ends waits for Run, and returns how long that took.
 func (s *standing) ends() time.Duration {
 	start := time.Now()
-	s.result.wait()
+	s.result.Wait()
 	return time.Since(start)
 }
 
@@ -110,32 +111,32 @@ var (
 	healthCheck   = []byte("GET /healthz HTTP/1.1\r\nHost: bot\r\n\r\n")
 )
 
-func update(chat, id int64) []byte { return rawPost(hookToken, []byte(messageIn(chat, id))) }
+func update(chat, id int64) []byte { return rawPost(rig.HookToken, []byte(rig.MessageIn(chat, id))) }
 
 func TestRunDrainsAtItsEnd(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		s := stand(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 			<-release
-			return hello, nil
+			return rig.Hello, nil
 		}, nil)
-		same(t, "health", s.answer(healthCheck), 200)
+		assert.Equal(t, 200, s.answer(healthCheck), "health")
 		held := s.begin(update(7, 1))
 		s.stop(errTerminated)
 		synctest.Wait()
-		same(t, "health at the end", s.answer(healthCheck), 503)
-		same(t, "another update", s.answer(update(8, 2)), 503)
+		assert.Equal(t, 503, s.answer(healthCheck), "health at the end")
+		assert.Equal(t, 503, s.answer(update(8, 2)), "another update")
 		time.Sleep(5 * time.Second)
-		same(t, "ended", s.result.now(), "")
+		assert.Empty(t, s.result.Now(), "ended")
 		close(release)
 		held.read()
-		if !strings.HasSuffix(held.bytes(), "\r\n\r\n"+helloBody) {
+		if !strings.HasSuffix(held.bytes(), "\r\n\r\n"+rig.HelloBody) {
 			t.Errorf("the answer is %q", held.bytes())
 		}
 		if took := s.ends(); took > time.Second || s.err != nil {
 			t.Errorf("Run returned %v, %v after the last answer", s.err, took)
 		}
-		same(t, "webhooks deleted", len(s.tg.Calls("deleteWebhook")), 0)
+		assert.Empty(t, s.tg.Calls("deleteWebhook"), "webhooks deleted")
 	})
 }
 
@@ -144,7 +145,7 @@ func TestRunDrainsAtItsEnd(t *testing.T) {
 func TestRunCancelsWhatOutlastsItsGrace(t *testing.T) {
 	for name, c := range map[string]struct{ given, want time.Duration }{"by default": {0, 8 * time.Second}, "as it is told": {time.Minute, time.Minute}} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
 				var cause error
 				s := stand(t, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 					<-ctx.Done()
@@ -152,13 +153,13 @@ func TestRunCancelsWhatOutlastsItsGrace(t *testing.T) {
 					return tghook.NoReply, cause
 				}, func(_ *standing, cfg *tghook.RunConfig) { cfg.Grace, cfg.Webhook.LateAfter = c.given, -1 })
 				held := s.begin(update(7, 1))
-				status := eventually(func() string { return http.StatusText(held.read().status) })
+				status := rig.Eventually(func() string { return http.StatusText(held.read().status) })
 				s.stop(errTerminated)
 				if took := s.ends(); took < c.want || took > c.want+time.Second || s.err != nil {
 					t.Errorf("Run returned %v after %v, want %v", s.err, took, c.want)
 				}
-				same(t, "why the handler ended", cause, tghook.ErrShutdown)
-				same(t, "the answer", status.now(), http.StatusText(http.StatusServiceUnavailable))
+				assert.Equal(t, tghook.ErrShutdown, cause, "why the handler ended")
+				assert.Equal(t, http.StatusText(http.StatusServiceUnavailable), status.Now(), "the answer")
 			})
 		})
 	}
@@ -167,8 +168,8 @@ func TestRunCancelsWhatOutlastsItsGrace(t *testing.T) {
 // Telegram opens a connection before it has an update, and net/http would wait
 // five seconds for the first request on it.
 func TestRunDoesNotWaitForConnectionsWithoutARequest(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := stand(t, nothing, nil)
+	rig.Bubble(t, func(t *testing.T) {
+		s := stand(t, rig.Nothing, nil)
 		s.dial()
 		synctest.Wait()
 		s.stop(errTerminated)
@@ -180,47 +181,43 @@ func TestRunDoesNotWaitForConnectionsWithoutARequest(t *testing.T) {
 
 func TestRunEndsWithItsServer(t *testing.T) {
 	t.Run("and answers what it has taken", func(t *testing.T) {
-		inBubble(t, func(t *testing.T) {
-			s := stand(t, taking(5*time.Second, hello, nil), nil)
+		rig.Bubble(t, func(t *testing.T) {
+			s := stand(t, rig.Taking(5*time.Second, rig.Hello, nil), nil)
 			held := s.begin(update(7, 1))
 			_ = s.listener.Close()
-			same(t, "the answer", held.read().status, 200)
+			assert.Equal(t, 200, held.read().status, "the answer")
 			s.ends()
-			if !errors.Is(s.err, net.ErrClosed) {
-				t.Errorf("Run returned %v", s.err)
-			}
+			assert.ErrorIs(t, s.err, net.ErrClosed)
 		})
 	})
 	t.Run("while the webhook is set", func(t *testing.T) {
-		inBubble(t, func(t *testing.T) {
-			s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.Client.HTTP.Transport = unanswered })
+		rig.Bubble(t, func(t *testing.T) {
+			s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.Client.HTTP.Transport = unanswered })
 			_ = s.listener.Close()
 			s.ends()
-			if !errors.Is(s.err, net.ErrClosed) {
-				t.Errorf("Run returned %v", s.err)
-			}
-			keepsToken(t, s.err)
+			assert.ErrorIs(t, s.err, net.ErrClosed)
+			rig.KeepsToken(t, s.err)
 		})
 	})
 }
 
 // unanswered is a Bot API that keeps silent.
-var unanswered transport = func(r *http.Request) (*http.Response, error) {
+var unanswered rig.Transport = func(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, context.Cause(r.Context())
 }
 
 func TestRunReturnsNilIfItIsEndedWhileTheWebhookIsSet(t *testing.T) {
-	for name, api := range map[string]transport{
+	for name, api := range map[string]rig.Transport{
 		"during the call":   unanswered,
-		"between the calls": answers(429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 30","parameters":{"retry_after":30}}`),
+		"between the calls": rig.Answers(429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 30","parameters":{"retry_after":30}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.Client.HTTP.Transport = api })
-				same(t, "an update meanwhile", s.answer(update(7, 1)), 200)
+			rig.Bubble(t, func(t *testing.T) {
+				s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.Client.HTTP.Transport = api })
+				assert.Equal(t, 200, s.answer(update(7, 1)), "an update meanwhile")
 				time.Sleep(time.Second)
-				same(t, "ended", s.result.now(), "")
+				assert.Empty(t, s.result.Now(), "ended")
 				s.stop(errTerminated)
 				if took := s.ends(); took > time.Second || s.err != nil {
 					t.Errorf("Run returned %v after %v", s.err, took)
@@ -232,13 +229,13 @@ func TestRunReturnsNilIfItIsEndedWhileTheWebhookIsSet(t *testing.T) {
 
 // Telegram closes a connection that was idle for 60 seconds, and must be the first.
 func TestRunKeepsIdleConnectionsLongerThanTelegram(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := stand(t, nothing, nil)
+	rig.Bubble(t, func(t *testing.T) {
+		s := stand(t, rig.Nothing, nil)
 		c := s.begin(update(7, 1))
-		same(t, "an update", c.read().status, 200)
+		assert.Equal(t, 200, c.read().status, "an update")
 		time.Sleep(61 * time.Second)
 		c.send(update(7, 2))
-		same(t, "the next", c.read().status, 200)
+		assert.Equal(t, 200, c.read().status, "the next")
 		start := time.Now()
 		c.readEOF()
 		if idle := time.Since(start); idle < time.Minute || idle > 5*time.Minute {
@@ -253,20 +250,20 @@ func TestNobodyHoldsAConnectionOpenWithHalfARequest(t *testing.T) {
 		"a body for nobody":       "POST /other HTTP/1.1\r\nHost: bot\r\nContent-Length: 100\r\n\r\nhalf",
 		"a body for health":       "POST /healthz HTTP/1.1\r\nHost: bot\r\nContent-Length: 100\r\n\r\nhalf",
 		"half an update":          string(update(7, 1)[:len(update(7, 1))-20]),
-		"a body without a secret": string(rawPost("", []byte(messageIn(7, 1)))[:200]),
+		"a body without a secret": string(rawPost("", []byte(rig.MessageIn(7, 1)))[:200]),
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				s := stand(t, nothing, nil)
+			rig.Bubble(t, func(t *testing.T) {
+				s := stand(t, rig.Nothing, nil)
 				c := s.begin([]byte(raw))
-				over := eventually(func() string {
+				over := rig.Eventually(func() string {
 					if !strings.HasPrefix(name, "half a head") {
 						c.read()
 					}
 					c.readEOF()
 					return "over"
 				})
-				if _, took := over.wait(); took > 11*time.Second {
+				if _, took := over.Wait(); took > 11*time.Second {
 					t.Errorf("over after %v", took)
 				}
 			})
@@ -275,23 +272,23 @@ func TestNobodyHoldsAConnectionOpenWithHalfARequest(t *testing.T) {
 }
 
 // logOf has what goes wrong in a buffer.
-func logOf(cfg *tghook.RunConfig) *lockedBuffer {
-	logged := new(lockedBuffer)
+func logOf(cfg *tghook.RunConfig) *rig.Log {
+	logged := new(rig.Log)
 	cfg.Webhook.Dispatch.Logger = slog.New(slog.NewTextHandler(logged, nil))
 	return logged
 }
 
 func TestRunGoesOnServingForItsDrainDelay(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.DrainDelay = 15 * time.Second })
+	rig.Bubble(t, func(t *testing.T) {
+		s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.DrainDelay = 15 * time.Second })
 		s.stop(errTerminated)
 		synctest.Wait()
 		for range 14 {
-			same(t, "health", s.answer(healthCheck), 503)
-			same(t, "an update", s.answer(update(7, time.Now().Unix())), 200)
-			pass(time.Second)
+			assert.Equal(t, 503, s.answer(healthCheck), "health")
+			assert.Equal(t, 200, s.answer(update(7, time.Now().Unix())), "an update")
+			rig.Pass(time.Second)
 		}
-		same(t, "ended", s.result.now(), "")
+		assert.Empty(t, s.result.Now(), "ended")
 		if took := s.ends(); took > 2*time.Second || s.err != nil {
 			t.Errorf("Run returned %v, %v after the delay", s.err, took)
 		}
@@ -300,8 +297,8 @@ func TestRunGoesOnServingForItsDrainDelay(t *testing.T) {
 
 // A server that has failed is not waited for.
 func TestRunDoesNotDrainWhereNobodyListens(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
+	rig.Bubble(t, func(t *testing.T) {
+		s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.DrainDelay = time.Hour })
 		_ = s.listener.Close()
 		if took := s.ends(); took > time.Second || !errors.Is(s.err, net.ErrClosed) {
 			t.Errorf("Run returned %v after %v", s.err, took)
@@ -312,49 +309,49 @@ func TestRunDoesNotDrainWhereNobodyListens(t *testing.T) {
 // A poll waits for Telegram for ever, and so does a start by webhook.
 func TestRunWaitsForTelegramAtItsStart(t *testing.T) {
 	down := map[string]func() (*http.Response, error){
-		"no connection": func() (*http.Response, error) { return nil, &net.OpError{Op: "dial", Err: errBroken} },
+		"no connection": func() (*http.Response, error) { return nil, &net.OpError{Op: "dial", Err: rig.ErrBroken} },
 		"no resolver": func() (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}
 		},
-		"a broken one": func() (*http.Response, error) { return nil, errBroken },
-		"502":          func() (*http.Response, error) { return apiAnswer(502, "<html>"), nil },
+		"a broken one": func() (*http.Response, error) { return nil, rig.ErrBroken },
+		"502":          func() (*http.Response, error) { return rig.APIAnswer(502, "<html>"), nil },
 		"500": func() (*http.Response, error) {
-			return apiAnswer(500, `{"ok":false,"error_code":500,"description":"restart"}`), nil
+			return rig.APIAnswer(500, `{"ok":false,"error_code":500,"description":"restart"}`), nil
 		},
-		"a portal": func() (*http.Response, error) { return apiAnswer(404, "<html>pay here"), nil },
+		"a portal": func() (*http.Response, error) { return rig.APIAnswer(404, "<html>pay here"), nil },
 		"Telegram's own resolver": func() (*http.Response, error) {
-			return apiAnswer(400, `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook: Failed to resolve host: Temporary failure in name resolution"}`), nil
+			return rig.APIAnswer(400, `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook: Failed to resolve host: Temporary failure in name resolution"}`), nil
 		},
 		"429": func() (*http.Response, error) {
-			return apiAnswer(429, `{"ok":false,"error_code":429,"parameters":{"retry_after":40}}`), nil
+			return rig.APIAnswer(429, `{"ok":false,"error_code":429,"parameters":{"retry_after":40}}`), nil
 		},
 	}
 	for name, fails := range down {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				var logged *lockedBuffer
+			rig.Bubble(t, func(t *testing.T) {
+				var logged *rig.Log
 				start := time.Now()
-				s := stand(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
+				s := stand(t, rig.Nothing, func(s *standing, cfg *tghook.RunConfig) {
 					logged, cfg.DropPending = logOf(cfg), true
 					api := cfg.Client.HTTP.Transport
-					cfg.Client.HTTP = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+					cfg.Client.HTTP = &http.Client{Transport: rig.Transport(func(r *http.Request) (*http.Response, error) {
 						if time.Since(start) < time.Hour {
 							return fails()
 						}
 						return api.RoundTrip(r)
 					})}
 				})
-				pass(50 * time.Minute)
-				same(t, "ended", s.result.now(), "")
-				same(t, "an update meanwhile", s.answer(update(7, 1)), 200)
+				rig.Pass(50 * time.Minute)
+				assert.Empty(t, s.result.Now(), "ended")
+				assert.Equal(t, 200, s.answer(update(7, 1)), "an update meanwhile")
 				if n := strings.Count(logged.String(), "the webhook is not set yet"); n < 5 || n > 70 { // SetWebhook itself waits for 7 minutes while the host does not resolve
 					t.Errorf("%d failures are logged", n)
 				}
-				pass(15 * time.Minute)
-				same(t, "webhooks set", len(s.tg.Calls("setWebhook")), 1)
+				rig.Pass(15 * time.Minute)
+				assert.Len(t, s.tg.Calls("setWebhook"), 1, "webhooks set")
 				s.stop(errTerminated)
 				s.ends()
-				same(t, "Run's error", s.err, nil)
+				assert.NoError(t, s.err, "Run's error")
 			})
 		})
 	}
@@ -363,17 +360,17 @@ func TestRunWaitsForTelegramAtItsStart(t *testing.T) {
 // What is no failure that passes, or lasts longer than Patience, ends the start.
 func TestRunDoesNotWaitForEver(t *testing.T) {
 	for name, c := range map[string]struct {
-		api      transport
+		api      rig.Transport
 		patience time.Duration
 		within   time.Duration
 	}{
-		"with Patience": {answers(502, "<html>"), 10 * time.Minute, 12 * time.Minute},
-		"400":           {answers(400, `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook"}`), 0, 0},
-		"401":           {answers(401, `{"ok":false,"error_code":401,"description":"Unauthorized"}`), 0, 0},
+		"with Patience": {rig.Answers(502, "<html>"), 10 * time.Minute, 12 * time.Minute},
+		"400":           {rig.Answers(400, `{"ok":false,"error_code":400,"description":"Bad Request: bad webhook"}`), 0, 0},
+		"401":           {rig.Answers(401, `{"ok":false,"error_code":401,"description":"Unauthorized"}`), 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) {
+			rig.Bubble(t, func(t *testing.T) {
+				s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) {
 					cfg.Client.HTTP.Transport, cfg.Client.Patience = c.api, c.patience
 				})
 				took := s.ends()
@@ -390,30 +387,30 @@ func TestRunDoesNotWaitForEver(t *testing.T) {
 func TestRunWaitsForItsResolver(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{}, 100)
-	var logged *lockedBuffer
-	s := begin(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
+	var logged *rig.Log
+	s := begin(t, rig.Nothing, func(s *standing, cfg *tghook.RunConfig) {
 		logged = logOf(cfg)
 		s.resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 			asked <- struct{}{}
-			return nil, errBroken
+			return nil, rig.ErrBroken
 		}}
 	})
-	receive(t, "a question", asked)
-	until(t, "the failure is logged", func() bool { return strings.Contains(logged.String(), "does not resolve") })
+	rig.Receive(t, "a question", asked)
+	rig.Until(t, "the failure is logged", func() bool { return strings.Contains(logged.String(), "does not resolve") })
 	s.stop(errTerminated)
-	receive(t, "the end", s.result.done)
-	same(t, "Run's error", s.err, nil)
-	same(t, "webhooks set", len(s.tg.Calls("setWebhook")), 0)
+	rig.Receive(t, "the end", s.result.Done)
+	assert.NoError(t, s.err, "Run's error")
+	assert.Empty(t, s.tg.Calls("setWebhook"), "webhooks set")
 }
 
 // A transport need not look at its ctx.
 func TestRunEndsThoughItsTransportDoesNot(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		over := make(chan struct{})
-		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) {
-			cfg.Client.HTTP.Transport = transport(func(*http.Request) (*http.Response, error) {
+		s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) {
+			cfg.Client.HTTP.Transport = rig.Transport(func(*http.Request) (*http.Response, error) {
 				<-over
-				return nil, errBroken
+				return nil, rig.ErrBroken
 			})
 		})
 		s.stop(errTerminated)
@@ -423,9 +420,9 @@ func TestRunEndsThoughItsTransportDoesNot(t *testing.T) {
 		close(over)
 	})
 	t.Run("but ends its goroutine", func(t *testing.T) {
-		inBubble(t, func(t *testing.T) {
-			s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) {
-				cfg.Client.HTTP.Transport = transport(func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil })
+		rig.Bubble(t, func(t *testing.T) {
+			s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) {
+				cfg.Client.HTTP.Transport = rig.Transport(func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil })
 			})
 			if s.ends(); s.err == nil {
 				t.Error("Run returned nil")
@@ -436,13 +433,13 @@ func TestRunEndsThoughItsTransportDoesNot(t *testing.T) {
 
 // LateAck has promised what a dead letter is to keep, and Run ends all the same.
 func TestRunEndsWithinItsGraceAndASecond(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		over := make(chan struct{})
 		s := stand(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 			<-over
 			return tghook.NoReply, nil
 		}, func(_ *standing, cfg *tghook.RunConfig) { cfg.Webhook.Late = tghook.LateAck })
-		same(t, "an update", s.answer(update(7, 1)), 200)
+		assert.Equal(t, 200, s.answer(update(7, 1)), "an update")
 		s.stop(errTerminated)
 		if took := s.ends(); took < 8*time.Second || took > 9*time.Second || s.err != nil {
 			t.Errorf("Run returned %v after %v", s.err, took)
@@ -455,10 +452,10 @@ func TestRunEndsWithinItsGraceAndASecond(t *testing.T) {
 func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
 	for name, ends := range map[string]bool{"that end with their context": true, "and not for those that do not": false} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
 				running, over := make(chan struct{}), make(chan struct{})
 				var ended atomic.Bool
-				s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) {
+				s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) {
 					cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(asked *tls.ClientHelloInfo) (*tls.Certificate, error) {
 						close(running)
 						if ends {
@@ -468,7 +465,7 @@ func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
 							<-over
 						}
 						ended.Store(true)
-						return nil, errBroken
+						return nil, rig.ErrBroken
 					}}
 				})
 				conn := tls.Client(s.connect(), &tls.Config{ServerName: "bot.example.org", MinVersion: tls.VersionTLS12})
@@ -478,7 +475,7 @@ func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
 				if took := s.ends(); took > time.Second || s.err != nil {
 					t.Errorf("Run returned %v after %v", s.err, took)
 				}
-				same(t, "the function has ended", ended.Load(), ends)
+				assert.Equal(t, ends, ended.Load(), "the function has ended")
 				close(over)
 				_ = conn.Close()
 			})
@@ -487,33 +484,33 @@ func TestRunWaitsForTheFunctionsOfItsTLS(t *testing.T) {
 }
 
 func TestRunWarnsOfASecretAtAnotherPath(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		var logged *lockedBuffer
-		s := stand(t, nothing, func(_ *standing, cfg *tghook.RunConfig) { logged, cfg.Path = logOf(cfg), "/served/"+apiToken })
+	rig.Bubble(t, func(t *testing.T) {
+		var logged *rig.Log
+		s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { logged, cfg.Path = logOf(cfg), "/served/"+rig.APIToken })
 		warnings := func() int { return strings.Count(logged.String(), "came to a path where no updates are served") }
-		elsewhere := bytes.Replace(update(7, 1), []byte("/hook"), []byte("/bot"+apiToken), 1)
+		elsewhere := bytes.Replace(update(7, 1), []byte("/hook"), []byte("/bot"+rig.APIToken), 1)
 		for range 20 {
-			same(t, "elsewhere", s.answer(elsewhere), 404)
+			assert.Equal(t, 404, s.answer(elsewhere), "elsewhere")
 		}
-		same(t, "without a secret", s.answer([]byte("GET /other HTTP/1.1\r\nHost: bot\r\n\r\n")), 404)
-		same(t, "warnings", warnings(), 1)
-		if text := logged.String(); leaks(text) || !strings.Contains(text, "path=/bot<token>") || !strings.Contains(text, "served=/served/<token>") || !strings.Contains(text, "bot=7244100913") {
+		assert.Equal(t, 404, s.answer([]byte("GET /other HTTP/1.1\r\nHost: bot\r\n\r\n")), "without a secret")
+		assert.Equal(t, 1, warnings(), "warnings")
+		if text := logged.String(); rig.Leaks(text) || !strings.Contains(text, "path=/bot<token>") || !strings.Contains(text, "served=/served/<token>") || !strings.Contains(text, "bot=7244100913") {
 			t.Error(text)
 		}
-		pass(2 * time.Minute)
-		same(t, "elsewhere", s.answer(elsewhere), 404)
-		same(t, "warnings", warnings(), 2)
+		rig.Pass(2 * time.Minute)
+		assert.Equal(t, 404, s.answer(elsewhere), "elsewhere")
+		assert.Equal(t, 2, warnings(), "warnings")
 	})
 }
 
 func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		var silent atomic.Bool
-		var logged *lockedBuffer
-		s := stand(t, nothing, func(s *standing, cfg *tghook.RunConfig) {
+		var logged *rig.Log
+		s := stand(t, rig.Nothing, func(s *standing, cfg *tghook.RunConfig) {
 			cfg.URL, cfg.Poll.Wait, logged = "", 20*time.Second, logOf(cfg)
 			api := cfg.Client.HTTP.Transport
-			cfg.Client.HTTP = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			cfg.Client.HTTP = &http.Client{Transport: rig.Transport(func(r *http.Request) (*http.Response, error) {
 				if silent.Load() {
 					return unanswered(r)
 				}
@@ -526,24 +523,24 @@ func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
 			_, body, _ := strings.Cut(c.bytes(), "\r\n\r\n")
 			return fmt.Sprint(status, " ", body)
 		}
-		same(t, "at the start", health(), "200 getUpdates has not been answered yet\n")
-		pass(22 * time.Second)
-		same(t, "later", health(), "200 getUpdates was last answered 2s ago, at 2000-01-01T00:00:20Z\n")
-		same(t, "an update by webhook", s.answer(update(7, 1)), 404)
+		assert.Equal(t, "200 getUpdates has not been answered yet\n", health(), "at the start")
+		rig.Pass(22 * time.Second)
+		assert.Equal(t, "200 getUpdates was last answered 2s ago, at 2000-01-01T00:00:20Z\n", health(), "later")
+		assert.Equal(t, 404, s.answer(update(7, 1)), "an update by webhook")
 		if !strings.Contains(logged.String(), "though the bot polls") {
 			t.Error(logged.String())
 		}
 		silent.Store(true)
-		pass(80 * time.Second) // of which the running call, until the silence, takes up to 18
+		rig.Pass(80 * time.Second) // of which the running call, until the silence, takes up to 18
 		if got := health(); !strings.HasPrefix(got, "200 ") {
 			t.Error(got)
 		}
-		pass(20 * time.Second)
+		rig.Pass(20 * time.Second)
 		if got := health(); !strings.HasPrefix(got, "503 getUpdates was last answered 1m") {
 			t.Error(got)
 		}
 		silent.Store(false)
-		pass(3 * time.Minute)
+		rig.Pass(3 * time.Minute)
 		if got := health(); !strings.HasPrefix(got, "200 ") {
 			t.Error(got)
 		}
@@ -555,15 +552,15 @@ func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
 }
 
 func TestRunIsIllAtTheEndOfItsPoll(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := stand(t, taking(5*time.Second, tghook.NoReply, nil), func(s *standing, cfg *tghook.RunConfig) {
+	rig.Bubble(t, func(t *testing.T) {
+		s := stand(t, rig.Taking(5*time.Second, tghook.NoReply, nil), func(s *standing, cfg *tghook.RunConfig) {
 			cfg.URL = ""
 			s.tg.User("Ann").Chat().Send("hi")
 		})
-		same(t, "health", s.answer(healthCheck), 200)
+		assert.Equal(t, 200, s.answer(healthCheck), "health")
 		s.stop(errTerminated)
 		synctest.Wait()
-		same(t, "health at the end", s.answer(healthCheck), 503)
+		assert.Equal(t, 503, s.answer(healthCheck), "health at the end")
 		if took := s.ends(); took < 4*time.Second || took > 6*time.Second || s.err != nil {
 			t.Errorf("Run returned %v after %v", s.err, took)
 		}

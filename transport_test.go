@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // relay passes bytes on to a server, until the connections that it has are frozen:
@@ -30,9 +33,7 @@ type relay struct {
 func newRelay(t *testing.T, to string) *relay {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r := &relay{Listener: l, to: to, frozen: make(chan struct{})}
 	var passing sync.WaitGroup
 	passing.Go(func() {
@@ -117,7 +118,7 @@ func overHTTP2(t *testing.T, api http.HandlerFunc) (*tghook.Client, *relay) {
 	transport := tghook.Pinged(base)
 	transport.HTTP2.SendPingTimeout, transport.HTTP2.PingTimeout = 100*time.Millisecond, 100*time.Millisecond
 	t.Cleanup(transport.CloseIdleConnections)
-	return newClient(t, tghook.ClientConfig{
+	return rig.NewClient(t, tghook.ClientConfig{
 		BaseURL: "https://" + r.Addr().String(), HTTP: &http.Client{Transport: transport},
 	}), r
 }
@@ -137,7 +138,7 @@ func TestACallFindsOutThatItsConnectionIsDead(t *testing.T) {
 		}
 		_, _ = io.WriteString(rw, `{"ok":true,"result":{"id":1}}`)
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), inTime)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.InTime)
 	defer cancel()
 	if _, err := c.GetMe(ctx); err != nil {
 		t.Fatal(err)
@@ -146,11 +147,11 @@ func TestACallFindsOutThatItsConnectionIsDead(t *testing.T) {
 	if err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the call on the dead connection: %v", err)
 	}
-	keepsToken(t, err)
+	rig.KeepsToken(t, err)
 	if _, err := c.GetMe(ctx); err != nil {
 		t.Errorf("the next one: %v", err)
 	}
-	same(t, "connections", r.connections(), 2)
+	assert.Equal(t, 2, r.connections(), "connections")
 }
 
 func TestAPollFindsOutThatItsConnectionIsDead(t *testing.T) {
@@ -174,12 +175,12 @@ func TestAPollFindsOutThatItsConnectionIsDead(t *testing.T) {
 			}
 			answer = `{"ok":true,"result":[]}`
 			if !strings.Contains(string(body), "offset") {
-				answer = `{"ok":true,"result":[` + messageIn(7, 1) + `]}`
+				answer = `{"ok":true,"result":[` + rig.MessageIn(7, 1) + `]}`
 			}
 		}
 		_, _ = io.WriteString(rw, answer)
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), inTime)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.InTime)
 	defer cancel()
 	handled := make(chan struct{})
 	h := tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
@@ -187,9 +188,7 @@ func TestAPollFindsOutThatItsConnectionIsDead(t *testing.T) {
 		cancel()
 		return tghook.NoReply, nil
 	})
-	if err := tghook.Poll(ctx, c, h, tghook.PollConfig{}); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, tghook.Poll(ctx, c, h, tghook.PollConfig{}))
 	select {
 	case <-handled:
 	default:
@@ -206,7 +205,7 @@ func TestTheDefaultClientPings(t *testing.T) {
 		"without an http.Client":   {},
 		"with one of no transport": {HTTP: &http.Client{Timeout: time.Minute}},
 	} {
-		transport, ok := tghook.TransportOf(newClient(t, cfg)).(*http.Transport)
+		transport, ok := tghook.TransportOf(rig.NewClient(t, cfg)).(*http.Transport)
 		if !ok || transport.HTTP2 == nil || !transport.ForceAttemptHTTP2 {
 			t.Errorf("%s: no pings", name)
 			continue
@@ -219,5 +218,5 @@ func TestTheDefaultClientPings(t *testing.T) {
 		t.Error("http.DefaultTransport was changed")
 	}
 	own := &http.Transport{}
-	same(t, "a transport of one's own", tghook.TransportOf(newClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: own}})), http.RoundTripper(own))
+	assert.Equal(t, http.RoundTripper(own), tghook.TransportOf(rig.NewClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: own}})), "a transport of one's own")
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -157,9 +158,7 @@ func TestRawIsTheDataGivenAndDecodeReadsAllOfIt(t *testing.T) {
 	t.Parallel()
 	data := tghooktest.Update("callback_query")
 	u, err := tghook.ParseUpdate(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if &u.Raw[0] != &data[0] || len(u.Raw) != len(data) {
 		t.Error("Raw is a copy")
 	}
@@ -182,9 +181,7 @@ func TestRawIsTheDataGivenAndDecodeReadsAllOfIt(t *testing.T) {
 func TestDecodeErrorsNameTheUpdate(t *testing.T) {
 	t.Parallel()
 	u, err := tghook.ParseUpdate(textFrom(77, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var wrong struct {
 		Message string `json:"message"`
 	}

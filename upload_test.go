@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // zeros are so many bytes that can be sought in and take no memory.
@@ -75,7 +77,7 @@ func (s *sink) RoundTrip(r *http.Request) (*http.Response, error) {
 	if n := int(s.requests) - 1; n < len(s.answers) {
 		return s.answers[n].response()
 	}
-	return apiAnswer(200, apiOK), nil
+	return rig.APIAnswer(200, rig.APIOK), nil
 }
 
 type limited struct {
@@ -97,7 +99,7 @@ func (c counting) Write(p []byte) (int, error) { *c.n += int64(len(p)); return l
 func (s *sink) client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	tb.Helper()
 	cfg.HTTP = &http.Client{Transport: s}
-	return newClient(tb, cfg)
+	return rig.NewClient(tb, cfg)
 }
 
 // Not parallel: what others allocate would count.
@@ -108,16 +110,14 @@ func TestAnUploadIsNotInMemory(t *testing.T) {
 		if n < size || err != nil {
 			t.Errorf("%d bytes came (%v)", n, err)
 		}
-		_, _ = io.WriteString(rw, apiOK)
+		_, _ = io.WriteString(rw, rig.APIOK)
 	}))
 	defer server.Close()
-	c := newClient(t, tghook.ClientConfig{BaseURL: server.URL, HTTP: server.Client()})
+	c := rig.NewClient(t, tghook.ClientConfig{BaseURL: server.URL, HTTP: server.Client()})
 	for name, body := range map[string]io.Reader{"of a known size": &zeros{size: size}, "of an unknown one": once(&zeros{size: size})} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if err := c.Call(t.Context(), "sendDocument", uploadOf(body), nil); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil))
 		runtime.ReadMemStats(&after)
 		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > size/20 {
 			t.Errorf("a file %s, of %d bytes, took %d", name, size, allocated)
@@ -152,7 +152,7 @@ func TestFilesHave50MiBByTheCloudAnd2000ByALocalServer(t *testing.T) {
 		if !errors.As(err, &unsendable) || !strings.Contains(err.Error(), strconv.FormatInt(test.most, 10)) {
 			t.Errorf("%s: one byte more: %v", test.name, err)
 		}
-		same(t, test.name+": what was sent of it", s.seen, nil)
+		assert.Nil(t, s.seen, test.name+": what was sent of it")
 		if known := strings.HasPrefix(test.name, "known"); s.requests > 1 || known && s.requests > 0 {
 			t.Errorf("%s: %d requests", test.name, s.requests)
 		}
@@ -170,18 +170,16 @@ func TestAnUploadSaysItsLengthIfItIsKnown(t *testing.T) {
 		"a pipe's end": {bytes.NewBufferString("content"), false},
 	} {
 		s := &sink{}
-		if err := s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", uploadOf(test.body), nil); err != nil {
-			t.Error(err)
-		}
-		same(t, name, s.length > 0, test.known)
-		same(t, name, s.seen, []string{"content"})
+		assert.NoError(t, s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", uploadOf(test.body), nil))
+		assert.Equal(t, test.known, s.length > 0, name)
+		assert.Equal(t, []string{"content"}, s.seen, name)
 	}
 }
 
 // A body that can seek is read from where it stood, at each attempt and by each
 // handler.
 func TestAFileIsReadFromWhereItStoodEachTime(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		for name, test := range map[string]struct {
 			at   int64
 			want string
@@ -196,18 +194,16 @@ func TestAFileIsReadFromWhereItStoodEachTime(t *testing.T) {
 			s := &sink{answers: []outcome{tooMany, tooMany}}
 			c := s.client(t, tghook.ClientConfig{Patience: time.Minute})
 			for range 2 { // calls with the same File
-				if err := c.Call(t.Context(), "sendDocument", uploadOf(body), nil); err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil))
 			}
-			same(t, name, s.seen, []string{test.want, test.want, test.want, test.want})
+			assert.Equal(t, []string{test.want, test.want, test.want, test.want}, s.seen, name)
 
 			shared := uploadOf(body)
-			r := newRig(t, tghook.Config{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			r := rig.NewBot(t, tghook.Config{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 				return tghook.Reply{Method: "sendDocument", Params: shared}, nil
 			})
 			for id := range int64(2) {
-				if got := r.post(messageIn(7, id)); !strings.Contains(got, test.want) || strings.Contains(got, "0123456789"+test.want) {
+				if got := r.Post(rig.MessageIn(7, id)); !strings.Contains(got, test.want) || strings.Contains(got, "0123456789"+test.want) {
 					t.Errorf("%s: the reply of the same File: %s", name, got)
 				}
 			}
@@ -216,7 +212,7 @@ func TestAFileIsReadFromWhereItStoodEachTime(t *testing.T) {
 }
 
 func TestAFileThatServesOnceIsNeverSentEmptyOrHalf(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		patience := tghook.ClientConfig{Patience: time.Minute}
 		for name, kind := range map[string]func() io.Reader{
 			"a reader": func() io.Reader { return once(strings.NewReader("content")) },
@@ -228,23 +224,21 @@ func TestAFileThatServesOnceIsNeverSentEmptyOrHalf(t *testing.T) {
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), `"a.bin"`) || !strings.Contains(err.Error(), "cannot seek") {
 				t.Errorf("%s, refused: %v", name, err)
 			}
-			same(t, name+": what was sent", s.seen, []string{"content"})
+			assert.Equal(t, []string{"content"}, s.seen, name+": what was sent")
 
 			s = &sink{answers: []outcome{unreachable}}
-			if err := s.client(t, patience).Call(t.Context(), "sendDocument", uploadOf(kind()), nil); err != nil {
-				t.Errorf("%s, when nothing was read of it: %v", name, err)
-			}
-			same(t, name+": what was sent then", s.seen, []string{"content"})
+			assert.NoErrorf(t, s.client(t, patience).Call(t.Context(), "sendDocument", uploadOf(kind()), nil), "%s, when nothing was read of it", name)
+			assert.Equal(t, []string{"content"}, s.seen, name+": what was sent then")
 
 			s = &sink{}
 			c, body := s.client(t, patience), kind()
-			same(t, name+": the first call", c.Call(t.Context(), "sendDocument", uploadOf(body), nil), nil)
+			assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil), name+": the first call")
 			err = c.Call(t.Context(), "sendDocument", uploadOf(body), nil)
 			var unsendableError *tghook.ReplyError
 			if !errors.As(err, &unsendableError) || !strings.Contains(err.Error(), `"a.bin"`) {
 				t.Errorf("%s, used again: %v", name, err)
 			}
-			same(t, name+": what was sent by two calls", s.seen, []string{"content"})
+			assert.Equal(t, []string{"content"}, s.seen, name+": what was sent by two calls")
 
 			body = kind()
 			answerOnce, _ := answerWith(t, tghook.Reply{Method: "sendDocument", Params: uploadOf(body)})
@@ -258,14 +252,12 @@ func TestAFileThatServesOnceIsNeverSentEmptyOrHalf(t *testing.T) {
 
 		// Of a call that breaks off, half of a buffer is gone.
 		buffer := bytes.NewBufferString(strings.Repeat("a", 1<<20))
-		c := transport(func(r *http.Request) (*http.Response, error) {
+		c := rig.Transport(func(r *http.Request) (*http.Response, error) {
 			defer r.Body.Close()
 			_, _ = io.CopyN(io.Discard, r.Body, 1000)
 			return nil, io.ErrUnexpectedEOF
-		}).client(t, patience)
-		if err := c.Call(t.Context(), "sendDocument", uploadOf(buffer), nil); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Error(err)
-		}
+		}).Client(t, patience)
+		assert.ErrorIs(t, c.Call(t.Context(), "sendDocument", uploadOf(buffer), nil), io.ErrUnexpectedEOF)
 		unsendable(t, tghook.Reply{Method: "sendDocument", Params: uploadOf(buffer)})
 	})
 }
@@ -278,10 +270,10 @@ func TestAFileThatEndsEarlyFailsTheCall(t *testing.T) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), `"a.bin"`) {
 		t.Error(err)
 	}
-	same(t, "what was sent", s.seen, nil)
+	assert.Nil(t, s.seen, "what was sent")
 	grown := &zeros{size: 1000}
 	params := uploadOf(growing{grown})
-	same(t, "one that grows", s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", params, nil), nil)
+	assert.NoError(t, s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", params, nil), "one that grows")
 }
 
 type shrinking struct{ zeros }
@@ -302,7 +294,7 @@ func (g growing) Read(p []byte) (int, error) {
 func TestATransportMaySendAnUploadAgain(t *testing.T) {
 	t.Parallel()
 	send := func(body io.Reader, readFirst int64) (content string, err error) {
-		c := transport(func(r *http.Request) (*http.Response, error) {
+		c := rig.Transport(func(r *http.Request) (*http.Response, error) {
 			_, _ = io.CopyN(io.Discard, r.Body, readFirst)
 			r.Body.Close()
 			again, err := r.GetBody()
@@ -312,8 +304,8 @@ func TestATransportMaySendAnUploadAgain(t *testing.T) {
 			defer again.Close()
 			all, err := io.ReadAll(again)
 			content = string(all)
-			return apiAnswer(200, apiOK), err
-		}).client(t, tghook.ClientConfig{})
+			return rig.APIAnswer(200, rig.APIOK), err
+		}).Client(t, tghook.ClientConfig{})
 		return content, c.Call(t.Context(), "sendDocument", uploadOf(body), nil)
 	}
 	large := strings.Repeat("content", 100_000)

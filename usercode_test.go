@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // ringError wraps itself.
@@ -51,7 +53,7 @@ func bodyOf(f funcReader) *funcReader { return &f }
 // Whatever the user's code does in a call, the call fails, and soon: the process
 // lives, and nothing goes on for ever.
 func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
-	alone(t, func(t *testing.T) {
+	rig.Alone(t, func(t *testing.T) {
 		ring := &ringError{}
 		ring.next = ring
 		many := make([]error, 100_000)
@@ -81,7 +83,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 			fails["joined "+name] = errors.Join(io.EOF, &badError{unwrap: f})
 		}
 		calls := map[string]func(c *tghook.Client, ctx context.Context) error{}
-		apis := map[string]transport{}
+		apis := map[string]rig.Transport{}
 		for name, err := range fails {
 			apis["an error of HTTP: "+name] = func(*http.Request) (*http.Response, error) { return nil, err }
 			apis["an error of an answer: "+name] = func(*http.Request) (*http.Response, error) {
@@ -91,12 +93,12 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 				return c.Call(ctx, "m", uploadOf(bodyOf(func([]byte) (int, error) { return 0, err })), nil)
 			}
 			calls["an error of MarshalJSON: "+name] = func(c *tghook.Client, ctx context.Context) error {
-				return c.Call(ctx, "m", jsonBy(func() ([]byte, error) { return nil, err }), nil)
+				return c.Call(ctx, "m", rig.JsonBy(func() ([]byte, error) { return nil, err }), nil)
 			}
 			calls["a cause: "+name] = func(_ *tghook.Client, ctx context.Context) error {
 				ctx, cancel := context.WithCancelCause(ctx)
 				cancel(err)
-				c := transport(func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() }).client(t, tghook.ClientConfig{Patience: time.Hour})
+				c := rig.Transport(func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() }).Client(t, tghook.ClientConfig{Patience: time.Hour})
 				return c.Call(ctx, "getMe", nil, nil)
 			}
 		}
@@ -109,23 +111,23 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 				return c.Call(ctx, "m", uploadOf(bodyOf(func([]byte) (int, error) { f(); return 0, io.ErrUnexpectedEOF })), nil)
 			}
 			calls["MarshalJSON "+name] = func(c *tghook.Client, ctx context.Context) error {
-				return c.Call(ctx, "m", jsonBy(func() ([]byte, error) { f(); return nil, io.EOF }), nil)
+				return c.Call(ctx, "m", rig.JsonBy(func() ([]byte, error) { f(); return nil, io.EOF }), nil)
 			}
 		}
-		reading := transport(func(r *http.Request) (*http.Response, error) {
+		reading := rig.Transport(func(r *http.Request) (*http.Response, error) {
 			_, err := io.Copy(io.Discard, r.Body)
-			return apiAnswer(200, apiOK), err
+			return rig.APIAnswer(200, rig.APIOK), err
 		})
 		for name, api := range apis {
 			calls[name] = func(_ *tghook.Client, ctx context.Context) error {
-				_, err := api.client(t, tghook.ClientConfig{}).GetMe(ctx)
+				_, err := api.Client(t, tghook.ClientConfig{}).GetMe(ctx)
 				return err
 			}
 		}
 		for name, call := range calls {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			begun := time.Now()
-			err := call(reading.client(t, tghook.ClientConfig{}), ctx)
+			err := call(reading.Client(t, tghook.ClientConfig{}), ctx)
 			cancel()
 			if took := time.Since(begun); err == nil || took > 15*time.Second {
 				t.Errorf("%s: %v after %v", name, err, took)
@@ -133,7 +135,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 			}
 			// What is returned is harmless.
 			_ = fmt.Sprintf("%v %+v %#v", err, err, err)
-			_ = errors.Is(err, errBroken)
+			_ = errors.Is(err, rig.ErrBroken)
 			_ = errors.As(err, new(*tghook.APIError))
 			if len(err.Error()) > 256<<10 {
 				t.Errorf("%s: %d bytes of error", name, len(err.Error()))
@@ -147,18 +149,18 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 
 func TestAPanicInACallIsAnError(t *testing.T) {
 	t.Parallel()
-	c := transport(func(r *http.Request) (*http.Response, error) {
+	c := rig.Transport(func(r *http.Request) (*http.Response, error) {
 		_, err := io.Copy(io.Discard, r.Body)
 		if strings.HasSuffix(r.URL.Path, "/getMe") {
 			panic("at " + r.URL.String())
 		}
 		return nil, err
-	}).client(t, tghook.ClientConfig{})
+	}).Client(t, tghook.ClientConfig{})
 	_, byHTTP := c.GetMe(t.Context())
 	byBody := c.Call(t.Context(), "m", uploadOf(&panickyReader{}), nil)
-	byParams := c.Call(t.Context(), "m", jsonBy(func() ([]byte, error) { panic("marshal") }), nil)
+	byParams := c.Call(t.Context(), "m", rig.JsonBy(func() ([]byte, error) { panic("marshal") }), nil)
 	for _, err := range []error{byHTTP, byBody, byParams} {
-		keepsToken(t, err)
+		rig.KeepsToken(t, err)
 		if !strings.Contains(err.Error(), "panic") {
 			t.Error(err)
 		}
@@ -171,18 +173,18 @@ func TestAPanicInACallIsAnError(t *testing.T) {
 
 // A held call that fails so is told of as any other.
 func TestAHeldCallSurvivesAnErrorThatWrapsItself(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		ring := &ringError{}
 		ring.next = ring
-		api := &wireAPI{do: func(*http.Request) (*http.Response, error) { return nil, ring }}
-		lib := newLibrary(t, &tghook.ReplyTransport{}, api)
-		cfg := hookConfig()
+		api := &rig.BotAPI{Do: func(*http.Request) (*http.Response, error) { return nil, ring }}
+		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
+		cfg := rig.LibraryConfig()
 		cfg.LateAfter = -1
-		r := newRig(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			same(t, "the library gets", lib.call(ctx, "deleteMessage", "{}"), apiOK)
-			return hello, nil
+		r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", "{}"), "the library gets")
+			return rig.Hello, nil
 		})
-		same(t, "answer", r.post(messageIn(7, 1)), helloAnswer) // the call is tried again for two minutes
-		same(t, "outcomes", r.outcomes(), "call_lost/1/0 replied/1/200/rode")
+		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer") // the call is tried again for two minutes
+		assert.Equal(t, "call_lost/1/0 replied/1/200/rode", r.Outcomes(), "outcomes")
 	})
 }

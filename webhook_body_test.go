@@ -13,7 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // dripping is a body of size bytes that comes in pieces, all but its last byte within a
@@ -55,42 +57,42 @@ func (b *dripping) Read(p []byte) (int, error) {
 
 // drip sends n bodies of 1 MiB, of updates with ids from first, and returns how their
 // answers come, and how many were read.
-func drip(w *tghook.Webhook, first int64, n int, release <-chan struct{}) (answers []*pending, read *atomic.Int64) {
+func drip(w *tghook.Webhook, first int64, n int, release <-chan struct{}) (answers []*rig.Pending, read *atomic.Int64) {
 	read = new(atomic.Int64)
 	for i := range n {
 		id := first + int64(i)
-		req := fromTelegram(nil)
+		req := rig.FromTelegram(nil)
 		req.ContentLength = 1 << 20
 		req.Body = &dripping{
 			head: fmt.Sprintf(`{"update_id":%d,"message":{"chat":{"id":%d},"text":"`, id, id), tail: `"}}`,
 			size: 1 << 20, release: release, reading: read,
 		}
-		p := &pending{done: make(chan struct{})}
+		p := &rig.Pending{Done: make(chan struct{})}
 		answers = append(answers, p)
 		go func() {
-			defer close(p.done)
-			p.answer = answer(w.Serve(context.Background(), req))
+			defer close(p.Done)
+			p.Answer = rig.Answer(w.Serve(context.Background(), req))
 		}()
 	}
 	synctest.Wait()
-	pass(10 * time.Second)
+	rig.Pass(10 * time.Second)
 	return answers, read
 }
 
 // Bodies come before MaxInFlight can count their updates: 500 of 1 MiB would be 500 MiB.
 func TestBodiesThatAreReadAtOnceHaveABound(t *testing.T) {
-	alone(t, func(t *testing.T) {
+	rig.Alone(t, func(t *testing.T) {
 		const slack = 2 << 20 // goroutines and readers
-		w, _ := hookFor(t, nothing, logging(new(lockedBuffer)))
-		before, release := heap(), make(chan struct{})
+		w, _ := hookFor(t, rig.Nothing, logging(new(rig.Log)))
+		before, release := rig.Heap(), make(chan struct{})
 		answers, read := drip(w, 1, 500, release)
-		if held := heap() - before; held > 64<<20+slack {
+		if held := rig.Heap() - before; held > 64<<20+slack {
 			t.Errorf("%d MiB are held for bodies that come slowly, want 64 at most", held>>20)
 		}
 		turnedAway := 0
 		for _, p := range answers {
-			if p.now() != "" {
-				oneOf(t, "answer to a body for which there is no room", p.answer, "503 after 2", "503 after 3")
+			if p.Now() != "" {
+				assert.Contains(t, []string{"503 after 2", "503 after 3"}, p.Answer, "answer to a body for which there is no room")
 				turnedAway++
 			}
 		}
@@ -99,16 +101,16 @@ func TestBodiesThatAreReadAtOnceHaveABound(t *testing.T) {
 		}
 		close(release)
 		for _, p := range answers {
-			if got, _ := p.wait(); got != "200" && !strings.HasPrefix(got, "503") {
+			if got, _ := p.Wait(); got != "200" && !strings.HasPrefix(got, "503") {
 				t.Errorf("answered %s, want 200 or 503", got)
 			}
 		}
-		if held := heap() - before; held > 70<<20 { // the room is free again; updates are remembered by id
+		if held := rig.Heap() - before; held > 70<<20 { // the room is free again; updates are remembered by id
 			t.Errorf("%d MiB are held in the end", held>>20)
 		}
 		answers, _ = drip(w, 1000, 40, release)
 		for _, p := range answers {
-			same(t, "answer when there is room again", p.now(), "200")
+			assert.Equal(t, "200", p.Now(), "answer when there is room again")
 		}
 	})
 }
@@ -116,20 +118,20 @@ func TestBodiesThatAreReadAtOnceHaveABound(t *testing.T) {
 // While the dispatcher is full, what comes is most likely to be turned away: little of it
 // is read. A redelivery of a known update is heard all the same, or two seconds later.
 func TestWhileFullFewBodiesAreRead(t *testing.T) {
-	alone(t, func(t *testing.T) {
+	rig.Alone(t, func(t *testing.T) {
 		const slack = 2 << 20
 		end := make(chan struct{})
 		w, seen := hookFor(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 			<-end
-			return hello, nil
-		}, logging(new(lockedBuffer)), func(cfg *tghook.Config) { cfg.Dispatch.MaxInFlight = 1; cfg.LateAfter = -1 })
-		post := func() *pending {
-			return eventually(func() string { return answer(w.Serve(context.Background(), fromTelegram(textFrom(1, 1)))) })
+			return rig.Hello, nil
+		}, logging(new(rig.Log)), func(cfg *tghook.Config) { cfg.Dispatch.MaxInFlight = 1; cfg.LateAfter = -1 })
+		post := func() *rig.Pending {
+			return rig.Eventually(func() string { return rig.Answer(w.Serve(context.Background(), rig.FromTelegram(textFrom(1, 1)))) })
 		}
 		first := post()
-		before, release := heap(), make(chan struct{})
+		before, release := rig.Heap(), make(chan struct{})
 		answers, read := drip(w, 10, 500, release)
-		if held := heap() - before; held > 4<<20+slack {
+		if held := rig.Heap() - before; held > 4<<20+slack {
 			t.Errorf("%d MiB are held for bodies that come slowly, want 4 at most", held>>20)
 		}
 		if n := read.Load(); n > 64 {
@@ -137,7 +139,7 @@ func TestWhileFullFewBodiesAreRead(t *testing.T) {
 		}
 		still := 0
 		for _, p := range answers {
-			if p.now() == "" {
+			if p.Now() == "" {
 				still++
 			}
 		}
@@ -145,60 +147,60 @@ func TestWhileFullFewBodiesAreRead(t *testing.T) {
 			t.Error("no body is being read: a redelivery could never join")
 		}
 		joined := post()
-		same(t, "a redelivery, whose small body has room", joined.now(), "")
+		assert.Empty(t, joined.Now(), "a redelivery, whose small body has room")
 		close(release)
 		for _, p := range answers {
-			if got, _ := p.wait(); !strings.HasPrefix(got, "503 after ") {
+			if got, _ := p.Wait(); !strings.HasPrefix(got, "503 after ") {
 				t.Errorf("an update beyond MaxInFlight is answered %s, want 503", got)
 			}
 		}
 		close(end)
-		got, _ := joined.wait()
-		same(t, "the redelivery carries the reply", got, helloAnswer)
-		got, _ = first.wait()
-		same(t, "the first delivery", got, "200")
+		got, _ := joined.Wait()
+		assert.Equal(t, rig.HelloAnswer, got, "the redelivery carries the reply")
+		got, _ = first.Wait()
+		assert.Equal(t, "200", got, "the first delivery")
 		rejected := 0
 		for _, v := range seen.list() {
 			if v.Status == 503 && v.Update == nil && v.Outcome == tghook.OutcomeRejected {
 				rejected++
 			}
 		}
-		same(t, "requests that Observe is told were rejected", rejected, 500-still)
+		assert.Equal(t, 500-still, rejected, "requests that Observe is told were rejected")
 	})
 }
 
 // A redelivery that finds no room is not lost: it comes again.
 func TestARedeliveryThatFindsNoRoomJoinsTwoSecondsLater(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		end := make(chan struct{})
 		w, _ := hookFor(t, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 			<-end
-			return hello, nil
-		}, logging(new(lockedBuffer)), func(cfg *tghook.Config) {
+			return rig.Hello, nil
+		}, logging(new(rig.Log)), func(cfg *tghook.Config) {
 			cfg.Dispatch.MaxInFlight, cfg.LateAfter, cfg.MaxBody = 1, -1, 4<<20
 		})
-		post := func() *pending {
-			return eventually(func() string { return answer(w.Serve(context.Background(), fromTelegram(textFrom(1, 1)))) })
+		post := func() *rig.Pending {
+			return rig.Eventually(func() string { return rig.Answer(w.Serve(context.Background(), rig.FromTelegram(textFrom(1, 1)))) })
 		}
 		post()
 		stuck := make([]*io.PipeWriter, 0, 128) // each body has taken its first 64 KiB: 128 of them are 8 MiB
 		for range 128 {
 			r, in := io.Pipe()
 			stuck = append(stuck, in)
-			req := fromTelegram(nil)
+			req := rig.FromTelegram(nil)
 			req.ContentLength, req.Body = 1<<20, r
-			eventually(func() string { return answer(w.Serve(context.Background(), req)) })
+			rig.Eventually(func() string { return rig.Answer(w.Serve(context.Background(), req)) })
 		}
-		oneOf(t, "a redelivery for which there is no room", post().now(), "503 after 2", "503 after 3")
+		assert.Contains(t, []string{"503 after 2", "503 after 3"}, post().Now(), "a redelivery for which there is no room")
 		for _, in := range stuck {
-			_ = in.CloseWithError(errBroken)
+			_ = in.CloseWithError(rig.ErrBroken)
 		}
-		pass(2 * time.Second)
+		rig.Pass(2 * time.Second)
 		again := post()
-		same(t, "the redelivery two seconds later", again.now(), "")
+		assert.Empty(t, again.Now(), "the redelivery two seconds later")
 		close(end)
-		got, _ := again.wait()
-		same(t, "its answer", got, helloAnswer)
+		got, _ := again.Wait()
+		assert.Equal(t, rig.HelloAnswer, got, "its answer")
 	})
 }
 
@@ -224,7 +226,7 @@ func TestAFoulBodyHurtsItsRequestAlone(t *testing.T) {
 			var err *nilError
 			return 0, err
 		}, "400"},
-		"returns an error that wraps itself":       {func([]byte) (int, error) { return 0, newCycle() }, "400"},
+		"returns an error that wraps itself":       {func([]byte) (int, error) { return 0, rig.NewCycle() }, "400"},
 		"returns an error that wraps itself twice": {func([]byte) (int, error) { return 0, newTwins() }, "400"},
 		"returns an error whose Unwrap panics":     {func([]byte) (int, error) { return 0, badUnwrapError{} }, "400"},
 		"returns an error whose Is and As panic":   {func([]byte) (int, error) { return 0, foulError{} }, "400"},
@@ -233,39 +235,25 @@ func TestAFoulBodyHurtsItsRequestAlone(t *testing.T) {
 		}, "408 close"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				w, _ := hookFor(t, nothing, logging(new(lockedBuffer)))
-				req := fromTelegram(nil)
+			rig.Bubble(t, func(t *testing.T) {
+				w, _ := hookFor(t, rig.Nothing, logging(new(rig.Log)))
+				req := rig.FromTelegram(nil)
 				req.ContentLength, req.Body = 100, c.read
-				p := &pending{done: make(chan struct{})}
+				p := &rig.Pending{Done: make(chan struct{})}
 				go func() {
-					defer close(p.done)
-					p.answer = "none"
-					p.answer = answer(w.Serve(context.Background(), req))
+					defer close(p.Done)
+					p.Answer = "none"
+					p.Answer = rig.Answer(w.Serve(context.Background(), req))
 				}()
 				synctest.Wait()
-				same(t, "another request", w.Serve(t.Context(), fromTelegram(textFrom(2, 2))).Status, 200)
-				got, _ := p.wait()
-				same(t, "answer", got, c.want)
-				if err := w.Shutdown(t.Context()); err != nil {
-					t.Error(err)
-				}
+				assert.Equal(t, 200, w.Serve(t.Context(), rig.FromTelegram(textFrom(2, 2))).Status, "another request")
+				got, _ := p.Wait()
+				assert.Equal(t, c.want, got, "answer")
+				assert.NoError(t, w.Shutdown(t.Context()))
 			})
 		})
 	}
 }
-
-// cycle wraps itself.
-type cycle struct{ err error }
-
-func newCycle() error {
-	c := &cycle{}
-	c.err = c
-	return c
-}
-
-func (c *cycle) Error() string { return "cycle" }
-func (c *cycle) Unwrap() error { return c.err }
 
 // twins wraps itself and itself.
 type twins struct{ errs []error }

@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 )
 
 // logging has a Webhook log to memory, without the time.
-func logging(to *lockedBuffer) func(*tghook.Config) {
+func logging(to *rig.Log) func(*tghook.Config) {
 	return func(cfg *tghook.Config) {
 		cfg.Dispatch.Logger = slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
@@ -26,23 +28,11 @@ func logging(to *lockedBuffer) func(*tghook.Config) {
 	}
 }
 
-// lines are those that were logged since the last call.
-func (b *lockedBuffer) lines() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	text := strings.TrimSuffix(b.b.String(), "\n")
-	b.b.Reset()
-	if text == "" {
-		return nil
-	}
-	return strings.Split(text, "\n")
-}
-
 // refused has the webhook refuse n requests with a wrong secret.
 func refused(t *testing.T, w *tghook.Webhook, n int) {
 	t.Helper()
 	for range n {
-		req := fromTelegram(textFrom(1, 1))
+		req := rig.FromTelegram(textFrom(1, 1))
 		req.Secret = []string{"presented"}
 		if res := w.Serve(t.Context(), req); res.Status != 401 {
 			t.Errorf("got %d, want 401", res.Status)
@@ -58,7 +48,7 @@ func TestARefusalIsLoggedWithThePathThePeerAndTheProblem(t *testing.T) {
 	}{
 		{func(r *tghook.Request) { r.Secret = nil }, []string{"status=401", "secret token missing"}},
 		{func(r *tghook.Request) { r.Secret = []string{""} }, []string{"status=401", "secret token missing"}},
-		{func(r *tghook.Request) { r.Secret = []string{hookSecret, "presented"} }, []string{"status=401", "secret token doubled"}},
+		{func(r *tghook.Request) { r.Secret = []string{rig.HookSecret, "presented"} }, []string{"status=401", "secret token doubled"}},
 		{func(r *tghook.Request) { r.Secret = []string{"presented"} }, []string{"status=401", "secret token wrong"}},
 		{func(r *tghook.Request) { r.Method = "PUT" }, []string{"status=405", `method \"PUT\"`}},
 		{func(r *tghook.Request) { r.ContentType = "text/" + strings.Repeat("x", 500) }, []string{"status=415", `Content-Type \"text/` + strings.Repeat("x", 59) + `\": want`}},
@@ -66,13 +56,13 @@ func TestARefusalIsLoggedWithThePathThePeerAndTheProblem(t *testing.T) {
 		{func(r *tghook.Request) { r.ContentEncoding = "gzip" }, []string{"status=415", `Content-Encoding \"gzip\"`}},
 		{func(r *tghook.Request) { r.Body = strings.NewReader("{") }, []string{"status=400", "the body is no update", "error="}},
 	} {
-		var logged lockedBuffer
+		var logged rig.Log
 		w, seen := hookFor(t, forbidden(t), logging(&logged), func(cfg *tghook.Config) { cfg.Dispatch.Bot = 42 })
-		req := fromTelegram(textFrom(1, 1))
-		req.Path = "/bot" + apiToken + "/" + hookSecret
+		req := rig.FromTelegram(textFrom(1, 1))
+		req.Path = "/bot" + rig.APIToken + "/" + rig.HookSecret
 		c.spoil(&req)
 		w.Serve(t.Context(), req)
-		lines := logged.lines()
+		lines := logged.Lines()
 		if len(lines) != 1 {
 			t.Errorf("%q: logged %q, want one line", c.want, lines)
 			continue
@@ -83,84 +73,82 @@ func TestARefusalIsLoggedWithThePathThePeerAndTheProblem(t *testing.T) {
 				t.Errorf("the line %q has no %q", lines[0], want)
 			}
 		}
-		logged.check(t, "the line", lines[0], hookSecret, apiToken, "presented")
+		logged.Check(t, "the line", lines[0], rig.HookSecret, rig.APIToken, "presented")
 		told := requestError(t, seen.only(t).Err)
-		same(t, "Path", told.Path, "/bot<token>/[hidden]")
-		same(t, "Peer", told.Peer, "149.154.167.220")
-		logged.check(t, "the error", fmt.Sprintf("%+v %v", *told, told), hookSecret, apiToken, "presented")
+		assert.Equal(t, "/bot<token>/[hidden]", told.Path, "Path")
+		assert.Equal(t, "149.154.167.220", told.Peer, "Peer")
+		logged.Check(t, "the error", fmt.Sprintf("%+v %v", *told, told), rig.HookSecret, rig.APIToken, "presented")
 	}
 }
 
 func TestALongPathIsCutInTheLog(t *testing.T) {
 	t.Parallel()
 	w, seen := hookFor(t, forbidden(t))
-	req := fromTelegram(nil)
-	req.Path, req.Secret = strings.Repeat("x", 190)+hookSecret+strings.Repeat("y", 1<<20), nil
+	req := rig.FromTelegram(nil)
+	req.Path, req.Secret = strings.Repeat("x", 190)+rig.HookSecret+strings.Repeat("y", 1<<20), nil
 	w.Serve(t.Context(), req)
-	same(t, "Path", requestError(t, seen.only(t).Err).Path, strings.Repeat("x", 190)+"[hidden]yy")
+	assert.Equal(t, strings.Repeat("x", 190)+"[hidden]yy", requestError(t, seen.only(t).Err).Path, "Path")
 }
 
 func TestRefusalsAreLoggedAtABoundedRate(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		var logged, other lockedBuffer
-		w, seen := hookFor(t, nothing, logging(&logged), func(cfg *tghook.Config) { cfg.Dispatch.Bot = 42 })
-		second, _ := hookFor(t, nothing, logging(&other))
+	rig.Bubble(t, func(t *testing.T) {
+		var logged, other rig.Log
+		w, seen := hookFor(t, rig.Nothing, logging(&logged), func(cfg *tghook.Config) { cfg.Dispatch.Bot = 42 })
+		second, _ := hookFor(t, rig.Nothing, logging(&other))
 		refused(t, w, 6)
-		pass(30 * time.Second)
+		rig.Pass(30 * time.Second)
 		refused(t, w, 1000)
-		same(t, "lines of the first half minute", len(logged.lines()), 10)
-		pass(29 * time.Second)
-		same(t, "lines within the minute", logged.lines(), nil)
+		assert.Len(t, logged.Lines(), 10, "lines of the first half minute")
+		rig.Pass(29 * time.Second)
+		assert.Nil(t, logged.Lines(), "lines within the minute")
 		refused(t, second, 3)
-		same(t, "lines of another Webhook", len(other.lines()), 3)
-		pass(time.Second)
-		same(t, "line at the end of the minute", logged.lines(), []string{`level=WARN msg="tghook: more requests refused" count=996 bot=42`})
-		pass(time.Hour)
-		same(t, "lines of an hour without a request", append(logged.lines(), other.lines()...), nil)
+		assert.Len(t, other.Lines(), 3, "lines of another Webhook")
+		rig.Pass(time.Second)
+		assert.Equal(t, []string{`level=WARN msg="tghook: more requests refused" count=996 bot=42`}, logged.Lines(), "line at the end of the minute")
+		rig.Pass(time.Hour)
+		assert.Nil(t, append(logged.Lines(), other.Lines()...), "lines of an hour without a request")
 
 		refused(t, w, 11)
-		same(t, "lines of another minute", len(logged.lines()), 10)
-		pass(10 * time.Second)
-		if err := w.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		same(t, "line at the end of the Webhook", logged.lines(), []string{`level=WARN msg="tghook: more requests refused" count=1 bot=42`})
+		assert.Len(t, logged.Lines(), 10, "lines of another minute")
+		rig.Pass(10 * time.Second)
+		assert.NoError(t, w.Shutdown(t.Context()))
+		assert.Equal(t, []string{`level=WARN msg="tghook: more requests refused" count=1 bot=42`}, logged.Lines(), "line at the end of the Webhook")
 		refused(t, w, 50)
-		same(t, "lines after Shutdown", len(logged.lines()), 10)
-		pass(24 * time.Hour)
-		same(t, "lines long after Shutdown", logged.lines(), nil)
-		same(t, "what Observe was told of before Shutdown had returned", len(seen.list()), 6+1000+11)
+		assert.Len(t, logged.Lines(), 10, "lines after Shutdown")
+		rig.Pass(24 * time.Hour)
+		assert.Nil(t, logged.Lines(), "lines long after Shutdown")
+		assert.Len(t, seen.list(), 6+1000+11, "what Observe was told of before Shutdown had returned")
 	})
 }
 
 // A health check that asks every ten seconds is no news.
 func TestProbesAreOneQuietLineAnHour(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		var logged lockedBuffer
-		w, _ := hookFor(t, nothing, logging(&logged))
+	rig.Bubble(t, func(t *testing.T) {
+		var logged rig.Log
+		w, _ := hookFor(t, rig.Nothing, logging(&logged))
 		for i := range 360 {
-			req := fromTelegram(nil)
+			req := rig.FromTelegram(nil)
 			req.Method, req.Secret, req.RemoteAddr = []string{http.MethodGet, http.MethodHead}[i%2], nil, "192.0.2.9:1"
 			if res := w.Serve(t.Context(), req); res.Status != 405 {
 				t.Errorf("got %d, want 405", res.Status)
 			}
-			pass(10 * time.Second)
+			rig.Pass(10 * time.Second)
 		}
-		same(t, "lines", logged.lines(), []string{
+		assert.Equal(t, []string{
 			`level=INFO msg="tghook: a GET request where Telegram sends POST" path=/hook peer=192.0.2.9`,
 			`level=INFO msg="tghook: more GET and HEAD requests" count=359`,
-		})
+		}, logged.Lines(), "lines")
 		refused(t, w, 1)
-		same(t, "lines of a refusal", len(logged.lines()), 1)
+		assert.Len(t, logged.Lines(), 1, "lines of a refusal")
 	})
 }
 
 // What a slog.Handler of the user's does must not hold up Shutdown, or the next refusal.
 func TestALoggerThatBlocksHoldsUpNoShutdown(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
-		w, _ := hookFor(t, nothing, func(cfg *tghook.Config) {
+		w, _ := hookFor(t, rig.Nothing, func(cfg *tghook.Config) {
 			cfg.Dispatch.Logger = slog.New(blockingHandler{slog.DiscardHandler, release})
 		})
 		refused(t, w, 12)
@@ -207,7 +195,7 @@ func TestAPartlyReadBodyIsToldLikeOneThatWasReadWhole(t *testing.T) {
 		{"malformed, in chunks", []byte(" {"), -1, "the body is no update"},
 	} {
 		w, seen := hookFor(t, forbidden(t))
-		req := fromTelegram(nil)
+		req := rig.FromTelegram(nil)
 		req.Body, req.ContentLength = bytes.NewReader(c.body), c.length
 		res := w.Serve(t.Context(), req)
 		problem := requestError(t, seen.only(t).Err).Problem

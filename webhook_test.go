@@ -22,13 +22,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
-)
-
-const (
-	hookSecret    = "hook-secret_0123456789"
-	telegramsAddr = "149.154.167.220:40312"
 )
 
 // sightings is a DispatchConfig.Observe that keeps what it is told.
@@ -63,14 +60,12 @@ func (s *sightings) only(t *testing.T) tghook.Delivery {
 func hookFor(t *testing.T, h tghook.HandlerFunc, changes ...func(*tghook.Config)) (*tghook.Webhook, *sightings) {
 	t.Helper()
 	seen := &sightings{}
-	cfg := tghook.Config{Secret: hookSecret, Dispatch: tghook.DispatchConfig{Observe: seen.observe}}
+	cfg := tghook.Config{Secret: rig.HookSecret, Dispatch: tghook.DispatchConfig{Observe: seen.observe}}
 	for _, change := range changes {
 		change(&cfg)
 	}
 	w, err := tghook.New(h, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return w, seen
 }
 
@@ -103,15 +98,6 @@ func (b unread) Read([]byte) (int, error) {
 }
 
 func (unread) Close() error { return nil }
-
-// fromTelegram is a request as Telegram makes it, for Serve.
-func fromTelegram(body []byte) tghook.Request {
-	return tghook.Request{
-		Method: http.MethodPost, Host: "bot.example.org", Path: "/hook", ContentType: "application/json",
-		Secret: []string{hookSecret}, RemoteAddr: telegramsAddr,
-		ContentLength: int64(len(body)), Body: bytes.NewReader(body),
-	}
-}
 
 // textFrom is the body of a message with an update_id and a chat of its own.
 func textFrom(id, chat int64) []byte {
@@ -148,12 +134,12 @@ func TestARequestWrongInManyWaysGetsTheFirstAnswer(t *testing.T) {
 		mend    func()
 	}{
 		{"method", 405, http.Header{"Allow": {"POST"}}, func() { req.Method = http.MethodPost }},
-		{"source", 401, http.Header{"Connection": {"close"}}, func() { req.RemoteAddr = telegramsAddr }},
-		{"secret", 401, http.Header{"Connection": {"close"}}, func() { req.Secret = []string{hookSecret} }},
+		{"source", 401, http.Header{"Connection": {"close"}}, func() { req.RemoteAddr = rig.TelegramsAddr }},
+		{"secret", 401, http.Header{"Connection": {"close"}}, func() { req.Secret = []string{rig.HookSecret} }},
 		{"Content-Type", 415, nil, func() { req.ContentType = "application/json" }},
 		{"encoded", 415, nil, func() { req.ContentEncoding = "identity" }},
 		{"bytes", 413, http.Header{"Connection": {"close"}}, func() { req.ContentLength, req.Body = 1, strings.NewReader("{") }},
-		{"no update", 400, nil, func() { req = fromTelegram(textFrom(1, 1)) }},
+		{"no update", 400, nil, func() { req = rig.FromTelegram(textFrom(1, 1)) }},
 		{"", 200, nil, func() {}},
 	}
 	for _, step := range steps {
@@ -180,7 +166,7 @@ func TestToldWrongMethod(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "post", ""} {
 		w, _ := hookFor(t, forbidden(t))
-		req := fromTelegram(nil)
+		req := rig.FromTelegram(nil)
 		req.Method, req.Body = method, unread{t}
 		res := w.Serve(t.Context(), req)
 		if res.Status != 405 || res.Header.Get("Allow") != "POST" {
@@ -206,16 +192,16 @@ func TestToldMissingDoubledOrWrongSecret(t *testing.T) {
 	wrong := map[string][]string{
 		"missing":               nil,
 		"empty":                 {""},
-		"shorter":               {hookSecret[:len(hookSecret)-1]},
-		"longer":                {hookSecret + "x"},
-		"same length":           {strings.Repeat("x", len(hookSecret))},
-		"other case":            {strings.ToUpper(hookSecret)},
-		"doubled":               {hookSecret, hookSecret},
-		"right, then wrong":     {hookSecret, "x"},
-		"wrong, then right":     {"x", hookSecret},
-		"two in one line":       {hookSecret + ", " + hookSecret},
-		"with a space":          {hookSecret + " "},
-		"with a NUL":            {hookSecret + "\x00"},
+		"shorter":               {rig.HookSecret[:len(rig.HookSecret)-1]},
+		"longer":                {rig.HookSecret + "x"},
+		"same length":           {strings.Repeat("x", len(rig.HookSecret))},
+		"other case":            {strings.ToUpper(rig.HookSecret)},
+		"doubled":               {rig.HookSecret, rig.HookSecret},
+		"right, then wrong":     {rig.HookSecret, "x"},
+		"wrong, then right":     {"x", rig.HookSecret},
+		"two in one line":       {rig.HookSecret + ", " + rig.HookSecret},
+		"with a space":          {rig.HookSecret + " "},
+		"with a NUL":            {rig.HookSecret + "\x00"},
 		"the previous, removed": {"previous"},
 	}
 	for name, lines := range wrong {
@@ -223,7 +209,7 @@ func TestToldMissingDoubledOrWrongSecret(t *testing.T) {
 			t.Parallel()
 			store := &claims{}
 			w, seen := hookFor(t, forbidden(t), func(cfg *tghook.Config) { cfg.Dispatch.Store, cfg.Dispatch.Bot = store, 42 })
-			req := fromTelegram(textFrom(1, 1))
+			req := rig.FromTelegram(textFrom(1, 1))
 			req.Secret, req.Body = lines, unread{t}
 			res := w.Serve(t.Context(), req)
 			if res.Status != 401 || res.Header.Get("Connection") != "close" || len(res.Body) > 0 {
@@ -243,7 +229,7 @@ func TestWhileRotatingEitherSecretIsAccepted(t *testing.T) {
 	t.Parallel()
 	status := func(secret string, change func(*tghook.Config)) int {
 		w, _ := hookFor(t, idle, change)
-		req := fromTelegram(textFrom(1, 1))
+		req := rig.FromTelegram(textFrom(1, 1))
 		req.Secret = []string{secret}
 		return w.Serve(t.Context(), req).Status
 	}
@@ -274,7 +260,7 @@ func TestWithoutASecretAnybodyMayPostOnlyIfToldSo(t *testing.T) {
 	open := func(cfg *tghook.Config) { cfg.Secret, cfg.InsecureNoSecret = "", true }
 	w, _ := hookFor(t, idle, open)
 	for i, lines := range [][]string{nil, {"anything"}, {"a", "b"}} {
-		req := fromTelegram(textFrom(int64(i), 1))
+		req := rig.FromTelegram(textFrom(int64(i), 1))
 		req.Secret = lines
 		if res := w.Serve(t.Context(), req); res.Status != 200 {
 			t.Errorf("InsecureNoSecret, secret %q: got %d, want 200", lines, res.Status)
@@ -282,7 +268,7 @@ func TestWithoutASecretAnybodyMayPostOnlyIfToldSo(t *testing.T) {
 	}
 	// It is no switch that turns a secret off.
 	w, _ = hookFor(t, forbidden(t), func(cfg *tghook.Config) { cfg.InsecureNoSecret = true })
-	req := fromTelegram(textFrom(9, 1))
+	req := rig.FromTelegram(textFrom(9, 1))
 	req.Secret = nil
 	if res := w.Serve(t.Context(), req); res.Status != 401 {
 		t.Errorf("InsecureNoSecret beside a Secret: got %d, want 401", res.Status)
@@ -320,7 +306,7 @@ func TestToldWrongContentTypeOrEncoding(t *testing.T) {
 		{"application/json", "gzip, identity", 415},
 	} {
 		w, _ := hookFor(t, idle)
-		req := fromTelegram(textFrom(1, 1))
+		req := rig.FromTelegram(textFrom(1, 1))
 		req.ContentType, req.ContentEncoding = c.contentType, c.encoding
 		if c.want != 200 {
 			req.Body = unread{t}
@@ -360,7 +346,7 @@ func TestToldOverMaxBody(t *testing.T) {
 		{"more than was announced", 10, most + 1, 413},
 		{"less than was announced", most, most - 1, 200},
 	} {
-		req := fromTelegram(sized(c.body))
+		req := rig.FromTelegram(sized(c.body))
 		req.ContentLength = c.length
 		if res := w.Serve(t.Context(), req); res.Status != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, res.Status, c.want)
@@ -373,7 +359,7 @@ func TestToldOverMaxBody(t *testing.T) {
 	}
 
 	body := &endless{}
-	req := fromTelegram(nil)
+	req := rig.FromTelegram(nil)
 	req.ContentLength, req.Body = -1, body
 	if res := w.Serve(t.Context(), req); res.Status != 413 || res.Header.Get("Connection") != "close" {
 		t.Errorf("an endless body: got %d %v, want 413 with Connection: close", res.Status, res.Header)
@@ -387,7 +373,7 @@ func TestMaxBodyIsOneMebibyteByDefault(t *testing.T) {
 	t.Parallel()
 	w, _ := hookFor(t, idle)
 	for size, want := range map[int]int{1 << 20: 200, 1<<20 + 1: 413} {
-		if res := w.Serve(t.Context(), fromTelegram(sized(size))); res.Status != want {
+		if res := w.Serve(t.Context(), rig.FromTelegram(sized(size))); res.Status != want {
 			t.Errorf("%d bytes: got %d, want %d", size, res.Status, want)
 		}
 	}
@@ -400,7 +386,7 @@ func TestALimitOfTheServersOwnIs413(t *testing.T) {
 	rec := httptest.NewRecorder()
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(sized(2000)))
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+	req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 	http.MaxBytesHandler(w, 1000).ServeHTTP(rec, req)
 	if rec.Code != 413 {
 		t.Errorf("got %d, want 413", rec.Code)
@@ -450,7 +436,7 @@ func TestToldBodyNotWellFormed(t *testing.T) {
 					return nil
 				}
 			})
-			res := w.Serve(t.Context(), fromTelegram([]byte(body)))
+			res := w.Serve(t.Context(), rig.FromTelegram([]byte(body)))
 			if res.Status != 400 || res.Header != nil || len(res.Body) > 0 {
 				t.Errorf("got %d %v %q, want 400 alone", res.Status, res.Header, res.Body)
 			}
@@ -470,7 +456,7 @@ func TestToldBodyNotWellFormed(t *testing.T) {
 				t.Error("the handler was run")
 			}
 			// The next valid update works.
-			if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Status != 200 || runs.Load() != 1 {
+			if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 || runs.Load() != 1 {
 				t.Errorf("the next update: got %d after %d runs, want 200 after one", res.Status, runs.Load())
 			}
 		})
@@ -481,7 +467,7 @@ func TestABodyThatBreaksOffIs400(t *testing.T) {
 	t.Parallel()
 	w, seen := hookFor(t, forbidden(t))
 	cause := errors.New("connection reset")
-	req := fromTelegram(nil)
+	req := rig.FromTelegram(nil)
 	req.ContentLength, req.Body = 500, brokenBody{strings.NewReader(`{"update_id":1,"message":{}}`), cause}
 	if res := w.Serve(t.Context(), req); res.Status != 400 {
 		t.Errorf("got %d, want 400", res.Status)
@@ -494,7 +480,7 @@ func TestABodyThatBreaksOffIs400(t *testing.T) {
 func TestAMissingBodyIs400(t *testing.T) {
 	t.Parallel()
 	w, _ := hookFor(t, forbidden(t))
-	req := fromTelegram(nil)
+	req := rig.FromTelegram(nil)
 	req.Body = nil
 	if res := w.Serve(t.Context(), req); res.Status != 400 {
 		t.Errorf("got %d, want 400", res.Status)
@@ -513,7 +499,7 @@ func TestABodyThatAMiddlewareHasReadIs400(t *testing.T) {
 	rec := httptest.NewRecorder()
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", hookSecret)
+	req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
 	eager.ServeHTTP(rec, req)
 	if rec.Code != 400 {
 		t.Errorf("got %d, want 400", rec.Code)
@@ -536,7 +522,7 @@ func TestToldWellFormedButNoKind(t *testing.T) {
 				return nil
 			}
 		})
-		if res := w.Serve(t.Context(), fromTelegram([]byte(body))); res.Status != 200 || len(res.Body) > 0 {
+		if res := w.Serve(t.Context(), rig.FromTelegram([]byte(body))); res.Status != 200 || len(res.Body) > 0 {
 			t.Errorf("%s: got %d %q, want 200 without a body", body, res.Status, res.Body)
 		}
 		if len(letters) != 1 || letters[0] != body {
@@ -561,7 +547,7 @@ func TestAnUnknownKindPassesWithRawIntact(t *testing.T) {
 			got = u
 			return tghook.NoReply, nil
 		})
-		if res := w.Serve(t.Context(), fromTelegram([]byte(c.body))); res.Status != 200 {
+		if res := w.Serve(t.Context(), rig.FromTelegram([]byte(c.body))); res.Status != 200 {
 			t.Errorf("%s: got %d, want 200", c.name, res.Status)
 		}
 		if got == nil || string(got.Kind) != c.kind || string(got.Raw) != c.body {
@@ -583,7 +569,7 @@ func TestTheUpdateOwnsItsBytes(t *testing.T) {
 	})
 	for name, want := range tghooktest.Updates() {
 		buffer := bytes.Clone(want)
-		w.Serve(t.Context(), fromTelegram(buffer))
+		w.Serve(t.Context(), rig.FromTelegram(buffer))
 		for i := range buffer {
 			buffer[i] = '#'
 		}
@@ -612,7 +598,7 @@ func TestNothingElseClosesTheConnection(t *testing.T) {
 		w, _ := hookFor(t, h, func(cfg *tghook.Config) {
 			cfg.Dispatch.DeadLetter = func(context.Context, *tghook.Update, error) error { return nil }
 		})
-		if res := w.Serve(t.Context(), fromTelegram(textFrom(1, 1))); res.Header.Get("Connection") != "" {
+		if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Header.Get("Connection") != "" {
 			t.Errorf("%s: %d with Connection: %s", name, res.Status, res.Header.Get("Connection"))
 		}
 	}
@@ -716,7 +702,7 @@ func configErrors(t *testing.T, err error) (all []*tghook.ConfigError) {
 // The secret, and what was presented in its place, must not leak. Not parallel:
 // it looks at the default logger.
 func TestTheSecretIsInNoLogLineErrorOrDelivery(t *testing.T) {
-	var logged lockedBuffer
+	var logged rig.Log
 	oldLogger, oldWriter, oldFlags := slog.Default(), log.Writer(), log.Flags()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	t.Cleanup(func() {
@@ -734,9 +720,9 @@ func TestTheSecretIsInNoLogLineErrorOrDelivery(t *testing.T) {
 		"panicked": func(context.Context, *tghook.Update) (tghook.Reply, error) { panic("no") },
 	}
 	requests := func() []tghook.Request {
-		good, previousGood, wrong, doubled := fromTelegram(textFrom(1, 1)), fromTelegram(textFrom(2, 1)), fromTelegram(textFrom(3, 1)), fromTelegram(textFrom(4, 1))
-		previousGood.Secret, wrong.Secret, doubled.Secret = []string{previous}, []string{presented}, []string{hookSecret, presented}
-		get, xml, big, malformed, kindless := fromTelegram(nil), fromTelegram(nil), fromTelegram(sized(2<<20)), fromTelegram([]byte("{")), fromTelegram([]byte(`{"update_id":5}`))
+		good, previousGood, wrong, doubled := rig.FromTelegram(textFrom(1, 1)), rig.FromTelegram(textFrom(2, 1)), rig.FromTelegram(textFrom(3, 1)), rig.FromTelegram(textFrom(4, 1))
+		previousGood.Secret, wrong.Secret, doubled.Secret = []string{previous}, []string{presented}, []string{rig.HookSecret, presented}
+		get, xml, big, malformed, kindless := rig.FromTelegram(nil), rig.FromTelegram(nil), rig.FromTelegram(sized(2<<20)), rig.FromTelegram([]byte("{")), rig.FromTelegram([]byte(`{"update_id":5}`))
 		get.Method, xml.ContentType = http.MethodGet, "text/xml"
 		return []tghook.Request{good, previousGood, wrong, doubled, get, xml, big, malformed, kindless}
 	}
@@ -752,43 +738,17 @@ func TestTheSecretIsInNoLogLineErrorOrDelivery(t *testing.T) {
 			seen = s
 			for _, req := range requests() {
 				res := w.Serve(t.Context(), req)
-				logged.check(t, name, fmt.Sprintf("%v %s", res.Header, res.Body), hookSecret, previous, presented)
+				logged.Check(t, name, fmt.Sprintf("%v %s", res.Header, res.Body), rig.HookSecret, previous, presented)
 			}
 			for _, v := range seen.list() {
-				logged.check(t, name, fmt.Sprintf("%+v %#v %v", v, v, v.Err), hookSecret, previous, presented)
+				logged.Check(t, name, fmt.Sprintf("%+v %#v %v", v, v, v.Err), rig.HookSecret, previous, presented)
 			}
 		}
 	}
 	if text := logged.String(); !strings.Contains(text, "request refused") || !strings.Contains(text, "dead letter") {
 		t.Fatalf("nothing was logged to look at: %q", text)
 	}
-	logged.check(t, "log", logged.String(), hookSecret, previous, presented)
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func (*lockedBuffer) check(t *testing.T, where, text string, secrets ...string) {
-	t.Helper()
-	for _, secret := range secrets {
-		if strings.Contains(text, secret) {
-			t.Errorf("%s: %q is in %s", where, secret, text)
-		}
-	}
+	logged.Check(t, "log", logged.String(), rig.HookSecret, previous, presented)
 }
 
 // pipes is a listener of connections in memory, for synctest.
@@ -843,12 +803,12 @@ func TestASlowOrHalfOpenBodyMeetsADeadlineAndOthersGoOn(t *testing.T) {
 	t.Parallel()
 	body := textFrom(1, 1)
 	for name, send := range map[string]func(c *wire){
-		"half-open": func(c *wire) { c.send(rawPost(hookSecret, body)[:len(rawPost(hookSecret, body))-20]) },
+		"half-open": func(c *wire) { c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-20]) },
 		"no body at all": func(c *wire) {
-			c.send(rawPost(hookSecret, body)[:len(rawPost(hookSecret, body))-len(body)])
+			c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-len(body)])
 		},
 		"dripping": func(c *wire) {
-			c.send(rawPost(hookSecret, body)[:len(rawPost(hookSecret, body))-len(body)])
+			c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-len(body)])
 			go func() {
 				for i := range body {
 					<-time.After(time.Second)
@@ -869,7 +829,7 @@ func TestASlowOrHalfOpenBodyMeetsADeadlineAndOthersGoOn(t *testing.T) {
 				start := time.Now()
 				send(slow)
 				for id := range int64(3) {
-					other.send(rawPost(hookSecret, textFrom(10+id, 1)))
+					other.send(rawPost(rig.HookSecret, textFrom(10+id, 1)))
 					if res := other.read(); res.status != 200 {
 						t.Errorf("another request was answered %d", res.status)
 					}
@@ -904,7 +864,7 @@ func TestTheReadDeadlineEndsWithTheBody(t *testing.T) {
 		}, func(cfg *tghook.Config) { cfg.LateAfter = -1 })
 		c := servePipes(t, w)()
 		for id := range int64(3) {
-			c.send(rawPost(hookSecret, textFrom(id, 1)))
+			c.send(rawPost(rig.HookSecret, textFrom(id, 1)))
 			if res := c.read(); res.status != 200 {
 				t.Errorf("got %d, want 200", res.status)
 			}
@@ -920,8 +880,8 @@ func TestARefusedRequestWithAHalfOpenBodyIsOverSoon(t *testing.T) {
 	for name, head := range map[string]string{
 		"wrong method": strings.Replace(string(rawPost("", body)), "POST", "PUT", 1),
 		"wrong secret": string(rawPost("wrong", body)),
-		"wrong type":   strings.Replace(string(rawPost(hookSecret, body)), "application/json", "text/xml", 1),
-		"too large":    strings.Replace(string(rawPost(hookSecret, body)), "Content-Length: ", "Content-Length: 9000", 1),
+		"wrong type":   strings.Replace(string(rawPost(rig.HookSecret, body)), "application/json", "text/xml", 1),
+		"too large":    strings.Replace(string(rawPost(rig.HookSecret, body)), "Content-Length: ", "Content-Length: 9000", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,9 +20,9 @@ require (
 	github.com/mr-linch/go-tg v0.18.0
 	github.com/mymmrac/telego v1.3.1
 	github.com/segmentio/encoding v0.5.4
-	github.com/tghook/tghook v0.0.0
-	github.com/tghook/tghook/adapters/tgechov5 v0.0.0
-	github.com/tghook/tghook/adapters/tgfiberv3 v0.0.0
+	github.com/tghook/tghook v0.1.0
+	github.com/tghook/tghook/adapters/tgechov5 v0.1.0
+	github.com/tghook/tghook/adapters/tgfiberv3 v0.1.0
 	github.com/tidwall/gjson v1.20.0
 	github.com/valyala/fasthttp v1.69.0
 	gopkg.in/telebot.v4 v4.0.0-beta.10

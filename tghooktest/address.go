@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// address is where a webhook is, as Telegram reads its URL, which is not quite as
-// [url.Parse] does: without a scheme it is https, and what follows the host is sent as
-// it stands. Source: tdlib/td, parse_url.
+// address is the address of a webhook. It is parsed by Telegram's rules, which differ from
+// those of [url.Parse]: without a scheme it is https, and the part behind the host is sent
+// unchanged. Source: tdlib/td, parse_url.
 type address struct {
 	scheme   string
-	userinfo string // as it stands, escapes and all
-	host     string // in lower case, an IPv6 address without its brackets
+	userinfo string // unchanged, with its escapes
+	host     string // in lower case; an IPv6 address without its brackets
 	port     int
-	target   string // of the request
+	target   string // the request's target: path, query and fragment
 }
 
 func parseAddress(text string) (a address, ok bool) {
@@ -55,7 +55,8 @@ func parseAddress(text string) (a address, ok bool) {
 
 var defaultPorts = map[string]int{"http": 80, "https": 443}
 
-// targetOf is the path, query and fragment with blanks escaped.
+// targetOf returns the path, query and fragment, with blanks and control characters
+// escaped.
 func targetOf(rest string) string {
 	rest = strings.TrimRight(rest, " \t\r\n\x00\v")
 	var b strings.Builder
@@ -90,8 +91,8 @@ func validHost(host string) bool {
 
 func isHex(c byte) bool { return 'a' <= c && c <= 'f' || '0' <= c && c <= '9' }
 
-// url has the scheme, host and port.
+// url returns the scheme, host and port as a URL.
 func (a address) url() *url.URL { return &url.URL{Scheme: a.scheme, Host: a.at(a.host)} }
 
-// at is where to connect to, with an address in the host's place.
+// at returns host and the address's port, joined for net.Dial.
 func (a address) at(host string) string { return net.JoinHostPort(host, strconv.Itoa(a.port)) }

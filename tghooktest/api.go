@@ -13,12 +13,12 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// answer is what a call is answered with.
+// answer is the answer to a call.
 type answer struct {
 	result      json.RawMessage
-	description string // beside the result
+	description string // written beside the result
 	err         *botapi.Error
-	wired       bool // the result is as Telegram writes it, line breaks of updates included
+	wired       bool // result is already in Telegram's form, with the line breaks of updates
 }
 
 func refusal(code int, text string) answer {
@@ -34,7 +34,7 @@ var (
 	restarting    = refusal(http.StatusInternalServerError, "Internal Server Error: restart")
 )
 
-// handle serves HTTP: calls, and the download of files.
+// handle serves calls and the download of files.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if err := s.foreign(r); err != nil {
 		botapi.WriteError(w, err)
@@ -78,8 +78,9 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// methodOf is the method that a path names, if any: it is /bot<token>/<method>, with
-// test/ before the method for the test servers, where the bot is too.
+// methodOf returns the method that the path names; empty if none. The path is
+// /bot<token>/<method>. Telegram's test servers put test/ before the method, and the bot is
+// there too.
 func (s *Server) methodOf(r *http.Request) (string, *botapi.Error) {
 	if !strings.HasPrefix(r.RequestURI, "/") {
 		return "", &botapi.Error{Code: http.StatusNotFound, Description: "Not Found: absolute URI is specified in the Request-Line"}
@@ -95,7 +96,7 @@ func (s *Server) methodOf(r *http.Request) (string, *botapi.Error) {
 	return method, s.refused(token)
 }
 
-// refused says why a token is not taken, nil if it is.
+// refused returns why a token is refused; nil if it is accepted.
 func (s *Server) refused(token string) *botapi.Error {
 	if _, err := botOf(token); err != nil {
 		return err
@@ -108,10 +109,10 @@ func (s *Server) refused(token string) *botapi.Error {
 
 const (
 	maxToken = 80
-	endOfIDs = 1 << 54 // of bots
+	endOfIDs = 1 << 54 // the ids of bots are below
 )
 
-// botOf is the id that a token begins with.
+// botOf returns the bot's id, with which its token begins.
 func botOf(token string) (int64, *botapi.Error) {
 	number, _, ok := strings.Cut(token, ":")
 	if !ok || token[0] == '0' || len(token) > maxToken || strings.Contains(token, "/") {
@@ -127,7 +128,7 @@ func botOf(token string) (int64, *botapi.Error) {
 	return id, nil
 }
 
-// download serves <token>/<file_path>, with test/ before the path for the test servers.
+// download serves <token>/<file_path>. Telegram's test servers put test/ before the path.
 func (s *Server) download(w http.ResponseWriter, r *http.Request, path string) {
 	token, path, _ := strings.Cut(path, "/")
 	content, ok := s.world.Download(strings.TrimPrefix(path, "test/"))
@@ -139,8 +140,8 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request, path string) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// do answers a call, or what a webhook's answer calls, and records it. reply is nil
-// where it came as a call. With cut the answer is to be lost.
+// do answers a call and records it. The call may come from a webhook reply; reply is nil
+// where it came as a request. If cut is true, the caller loses the answer.
 func (s *Server) do(p botapi.Params, reply *sender.Reply) (a answer, cut bool) {
 	method, known := botapi.Lookup(p.Method)
 	if known {
@@ -148,14 +149,14 @@ func (s *Server) do(p botapi.Params, reply *sender.Reply) (a answer, cut bool) {
 	}
 	call := newCall(p, reply != nil, s.Now())
 	fault := s.faults.ofCall(call)
-	if reply != nil && fault.Delay > 0 { // nobody waits for it, nor does the update
+	if reply != nil && fault.Delay > 0 { // neither a client nor the update waits for it
 		s.running.Go(func() { s.finish(p, known, call, fault, reply) })
 		return answer{}, false
 	}
 	return s.finish(p, known, call, fault, reply), fault.Cut
 }
 
-// finish is what follows when it is known what goes wrong.
+// finish makes the call with the fault that was picked for it.
 func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault, reply *sender.Reply) (a answer) {
 	s.sleep(fault.Delay)
 	if fault.Err != nil {
@@ -174,7 +175,6 @@ func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault,
 	return a
 }
 
-// run runs a method.
 func (s *Server) run(p botapi.Params, known bool) (a answer) {
 	if err := s.admit(p.Method); err != nil {
 		return answer{err: err}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -19,14 +21,12 @@ func dial(tb testing.TB, s *tghooktest.Server) (net.Conn, error) {
 	return new(net.Dialer).DialContext(tb.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 }
 
-// raw sends a request as it stands, and returns the answer. The connection has to carry
-// the same request once more then, or with closes to end.
+// raw sends a request unchanged, and returns the answer. Then the connection must carry the
+// same request once more, or end if closes is true.
 func raw(tb testing.TB, s *tghooktest.Server, request string, closes bool) (head, body string) {
 	tb.Helper()
 	conn, err := dial(tb, s)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(limit))
 	in := bufio.NewReader(conn)
@@ -67,12 +67,12 @@ func TestTheEnvelopeIsTelegrams(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
 	head, body := raw(t, s, "GET /bot"+s.Token+"/deleteWebhook HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
-	same(t, "body", body, `{"ok":true,"result":true,"description":"Webhook is already deleted"}`)
-	same(t, "head", head, fmt.Sprintf("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: %d\r\nContent-Type: application/json\r\n", len(body)))
+	assert.JSONEq(t, `{"ok":true,"result":true,"description":"Webhook is already deleted"}`, body, "body")
+	assert.Equal(t, fmt.Sprintf("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: %d\r\nContent-Type: application/json\r\n", len(body)), head, "head")
 
 	s.FailCalls(1, tghooktest.CallError{RetryAfter: 1500 * time.Millisecond})
 	head, body = raw(t, s, "GET /bot"+s.Token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
-	same(t, "body", body, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 2","parameters":{"retry_after":2}}`)
+	assert.JSONEq(t, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 2","parameters":{"retry_after":2}}`, body, "body")
 	if !strings.HasPrefix(head, "HTTP/1.1 429 Too Many Requests\r\n") || !strings.Contains(head, "\r\nRetry-After: 2\r\n") {
 		t.Error(head)
 	}
@@ -102,7 +102,7 @@ func TestWhatCannotBeParsedIsAnsweredWithoutABody(t *testing.T) {
 			t.Errorf("%.80q: %q %q", request, head, body)
 		}
 	}
-	same(t, "calls", len(s.Calls()), 0)
+	assert.Empty(t, s.Calls(), "calls")
 }
 
 func TestPathsAreReadAsTelegramReadsThem(t *testing.T) {
@@ -142,9 +142,7 @@ func TestPathsAreReadAsTelegramReadsThem(t *testing.T) {
 		"/bot12345:stand_in_token_y/none":                           unknown,
 		"/bot99999999999999999999:stand_in_token_x/getMe":           elsewhere,
 	} {
-		if got := do(t, s, request(t, s, path)); got != want {
-			t.Errorf("%s: got %s, want %s", path, got, want)
-		}
+		assert.Equalf(t, want, do(t, s, request(t, s, path)), "%s", path)
 	}
 	head, body := raw(t, s, "GET http://localhost/bot"+token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
 	if want := `{"ok":false,"error_code":404,"description":"Not Found: absolute URI is specified in the Request-Line"}`; body != want {
@@ -155,14 +153,12 @@ func TestPathsAreReadAsTelegramReadsThem(t *testing.T) {
 func TestABodyMayComeInChunks(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
-	body := struct{ io.Reader }{strings.NewReader("action=typing")} // whose length cannot be told
+	body := struct{ io.Reader }{strings.NewReader("action=typing")} // net/http cannot see its length
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/bot"+s.Token+"/sendChatAction", body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	do(t, s, r)
-	same(t, "action", s.ExpectCall(t, "sendChatAction").Params["action"], "typing")
+	assert.Equal(t, "typing", s.ExpectCall(t, "sendChatAction").Params["action"], "action")
 }
 
 func TestTheFirstOfSeveralValuesIsTaken(t *testing.T) {
@@ -170,15 +166,13 @@ func TestTheFirstOfSeveralValuesIsTaken(t *testing.T) {
 	s := tghooktest.NewServer(t)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/bot"+s.Token+"/sendchataction?chat_id=1&chat_id=2",
 		strings.NewReader(`{"chat_id":3,"action":"typing","action":"x","nested":{"a":[1, 2]},"none":null}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/json")
 	do(t, s, r)
 	call := s.ExpectCall(t, "sendChatAction")
-	same(t, "method", call.Method, "sendChatAction")
+	assert.Equal(t, "sendChatAction", call.Method, "method")
 	want := map[string]string{"chat_id": "1", "action": "typing", "nested": `{"a":[1, 2]}`, "none": "null"}
 	for name, value := range want {
-		same(t, name, call.Params[name], value)
+		assert.Equal(t, value, call.Params[name], name)
 	}
 }

@@ -2,13 +2,13 @@ package tghooktest
 
 import "sync"
 
-// bell wakes all who wait for something to happen.
+// bell wakes all goroutines that wait for a change. The zero bell is ready for use.
 type bell struct {
 	mu   sync.Mutex
-	next chan struct{} // nil: nobody waits
+	next chan struct{} // nil if none waits
 }
 
-// rings is closed when it rings next.
+// rings returns a channel that the next ring closes.
 func (b *bell) rings() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()

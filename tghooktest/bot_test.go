@@ -16,13 +16,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
 
 const secret = "stand_in_secret"
 
-// said is what a message says, and where.
+// said is a message: its text and its chat.
 type said struct {
 	Message struct {
 		Text string `json:"text"`
@@ -32,7 +34,7 @@ type said struct {
 	} `json:"message"`
 }
 
-// echo replies with what it is told.
+// echo replies with the text of the message.
 func echo(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 	var s said
 	if err := u.Decode(&s); err != nil {
@@ -46,9 +48,7 @@ func webhook(tb testing.TB, h tghook.HandlerFunc) *tghook.Webhook {
 	// Telegram decides how often an update comes, not the bot.
 	quiet := tghook.DispatchConfig{Logger: slog.New(slog.DiscardHandler), MaxAttempts: 1_000_000}
 	w, err := tghook.New(h, tghook.Config{Secret: secret, Dispatch: quiet})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return w
 }
 
@@ -75,10 +75,10 @@ func TestAnUpdateIsAnsweredByAReplyThatRides(t *testing.T) {
 		chat.Send("hi")
 		chat.Expect(t, "you said hi")
 		call := s.ExpectCall(t, "sendMessage")
-		same(t, "it rode", call.Reply, true)
-		same(t, "text", call.Params["text"], "you said hi")
+		assert.True(t, call.Reply, "it rode")
+		assert.Equal(t, "you said hi", call.Params["text"], "text")
 		s.WaitDelivered(t)
-		same(t, "calls", len(s.Calls()), 1)
+		assert.Len(t, s.Calls(), 1, "calls")
 	})
 }
 
@@ -91,13 +91,11 @@ func TestAPollingBotAnswersByCalls(t *testing.T) {
 		chat := s.User("Zoë").Chat()
 		chat.Send("hi")
 		chat.Expect(t, "you said hi")
-		same(t, "it rode", s.ExpectCall(t, "sendMessage").Reply, false)
+		assert.False(t, s.ExpectCall(t, "sendMessage").Reply, "it rode")
 		s.WaitDelivered(t)
 		stop()
-		if err := <-polled; err != nil {
-			t.Error(err)
-		}
-		same(t, "calls", fmt.Sprint(methods(s.Calls())), "[getWebhookInfo sendMessage]")
+		require.NoError(t, <-polled)
+		assert.Equal(t, "[getWebhookInfo sendMessage]", fmt.Sprint(methods(s.Calls())), "calls")
 	})
 }
 
@@ -122,28 +120,22 @@ func TestAPollGoesOnWhenAWebhookHasComeAndGone(t *testing.T) {
 		time.Sleep(time.Minute)
 		silent(t, s, "bot.example.org:80")
 		bot := s.Bot(t)
-		if err := bot.SetWebhook(t.Context(), tghook.WebhookRequest{URL: hookURL, SecretToken: secret}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, bot.SetWebhook(t.Context(), tghook.WebhookRequest{URL: hookURL, SecretToken: secret}))
 		time.Sleep(time.Minute)
-		if err := bot.DeleteWebhook(t.Context(), false); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, bot.DeleteWebhook(t.Context(), false))
 		time.Sleep(time.Minute)
 		chat := s.User("Zoë").Chat()
 		chat.Send("hi")
 		chat.Expect(t, "you said hi")
 		stop()
-		if err := <-polled; err != nil {
-			t.Error(err)
-		}
+		require.NoError(t, <-polled)
 		if len(conflicts) < 2 || !errors.Is(conflicts[0], tghook.ErrWebhookSet) {
 			t.Error(conflicts)
 		}
 	})
 }
 
-// deliveries are what Observe was told.
+// deliveries records the calls of Observe.
 type deliveries struct {
 	mu  sync.Mutex
 	all []tghooktest.Delivery
@@ -191,12 +183,12 @@ func TestADayOfOutageTakesNoTime(t *testing.T) {
 		}
 		var waits []time.Duration
 		for i, v := range all[:8] {
-			same(t, "error", v.Err, "Wrong response from the webhook: 500 Internal Server Error")
+			assert.Equal(t, "Wrong response from the webhook: 500 Internal Server Error", v.Err, "error")
 			if i > 0 {
 				waits = append(waits, v.At.Sub(all[i-1].At.Add(all[i-1].Took)).Round(time.Second))
 			}
 		}
-		same(t, "waits", fmt.Sprint(waits[:6]), "[0s 2s 4s 8s 16s 32s]")
+		assert.Equal(t, "[0s 2s 4s 8s 16s 32s]", fmt.Sprint(waits[:6]), "waits")
 		if waits[6] < 60*time.Second || waits[6] > 64*time.Second {
 			t.Errorf("the next wait is %v", waits[6])
 		}
@@ -219,12 +211,12 @@ func TestWhatExpiresIsDroppedAndNotWaitedFor(t *testing.T) {
 			}
 			all := seen.list()
 			last := all[len(all)-1]
-			same(t, kind, []any{last.UpdateID, last.Kind, last.Dropped, last.Done}, []any{id, kind, true, false})
+			assert.Equal(t, []any{id, kind, true, false}, []any{last.UpdateID, last.Kind, last.Dropped, last.Done}, kind)
 		})
 		bubble(t, tghooktest.ServerConfig{Patience: 48 * time.Hour}, func(t *testing.T, s *tghooktest.Server) {
 			deliver(t, s, tghooktest.Update(kind))
 			begin := s.Now()
-			s.WaitDelivered(t) // nobody takes it
+			s.WaitDelivered(t) // it expires, because there is no webhook and no poll
 			if took := s.Now().Sub(begin); took < life || took > life+time.Second {
 				t.Errorf("%s expired after %v", kind, took)
 			}
@@ -259,8 +251,8 @@ func TestAWebhookThatIsGoneForADayIsRemoved(t *testing.T) {
 			t.Error(got)
 		}
 		time.Sleep(90 * time.Minute)
-		same(t, "info", info(t, s), `200 {"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":1}}`)
-		same(t, "updates", strings.Count(ask(t, s, "getUpdates"), "update_id"), 1)
+		assert.Equal(t, `200 {"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":1}}`, info(t, s), "info")
+		assert.Equal(t, 1, strings.Count(ask(t, s, "getUpdates"), "update_id"), "updates")
 	})
 }
 
@@ -269,33 +261,25 @@ func TestACustomCertificateIsTrustedThroughSetWebhook(t *testing.T) {
 	everywhere(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		pair, public := certified(t, "127.0.0.1")
 		l, err := s.Listen("127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		server := &http.Server{Handler: webhook(t, echo), ErrorLog: log.New(io.Discard, "", 0), TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}}
 		served := make(chan error, 1)
 		go func() { served <- server.ServeTLS(l, "", "") }()
 		defer func() { _ = server.Close(); <-served }()
 
 		req := tghook.WebhookRequest{URL: "https://" + l.Addr().String() + "/", SecretToken: secret, Certificate: public}
-		if err := s.Bot(t).SetWebhook(t.Context(), req); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Bot(t).SetWebhook(t.Context(), req))
 		chat := s.User("Zoë").Chat()
 		chat.Send("hi")
 		chat.Expect(t, "you said hi")
 		s.WaitDelivered(t)
 		info, err := s.Bot(t).GetWebhookInfo(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "info", []any{info.HasCustomCertificate, info.LastErrorMessage, info.PendingUpdateCount}, []any{true, "", 0})
+		require.NoError(t, err)
+		assert.Equal(t, []any{true, "", 0}, []any{info.HasCustomCertificate, info.LastErrorMessage, info.PendingUpdateCount}, "info")
 
 		_, req.Certificate = certified(t, "127.0.0.1")
 		req.Reset = true
-		if err := s.Bot(t).SetWebhook(t.Context(), req); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Bot(t).SetWebhook(t.Context(), req))
 		chat.Send("again")
 		for begin := time.Now(); info.LastErrorMessage == "" && time.Since(begin) < limit; {
 			if info, err = s.Bot(t).GetWebhookInfo(t.Context()); err != nil {
@@ -303,12 +287,12 @@ func TestACustomCertificateIsTrustedThroughSetWebhook(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		same(t, "info", []any{info.LastErrorMessage, info.PendingUpdateCount}, []any{"SSL error {error:0A000086:SSL routines::certificate verify failed}", 1})
+		assert.Equal(t, []any{"SSL error {error:0A000086:SSL routines::certificate verify failed}", 1}, []any{info.LastErrorMessage, info.PendingUpdateCount}, "info")
 	})
 }
 
-// aDay is what happens to a bot whose handler fails now and then, calls the API, and is
-// down for an hour: the deliveries and the calls.
+// aDay returns the deliveries and calls of a bot in a day. Its handler fails now and then
+// and calls the API, and the bot is down for an hour.
 func aDay(t *testing.T, seed uint64) (record []string) {
 	var seen deliveries
 	cfg := tghooktest.ServerConfig{Seed: seed, Observe: seen.observe, Patience: 48 * time.Hour}

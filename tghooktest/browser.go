@@ -10,14 +10,14 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// foreign says why a request is refused that may come from a browser's page; nil if it
-// may not. Any page can have a browser send requests to this machine, and a page whose
-// name is pointed at 127.0.0.1 can read the answers too. No bot's library sends Origin
-// or Sec-Fetch-Site, or calls this machine by another name.
+// foreign returns why a request is refused because a page in a browser may have sent it;
+// nil if it is accepted. Any page can make a browser send requests to this machine. A page
+// whose host name is pointed at 127.0.0.1 can also read the answers. No bot library sends
+// Origin or Sec-Fetch-Site, or calls this machine by another name.
 func (s *Server) foreign(r *http.Request) *botapi.Error {
 	refuse := func(header, value string) *botapi.Error {
 		return &botapi.Error{Code: http.StatusForbidden, Description: fmt.Sprintf(
-			"Forbidden: tghooktest takes no request of a browser's page, and %s is %.100q: call the Bot API at Server.URL", header, value)}
+			"Forbidden: tghooktest refuses requests from web pages, and the header %s is %.100q; call the Bot API at Server.URL", header, value)}
 	}
 	if s.memory == nil && !local(r.Host) {
 		return refuse("Host", r.Host)
@@ -28,15 +28,15 @@ func (s *Server) foreign(r *http.Request) *botapi.Error {
 		}
 	}
 	for _, site := range r.Header["Sec-Fetch-Site"] {
-		if site != "same-origin" && site != "none" { // none: the user has typed the address
+		if site != "same-origin" && site != "none" { // none: the user typed the address
 			return refuse("Sec-Fetch-Site", site)
 		}
 	}
 	return nil
 }
 
-// local reports whether host, which may have a port, names this machine to itself. A
-// browser always names one.
+// local reports whether host, with or without a port, is a name of this machine for itself.
+// A browser always sends a Host.
 func local(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

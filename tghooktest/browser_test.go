@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// A page of a browser reaches this machine, and by a name of its own that it points at
-// 127.0.0.1 reads the answers too.
+// A web page can send requests to this machine. Through a host name that points at
+// 127.0.0.1, it can read the answers too.
 func TestAPageInABrowserReachesNothing(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
@@ -55,7 +56,7 @@ func TestAPageInABrowserReachesNothing(t *testing.T) {
 			if !strings.HasPrefix(got, status) || len(s.Calls())-made != calls {
 				t.Errorf("%s with %q is answered %q, and makes %d calls", method, head, got, len(s.Calls())-made)
 			}
-			if !taken && (!strings.Contains(body, `"Forbidden: tghooktest takes no request of a browser's page, and `) || len(body) > 400) {
+			if !taken && (!strings.Contains(body, `"Forbidden: tghooktest refuses requests from web pages, and `) || len(body) > 400) {
 				t.Errorf("%q is answered %q", head, body)
 			}
 		}
@@ -70,7 +71,7 @@ func TestAPageInABrowserReachesNothing(t *testing.T) {
 	}
 }
 
-// In memory any name may stand for the Server.
+// In memory, the Server has any name.
 func TestInMemoryAnyHostIsTheServers(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
@@ -92,9 +93,7 @@ func TestABotOnLoopbackMayCallByAnyOfItsNames(t *testing.T) {
 	s := tghooktest.NewServer(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:"+port+"/bot"+s.Token+"/getMe", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if got := do(t, s, r); !strings.HasPrefix(got, "200 ") {
 		t.Error(got)
 	}

@@ -12,42 +12,53 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// Call is one of a Bot API method.
+// Call is a call that the bot made of a Bot API method, together with the Server's answer.
 type Call struct {
-	Method string // as Telegram writes it, however it was called
-	// Params are the values as Telegram takes them: all text, JSON where an object or
-	// an array was meant. Files are those that were uploaded, by the parameter that they
-	// came for; those which JSON refers to, by what follows attach:// there. Neither may be
-	// changed.
+	// Method is the method's name in Telegram's spelling, such as sendMessage. The
+	// bot may write it in other letter cases.
+	Method string
+	// Params are the call's parameters. Every value is text, as Telegram reads it; an
+	// object or an array is JSON. The map must not be changed.
 	Params map[string]string
-	Files  map[string]File
-	Reply  bool // it came in the answer to an update
-	At     time.Time
-	Result json.RawMessage // what it was answered with, nil with an Err and of getUpdates; of a Reply nobody was told
-	Err    *CallError
+	// Files are the files that were uploaded. The key is the parameter that the file
+	// is the value of. For a file that JSON refers to as attach://name, the key is
+	// that name. The map must not be changed.
+	Files map[string]File
+	// Reply says that the call was a webhook reply: it came in the HTTP response to
+	// an update.
+	Reply bool
+	// At is when the call arrived, in the Server's time.
+	At time.Time
+	// Result is the result that the Server answered with. It is nil if Err is set, and
+	// for getUpdates. Telegram does not send the bot the result of a webhook reply.
+	Result json.RawMessage
+	// Err is the error that the Server answered with; nil if the call succeeded.
+	Err *CallError
 }
 
-// File is one that was uploaded.
+// File is a file that the bot uploaded.
 type File struct {
 	Name, ContentType string
 	Content           []byte
 }
 
-// CallError is the Bot API's answer that it did not do what was asked.
+// CallError is the Bot API's answer to a call that failed.
 type CallError struct {
-	Code        int // which the HTTP status is too
-	Description string
-	RetryAfter  time.Duration // with 429; whole seconds, rounded up
-	MigrateTo   int64         // the supergroup that a group has become; 0: none
+	Code        int           // error_code, which is the HTTP status too
+	Description string        // in Telegram's words
+	RetryAfter  time.Duration // with 429; rounded up to whole seconds
+	MigrateTo   int64         // id of the supergroup that replaced the group; 0 if none
 }
 
 func (e CallError) Error() string {
-	return fmt.Sprintf("tghooktest: the call is answered %d %s", e.Code, e.Description)
+	return fmt.Sprintf("tghooktest: the Bot API answered %d %s", e.Code, e.Description)
 }
 
-// Calls are those of the methods, of all by default, in the order in which they were
-// answered, webhook replies among them. getUpdates is left out unless it is named. A call is here
-// before its answer is on its way. Of more than 100,000 in all the oldest are forgotten.
+// Calls returns the calls of the methods, in the order in which they were answered. Without
+// methods it returns the calls of all methods except getUpdates. Webhook replies are among
+// them.
+//
+// A call is recorded before its answer is sent. The Server keeps the newest 100,000 calls.
 func (s *Server) Calls(methods ...string) []Call {
 	s.test().Helper()
 	methods = s.known(methods)
@@ -62,7 +73,9 @@ func (s *Server) Calls(methods ...string) []Call {
 	return some
 }
 
-// ExpectCall waits for the oldest call of the method that no ExpectCall has returned yet.
+// ExpectCall waits for a call of the method and returns it. It returns calls in the order
+// in which they were answered, each of them once. If none comes within
+// ServerConfig.Patience, the test fails.
 func (s *Server) ExpectCall(tb testing.TB, method string) Call {
 	tb.Helper()
 	method = s.known([]string{method})[0]
@@ -82,21 +95,21 @@ func (s *Server) ExpectCall(tb testing.TB, method string) Call {
 	}
 }
 
-// Answer sets what a method is answered with that is not simulated, and has an object or
-// an array for its result. result is what encodes to that.
+// Answer sets the result of a method that the Server does not simulate, and whose result is
+// an object or an array. The Server answers with the JSON encoding of result.
 func (s *Server) Answer(method string, result any) {
 	tb := s.test()
 	tb.Helper()
 	method = s.known([]string{method})[0]
 	raw, err := json.Marshal(result)
 	if err != nil {
-		tb.Fatalf("tghooktest: Answer for %s: %v", method, err)
+		tb.Fatalf("tghooktest: Answer for %s: encode the result: %v", method, err)
 	}
 	s.world.Answer(method, raw)
 }
 
-// known are the names as Telegram writes them. One that it does not have is a mistake of
-// the test.
+// known returns the names in Telegram's spelling. A name that the Bot API does not have is
+// a mistake in the test.
 func (s *Server) known(names []string) []string {
 	tb := s.test()
 	tb.Helper()
@@ -104,7 +117,7 @@ func (s *Server) known(names []string) []string {
 	for i, name := range names {
 		method, ok := botapi.Lookup(name)
 		if !ok {
-			tb.Fatalf("tghooktest: the Bot API has no method %q", name)
+			tb.Fatalf("tghooktest: the Bot API has no method %q; check the spelling", name)
 		}
 		known[i] = method.Name
 	}
@@ -113,15 +126,15 @@ func (s *Server) known(names []string) []string {
 
 const pollMethod = "getUpdates"
 
-// maxCalls is how many calls are kept, so that a Server may run for long.
+// maxCalls bounds the calls that are kept, so that a Server can run for a long time.
 const maxCalls = 100_000
 
-// calls are the newest that were made.
+// calls holds the newest calls.
 type calls struct {
 	mu    sync.Mutex
 	all   []Call
-	gone  int              // how many were made before those
-	of    map[string][]int // by method, the numbers of those that ExpectCall has not returned
+	gone  int              // how many older calls were dropped
+	of    map[string][]int // by method, the numbers of the calls that ExpectCall has not returned
 	added bell
 }
 
@@ -163,18 +176,18 @@ func (c *calls) add(call Call) {
 	c.added.ring()
 }
 
-// forget drops the oldest.
+// forget drops the oldest call.
 func (c *calls) forget() {
 	method := c.all[0].Method
 	if left := c.of[method]; len(left) > 0 && left[0] == c.gone {
 		c.passed(method)
 	}
-	c.all[0] = Call{} // the array is kept
+	c.all[0] = Call{} // the array lives on
 	c.all = c.all[1:]
 	c.gone++
 }
 
-// passed drops the oldest of the method from those for ExpectCall.
+// passed removes the method's oldest call from those that ExpectCall may return.
 func (c *calls) passed(method string) {
 	if c.of[method] = c.of[method][1:]; len(c.of[method]) == 0 {
 		delete(c.of, method)
@@ -192,7 +205,7 @@ func (c *calls) take(method string) (Call, bool) {
 	return c.all[left[0]-c.gone], true
 }
 
-// summary says what was called, the newest last.
+// summary names the methods that were called, the newest last.
 func (c *calls) summary() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

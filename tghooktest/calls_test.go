@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -22,14 +24,14 @@ func TestCallsAreThoseThatWereMade(t *testing.T) {
 		ask(t, s, "getUpdates")
 		ask(t, s, "none")
 		ask(t, s, "sendChatAction", "chat_id", "1", "chat_id", "1")
-		same(t, "all", methods(s.Calls()), []string{"getMe", "none", "sendChatAction"})
-		same(t, "some", methods(s.Calls("sendchataction", "getUpdates")), []string{"getUpdates", "sendChatAction"})
+		assert.Equal(t, []string{"getMe", "none", "sendChatAction"}, methods(s.Calls()), "all")
+		assert.Equal(t, []string{"getUpdates", "sendChatAction"}, methods(s.Calls("sendchataction", "getUpdates")), "some")
 		first := s.Calls("getMe")[0]
-		same(t, "at", first.At, at)
+		assert.Equal(t, at, first.At, "at")
 		if first.Err != nil || !strings.HasPrefix(string(first.Result), `{"id":`) {
 			t.Errorf("%+v", first)
 		}
-		same(t, "one that is none", *s.Calls()[1].Err, tghooktest.CallError{Code: 404, Description: "Not Found: method not found"})
+		assert.Equal(t, tghooktest.CallError{Code: 404, Description: "Not Found: method not found"}, *s.Calls()[1].Err, "one that is none")
 	})
 }
 
@@ -40,37 +42,31 @@ func TestFilesOfACallAreKept(t *testing.T) {
 		err := s.Bot(t).Call(t.Context(), "sendDocument", map[string]any{
 			"chat_id": s.User("Zoë").ID, "document": tghook.File{Name: "a.txt", Body: strings.NewReader("hello")},
 		}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		files := s.ExpectCall(t, "sendDocument").Files
-		same(t, "files", len(files), 1)
-		same(t, "file", []string{files["document"].Name, string(files["document"].Content)}, []string{"a.txt", "hello"})
+		assert.Len(t, files, 1, "files")
+		assert.Equal(t, []string{"a.txt", "hello"}, []string{files["document"].Name, string(files["document"].Content)}, "file")
 
-		var body bytes.Buffer // as libraries write it that attach every file
+		var body bytes.Buffer // in the form of libraries that attach every file
 		form := multipart.NewWriter(&body)
 		part, _ := form.CreateFormFile("f1", "b.txt")
 		_, _ = part.Write([]byte("hello again"))
 		_ = form.WriteField("document", "attach://f1")
 		_ = form.Close()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/bot"+s.Token+"/sendDocument", &body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		req.Header.Set("Content-Type", form.FormDataContentType())
 		res, err := s.Client().Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		_ = res.Body.Close()
 		files = s.ExpectCall(t, "sendDocument").Files
-		same(t, "attached files", len(files), 1)
-		same(t, "attached file", []string{files["document"].Name, string(files["document"].Content)}, []string{"b.txt", "hello again"})
+		assert.Len(t, files, 1, "attached files")
+		assert.Equal(t, []string{"b.txt", "hello again"}, []string{files["document"].Name, string(files["document"].Content)}, "attached file")
 	})
 }
 
-// Telegram undoes percent-encoding in a name: that of a name with a percent sign is the
-// sender's to encode.
+// Telegram undoes percent-encoding in a name. The sender must encode a name with a percent
+// sign.
 func TestNamesOfUploadsArriveAsTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
@@ -89,16 +85,14 @@ func TestNamesOfUploadsArriveAsTheyWereGiven(t *testing.T) {
 			t.Helper()
 			call := s.ExpectCall(t, "sendDocument")
 			file := call.Files["document"]
-			same(t, how, []string{file.Name, string(file.Content)}, []string{name, name})
+			assert.Equal(t, []string{name, name}, []string{file.Name, string(file.Content)}, how)
 		}
 		chat := s.User("Zoë").Chat()
 		for _, name := range names {
 			chat.Send(name)
 			arrived("in a response", name)
 			up := upload(name)
-			if err := s.Bot(t).Call(t.Context(), up.Method, up.Params, nil); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.Bot(t).Call(t.Context(), up.Method, up.Params, nil))
 			arrived("by a call", name)
 		}
 	})
@@ -114,28 +108,26 @@ func TestExpectCallWaitsForTheNext(t *testing.T) {
 				ask(t, s, "getMe")
 			}
 		}()
-		same(t, "first", s.ExpectCall(t, "sendChatAction").Params["action"], "typing")
-		same(t, "second", s.ExpectCall(t, "sendchataction").Params["action"], "upload_photo")
+		assert.Equal(t, "typing", s.ExpectCall(t, "sendChatAction").Params["action"], "first")
+		assert.Equal(t, "upload_photo", s.ExpectCall(t, "sendchataction").Params["action"], "second")
 		begin := s.Now()
 		failed := failure(t, func(tb testing.TB) { s.ExpectCall(tb, "sendChatAction") })
-		same(t, "third", failed, "tghooktest: the bot did not call sendChatAction within 1m0s; "+
-			"it called sendChatAction (400 Bad Request: chat_id is empty), getMe, sendChatAction (400 Bad Request: chat_id is empty), getMe")
-		same(t, "it took", s.Now().Sub(begin), time.Minute)
-		same(t, "another", s.ExpectCall(t, "getMe").Method, "getMe")
+		assert.Equal(t, "tghooktest: the bot did not call sendChatAction within 1m0s; "+
+			"it called sendChatAction (400 Bad Request: chat_id is empty), getMe, sendChatAction (400 Bad Request: chat_id is empty), getMe", failed, "third")
+		assert.Equal(t, time.Minute, s.Now().Sub(begin), "it took")
+		assert.Equal(t, "getMe", s.ExpectCall(t, "getMe").Method, "another")
 	})
 }
 
 func TestExpectCallTellsOfTheLastCallsAtMost(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
-		same(t, "failure", failure(t, func(tb testing.TB) { s.ExpectCall(tb, "getChat") }),
-			"tghooktest: the bot did not call getChat within 10s; it called nothing")
+		assert.Equal(t, "tghooktest: the bot did not call getChat within 10s; it called nothing", failure(t, func(tb testing.TB) { s.ExpectCall(tb, "getChat") }), "failure")
 		for range 20 {
 			ask(t, s, "getMe")
 			ask(t, s, "getWebhookInfo")
 		}
-		same(t, "failure", failure(t, func(tb testing.TB) { s.ExpectCall(tb, "getChat") }),
-			"tghooktest: the bot did not call getChat within 10s; at last it called "+strings.Repeat("getMe, getWebhookInfo, ", 9)+"getMe, getWebhookInfo")
+		assert.Equal(t, "tghooktest: the bot did not call getChat within 10s; at last it called "+strings.Repeat("getMe, getWebhookInfo, ", 9)+"getMe, getWebhookInfo", failure(t, func(tb testing.TB) { s.ExpectCall(tb, "getChat") }), "failure")
 	})
 }
 
@@ -143,7 +135,7 @@ func TestWhatIsNotSimulatedIsAnsweredAsSet(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		s.Answer("getstickerset", map[string]string{"name": "Zoë"})
-		same(t, "answer", ask(t, s, "getStickerSet", "name", "x"), `200 {"ok":true,"result":{"name":"Zo\u00eb"}}`)
+		assert.Equal(t, `200 {"ok":true,"result":{"name":"Zo\u00eb"}}`, ask(t, s, "getStickerSet", "name", "x"), "answer")
 	})
 }
 
@@ -158,9 +150,7 @@ func TestAFileIsDownloaded(t *testing.T) {
 		var file struct {
 			Path string `json:"file_path"`
 		}
-		if err := s.Bot(t).Call(t.Context(), "getFile", map[string]any{"file_id": id}, &file); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Bot(t).Call(t.Context(), "getFile", map[string]any{"file_id": id}, &file))
 		get := func(path, rang string) string {
 			r := request(t, s, path)
 			if rang != "" {
@@ -168,10 +158,10 @@ func TestAFileIsDownloaded(t *testing.T) {
 			}
 			return do(t, s, r)
 		}
-		same(t, "file", get("/file/bot"+s.Token+"/"+file.Path, ""), "200 hello, file")
-		same(t, "of the test servers", get("/file/bot"+s.Token+"/test/"+file.Path, ""), "200 hello, file")
-		same(t, "a part", get("/file/bot"+s.Token+"/"+file.Path, "bytes=7-"), "206 file")
-		same(t, "another bot's", get("/file/bot1:stand_in_token/"+file.Path, ""), refused(404, "Not Found"))
-		same(t, "none", get("/file/bot"+s.Token+"/none", ""), refused(404, "Not Found"))
+		assert.Equal(t, "200 hello, file", get("/file/bot"+s.Token+"/"+file.Path, ""), "file")
+		assert.Equal(t, "200 hello, file", get("/file/bot"+s.Token+"/test/"+file.Path, ""), "of the test servers")
+		assert.Equal(t, "206 file", get("/file/bot"+s.Token+"/"+file.Path, "bytes=7-"), "a part")
+		assert.Equal(t, refused(404, "Not Found"), get("/file/bot1:stand_in_token/"+file.Path, ""), "another bot's")
+		assert.Equal(t, refused(404, "Not Found"), get("/file/bot"+s.Token+"/none", ""), "none")
 	})
 }

@@ -6,43 +6,45 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
-// Chat is a chat as one user sees it, and acts in it. What cannot be, such as to write to a
-// group that the user has left, fails the test that the Server is for, or panics where it
-// is for none. Several goroutines may use it at once.
+// Chat is a chat in which one user acts.
+//
+// An act that is impossible, such as writing to a group that the user has left, fails the
+// test that the Server belongs to. For a Server by [Start] it panics. Several goroutines
+// may use a Chat at once.
 type Chat struct {
 	ID int64
 
 	user  *User
-	place string // what it is called in what a test is told
+	place string // its name in messages to the test
 }
 
-// Send sends a text. Commands, mentions, hashtags and links in it are marked as Telegram
-// does.
+// Send sends a text message. As in Telegram, its commands, mentions, hashtags and links get
+// entities.
 func (c *Chat) Send(text string) *Message {
 	c.test().Helper()
 	return c.sent(c.world().Send(c.user.ID, c.ID, 0, text))
 }
 
-// Reply sends a text in answer to a message of the chat.
+// Reply sends a text message that replies to a message of the chat.
 func (c *Chat) Reply(to *Message, text string) *Message {
 	c.test().Helper()
 	return c.sent(c.world().Send(c.user.ID, c.ID, c.of(to), text))
 }
 
-// SendPhoto sends a picture, with a caption unless that is empty.
+// SendPhoto sends a picture. If caption is not empty, the message has it.
 func (c *Chat) SendPhoto(caption string, jpeg []byte) *Message {
 	c.test().Helper()
 	return c.sent(c.world().SendPhoto(c.user.ID, c.ID, caption, jpeg))
 }
 
-// SendDocument sends a file. Its type is told by the name's ending.
+// SendDocument sends a file. Its MIME type follows from the extension of its name.
 func (c *Chat) SendDocument(name string, content []byte) *Message {
 	c.test().Helper()
 	return c.sent(c.world().SendDocument(c.user.ID, c.ID, name, content))
 }
 
-// SendAlbum sends two to ten pictures at once: messages of their own with one
-// media_group_id.
+// SendAlbum sends two to ten pictures as an album. Each picture is a message, and all of
+// them have the same media_group_id.
 func (c *Chat) SendAlbum(photos ...[]byte) []*Message {
 	tb := c.test()
 	tb.Helper()
@@ -53,7 +55,7 @@ func (c *Chat) SendAlbum(photos ...[]byte) []*Message {
 	return c.messages(album)
 }
 
-// SendLocation sends a place on Earth, in degrees.
+// SendLocation sends a location, in degrees.
 func (c *Chat) SendLocation(latitude, longitude float64) *Message {
 	c.test().Helper()
 	return c.sent(c.world().SendLocation(c.user.ID, c.ID, latitude, longitude))
@@ -65,18 +67,18 @@ func (c *Chat) SendContact(phone string) *Message {
 	return c.sent(c.world().SendContact(c.user.ID, c.ID, phone))
 }
 
-// Edit changes the text, or the caption, of a message that the user has sent:
-// edited_message. It returns the message as it is then.
+// Edit changes the text, or the caption, of a message that the user has sent. The bot gets
+// edited_message. Edit returns the changed message.
 func (c *Chat) Edit(m *Message, text string) *Message {
 	c.test().Helper()
 	return c.sent(c.world().Edit(c.user.ID, c.ID, c.of(m), text))
 }
 
-// React leaves these reactions on a message in place of those that the user left before:
-// message_reaction, which a bot has to ask for by allowed_updates.
+// React sets the user's reactions to a message and replaces their earlier ones. The bot
+// gets message_reaction if its allowed_updates name it.
 //
 //	chat.React(m, "👍")
-//	chat.React(m) // takes it back
+//	chat.React(m) // removes the reaction
 func (c *Chat) React(m *Message, emoji ...string) {
 	tb := c.test()
 	tb.Helper()
@@ -85,8 +87,9 @@ func (c *Chat) React(m *Message, emoji ...string) {
 	}
 }
 
-// Vote chooses the options of those texts in a message's poll, in place of those that the
-// user chose before: poll, and poll_answer where the poll is not anonymous.
+// Vote chooses options of a message's poll by their texts and replaces the user's earlier
+// vote. Without options it takes the vote back. The bot gets poll, and poll_answer if the poll
+// is not anonymous.
 func (c *Chat) Vote(m *Message, options ...string) {
 	tb := c.test()
 	tb.Helper()
@@ -95,23 +98,24 @@ func (c *Chat) Vote(m *Message, options ...string) {
 	}
 }
 
-// Messages are those to be seen in the chat, the bot's too, oldest first.
+// Messages returns the messages that a user can see in the chat, the bot's included, oldest
+// first.
 func (c *Chat) Messages() []*Message { return c.messages(c.world().Messages(c.ID)) }
 
 func (c *Chat) test() testing.TB    { return c.user.server.test() }
 func (c *Chat) world() *world.World { return c.user.server.world }
 
-// of is the id of a message, which must be of this chat.
+// of returns the id of a message, which must be in this chat.
 func (c *Chat) of(m *Message) int64 {
 	tb := c.test()
 	tb.Helper()
 	if m.chat.ID != c.ID {
-		tb.Fatalf("tghooktest: in %s: message %d is of another, %s: act on it there", c.place, m.ID, m.chat.place)
+		tb.Fatalf("tghooktest: in %s: message %d belongs to another chat, %s; use that Chat", c.place, m.ID, m.chat.place)
 	}
 	return m.ID
 }
 
-// sent is the message that an act made.
+// sent returns the message that an act made. If the act failed, it fails the test.
 func (c *Chat) sent(m world.Seen, err error) *Message {
 	tb := c.test()
 	tb.Helper()

@@ -33,7 +33,7 @@ func (d *doomed) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failure is what f fails its test with; empty: it does not.
+// failure returns the message with which f fails its test; empty if it does not fail.
 func failure(t *testing.T, f func(tb testing.TB)) string {
 	t.Helper()
 	d := &doomed{TB: t}
@@ -43,7 +43,7 @@ func failure(t *testing.T, f func(tb testing.TB)) string {
 	return strings.Join(d.failures, "\n")
 }
 
-// inMemory is a Server in the bubble, with its bot.
+// inMemory starts a Server in the bubble, and returns it with a client of its bot.
 func inMemory(t *testing.T, tb testing.TB) (*tghooktest.Server, *tghook.Client) {
 	t.Helper()
 	srv := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})
@@ -52,20 +52,18 @@ func inMemory(t *testing.T, tb testing.TB) (*tghooktest.Server, *tghook.Client) 
 
 type params = map[string]any
 
-// call has the bot call a method.
+// call makes the bot call a method.
 func call(t *testing.T, bot *tghook.Client, method string, p params) json.RawMessage {
 	t.Helper()
 	var result json.RawMessage
-	if err := bot.Call(t.Context(), method, p, &result); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, bot.Call(t.Context(), method, p, &result))
 	return result
 }
 
-// updates are the kinds that wait for the bot, and their objects.
+// updates returns the kinds and objects of the updates that wait for the bot.
 func updates(t *testing.T, bot *tghook.Client) (kinds []string, objects []json.RawMessage) {
 	t.Helper()
-	time.Sleep(time.Second) // sooner the same offset is answered by one update
+	time.Sleep(time.Second) // before that, a repeated offset gets one update only
 	var all []map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(call(t, bot, "getUpdates", params{"offset": -100}), &all))
 	for _, u := range all {
@@ -160,7 +158,7 @@ func TestExpectFailsWithWhatTheBotDidInstead(t *testing.T) {
 		srv, bot := inMemory(t, t)
 		chat := srv.User("Zoë").Chat()
 		start := time.Now()
-		assert.Equal(t, "tghooktest: in the chat of \"Zoë\" with the bot: the bot did not say \"hello\" within 10s\n\tthere it said nothing",
+		assert.Equal(t, "tghooktest: in the chat of \"Zoë\" with the bot: the bot did not say \"hello\" within 10s\n\tin this chat it said nothing",
 			failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") }))
 		assert.Equal(t, 10*time.Second, time.Since(start))
 
@@ -171,13 +169,13 @@ func TestExpectFailsWithWhatTheBotDidInstead(t *testing.T) {
 		require.Error(t, bot.Call(t.Context(), "answerCallbackQuery", params{"callback_query_id": "1"}, nil))
 		chat.Expect(t, " hello\n")
 		assert.Equal(t, `tghooktest: in the chat of "Zoë" with the bot: the bot did not say "hello" within 10s
-	there it said:
-		"hello", which an Expect has returned
-		"goodbye", by an edit
-	calls of it that failed:
+	in this chat it said:
+		"hello" (returned by an earlier Expect)
+		"goodbye" (an edit)
+	its calls that failed:
 		sendMessage to chat 7: 400 Bad Request: chat not found
 		answerCallbackQuery: 400 Bad Request: query is too old and response timeout expired or query ID is invalid
-	1 updates wait, first 224210903 (message); no webhook is set, and getUpdates has not confirmed them`,
+	1 update waits: 224210903 (message); no webhook is set, and getUpdates has not confirmed them`,
 			failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") }))
 	})
 }
@@ -211,16 +209,16 @@ func TestAPressIsAnswered(t *testing.T) {
 		assert.Equal(t, m.ID, query.Message.ID)
 		call(t, bot, "answerCallbackQuery", params{"callback_query_id": query.ID, "text": "Paid"})
 		pressed.Expect(t, "Paid")
-		assert.Equal(t, `tghooktest: in the chat of "Zoë" with the bot: the bot answered the press of "Pay" by "Paid", not by "Free"`,
+		assert.Equal(t, `tghooktest: in the chat of "Zoë" with the bot: the bot answered the press of "Pay" with "Paid", want "Free"`,
 			failure(t, func(tb testing.TB) { pressed.Expect(tb, "Free") }))
 		assert.Equal(t, `tghooktest: in the chat of "Zoë" with the bot: the bot did not answer the press of "Pay" within 10s
-	3 updates wait, first 224210903 (message), 224210904 (callback_query), 224210905 (callback_query); no webhook is set, and getUpdates has not confirmed them`,
+	3 updates wait: 224210903 (message), 224210904 (callback_query), 224210905 (callback_query); no webhook is set, and getUpdates has not confirmed them`,
 			failure(t, func(tb testing.TB) { m.Press("Pay").Expect(tb, "Paid") }))
 
 		call(t, bot, "sendMessage", params{"chat_id": chat.ID, "text": "Where to?", "reply_markup": params{"keyboard": [][]string{{"Home"}}}})
 		typed := chat.Press("Home")
 		assert.Equal(t, "Home", chat.Messages()[3].Text)
-		assert.Contains(t, failure(t, func(tb testing.TB) { typed.Expect(tb, "") }), `the button "Home" sent its text, to which there is no answerCallbackQuery: expect a message`)
+		assert.Contains(t, failure(t, func(tb testing.TB) { typed.Expect(tb, "") }), `the button "Home" sent its text as a message, so no answerCallbackQuery can come; use Chat.Expect`)
 	})
 }
 
@@ -293,7 +291,7 @@ func TestReactionsAndMembersAreToldToBotsThatAsk(t *testing.T) {
 		kinds, _ := updates(t, bot)
 		assert.Equal(t, []string{"message", "message"}, kinds)
 		assert.Contains(t, failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") }),
-			"\n\tit did not get chat_member, message_reaction, for which it has not asked by allowed_updates")
+			"\n\tupdates it did not get, because its allowed_updates do not name them: chat_member, message_reaction")
 
 		call(t, bot, "getUpdates", params{"allowed_updates": []string{"chat_member", "message_reaction"}})
 		chat.React(m)
@@ -309,17 +307,17 @@ func TestReactionsAndMembersAreToldToBotsThatAsk(t *testing.T) {
 func TestWhatCannotBeFailsTheTestOfTheServer(t *testing.T) {
 	t.Parallel()
 	for want, act := range map[string]func(*tghooktest.Server){
-		`tghooktest: in the chat of "Zoë" with the bot: a message without a text cannot be sent: give it one`:                                     func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Send("") },
-		"tghooktest: in the chat of \"Zoë\" with the bot: after 10s there is no button \"Yes\" to press: there are none\n\tthere it said nothing": func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Press("Yes") },
-		`tghooktest: in the chat of "Zoë" with the bot: an album has two to ten pictures, not 0`:                                                  func(srv *tghooktest.Server) { srv.User("Zoë").Chat().SendAlbum() },
-		`tghooktest: a group needs a title, such as Team`:                                                                                         func(srv *tghooktest.Server) { srv.Group("") },
-		`tghooktest: a user needs a name, such as Zoë`:                                                                                            func(srv *tghooktest.Server) { srv.User(" ") },
-		`tghooktest: Zoë is not in the group "Team": call Join first`:                                                                             func(srv *tghooktest.Server) { srv.User("Zoë").Leave(srv.Group("Team")) },
-		`tghooktest: in the group "Team": there is no poll in message 1: vote on one that has a poll`: func(srv *tghooktest.Server) {
+		`tghooktest: in the chat of "Zoë" with the bot: the text is empty; Telegram does not send an empty message`:                                               func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Send("") },
+		"tghooktest: in the chat of \"Zoë\" with the bot: waited 10s: there is no button \"Yes\" to press; the buttons are: none\n\tin this chat it said nothing": func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Press("Yes") },
+		`tghooktest: in the chat of "Zoë" with the bot: an album has 2 to 10 pictures, not 0`:                                                                     func(srv *tghooktest.Server) { srv.User("Zoë").Chat().SendAlbum() },
+		`tghooktest: a group needs a title, such as Team`:                                                                                                         func(srv *tghooktest.Server) { srv.Group("") },
+		`tghooktest: a user needs a name, such as Zoë`:                                                                                                            func(srv *tghooktest.Server) { srv.User(" ") },
+		`tghooktest: Zoë is not in the group "Team"; call Join first`:                                                                                             func(srv *tghooktest.Server) { srv.User("Zoë").Leave(srv.Group("Team")) },
+		`tghooktest: in the group "Team": message 1 has no poll to vote in`: func(srv *tghooktest.Server) {
 			c := srv.User("Zoë").Join(srv.Group("Team"))
 			c.Vote(c.Messages()[0], "Pho")
 		},
-		`tghooktest: in the chat of "Zoë" with the bot: message 1 is of another, the group "Team": act on it there`: func(srv *tghooktest.Server) {
+		`tghooktest: in the chat of "Zoë" with the bot: message 1 belongs to another chat, the group "Team"; use that Chat`: func(srv *tghooktest.Server) {
 			zoe := srv.User("Zoë")
 			zoe.Chat().React(zoe.Join(srv.Group("Team")).Messages()[0], "👍")
 		},
@@ -370,7 +368,7 @@ func texts(all []*tghooktest.Message) []string {
 	return texts
 }
 
-// In real time, over sockets: each message is expected by one of many at once.
+// In real time, over sockets: one of many goroutines expects each message.
 func TestManyUsersAndExpectsAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})

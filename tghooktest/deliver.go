@@ -16,18 +16,21 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// Delivery is an attempt to deliver an update to the webhook, when it has ended.
+// Delivery is an attempt to deliver an update to the webhook.
+//
+// ServerConfig.Observe gets it after the attempt has ended. The function of OnDelivery
+// gets it before the attempt is made, with UpdateID, Kind, Attempt and At alone.
 type Delivery struct {
 	UpdateID int64
 	Kind     string
-	Attempt  int // from 1
-	At       time.Time
-	Took     time.Duration
-	Status   int    // of the answer; 0: none was read
-	Err      string // as getWebhookInfo's last_error_message has it; empty also where Telegram records nothing
-	Done     bool   // the update was delivered
-	Dropped  bool   // it was not, and is given up
-	Reply    string // the method that the answer called; empty: none was
+	Attempt  int           // counted from 1
+	At       time.Time     // start of the attempt, in the Server's time
+	Took     time.Duration // from the start to the end, in the Server's time
+	Status   int           // HTTP status of the answer; 0 if no answer was read
+	Err      string        // as in last_error_message of getWebhookInfo; empty also where Telegram records no error
+	Done     bool          // the update was delivered
+	Dropped  bool          // the update was not delivered, and will not be tried again
+	Reply    string        // method of the webhook reply; empty if there was none
 }
 
 func deliveryOf(a sender.Attempt) Delivery {
@@ -37,7 +40,7 @@ func deliveryOf(a sender.Attempt) Delivery {
 	}
 }
 
-// observe is told of each attempt by the sender.
+// observe takes each attempt from the sender when it has ended.
 func (s *Server) observe(a sender.Attempt) {
 	if s.cfg.Observe != nil {
 		s.cfg.Observe(deliveryOf(a))
@@ -47,11 +50,17 @@ func (s *Server) observe(a sender.Attempt) {
 	}
 }
 
-// Deliver has the bot get an update of any kind, and returns its id: the update_id that it
-// has, where that is above all before or no update has had one yet, so that what was recorded
-// comes as it was; else the next one. A date that is in the future, or too old to be
-// delivered, stands in it, but counts as now. An update that Telegram would not make is an
-// error: one of a kind that is not among the allowed updates, or too large.
+// Deliver queues an update of any kind for the bot and returns its id.
+//
+// The id is the update's own update_id if that is higher than all ids before, or if the
+// Server has not given out an id yet. So a recorded update arrives unchanged. Otherwise it
+// is the next free id.
+//
+// A date in the future, or one too old for a delivery, stays in the update, but the Server
+// treats the update as sent now.
+//
+// Deliver returns an error for an update that Telegram would not make: one whose kind is
+// not in allowed_updates, or one that is too large.
 func (s *Server) Deliver(update []byte) (id int64, err error) {
 	own, kind, object, err := partsOf(update)
 	if err != nil {
@@ -65,36 +74,36 @@ func (s *Server) Deliver(update []byte) (id int64, err error) {
 	return u.ID, nil
 }
 
-// partsOf finds the one object that an update is about, and its id; 0 if there is none.
+// partsOf returns the kind and object of an update, and its update_id; 0 if it has none.
 func partsOf(update []byte) (id int64, kind string, object json.RawMessage, err error) {
 	d := json.NewDecoder(bytes.NewReader(update))
 	var members map[string]json.RawMessage
 	if err := d.Decode(&members); err != nil {
-		return 0, "", nil, fmt.Errorf("the update is no JSON object: %w", err)
+		return 0, "", nil, fmt.Errorf("the update is not a JSON object: %w", err)
 	}
 	if d.More() {
-		return 0, "", nil, errors.New("something follows the update's JSON object")
+		return 0, "", nil, errors.New("the update has data behind its JSON object; pass one update at a time")
 	}
 	if json.Unmarshal(members["update_id"], &id) != nil {
 		id = 0
 	}
 	delete(members, "update_id")
 	if len(members) != 1 {
-		return 0, "", nil, fmt.Errorf("an update has one member beside update_id, such as message, and not %d", len(members))
+		return 0, "", nil, fmt.Errorf("the update has %d fields beside update_id; give it exactly one, such as message", len(members))
 	}
 	for kind, object = range members {
 		if !bytes.HasPrefix(object, []byte("{")) {
-			return 0, "", nil, fmt.Errorf("the update's %s is no JSON object", kind)
+			return 0, "", nil, fmt.Errorf("the update's field %s is not a JSON object", kind)
 		}
 	}
 	return id, kind, object, nil
 }
 
-// Pending is how many updates have neither been delivered, nor confirmed by getUpdates,
-// nor expired.
+// Pending returns the number of pending updates. An update is pending until it was
+// delivered, was confirmed by getUpdates, or expired.
 func (s *Server) Pending() int { return s.queue.Len() }
 
-// PendingIDs are the ids of those updates, in ascending order.
+// PendingIDs returns the ids of the pending updates, in ascending order.
 func (s *Server) PendingIDs() []int64 {
 	ids := []int64{}
 	for u := range s.pending() {
@@ -103,8 +112,9 @@ func (s *Server) PendingIDs() []int64 {
 	return ids
 }
 
-// WaitDelivered waits until no update is pending or on its way, for Patience in all: set that to more
-// where retries take long. It fails the test with what waits.
+// WaitDelivered waits until no update is pending or on its way. If that takes longer than
+// ServerConfig.Patience, the test fails, and the message lists the pending updates. Set a
+// longer Patience where retries take long.
 func (s *Server) WaitDelivered(tb testing.TB) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), s.cfg.Patience)
@@ -114,8 +124,8 @@ func (s *Server) WaitDelivered(tb testing.TB) {
 	}
 }
 
-// Delivered is WaitDelivered without a test: it waits until ctx ends, and then its error
-// tells what waits.
+// Delivered waits until no update is pending or on its way, like WaitDelivered, but without
+// a test. When ctx ends first, it returns an error that lists the pending updates.
 func (s *Server) Delivered(ctx context.Context) error {
 	expired := time.NewTimer(s.untilExpired())
 	defer expired.Stop()
@@ -125,7 +135,7 @@ func (s *Server) Delivered(ctx context.Context) error {
 			if !s.delivers() {
 				return nil
 			}
-			soon = time.After(time.Millisecond) // copies end without a bell
+			soon = time.After(time.Millisecond) // the end of a repeated delivery does not ring moved
 		}
 		select {
 		case <-moved:
@@ -145,7 +155,8 @@ func (s *Server) delivers() bool {
 	return s.sender != nil && s.sender.InFlight() > 0
 }
 
-// untilExpired is how long it takes, in real time, until all that waits now has expired.
+// untilExpired returns how long it takes, in real time, until all updates that are pending
+// now have expired.
 func (s *Server) untilExpired() time.Duration {
 	last := s.clock.Now()
 	for u := range s.pending() {
@@ -156,7 +167,7 @@ func (s *Server) untilExpired() time.Duration {
 	return s.clock.Real(last.Sub(s.clock.Now()) + time.Millisecond)
 }
 
-// pending yields what waits.
+// pending yields the pending updates, oldest first.
 func (s *Server) pending() iter.Seq[queue.Update] {
 	return func(yield func(queue.Update) bool) {
 		u, ok := s.queue.Next(0)
@@ -166,14 +177,11 @@ func (s *Server) pending() iter.Seq[queue.Update] {
 	}
 }
 
-// whatWaits is for those who waited in vain.
+// whatWaits describes the pending updates and why they wait.
 func (s *Server) whatWaits() string {
 	const some = 10
 	var names []string
 	for u := range s.pending() {
-		if len(names) == some {
-			break
-		}
 		names = append(names, fmt.Sprintf("%d (%s)", u.ID, u.Kind))
 	}
 	s.mu.Lock()
@@ -181,7 +189,16 @@ func (s *Server) whatWaits() string {
 	s.mu.Unlock()
 	why := "no webhook is set, and getUpdates has not confirmed them"
 	if h.url != "" {
-		why = "the webhook's last error is: " + cmp.Or(h.lastError, "none")
+		why = "the webhook's last error: " + cmp.Or(h.lastError, "none")
 	}
-	return fmt.Sprintf("%d updates wait, first %s; %s", s.queue.Len(), strings.Join(names, ", "), why)
+	switch n := len(names); {
+	case n == 0:
+		return "no update waits, but a request to the webhook has not ended; " + why
+	case n == 1:
+		return fmt.Sprintf("1 update waits: %s; %s", names[0], why)
+	case n > some:
+		return fmt.Sprintf("%d updates wait: %s and %d more; %s", n, strings.Join(names[:some], ", "), n-some, why)
+	default:
+		return fmt.Sprintf("%d updates wait: %s; %s", n, strings.Join(names, ", "), why)
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -29,12 +31,12 @@ func TestEveryKindIsDeliveredWithItsID(t *testing.T) {
 		}
 		last := want[len(want)-1]
 		want = append(want, last+1)
-		same(t, "once more", deliver(t, s, tghooktest.Update("message")), last+1)
-		same(t, "pending", s.PendingIDs(), want)
+		assert.Equal(t, last+1, deliver(t, s, tghooktest.Update("message")), "once more")
+		assert.Equal(t, want, s.PendingIDs(), "pending")
 		later()
-		same(t, "updates", strings.Count(ask(t, s, "getUpdates"), `"update_id":`), len(want))
+		assert.Equal(t, len(want), strings.Count(ask(t, s, "getUpdates"), `"update_id":`), "updates")
 		ask(t, s, "getUpdates", "offset", strconv.FormatInt(last+2, 10))
-		same(t, "pending", s.Pending(), 0)
+		assert.Zero(t, s.Pending(), "pending")
 	})
 }
 
@@ -42,23 +44,23 @@ func TestWhatIsNoUpdateIsAnErrorThatSaysSo(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		for update, want := range map[string]string{
-			"":                         "the update is no JSON object: EOF",
-			"[]":                       "the update is no JSON object: json: cannot unmarshal array",
-			`{"message":{}`:            "the update is no JSON object: unexpected EOF",
-			`{"message":{}} x`:         "something follows the update's JSON object",
-			`{}`:                       "an update has one member beside update_id, such as message, and not 0",
-			`{"update_id":1}`:          "and not 0",
-			`{"message":{},"poll":{}}`: "and not 2",
-			`{"message":1}`:            "the update's message is no JSON object",
-			`{"chat_member":{}}`:       "chat_member is not among the allowed updates, which are all but chat_member, message_reaction and message_reaction_count",
-			`{"message":{"text":"` + strings.Repeat("x", 512<<10) + `"}}`: "Telegram drops what has more than 524288",
+			"":                         "the update is not a JSON object: EOF",
+			"[]":                       "the update is not a JSON object: json: cannot unmarshal array",
+			`{"message":{}`:            "the update is not a JSON object: unexpected EOF",
+			`{"message":{}} x`:         "the update has data behind its JSON object",
+			`{}`:                       "the update has 0 fields beside update_id; give it exactly one, such as message",
+			`{"update_id":1}`:          "0 fields",
+			`{"message":{},"poll":{}}`: "2 fields",
+			`{"message":1}`:            "the update's field message is not a JSON object",
+			`{"chat_member":{}}`:       "chat_member is not in allowed_updates, which has every kind except chat_member, message_reaction and message_reaction_count",
+			`{"message":{"text":"` + strings.Repeat("x", 512<<10) + `"}}`: "Telegram drops an update of more than 524288 bytes",
 		} {
 			_, err := s.Deliver([]byte(update))
 			if err == nil || !strings.HasPrefix(err.Error(), "tghooktest: Deliver: ") || !strings.Contains(err.Error(), want) {
 				t.Errorf("%.40s: %v, want %s", update, err, want)
 			}
 		}
-		same(t, "pending", s.Pending(), 0)
+		assert.Zero(t, s.Pending(), "pending")
 	})
 }
 
@@ -67,24 +69,24 @@ func TestWaitDeliveredTellsWhatWaits(t *testing.T) {
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		s.WaitDelivered(t)
 		first := deliver(t, s, message("hi"))
-		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 updates wait, first %d (message); "+
-			"no webhook is set, and getUpdates has not confirmed them: context deadline exceeded", first))
+		assert.Equal(t, fmt.Sprintf("tghooktest: 1 update waits: %d (message); "+
+			"no webhook is set, and getUpdates has not confirmed them: context deadline exceeded", first), failure(t, s.WaitDelivered), "failure")
 		silent(t, s, "bot.example.org:80")
 		ask(t, s, "setWebhook", "url", hookURL)
-		same(t, "failure", failure(t, s.WaitDelivered), fmt.Sprintf("tghooktest: 1 updates wait, first %d (message); "+
-			"the webhook's last error is: none: context deadline exceeded", first))
+		assert.Equal(t, fmt.Sprintf("tghooktest: 1 update waits: %d (message); "+
+			"the webhook's last error: none: context deadline exceeded", first), failure(t, s.WaitDelivered), "failure")
 		time.Sleep(time.Minute)
 		for range 10 {
 			deliver(t, s, message("hi"))
 		}
 		if got := failure(t, s.WaitDelivered); !strings.Contains(got, "11 updates wait") || strings.Count(got, "(message)") != 10 ||
-			!strings.Contains(got, "the webhook's last error is: Read timeout expired") {
+			!strings.Contains(got, "the webhook's last error: Read timeout expired") {
 			t.Error(got)
 		}
 	})
 }
 
-// A copy that is still on its way, of an update that is confirmed, is waited for.
+// WaitDelivered waits for a repeated delivery too, although its update is confirmed.
 func TestWaitDeliveredWaitsForCopies(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{Patience: time.Minute}, func(t *testing.T, s *tghooktest.Server) {
@@ -98,7 +100,7 @@ func TestWaitDeliveredWaitsForCopies(t *testing.T) {
 		s.OnDelivery(func(tghooktest.Delivery) tghooktest.DeliveryFault { return tghooktest.DeliveryFault{AgainAtOnce: true} })
 		deliver(t, s, message("hi"))
 		s.WaitDelivered(t)
-		same(t, "answered", []int64{requests.Load(), answered.Load()}, []int64{2, 2})
+		assert.Equal(t, []int64{2, 2}, []int64{requests.Load(), answered.Load()}, "answered")
 	})
 }
 
@@ -109,28 +111,22 @@ func TestAWebhookEndsWithItsTest(t *testing.T) {
 	t.Run("", func(t *testing.T) {
 		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret, MaxConnections: 7, AllowedUpdates: []string{"message"}})
 		got, err := s.Bot(t).GetWebhookInfo(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		at = got.URL
-		same(t, "info", fmt.Sprint(got.MaxConnections, got.AllowedUpdates), "7 [message]")
+		assert.Equal(t, "7 [message]", fmt.Sprint(got.MaxConnections, got.AllowedUpdates), "info")
 	})
 	got, err := s.Bot(t).GetWebhookInfo(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, "url", got.URL, "")
-	same(t, "calls", methods(s.Calls()), []string{"getWebhookInfo", "getWebhookInfo"})
+	require.NoError(t, err)
+	assert.Empty(t, got.URL, "url")
+	assert.Equal(t, []string{"getWebhookInfo", "getWebhookInfo"}, methods(s.Calls()), "calls")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if got := do(t, s, r); !strings.HasSuffix(got, "connection refused") {
 		t.Error(got)
 	}
 }
 
-// A connection that Telegram opened and has not used yet is not ended under an update.
+// A connection that Telegram opened and has not used yet stays open for the next update.
 func TestAWebhookWaitsForItsFirstUpdate(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{10 * time.Second, 30 * time.Second, 60 * time.Second} {
@@ -142,7 +138,7 @@ func TestAWebhookWaitsForItsFirstUpdate(t *testing.T) {
 			s.User("Zoë").Chat().Send("hi")
 			s.WaitDelivered(t)
 		})
-		same(t, "attempts after "+after.String(), attempts, 1)
+		assert.Equal(t, 1, attempts, "attempts after "+after.String())
 	}
 }
 
@@ -150,20 +146,16 @@ func TestAWebhookThatAnotherHasReplacedStays(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
 	l, err := s.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	url := "http://" + l.Addr().String() + "/"
 	t.Run("", func(t *testing.T) {
 		s.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
-		same(t, "set", ask(t, s, "setWebhook", "url", url), wasSet) // at once, since the other was not set by the bot
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", url), "set") // at once, because the bot did not set the other one
 	})
 	got, err := s.Bot(t).GetWebhookInfo(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, "url", got.URL, url)
+	require.NoError(t, err)
+	assert.Equal(t, url, got.URL, "url")
 }
 
 func TestAWebhookListensAtItsURL(t *testing.T) {
@@ -179,10 +171,8 @@ func TestAWebhookListensAtItsURL(t *testing.T) {
 				return tghook.Reply{Method: "sendChatAction", Params: map[string]any{"chat_id": 1, "action": "typing"}}, nil
 			}), req)
 			got, err := s.Bot(t).GetWebhookInfo(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			same(t, "url", got.URL, req.URL)
+			require.NoError(t, err)
+			assert.Equal(t, req.URL, got.URL, "url")
 			s.WaitDelivered(t)
 			if calls := len(s.Calls("sendChatAction")); (calls == 0) != req.DropPending {
 				t.Errorf("%s was called %d times", req.URL, calls)
@@ -195,15 +185,15 @@ func TestAWebhookThatCannotBeSetFailsTheTest(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		for url, want := range map[string]string{
-			"https://bot.example.org/": `tghooktest: Webhook serves http, and cannot at "https://bot.example.org/"`,
-			"http://b b/":              `tghooktest: Webhook serves http, and cannot at "http://b b/"`,
-			s.URL:                      "tghooktest: listen for the webhook: listen tcp 127.0.0.1:80: bind: address already in use",
+			"https://bot.example.org/": `tghooktest: Webhook: URL "https://bot.example.org/" is not an http URL; for https, use Listen and Client.SetWebhook`,
+			"http://b b/":              `tghooktest: Webhook: URL "http://b b/" is not an http URL; for https, use Listen and Client.SetWebhook`,
+			s.URL:                      "tghooktest: Webhook: listen tcp 127.0.0.1:80: bind: address already in use",
 		} {
-			same(t, url, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }), want)
+			assert.Equal(t, want, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }), url)
 		}
-		same(t, "a secret", failure(t, func(tb testing.TB) {
+		assert.Equal(t, "tghooktest: Webhook: set http://bot.example.org/telegram: Bad Request: secret token contains unallowed characters", failure(t, func(tb testing.TB) {
 			s.Webhook(tb, nil, tghook.WebhookRequest{SecretToken: "stand_in_secret!"})
-		}), "tghooktest: set the webhook http://bot.example.org/telegram: Bad Request: secret token contains unallowed characters")
+		}), "a secret")
 	})
 }
 

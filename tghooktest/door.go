@@ -12,30 +12,35 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// Door is a way into a webhook that [TestDoor] can send requests through.
+// Door is a way into a webhook, through which [TestDoor] sends requests.
 type Door struct {
-	// Transport takes a request to the door. Its URL has Path; scheme and host mean
-	// nothing. It passes on what the request's context says, where the door can know:
-	// Lambda's deadline. Default: an HTTP/1.1 client of Addr.
+	// Transport sends a request to the door. The request's URL has Path; its scheme and
+	// host have no meaning. Transport passes on the deadline of the request's context if
+	// the door's platform has deadlines, as Lambda does. If nil, it is an HTTP/1.1 client
+	// of Addr.
 	Transport http.RoundTripper
-	// Addr is where raw HTTP/1.1 can be sent: host:port of a listener, or the
-	// absolute path of a unix socket. Default: nowhere, for doors without a listener.
+	// Addr is where the door accepts raw HTTP/1.1: host:port of a listener, or the absolute
+	// path of a unix socket. If empty, the door has no listener, and TestDoor leaves out
+	// the cases that need one.
 	Addr string
-	// Path is that which the webhook is mounted on. Default: /telegram.
+	// Path is the path that the webhook is mounted on. If empty, /telegram.
 	Path string
-	// Ephemeral says that the door is frozen once it has answered, and so treats
-	// every late update as LateCancel does.
+	// Ephemeral says that the door's process is frozen after each answer, so that the door
+	// treats every late update as LateCancel does.
 	Ephemeral bool
 }
 
-// TestDoor checks that a door keeps the webhook's promise. open mounts w and
-// returns the way to it; it is called for each case, from several goroutines, and
-// what it starts it ends in tb.Cleanup. The webhook must be mounted for all methods.
+// TestDoor checks that a door keeps the webhook's promise. Each case is a subtest, named by
+// what it promises.
 //
-// What only a listener shows is left out where Addr is empty. A body that never
-// comes is to be ended within 15 seconds, by the server's own timeout where tghook
-// has no hold on it, and for so long TestDoor may take. Compression of the answers
-// must be off.
+// TestDoor calls open once or more for each case, from several goroutines. open mounts w
+// for all HTTP methods, without compression of the answers, and returns the way to it. It
+// ends what it started in tb.Cleanup.
+//
+// If Addr is empty, TestDoor leaves out the cases that only a listener shows. One case
+// sends a request whose body never comes. It takes until the door ends that request, and
+// the door must do so within 15 seconds, by its own server's timeout if tghook cannot set
+// one.
 func TestDoor(t *testing.T, open func(tb testing.TB, w *tghook.Webhook) Door) {
 	t.Helper()
 	kind := (&trial{t, open, patience}).mount(nothing).Door
@@ -54,19 +59,19 @@ func TestDoor(t *testing.T, open func(tb testing.TB, w *tghook.Webhook) Door) {
 	}
 }
 
-// patience is how long a case waits for what must happen, and would at once.
+// patience is how long a case waits for something that should happen at once.
 const patience = 30 * time.Second
 
-// A doorCase is one promise, named by what it says of every door that it suits.
+// A doorCase is one promise, and the doors that it holds for.
 type doorCase struct {
 	name  string
 	suits func(Door) bool
 	run   func(*trial)
 }
 
-// slowCases wait for a time to pass that is not theirs to set.
+// slowCases wait for times that they cannot choose.
 var slowCases = []doorCase{
-	{"a body that never comes is ended and holds up nobody", listening, endlessBody},
+	{"a request whose body never comes is ended and delays no other", listening, endlessBody},
 	{"an update is late before its platform's deadline", ephemeral, platformDeadline},
 }
 

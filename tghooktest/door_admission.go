@@ -11,25 +11,25 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// Who and what is let in.
+// Which requests are accepted.
 var admissionCases = []doorCase{
 	{"a wrong secret is answered 401 and nothing runs", anyDoor, wrongSecret},
-	{"a doubled secret is answered 401 and nothing runs", anyDoor, doubledSecret},
+	{"a request with two secrets is answered 401 and nothing runs", anyDoor, doubledSecret},
 	{"header names may be in any letter case", anyDoor, headerCase},
-	{"each of two secrets is accepted while one replaces the other", anyDoor, twoSecrets},
-	{"another method than POST is answered 405 with Allow", anyDoor, wrongMethod},
-	{"JSON is accepted with parameters of its Content-Type", anyDoor, contentTypeParameters},
-	{"another Content-Type than JSON is answered 415", anyDoor, wrongContentType},
+	{"Secret and PreviousSecret are both accepted", anyDoor, twoSecrets},
+	{"a method other than POST is answered 405 with Allow", anyDoor, wrongMethod},
+	{"application/json is accepted with parameters", anyDoor, contentTypeParameters},
+	{"a Content-Type other than application/json is answered 415", anyDoor, wrongContentType},
 	{"an encoded body is answered 415", anyDoor, encodedBody},
 	{"a body of exactly MaxBody is accepted", anyDoor, largestBody},
 	{"a body over MaxBody is answered 413", anyDoor, tooLargeBody},
-	{"what is no update is answered 400 and reported in an excerpt", anyDoor, malformedBody},
+	{"a body that is not an update is answered 400 and reported with an excerpt", anyDoor, malformedBody},
 	{"an update without a kind becomes a dead letter and is answered 200", anyDoor, noKind},
 	{"the checks run in the order method, secret, type, size, body", anyDoor, orderOfChecks},
 	{"the peer's address is compared with AllowedSources", overTCP, allowedSources},
-	{"X-Forwarded-For counts in every line from trusted proxies alone", overTCP, trustedProxies},
+	{"X-Forwarded-For is read from trusted proxies only, in all its lines", overTCP, trustedProxies},
 	{"a peer without an address is not among AllowedSources", overUnix, addressless},
-	{"what a trailer says is no header", listening, trailers},
+	{"a trailer is not read as a header", listening, trailers},
 }
 
 func wrongSecret(c *trial) {
@@ -43,7 +43,7 @@ func wrongSecret(c *trial) {
 	k.answers(update, "200")
 }
 
-// Of two lines some platforms pass on but the last, or both as one.
+// Some platforms pass on only the last of two header lines, or join both to one.
 func doubledSecret(c *trial) {
 	k := c.mount(nothing)
 	update := textUpdate(1, 1, "hi")
@@ -114,8 +114,7 @@ func encodedBody(c *trial) {
 	k.answers(textUpdate(1, 1, "hi"), "200", with("Content-Encoding", "identity"))
 }
 
-// unsized sends a body without saying how long it is: in chunks, where that is a
-// matter of the connection.
+// unsized sends a body without Content-Length: in chunks, if the door has connections.
 func unsized(r *http.Request) {
 	r.Body, r.ContentLength = io.NopCloser(io.MultiReader(r.Body)), -1
 }
@@ -139,15 +138,15 @@ func malformedBody(c *trial) {
 	k := c.mount(nothing)
 	for _, body := range []string{"", "hi", `{"update_id":1,`, `{"update_id":"1","message":{}}`, "[]", `{"update_id":1,"message":{}}{}`} {
 		k.answers(body, "400")
-		if v := k.told(); v.Outcome != tghook.OutcomeRejected || v.Status != http.StatusBadRequest || v.Err == nil || v.Update != nil {
-			k.Errorf("of %q Observe was told %+v, want that it was rejected", body, v)
+		if v := k.observed(); v.Outcome != tghook.OutcomeRejected || v.Status != http.StatusBadRequest || v.Err == nil || v.Update != nil {
+			k.Errorf("for the body %q Observe got %+v, want the outcome rejected with status 400 and an error", body, v)
 		}
 	}
 	long := `{"update_id":1,` + strings.Repeat("x", 10<<10)
 	k.answers(long, "400")
 	var decode *tghook.DecodeError
-	if v := k.told(); !errors.As(v.Err, &decode) || decode.Excerpt == "" || len(decode.Excerpt) > 64 {
-		k.Errorf("of a long body Observe was told %v, want a *DecodeError with at most 64 bytes of it", v.Err)
+	if v := k.observed(); !errors.As(v.Err, &decode) || decode.Excerpt == "" || len(decode.Excerpt) > 64 {
+		k.Errorf("for a long body Observe got the error %v, want a *DecodeError with an excerpt of at most 64 bytes", v.Err)
 	}
 	k.ran()
 	k.answers(textUpdate(2, 1, "hi"), "200")
@@ -213,7 +212,7 @@ func trustedProxies(c *trial) {
 	strange.answers(textUpdate(1, 1, "hi"), "401", with("X-Forwarded-For", telegram))
 }
 
-// A unix socket's peer has no address, and nobody speaks for it.
+// A unix socket's peer has no address, and no proxy is trusted to name one.
 func addressless(c *trial) {
 	anywhere := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	k := c.mount(nothing, func(cfg *tghook.Config) { cfg.AllowedSources, cfg.TrustedProxies = anywhere, anywhere })
@@ -222,7 +221,7 @@ func addressless(c *trial) {
 	k.ran()
 }
 
-// Whoever cannot set a header must not be able to set it behind the body.
+// A client that cannot set a header must not be able to set it behind the body.
 func trailers(c *trial) {
 	k := c.mount(nothing)
 	secret, wrong := secretHeader+": "+doorSecret, secretHeader+": x"
@@ -239,8 +238,8 @@ func trailers(c *trial) {
 	behind.ran()
 }
 
-// trailed sends an update in chunks, with one line of the header and one of the trailer.
-// A door may refuse a trailer altogether.
+// trailed sends an update in chunks, with one line in the header and one in the trailer. A
+// door may refuse all trailers.
 func (k *hook) trailed(announced bool, want, update, header, trailer string) {
 	k.Helper()
 	if header != "" {
@@ -253,6 +252,6 @@ func (k *hook) trailed(announced bool, want, update, header, trailer string) {
 	w.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: bot.example.org:8443\r\n%sContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n%s\r\n\r\n",
 		k.path(), header, len(update), update, trailer))
 	if got := w.answer(); got != want && !strings.HasPrefix(got, "400") {
-		k.Errorf("with the header %q and the trailer %q: got %s, want %s or 400", header, trailer, short(got), want)
+		k.Errorf("the answer to a request with the header %q and the trailer %q: got %s, want %s or 400", header, trailer, short(got), want)
 	}
 }

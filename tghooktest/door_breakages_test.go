@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -27,25 +28,25 @@ type breakage struct {
 	name  string
 	open  opener
 	finds []string
-	among bool // others may find it too, and are not run
+	among bool // other cases may find it too, and are not run
 }
 
 var breakages = []breakage{
 	{"the reply's Content-Type is lost", adapter{out: func(res *tghook.Response) { delete(res.Header, "Content-Type") }}.listen(), []string{
-		"a reply is these bytes and application/json",
+		"a reply is sent as application/json, byte for byte",
 		"a reply with files is multipart as Telegram reads it",
 	}, true},
 	{"the reply's Content-Type has a parameter", adapter{out: func(res *tghook.Response) {
 		if res.Header.Get("Content-Type") == "application/json" {
 			res.Header.Set("Content-Type", "application/json; charset=utf-8")
 		}
-	}}.listen(), []string{"a reply is these bytes and application/json"}, true},
+	}}.listen(), []string{"a reply is sent as application/json, byte for byte"}, true},
 	{"the reply is encoded twice", adapter{out: func(res *tghook.Response) {
 		if len(res.Body) > 0 {
 			res.Body, _ = json.Marshal(string(res.Body))
 		}
 	}}.listen(), []string{
-		"a reply is these bytes and application/json",
+		"a reply is sent as application/json, byte for byte",
 		"a redelivery gets the same reply without a run",
 	}, true},
 	{"the reply is cut off", adapter{out: func(res *tghook.Response) { res.Body = res.Body[:min(len(res.Body), 64<<10)] }}.listen(), []string{
@@ -76,8 +77,8 @@ var breakages = []breakage{
 			res.Status = http.StatusNoContent
 		}
 	}}.listen(), []string{
-		"an update without a reply is answered 200 with nothing",
-		"a method that Telegram would not take goes by Caller",
+		"an update without a reply is answered 200 with an empty body",
+		"a method that Telegram does not execute from a response goes to Caller",
 		"an update without a kind becomes a dead letter and is answered 200",
 	}, true},
 	{"a failure has a text", adapter{out: func(res *tghook.Response) {
@@ -85,7 +86,7 @@ var breakages = []breakage{
 			res.Body = []byte(http.StatusText(res.Status))
 		}
 	}}.listen(), []string{
-		"an error beside a reply is answered 500 without it",
+		"a reply beside an error is not sent, and the answer is 500",
 		"a wrong secret is answered 401 and nothing runs",
 		"an answer without a body has Content-Length 0 and no Content-Type",
 	}, true},
@@ -94,19 +95,19 @@ var breakages = []breakage{
 			res.Status = http.StatusOK
 		}
 	}}.listen(), []string{
-		"an error beside a reply is answered 500 without it",
-		"a failure is answered 500 and runs again when it comes again",
+		"a reply beside an error is not sent, and the answer is 500",
+		"a failed update is answered 500 and its redelivery runs it again",
 		"a panic is answered 500 and the chat's next update runs",
 		"a handler that panics with http.ErrAbortHandler is not answered 200",
 		"the last attempt makes a dead letter and is answered 200",
-		"a dead letter that fails is answered 500 and comes again without a run",
+		"a dead letter that fails is answered 500 and is retried without a run",
 		"an answer without a body has Content-Length 0 and no Content-Type",
-		"a connection stays open whatever becomes of its updates",
+		"a connection stays open after every kind of answer",
 	}, true},
 	{"Retry-After is lost", adapter{out: func(res *tghook.Response) { delete(res.Header, "Retry-After") }}.listen(), []string{
-		"Retry-After is a whole number of seconds within the life of the kind",
+		"Retry-After is a whole number of seconds, bounded by the kind of update",
 		"a webhook that is full answers 503 and loses nothing",
-		"a webhook that shuts down answers what runs and turns others away",
+		"a webhook that shuts down answers running updates and refuses others",
 		"a late update is answered 503 and its redelivery joins the run",
 	}, true},
 	{"Retry-After is added", adapter{out: func(res *tghook.Response) {
@@ -114,32 +115,32 @@ var breakages = []breakage{
 			res.Header = http.Header{"Retry-After": {"2"}}
 		}
 	}}.listen(), []string{
-		"a late update with LateCancel ends its handler and runs again when it comes again",
+		"a late update with LateCancel cancels its handler and its redelivery runs it again",
 	}, true},
 	{"Retry-After is a date", adapter{out: func(res *tghook.Response) {
 		if after, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
 			res.Header.Set("Retry-After", time.Now().Add(time.Duration(after)*time.Second).UTC().Format(http.TimeFormat))
 		}
 	}}.listen(), []string{
-		"Retry-After is a whole number of seconds within the life of the kind",
+		"Retry-After is a whole number of seconds, bounded by the kind of update",
 	}, true},
 	{"Allow is lost", adapter{out: func(res *tghook.Response) { delete(res.Header, "Allow") }}.listen(), []string{
-		"another method than POST is answered 405 with Allow",
+		"a method other than POST is answered 405 with Allow",
 		"the checks run in the order method, secret, type, size, body",
 		"an answer without a body has Content-Length 0 and no Content-Type",
-		"a connection stays open whatever becomes of its updates",
+		"a connection stays open after every kind of answer",
 	}, true},
 	{"every connection is closed", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Connection", "close")
 		hook.ServeHTTP(rw, r)
 	}), []string{
-		"a connection stays open whatever becomes of its updates",
+		"a connection stays open after every kind of answer",
 		"one connection carries many updates and the answer of each",
 	}, true},
 	{"an answer is written twice", around(twiceWritten), []string{
-		"an answer at the very deadline is written once",
+		"an answer at the deadline is written once",
 		"one connection carries many updates and the answer of each",
-		"updates sent ahead on one connection are answered in their order",
+		"pipelined updates on one connection are answered in their order",
 	}, true},
 	{"a hint comes before the answer", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(http.StatusEarlyHints)
@@ -153,10 +154,10 @@ var breakages = []breakage{
 			go adapter{}.serve(w, late)
 		})
 	}), []string{
-		"a failure is answered 500 and runs again when it comes again",
-		"an error beside a reply is answered 500 without it",
+		"a failed update is answered 500 and its redelivery runs it again",
+		"a reply beside an error is not sent, and the answer is 500",
 		"a panic is answered 500 and the chat's next update runs",
-		"a reply is these bytes and application/json",
+		"a reply is sent as application/json, byte for byte",
 	}, true},
 	{"a panic is swallowed", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		defer func() { _ = recover() }()
@@ -175,15 +176,15 @@ var breakages = []breakage{
 			write(rw, res)
 		})
 	}), []string{
-		"a failure is answered 500 and runs again when it comes again",
-		"a dead letter that fails is answered 500 and comes again without a run",
+		"a failed update is answered 500 and its redelivery runs it again",
+		"a dead letter that fails is answered 500 and is retried without a run",
 		"the last attempt makes a dead letter and is answered 200",
 	}, true},
 	{"one update at a time", oneAtATime(), []string{
 		"an update sent twice at once runs once and is answered 200 twice",
-		"a chat's updates run in order while another chat's go on",
+		"a chat's updates run in order while another chat's update runs",
 		"a webhook that is full answers 503 and loses nothing",
-		"a webhook that shuts down answers what runs and turns others away",
+		"a webhook that shuts down answers running updates and refuses others",
 		"a late update with LateAck is answered 200 and its chat's next update waits",
 	}, true},
 	{"the webhook dies with its first client", listen(func(w *tghook.Webhook) http.Handler {
@@ -196,7 +197,7 @@ var breakages = []breakage{
 			defer stop()
 			w.ServeHTTP(rw, r)
 		})
-	}), []string{"a client that goes away ends nothing"}, true},
+	}), []string{"a handler keeps running when its client goes away"}, true},
 	{"a body is read into memory that is used again", recycling(), []string{"an update stays intact long after its answer"}, true},
 	{"a body is cut off", adapter{in: func(r *http.Request, req *tghook.Request) {
 		req.Body, req.ContentLength = io.LimitReader(r.Body, 10<<10), -1
@@ -205,8 +206,8 @@ var breakages = []breakage{
 		"a body over MaxBody is answered 413",
 		"the checks run in the order method, secret, type, size, body",
 		"every recorded update arrives byte for byte",
-		"an update that comes in pieces is whole",
-		"a connection that was refused something is closed or in step",
+		"an update that arrives in pieces is read whole",
+		"after a refused request a connection is closed or ready for the next one",
 	}, true},
 	{"a body goes through a string of text", adapter{in: func(r *http.Request, req *tghook.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -222,7 +223,7 @@ var breakages = []breakage{
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			write(rw, adapter{}.serve(w, r))
 		})
-	}), []string{"a body that breaks off is not run"}, false},
+	}), []string{"an update whose body breaks off does not run"}, false},
 	{"a body of unknown length is refused", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		if r.ContentLength < 0 {
 			rw.WriteHeader(http.StatusLengthRequired)
@@ -232,8 +233,8 @@ var breakages = []breakage{
 	}), []string{
 		"a body of exactly MaxBody is accepted",
 		"a body over MaxBody is answered 413",
-		"an update that comes in chunks is whole",
-		"a connection that was refused something is closed or in step",
+		"an update sent in chunks is read whole",
+		"after a refused request a connection is closed or ready for the next one",
 	}, true},
 	{"the largest body is refused", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		http.MaxBytesHandler(hook, doorMaxBody-1).ServeHTTP(rw, r)
@@ -244,29 +245,29 @@ var breakages = []breakage{
 	}}.listen(), []string{
 		"a body over MaxBody is answered 413",
 		"the checks run in the order method, secret, type, size, body",
-		"a connection that was refused something is closed or in step",
+		"after a refused request a connection is closed or ready for the next one",
 	}, true},
-	{"bodies may take for ever", patient(), []string{"a body that never comes is ended and holds up nobody"}, true},
+	{"bodies may take for ever", patient(), []string{"a request whose body never comes is ended and delays no other"}, true},
 	{"the method is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Method = http.MethodPost }}.listen(), []string{
-		"another method than POST is answered 405 with Allow",
+		"a method other than POST is answered 405 with Allow",
 		"the checks run in the order method, secret, type, size, body",
 		"an answer without a body has Content-Length 0 and no Content-Type",
-		"a connection stays open whatever becomes of its updates",
+		"a connection stays open after every kind of answer",
 	}, true},
 	{"HEAD is answered 200", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodHead {
 			hook.ServeHTTP(rw, r)
 		}
-	}), []string{"another method than POST is answered 405 with Allow"}, false},
-	{"the secret is not passed on", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Secret = nil }}.listen(), []string{"each of two secrets is accepted while one replaces the other"}, true},
-	{"one line of the secret is passed on", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Secret = req.Secret[:min(len(req.Secret), 1)] }}.listen(), []string{"a doubled secret is answered 401 and nothing runs"}, false},
+	}), []string{"a method other than POST is answered 405 with Allow"}, false},
+	{"the secret is not passed on", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Secret = nil }}.listen(), []string{"Secret and PreviousSecret are both accepted"}, true},
+	{"one line of the secret is passed on", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Secret = req.Secret[:min(len(req.Secret), 1)] }}.listen(), []string{"a request with two secrets is answered 401 and nothing runs"}, false},
 	{"the secret is made up", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Secret = []string{doorSecret} }}.listen(), []string{
 		"a wrong secret is answered 401 and nothing runs",
-		"a doubled secret is answered 401 and nothing runs",
-		"each of two secrets is accepted while one replaces the other",
+		"a request with two secrets is answered 401 and nothing runs",
+		"Secret and PreviousSecret are both accepted",
 		"the checks run in the order method, secret, type, size, body",
 		"an answer without a body has Content-Length 0 and no Content-Type",
-		"a connection that was refused something is closed or in step",
+		"after a refused request a connection is closed or ready for the next one",
 	}, true},
 	{"header names have one letter case", func(_ testing.TB, w *tghook.Webhook) Door {
 		return Door{Transport: transport(func(r *http.Request) (*http.Response, error) {
@@ -276,10 +277,10 @@ var breakages = []breakage{
 		})}
 	}, []string{"header names may be in any letter case"}, false},
 	{"Content-Type is made up", adapter{in: func(_ *http.Request, req *tghook.Request) { req.ContentType = "application/json" }}.listen(), []string{
-		"another Content-Type than JSON is answered 415",
+		"a Content-Type other than application/json is answered 415",
 		"the checks run in the order method, secret, type, size, body",
 		"an answer without a body has Content-Length 0 and no Content-Type",
-		"a connection stays open whatever becomes of its updates",
+		"a connection stays open after every kind of answer",
 	}, true},
 	{"Content-Type is compared as text", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "application/json" {
@@ -288,27 +289,27 @@ var breakages = []breakage{
 		}
 		hook.ServeHTTP(rw, r)
 	}), []string{
-		"JSON is accepted with parameters of its Content-Type",
+		"application/json is accepted with parameters",
 		"the checks run in the order method, secret, type, size, body",
 	}, false},
 	{"Content-Encoding is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.ContentEncoding = "" }}.listen(), []string{"an encoded body is answered 415"}, false},
-	{"X-Forwarded-For is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.ForwardedFor = nil }}.listen(), []string{"X-Forwarded-For counts in every line from trusted proxies alone"}, false},
+	{"X-Forwarded-For is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.ForwardedFor = nil }}.listen(), []string{"X-Forwarded-For is read from trusted proxies only, in all its lines"}, false},
 	{"one line of X-Forwarded-For is passed on", adapter{in: func(r *http.Request, req *tghook.Request) {
 		if lines := req.ForwardedFor; len(lines) > 0 {
 			req.ForwardedFor = lines[:1]
 		}
-	}}.listen(), []string{"X-Forwarded-For counts in every line from trusted proxies alone"}, false},
+	}}.listen(), []string{"X-Forwarded-For is read from trusted proxies only, in all its lines"}, false},
 	{"X-Forwarded-For is believed", adapter{in: func(r *http.Request, req *tghook.Request) {
 		if line := r.Header.Get("X-Forwarded-For"); line != "" {
 			req.RemoteAddr = line
 		}
 	}}.listen(), []string{
 		"the peer's address is compared with AllowedSources",
-		"X-Forwarded-For counts in every line from trusted proxies alone",
+		"X-Forwarded-For is read from trusted proxies only, in all its lines",
 	}, false},
 	{"the peer's address is lost", adapter{in: func(_ *http.Request, req *tghook.Request) { req.RemoteAddr = "" }}.listen(), []string{
 		"the peer's address is compared with AllowedSources",
-		"X-Forwarded-For counts in every line from trusted proxies alone",
+		"X-Forwarded-For is read from trusted proxies only, in all its lines",
 	}, false},
 	{"a unix socket's peer is anywhere", unaddressed(adapter{in: func(_ *http.Request, req *tghook.Request) {
 		req.RemoteAddr = "0.0.0.0"
@@ -322,8 +323,8 @@ var breakages = []breakage{
 			}
 		}
 		hook.ServeHTTP(rw, r)
-	}), []string{"what a trailer says is no header"}, true},
-	{"the last of two lengths counts", forgetful(), []string{"a request of two lengths hides no other request"}, true},
+	}), []string{"a trailer is not read as a header"}, true},
+	{"the last of two lengths counts", forgetful(), []string{"a request with two lengths cannot hide another request"}, true},
 	{"who has no User-Agent is turned away", around(func(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 		if r.UserAgent() == "" {
 			rw.WriteHeader(http.StatusForbidden)
@@ -332,8 +333,8 @@ var breakages = []breakage{
 		hook.ServeHTTP(rw, r)
 	}), []string{"the very bytes that Telegram sends are accepted"}, true},
 	{"a frozen door does not say so", adapter{frozen: true, forgetful: true}.called(), []string{
-		"a late update with LateRetry ends its handler on an ephemeral door",
-		"a late update with LateAck ends its handler and is answered 503 on an ephemeral door",
+		"a late update with LateRetry cancels its handler on an ephemeral door",
+		"a late update with LateAck cancels its handler and is answered 503 on an ephemeral door",
 	}, true},
 	{"a frozen door hides its deadline", adapter{frozen: true, ctx: context.WithoutCancel}.called(), []string{"an update is late before its platform's deadline"}, true},
 	{"a lasting door says that it is frozen", adapter{in: func(_ *http.Request, req *tghook.Request) { req.Ephemeral = true }}.listen(), []string{
@@ -351,7 +352,7 @@ var breakages = []breakage{
 			write(rw, adapter{}.serve(w, r))
 		})
 	}), []string{
-		"what is no update is answered 400 and reported in an excerpt",
+		"a body that is not an update is answered 400 and reported with an excerpt",
 		"the checks run in the order method, secret, type, size, body",
 	}, false},
 	{"older updates are dropped", dropping(), []string{"an older update runs after a newer one"}, true},
@@ -372,7 +373,7 @@ var breakages = []breakage{
 	}, true},
 }
 
-// chunking writes without the length.
+// chunking writes without Content-Length.
 type chunking struct{ http.ResponseWriter }
 
 func (c chunking) WriteHeader(status int) {
@@ -381,7 +382,7 @@ func (c chunking) WriteHeader(status int) {
 	_ = http.NewResponseController(c.ResponseWriter).Flush()
 }
 
-// twiceWritten repeats the answer on the connection.
+// twiceWritten writes the answer twice.
 func twiceWritten(hook http.Handler, rw http.ResponseWriter, r *http.Request) {
 	recorded := httptest.NewRecorder()
 	hook.ServeHTTP(recorded, r)
@@ -406,7 +407,7 @@ func oneAtATime() opener {
 	})
 }
 
-// patient has no timeout, and hides how to set one.
+// patient is a server without timeouts, which hides the way to set them.
 func patient() opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
@@ -418,24 +419,20 @@ func patient() opener {
 	}
 }
 
-// unaddressed is a at a unix socket.
+// unaddressed serves a on a unix socket.
 func unaddressed(a adapter) opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
 		dir, err := os.MkdirTemp("", "door") //nolint:usetesting // TempDir is too long for a socket
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 		listener, err := new(net.ListenConfig).Listen(tb.Context(), "unix", filepath.Join(dir, "s"))
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		return on(tb, listener, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { write(rw, a.serve(w, r)) }))
 	}
 }
 
-// on is a door with a server at a listener.
+// on returns a door with a server on a listener.
 func on(tb testing.TB, listener net.Listener, h http.Handler) Door {
 	tb.Helper()
 	server := httptest.NewUnstartedServer(h)
@@ -446,14 +443,12 @@ func on(tb testing.TB, listener net.Listener, h http.Handler) Door {
 	return Door{Addr: listener.Addr().String()}
 }
 
-// forgetful is a server that forgets all but the last of several lengths.
+// forgetful is a server that uses only the last of several lengths.
 func forgetful() opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
 		listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		return on(tb, lastLengths{listener}, w)
 	}
 }
@@ -465,7 +460,8 @@ func (l lastLengths) Accept() (net.Conn, error) {
 	return &lastLength{Conn: conn}, err
 }
 
-// lastLength expects the header of a request in one read.
+// lastLength removes all lengths but the last from a request. It expects the header in one
+// read.
 type lastLength struct{ net.Conn }
 
 var twoLines = regexp.MustCompile(`Content-Length: \d+\r\n(Content-Length: \d+\r\n)`)
@@ -484,8 +480,8 @@ func (f failing) Read([]byte) (int, error) {
 	return 0, f.err
 }
 
-// recycling parses by itself, into memory that it uses again: even while a handler
-// that it has answered for still runs.
+// recycling parses the body itself, in memory that it uses again, even while a handler
+// still runs that it has answered for.
 func recycling() opener {
 	return listen(func(w *tghook.Webhook) http.Handler {
 		buffers := sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -510,7 +506,7 @@ func recycling() opener {
 	})
 }
 
-// dropping keeps a high-water mark.
+// dropping drops updates with ids below the highest one.
 func dropping() opener {
 	return listen(func(w *tghook.Webhook) http.Handler {
 		var mark atomic.Int64
@@ -518,7 +514,7 @@ func dropping() opener {
 	})
 }
 
-// refusing lets no update in twice.
+// refusing refuses an update that comes twice.
 func refusing() opener {
 	return listen(func(w *tghook.Webhook) http.Handler {
 		var seen sync.Map
@@ -529,7 +525,7 @@ func refusing() opener {
 	})
 }
 
-// seeing answers with status what is not let in.
+// seeing answers with status for the updates that in refuses.
 func seeing(w *tghook.Webhook, in func(id int64) bool, status int) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

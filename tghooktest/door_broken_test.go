@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -48,7 +49,7 @@ func (r *recorder) Cleanup(f func()) {
 	r.cleanups = append(r.cleanups, f)
 }
 
-// failures runs one case at a door, and returns what it finds fault with.
+// failures runs one case on a door, and returns the failures that it reports.
 func failures(t *testing.T, c doorCase, open opener, patience time.Duration) []string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -72,7 +73,7 @@ func failures(t *testing.T, c doorCase, open opener, patience time.Duration) []s
 
 type opener = func(testing.TB, *tghook.Webhook) Door
 
-// listen is a door with a server around f.
+// listen returns a door with a server around f.
 func listen(f func(w *tghook.Webhook) http.Handler) opener {
 	return func(tb testing.TB, w *tghook.Webhook) Door {
 		tb.Helper()
@@ -85,20 +86,20 @@ func listen(f func(w *tghook.Webhook) http.Handler) opener {
 	}
 }
 
-// around is a door with something around the webhook.
+// around returns a door with f around the webhook.
 func around(f func(hook http.Handler, rw http.ResponseWriter, r *http.Request)) opener {
 	return listen(func(w *tghook.Webhook) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { f(w, rw, r) })
 	})
 }
 
-// An adapter is what translates for a server. Its zero value is a correct one.
+// An adapter translates between a server and the webhook. Its zero value is correct.
 type adapter struct {
 	in        func(*http.Request, *tghook.Request)
 	out       func(*tghook.Response)
 	ctx       func(context.Context) context.Context
-	frozen    bool // once it has answered
-	forgetful bool // of that
+	frozen    bool // the process is frozen after each answer
+	forgetful bool // the Request does not say that it is frozen
 }
 
 func (a adapter) serve(w *tghook.Webhook, r *http.Request) tghook.Response {
@@ -142,12 +143,12 @@ func write(rw http.ResponseWriter, res tghook.Response) {
 	_, _ = rw.Write(res.Body)
 }
 
-// called is a door without a listener, as a function platform's.
+// called returns a door without a listener, like that of a function platform.
 func (a adapter) called() opener {
 	return func(_ testing.TB, w *tghook.Webhook) Door {
 		return Door{Ephemeral: a.frozen, Transport: transport(func(r *http.Request) (*http.Response, error) {
 			header := http.Header{}
-			for name, lines := range r.Header { // the platform knows no letter case
+			for name, lines := range r.Header { // the platform changes the letter case
 				header[http.CanonicalHeaderKey(name)] = lines
 			}
 			clone := r.Clone(r.Context())
@@ -172,21 +173,19 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// hurry is a patience for cases that are to fail.
+// hurry is the patience for cases that should fail.
 const hurry = 4 * time.Second
 
 func allCases() []doorCase { return slices.Concat(slowCases, quickCases()) }
 
-// few are the cases that may run at once.
+// few bounds the cases that run at once.
 var few = make(chan struct{}, 12)
 
-// find runs cases at a door, and returns the names of those that fail.
+// find runs cases on a door, and returns the names of those that fail.
 func find(t *testing.T, cases []doorCase, open opener, patience time.Duration) (names []string) {
 	t.Helper()
 	idle, err := tghook.New(tghook.HandlerFunc(nothing), tghook.Config{InsecureNoSecret: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	kind := open(t, idle)
 	var mu sync.Mutex
 	var runs sync.WaitGroup
@@ -230,7 +229,7 @@ func TestCorrectDoorsPass(t *testing.T) {
 
 func TestBrokenDoorsFail(t *testing.T) {
 	t.Parallel()
-	var doors sync.WaitGroup // not parallel subtests: most of the time they wait
+	var doors sync.WaitGroup // goroutines, not parallel subtests, because most of the time they wait
 	defer doors.Wait()
 	for _, b := range breakages {
 		doors.Go(func() { t.Run(b.name, b.test) })

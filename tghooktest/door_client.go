@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// newClient is the Transport of a door that has an Addr alone.
+// newClient returns the Transport of a door that has only an Addr.
 func (k *hook) newClient() http.RoundTripper {
 	if k.Addr == "" {
-		k.Fatalf("the Door has neither Transport nor Addr")
+		k.Fatalf("tghooktest: open returned a Door with neither Transport nor Addr; set at least one")
 	}
 	client := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -26,7 +26,7 @@ func (k *hook) newClient() http.RoundTripper {
 	return client
 }
 
-// received is what matters of a response.
+// received is a response that was read.
 type received struct {
 	status  int
 	header  http.Header
@@ -46,9 +46,9 @@ func receive(res *http.Response, err error) (received, error) {
 	return received{res.StatusCode, res.Header, body, res.Close, res.ContentLength, len(res.TransferEncoding) > 0}, err
 }
 
-// String is r in one line, such as "200", "503 after 2" or
-// `200 application/json {"method":"sendMessage"}`. A connection that is to be closed
-// shows, save where a body may be left unread.
+// String returns r in one line, such as "200", "503 after 2" or `200 application/json
+// {"method":"sendMessage"}`. It shows Connection: close where the door must not close the
+// connection.
 func (r received) String() string {
 	words := []string{strconv.Itoa(r.status)}
 	if allow := r.header.Values("Allow"); allow != nil {
@@ -74,8 +74,8 @@ func (r received) mayClose() bool {
 	return false
 }
 
-// exchange sends body with the headers that Telegram sends, changed, and returns
-// what comes back.
+// exchange sends body with Telegram's headers, which the functions may change, and returns
+// the response.
 func (k *hook) exchange(ctx context.Context, body io.Reader, change ...func(*http.Request)) (received, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.patience)
 	defer cancel()
@@ -98,8 +98,8 @@ func (k *hook) exchange(ctx context.Context, body io.Reader, change ...func(*htt
 
 const secretHeader = "X-Telegram-Bot-Api-Secret-Token" //nolint:gosec // the name of a header
 
-// post delivers an update and returns the answer in one line, which begins with
-// noAnswer if there is none.
+// post delivers an update and returns the answer in one line. If there is no answer, the
+// line starts with noAnswer.
 func (k *hook) post(body string, change ...func(*http.Request)) string {
 	res, err := k.exchange(k.Context(), strings.NewReader(body), change...)
 	if err != nil {
@@ -110,24 +110,24 @@ func (k *hook) post(body string, change ...func(*http.Request)) string {
 
 const noAnswer = "no answer: "
 
-// send delivers an update whose answer comes later.
+// send delivers an update without waiting for the answer.
 func (k *hook) send(body string) <-chan string {
 	answer := make(chan string, 1)
 	go func() { answer <- k.post(body) }()
 	return answer
 }
 
-// with sets a header, of which every value is a line of its own.
+// with sets a header. Each value is a line of its own.
 func with(name string, lines ...string) func(*http.Request) {
 	return func(r *http.Request) { r.Header[name] = lines }
 }
 
-// without takes a header away.
+// without removes a header.
 func without(name string) func(*http.Request) {
 	return func(r *http.Request) { delete(r.Header, name) }
 }
 
-// answers checks what an update gets.
+// answers checks the answer to an update.
 func (k *hook) answers(body, want string, change ...func(*http.Request)) {
 	k.Helper()
 	start, _, _ := strings.Cut(body, "\n")

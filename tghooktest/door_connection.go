@@ -13,25 +13,25 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// What only a listener shows.
+// Cases that need a listener.
 var connectionCases = []doorCase{
 	{"the very bytes that Telegram sends are accepted", listening, telegramBytes},
-	{"an update that comes in pieces is whole", listening, pieces},
-	{"an update that comes in chunks is whole", listening, chunks},
-	{"a body that breaks off is not run", listening, brokenBody},
+	{"an update that arrives in pieces is read whole", listening, pieces},
+	{"an update sent in chunks is read whole", listening, chunks},
+	{"an update whose body breaks off does not run", listening, brokenBody},
 	{"one connection carries many updates and the answer of each", listening, keepAlive},
-	{"updates sent ahead on one connection are answered in their order", listening, pipeline},
+	{"pipelined updates on one connection are answered in their order", listening, pipeline},
 	{"an answer without a body has Content-Length 0 and no Content-Type", listening, bareAnswers},
 	{"a reply has its Content-Length and is not chunked", listening, framedReply},
-	{"a connection stays open whatever becomes of its updates", listening, openConnection},
-	{"a connection that was refused something is closed or in step", listening, refusedConnection},
-	{"an answer at the very deadline is written once", listening, deadlineRace},
-	{"a request of two lengths hides no other request", listening, twoLengths},
+	{"a connection stays open after every kind of answer", listening, openConnection},
+	{"after a refused request a connection is closed or ready for the next one", listening, refusedConnection},
+	{"an answer at the deadline is written once", listening, deadlineRace},
+	{"a request with two lengths cannot hide another request", listening, twoLengths},
 }
 
 func endlessBody(c *trial) {
 	k := c.mount(naming)
-	k.dial() // and says nothing
+	k.dial() // a connection without a request
 	update := textUpdate(1, 1, "hi")
 	authentic, stranger := k.dial(), k.dial()
 	length := fmt.Sprintf("Content-Length: %d", len(update))
@@ -61,19 +61,19 @@ func brokenBody(c *trial) {
 	k.answers(update, namedAnswer(1))
 }
 
-// refused checks what becomes of a request that is not whole.
+// refused checks that an incomplete request gets an error, or no answer.
 func (w *wire) refused() {
 	w.Helper()
 	res, err := w.receive()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		w.Errorf("a body that does not come is neither answered nor ended")
+		w.Errorf("the door neither answered nor closed a connection whose body did not come")
 	case err == nil && res.status/100 != 4:
-		w.Errorf("a body that does not come is answered %s, want 400, 401, 408 or the end", short(res.String()))
+		w.Errorf("a request whose body did not come is answered %s, want a 4xx status or a closed connection", short(res.String()))
 	}
 }
 
-// The query is part of the address that Telegram was given.
+// Telegram sends the query of the webhook's URL too.
 func telegramBytes(c *trial) {
 	k := c.mount(naming)
 	w := k.dial()
@@ -111,7 +111,7 @@ func chunks(c *trial) {
 	w.finish()
 }
 
-// everyOther is naming, without a reply for every other update.
+// everyOther is naming, but replies to every other update only.
 func everyOther(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 	if u.ID%2 == 0 {
 		return tghook.NoReply, nil
@@ -151,7 +151,7 @@ func pipeline(c *trial) {
 	w.finish()
 }
 
-// bare are requests that are answered without a body.
+// bare returns requests that are answered without a body, with their answers.
 func (k *hook) bare() []struct{ raw, want string } {
 	good := k.raw(textUpdate(1, 1, "hi"))
 	swap := func(old, text string) string { return strings.Replace(good, old, text, 1) }
@@ -185,13 +185,13 @@ func bareAnswers(c *trial) {
 		w.send(x.raw)
 		res, err := w.receive()
 		if err != nil || res.String() != x.want || res.length != 0 || res.chunked || res.header.Values("Content-Type") != nil {
-			k.Errorf("%.60q got %s and %v with Content-Length %d, chunked %v and Content-Type %q, want %s with Content-Length 0 alone",
+			k.Errorf("the answer to %.60q: got %s (error: %v) with Content-Length %d, chunked %v and Content-Type %q; want %s with Content-Length 0, not chunked, and no Content-Type",
 				x.raw, short(res.String()), err, res.length, res.chunked, res.header.Values("Content-Type"), x.want)
 		}
 	}
 }
 
-// Telegram takes a body that ends with the connection for an empty one.
+// Telegram reads no body if only the end of the connection ends it.
 func framedReply(c *trial) {
 	for _, size := range []int{10, 5000, 900 << 10} {
 		k := c.mount(replying(tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": strings.Repeat("y", size)}}, nil))
@@ -199,7 +199,7 @@ func framedReply(c *trial) {
 		w.send(k.raw(textUpdate(1, 1, "hi")))
 		res, err := w.receive()
 		if want := int64(len(`{"method":"sendMessage","text":""}`) + size); err != nil || res.length != want || res.chunked || res.status != http.StatusOK {
-			k.Errorf("got %d and %v with Content-Length %d, chunked %v, want 200 with Content-Length %d", res.status, err, res.length, res.chunked, want)
+			k.Errorf("the answer: got status %d (error: %v) with Content-Length %d, chunked %v; want 200 with Content-Length %d, not chunked", res.status, err, res.length, res.chunked, want)
 		}
 	}
 }
@@ -229,7 +229,7 @@ func refusedConnection(c *trial) {
 		w.send(x.raw)
 		res, err := w.receive()
 		if err != nil || res.status != x.status {
-			k.Fatalf("got %s and %v, want %d", short(res.String()), err, x.status)
+			k.Fatalf("the answer: got %s (error: %v), want status %d", short(res.String()), err, x.status)
 		}
 		if res.close {
 			w.ended()
@@ -256,8 +256,8 @@ func deadlineRace(c *trial) {
 	w.finish()
 }
 
-// What one server takes for a body, another takes for a request with a secret that it
-// was not asked for: a proxy before it had counted differently.
+// A proxy that counts by the other length could take the second request for the body of the
+// first, and then not check its secret.
 func twoLengths(c *trial) {
 	k := c.mount(nothing)
 	first, second := textUpdate(1, 1, "hi"), k.raw(textUpdate(2, 1, "hi"))

@@ -14,7 +14,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// What becomes of updates on their way.
+// How updates are delivered to the handler.
 var deliveryCases = []doorCase{
 	{"every recorded update arrives byte for byte", anyDoor, recordedUpdates},
 	{"an update of an unknown kind arrives with all its fields", anyDoor, unknownKind},
@@ -22,16 +22,16 @@ var deliveryCases = []doorCase{
 	{"an update stays intact long after its answer", anyDoor, intact},
 	{"an update sent twice runs once and is answered 200 twice", anyDoor, twice},
 	{"an update sent twice at once runs once and is answered 200 twice", anyDoor, twiceAtOnce},
-	{"a failure is answered 500 and runs again when it comes again", anyDoor, failure},
+	{"a failed update is answered 500 and its redelivery runs it again", anyDoor, failure},
 	{"an older update runs after a newer one", anyDoor, olderUpdate},
-	{"a chat's updates run in order while another chat's go on", anyDoor, lanes},
+	{"a chat's updates run in order while another chat's update runs", anyDoor, lanes},
 	{"a webhook that is full answers 503 and loses nothing", anyDoor, full},
 	{"a panic is answered 500 and the chat's next update runs", anyDoor, panics},
 	{"a handler that panics with http.ErrAbortHandler is not answered 200", anyDoor, aborts},
 	{"the last attempt makes a dead letter and is answered 200", anyDoor, deadLetter},
-	{"a dead letter that fails is answered 500 and comes again without a run", anyDoor, deadLetterFails},
-	{"a webhook that shuts down answers what runs and turns others away", anyDoor, shutdown},
-	{"a client that goes away ends nothing", listening, clientGone},
+	{"a dead letter that fails is answered 500 and is retried without a run", anyDoor, deadLetterFails},
+	{"a webhook that shuts down answers running updates and refuses others", anyDoor, shutdown},
+	{"a handler keeps running when its client goes away", listening, clientGone},
 }
 
 func recordedUpdates(c *trial) {
@@ -55,7 +55,7 @@ func recordedUpdates(c *trial) {
 	}
 }
 
-// arriving delivers an update and checks that it arrives as it was sent.
+// arriving delivers an update and checks that the handler gets the same bytes.
 func arriving(c *trial, body string) {
 	c.Helper()
 	seen := make(chan string, 1)
@@ -71,15 +71,15 @@ func unknownKind(c *trial) {
 	arriving(c, "{\"update_id\":1,\n\"a_kind_to_come\":{\"chat\":{\"id\":7},\"new\":[1e3,null,\"\\u00e9\"]},\"and\":\"more\"}")
 }
 
-// Telegram passes the data of a button on as it is.
+// Telegram passes on the data of a button unchanged.
 func invalidUTF8(c *trial) {
 	arriving(c, "{\"update_id\":1,\n\"callback_query\":{\"id\":\"1\",\"from\":{\"id\":1},\"data\":\"\xff\xfe\x80\"}}")
 }
 
-// The buffers that a server reads into are used again, by those who come later.
+// A server uses its read buffers again for later requests.
 func intact(c *trial) {
 	const late, rounds, atOnce = 4, 6, 32
-	body := func(id int64) string { // of one length, and no two alike
+	body := func(id int64) string { // all have the same length, and no two are equal
 		return textUpdate(id, 1e6+id, strings.Repeat(string(rune('a'+id%26)), 2000))
 	}
 	c.generous(lateAfter, func(after time.Duration) string {
@@ -91,7 +91,7 @@ func intact(c *trial) {
 			kept[u.ID] = u
 			mu.Unlock()
 			if u.ID <= late {
-				<-g.opened // one that does not look at its ctx
+				<-g.opened // this handler ignores its context
 			}
 			return tghook.NoReply, nil
 		}, func(cfg *tghook.Config) {
@@ -109,12 +109,12 @@ func intact(c *trial) {
 			for id := first; id < first+n; id++ {
 				posts.Go(func() {
 					if got := k.post(body(id)); !slices.Contains(want, got) {
-						k.Errorf("update %d is answered %s, want one of %q", id, short(got), want)
+						k.Errorf("the answer to update %d: got %s, want one of %q", id, short(got), want)
 					}
 				})
 			}
 		}
-		post(1, late, "503 after 2", "503") // the latter from an ephemeral door
+		post(1, late, "503 after 2", "503") // an ephemeral door answers 503 without Retry-After
 		mu.Lock()
 		started := len(kept)
 		mu.Unlock()
@@ -127,7 +127,7 @@ func intact(c *trial) {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(kept) != late+rounds*atOnce {
-			k.Errorf("the handler saw %d updates, want %d", len(kept), late+rounds*atOnce)
+			k.Errorf("the handler got %d updates, want %d", len(kept), late+rounds*atOnce)
 		}
 		changed := 0
 		for id, u := range kept {
@@ -139,7 +139,7 @@ func intact(c *trial) {
 			}
 		}
 		if changed > 0 {
-			k.Errorf("%d of %d updates have changed since", changed, len(kept))
+			k.Errorf("%d of %d updates changed after the handler got them", changed, len(kept))
 		}
 		return ""
 	})
@@ -170,11 +170,11 @@ func twiceAtOnce(c *trial) {
 			carried++
 		case "200":
 		default:
-			k.Errorf("one of both was answered %s, want 200 with the reply or with nothing", short(answer))
+			k.Errorf("one of the two answers is %s, want 200 with the reply or with an empty body", short(answer))
 		}
 	}
 	if carried == 0 {
-		k.Errorf("none of both answers carries the reply")
+		k.Errorf("neither of the two answers carries the reply")
 	}
 	k.ran(1)
 }
@@ -192,8 +192,8 @@ func failure(c *trial) {
 	})
 	for i, want := range []string{"500", helloAnswer} {
 		k.answers(textUpdate(1, 1, "hi"), want)
-		if v := k.told(); v.Attempt != i+1 {
-			k.Errorf("delivery %d saw attempt %d", i+1, v.Attempt)
+		if v := k.observed(); v.Attempt != i+1 {
+			k.Errorf("delivery %d: Observe got attempt %d, want %d", i+1, v.Attempt, i+1)
 		}
 	}
 	k.answers(textUpdate(1, 1, "hi"), helloAnswer)
@@ -208,7 +208,7 @@ func olderUpdate(c *trial) {
 	k.ran(20, 10, 15)
 }
 
-// holding is naming, with a gate for update 1.
+// holding is naming, but holds update 1 at the gate.
 func holding(g *gate) tghook.HandlerFunc {
 	return func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 		if u.ID == 1 {
@@ -235,7 +235,7 @@ func lanes(c *trial) {
 	k.ran(1, 3, 2)
 }
 
-// turnedAway is the answer to what was not run, which has jitter in it.
+// turnedAway matches the answer to an update that did not run. Its Retry-After has jitter.
 var turnedAway = regexp.MustCompile(`^503 after [2-5]$`)
 
 func full(c *trial) {
@@ -243,8 +243,8 @@ func full(c *trial) {
 	k := c.mount(holding(g), func(cfg *tghook.Config) { cfg.Dispatch.MaxInFlight = 1 })
 	first := k.send(textUpdate(1, 1, "hi"))
 	await(c, g.entered, "the first update to start")
-	if got := await(c, k.send(textUpdate(2, 2, "hi")), "the answer to one too many"); !turnedAway.MatchString(got) {
-		k.Errorf("one too many is answered %s, want 503 after 2 to 5 seconds", short(got))
+	if got := await(c, k.send(textUpdate(2, 2, "hi")), "the answer to an update beyond MaxInFlight"); !turnedAway.MatchString(got) {
+		k.Errorf("the answer to an update beyond MaxInFlight: got %s, want 503 after 2 to 5 seconds", short(got))
 	}
 	k.ran(1)
 	g.open()
@@ -253,7 +253,7 @@ func full(c *trial) {
 	k.ran(1, 2)
 }
 
-// panicking is naming, with a panic for update 1.
+// panicking is naming, but panics for update 1.
 func panicking(value any) tghook.HandlerFunc {
 	return func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 		if u.ID == 1 {
@@ -267,19 +267,18 @@ func panics(c *trial) {
 	k := c.mount(panicking("oops"))
 	k.answers(textUpdate(1, 1, "hi"), "500")
 	var panicked *tghook.PanicError
-	if v := k.told(); !errors.As(v.Err, &panicked) || v.Status != http.StatusInternalServerError || len(panicked.Stack) == 0 {
-		k.Errorf("Observe was told %+v, want the panic with its stack, and 500", v)
+	if v := k.observed(); !errors.As(v.Err, &panicked) || v.Status != http.StatusInternalServerError || len(panicked.Stack) == 0 {
+		k.Errorf("Observe got %+v, want a *PanicError with a stack, and status 500", v)
 	}
 	k.answers(textUpdate(2, 1, "hi"), namedAnswer(2))
 	k.ran(1, 2)
 }
 
-// The door answers 500, or lets the server tear the connection, of which a proxy
-// makes 502.
+// The door answers 500, or the server drops the connection, which a proxy turns into 502.
 func aborts(c *trial) {
 	k := c.mount(panicking(http.ErrAbortHandler))
 	if got := k.post(textUpdate(1, 1, "hi")); !strings.HasPrefix(got, "50") && !strings.HasPrefix(got, noAnswer) {
-		k.Errorf("the answer is %s, want 500, 502 or none", short(got))
+		k.Errorf("the answer: got %s, want 500, 502 or none", short(got))
 	}
 	k.answers(textUpdate(2, 1, "hi"), namedAnswer(2))
 	k.ran(1, 2)
@@ -324,21 +323,21 @@ func shutdown(c *trial) {
 	ctx, cancel := context.WithTimeout(k.Context(), k.patience)
 	defer cancel()
 	go func() { ended <- k.webhook.Shutdown(ctx) }()
-	for id := int64(2); ; id++ { // until Shutdown has been heard
+	for id := int64(2); ; id++ { // until Shutdown has begun
 		answer := k.post(textUpdate(id, id, "hi"))
 		if turnedAway.MatchString(answer) {
 			break
 		}
 		if answer != namedAnswer(id) || ctx.Err() != nil {
-			k.Fatalf("during Shutdown a new update is answered %s, want 503 after 2 to 5 seconds", short(answer))
+			k.Fatalf("the answer to a new update during Shutdown: got %s, want 503 after 2 to 5 seconds", short(answer))
 		}
 	}
 	g.open()
-	k.same("what ran is answered", await(c, first, "the answer to what ran"), namedAnswer(1))
+	k.same("the answer to the running update", await(c, first, "the answer to the running update"), namedAnswer(1))
 	if err := await(c, ended, "the end of Shutdown"); err != nil {
-		k.Errorf("Shutdown: %v", err)
+		k.Errorf("Shutdown returned %v, want nil", err)
 	}
-	k.same("a redelivery is answered", k.post(textUpdate(1, 1, "hi")), namedAnswer(1))
+	k.same("the answer to a redelivery", k.post(textUpdate(1, 1, "hi")), namedAnswer(1))
 }
 
 func clientGone(c *trial) {
@@ -349,7 +348,7 @@ func clientGone(c *trial) {
 	w.send(k.raw(update))
 	await(c, g.entered, "the handler to start")
 	_ = w.conn.Close()
-	for id := int64(2); id < 12; id++ { // meanwhile the door may notice
+	for id := int64(2); id < 12; id++ { // the door has time to notice
 		k.answers(textUpdate(id, id, "hi"), namedAnswer(id))
 	}
 	second := k.send(update)

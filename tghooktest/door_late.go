@@ -10,13 +10,13 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// What is answered before the handler has finished.
+// Updates that are answered before their handler has finished.
 var lateCases = []doorCase{
 	{"a late update is answered 503 and its redelivery joins the run", lasting, lateRetry},
 	{"a late update with LateAck is answered 200 and its chat's next update waits", lasting, lateAck},
-	{"a late update with LateCancel ends its handler and runs again when it comes again", anyDoor, cancelling(tghook.LateCancel)},
-	{"a late update with LateRetry ends its handler on an ephemeral door", ephemeral, cancelling(tghook.LateRetry)},
-	{"a late update with LateAck ends its handler and is answered 503 on an ephemeral door", ephemeral, cancelling(tghook.LateAck)},
+	{"a late update with LateCancel cancels its handler and its redelivery runs it again", anyDoor, cancelling(tghook.LateCancel)},
+	{"a late update with LateRetry cancels its handler on an ephemeral door", ephemeral, cancelling(tghook.LateRetry)},
+	{"a late update with LateAck cancels its handler and is answered 503 on an ephemeral door", ephemeral, cancelling(tghook.LateAck)},
 }
 
 func lateRetry(c *trial) {
@@ -42,13 +42,13 @@ func lateAck(c *trial) {
 	k.answers(textUpdate(3, 3, "hi"), namedAnswer(3))
 	k.ran(1, 3)
 	g.open()
-	k.same("the late reply", await(c, k.calls, "the late reply to go by Caller"), `sendMessage{"text":1}`)
+	k.same("the late reply", await(c, k.calls, "the call of the late reply"), `sendMessage{"text":1}`)
 	k.same("the answer to the chat's next update", await(c, second, "the answer to the chat's next update"), namedAnswer(2))
 	k.ran(1, 3, 2)
 }
 
-// cancelling makes the case of an update whose handler is ended when it is late,
-// be it by its policy or because the door is ephemeral.
+// cancelling returns a case in which a late update's handler is cancelled, by the policy or
+// because the door is ephemeral.
 func cancelling(policy tghook.LatePolicy) func(*trial) {
 	return func(c *trial) {
 		c.generous(lateAfter, func(after time.Duration) string {
@@ -64,7 +64,7 @@ func cancelling(policy tghook.LatePolicy) func(*trial) {
 			}, c.late(after, again, policy))
 			update := textUpdate(1, 1, "hi")
 			if got := k.post(update); got != "503" { // without Retry-After, so that Telegram backs off
-				k.Fatalf("the late update is answered %s, want 503", short(got))
+				k.Fatalf("the answer to the late update: got %s, want 503", short(got))
 			}
 			if !k.endedLate(causes) {
 				return notStarted
@@ -74,7 +74,7 @@ func cancelling(policy tghook.LatePolicy) func(*trial) {
 			k.ran(1, 1)
 			select {
 			case call := <-k.calls:
-				k.Errorf("a frozen process has called %s", call)
+				k.Errorf("the webhook called %s after the answer, when an ephemeral door is frozen", call)
 			default:
 			}
 			return ""
@@ -82,8 +82,8 @@ func cancelling(policy tghook.LatePolicy) func(*trial) {
 	}
 }
 
-// generous tries with more and more time before an update is late, until try finds
-// no problem: a busy machine needs longer to start the handler that is to be ended.
+// generous calls try with more and more time before an update is late, until try finds no
+// problem. A busy machine may need long to start the handler.
 func (c *trial) generous(after time.Duration, try func(after time.Duration) (problem string)) {
 	c.Helper()
 	for problem := try(after); problem != ""; problem = try(after) {
@@ -93,8 +93,8 @@ func (c *trial) generous(after time.Duration, try func(after time.Duration) (pro
 	}
 }
 
-// endedLate checks that the handler was ended because it was late. It is false if it
-// had not started.
+// endedLate checks that the handler was cancelled because it was late. It returns false if
+// the handler had not started.
 func (k *hook) endedLate(causes <-chan error) bool {
 	k.Helper()
 	k.mu.Lock()
@@ -103,13 +103,13 @@ func (k *hook) endedLate(causes <-chan error) bool {
 	if !started {
 		return false
 	}
-	if cause := await(k.trial, causes, "the end of the handler's ctx"); !errors.Is(cause, tghook.ErrLate) {
-		k.Errorf("the handler's ctx ended for %v, want ErrLate", cause)
+	if cause := await(k.trial, causes, "the end of the handler's context"); !errors.Is(cause, tghook.ErrLate) {
+		k.Errorf("the cause of the end of the handler's context: got %v, want ErrLate", cause)
 	}
 	return true
 }
 
-const notStarted = "no handler was started before its update was late"
+const notStarted = "no handler started before its update was late; the machine may be too busy"
 
 func platformDeadline(c *trial) {
 	c.generous(2*time.Second, func(left time.Duration) string {
@@ -123,10 +123,10 @@ func platformDeadline(c *trial) {
 		defer cancel()
 		res, err := k.exchange(ctx, strings.NewReader(textUpdate(1, 1, "hi")))
 		if ctx.Err() != nil {
-			return fmt.Sprintf("%v before the deadline came %s and %v, want 503", left, short(res.String()), err)
+			return fmt.Sprintf("with %v until the platform's deadline: got %s (error: %v), want 503 before the deadline", left, short(res.String()), err)
 		}
 		if err != nil {
-			k.Fatalf("no answer: %v", err)
+			k.Fatalf("the door did not answer: %v", err)
 		}
 		k.same("the answer", res.String(), "503")
 		if !k.endedLate(causes) {

@@ -15,16 +15,16 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// What is answered.
+// How replies are sent.
 var replyCases = []doorCase{
-	{"a reply is these bytes and application/json", anyDoor, replyBytes},
-	{"an update without a reply is answered 200 with nothing", anyDoor, emptyAnswer},
+	{"a reply is sent as application/json, byte for byte", anyDoor, replyBytes},
+	{"an update without a reply is answered 200 with an empty body", anyDoor, emptyAnswer},
 	{"a reply of nearly 1 MiB arrives whole", anyDoor, largeReply},
 	{"a reply with files is multipart as Telegram reads it", anyDoor, fileReply},
-	{"a method that Telegram would not take goes by Caller", anyDoor, callerReply},
+	{"a method that Telegram does not execute from a response goes to Caller", anyDoor, callerReply},
 	{"a redelivery gets the same reply without a run", anyDoor, replayedReply},
-	{"an error beside a reply is answered 500 without it", anyDoor, errorBesideReply},
-	{"Retry-After is a whole number of seconds within the life of the kind", anyDoor, retryAfter},
+	{"a reply beside an error is not sent, and the answer is 500", anyDoor, errorBesideReply},
+	{"Retry-After is a whole number of seconds, bounded by the kind of update", anyDoor, retryAfter},
 }
 
 func replyBytes(c *trial) {
@@ -41,11 +41,11 @@ func emptyAnswer(c *trial) {
 	k := c.mount(nothing)
 	k.answers(textUpdate(1, 1, "hi"), "200")
 	k.ran(1)
-	if v := k.told(); v.Outcome != tghook.OutcomeHandled || v.Status != http.StatusOK || v.Attempt != 1 {
-		k.Errorf("Observe was told %+v, want handled with 200 at the first attempt", v)
+	if v := k.observed(); v.Outcome != tghook.OutcomeHandled || v.Status != http.StatusOK || v.Attempt != 1 {
+		k.Errorf("Observe got %+v, want the outcome handled with status 200 at attempt 1", v)
 	}
 	if s := k.webhook.Stats(); s.InFlight+s.Lanes+s.Failed+s.Unacknowledged != 0 || s.Remembered != 1 {
-		k.Errorf("the webhook holds %+v, want one update remembered", s)
+		k.Errorf("the webhook's Stats: got %+v, want one update remembered and nothing else", s)
 	}
 }
 
@@ -59,7 +59,8 @@ func largeReply(c *trial) {
 	}
 }
 
-// binary has every byte, and what could be taken for a boundary or a line's end.
+// binary returns data with every byte, and with text that looks like a boundary or a line's
+// end.
 func binary() []byte {
 	all := []byte("\r\n--\r\n")
 	for b := range 256 {
@@ -82,33 +83,33 @@ func fileReply(c *trial) {
 	}}, nil))
 	res, err := k.exchange(k.Context(), strings.NewReader(textUpdate(1, 1, "hi")))
 	if err != nil || res.status != http.StatusOK {
-		k.Fatalf("got %s and %v, want 200", short(res.String()), err)
+		k.Fatalf("the answer: got %s (error: %v), want 200", short(res.String()), err)
 	}
 	fields, files := k.parts(res)
 	var group []struct {
 		Media string `json:"media"`
 	}
 	if err := json.Unmarshal([]byte(fields["media"]), &group); err != nil || len(group) != 2 {
-		k.Fatalf("the part media is %q (%v), want a list of two", fields["media"], err)
+		k.Fatalf("the part media: got %q (error: %v), want an array of two", fields["media"], err)
 	}
 	k.same("the part method", fields["method"], "sendMediaGroup")
 	k.same("the part chat_id", fields["chat_id"], "7")
 	for i, want := range []string{"a.bin " + string(binary()), "b.txt second"} {
 		name, ok := strings.CutPrefix(group[i].Media, "attach://")
 		if !ok {
-			k.Errorf("file %d is referred to as %q, want attach://", i, group[i].Media)
+			k.Errorf("the reference to file %d: got %q, want attach:// and the name of a part", i, group[i].Media)
 		}
 		k.same(fmt.Sprintf("file %d", i), files[name], want)
 	}
 }
 
-// parts are the fields of a multipart answer, and the names and contents of its
-// files, by part name.
+// parts returns the fields of a multipart answer, and the names and contents of its files,
+// by part name.
 func (k *hook) parts(res received) (fields, files map[string]string) {
 	k.Helper()
 	mediaType, params, err := mime.ParseMediaType(strings.Join(res.header.Values("Content-Type"), ", "))
 	if boundary := params["boundary"]; err != nil || mediaType != "multipart/form-data" || boundary == "" || len(boundary) > 70 {
-		k.Fatalf("Content-Type is %q, want multipart/form-data with a boundary of at most 70 characters", res.header.Values("Content-Type"))
+		k.Fatalf("Content-Type: got %q, want multipart/form-data with a boundary of at most 70 characters", res.header.Values("Content-Type"))
 	}
 	fields, files = map[string]string{}, map[string]string{}
 	for parts := multipart.NewReader(bytes.NewReader(res.body), params["boundary"]); ; {
@@ -122,7 +123,7 @@ func (k *hook) parts(res received) (fields, files map[string]string) {
 		}
 		switch {
 		case err != nil:
-			k.Fatalf("the multipart body breaks off: %v", err)
+			k.Fatalf("read the multipart body: %v", err)
 		case part.FileName() != "":
 			files[part.FormName()] = part.FileName() + " " + string(content)
 		default:
@@ -172,7 +173,7 @@ func retryAfter(c *trial) {
 		{query("callback_query"), 90 * time.Second, "503 after 15"},
 	} {
 		k := c.mount(replying(hello, tghook.RetryAfter(x.after, errBroken)))
-		k.same(fmt.Sprintf("the answer to %.60q that is to come after %v", x.update, x.after), k.post(x.update), x.want)
+		k.same(fmt.Sprintf("the answer to %.60q with RetryAfter(%v)", x.update, x.after), k.post(x.update), x.want)
 		k.ran(1)
 	}
 }

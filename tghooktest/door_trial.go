@@ -15,7 +15,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// A trial is one case on its way through one door.
+// A trial is one case run on one door.
 type trial struct {
 	testing.TB
 
@@ -26,25 +26,25 @@ type trial struct {
 const (
 	doorSecret  = "door-Secret_0123456789"
 	doorMaxBody = 64 << 10
-	lateAfter   = 250 * time.Millisecond // enough for most handlers to start, and short to wait for
+	lateAfter   = 250 * time.Millisecond // long enough for most handlers to start
 )
 
-// A hook is a webhook behind the door, with a record of what it did.
+// A hook is a webhook behind the door. It records what the webhook did.
 type hook struct {
 	*trial
 	Door
 
 	webhook *tghook.Webhook
-	calls   chan string // to the Bot API
+	calls   chan string // calls of the Bot API
 
 	mu         sync.Mutex
-	runs       []int64 // the updates that the handler was started for
-	letters    []int64 // those that became dead letters
+	runs       []int64 // ids of the updates that the handler started for
+	letters    []int64 // ids of the updates that became dead letters
 	deliveries []tghook.Delivery
 }
 
-// mount opens the door to a webhook for h, which has a secret, a small MaxBody and
-// no LateAfter unless change says otherwise.
+// mount opens the door to a webhook for h. Unless change says otherwise, the webhook has a
+// secret, a small MaxBody and no LateAfter.
 func (c *trial) mount(h tghook.HandlerFunc, change ...func(*tghook.Config)) *hook {
 	c.Helper()
 	k := &hook{trial: c, calls: make(chan string, 64)}
@@ -68,7 +68,7 @@ func (c *trial) mount(h tghook.HandlerFunc, change ...func(*tghook.Config)) *hoo
 	if k.Transport == nil {
 		k.Transport = k.newClient()
 	}
-	c.Cleanup(func() { // before the door's own, which may wait for a handler
+	c.Cleanup(func() { // runs before the door's own Cleanup, which may wait for a handler
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = w.Shutdown(ended)
@@ -89,7 +89,7 @@ func (k *hook) observe(_ context.Context, v tghook.Delivery) {
 	k.deliveries = append(k.deliveries, v)
 }
 
-// caller notes the calls that it is asked to make.
+// caller records calls and makes none.
 type caller chan<- string
 
 func (c caller) Call(_ context.Context, method string, params, _ any) error {
@@ -98,38 +98,38 @@ func (c caller) Call(_ context.Context, method string, params, _ any) error {
 	return err
 }
 
-// ran checks for which updates the handler has been started, in this order.
+// ran checks the ids of the updates that the handler started for, in order.
 func (k *hook) ran(want ...int64) {
 	k.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !slices.Equal(k.runs, want) {
-		k.Errorf("the handler ran for the updates %d, want %d", k.runs, want)
+		k.Errorf("the ids of the updates that the handler ran for: got %d, want %d", k.runs, want)
 	}
 }
 
-// buried checks which updates have become dead letters.
+// buried checks the ids of the updates that became dead letters.
 func (k *hook) buried(want ...int64) {
 	k.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !slices.Equal(k.letters, want) {
-		k.Errorf("the updates %d became dead letters, want %d", k.letters, want)
+		k.Errorf("the ids of the updates that became dead letters: got %d, want %d", k.letters, want)
 	}
 }
 
-// told is what Observe was told of the delivery that was answered last.
-func (k *hook) told() tghook.Delivery {
+// observed returns the Delivery that Observe got last.
+func (k *hook) observed() tghook.Delivery {
 	k.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.deliveries) == 0 {
-		k.Fatalf("Observe was told nothing")
+		k.Fatalf("Observe was not called")
 	}
 	return k.deliveries[len(k.deliveries)-1]
 }
 
-// same compares an answer.
+// same checks that got is want.
 func (c *trial) same(what, got, want string) {
 	c.Helper()
 	if got != want {
@@ -137,7 +137,7 @@ func (c *trial) same(what, got, want string) {
 	}
 }
 
-// short is what a message can hold of s.
+// short quotes s, cut to a length that fits in a message.
 func short(s string) string {
 	const most = 300
 	if len(s) <= most {
@@ -146,7 +146,7 @@ func short(s string) string {
 	return fmt.Sprintf("%q... (%d bytes)", s[:most], len(s))
 }
 
-// await waits for what is to happen.
+// await waits for a value.
 func await[T any](c *trial, happens <-chan T, what string) T {
 	c.Helper()
 	timer := time.NewTimer(c.patience)
@@ -155,16 +155,16 @@ func await[T any](c *trial, happens <-chan T, what string) T {
 	case v := <-happens:
 		return v
 	case <-timer.C:
-		c.Fatalf("waited %v for %s", c.patience, what)
+		c.Fatalf("waited %v for %s, and it did not come", c.patience, what)
 		panic("unreachable")
 	}
 }
 
-// A gate holds handlers until it is opened.
+// A gate holds handlers until it opens.
 type gate struct {
-	entered chan struct{} // one for each handler that came to it
+	entered chan struct{} // has one value for each handler that came
 	opened  chan struct{}
-	open    func() // may be called again
+	open    func() // may be called more than once
 }
 
 func newGate() *gate {
@@ -173,8 +173,8 @@ func newGate() *gate {
 	return g
 }
 
-// pass holds a handler, and returns the cause of the end of its ctx if that came
-// first.
+// pass holds a handler until the gate opens or ctx ends. It returns the cause of the end of
+// ctx, if ctx has ended.
 func (g *gate) pass(ctx context.Context) error {
 	g.entered <- struct{}{}
 	select {
@@ -184,11 +184,10 @@ func (g *gate) pass(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// arrivals tells of each delivery of an update but the first.
+// arrivals gets a value for each delivery of an update after the first.
 type arrivals chan struct{}
 
-// late makes the first delivery late after a time, and those that follow after that
-// of patience.
+// late makes the first delivery late after a time, and the next ones after patience.
 func (c *trial) late(after time.Duration, again arrivals, policy tghook.LatePolicy) func(*tghook.Config) {
 	var count atomic.Int64
 	return func(cfg *tghook.Config) {
@@ -202,7 +201,7 @@ func (c *trial) late(after time.Duration, again arrivals, policy tghook.LatePoli
 	}
 }
 
-// noted tells of each delivery but the first.
+// noted sends each delivery after the first to again.
 func (c *trial) noted(again arrivals) func(*tghook.Config) {
 	var count atomic.Int64
 	return func(cfg *tghook.Config) {
@@ -215,13 +214,13 @@ func (c *trial) noted(again arrivals) func(*tghook.Config) {
 	}
 }
 
-// textUpdate is an update in the form that Telegram sends it in.
+// textUpdate returns an update with a text, in the exact form in which Telegram sends it.
 func textUpdate(id, chat int64, text string) string {
 	return fmt.Sprintf("{\"update_id\":%d,\n\"message\":{\"message_id\":1,\"from\":{\"id\":%[2]d,\"is_bot\":false,\"first_name\":\"A\"},"+
 		"\"chat\":{\"id\":%[2]d,\"first_name\":\"A\",\"type\":\"private\"},\"date\":1767225600,\"text\":\"%[3]s\"}}", id, chat, text)
 }
 
-// sizedUpdate is an update of n bytes.
+// sizedUpdate returns an update of n bytes.
 func sizedUpdate(id, chat int64, n int) string {
 	return textUpdate(id, chat, strings.Repeat("a", n-len(textUpdate(id, chat, ""))))
 }
@@ -229,7 +228,7 @@ func sizedUpdate(id, chat int64, n int) string {
 // nothing is a handler that succeeds at once.
 func nothing(context.Context, *tghook.Update) (tghook.Reply, error) { return tghook.NoReply, nil }
 
-// hello is a reply, and helloAnswer what rides a response for it.
+// hello is a reply, and helloAnswer the answer that carries it.
 var hello = tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 7, "text": "hello"}}
 
 const (
@@ -237,13 +236,13 @@ const (
 	helloAnswer = "200 application/json " + helloBody
 )
 
-// replying is a handler with one answer to everything.
+// replying returns a handler that always returns the same.
 func replying(reply tghook.Reply, err error) tghook.HandlerFunc {
 	return func(context.Context, *tghook.Update) (tghook.Reply, error) { return reply, err }
 }
 
-// naming is a handler that replies with the id of the update, and namedAnswer what
-// that is answered.
+// naming is a handler that replies with the update's id. namedAnswer is the answer that
+// carries the reply.
 func naming(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 	return tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": u.ID}}, nil
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A wire is a connection to a door that listens, for raw bytes.
+// A wire is a connection to a door, for raw bytes.
 type wire struct {
 	*trial
 
@@ -32,7 +32,7 @@ func (k *hook) dial() *wire {
 	return w
 }
 
-// expire ends what is done with the connection after d.
+// expire sets the deadline of reads and writes.
 func (w *wire) expire(d time.Duration) {
 	w.Helper()
 	if err := w.conn.SetDeadline(time.Now().Add(d)); err != nil {
@@ -40,7 +40,7 @@ func (w *wire) expire(d time.Duration) {
 	}
 }
 
-// send begins anew the time that the connection has.
+// send writes parts, and sets the deadline anew.
 func (w *wire) send(parts ...string) {
 	w.Helper()
 	w.expire(w.patience)
@@ -65,18 +65,18 @@ func (w *wire) answer() string {
 	return res.String()
 }
 
-// finish ends the sending, and checks that nothing more comes.
+// finish ends the sending half, and checks that nothing more comes.
 func (w *wire) finish() {
 	w.Helper()
 	w.sendEOF()
 	w.ended()
 }
 
-// ended checks that the door ends the connection, and sends nothing more.
+// ended checks that the door closes the connection and sends nothing more.
 func (w *wire) ended() {
 	w.Helper()
 	if rest, err := io.ReadAll(w.in); len(rest) > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
-		w.Errorf("after the last answer came %s and %v, want the end of the connection", short(string(rest)), err)
+		w.Errorf("after the last answer: got %s (error: %v), want the end of the connection", short(string(rest)), err)
 	}
 }
 
@@ -85,25 +85,25 @@ func (w *wire) sendEOF() {
 	w.Helper()
 	half, ok := w.conn.(interface{ CloseWrite() error })
 	if !ok {
-		w.Fatalf("a %T has no half to close", w.conn)
+		w.Fatalf("cannot close the sending half of a %T", w.conn)
 	}
 	if err := half.CloseWrite(); err != nil {
 		w.Fatalf("close the sending half: %v", err)
 	}
 }
 
-// head is the header that Telegram sends, in its case and order.
+// head returns Telegram's request line and header, in their letter case and order.
 func (k *hook) head(secret string, framing string) string {
 	return "POST " + k.path() + " HTTP/1.1\r\nHost: bot.example.org:8443\r\n" + secretHeader + ": " + secret +
 		"\r\nContent-Type: application/json\r\n" + framing + "\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
 }
 
-// raw is the request that Telegram sends for an update.
+// raw returns Telegram's request for an update.
 func (k *hook) raw(body string) string {
 	return k.head(doorSecret, fmt.Sprintf("Content-Length: %d", len(body))) + body
 }
 
-// rawChunked is the same in chunks of n bytes.
+// rawChunked returns the same request with the body in chunks of n bytes.
 func (k *hook) rawChunked(body string, n int) string {
 	var b strings.Builder
 	b.WriteString(k.head(doorSecret, "Transfer-Encoding: chunked"))

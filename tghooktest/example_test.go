@@ -37,6 +37,8 @@ func TestGreeting(t *testing.T) {
 	chat.Expect(t, "Hello!")
 }
 
+func TestTheExampleOfNewServer(t *testing.T) { testHello(t) }
+
 func TestGreetingByPoll(t *testing.T) {
 	tg := tghooktest.NewServer(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -53,7 +55,7 @@ func TestGreetingByPoll(t *testing.T) {
 	}
 }
 
-// order is as much of an update as cafe cares for.
+// order has the fields of an update that cafe reads.
 type order struct {
 	Message *struct {
 		Chat struct{ ID int64 }
@@ -68,7 +70,7 @@ type order struct {
 	} `json:"callback_query"`
 }
 
-// cafe asks by buttons, and puts the answer in place of the question.
+// cafe asks with buttons, and replaces the question by the answer.
 func cafe(bot *tghook.Client) tghook.Handler {
 	return tghook.Typed(func(ctx context.Context, u *order) (tghook.Reply, error) {
 		switch {
@@ -250,7 +252,7 @@ func TestAPhotoIsSentAndDownloaded(t *testing.T) {
 	}
 }
 
-// nameless forgets who its reply is for.
+// nameless forgets the chat_id of its reply.
 var nameless = tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) {
 	return tghook.Reply{Method: "sendMessage", Params: map[string]any{"text": "Hello!"}}, nil
 })
@@ -331,7 +333,7 @@ func TestARefusedReplyIsToldAsDocumented(t *testing.T) {
 	})
 }
 
-// The documentation shows what is run here.
+// The documentation shows the code of these tests.
 func TestTheDocumentationShowsTheseTests(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("example_test.go")

@@ -10,12 +10,17 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
-// Expect waits for the oldest message or edit of the bot in this chat that reads text, or
-// has it as caption or as a poll's question, and that no Expect has returned before. That is
-// all of the text, as users read it: without marks of Markdown or HTML, and without spaces at
-// its ends, of which Telegram keeps none; "" is a message without any, such as a photo. Expect
-// waits ServerConfig.Patience, then it fails and tells what the bot did instead. A message
-// that was edited or deleted meanwhile is returned as it was.
+// Expect waits until the bot sends, or edits, a message with this text in the chat, and
+// returns the message. It returns messages and edits in the order in which the bot made
+// them, each of them once.
+//
+// The text is the whole text, the caption, or the question of a poll, as users read it:
+// without the marks of Markdown or HTML, and without spaces at its ends, which Telegram
+// removes. "" is a message without a text, such as a photo without a caption.
+//
+// If no such message comes within ServerConfig.Patience, the test fails, and the message
+// lists what the bot did instead. A message that was edited or deleted in the meantime is
+// returned as it was.
 //
 //	chat.Send("/start")
 //	m := chat.Expect(t, "Hello!")
@@ -36,7 +41,8 @@ func (c *Chat) Expect(tb testing.TB, text string) *Message {
 	return c.message(m)
 }
 
-// await asks found at each change in the world until it is true, or patience ends.
+// await calls found after each change in the world until it returns true, or until Patience
+// has passed.
 func (s *Server) await(found func() bool) bool {
 	late := time.NewTimer(s.cfg.Patience)
 	defer late.Stop()
@@ -53,27 +59,27 @@ func (s *Server) await(found func() bool) bool {
 	}
 }
 
-// said tells what the bot said in the chat.
+// said lists what the bot said in the chat.
 func (c *Chat) said() string {
 	all := c.world().Said(c.ID)
 	lines := make([]string, 0, len(all))
 	for _, said := range all {
 		line := strconv.Quote(said.Text)
 		if said.Edit {
-			line += ", by an edit"
+			line += " (an edit)"
 		}
 		if said.Taken {
-			line += ", which an Expect has returned"
+			line += " (returned by an earlier Expect)"
 		}
 		lines = append(lines, line)
 	}
 	if len(lines) == 0 {
-		return "\n\tthere it said nothing"
+		return "\n\tin this chat it said nothing"
 	}
-	return bullets("there it said", lines)
+	return bullets("in this chat it said", lines)
 }
 
-// troubles tells what may be why the bot did not do what was expected.
+// troubles lists possible reasons why the bot did not do what the test expected.
 func (s *Server) troubles() string {
 	var failed []string
 	for _, c := range s.Calls() {
@@ -87,13 +93,13 @@ func (s *Server) troubles() string {
 	}
 	text := ""
 	if len(failed) > 0 {
-		text = bullets("calls of it that failed", failed)
+		text = bullets("its calls that failed", failed)
 	}
 	if overlooked := s.overlooked(); len(overlooked) > 0 {
-		text += bullets("replies that Telegram overlooked", overlooked)
+		text += bullets("its webhook replies that Telegram ignored", overlooked)
 	}
 	if unheard := s.world.Unheard(); len(unheard) > 0 {
-		text += "\n\tit did not get " + strings.Join(unheard, ", ") + ", for which it has not asked by allowed_updates"
+		text += "\n\tupdates it did not get, because its allowed_updates do not name them: " + strings.Join(unheard, ", ")
 	}
 	if s.queue.Len() > 0 {
 		text += "\n\t" + s.whatWaits()
@@ -101,11 +107,12 @@ func (s *Server) troubles() string {
 	return text
 }
 
-// bullets is a list for what a test is told: the newest lines, with what they are.
+// bullets formats lines as a list with a title, for a message to the test. It keeps the
+// newest lines.
 func bullets(what string, lines []string) string {
 	const enough = 20
 	if more := len(lines) - enough; more > 0 {
-		lines = append([]string{fmt.Sprintf("(%d older ones)", more)}, lines[more:]...)
+		lines = append([]string{fmt.Sprintf("(%d older ones left out)", more)}, lines[more:]...)
 	}
 	return "\n\t" + what + ":\n\t\t" + strings.Join(lines, "\n\t\t")
 }

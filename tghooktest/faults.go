@@ -11,27 +11,38 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// CallFault is what goes wrong with a call. The zero CallFault is nothing.
+// CallFault is a fault of a call. The zero CallFault is no fault.
 type CallFault struct {
-	Err   *CallError    // the answer, in place of doing anything
-	Delay time.Duration // before anything happens, of the Server's time; an update does not wait for its reply
-	Cut   bool          // it is done, but the connection ends before the answer
+	// Err, if set, is the answer. The method is not executed.
+	Err *CallError
+	// Delay is how long the Server waits before it executes the method, in its own
+	// time. The delivery of an update does not wait for its delayed webhook reply.
+	Delay time.Duration
+	// Cut closes the connection after the method was executed, without an answer.
+	Cut bool
 }
 
-// DeliveryFault is what goes wrong with an attempt to deliver an update. The zero
-// DeliveryFault is nothing.
+// DeliveryFault is a fault of an attempt to deliver an update. The zero DeliveryFault is
+// no fault.
 type DeliveryFault struct {
-	Delay       time.Duration // before the request is written, of the Server's time
-	CutBefore   bool          // the connection ends when the request is written: no answer is read
-	CutAfter    bool          // the answer is lost, and does nothing
-	Again       bool          // after success the update is delivered once more, as if that had been lost
-	AgainAtOnce bool          // the same, on another connection at the same time
+	// Delay is how long the Server waits before it writes the request, in its own time.
+	Delay time.Duration
+	// CutBefore closes the connection after the request was written. No answer is read.
+	CutBefore bool
+	// CutAfter loses the answer: the update counts as failed, and a webhook reply is
+	// not executed.
+	CutAfter bool
+	// Again delivers the update once more after a success, as if its answer had been lost.
+	Again bool
+	// AgainAtOnce delivers the update twice at the same time, on two connections.
+	AgainAtOnce bool
 }
 
-// FailCalls answers the next n calls of the methods with err, and does nothing else for
-// them. No methods are all but getUpdates. Webhook replies count too. What err leaves
-// empty is made up: the code from RetryAfter (429) or MigrateTo (400), else it is 500; the
-// description as Telegram has it for the code.
+// FailCalls makes the next n calls of the methods fail with err. They are not executed.
+// Without methods it applies to all methods except getUpdates. Webhook replies count too.
+//
+// The Server fills in the empty fields of err. The code is 429 if RetryAfter is set, 400 if
+// MigrateTo is set, and 500 otherwise. The description is Telegram's for that code.
 func (s *Server) FailCalls(n int, err CallError, methods ...string) {
 	s.test().Helper()
 	next := &callFailure{n, err, s.known(methods)}
@@ -40,25 +51,26 @@ func (s *Server) FailCalls(n int, err CallError, methods ...string) {
 	s.faults.failing = append(s.faults.failing, next)
 }
 
-// OnCall has f asked before each call what shall go wrong with it; webhook replies too,
-// for which Cut is nothing. It replaces the f before; nil is none. f may be called by several
-// goroutines at once.
+// OnCall sets a function that picks the fault of each call before it is executed. It sees
+// webhook replies too, for which Cut has no effect. A later OnCall replaces the function;
+// nil removes it. Several goroutines may call f at once.
 func (s *Server) OnCall(f func(Call) CallFault) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.onCall = f
 }
 
-// OnDelivery has f asked before each attempt to deliver an update to the webhook what
-// shall go wrong with it: one at a time, and deliveries wait while it runs, so that it
-// must not change the webhook. It replaces the f before; nil is none.
+// OnDelivery sets a function that picks the fault of each attempt to deliver an update to
+// the webhook. The Server calls f once at a time. Deliveries wait until f returns, so f
+// must not set or delete the webhook. A later OnDelivery replaces the function; nil removes
+// it.
 func (s *Server) OnDelivery(f func(Delivery) DeliveryFault) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.onDelivery = f
 }
 
-// faults are what was asked to go wrong.
+// faults holds the faults that the test asked for.
 type faults struct {
 	mu         sync.Mutex
 	failing    []*callFailure
@@ -66,14 +78,14 @@ type faults struct {
 	onDelivery func(Delivery) DeliveryFault
 }
 
-// callFailure is what FailCalls was given, and how often that is still to happen.
+// callFailure is one FailCalls. left is the number of calls that have yet to fail.
 type callFailure struct {
 	left    int
 	err     CallError
 	methods []string
 }
 
-// ofCall asks OnCall first, so that FailCalls counts only what it fails itself.
+// ofCall asks OnCall first, so that FailCalls counts the calls that it fails itself.
 func (f *faults) ofCall(c Call) (fault CallFault) {
 	f.mu.Lock()
 	ask := f.onCall
@@ -99,7 +111,7 @@ func (f *faults) next(method string) *CallError {
 	return nil
 }
 
-// ofDelivery asks OnDelivery.
+// ofDelivery returns the fault that OnDelivery picks.
 func (s *Server) ofDelivery(a sender.Attempt) sender.Fault {
 	s.faults.mu.Lock()
 	ask := s.faults.onDelivery
@@ -114,7 +126,7 @@ func (s *Server) ofDelivery(a sender.Attempt) sender.Fault {
 	return sender.Fault(fault)
 }
 
-// answer is err as Telegram would write it.
+// answer returns the error as Telegram would write it.
 func (e CallError) answer() *botapi.Error {
 	err := botapi.Error{Code: e.Code, Description: e.Description, MigrateTo: e.MigrateTo, RetryAfter: seconds(e.RetryAfter)}
 	if err.Code == 0 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -28,10 +29,10 @@ func TestTheNextCallsFailAsAsked(t *testing.T) {
 	} {
 		bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 			s.FailCalls(2, test.err, "SENDCHATACTION", "deleteWebhook")
-			same(t, "another method", ask(t, s, "getMe")[:3], "200")
-			same(t, "first", ask(t, s, "sendChatAction"), test.want)
-			same(t, "second", ask(t, s, "deleteWebhook"), test.want)
-			same(t, "third", ask(t, s, "deleteWebhook"), alreadyDeleted)
+			assert.Equal(t, "200", ask(t, s, "getMe")[:3], "another method")
+			assert.Equal(t, test.want, ask(t, s, "sendChatAction"), "first")
+			assert.Equal(t, test.want, ask(t, s, "deleteWebhook"), "second")
+			assert.Equal(t, alreadyDeleted, ask(t, s, "deleteWebhook"), "third")
 		})
 	}
 }
@@ -40,10 +41,10 @@ func TestCallsThatFailLeaveOutPollsUnlessNamed(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		s.FailCalls(1, tghooktest.CallError{})
-		same(t, "getUpdates", ask(t, s, "getUpdates"), noUpdates)
-		same(t, "getMe", ask(t, s, "getMe"), refused(500, "Internal Server Error"))
+		assert.Equal(t, noUpdates, ask(t, s, "getUpdates"), "getUpdates")
+		assert.Equal(t, refused(500, "Internal Server Error"), ask(t, s, "getMe"), "getMe")
 		s.FailCalls(1, tghooktest.CallError{Code: 502}, "getUpdates")
-		same(t, "getUpdates", ask(t, s, "getUpdates", "offset", "1"), refused(502, "Bad Gateway"))
+		assert.Equal(t, refused(502, "Bad Gateway"), ask(t, s, "getUpdates", "offset", "1"), "getUpdates")
 	})
 }
 
@@ -58,10 +59,10 @@ func TestAReplyThatIsToFailFails(t *testing.T) {
 		chat.Expect(t, "you said two")
 		s.WaitDelivered(t)
 		calls := s.Calls()
-		same(t, "calls", len(calls), 2)
-		same(t, "the first", *calls[0].Err, tghooktest.CallError{Code: 403, Description: "Forbidden: no"})
-		same(t, "its result", string(calls[0].Result), "")
-		same(t, "its words", calls[0].Err.Error(), "tghooktest: the call is answered 403 Forbidden: no")
+		assert.Len(t, calls, 2, "calls")
+		assert.Equal(t, tghooktest.CallError{Code: 403, Description: "Forbidden: no"}, *calls[0].Err, "the first")
+		assert.Empty(t, string(calls[0].Result), "its result")
+		assert.Equal(t, "tghooktest: the Bot API answered 403 Forbidden: no", calls[0].Err.Error(), "its words")
 		if calls[1].Err != nil || calls[1].Result == nil {
 			t.Errorf("the second is %+v", calls[1])
 		}
@@ -84,9 +85,9 @@ func TestOnCallIsAskedBeforeEachCall(t *testing.T) {
 			return tghooktest.CallFault{}
 		})
 		begin := s.Now()
-		same(t, "an error", ask(t, s, "sendchataction", "chat_id", "1"), refused(502, "Bad Gateway"))
-		same(t, "it took", s.Now().Sub(begin), time.Minute)
-		same(t, "FailCalls comes after", ask(t, s, "sendChatAction"), refused(500, "Internal Server Error"))
+		assert.Equal(t, refused(502, "Bad Gateway"), ask(t, s, "sendchataction", "chat_id", "1"), "an error")
+		assert.Equal(t, time.Minute, s.Now().Sub(begin), "it took")
+		assert.Equal(t, refused(500, "Internal Server Error"), ask(t, s, "sendChatAction"), "FailCalls comes after")
 
 		id := s.User("Zoë").Chat().Send("hi")
 		s.OnCall(func(tghooktest.Call) tghooktest.CallFault { return tghooktest.CallFault{Cut: true} })
@@ -95,11 +96,11 @@ func TestOnCallIsAskedBeforeEachCall(t *testing.T) {
 			t.Errorf("the answer that is cut off is %v", err)
 		}
 		s.User("Zoë").Chat().Expect(t, "done")
-		same(t, "the message before", id.ID > 0, true)
+		assert.Positive(t, id.ID, "the message before")
 
 		s.OnCall(nil)
-		same(t, "no more", ask(t, s, "deleteWebhook"), alreadyDeleted)
-		same(t, "asked", fmt.Sprint(asked), "[sendChatAction 1 false sendChatAction  false]")
+		assert.Equal(t, alreadyDeleted, ask(t, s, "deleteWebhook"), "no more")
+		assert.Equal(t, "[sendChatAction 1 false sendChatAction  false]", fmt.Sprint(asked), "asked")
 	})
 }
 
@@ -125,8 +126,8 @@ func TestOnDeliveryIsAskedBeforeEachAttempt(t *testing.T) {
 		chat.Send("hi")
 		chat.Expect(t, "you said hi")
 		s.WaitDelivered(t)
-		same(t, "asked", fmt.Sprint(asked), "[message 1 message 2 message 3 message 4]")
-		same(t, "attempts", len(seen.list()), 5)
+		assert.Equal(t, "[message 1 message 2 message 3 message 4]", fmt.Sprint(asked), "asked")
+		assert.Len(t, seen.list(), 5, "attempts")
 	})
 }
 
@@ -139,12 +140,11 @@ func TestAMethodThatIsNoneIsAMistake(t *testing.T) {
 			func(s *tghooktest.Server) { s.ExpectCall(t, "sendMesage") },
 			func(s *tghooktest.Server) { s.Answer("sendMesage", 1) },
 		} {
-			same(t, "failure", failure(t, func(tb testing.TB) { f(tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})) }),
-				`tghooktest: the Bot API has no method "sendMesage"`)
+			assert.Equal(t, `tghooktest: the Bot API has no method "sendMesage"; check the spelling`, failure(t, func(tb testing.TB) { f(tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})) }), "failure")
 		}
-		same(t, "failure", failure(t, func(tb testing.TB) {
+		assert.Equal(t, "tghooktest: Answer for getMe: encode the result: json: unsupported type: func()", failure(t, func(tb testing.TB) {
 			tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true}).Answer("getMe", func() {})
-		}), "tghooktest: Answer for getMe: json: unsupported type: func()")
+		}), "failure")
 	})
 }
 
@@ -159,19 +159,19 @@ func TestAnUpdateDoesNotWaitForItsReplyToBeExecuted(t *testing.T) {
 		chat := s.User("Zoë").Chat()
 		chat.Send("hi")
 		s.WaitDelivered(t)
-		same(t, "attempts took", fmt.Sprint(took), "[0s]")
+		assert.Equal(t, "[0s]", fmt.Sprint(took), "attempts took")
 		chat.Expect(t, "you said hi")
-		same(t, "the reply took", s.Now().Sub(begin).Truncate(time.Minute), 5*time.Minute)
+		assert.Equal(t, 5*time.Minute, s.Now().Sub(begin).Truncate(time.Minute), "the reply took")
 
 		chat.Send("to be cut short")
 		s.WaitDelivered(t)
 		begin = s.Now()
 		s.Close()
-		same(t, "Close took", s.Now().Sub(begin).Round(time.Microsecond), 0*time.Second) // a sender may take a nanosecond to end
+		assert.Zero(t, s.Now().Sub(begin).Round(time.Microsecond), "Close took") // a sender may take a nanosecond to end
 	})
 }
 
-// No connection lasts that long without a request.
+// The delay is longer than a connection lasts without a request.
 func TestADelayMayBeLong(t *testing.T) {
 	t.Parallel()
 	var attempts []string
@@ -190,6 +190,6 @@ func TestADelayMayBeLong(t *testing.T) {
 		deliver(t, s, fmt.Appendf(nil, update, 5001, 1))
 		deliver(t, s, fmt.Appendf(nil, update, 5002, 2))
 		s.WaitDelivered(t)
-		same(t, "attempts", fmt.Sprint(attempts), "[2 1 0s 1 1 10m0s]")
+		assert.Equal(t, "[2 1 0s 1 1 10m0s]", fmt.Sprint(attempts), "attempts")
 	})
 }

@@ -1,8 +1,9 @@
-// Package tghooktest helps to test bots and the doors their updates come in by.
+// Package tghooktest tests bots, and the doors through which they get updates. A door is a
+// way into a webhook, such as an adapter for a web framework.
 //
-// [NewServer] starts a Telegram in the test's process: a Bot API, a sender that delivers
-// to webhooks or gives to polls in Telegram's order and with its retries, and users who
-// write to the bot and press its buttons.
+// [NewServer] starts a simulated Telegram in the test's process. It has a Bot API, users
+// who write to the bot and press its buttons, and a sender that delivers updates to a
+// webhook, or answers a poll, in Telegram's order and with its retries.
 //
 //	tg := tghooktest.NewServer(t)
 //	tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: secret})
@@ -10,11 +11,11 @@
 //	chat.Send("hi")
 //	chat.Expect(t, "Hello, Zoë!")
 //
-// [Update] and [Updates] give update bodies in the form in which Telegram's
-// server sends them: one of every kind of Bot API 10.3, and a large message.
+// [Update] and [Updates] return update bodies in the exact form in which Telegram's server
+// sends them: one of every kind of Bot API 10.3, and a large message.
 //
-// [TestDoor] checks that a door keeps the webhook's promise, byte for byte where it
-// has a listener: run it on an adapter of your own.
+// [TestDoor] checks that a door keeps the webhook's promise, byte for byte where the door
+// has a listener. Run it on an adapter of your own.
 package tghooktest
 
 import (
@@ -62,9 +63,11 @@ var fixtures = sync.OnceValue(func() []fixture {
 	return all
 })
 
-// Update returns the body of the named update, in a slice of its own. Names are
-// the kinds ("message", "callback_query", ...) and "message_large", a captioned
-// photo of 14 kB. It panics for an unknown name, with the list of the known ones.
+// Update returns the body of the named update. The slice belongs to the caller.
+//
+// Names are the kinds of update ("message", "callback_query", ...) and "message_large", a
+// photo of 14 kB with a caption. Update panics if there is no such name, with the list of
+// the names that there are.
 func Update(name string) []byte {
 	names := make([]string, 0, len(fixtures()))
 	for known, body := range Updates() {
@@ -73,11 +76,11 @@ func Update(name string) []byte {
 		}
 		names = append(names, known)
 	}
-	panic(fmt.Sprintf("tghooktest: no update named %q; there are %s", name, strings.Join(names, ", ")))
+	panic(fmt.Sprintf("tghooktest: there is no update named %q; the names are %s", name, strings.Join(names, ", ")))
 }
 
-// Updates yields the name and body of every update, by ascending update_id, each
-// body in a slice of its own.
+// Updates yields the name and body of every update, in ascending order of update_id. Each
+// body is a slice that belongs to the caller.
 func Updates() iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		for _, f := range fixtures() {

@@ -23,8 +23,8 @@ var kinds = []string{
 	"shipping_query", "stopped_message_generation", "subscription",
 }
 
-// A parser that is tested and measured with these bodies must meet what it will
-// meet in service: one line break, no other white space, ASCII only.
+// A parser that is tested and measured with these bodies must meet Telegram's own form: one
+// line break, no other white space, ASCII only.
 func TestUpdatesAreInWireForm(t *testing.T) {
 	var last int64
 	var seen []string

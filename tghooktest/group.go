@@ -2,15 +2,15 @@ package tghooktest
 
 import "strings"
 
-// Group is a supergroup that the bot is an administrator of, so that it hears all that is
-// said there, and of members and reactions where it asks for them by allowed_updates.
+// Group is a supergroup. The bot is one of its administrators, so it gets every message.
+// It gets chat_member and message_reaction if its allowed_updates name them.
 type Group struct {
 	ID    int64
-	Title string // that it was made with
+	Title string // the title that the group was made with
 }
 
-// Group is the supergroup that was made with that title; the same title is the same
-// group. Nobody is in it but the bot, until they join:
+// Group returns the supergroup with that title. The first call makes it; later calls return
+// the same group. The bot is its only member until users join:
 //
 //	team := srv.Group("Team")
 //	zoe := srv.User("Zoë").Join(team)

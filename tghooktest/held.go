@@ -9,13 +9,14 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// held is a call that waits, and that another one may end.
+// held is a call that waits. Another call may end it.
 type held struct {
 	ctx context.Context
-	end context.CancelCauseFunc // with an *ending; s.mu is held
+	end context.CancelCauseFunc // called with an *ending, while s.mu is held
 }
 
-// ending is what another call has a held one answered with, and after what time.
+// ending is the answer that another call gives to a held one, and how long that answer
+// waits.
 type ending struct {
 	err   *botapi.Error
 	after time.Duration
@@ -28,7 +29,7 @@ func (s *Server) hold() *held {
 	return &held{ctx, end}
 }
 
-// outcome is the answer to a held call that was ended, by another one or by Close.
+// outcome returns the answer to a held call that another call, or Close, has ended.
 func (s *Server) outcome(h *held) answer {
 	var e *ending
 	if !errors.As(context.Cause(h.ctx), &e) {
@@ -38,7 +39,7 @@ func (s *Server) outcome(h *held) answer {
 	return answer{err: e.err}
 }
 
-// The conflicts between calls, as Telegram words them.
+// The conflicts between calls, in Telegram's words.
 const (
 	webhookActive     = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 	endedBySetWebhook = "Conflict: terminated by setWebhook request"
@@ -48,8 +49,8 @@ const (
 
 const conflictPause = 3 * time.Second
 
-// conflict is told at once, but of several within three seconds only the first is.
-// s.mu is held.
+// conflict returns the end of a call that conflicts with another one. Of several within
+// three seconds, the first is answered at once and the others wait. s.mu is held.
 func (s *Server) conflict(text string) *ending {
 	e := &ending{err: &botapi.Error{Code: http.StatusConflict, Description: text}}
 	if now := s.clock.Now(); now.Before(s.nextConflict) {

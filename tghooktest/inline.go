@@ -7,21 +7,22 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
-// InlineQuery is what a user has typed behind the bot's name.
+// InlineQuery is a query that a user has typed after the bot's name.
 type InlineQuery struct {
 	chat *Chat
 	text string
 	id   string
 }
 
-// InlineResult is one that the bot offers to a user.
+// InlineResult is a result that the bot offers to a user.
 type InlineResult struct {
 	ID    string
 	Title string
-	Raw   json.RawMessage // all of it, an InlineQueryResult
+	Raw   json.RawMessage // the whole InlineQueryResult
 }
 
-// Inline has the user type the query behind the bot's name, in their chat with the bot.
+// Inline makes the user type the query after the bot's name, in their chat with the bot.
+// The bot gets inline_query.
 //
 //	results := srv.User("Zoë").Inline("weather")
 //	results.Expect(t)
@@ -30,8 +31,8 @@ func (u *User) Inline(query string) *InlineQuery {
 	return &InlineQuery{u.Chat(), query, u.server.world.Inline(u.ID, query)}
 }
 
-// Expect waits until the bot has answered the query by answerInlineQuery, as long as
-// [Chat.Expect], and returns the results in their order.
+// Expect waits until the bot has answered the query by answerInlineQuery, and returns the
+// results in their order. If no answer comes within ServerConfig.Patience, the test fails.
 func (q *InlineQuery) Expect(tb testing.TB) []InlineResult {
 	tb.Helper()
 	var answer world.Query
@@ -44,7 +45,7 @@ func (q *InlineQuery) Expect(tb testing.TB) []InlineResult {
 		return nil
 	}
 	var raw []json.RawMessage
-	_ = json.Unmarshal(answer.Results, &raw) // which answerInlineQuery has checked
+	_ = json.Unmarshal(answer.Results, &raw) // answerInlineQuery has checked it
 	results := make([]InlineResult, 0, len(raw))
 	for _, r := range raw {
 		var about struct {
@@ -57,9 +58,9 @@ func (q *InlineQuery) Expect(tb testing.TB) []InlineResult {
 	return results
 }
 
-// Choose sends the result at the index of those that the bot has answered with, for
-// which it waits: chosen_inline_result, which Telegram makes for bots that have turned on
-// inline feedback, and a message with via_bot.
+// Choose waits for the bot's answer, like Expect, and sends the result at the index. The
+// bot gets chosen_inline_result, which Telegram sends to bots with inline feedback turned
+// on, and a message with via_bot.
 func (q *InlineQuery) Choose(index int) *Message {
 	tb := q.chat.test()
 	tb.Helper()

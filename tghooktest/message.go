@@ -6,12 +6,12 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
-// Message is one in a chat, as it was when the test got it.
+// Message is a message in a chat. It does not change: an edit makes a new Message.
 type Message struct {
 	ID      int64
-	Text    string          // or caption, or a poll's question; empty: none
+	Text    string          // the text, the caption or the poll's question; empty if there is none
 	FromBot bool            // the bot sent it
-	Raw     json.RawMessage // all of it, as the Bot API's Message
+	Raw     json.RawMessage // the whole message, as the Bot API's Message
 
 	chat *Chat
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// A configuration that was made for service names the bot that is in service.
+// A production configuration names the production bot.
 func TestOverSocketsNobodyIsReachedButOnLoopback(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
@@ -18,7 +18,7 @@ func TestOverSocketsNobodyIsReachedButOnLoopback(t *testing.T) {
 		{URL: "http://127.0.0.1/telegram", IPAddress: "192.0.2.1", InsecureNoSecret: true},
 	} {
 		err := s.Bot(t).SetWebhook(t.Context(), req)
-		if err == nil || !strings.Contains(err.Error(), "tghooktest delivers on loopback alone, not to 192.0.2.1") {
+		if err == nil || !strings.Contains(err.Error(), "tghooktest delivers to loopback only, not to 192.0.2.1") {
 			t.Errorf("%s %s: %v", req.URL, req.IPAddress, err)
 		}
 	}

@@ -8,10 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// polls are the updates about polls that wait, and forgets them.
+// polls returns the pending updates about polls, and drops them.
 func polls(t *testing.T, s *tghooktest.Server) string {
 	t.Helper()
 	_, body, _ := strings.Cut(ask(t, s, "getUpdates", "allowed_updates", `["poll"]`), " ")
@@ -24,9 +26,7 @@ func polls(t *testing.T, s *tghooktest.Server) string {
 			} `json:"poll"`
 		} `json:"result"`
 	}
-	if err := json.Unmarshal([]byte(body), &answer); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(body), &answer))
 	var all []string
 	for _, u := range answer.Result {
 		ask(t, s, "getUpdates", "offset", strconv.FormatInt(u.ID+1, 10))
@@ -59,22 +59,22 @@ func TestAPollIsOpenForItsTime(t *testing.T) {
 		}
 		ask(t, s, "stopPoll", message("4")...)
 		ask(t, s, "deleteMessage", message("5")...)
-		same(t, "sent to nobody", ask(t, s, "sendPoll", "question", "nowhere", "options", `["yes"]`, "open_period", "60"), refused(400, "Bad Request: chat_id is empty"))
-		same(t, "by now", polls(t, s), "stopped true")
+		assert.Equal(t, refused(400, "Bad Request: chat_id is empty"), ask(t, s, "sendPoll", "question", "nowhere", "options", `["yes"]`, "open_period", "60"), "sent to nobody")
+		assert.Equal(t, "stopped true", polls(t, s), "by now")
 		time.Sleep(time.Minute - time.Millisecond)
-		same(t, "before the minute", polls(t, s), "")
+		assert.Empty(t, polls(t, s), "before the minute")
 		time.Sleep(time.Second)
-		same(t, "after it", polls(t, s), "a minute true")
-		same(t, "to stop it", ask(t, s, "stopPoll", message("2")...), refused(400, "Bad Request: poll has already been closed"))
+		assert.Equal(t, "a minute true", polls(t, s), "after it")
+		assert.Equal(t, refused(400, "Bad Request: poll has already been closed"), ask(t, s, "stopPoll", message("2")...), "to stop it")
 		time.Sleep(time.Minute)
-		same(t, "after the second", polls(t, s), "until then true")
+		assert.Equal(t, "until then true", polls(t, s), "after the second")
 		time.Sleep(24 * time.Hour)
-		same(t, "after a day", polls(t, s), "")
+		assert.Empty(t, polls(t, s), "after a day")
 
 		poll("cut short", "open_period", "600")
 		begin := s.Now()
 		s.Close()
-		same(t, "Close took", s.Now().Sub(begin), 0*time.Second)
-		same(t, "what waits", s.Pending(), 0)
+		assert.Zero(t, s.Now().Sub(begin), "Close took")
+		assert.Zero(t, s.Pending(), "what waits")
 	})
 }

@@ -8,13 +8,12 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
 
-// How getUpdates waits, and what it does to those who ask for one offset again and
-// again.
+// How getUpdates waits, and how it slows down a bot that repeats an offset.
 const (
-	maxUpdates  = 100 // of an answer
+	maxUpdates  = 100 // in one answer
 	maxPollWait = 50  // seconds
 	quiet       = time.Millisecond
-	maxDelay    = 2 * time.Millisecond // of an update, until it is quiet
+	maxDelay    = 2 * time.Millisecond // how long an update waits for others at most
 	spinWait    = 3                    // seconds
 	spinLimit   = 500 * time.Millisecond
 )
@@ -69,8 +68,8 @@ func (s *Server) getUpdates(p botapi.Params) answer {
 	return listed(updates)
 }
 
-// park waits until an update has been added and no other came for a while, but for no
-// longer than wait. The client may be gone meanwhile: Telegram does not heed that.
+// park waits until an update has been added and no other one followed for a while, or until
+// wait has passed. Telegram keeps waiting when the client has gone, and so does park.
 func (s *Server) park(me *held, added <-chan struct{}, wait time.Duration) {
 	end := s.clock.Now().Add(wait)
 	timer := time.NewTimer(s.clock.Real(wait))
@@ -92,7 +91,7 @@ func (s *Server) park(me *held, added <-chan struct{}, wait time.Duration) {
 	}
 }
 
-// listed is what getUpdates answers with.
+// listed returns the updates as the answer of getUpdates.
 func listed(updates []queue.Update) answer {
 	result := json.RawMessage("[")
 	for i, u := range updates {
@@ -104,7 +103,7 @@ func listed(updates []queue.Update) answer {
 	return answer{result: append(result, ']'), wired: true}
 }
 
-// integer is a parameter that has bounds; usual, if it is missing.
+// integer returns a parameter within bounds; usual if the parameter is missing.
 func integer(p botapi.Params, name string, usual, least, most int) int {
 	if p.String(name) == "" {
 		return usual

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -19,7 +21,7 @@ const (
 	otherGetUpdates = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 )
 
-// polling asks for updates from a goroutine of its own.
+// polling is a getUpdates in a goroutine of its own.
 type polling struct {
 	answer string
 	took   time.Duration
@@ -47,7 +49,7 @@ func (p *polling) answered(t *testing.T, want string, after time.Duration) {
 	}
 }
 
-// got are the ids in an answer, counted from the first update.
+// got returns the ids in an answer, counted from the first update.
 func got(first int64, answer string) string {
 	found := regexp.MustCompile(`"update_id":(\d+)`).FindAllStringSubmatch(answer, -1)
 	ids := make([]string, 0, len(found))
@@ -82,9 +84,9 @@ func TestGetUpdatesConfirmsByOffset(t *testing.T) {
 			{strconv.FormatInt(first+5, 10), "", ""},
 			{"", "", ""},
 		} {
-			later() // for the quirks of a repeated offset
+			later() // so that no offset repeats within three seconds
 			answer := ask(t, s, "getUpdates", "offset", step.offset, "limit", step.limit)
-			same(t, fmt.Sprintf("offset %s, limit %s", step.offset, step.limit), got(first, answer), step.want)
+			assert.Equalf(t, step.want, got(first, answer), "offset %s, limit %s", step.offset, step.limit)
 		}
 	})
 }
@@ -94,7 +96,7 @@ func TestGetUpdatesHasTheWebhooksBodies(t *testing.T) {
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		first := deliver(t, s, message("Zoë </b>"))
 		deliver(t, s, message("b"))
-		same(t, "updates", ask(t, s, "getUpdates"), `200 {"ok":true,"result":[`+update(first, `Zo\u00eb </b>`)+`,`+update(first+1, "b")+`]}`)
+		assert.Equal(t, `200 {"ok":true,"result":[`+update(first, `Zo\u00eb </b>`)+`,`+update(first+1, "b")+`]}`, ask(t, s, "getUpdates"), "updates")
 	})
 }
 
@@ -116,16 +118,16 @@ func TestAPollWaitsForAnUpdateAndUntilItIsQuiet(t *testing.T) {
 			time.Sleep(700 * time.Microsecond)
 		}
 		<-p.done
-		same(t, "it waited", p.took, 2*time.Millisecond)
-		same(t, "updates", got(first, p.answer), "1 2 3")
+		assert.Equal(t, 2*time.Millisecond, p.took, "it waited")
+		assert.Equal(t, "1 2 3", got(first, p.answer), "updates")
 
 		later()
 		p = poll(t, s, "timeout", "20", "offset", strconv.FormatInt(first+6, 10), "limit", "1")
 		time.Sleep(20*time.Second - 300*time.Microsecond)
 		deliver(t, s, message("c"))
 		<-p.done
-		same(t, "it waited", p.took, 20*time.Second)
-		same(t, "updates", got(first, p.answer), "6")
+		assert.Equal(t, 20*time.Second, p.took, "it waited")
+		assert.Equal(t, "6", got(first, p.answer), "updates")
 	})
 }
 
@@ -133,22 +135,22 @@ func TestAPollWithTheOffsetOfTheLastIsSlowedDown(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		poll(t, s).answered(t, noUpdates, 0)
-		poll(t, s).answered(t, noUpdates, 3*time.Second) // and 3 s later it is not
+		poll(t, s).answered(t, noUpdates, 3*time.Second) // a repeated offset waits 3 s
 		poll(t, s).answered(t, noUpdates, 0)
 		time.Sleep(2900 * time.Millisecond)
 		poll(t, s, "timeout", "2").answered(t, noUpdates, 3*time.Second)
 		poll(t, s, "offset", "1").answered(t, noUpdates, 0)
 		poll(t, s, "offset", "1", "timeout", "5").answered(t, noUpdates, 5*time.Second)
 		poll(t, s).answered(t, noUpdates, 0)
-		poll(t, s, "offset", "4294967296").answered(t, noUpdates, 3*time.Second) // which is 0 in 32 bits
+		poll(t, s, "offset", "4294967296").answered(t, noUpdates, 3*time.Second) // 0 in 32 bits
 		poll(t, s, "offset", "1").answered(t, noUpdates, 0)
 
 		first := deliver(t, s, message("a"))
 		deliver(t, s, message("b"))
-		same(t, "another offset", got(first, ask(t, s, "getUpdates")), "0 1")
-		same(t, "the same at once", got(first, ask(t, s, "getUpdates")), "0")
+		assert.Equal(t, "0 1", got(first, ask(t, s, "getUpdates")), "another offset")
+		assert.Equal(t, "0", got(first, ask(t, s, "getUpdates")), "the same at once")
 		time.Sleep(500 * time.Millisecond)
-		same(t, "the same after a while", got(first, ask(t, s, "getUpdates")), "0 1")
+		assert.Equal(t, "0 1", got(first, ask(t, s, "getUpdates")), "the same after a while")
 	})
 }
 
@@ -162,25 +164,25 @@ func TestANewPollEndsTheOneThatWaits(t *testing.T) {
 		time.Sleep(time.Second)
 		c := poll(t, s, "timeout", "50", "offset", "3") // within three seconds of the first conflict
 		time.Sleep(time.Second / 2)
-		poll(t, s, "offset", "4").answered(t, noUpdates, 0) // does not wait, and so disturbs nobody
+		poll(t, s, "offset", "4").answered(t, noUpdates, 0) // does not wait, so it ends no other call
 		time.Sleep(time.Second / 2)
 		d := poll(t, s, "timeout", "50", "offset", "5")
 		time.Sleep(1500 * time.Millisecond)
-		e := poll(t, s, "timeout", "50", "offset", "6") // only those told at once count
+		e := poll(t, s, "timeout", "50", "offset", "6") // only conflicts that are answered at once count
 		a.answered(t, conflict, time.Second)
 		b.answered(t, conflict, 4*time.Second)
 		c.answered(t, conflict, 4*time.Second)
 		d.answered(t, conflict, 1500*time.Millisecond)
 
 		first := deliver(t, s, message("a"))
-		same(t, "one that finds something", got(first, ask(t, s, "getUpdates", "timeout", "50")), "0")
+		assert.Equal(t, "0", got(first, ask(t, s, "getUpdates", "timeout", "50")), "one that finds something")
 		<-e.done
-		same(t, "the one that waits", got(first, e.answer), "0")
+		assert.Equal(t, "0", got(first, e.answer), "the one that waits")
 
 		time.Sleep(5 * time.Second)
 		f := poll(t, s, "timeout", "50", "offset", strconv.FormatInt(first+1, 10))
 		poll(t, s, "timeout", "1", "offset", strconv.FormatInt(first+2, 10))
-		f.answered(t, conflict, 0) // one that was answered is in no conflict
+		f.answered(t, conflict, 0) // a call that was answered conflicts with none
 	})
 }
 
@@ -191,7 +193,7 @@ func TestANegativeOffsetCountsWhenItIsAskedAndNotLater(t *testing.T) {
 		first := deliver(t, s, message("a"))
 		deliver(t, s, message("b"))
 		<-p.done
-		same(t, "updates", got(first, p.answer), "0 1")
+		assert.Equal(t, "0 1", got(first, p.answer), "updates")
 	})
 }
 
@@ -201,9 +203,7 @@ func TestAClientThatVanishedLeavesItsPoll(t *testing.T) {
 		ctx, vanish := context.WithTimeout(t.Context(), time.Second)
 		defer vanish()
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/bot"+s.Token+"/getUpdates?timeout=50", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got := do(t, s, r); !strings.HasSuffix(got, "context deadline exceeded") {
 			t.Fatal(got)
 		}
@@ -211,11 +211,11 @@ func TestAClientThatVanishedLeavesItsPoll(t *testing.T) {
 		p := poll(t, s, "timeout", "50", "offset", "1")
 		synctest.Wait()
 		calls := s.Calls("getUpdates")
-		same(t, "calls that have ended", len(calls), 1)
-		same(t, "how", calls[0].Err.Description, otherGetUpdates)
+		assert.Len(t, calls, 1, "calls that have ended")
+		assert.Equal(t, otherGetUpdates, calls[0].Err.Description, "how")
 		first := deliver(t, s, message("hi"))
 		<-p.done
-		same(t, "updates", got(first, p.answer), "0")
+		assert.Equal(t, "0", got(first, p.answer), "updates")
 	})
 }
 
@@ -225,13 +225,13 @@ func TestAWebhookAndPollsExcludeEachOther(t *testing.T) {
 		silent(t, s, "bot.example.org:80")
 		p := poll(t, s, "timeout", "50")
 		later()
-		same(t, "delete", ask(t, s, "deleteWebhook", "drop_pending_updates", "true"), alreadyDeleted)
+		assert.Equal(t, alreadyDeleted, ask(t, s, "deleteWebhook", "drop_pending_updates", "true"), "delete")
 		later()
-		same(t, "set", ask(t, s, "setWebhook", "url", hookURL), wasSet)
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", hookURL), "set")
 		p.answered(t, refused(409, "Conflict: terminated by setWebhook request"), 2*time.Second)
 		poll(t, s).answered(t, refused(409, webhookActive), 3*time.Second)
 		poll(t, s).answered(t, refused(409, webhookActive), 0)
-		same(t, "delete", ask(t, s, "deleteWebhook"), wasDeleted)
+		assert.Equal(t, wasDeleted, ask(t, s, "deleteWebhook"), "delete")
 		poll(t, s).answered(t, noUpdates, 0)
 	})
 }
@@ -243,6 +243,6 @@ func TestOfAnOffsetBeyondTheLastWhatComesIsForgotten(t *testing.T) {
 		p := poll(t, s, "offset", strconv.FormatInt(first+3, 10), "timeout", "50")
 		deliver(t, s, message("b"))
 		p.answered(t, noUpdates, time.Millisecond)
-		same(t, "pending", s.Pending(), 0)
+		assert.Zero(t, s.Pending(), "pending")
 	})
 }

@@ -7,17 +7,21 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
-// Press is that of a button by a user.
+// Press is one press of a button by a user.
 type Press struct {
 	chat   *Chat
 	button string
-	query  string // id of the callback query; empty: the button sent its text
+	query  string // id of the callback query; empty if the button sent its text
 }
 
-// Press presses the button of that text below the newest message that has one, or else in
-// the keyboard that the bot has put in place of the user's own, which sends the text. It
-// waits for such a button as Expect does. The button must be one that the bot hears of:
-// the press of a link makes no update.
+// Press presses the button with that text. It waits for the button as long as Expect waits
+// for a message.
+//
+// The button is the one below the newest message that has it. If no message has it, it is
+// the one in the reply keyboard, which the bot shows in place of the user's own keyboard;
+// such a button sends its text.
+//
+// A button that makes no update, such as a link, fails the test.
 //
 //	chat.Send("/order")
 //	chat.Press("Pay").Expect(t, "Paid")
@@ -26,8 +30,8 @@ func (c *Chat) Press(button string) *Press {
 	return c.press(0, button)
 }
 
-// Press presses the button of that text below the message as it is now. It waits for the
-// button as Expect does.
+// Press presses the button with that text below the message in its current state. It waits
+// for the button as long as Expect waits for a message.
 func (m *Message) Press(button string) *Press {
 	m.chat.test().Helper()
 	return m.chat.press(m.ID, button)
@@ -44,19 +48,20 @@ func (c *Chat) press(message int64, button string) *Press {
 	})
 	switch s := c.user.server; {
 	case errors.Is(err, world.ErrNoButton):
-		tb.Fatalf("tghooktest: in %s: after %v %v%s%s", c.place, s.cfg.Patience, err, c.said(), s.troubles())
+		tb.Fatalf("tghooktest: in %s: waited %v: %v%s%s", c.place, s.cfg.Patience, err, c.said(), s.troubles())
 	case err != nil:
 		tb.Fatalf("tghooktest: in %s: %v", c.place, err)
 	}
 	return p
 }
 
-// Expect waits until the bot has answered the press by answerCallbackQuery, as long as
-// [Chat.Expect], and fails unless the answer reads text: "" for one without a text.
+// Expect waits until the bot has answered the press by answerCallbackQuery. The test fails
+// if the answer has another text, or if none comes within ServerConfig.Patience. For an
+// answer without a text, pass "".
 func (p *Press) Expect(tb testing.TB, text string) {
 	tb.Helper()
 	if p.query == "" {
-		tb.Fatalf("tghooktest: in %s: the button %q sent its text, to which there is no answerCallbackQuery: expect a message", p.chat.place, p.button)
+		tb.Fatalf("tghooktest: in %s: the button %q sent its text as a message, so no answerCallbackQuery can come; use Chat.Expect", p.chat.place, p.button)
 		return
 	}
 	var answer world.Query
@@ -69,6 +74,6 @@ func (p *Press) Expect(tb testing.TB, text string) {
 	case !answered:
 		tb.Fatalf("tghooktest: in %s: the bot did not answer the press of %q within %v%s", p.chat.place, p.button, s.cfg.Patience, s.troubles())
 	case answer.Text != text:
-		tb.Fatalf("tghooktest: in %s: the bot answered the press of %q by %q, not by %q", p.chat.place, p.button, answer.Text, text)
+		tb.Fatalf("tghooktest: in %s: the bot answered the press of %q with %q, want %q", p.chat.place, p.button, answer.Text, text)
 	}
 }

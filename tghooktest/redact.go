@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// String says what is set, without the token: it may be one of a bot in service.
+// String names the bot and leaves out the token, which may be that of a bot in service.
 func (c ServerConfig) String() string {
 	bot, _ := botOf(c.Token)
 	return fmt.Sprintf("tghooktest.ServerConfig of bot %d", bot)
@@ -14,13 +14,14 @@ func (c ServerConfig) String() string {
 // Format writes String for every verb.
 func (c ServerConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.String()) }
 
-// LogValue is String.
+// LogValue returns String.
 func (c ServerConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // MarshalJSON writes String.
 func (c ServerConfig) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", c.String()), nil }
 
-// String names the bot and the URL, without the token: it may be one of a bot in service.
+// String names the bot and the URL and leaves out the token, which may be that of a bot in
+// service.
 func (s *Server) String() string {
 	bot, _ := botOf(s.cfg.Token)
 	return fmt.Sprintf("tghooktest.Server of bot %d at %s", bot, s.URL)
@@ -29,7 +30,7 @@ func (s *Server) String() string {
 // Format writes String for every verb.
 func (s *Server) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.String()) }
 
-// LogValue is String.
+// LogValue returns String.
 func (s *Server) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // MarshalJSON writes String.

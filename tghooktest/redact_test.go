@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -26,14 +28,12 @@ func TestNeitherAServerNorItsConfigShowsTheToken(t *testing.T) {
 			slog.New(slog.NewTextHandler(&text, nil)).Info("bot", "value", v)
 			slog.New(slog.NewJSONHandler(&text, nil)).Info("bot", "value", v)
 			encoded, err := json.Marshal(v)
-			if err != nil {
-				t.Error(err)
-			}
+			require.NoError(t, err)
 			text.Write(encoded)
 			if all := text.String(); strings.Contains(all, "stand_in") || strings.Contains(all, fmt.Sprintf("%x", "stand_in")) || !strings.Contains(all, "of bot 12345") {
 				t.Errorf("%T is shown as %s", v, all)
 			}
 		}
-		same(t, "a Server", fmt.Sprint(s), "tghooktest.Server of bot 12345 at http://api.telegram.test")
+		assert.Equal(t, "tghooktest.Server of bot 12345 at http://api.telegram.test", fmt.Sprint(s), "a Server")
 	})
 }

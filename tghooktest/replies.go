@@ -11,28 +11,30 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// RefusedReply is a reply in the response to an update that Telegram refused or
-// overlooked. Telegram tells nobody of it: the update counts as handled. Nothing comes
-// of it for the user.
+// RefusedReply is a webhook reply that Telegram refused or ignored. A webhook reply is a
+// Bot API call that the bot sends in the HTTP response to an update. Telegram does not
+// report the error to the bot, takes the update for handled, and shows the user nothing.
 type RefusedReply struct {
 	UpdateID int64
-	Method   string // empty: none that Telegram executes
-	Reason   string // in Telegram's words what is wrong, or what Telegram overlooks
-	Body     string // how the response's body begins
-	At       time.Time
+	Method   string    // empty if Telegram found no method to execute
+	Reason   string    // Telegram's error, or why Telegram ignored the reply
+	Body     string    // the beginning of the response's body
+	At       time.Time // in the Server's time
 }
 
-// String tells it in a line.
+// String returns the reply in one line.
 func (r RefusedReply) String() string {
 	what := strings.TrimPrefix(r.Method+": "+r.Reason, ": ")
 	return fmt.Sprintf("update %d: %s; the response is %#q", r.UpdateID, what, r.Body)
 }
 
-// RefusedReplies are the replies in responses that Telegram refused or overlooked, the
-// newest 1000, oldest first. Overlooked is a reply of another Content-Type, a method that
-// Telegram does not execute from a response, malformed JSON, an array. Left out is what
-// the test has asked for: by FailCalls, OnCall, User.Block, or by an OnDelivery that has
-// an update delivered again.
+// RefusedReplies returns the webhook replies that Telegram refused or ignored, oldest
+// first. The Server keeps the newest 1000.
+//
+// Telegram ignores a reply with another Content-Type, a method that it does not execute
+// from a response, malformed JSON, and an array. Refusals that the test asked for are not
+// in the list: those by FailCalls, OnCall or User.Block, and those of an update that
+// OnDelivery had delivered again.
 //
 // Unless ServerConfig.AllowRefusedReplies is set, each of them fails the test.
 func (s *Server) RefusedReplies() []RefusedReply {
@@ -43,20 +45,20 @@ func (s *Server) RefusedReplies() []RefusedReply {
 
 const (
 	maxRefused   = 1000
-	maxExcerpt   = 300    // bytes of a response's body
+	maxExcerpt   = 300    // bytes
 	maxRepeating = 10_000 // updates
 	blocked      = "Forbidden: bot was blocked by the user"
 )
 
-// refusals are the newest, and the updates whose replies a test has repeated.
+// refusals holds the newest refused replies, and the updates that a test had delivered
+// again.
 type refusals struct {
 	mu        sync.Mutex
 	all       []RefusedReply
 	repeating map[int64]bool // by the update's id
 }
 
-// repeat has no reply to the update reported: of two that are alike Telegram may refuse
-// the second.
+// repeat stops reports for the update: Telegram may refuse the second of two equal replies.
 func (r *refusals) repeat(update int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,7 +68,7 @@ func (r *refusals) repeat(update int64) {
 	r.repeating[update] = true
 }
 
-// add returns false for what is not to be reported.
+// add records the reply. It returns false if the reply must not be reported.
 func (r *refusals) add(reply RefusedReply) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,7 +82,7 @@ func (r *refusals) add(reply RefusedReply) bool {
 	return true
 }
 
-// overlooked tells of the replies that are no calls, which Calls does not have.
+// overlooked lists the ignored replies, which are not among Calls.
 func (s *Server) overlooked() (lines []string) {
 	for _, r := range s.RefusedReplies() {
 		if r.Method == "" {
@@ -90,7 +92,7 @@ func (s *Server) overlooked() (lines []string) {
 	return lines
 }
 
-// reply does what an answer to an update calls.
+// reply executes the webhook reply in an answer to an update.
 func (s *Server) reply(r sender.Reply) {
 	if r.Overlooked != "" {
 		s.report(r, RefusedReply{Reason: r.Overlooked})
@@ -100,7 +102,7 @@ func (s *Server) reply(r sender.Reply) {
 	}
 }
 
-// refusedCall reports a reply that was refused.
+// refusedCall reports a webhook reply that Telegram refused.
 func (s *Server) refusedCall(r sender.Reply, call Call) {
 	if call.Err.Code == http.StatusForbidden && call.Err.Description == blocked {
 		return
@@ -114,6 +116,6 @@ func (s *Server) report(r sender.Reply, refused RefusedReply) {
 	if !s.refusals.add(refused) || s.cfg.AllowRefusedReplies {
 		return
 	}
-	s.witness.errorf("tghooktest: Telegram refuses the reply in the response to %v\n\tIn service nobody is told. "+
-		"With DispatchConfig.AlwaysCall the error is reported. If it is expected, set ServerConfig.AllowRefusedReplies", refused)
+	s.witness.errorf("tghooktest: Telegram refuses the webhook reply to %v\n\tTelegram does not report this error to a bot. "+
+		"To have the bot see it, set DispatchConfig.AlwaysCall. If the test expects it, set ServerConfig.AllowRefusedReplies", refused)
 }

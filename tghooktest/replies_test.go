@@ -12,11 +12,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// watched is a test that keeps what it is told.
+// watched is a test that records its errors and logs.
 type watched struct {
 	testing.TB
 
@@ -40,7 +42,7 @@ func (w *watched) Logf(format string, args ...any) {
 
 func (w *watched) Cleanup(f func()) { w.cleanups = append(w.cleanups, f) }
 
-// end does what the testing package does when a test ends.
+// end does what package testing does when a test ends.
 func (w *watched) end() {
 	for _, f := range slices.Backward(w.cleanups) {
 		f()
@@ -54,7 +56,7 @@ func (w *watched) told() (errors, logs string) {
 	return strings.Join(w.errors, "\n"), strings.Join(w.logs, "\n")
 }
 
-// answers is a webhook that answers everything with one body.
+// answers is a webhook that answers every request with one body.
 func answers(contentType, body string) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", contentType)
@@ -71,11 +73,11 @@ func TestAReplyThatTelegramRefusesFailsTheTest(t *testing.T) {
 		{asJSON, `{"method":"sendMesage","chat_id":1,"text":"hi"}`, "sendMesage: 404 Not Found: method not found"},
 		{asJSON, `{"method":"sendMessage","ChatID":1,"Text":"hi"}`, "sendMessage: 400 Bad Request: message text is empty"},
 		{asJSON, `{"method":"sendMessage","chat_id":1}`, "sendMessage: 400 Bad Request: message text is empty"},
-		{asJSON, `{"Method":"sendMessage","ChatID":1}`, "Telegram reads the method's name from method, and not from Method"},
-		{asJSON, `{"method":"getMe"}`, "Telegram does not execute getMe that comes in a response: call it"},
-		{asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"`, "the JSON is malformed, and Telegram takes what stands before the mistake"},
-		{asJSON, `[{"method":"sendMessage","chat_id":1,"text":"hi"}]`, "Telegram executes one JSON object, and this is malformed, or something else"},
-		{"text/plain", `{"method":"sendMessage","chat_id":1,"text":"hi"}`, `Telegram executes nothing that comes as Content-Type "text/plain": write application/json`},
+		{asJSON, `{"Method":"sendMessage","ChatID":1}`, "Telegram reads the method's name from the field method, not from Method"},
+		{asJSON, `{"method":"getMe"}`, "Telegram does not execute getMe as a webhook reply; call it by a request to the Bot API"},
+		{asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"`, "the JSON is malformed; Telegram reads the part before the mistake"},
+		{asJSON, `[{"method":"sendMessage","chat_id":1,"text":"hi"}]`, "Telegram executes one JSON object only, and this is not one"},
+		{"text/plain", `{"method":"sendMessage","chat_id":1,"text":"hi"}`, `Telegram does not execute a reply with the Content-Type "text/plain"; send application/json`},
 		{asJSON, `{"method":"sendMessage","chat_id":1,"text":"hi"}`, ""},
 		{asJSON, `{}`, ""},
 		{"text/plain", `ok`, ""},
@@ -90,7 +92,7 @@ func TestAReplyThatTelegramRefusesFailsTheTest(t *testing.T) {
 			all := s.RefusedReplies()
 			tb.end()
 			if x.want == "" {
-				same(t, "of "+x.body, told+fmt.Sprint(all), "[]")
+				assert.Equal(t, "[]", told+fmt.Sprint(all), "of "+x.body)
 				return
 			}
 			want := fmt.Sprintf("update %d: %s; the response is %#q", id, x.want, x.body)
@@ -114,9 +116,9 @@ func TestRefusedRepliesCanBeExpected(t *testing.T) {
 		last := deliver(t, s, message("hi"))
 		s.WaitDelivered(t)
 		all := s.RefusedReplies()
-		same(t, "kept", len(all), 1000)
-		same(t, "the newest", all[999].UpdateID, last)
-		same(t, "the excerpt", len(all[0].Body), 300)
+		assert.Len(t, all, 1000, "kept")
+		assert.Equal(t, last, all[999].UpdateID, "the newest")
+		assert.Len(t, all[0].Body, 300, "the excerpt")
 	})
 }
 
@@ -124,20 +126,19 @@ func TestWithoutATestRefusedRepliesAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := tghooktest.Start(tghooktest.ServerConfig{InMemory: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer s.Close()
 		s.Webhook(t, answers(asJSON, `{"method":"sendMessage"}`), tghook.WebhookRequest{})
 		deliver(t, s, message("hi"))
 		s.WaitDelivered(t)
-		same(t, "refused", len(s.RefusedReplies()), 1)
+		assert.Len(t, s.RefusedReplies(), 1, "refused")
 	})
 }
 
 func TestWhatTheTestHasAskedForIsNotReported(t *testing.T) {
 	t.Parallel()
-	// To delete a message twice is refused. Who is blocked is refused everything.
+	// Deleting a message twice is refused. For a user who has blocked the bot, everything
+	// is refused.
 	const reply = `{"method":"%s","chat_id":"%d","message_id":1,"text":"hi"}`
 	for name, arrange := range map[string]func(s *tghooktest.Server, zoe *tghooktest.User){
 		"FailCalls": func(s *tghooktest.Server, _ *tghooktest.User) { s.FailCalls(9, tghooktest.CallError{Code: 500}) },
@@ -170,7 +171,7 @@ func TestWhatTheTestHasAskedForIsNotReported(t *testing.T) {
 				s.Webhook(t, answers(asJSON, fmt.Sprintf(reply, method, zoe.ID)), tghook.WebhookRequest{})
 				s.WaitDelivered(t)
 				later()
-				same(t, "refused", len(s.RefusedReplies()), 0)
+				assert.Empty(t, s.RefusedReplies(), "refused")
 				if len(s.Calls(method)) == 0 {
 					t.Error("the reply was not executed")
 				}
@@ -179,8 +180,8 @@ func TestWhatTheTestHasAskedForIsNotReported(t *testing.T) {
 	}
 }
 
-// A reply that is executed later than its update is confirmed can be refused when the
-// test is over: then nobody may tell it.
+// A delayed reply can be refused after the end of the test, when no goroutine may use the
+// test.
 func TestNothingIsToldWhenTheTestIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -200,12 +201,12 @@ func TestNothingIsToldWhenTheTestIsOver(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		after, _ := tb.told()
-		same(t, "told after the end", strings.TrimPrefix(after, told), "")
-		same(t, "refused", len(s.RefusedReplies()), 1)
+		assert.Empty(t, strings.TrimPrefix(after, told), "told after the end")
+		assert.Len(t, s.RefusedReplies(), 1, "refused")
 	})
 }
 
-// What Expect waited for in vain may be in an answer that Telegram overlooked.
+// The text that Expect waits for may be in a reply that Telegram ignored.
 func TestExpectTellsOfRepliesThatWereOverlooked(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{AllowRefusedReplies: true}, func(t *testing.T, s *tghooktest.Server) {
@@ -213,7 +214,7 @@ func TestExpectTellsOfRepliesThatWereOverlooked(t *testing.T) {
 		chat := s.User("Zoë").Chat()
 		chat.Send("hi")
 		failed := failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") })
-		if !strings.Contains(failed, "replies that Telegram overlooked:\n\t\tupdate ") || !strings.Contains(failed, `Content-Type "text/plain"`) {
+		if !strings.Contains(failed, "webhook replies that Telegram ignored:\n\t\tupdate ") || !strings.Contains(failed, `Content-Type "text/plain"`) {
 			t.Error(failed)
 		}
 	})
@@ -250,24 +251,24 @@ func TestAHandlerCannotKeepTheServerFromEnding(t *testing.T) {
 					t.Errorf("the Server took %v to end", took)
 				}
 				told, logs := tb.told()
-				if slow := name == "is slow"; (told != "") != slow || slow && !strings.Contains(told, "still handling an update after 10s") {
+				if slow := name == "is slow"; (told != "") != slow || slow && !strings.Contains(told, "handler has not returned within 10s") {
 					t.Errorf("the test was told %q", told)
 				}
 				if strings.Contains(logs, "oops") != (name == "panics") {
 					t.Errorf("the log is %q", logs)
 				}
-				time.Sleep(time.Hour) // the bubble would not end if anything went on
+				time.Sleep(time.Hour) // the bubble would not end if a goroutine still ran
 			})
 		})
 	}
 }
 
-// hijack takes the connection, and never closes it.
+// hijack takes the connection and never closes it.
 func hijack(rw http.ResponseWriter, _ *http.Request) {
 	rw.(http.Hijacker).Hijack()
 }
 
-// t.Fatal in a function that the Server calls ends a goroutine of the Server's.
+// t.Fatal in a function that the Server calls ends one of the Server's goroutines.
 func TestAFunctionOfTheTestCannotKeepTheServerFromEnding(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(cfg *tghooktest.ServerConfig, f func()) func(*tghooktest.Server){

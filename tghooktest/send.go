@@ -7,7 +7,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// send delivers to h from now on. The caller is changing the webhook.
+// send starts deliveries to h. The caller holds s.changing.
 func (s *Server) send(at address, h webhook) {
 	cfg := sender.Config{
 		URL: at.url(), Userinfo: at.userinfo, Target: at.target, Secret: h.secret, MaxConnections: h.maxConnections, Addr: h.addr,
@@ -22,7 +22,7 @@ func (s *Server) send(at address, h webhook) {
 		Gone: func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if s.webhook.number == h.number { // else another was set meanwhile
+			if s.webhook.number == h.number { // no other one was set in the meantime
 				s.webhook = webhook{}
 			}
 		},
@@ -37,7 +37,7 @@ func (s *Server) use(next *sender.Sender) {
 	s.sender = next
 }
 
-// resume delivers to the webhook that is set.
+// resume starts deliveries to the webhook that is set.
 func (s *Server) resume() {
 	s.changing <- struct{}{}
 	defer func() { <-s.changing }()
@@ -49,7 +49,7 @@ func (s *Server) resume() {
 	}
 }
 
-// silence ends all deliveries. The caller is changing the webhook.
+// silence ends all deliveries. The caller holds s.changing.
 func (s *Server) silence() {
 	if s.sender != nil {
 		s.sender.Close()

@@ -22,63 +22,73 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
-// ServerConfig changes a [Server]. The zero value of each field is its default.
+// ServerConfig configures a [Server]. The zero value of each field is its default.
 type ServerConfig struct {
-	// Token is the bot's. By default it is made up, from Seed and the test's name, and
-	// no two open Servers of a process have the same token or bot id. Of several that
-	// are open at once with one Seed and one test each gets the next token, in the order
-	// in which they were started. Servers by Start have the empty name. Close gives the
-	// token back, so that the same run of a test has the same token.
+	// Token is the bot's token. If empty, the Server makes one up from Seed and the test's
+	// name, so a test that runs again has the same token.
+	//
+	// No two open Servers of a process have the same made-up token or bot id. Servers with
+	// the same Seed and test that are open at once get different tokens, in the order in
+	// which they were started. Close gives the token back. For [Start], the test's name is
+	// empty.
 	Token string
-	// Username of the bot. Default: stand_in_bot.
+	// Username is the bot's username. If empty, stand_in_bot.
 	Username string
-	// Speed is how many seconds pass for Telegram in one of the real time: with 60 a
-	// retry after a minute comes after a second. Default: 1. In a synctest bubble leave it.
+	// Speed is how many seconds of the Server's time pass in one second of real time. With
+	// 60, a retry after a minute comes after a second. If zero, 1. Leave it at zero in a
+	// synctest bubble.
 	Speed float64
-	// InMemory has no sockets, so that the Server and all that it talks to can live
-	// in a synctest bubble: reach it by Client, and have it reach you by Listen.
+	// InMemory makes the Server work without sockets, so that it can run in a synctest
+	// bubble together with everything that it talks to. Call it through Client, and let it
+	// call you through Webhook or Listen.
 	InMemory bool
-	// Cloud has setWebhook refuse what the public server refuses: other than HTTPS, other
-	// ports than 443, 80, 88 and 8443, reserved addresses. Since loopback is reserved, it
-	// delivers only InMemory. Default: as a local Bot API server, so that a webhook on loopback
-	// can be set, and none elsewhere: a test must not send to a bot in service.
+	// Cloud selects Telegram's rules for the address of a webhook. If true, they are those
+	// of the public server: setWebhook refuses URLs without HTTPS, ports other than 443,
+	// 80, 88 and 8443, and reserved addresses. Loopback is a reserved address, so Cloud
+	// delivers updates only with InMemory.
+	//
+	// If false, they are those of a local Bot API server, which accepts loopback. Without
+	// InMemory the Server refuses all other addresses, so that a test cannot send to a bot
+	// in service.
 	Cloud bool
-	// Roots are the authorities that a webhook's certificate is verified by where
-	// none was uploaded. Default: the system's.
+	// Roots are the certificate authorities that the Server trusts when the webhook uses
+	// HTTPS and setWebhook uploaded no certificate. If nil, the system's.
 	Roots *x509.CertPool
-	// Seed decides all that is left to chance: ids, jitter, the order by Shuffle. In a
-	// bubble the same Seed gives the same run, but for goroutines that call at one instant.
+	// Seed decides everything that is random: ids, jitter, and the order by Shuffle. In a
+	// synctest bubble the same Seed makes the same run. The exception is goroutines that
+	// call at the same instant.
 	Seed uint64
-	// Shuffle delivers updates of different queues in an order by chance, as Telegram
-	// may, and not the oldest first.
+	// Shuffle delivers the updates of different queues in random order, as Telegram may. If
+	// false, the oldest update comes first.
 	Shuffle bool
-	// Patience is how long Expect and its like wait, in real time. Default: 10 s.
+	// Patience is how long Expect, ExpectCall, Press and WaitDelivered wait before they
+	// fail the test, in real time. If zero, 10 seconds.
 	Patience time.Duration
-	// Observe, unless nil, is told of each attempt to deliver an update to the
-	// webhook. It must not block, or change the webhook.
+	// Observe, if set, is called after each attempt to deliver an update to the webhook. It
+	// must not block, and must not set or delete the webhook.
 	Observe func(Delivery)
-	// AllowRefusedReplies keeps quiet about replies in responses that Telegram refuses
-	// or overlooks: see RefusedReplies. By default NewServer has each of them fail the
-	// test, at once.
+	// AllowRefusedReplies lets the test pass when Telegram refuses or ignores a webhook
+	// reply: see RefusedReplies. If false, each such reply fails the test of NewServer at
+	// once.
 	AllowRefusedReplies bool
 }
 
-// Server is a Telegram of its own for one bot. It has the methods of Bot API 10.1, and
-// updates of every kind of Bot API 10.3. It keeps what is in the chats, with the files,
-// and the newest 100,000 calls. Several goroutines may use it at once.
+// Server is a simulated Telegram for one bot. It has the methods of Bot API 10.1, and
+// updates of every kind of Bot API 10.3. It keeps the chats, their files, and the newest
+// 100,000 calls. Several goroutines may use it at once.
 //
-// Over sockets it listens on 127.0.0.1. Requests that a page in a browser may have sent
-// are refused with 403: those with a Host that is not this machine's, a foreign Origin,
-// or a foreign Sec-Fetch-Site.
+// Without ServerConfig.InMemory it listens on 127.0.0.1. It answers 403 to a request that a
+// page in a browser may have sent: one whose Host is not this machine, or with a foreign
+// Origin or Sec-Fetch-Site.
 type Server struct {
-	// URL of the Bot API, to be set where a library has api.telegram.org; without a
-	// slash at its end.
+	// URL is the base URL of the Bot API, without a slash at its end. Give it to a bot
+	// library in place of https://api.telegram.org.
 	URL string
-	// Token of the bot.
+	// Token is the bot's token.
 	Token string
 
-	tb    testing.TB // nil by Start
-	lent  sync.Once  // done: Token was given back, or is not made up
+	tb    testing.TB // nil for Start
+	lent  sync.Once  // gives a made-up Token back
 	cfg   ServerConfig
 	clock *clock.Clock
 	world *world.World
@@ -88,28 +98,28 @@ type Server struct {
 	lookup    func(ctx context.Context, host string) (netip.Addr, error)
 	transport *http.Transport // of Client
 	api       *http.Server
-	running   sync.WaitGroup // connections of api, and what comes later by itself
+	running   sync.WaitGroup // connections of api, and delayed work
 	ctx       context.Context
 	end       context.CancelFunc
 
 	calls    calls
 	faults   faults
 	refusals refusals
-	witness  witness // of what is nobody's call
-	moved    bell    // rings when updates have been delivered, or taken, or dropped
+	witness  witness // gets failures that happen in no call of the test
+	moved    bell    // rings when updates were delivered, confirmed or dropped
 
-	changing chan struct{}  // has room for the one that changes the webhook, who sets sender
-	sender   *sender.Sender // delivers to webhook; nil: nobody does
+	changing chan struct{}  // full while the webhook is being changed; guards writes of sender
+	sender   *sender.Sender // delivers to webhook; nil if none does
 
-	mu           sync.Mutex // s.sender is set with both
+	mu           sync.Mutex // held, with changing, to set sender
 	webhook      webhook
-	webhooks     int   // how many were set
-	setting      *held // the setWebhook that is not finished
+	webhooks     int   // how many were set so far
+	setting      *held // the setWebhook under way
 	nextSetting  time.Time
-	parked       *held     // the getUpdates that waits
-	polled       time.Time // the last getUpdates, which had offset
+	parked       *held     // the getUpdates that waits for updates
+	polled       time.Time // when the last getUpdates came, which had offset
 	offset       int64
-	nextConflict time.Time // until then conflicts are held back
+	nextConflict time.Time // conflicts before this are answered late
 	session      session
 }
 
@@ -120,11 +130,12 @@ const (
 	headerTimeout   = 30 * time.Second
 )
 
-// NewServer starts a Server, which ends with the test.
+// NewServer starts a Server for a test, and closes it when the test ends. It takes at most
+// one ServerConfig.
 func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
 	tb.Helper()
 	if len(cfg) > 1 {
-		tb.Fatalf("tghooktest: NewServer takes one ServerConfig, not %d", len(cfg))
+		tb.Fatalf("tghooktest: NewServer: got %d values of ServerConfig; pass at most one", len(cfg))
 	}
 	s, err := start(append(cfg, ServerConfig{})[0], tb)
 	if err != nil {
@@ -132,22 +143,22 @@ func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
 	}
 	tb.Cleanup(func() {
 		if !s.within(s.Close) {
-			tb.Errorf("tghooktest: the Server has not ended after %v: OnCall, OnDelivery or ServerConfig.Observe has not returned", s.cfg.Patience)
+			tb.Errorf("tghooktest: the Server did not close within %v, because a function given to OnCall, OnDelivery or ServerConfig.Observe has not returned", s.cfg.Patience)
 		}
 		s.witness.leave()
 	})
 	return s
 }
 
-// Start starts a Server, which ends by Close.
+// Start starts a Server without a test, for a program of its own. Close ends it.
 func Start(cfg ServerConfig) (*Server, error) { return start(cfg, nil) }
 
-// start starts a Server. tb is nil by Start.
+// start starts a Server. tb is nil for Start.
 func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	cfg.Username = cmp.Or(cfg.Username, defaultUsername)
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	if cfg.Speed < 0 {
-		return nil, errors.New("tghooktest: ServerConfig.Speed is negative: give how many times faster than real time it is to be")
+		return nil, fmt.Errorf("tghooktest: ServerConfig.Speed: %v is negative; set how many times faster than real time the Server is (or 0 for 1)", cfg.Speed)
 	}
 	lent := cfg.Token == ""
 	if lent {
@@ -159,7 +170,7 @@ func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	}
 	bot, refused := botOf(cfg.Token)
 	if refused != nil {
-		return nil, errors.New("tghooktest: ServerConfig.Token is no bot's token: that is the bot's id, a colon and a secret")
+		return nil, errors.New("tghooktest: ServerConfig.Token: not a bot token; set the bot's id, a colon and a secret (or leave it empty)")
 	}
 	s := &Server{
 		Token: cfg.Token, tb: tb, witness: witness{tb: tb}, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
@@ -201,7 +212,7 @@ func (s *Server) serve() error {
 	}
 	l, err := s.Listen(addr)
 	if err != nil {
-		return fmt.Errorf("tghooktest: listen for the Bot API: %w", err)
+		return fmt.Errorf("tghooktest: listen for calls of the Bot API: %w", err)
 	}
 	s.URL = "http://" + apiHost
 	if !s.cfg.InMemory {
@@ -219,14 +230,14 @@ func (s *Server) serve() error {
 		},
 	}
 	if s.tb != nil {
-		s.api.ErrorLog = log.New(&s.witness, "", 0) // which tells of a panic in OnCall
+		s.api.ErrorLog = log.New(&s.witness, "", 0) // net/http logs a panic in OnCall there
 	}
 	s.running.Go(func() { _ = s.api.Serve(l) }) // until Close
 	return nil
 }
 
-// Close ends it, with all connections. What was called, and is in the chats, can still be
-// asked for.
+// Close ends the Server and closes all its connections. Its record of calls and chats stays
+// readable.
 func (s *Server) Close() {
 	s.end()
 	_ = s.api.Close()
@@ -238,10 +249,10 @@ func (s *Server) Close() {
 	s.giveBack()
 }
 
-// giveBack lets the next Server have the token that was made up.
+// giveBack lets another Server use the made-up token.
 func (s *Server) giveBack() { s.lent.Do(func() { madeUp.giveBack(s.cfg.Token) }) }
 
-// within reports whether f returns within Patience. Else f goes on.
+// within reports whether f returns within Patience. If not, f keeps running.
 func (s *Server) within(f func()) bool {
 	done := make(chan struct{})
 	go func() {
@@ -258,10 +269,11 @@ func (s *Server) within(f func()) bool {
 	}
 }
 
-// Client reaches the Bot API by HTTP, in memory too: for ClientConfig.HTTP and its like.
+// Client returns an HTTP client for the Bot API, which works with InMemory too. Give it to
+// a bot library, as [tghook.ClientConfig].HTTP for example.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: s.transport} }
 
-// Bot is a Client of the bot that the Server is for.
+// Bot returns a client for the Server's bot.
 func (s *Server) Bot(tb testing.TB) *tghook.Client {
 	tb.Helper()
 	bot, err := tghook.NewClient(s.Token, tghook.ClientConfig{BaseURL: s.URL, HTTP: s.Client(), Local: !s.cfg.Cloud})
@@ -271,10 +283,10 @@ func (s *Server) Bot(tb testing.TB) *tghook.Client {
 	return bot
 }
 
-// Now is the time on this Telegram.
+// Now returns the Server's time, which passes as fast as ServerConfig.Speed says.
 func (s *Server) Now() time.Time { return s.clock.Now() }
 
-// after calls f when d has passed on this Telegram, unless Close comes before.
+// after calls f when d of the Server's time has passed, unless Close comes first.
 func (s *Server) after(d time.Duration, f func()) {
 	s.running.Go(func() {
 		if s.sleep(d); s.ctx.Err() == nil {
@@ -283,7 +295,7 @@ func (s *Server) after(d time.Duration, f func()) {
 	})
 }
 
-// sleep waits for d to pass on this Telegram, or for Close.
+// sleep waits until d of the Server's time has passed, or until Close.
 func (s *Server) sleep(d time.Duration) {
 	if d <= 0 {
 		return

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,14 +16,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// limit is for what happens in real time.
+// limit bounds waits in real time.
 const limit = 30 * time.Second
 
-// bubble runs a test with a Server in memory.
+// bubble runs a test in a synctest bubble, with a Server in memory.
 func bubble(t *testing.T, cfg tghooktest.ServerConfig, test func(t *testing.T, s *tghooktest.Server)) {
 	t.Helper()
 	cfg.InMemory = true
@@ -32,7 +33,7 @@ func bubble(t *testing.T, cfg tghooktest.ServerConfig, test func(t *testing.T, s
 }
 
 // ask calls a method by POST, with names and values in turn, and returns the status and
-// the body.
+// body.
 func ask(tb testing.TB, s *tghooktest.Server, method string, params ...string) string {
 	tb.Helper()
 	form := url.Values{}
@@ -41,7 +42,8 @@ func ask(tb testing.TB, s *tghooktest.Server, method string, params ...string) s
 	}
 	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, s.URL+"/bot"+s.Token+"/"+method, strings.NewReader(form.Encode()))
 	if err != nil {
-		tb.Fatal(err)
+		tb.Error(err) // this may not be the test's goroutine
+		return ""
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return do(tb, s, r)
@@ -50,9 +52,7 @@ func ask(tb testing.TB, s *tghooktest.Server, method string, params ...string) s
 func request(tb testing.TB, s *tghooktest.Server, path string) *http.Request {
 	tb.Helper()
 	r, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+path, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return r
 }
 
@@ -65,16 +65,9 @@ func do(tb testing.TB, s *tghooktest.Server, r *http.Request) string {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		tb.Error(err)
+		tb.Error(err) // this may not be the test's goroutine
 	}
 	return fmt.Sprint(res.StatusCode, " ", string(body))
-}
-
-func same(tb testing.TB, what string, got, want any) {
-	tb.Helper()
-	if !reflect.DeepEqual(got, want) {
-		tb.Errorf("%s: got %v, want %v", what, got, want)
-	}
 }
 
 func refused(code int, text string) string {
@@ -89,7 +82,7 @@ func deliver(tb testing.TB, s *tghooktest.Server, update []byte) int64 {
 	tb.Helper()
 	id, err := s.Deliver(update)
 	if err != nil {
-		tb.Fatal(err)
+		tb.Error(err) // this may not be the test's goroutine
 	}
 	return id
 }
@@ -97,18 +90,14 @@ func deliver(tb testing.TB, s *tghooktest.Server, update []byte) int64 {
 func TestAServerOnLoopbackIsReachedByItsURL(t *testing.T) {
 	t.Parallel()
 	s, err := tghooktest.Start(tghooktest.ServerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer s.Close()
 	if u, err := url.Parse(s.URL); err != nil || u.Hostname() != "127.0.0.1" || u.Path != "" {
 		t.Errorf("the URL is %q", s.URL)
 	}
 	me, err := s.Bot(t).GetMe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, "me", me.Username, "stand_in_bot")
+	require.NoError(t, err)
+	assert.Equal(t, "stand_in_bot", me.Username, "me")
 	// Some libraries take tokens of BotFather's length only.
 	if form := regexp.MustCompile(`^\d+:[A-Za-z0-9_-]{35}$`); !form.MatchString(s.Token) || !strings.HasPrefix(s.Token, strconv.FormatInt(me.ID, 10)+":") {
 		t.Errorf("the token of bot %d is of another, or too long", me.ID)
@@ -120,10 +109,8 @@ func TestAServerHasItsTokenAndUsername(t *testing.T) {
 	const token = "12345:stand_in_token_x"
 	bubble(t, tghooktest.ServerConfig{Token: token, Username: "my_bot"}, func(t *testing.T, s *tghooktest.Server) {
 		me, err := s.Bot(t).GetMe(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "me", []any{s.Token, me.ID, me.Username}, []any{token, int64(12345), "my_bot"})
+		require.NoError(t, err)
+		assert.Equal(t, []any{token, int64(12345), "my_bot"}, []any{s.Token, me.ID, me.Username}, "me")
 	})
 }
 
@@ -153,8 +140,7 @@ func TestAServerThatCannotBeIsAnErrorWithoutTheToken(t *testing.T) {
 
 func TestAServerTakesOneConfig(t *testing.T) {
 	t.Parallel()
-	same(t, "failure", failure(t, func(tb testing.TB) { tghooktest.NewServer(tb, tghooktest.ServerConfig{}, tghooktest.ServerConfig{}) }),
-		"tghooktest: NewServer takes one ServerConfig, not 2")
+	assert.Equal(t, "tghooktest: NewServer: got 2 values of ServerConfig; pass at most one", failure(t, func(tb testing.TB) { tghooktest.NewServer(tb, tghooktest.ServerConfig{}, tghooktest.ServerConfig{}) }), "failure")
 }
 
 func TestTheClockRunsAtSpeed(t *testing.T) {
@@ -163,20 +149,18 @@ func TestTheClockRunsAtSpeed(t *testing.T) {
 		s := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true, Speed: 60})
 		begin := s.Now()
 		time.Sleep(time.Second)
-		same(t, "passed", s.Now().Sub(begin), time.Minute)
+		assert.Equal(t, time.Minute, s.Now().Sub(begin), "passed")
 		s.OnCall(func(tghooktest.Call) tghooktest.CallFault { return tghooktest.CallFault{Delay: time.Minute} })
 		begin = time.Now()
 		ask(t, s, "getUpdates", "timeout", "30")
-		same(t, "passed in real time", time.Since(begin), 1500*time.Millisecond)
+		assert.Equal(t, 1500*time.Millisecond, time.Since(begin), "passed in real time")
 	})
 }
 
 func TestCloseEndsAllThatWaits(t *testing.T) {
 	t.Parallel()
 	s, err := tghooktest.Start(tghooktest.ServerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
 		if c.Method == "getMe" {
 			return tghooktest.CallFault{Delay: time.Hour}
@@ -187,9 +171,7 @@ func TestCloseEndsAllThatWaits(t *testing.T) {
 	go func() { asked <- ask(t, s, "getUpdates", "timeout", "50") }()
 	go func() { asked <- ask(t, s, "getMe") }()
 	idle, err := dial(t, s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer idle.Close()
 	ended := make(chan struct{})
 	go func() { s.Close(); close(ended) }()
@@ -212,7 +194,7 @@ func TestCloseEndsAllThatWaits(t *testing.T) {
 	if _, err := dial(t, s); err == nil {
 		t.Error("somebody still listens")
 	}
-	s.Close() // once more is nothing
+	s.Close() // a second Close does nothing
 }
 
 func isReset(err error) bool {
@@ -232,29 +214,25 @@ func TestCloseWaitsForWhatRuns(t *testing.T) {
 		go func() { defer close(ended); ask(t, s, "getMe") }()
 		synctest.Wait()
 		s.Close()
-		same(t, "Close returns", time.Now(), asked)
+		assert.Equal(t, asked, time.Now(), "Close returns")
 		<-ended
 	})
 }
 
-// The bubble would not end if anything of the Server went on.
+// The bubble would not end if a goroutine of the Server still ran.
 func TestCloseLeavesNothingInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := tghooktest.Start(tghooktest.ServerConfig{InMemory: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		l, err := s.Listen("bot.example.org:80")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer l.Close()
-		same(t, "setWebhook", ask(t, s, "setWebhook", "url", "http://bot.example.org/"), `200 {"ok":true,"result":true,"description":"Webhook was set"}`)
+		assert.Equal(t, `200 {"ok":true,"result":true,"description":"Webhook was set"}`, ask(t, s, "setWebhook", "url", "http://bot.example.org/"), "setWebhook")
 		deliver(t, s, message("hi"))
-		synctest.Wait() // for a request that nobody answers
+		synctest.Wait() // until the request waits
 		s.Close()
-		same(t, "pending", s.Pending(), 1)
+		assert.Equal(t, 1, s.Pending(), "pending")
 		if got := do(t, s, request(t, s, "/")); !strings.HasSuffix(got, "connection refused") {
 			t.Error(got)
 		}

@@ -7,21 +7,20 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// session is whether the bot is logged in, and runs on this server.
+// session is the state of logOut and close.
 type session struct {
 	launched time.Time
-	back     time.Time // after logOut, when the bot is let in again
-	closed   bool      // by close, until the next call
+	back     time.Time // when the bot may call again after logOut
+	closed   bool      // close was called, and no other call since
 }
 
-// sessionPause is how long after the launch close is refused, and how long after
-// logOut everything.
+// sessionPause is how long close is refused after the launch, and every call after logOut.
 const sessionPause = 10 * time.Minute
 
 var errLoggedOut = &botapi.Error{Code: http.StatusBadRequest, Description: "Logged out"}
 
-// admit says why no call is answered now, nil if they are. A call launches the bot again
-// after close.
+// admit returns why calls are refused now; nil if they are answered. The first call after
+// close launches the bot again.
 func (s *Server) admit(method string) *botapi.Error {
 	s.mu.Lock()
 	now := s.clock.Now()
@@ -42,7 +41,7 @@ func (s *Server) admit(method string) *botapi.Error {
 	return nil
 }
 
-// logOut forgets the webhook and all updates, and keeps the bot out for ten minutes.
+// logOut forgets the webhook and all updates, and refuses the bot's calls for ten minutes.
 func (s *Server) logOut() answer {
 	s.mu.Lock()
 	s.session.back = s.clock.Now().Add(sessionPause)
@@ -61,8 +60,8 @@ func (s *Server) logOut() answer {
 	return answer{result: jsonTrue}
 }
 
-// closeSession has the bot run nowhere until the next call. The webhook is kept, but not one
-// that was still being set.
+// closeSession closes the bot until the next call. It keeps the webhook, unless setWebhook
+// was still under way.
 func (s *Server) closeSession() answer {
 	s.mu.Lock()
 	now := s.clock.Now()
@@ -85,7 +84,7 @@ func (s *Server) closeSession() answer {
 	return answer{result: jsonTrue}
 }
 
-// endAll answers what waits. s.mu is held.
+// endAll answers the calls that wait. s.mu is held.
 func (s *Server) endAll(err *botapi.Error) {
 	for _, h := range []*held{s.parked, s.setting} {
 		if h != nil {
@@ -95,7 +94,7 @@ func (s *Server) endAll(err *botapi.Error) {
 	s.parked, s.setting = nil, nil
 }
 
-// seconds are rounded up.
+// seconds rounds d up to whole seconds.
 func seconds(d time.Duration) int {
 	return int((d + time.Second - 1) / time.Second)
 }

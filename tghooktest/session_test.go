@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -13,16 +14,16 @@ func TestLogOutKeepsTheBotOutForTenMinutes(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		p := poll(t, s, "timeout", "50", "allowed_updates", `["message"]`)
-		same(t, "logOut", ask(t, s, "logOut"), `200 {"ok":true,"result":true}`)
+		assert.Equal(t, `200 {"ok":true,"result":true}`, ask(t, s, "logOut"), "logOut")
 		out := refused(400, "Logged out")
 		p.answered(t, out, 0)
 		for range 600 {
-			same(t, "getMe", ask(t, s, "getMe"), out)
-			same(t, "none", ask(t, s, "none"), out)
-			same(t, "logOut", ask(t, s, "logout"), out)
+			assert.Equal(t, out, ask(t, s, "getMe"), "getMe")
+			assert.Equal(t, out, ask(t, s, "none"), "none")
+			assert.Equal(t, out, ask(t, s, "logout"), "logOut")
 			time.Sleep(time.Second)
 		}
-		same(t, "info", info(t, s), noWebhook)
+		assert.Equal(t, noWebhook, info(t, s), "info")
 	})
 }
 
@@ -30,13 +31,13 @@ func TestLogOutForgetsTheWebhookAndItsUpdates(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		silent(t, s, "bot.example.org:80")
-		same(t, "set", ask(t, s, "setWebhook", "url", hookURL), wasSet)
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", hookURL), "set")
 		deliver(t, s, message("hi"))
 		synctest.Wait()
-		same(t, "logOut", ask(t, s, "logOut"), `200 {"ok":true,"result":true}`)
-		same(t, "pending", s.Pending(), 0)
+		assert.Equal(t, `200 {"ok":true,"result":true}`, ask(t, s, "logOut"), "logOut")
+		assert.Zero(t, s.Pending(), "pending")
 		time.Sleep(10 * time.Minute)
-		same(t, "info", info(t, s), noWebhook)
+		assert.Equal(t, noWebhook, info(t, s), "info")
 	})
 }
 
@@ -45,21 +46,21 @@ func TestCloseKeepsTheWebhookUntilTheNextCall(t *testing.T) {
 	var attempts atomic.Int64
 	cfg := tghooktest.ServerConfig{Observe: func(tghooktest.Delivery) { attempts.Add(1) }}
 	bubble(t, cfg, func(t *testing.T, s *tghooktest.Server) {
-		same(t, "set", ask(t, s, "setWebhook", "url", "http://1.1.1.1/"), wasSet)
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", "http://1.1.1.1/"), "set")
 		time.Sleep(time.Minute)
-		same(t, "close", ask(t, s, "close"), `429 {"ok":false,"error_code":429,"description":"Too Many Requests: retry after 540","parameters":{"retry_after":540}}`)
+		assert.Equal(t, `429 {"ok":false,"error_code":429,"description":"Too Many Requests: retry after 540","parameters":{"retry_after":540}}`, ask(t, s, "close"), "close")
 		time.Sleep(9 * time.Minute)
-		same(t, "close", ask(t, s, "close"), `200 {"ok":true,"result":true}`)
-		same(t, "close", ask(t, s, "close"), refused(400, "Bad Request: the bot has already been closed"))
+		assert.Equal(t, `200 {"ok":true,"result":true}`, ask(t, s, "close"), "close")
+		assert.Equal(t, refused(400, "Bad Request: the bot has already been closed"), ask(t, s, "close"), "close")
 		deliver(t, s, message("hi"))
 		time.Sleep(time.Hour)
-		same(t, "attempts", attempts.Load(), int64(0))
+		assert.Zero(t, attempts.Load(), "attempts")
 		info(t, s)
 		time.Sleep(time.Minute)
 		if attempts.Load() == 0 {
 			t.Error("the bot was called, and yet nothing is delivered")
 		}
-		same(t, "close", ask(t, s, "close")[:3], "429")
+		assert.Equal(t, "429", ask(t, s, "close")[:3], "close")
 	})
 }
 
@@ -68,7 +69,7 @@ func TestCloseEndsAPoll(t *testing.T) {
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		time.Sleep(10 * time.Minute)
 		p := poll(t, s, "timeout", "50")
-		same(t, "close", ask(t, s, "close"), `200 {"ok":true,"result":true}`)
+		assert.Equal(t, `200 {"ok":true,"result":true}`, ask(t, s, "close"), "close")
 		p.answered(t, refused(500, "Internal Server Error: restart"), 0)
 		poll(t, s, "offset", "1").answered(t, noUpdates, 0)
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// setting is a setWebhook that is under way.
+// setting is a setWebhook under way.
 type setting struct {
 	answer string
 	took   time.Duration
@@ -98,7 +98,7 @@ func TestTheLastOfSeveralSetWebhooksWins(t *testing.T) {
 		b := set("http://b.example.org/", "drop_pending_updates", "true")
 		a.is(t, otherSetWebhook, time.Second)
 		time.Sleep(time.Second)
-		c := set("http://b.example.org/")       // the same is not already set
+		c := set("http://b.example.org/")       // the same URL, which is not set yet
 		b.is(t, otherSetWebhook, 4*time.Second) // a conflict within three seconds of another
 		time.Sleep(2 * time.Second)
 		d := set("http://d.example.org/")
@@ -199,7 +199,7 @@ func TestWebhookAddressesAreReadAsTelegramReadsThem(t *testing.T) {
 		"https://b%4at.example.org":                 {"https", "", "b%4at.example.org", 443, "/"},
 		"https://[2001:DB8::1]:88/":                 {"https", "", "2001:db8::1", 88, "/"},
 		"https://[::1]":                             {"https", "", "::1", 443, "/"},
-		"https://h://x":                             {}, // a port that is none
+		"https://h://x":                             {}, // the port is not a number
 		"null":                                      {"https", "", "null", 443, "/"},
 		"https://bot.example.org:65535/x:y@z":       {"https", "", "bot.example.org", 65535, "/x:y@z"},
 	} {

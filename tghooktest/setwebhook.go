@@ -6,22 +6,22 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// webhook is the webhook that is set. The zero webhook is none.
+// webhook is the webhook that is set. The zero webhook means none.
 type webhook struct {
-	number         int // of those that were set
+	number         int // counts the webhooks that were set
 	url            string
 	custom         bool // a certificate was uploaded
 	certificate    []byte
 	maxConnections int
 	secret         string
-	pinned         bool   // ip was given
-	ip             string // empty: not resolved yet
-	addr           string // to connect to
+	pinned         bool   // the call gave ip_address
+	ip             string // empty until it is resolved
+	addr           string // host:port to connect to
 	failed         time.Time
-	lastError      string // empty: none since it was set
+	lastError      string // empty if there was none since it was set
 }
 
-// hookOf is the webhook that a call of setWebhook or deleteWebhook asks for.
+// hookOf returns the webhook that a call of setWebhook or deleteWebhook asks for.
 func (s *Server) hookOf(p botapi.Params) webhook {
 	h := webhook{url: p.String("url")}
 	if h.url == "" || p.Method == "deleteWebhook" {
@@ -39,13 +39,13 @@ func (s *Server) hookOf(p botapi.Params) webhook {
 	return h
 }
 
-// repeats reports whether Telegram sees no difference to what is set.
+// repeats reports whether Telegram takes h for the webhook that is set.
 func (h *webhook) repeats(set *webhook) bool {
 	return h.url == set.url && !h.custom && !set.custom && h.maxConnections == set.maxConnections &&
 		h.secret == set.secret && h.pinned == set.pinned && (!h.pinned || h.ip == set.ip)
 }
 
-// setWebhook is deleteWebhook too, which has no url.
+// setWebhook answers setWebhook and deleteWebhook, which has no url.
 func (s *Server) setWebhook(p botapi.Params) answer {
 	h := s.hookOf(p)
 	if h.url != "" && s.tooSoon() {
@@ -54,8 +54,8 @@ func (s *Server) setWebhook(p botapi.Params) answer {
 	return s.changeWebhook(h, p.String("allowed_updates"), p.Bool("drop_pending_updates"))
 }
 
-// tooSoon reports whether the last setWebhook with a url is less than a second ago, and
-// counts this one unless it is.
+// tooSoon reports whether a setWebhook with a url came less than a second ago. If not, it
+// counts this one.
 func (s *Server) tooSoon() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +67,7 @@ func (s *Server) tooSoon() bool {
 	return false
 }
 
-// changeWebhook sets h, or deletes the webhook where h is none.
+// changeWebhook sets h. If h has no url, it deletes the webhook.
 func (s *Server) changeWebhook(h webhook, allowed string, drop bool) answer {
 	s.mu.Lock()
 	switch {
@@ -107,8 +107,8 @@ func described(h webhook, set, deleted string) string {
 	return set
 }
 
-// replace deletes the webhook that is set, whatever comes next, and sets h. done is false
-// when another call has ended this one.
+// replace deletes the webhook that is set, even if setting h fails, and sets h. done is
+// false if another call has ended this one.
 func (s *Server) replace(me *held, h webhook, allowed string, drop bool) (a answer, done bool) {
 	select {
 	case s.changing <- struct{}{}:
@@ -116,7 +116,7 @@ func (s *Server) replace(me *held, h webhook, allowed string, drop bool) (a answ
 		return a, false
 	}
 	defer func() { <-s.changing }()
-	s.silence() // without s.mu: deliveries that end take it
+	s.silence() // without s.mu, because deliveries lock it when they end
 
 	var at address
 	proceed := s.step(me, func() {
@@ -154,7 +154,7 @@ func (s *Server) replace(me *held, h webhook, allowed string, drop bool) (a answ
 	return a, proceed
 }
 
-// step does f unless another call has ended this one.
+// step calls f under s.mu, and returns true, unless another call has ended this one.
 func (s *Server) step(me *held, f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -26,13 +28,11 @@ const (
 	webhookActive  = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 )
 
-// silent listens, and answers nothing.
+// silent listens and never answers.
 func silent(tb testing.TB, s *tghooktest.Server, addr string) {
 	tb.Helper()
 	l, err := s.Listen(addr)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = l.Close() })
 }
 
@@ -41,28 +41,28 @@ func info(tb testing.TB, s *tghooktest.Server) string {
 	return ask(tb, s, "getWebhookInfo")
 }
 
-// later lets the second pass that must be between two webhooks.
+// later waits for the second that Telegram demands between two webhooks.
 func later() { time.Sleep(time.Second) }
 
 func TestSetWebhookTellsWhatItDid(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		silent(t, s, "bot.example.org:80")
-		same(t, "info", info(t, s), noWebhook)
-		same(t, "delete none", ask(t, s, "deleteWebhook"), alreadyDeleted)
-		same(t, "set", ask(t, s, "setWebhook", "url", hookURL), wasSet)
-		same(t, "info", info(t, s), `200 {"ok":true,"result":{"url":"http://bot.example.org/telegram","has_custom_certificate":false,`+
-			`"pending_update_count":0,"max_connections":100,"ip_address":"1.2.3.4"}}`)
-		same(t, "too soon", ask(t, s, "setWebhook", "url", hookURL), tooSoon)
+		assert.Equal(t, noWebhook, info(t, s), "info")
+		assert.Equal(t, alreadyDeleted, ask(t, s, "deleteWebhook"), "delete none")
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", hookURL), "set")
+		assert.Equal(t, `200 {"ok":true,"result":{"url":"http://bot.example.org/telegram","has_custom_certificate":false,`+
+			`"pending_update_count":0,"max_connections":100,"ip_address":"1.2.3.4"}}`, info(t, s), "info")
+		assert.Equal(t, tooSoon, ask(t, s, "setWebhook", "url", hookURL), "too soon")
 		later()
-		same(t, "repeated", ask(t, s, "setWebhook", "url", hookURL), alreadySet)
-		same(t, "too soon after nothing was done", ask(t, s, "setWebhook", "url", hookURL+"2"), tooSoon)
-		same(t, "delete at once", ask(t, s, "setWebhook"), wasDeleted)
-		same(t, "delete once more", ask(t, s, "setWebhook", "url", ""), alreadyDeleted)
-		same(t, "info", info(t, s), noWebhook)
+		assert.Equal(t, alreadySet, ask(t, s, "setWebhook", "url", hookURL), "repeated")
+		assert.Equal(t, tooSoon, ask(t, s, "setWebhook", "url", hookURL+"2"), "too soon after nothing was done")
+		assert.Equal(t, wasDeleted, ask(t, s, "setWebhook"), "delete at once")
+		assert.Equal(t, alreadyDeleted, ask(t, s, "setWebhook", "url", ""), "delete once more")
+		assert.Equal(t, noWebhook, info(t, s), "info")
 		later()
-		same(t, "set again", ask(t, s, "setWebhook", "url", hookURL), wasSet)
-		same(t, "delete heeds no url", ask(t, s, "deleteWebhook", "url", hookURL), wasDeleted)
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", hookURL), "set again")
+		assert.Equal(t, wasDeleted, ask(t, s, "deleteWebhook", "url", hookURL), "delete heeds no url")
 	})
 }
 
@@ -93,7 +93,7 @@ func TestSetWebhookDoesNothingOnlyIfNothingDiffers(t *testing.T) {
 			{with("url", hookURL+"#2"), wasSet},
 		} {
 			later()
-			same(t, fmt.Sprint(step.params), ask(t, s, "setWebhook", step.params...), step.want)
+			assert.Equal(t, step.want, ask(t, s, "setWebhook", step.params...), fmt.Sprint(step.params))
 		}
 	})
 }
@@ -110,11 +110,11 @@ func TestARejectedSetWebhookLeavesNone(t *testing.T) {
 			"Bad Request: bad webhook: Invalid IP address specified":                      {"url", hookURL, "ip_address", "bot.example.org"},
 		} {
 			deliver(t, s, message("hi"))
-			same(t, "set", ask(t, s, "setWebhook", "url", hookURL), wasSet)
+			assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", hookURL), "set")
 			later()
 			params = append(params, "drop_pending_updates", "true")
-			same(t, "rejected", ask(t, s, "setWebhook", params...), refused(400, text))
-			same(t, text, info(t, s), noWebhook)
+			assert.Equal(t, refused(400, text), ask(t, s, "setWebhook", params...), "rejected")
+			assert.Equal(t, noWebhook, info(t, s), text)
 			later()
 		}
 	})
@@ -136,7 +136,7 @@ func TestTheOrderOfWhatSetWebhookRejects(t *testing.T) {
 		} {
 			params[step.fix] = step.to
 			got := ask(t, s, "setWebhook", "url", params["url"], "secret_token", params["secret_token"], "ip_address", params["ip_address"])
-			same(t, step.want, got, refused(400, step.want))
+			assert.Equal(t, refused(400, step.want), got, step.want)
 			later()
 		}
 	})
@@ -160,9 +160,9 @@ func TestTheCloudRefusesReservedAddresses(t *testing.T) {
 			if isReserved {
 				want = refused(400, "Bad Request: bad webhook: IP address "+ip+" is reserved")
 			}
-			same(t, ip, ask(t, s, "setWebhook", "url", "https://bot.example.org/", "ip_address", ip), want)
+			assert.Equal(t, want, ask(t, s, "setWebhook", "url", "https://bot.example.org/", "ip_address", ip), ip)
 			later()
-			same(t, ip, ask(t, s, "setWebhook", "url", "https://"+ip+"/"), want)
+			assert.Equal(t, want, ask(t, s, "setWebhook", "url", "https://"+ip+"/"), ip)
 		})
 	}
 }
@@ -224,11 +224,11 @@ func TestAllowedUpdatesPersistForBothTransports(t *testing.T) {
 		ask(t, s, "setWebhook", "url", hookURL, "allowed_updates", `["message",1]`)
 		allowed(`["message","poll"]`)
 		ask(t, s, "setWebhook", "url", "none", "allowed_updates", `["chat_member"]`)
-		allowed(`["chat_member"]`) // it is set before the host is resolved
+		allowed(`["chat_member"]`) // allowed_updates are set before the host is resolved
 		ask(t, s, "setWebhook", "url", "ftp://none", "allowed_updates", `["poll"]`)
 		allowed(`["chat_member"]`)
 		ask(t, s, "deleteWebhook", "allowed_updates", `["poll"]`)
-		allowed(`["poll"]`) // nothing was to be deleted
+		allowed(`["poll"]`) // there was no webhook to delete
 		ask(t, s, "setWebhook", "url", hookURL, "allowed_updates", `[]`)
 		allowed("")
 	})
@@ -238,14 +238,14 @@ func TestDropPendingForgetsWhatWaits(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		deliver(t, s, message("hi"))
-		same(t, "answer", ask(t, s, "deleteWebhook"), alreadyDeleted)
-		same(t, "pending", s.Pending(), 1)
-		same(t, "answer", ask(t, s, "deleteWebhook", "drop_pending_updates", "1"), alreadyDeleted)
-		same(t, "pending", s.Pending(), 0)
+		assert.Equal(t, alreadyDeleted, ask(t, s, "deleteWebhook"), "answer")
+		assert.Equal(t, 1, s.Pending(), "pending")
+		assert.Equal(t, alreadyDeleted, ask(t, s, "deleteWebhook", "drop_pending_updates", "1"), "answer")
+		assert.Zero(t, s.Pending(), "pending")
 	})
 }
 
-// upload sets a webhook with files beside its parameters.
+// upload sets a webhook, with files beside its parameters.
 func upload(tb testing.TB, s *tghooktest.Server, files map[string][]byte, params ...string) string {
 	tb.Helper()
 	var body bytes.Buffer
@@ -255,16 +255,12 @@ func upload(tb testing.TB, s *tghooktest.Server, files map[string][]byte, params
 	}
 	for name, content := range files {
 		part, err := form.CreateFormFile(name, name+".pem")
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		_, _ = part.Write(content)
 	}
 	_ = form.Close()
 	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, s.URL+"/bot"+s.Token+"/setWebhook", &body)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	r.Header.Set("Content-Type", form.FormDataContentType())
 	return do(tb, s, r)
 }
@@ -282,7 +278,7 @@ func TestACertificateIsUploaded(t *testing.T) {
 			custom bool
 		}{
 			{map[string][]byte{"certificate": certificate}, "", wasSet, true},
-			{map[string][]byte{"certificate": certificate}, "", wasSet, true}, // never already
+			{map[string][]byte{"certificate": certificate}, "", wasSet, true}, // never "already set"
 			{map[string][]byte{"x": certificate}, "attach://x", wasSet, true},
 			{map[string][]byte{"x": certificate}, "attach://y", wasSet, false},
 			{nil, string(certificate), alreadySet, false},
@@ -297,7 +293,7 @@ func TestACertificateIsUploaded(t *testing.T) {
 			if step.value != "" {
 				params = append(params, "certificate", step.value)
 			}
-			same(t, "answer", upload(t, s, step.files, params...), step.want)
+			assert.Equal(t, step.want, upload(t, s, step.files, params...), "answer")
 			if got := info(t, s); strings.Contains(got, `"has_custom_certificate":true`) != step.custom {
 				t.Errorf("%v: %s", step, got)
 			}
@@ -309,7 +305,7 @@ func TestWithoutTLSTheCertificateIsNotLookedAt(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		silent(t, s, "bot.example.org:80")
-		same(t, "answer", upload(t, s, map[string][]byte{"certificate": []byte("none")}, "url", hookURL), wasSet)
+		assert.Equal(t, wasSet, upload(t, s, map[string][]byte{"certificate": []byte("none")}, "url", hookURL), "answer")
 	})
 }
 
@@ -317,15 +313,13 @@ func TestWhatTheWebhookDidStaysUntilItIsSetAnew(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		l, err := s.Listen("bot.example.org:80")
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "set", ask(t, s, "setWebhook", "url", hookURL), wasSet)
+		require.NoError(t, err)
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", hookURL), "set")
 		_ = l.Close()
-		time.Sleep(10 * time.Second) // for the first connection to be forgotten
+		time.Sleep(10 * time.Second) // until the first connection no longer counts
 		deliver(t, s, message("hi"))
 		failed := s.Now().Unix()
-		time.Sleep(time.Microsecond) // for the attempt
+		time.Sleep(time.Microsecond) // until the attempt is made
 		synctest.Wait()
 		failure := fmt.Sprintf(`"pending_update_count":1,"last_error_date":%d,"last_error_message":"Connection refused","max_connections":100,`, failed)
 		if got := info(t, s); !strings.Contains(got, failure) {
@@ -341,12 +335,12 @@ func TestWhatTheWebhookDidStaysUntilItIsSetAnew(t *testing.T) {
 		if got := info(t, s); !strings.Contains(got, `"last_error_message":"Connection refused"`) {
 			t.Errorf("success has cleared it: %s", got)
 		}
-		same(t, "set", ask(t, s, "setWebhook", "url", hookURL), alreadySet)
+		assert.Equal(t, alreadySet, ask(t, s, "setWebhook", "url", hookURL), "set")
 		if got := info(t, s); !strings.Contains(got, `"last_error_message"`) {
 			t.Errorf("what did nothing has cleared it: %s", got)
 		}
 		later()
-		same(t, "set", ask(t, s, "setWebhook", "url", hookURL+"2"), wasSet)
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", hookURL+"2"), "set")
 		if got := info(t, s); strings.Contains(got, "last_error") {
 			t.Errorf("it is not cleared: %s", got)
 		}
@@ -357,12 +351,10 @@ func TestAWebhookOnLoopbackIsResolved(t *testing.T) {
 	t.Parallel()
 	s := tghooktest.NewServer(t)
 	l, err := s.Listen("bot.example.org:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	same(t, "set", ask(t, s, "setWebhook", "url", "http://localhost:"+port), wasSet)
+	assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", "http://localhost:"+port), "set")
 	if got := info(t, s); !strings.Contains(got, `"ip_address":"127.0.0.1"`) {
 		t.Error(got)
 	}

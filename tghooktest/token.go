@@ -9,18 +9,18 @@ import (
 	"sync"
 )
 
-// madeUp are the tokens that the open Servers of this process have made up.
+// madeUp holds the tokens that the open Servers of this process have made up.
 var madeUp tokens
 
-// tokens are lent to Servers.
+// tokens lends made-up tokens to Servers.
 type tokens struct {
 	mu   sync.Mutex
-	lent map[string]bool // by the bot's id
+	lent map[string]bool // key: the bot's id
 }
 
-// lend makes up a token that no open Server has: the same one for the same seed and
-// test, where no other Server of that seed and test is open. It is as long as those of
-// BotFather, which some libraries demand.
+// lend makes up a token that no open Server has. Where no other Server of the same seed and
+// test is open, it is the same one each time. It is as long as the tokens of BotFather,
+// because some bot libraries check that.
 func (t *tokens) lend(seed uint64, test string) (token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -39,7 +39,7 @@ func (t *tokens) lend(seed uint64, test string) (token string) {
 	}
 }
 
-// giveBack ends what lend began.
+// giveBack ends the loan of a token.
 func (t *tokens) giveBack(token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -11,9 +13,7 @@ func TestServersThatAreOpenHaveDifferentBots(t *testing.T) {
 	t.Parallel()
 	start := func(cfg tghooktest.ServerConfig) *tghooktest.Server {
 		s, err := tghooktest.Start(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		t.Cleanup(s.Close)
 		return s
 	}
@@ -24,8 +24,8 @@ func TestServersThatAreOpenHaveDifferentBots(t *testing.T) {
 		bot, _, _ := strings.Cut(s.Token, ":")
 		tokens[s.Token], bots[bot] = true, true
 	}
-	same(t, "tokens", len(tokens), len(servers))
-	same(t, "bots", len(bots), len(servers))
+	assert.Len(t, tokens, len(servers), "tokens")
+	assert.Len(t, bots, len(servers), "bots")
 }
 
 // A run can be repeated.
@@ -37,7 +37,7 @@ func TestTheSameTestHasTheSameTokenAgain(t *testing.T) {
 		one, two := tghooktest.NewServer(t, cfg), tghooktest.NewServer(t, cfg)
 		one.Close()
 		again := tghooktest.NewServer(t, cfg)
-		one.Close() // it has nothing to give back any more
+		one.Close() // a second Close gives nothing back
 		three := tghooktest.NewServer(t, cfg)
 		for _, s := range []*tghooktest.Server{one, two, again, three} {
 			tokens = append(tokens, s.Token)
@@ -46,13 +46,11 @@ func TestTheSameTestHasTheSameTokenAgain(t *testing.T) {
 		return tokens
 	}
 	first := run(1)
-	other, err := tghooktest.Start(tghooktest.ServerConfig{Seed: 1}) // that of another test changes nothing
-	if err != nil {
-		t.Fatal(err)
-	}
+	other, err := tghooktest.Start(tghooktest.ServerConfig{Seed: 1}) // a Server of another test makes no difference
+	require.NoError(t, err)
 	defer other.Close()
-	same(t, "again", run(1), first)
-	same(t, "after Close", first[2], first[0])
+	assert.Equal(t, first, run(1), "again")
+	assert.Equal(t, first[0], first[2], "after Close")
 	if first[1] == first[0] || first[3] == first[0] || first[3] == first[1] {
 		t.Error("two that were open had one token")
 	}
@@ -64,5 +62,7 @@ func TestTheSameTestHasTheSameTokenAgain(t *testing.T) {
 func TestATokenOfOnesOwnMayBeShared(t *testing.T) {
 	t.Parallel()
 	cfg := tghooktest.ServerConfig{Token: "12345:stand_in_token_x"}
-	same(t, "token", tghooktest.NewServer(t, cfg).Token, tghooktest.NewServer(t, cfg).Token)
+	for range 2 {
+		assert.Equal(t, cfg.Token, tghooktest.NewServer(t, cfg).Token)
+	}
 }

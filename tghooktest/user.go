@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// User is somebody who uses the bot. Several goroutines may act for one.
+// User is a person who uses the bot. Several goroutines may act for one user.
 type User struct {
 	ID   int64
 	Name string
@@ -14,8 +14,9 @@ type User struct {
 	server *Server
 }
 
-// User is the one of that name; the same name is the same user. Of several words the
-// first is the first name. They have no username, and en for a language_code.
+// User returns the user with that name. The first call makes the user; later calls return
+// the same one. If the name has several words, the first is the first name. Users have no
+// username, and the language_code en.
 //
 //	zoe := srv.User("Zoë").Chat()
 //	zoe.Send("/start")
@@ -29,15 +30,15 @@ func (s *Server) User(name string) *User {
 	return &User{ID: s.world.User(name).ID, Name: name, server: s}
 }
 
-// Chat is the private chat of the user with the bot, who may write there once the user
-// has.
+// Chat returns the private chat of the user with the bot. The bot can write there only
+// after the user has written.
 func (u *User) Chat() *Chat {
 	return &Chat{ID: u.ID, user: u, place: fmt.Sprintf("the chat of %q with the bot", u.Name)}
 }
 
-// Join has the user become a member of the group, and returns it as they see it. Like
-// Telegram it makes chat_member, which a bot has to ask for by allowed_updates, and a
-// message with new_chat_members. Of a member it makes nothing.
+// Join makes the user a member of the group, and returns the group's chat for that user.
+// The bot gets a message with new_chat_members, and chat_member if its allowed_updates name
+// it. If the user is a member already, nothing happens.
 func (u *User) Join(g *Group) *Chat {
 	tb := u.server.test()
 	tb.Helper()
@@ -47,7 +48,8 @@ func (u *User) Join(g *Group) *Chat {
 	return &Chat{ID: g.ID, user: u, place: fmt.Sprintf("the group %q", g.Title)}
 }
 
-// Leave is the opposite of Join, with left_chat_member.
+// Leave ends the user's membership. The bot gets a message with left_chat_member, and
+// chat_member if its allowed_updates name it.
 func (u *User) Leave(g *Group) {
 	tb := u.server.test()
 	tb.Helper()
@@ -56,14 +58,15 @@ func (u *User) Leave(g *Group) {
 	}
 }
 
-// Block has the user block the bot: my_chat_member, and from then on the bot's calls for
-// their chat fail with 403.
+// Block makes the user block the bot. The bot gets my_chat_member, and its calls for their
+// chat fail with 403.
 func (u *User) Block() { u.server.world.Block(u.ID, true) }
 
-// Unblock is the opposite of Block.
+// Unblock ends a Block. The bot gets my_chat_member.
 func (u *User) Unblock() { u.server.world.Block(u.ID, false) }
 
-// test is what acts that cannot be fail: the test, or where there is none, by panic.
+// test returns the test that an impossible act fails. For a Server by Start, that is an
+// alarm.
 func (s *Server) test() testing.TB {
 	if s.tb == nil {
 		return alarm{}

@@ -20,7 +20,7 @@ const (
 	maxCertificate = 3 << 20
 )
 
-// check is what Telegram looks at before it resolves the host.
+// check makes Telegram's checks of a webhook that come before the host is resolved.
 func check(h webhook) (address, *botapi.Error) {
 	var problem string
 	at, ok := parseAddress(h.url)
@@ -39,45 +39,59 @@ func check(h webhook) (address, *botapi.Error) {
 	return at, &botapi.Error{Code: http.StatusBadRequest, Description: "Bad Request: " + problem}
 }
 
-// unallowed characters are those of no base64 for URLs.
+// unallowed reports whether a secret must not have the character c.
 func unallowed(c rune) bool {
 	return (c < 'a' || 'z' < c) && (c < 'A' || 'Z' < c) && (c < '0' || '9' < c) && c != '-' && c != '_'
 }
 
-// verify finds out where to connect to.
+// verify checks a webhook's address by Telegram's rules, and returns where to connect to.
 func (s *Server) verify(ctx context.Context, at address, h webhook) (ip, addr string, _ *botapi.Error) {
-	bad := func(problem string) *botapi.Error {
-		return &botapi.Error{Code: http.StatusBadRequest, Description: "Bad Request: bad webhook: " + problem}
+	found, problem := s.locate(ctx, at, h)
+	if problem == "" {
+		problem = s.unreachable(found)
 	}
-	switch {
-	case s.cfg.Cloud && at.scheme != "https":
-		return "", "", bad("An HTTPS URL must be provided for webhook")
-	case s.cfg.Cloud && !slices.Contains([]int{80, 88, 443, 8443}, at.port):
-		return "", "", bad("Webhook can be set up only on ports 80, 88, 443 or 8443")
+	if problem == "" && at.scheme == "https" && h.custom && !hasCertificate(h.certificate) {
+		problem = "Failed to set custom certificate file{error:05800088:x509 certificate routines::no certificate or crl found}"
 	}
-	var found netip.Addr
-	var err error
-	if h.pinned {
-		if found, err = netip.ParseAddr(h.ip); err != nil {
-			return "", "", bad("Invalid IP address specified")
-		}
-	} else if found, err = s.lookup(ctx, at.host); err != nil {
-		return "", "", bad("Failed to resolve host: " + resolverText(err))
+	if problem != "" {
+		return "", "", &botapi.Error{Code: http.StatusBadRequest, Description: "Bad Request: bad webhook: " + problem}
 	}
-	switch {
-	case s.cfg.Cloud && !found.Is4():
-		return "", "", bad("IPv6-only addresses are not allowed")
-	case s.cfg.Cloud && reserved(found):
-		return "", "", bad("IP address " + found.String() + " is reserved")
-	case s.memory == nil && !found.IsLoopback(): // who is there might take updates for Telegram's
-		return "", "", bad("tghooktest delivers on loopback alone, not to " + found.String() + ": serve the bot there, or set InMemory")
-	case at.scheme == "https" && h.custom && !hasCertificate(h.certificate):
-		return "", "", bad("Failed to set custom certificate file{error:05800088:x509 certificate routines::no certificate or crl found}")
-	}
-	if s.memory != nil && !h.pinned { // where a name is what is listened on
+	if s.memory != nil && !h.pinned { // listeners in memory have names
 		return found.String(), at.at(at.host), nil
 	}
 	return found.String(), at.at(found.String()), nil
+}
+
+// locate returns the IP address of a webhook, or the problem with its URL.
+func (s *Server) locate(ctx context.Context, at address, h webhook) (found netip.Addr, problem string) {
+	switch {
+	case s.cfg.Cloud && at.scheme != "https":
+		return found, "An HTTPS URL must be provided for webhook"
+	case s.cfg.Cloud && !slices.Contains([]int{80, 88, 443, 8443}, at.port):
+		return found, "Webhook can be set up only on ports 80, 88, 443 or 8443"
+	}
+	var err error
+	if h.pinned {
+		if found, err = netip.ParseAddr(h.ip); err != nil {
+			problem = "Invalid IP address specified"
+		}
+	} else if found, err = s.lookup(ctx, at.host); err != nil {
+		problem = "Failed to resolve host: " + resolverText(err)
+	}
+	return found, problem
+}
+
+// unreachable returns why the Server does not deliver to an address; empty if it does.
+func (s *Server) unreachable(ip netip.Addr) string {
+	switch {
+	case s.cfg.Cloud && !ip.Is4():
+		return "IPv6-only addresses are not allowed"
+	case s.cfg.Cloud && reserved(ip):
+		return "IP address " + ip.String() + " is reserved"
+	case s.memory == nil && !ip.IsLoopback(): // a server elsewhere could take the updates for Telegram's
+		return "tghooktest delivers to loopback only, not to " + ip.String() + "; serve the bot on 127.0.0.1, or set ServerConfig.InMemory"
+	}
+	return ""
 }
 
 func hasCertificate(text []byte) bool {
@@ -89,7 +103,7 @@ func hasCertificate(text []byte) bool {
 	return false
 }
 
-// resolve prefers IPv4.
+// resolve looks host up and prefers IPv4.
 func (*Server) resolve(ctx context.Context, host string) (netip.Addr, error) {
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
@@ -101,7 +115,8 @@ func (*Server) resolve(ctx context.Context, host string) (netip.Addr, error) {
 	return slices.MinFunc(found, func(a, b netip.Addr) int { return cmp.Compare(a.BitLen(), b.BitLen()) }), nil
 }
 
-// inMemory is the address of all names in memory: a public one, since Cloud refuses others.
+// inMemory is the address that all names in memory resolve to. It is a public one, because
+// Cloud refuses others.
 var inMemory = netip.MustParseAddr("1.2.3.4")
 
 func (s *Server) resolveInMemory(ctx context.Context, host string) (netip.Addr, error) {
@@ -114,7 +129,7 @@ func (s *Server) resolveInMemory(ctx context.Context, host string) (netip.Addr, 
 	return inMemory, ctx.Err()
 }
 
-// resolverText is how Telegram's resolver words it.
+// resolverText returns the error in the words of Telegram's resolver.
 func resolverText(err error) string {
 	var missing *net.DNSError
 	if errors.As(err, &missing) && missing.IsNotFound {

@@ -15,8 +15,9 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// Listen listens where Telegram can reach it: on loopback, where addr's port matters
-// only; in memory at any host and port, such as bot.example.org:443.
+// Listen opens a listener that the Server can deliver to. With ServerConfig.InMemory, addr
+// is any host and port, such as bot.example.org:443. Otherwise the listener is on
+// 127.0.0.1, with the port of addr.
 func (s *Server) Listen(addr string) (net.Listener, error) {
 	if s.memory != nil {
 		return s.memory.Listen(addr)
@@ -28,12 +29,16 @@ func (s *Server) Listen(addr string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(s.ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
 }
 
-// hookIdle is how long Webhook keeps a connection: longer than Telegram does.
+// hookIdle is how long Webhook's server keeps an idle connection: longer than Telegram
+// does.
 const hookIdle = 90 * time.Second
 
-// Webhook serves h, and has Telegram deliver to it until the test ends. Of req, an
-// empty URL means a new one on loopback, or http://bot.example.org/telegram in memory.
-// Nothing of it is a call. For https, serve by yourself: with Listen, and Bot's SetWebhook.
+// Webhook serves h over HTTP and sets it as the bot's webhook until the test ends. It sets
+// the webhook directly, so Calls has no setWebhook.
+//
+// If req.URL is empty, it is a new URL on loopback, or http://bot.example.org/telegram with
+// ServerConfig.InMemory. For HTTPS, serve the webhook yourself on a listener by Listen, and
+// set it with Bot and [tghook.Client.SetWebhook].
 func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookRequest) {
 	tb.Helper()
 	addr := "127.0.0.1:0"
@@ -43,17 +48,17 @@ func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookReques
 	if req.URL != "" {
 		at, ok := parseAddress(req.URL)
 		if !ok || at.scheme != "http" {
-			tb.Fatalf("tghooktest: Webhook serves http, and cannot at %q", req.URL)
+			tb.Fatalf("tghooktest: Webhook: URL %q is not an http URL; for https, use Listen and Client.SetWebhook", req.URL)
 		}
 		addr = at.at(cmp.Or(req.IPAddress, at.host))
 	}
 	l, err := s.Listen(addr)
 	if err != nil {
-		tb.Fatalf("tghooktest: listen for the webhook: %v", err)
+		tb.Fatalf("tghooktest: Webhook: %v", err)
 	}
 	req.URL = cmp.Or(req.URL, "http://"+l.Addr().String()+"/telegram")
 
-	told := &witness{tb: tb} // of a panic in h
+	told := &witness{tb: tb} // net/http logs a panic in h there
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
 	server := &http.Server{
 		Handler: h, IdleTimeout: hookIdle, ReadHeaderTimeout: hookIdle, ErrorLog: log.New(told, "", 0),
@@ -67,13 +72,13 @@ func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookReques
 	tb.Cleanup(func() {
 		defer told.leave()
 		if !s.within(func() { s.removeWebhook(req.URL) }) {
-			tb.Errorf("tghooktest: the webhook is still set after %v: OnCall, OnDelivery or ServerConfig.Observe has not returned", s.cfg.Patience)
+			tb.Errorf("tghooktest: the webhook could not be removed within %v, because a function given to OnCall, OnDelivery or ServerConfig.Observe has not returned", s.cfg.Patience)
 		}
-		cancel() // net/http does not see that Telegram is gone where h has not read the body
+		cancel() // net/http does not notice that Telegram is gone if h has not read the body
 		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Patience)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
-			tb.Errorf("tghooktest: the webhook is still handling an update after %v", s.cfg.Patience)
+			tb.Errorf("tghooktest: the webhook's handler has not returned within %v after the end of the test", s.cfg.Patience)
 			_ = server.Close()
 		}
 		<-served
@@ -81,11 +86,11 @@ func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookReques
 
 	p := paramsOf(tb, req)
 	if a := s.changeWebhook(s.hookOf(p), p.String("allowed_updates"), req.DropPending); a.err != nil {
-		tb.Fatalf("tghooktest: set the webhook %s: %s", req.URL, a.err.Description)
+		tb.Fatalf("tghooktest: Webhook: set %s: %s", req.URL, a.err.Description)
 	}
 }
 
-// removeWebhook removes the webhook unless another was set meanwhile.
+// removeWebhook removes the webhook at url, unless another one is set now.
 func (s *Server) removeWebhook(url string) {
 	s.mu.Lock()
 	ours := s.webhook.url == url
@@ -95,7 +100,7 @@ func (s *Server) removeWebhook(url string) {
 	}
 }
 
-// paramsOf is req as setWebhook has it.
+// paramsOf returns req as the parameters of setWebhook.
 func paramsOf(tb testing.TB, req tghook.WebhookRequest) botapi.Params {
 	tb.Helper()
 	p := botapi.Params{Method: "setWebhook", Values: map[string]string{

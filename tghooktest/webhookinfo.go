@@ -11,7 +11,7 @@ func (s *Server) getWebhookInfo() answer {
 	s.mu.Lock()
 	h := s.webhook
 	s.mu.Unlock()
-	info := struct { // in the order in which Telegram writes them
+	info := struct { // fields in Telegram's order
 		URL                  string   `json:"url"`
 		HasCustomCertificate bool     `json:"has_custom_certificate"`
 		PendingUpdateCount   int      `json:"pending_update_count"`
@@ -32,7 +32,7 @@ func (s *Server) getWebhookInfo() answer {
 	}
 	encoded, err := json.Marshal(info)
 	if err != nil {
-		panic(err) // there is nothing in it that could not be encoded
+		panic(err) // every field can be encoded
 	}
 	return answer{result: botapi.AppendJSON(nil, encoded)}
 }

@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// witness tells a test what happens in other goroutines, until the test is over: later
-// nobody may.
+// witness passes failures in other goroutines on to a test until the test ends. After that
+// no goroutine may use the test.
 type witness struct {
 	mu sync.Mutex
-	tb testing.TB // nil: there is none, or it is over
+	tb testing.TB // nil if there is none, or it has ended
 }
 
 func (w *witness) errorf(format string, args ...any) {
@@ -21,7 +21,7 @@ func (w *witness) errorf(format string, args ...any) {
 	}
 }
 
-// Write logs a text of net/http, such as a handler's panic.
+// Write logs a message of net/http, such as a handler's panic.
 func (w *witness) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -31,7 +31,7 @@ func (w *witness) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// leave ends it. It is called when the test is over.
+// leave drops the test, at its end.
 func (w *witness) leave() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

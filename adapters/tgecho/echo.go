@@ -14,23 +14,23 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// Handler returns w as an Echo handler, which may serve any number of routes and
-// requests at once. On a route of e.POST, Echo answers other methods; on one of
-// e.Any, w does, with 405.
+// Handler returns an Echo handler that serves requests with w. It may serve any number
+// of routes, and may be used concurrently. On a route of e.POST, Echo answers other
+// methods. On a route of e.Any, w answers them, with 405.
 //
-// It answers by itself and returns nil, whatever the answer: Echo's error handler
-// is not called, and Recover has nothing to recover from. Only a handler's panic
-// with [http.ErrAbortHandler] leaves it, and Recover lets that pass.
+// It writes every answer itself and returns nil: Echo's error handler is not called, and
+// Recover recovers nothing. Only a panic of w's handler with [http.ErrAbortHandler]
+// leaves it, and Recover passes that on.
 //
-// A middleware in front of it must leave the request's body unread, or restore it
-// as BodyDump does: after Bind, w answers 400. It must not answer either. Values
-// reach the update's handler by the context of c.Request(), not by c.Set. Where
-// that context has a deadline, as by ContextTimeout, w answers before it, and the
-// update's handler goes on.
+// A middleware in front of it must not answer, and must leave the request's body unread
+// or restore it, as BodyDump does. After Bind, w answers 400. Values for w's handler
+// belong in the context of c.Request(): those of c.Set do not reach it. If the context of
+// c.Request() has a deadline, as by ContextTimeout, w answers before that, and w's handler
+// goes on.
 func Handler(w *tghook.Webhook) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.ContentLength < 0 { // else BodyLimit has looked at that
+		if r.ContentLength < 0 { // else BodyLimit has checked the length
 			r.Body = &chunked{ReadCloser: r.Body}
 		}
 		w.ServeHTTP(c.Response(), r)
@@ -38,7 +38,8 @@ func Handler(w *tghook.Webhook) echo.HandlerFunc {
 	}
 }
 
-// chunked is a body in which Echo's BodyLimit speaks as net/http's does.
+// chunked is a body of unknown length. It turns the error of Echo's BodyLimit into that
+// of net/http, which w knows.
 type chunked struct {
 	io.ReadCloser
 
@@ -49,7 +50,7 @@ func (b *chunked) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	if errors.Is(err, echo.ErrStatusRequestEntityTooLarge) {
-		err = &http.MaxBytesError{Limit: b.read - 1} // the limit itself is not told
+		err = &http.MaxBytesError{Limit: b.read - 1} // Echo's error does not state the limit
 	}
 	return n, err
 }

@@ -21,14 +21,14 @@ type answer struct {
 	IsBase64Encoded   bool              `json:"isBase64Encoded"`
 }
 
-// answer is res in the form in which e came.
+// answer returns res in the form of e.
 func (e *event) answer(res tghook.Response) answer {
 	a := answer{StatusCode: res.Status}
 	if e.RequestContext.ELB != nil {
 		a.StatusDescription = fmt.Sprintf("%d %s", res.Status, http.StatusText(res.Status))
 	}
 	if e.MultiValueHeaders != nil {
-		a.MultiValueHeaders = http.Header{} // a load balancer wants it even if empty
+		a.MultiValueHeaders = http.Header{} // a load balancer needs it even if empty
 		maps.Copy(a.MultiValueHeaders, res.Header)
 	} else {
 		a.Headers = make(map[string]string, len(res.Header))
@@ -43,8 +43,8 @@ func (e *event) answer(res tghook.Response) answer {
 	return a
 }
 
-// isText reports whether a body survives as a string in JSON, and on a REST API
-// without binaryMediaTypes. Files are bytes, even if these happen to be UTF-8.
+// isText reports whether a body can be a string in JSON, also on a REST API without
+// binaryMediaTypes. Files are bytes, even if they happen to be UTF-8.
 func isText(res tghook.Response) bool {
 	return len(res.Body) == 0 || res.Header.Get("Content-Type") == "application/json" && utf8.Valid(res.Body)
 }

@@ -12,7 +12,7 @@ import (
 
 const sqs = "aws:sqs"
 
-// record is what matters of a message in a batch.
+// record is a message in a batch, with the fields that the handler needs.
 type record struct {
 	MessageID      string `json:"messageId"`
 	Body           string `json:"body"`
@@ -23,14 +23,14 @@ type record struct {
 	} `json:"attributes"`
 }
 
-// isOrdered reports whether the message is from a FIFO queue. On others a group
-// is for fairness, and is no promise of order.
+// isOrdered reports whether the message is from a FIFO queue. On other queues, a group
+// serves fairness and does not promise an order.
 func (r *record) isOrdered() bool { return strings.HasSuffix(r.EventSourceARN, ".fifo") }
 
-// sequence names the messages that are handled one after the other: those of a
-// group, else of a chat, else one record alone.
+// sequence identifies the messages that are handled one after the other: those of a
+// group, else those of a chat, else one record alone.
 type sequence struct {
-	ordered bool // a failure holds back what is behind it
+	ordered bool // a failure holds back the messages behind it
 	group   string
 	chat    int64
 	record  int
@@ -51,7 +51,7 @@ type failure struct {
 	ItemIdentifier string `json:"itemIdentifier"`
 }
 
-// handle returns which records the queue has to offer again.
+// handle handles the records and returns those that the queue has to send again.
 func (h handler) handle(ctx context.Context, records []record) failures {
 	sequences := make(map[sequence][]message)
 	for i := range records {
@@ -86,9 +86,9 @@ func (h handler) handle(ctx context.Context, records []record) failures {
 	return answer
 }
 
-// inTurn handles messages in their order, and marks those that failed. Each counts as
-// failed until it is handled: the user's code may end this goroutine, and the queue would
-// delete what is not reported.
+// inTurn handles messages in their order, and marks those that failed. Each is marked as
+// failed until it is handled: a user's code may end this goroutine, and the queue deletes
+// every message that is not reported.
 func (h handler) inTurn(ctx context.Context, ordered bool, messages []message, failed []bool) {
 	for _, m := range messages {
 		failed[m.place] = true

@@ -14,7 +14,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// event is what matters of an event, of whatever shape.
+// event is an event of any shape, with the fields that the handler needs.
 type event struct {
 	Type              string   `json:"type"` // only an authorizer's event has one
 	HTTPMethod        string   `json:"httpMethod"`
@@ -37,8 +37,8 @@ type event struct {
 	Records []record `json:"Records"`
 }
 
-// headers are those that matter. encoding/json matches names in any letter case,
-// as they may come.
+// headers are the headers that the handler needs. They may come in any letter case, and
+// encoding/json matches them in any.
 type headers struct {
 	Host            values `json:"Host"`
 	ContentType     values `json:"Content-Type"`
@@ -47,7 +47,7 @@ type headers struct {
 	Secret          values `json:"X-Telegram-Bot-Api-Secret-Token"`
 }
 
-// values are those of one header, in all its spellings.
+// values are the values of one header, in all its spellings.
 type values []string
 
 // UnmarshalJSON adds a value, or a list of them.
@@ -108,7 +108,7 @@ func (e *event) request() tghook.Request {
 	return req
 }
 
-// lastHop takes the last of the hops away, which a load balancer has appended.
+// lastHop splits off the last hop, which a load balancer has appended.
 func lastHop(lines []string) (hop string, before []string) {
 	hops := strings.Join(lines, ",")
 	if i := strings.LastIndexByte(hops, ','); i >= 0 {
@@ -122,7 +122,8 @@ const (
 	maxName  = 40
 )
 
-// unrecognised says what the event is, by names alone: a value might be the secret.
+// unrecognised returns the error for the event. It holds only names: a value might be the
+// secret.
 func (e *event) unrecognised(payload []byte) error {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(payload, &fields) != nil || fields == nil {
@@ -136,16 +137,16 @@ func (e *event) unrecognised(payload []byte) error {
 		}
 		seen += ", of records from " + names(maps.Keys(sources))
 	}
-	return fmt.Errorf("tglambda: %s is not recognised, since %s: %s", seen, e.reason(payload), remedy)
+	return fmt.Errorf("tglambda: %s is not recognised, because %s: %s", seen, e.reason(payload), remedy)
 }
 
-// reason is why the event is neither a request nor a batch.
+// reason returns why the event is neither a request nor a batch.
 func (e *event) reason(payload []byte) string {
 	var mistyped *json.UnmarshalTypeError
 	err := json.Unmarshal(payload, new(event))
 	switch {
 	case errors.As(err, &mistyped):
-		kind, _, _ := strings.Cut(mistyped.Value, " ") // no more: a number would follow
+		kind, _, _ := strings.Cut(mistyped.Value, " ") // a number may follow, which might be the secret
 		return fmt.Sprintf("its %.*q is of the wrong type, %s", maxName, mistyped.Field, kind)
 	case err != nil:
 		return "a field is of the wrong type"
@@ -161,7 +162,7 @@ func (e *event) reason(payload []byte) string {
 const remedy = "see which trigger sends it, and remove that or handle its events yourself; " +
 	"known are API Gateway's proxy integration, Function URLs, load balancers and SQS"
 
-// names lists some, shortened.
+// names lists at most maxNames of all, each cut to maxName characters.
 func names(all iter.Seq[string]) string {
 	sorted := slices.Sorted(all)
 	list := make([]string, 0, maxNames+1)

@@ -152,15 +152,15 @@ func TestLoadBalancersLastHopIsThePeer(t *testing.T) {
 func TestAnEventWithTheRightFieldsIsToldWhyItIsNotRecognised(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ event, want string }{
-		{`{"httpMethod":"POST","headers":{},"body":{"update_id":1}}`, `since its "body" is of the wrong type, object:`},
+		{`{"httpMethod":"POST","headers":{},"body":{"update_id":1}}`, `because its "body" is of the wrong type, object:`},
 		{`{"httpMethod":"POST","headers":{"Content-Type":7},"body":""}`, `of the wrong type`},
-		{`{"httpMethod":"POST","headers":{},"body":"","isBase64Encoded":"true"}`, `since its "isBase64Encoded" is of the wrong type, string:`},
-		{`{"httpMethod":7654321,"headers":{},"body":""}`, `since its "httpMethod" is of the wrong type, number:`},
-		{`{"type":"REQUEST","httpMethod":"POST","headers":{},"path":"/"}`, `since it has a "type", as an authorizer's event has:`},
-		{`{"headers":{},"body":"{}","requestContext":{"connectionId":"a"}}`, `since it has neither "httpMethod" nor "requestContext.http.method"`},
-		{`{"requestContext":{"http":{}},"headers":{},"body":"{}"}`, `since it has neither "httpMethod" nor "requestContext.http.method"`},
-		{`{"Records":[{"eventSource":"aws:sqs"},{"eventSource":"aws:sns"}]}`, `since not all its records have the "eventSource" "aws:sqs":`},
-		{`{"Records":[{"EventSource":"aws:sns"}]}`, `of records from "aws:sns" is not recognised, since not all`},
+		{`{"httpMethod":"POST","headers":{},"body":"","isBase64Encoded":"true"}`, `because its "isBase64Encoded" is of the wrong type, string:`},
+		{`{"httpMethod":7654321,"headers":{},"body":""}`, `because its "httpMethod" is of the wrong type, number:`},
+		{`{"type":"REQUEST","httpMethod":"POST","headers":{},"path":"/"}`, `because it has a "type", as an authorizer's event has:`},
+		{`{"headers":{},"body":"{}","requestContext":{"connectionId":"a"}}`, `because it has neither "httpMethod" nor "requestContext.http.method"`},
+		{`{"requestContext":{"http":{}},"headers":{},"body":"{}"}`, `because it has neither "httpMethod" nor "requestContext.http.method"`},
+		{`{"Records":[{"eventSource":"aws:sqs"},{"eventSource":"aws:sns"}]}`, `because not all its records have the "eventSource" "aws:sqs":`},
+		{`{"Records":[{"EventSource":"aws:sns"}]}`, `of records from "aws:sns" is not recognised, because not all`},
 	} {
 		_, err := handler{}.Invoke(t.Context(), []byte(c.event))
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "7654321") {

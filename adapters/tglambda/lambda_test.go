@@ -431,7 +431,7 @@ func TestUnrecognisedEventIsNamedWithoutItsValues(t *testing.T) {
 	})
 	const (
 		is    = `an event with the fields `
-		isNot = ` is not recognised, since `
+		isNot = ` is not recognised, because `
 	)
 	for _, c := range []struct{ what, payload, want string }{
 		{"an update", messageIn(42, 1), is + `"message", "update_id"` + isNot},

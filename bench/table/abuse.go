@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// printAbuse tells what became of the updates.
+// printAbuse prints the fate of the updates.
 func (r *results) printAbuse(out io.Writer) {
 	const benchmark = "BenchmarkAbuse"
 	for i, abuse := range r.doors(benchmark) {
 		if i == 0 {
-			fmt.Fprint(out, "\nWhat became of updates: how each was answered at first, how many were answered 200 while the bot was at\n"+
-				"work on them, handled, lost (200, and never handled) and handled again; the most memory; the process's fate.\n")
+			fmt.Fprint(out, "\nThe first answers to the updates. How many were answered 200 while the bot still worked on them (200 early), were\n"+
+				"handled, were lost (answered 200 and never handled), and were handled again. The most memory, and the process.\n")
 		}
 		fmt.Fprintf(out, "\n%s\tanswered\t200 early\thandled\tlost\trepeated\tpeak MiB\tthe process\n", strings.ReplaceAll(abuse, "_", " "))
 		for _, receiver := range r.handlers(benchmark, abuse) {

@@ -7,15 +7,15 @@ import (
 
 const minPoll = 20 // times the updates per second of one by one
 
-// printPoll tells how fast each poller worked off its backlog, and how well.
+// printPoll prints how fast each poller worked off its backlog, and how well.
 func (r *results) printPoll(out io.Writer) {
 	const benchmark = "BenchmarkPoll"
 	rates := map[string]float64{}
 	for i, backlog := range r.doors(benchmark) {
 		if i == 0 {
-			fmt.Fprint(out, "\nA backlog worked off by long poll, with a handler that takes 5 ms: how many updates were handled at once, at\n"+
-				"most; beside an earlier one of their chat; before an earlier one of their chat; more than once; how many a\n"+
-				"crash would have lost, at most; and the bot's CPU time for one.\n\n")
+			fmt.Fprint(out, "\nA backlog is worked off by long poll, with a handler that takes 5 ms. at once: the most handlers at one time.\n"+
+				"overlapping, out of order, repeated: updates. at risk: the most updates that a crash would have lost. CPU µs:\n"+
+				"the CPU time of the bot for one update.\n\n")
 			fmt.Fprintln(out, "library\tbacklog\tupdates/s\tat once\toverlapping\tout of order\trepeated\tat risk\tCPU µs")
 		}
 		for _, library := range r.handlers(benchmark, backlog) {

@@ -20,8 +20,8 @@ func (r *results) printReceive(out io.Writer) {
 		if of != body {
 			ours.printAgainst(out, own)
 			body, own, ours = of, contender{}, contender{}
-			fmt.Fprintf(out, "\nCPU time of %s, from the receiver's call until the bot has the typed update: each library's own\n"+
-				"receiver, and tghook with that library's type and decoder, with every protection on.\n\n", body)
+			fmt.Fprintf(out, "\nCPU time of %s, from the call of the receiver until the bot has the typed update. own: the library's own\n"+
+				"receiver. tghook: with the same type and decoder, and all protections on.\n\n", body)
 			fmt.Fprintf(out, "library\town µs\ttghook µs\tratio\tat most %.2f\tfast decoder µs\tof tghook's protections it has\n", maxOwn)
 		}
 		measured := func(handler string) float64 { return r.median(benchmark, door, handler, unit) / 1000 }

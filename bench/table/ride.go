@@ -11,8 +11,8 @@ func (r *results) printRide(out io.Writer) {
 	const benchmark = "BenchmarkRide"
 	for i, way := range r.handlers(benchmark, "") {
 		if i == 0 {
-			fmt.Fprint(out, "\n20,000 messages answered over loopback: how many in a second; for all of them the CPU time of the bot and\n"+
-				"of Telegram together, and how often the Bot API was called.\n\n")
+			fmt.Fprint(out, "\n20,000 messages are answered over loopback. How many in a second; for all of them, the CPU time of bot and\n"+
+				"Telegram together, and the number of API calls.\n\n")
 			fmt.Fprintln(out, "the answer goes\tanswers/s\tCPU s\tAPI calls")
 		}
 		value := func(unit string) float64 { return r.median(benchmark, "", way, unit) }

@@ -36,7 +36,7 @@ func (r *results) printRivals(out io.Writer) {
 	for _, body := range r.doors(benchmark) {
 		rate := func(handler string) float64 { return r.median(benchmark, body, handler, "req/s") }
 		base := r.handlers(benchmark, body)[0]
-		fmt.Fprintf(out, "\nRequests per second over loopback, %s: on 40 connections that are kept alive, the server on one CPU and\n"+
+		fmt.Fprintf(out, "\nRequests per second over loopback, %s: 40 kept-alive connections, the server on one CPU and\n"+
 			"wrk on another. The last column is the ratio of the servers' CPU time.\n\n", body)
 		fmt.Fprintf(out, "server\trequests/s\t/ %s\tby CPU time\n", base)
 		for _, handler := range r.handlers(benchmark, body) {

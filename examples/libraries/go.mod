@@ -9,7 +9,7 @@ require (
 	github.com/go-telegram/bot v1.24.0
 	github.com/mr-linch/go-tg v0.18.0
 	github.com/mymmrac/telego v1.3.1
-	github.com/tghook/tghook v0.0.0-00010101000000-000000000000
+	github.com/tghook/tghook v0.1.0
 	gopkg.in/telebot.v4 v4.0.0-beta.10
 )
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,21 +16,27 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
+// A row is one delivery: as Telegram sees it, and what tghook says became of it.
+type row struct {
+	tghooktest.Delivery
+	seen tghook.Delivery
+}
+
 // audit watches from outside whether the bot keeps tghook's promise.
 type audit struct {
 	out io.Writer
 
 	mu        sync.Mutex
-	rows      int
+	rows      []row
 	expected  []*tghook.Update
 	arrived   []int64 // in this order; of Telegram's queues each has its own
 	succeeded []int64
-	started   map[int64]int // how often each update's handler ran
-	outcomes  map[int64]tghook.Outcome
+	started   map[int64]int             // how often each update's handler ran
+	seen      map[int64]tghook.Delivery // the last one of each update, as tghook sees it
 }
 
 func newAudit(out io.Writer) *audit {
-	return &audit{out: out, started: map[int64]int{}, outcomes: map[int64]tghook.Outcome{}}
+	return &audit{out: out, started: map[int64]int{}, seen: map[int64]tghook.Delivery{}}
 }
 
 func (a *audit) expect(u *tghook.Update) {
@@ -65,30 +73,63 @@ func (a *audit) observe(_ context.Context, d tghook.Delivery) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if d.Update != nil && d.Status != 0 {
-		a.outcomes[d.Update.ID] = d.Outcome
+		a.seen[d.Update.ID] = d
 	}
 }
 
-// delivered prints each delivery, as Telegram sees it.
+// delivered notes each delivery, as Telegram sees it.
 func (a *audit) delivered(d tghooktest.Delivery) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.rows++; a.rows == 1 {
-		fmt.Fprintf(a.out, "%-10s %-27s %-8s %-6s %-10s %-8s %s\n", "update", "kind", "attempt", "status", "outcome", "time", "Telegram")
-	}
-	fmt.Fprintf(a.out, "%-10d %-27s %-8d %-6d %-10s %-8s %s\n", d.UpdateID, d.Kind, d.Attempt, d.Status, a.outcomes[d.UpdateID],
-		d.Took.Round(10*time.Microsecond), does(d))
+	a.rows = append(a.rows, row{d, a.seen[d.UpdateID]})
 }
 
-// does says what Telegram does after a delivery.
-func does(d tghooktest.Delivery) string {
+// table prints the deliveries, those of each chat together: there is an order within a
+// chat, and none between chats.
+func (a *audit) table() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	byChat := map[int64][]row{}
+	var chats []int64
+	for _, r := range a.rows {
+		chat := int64(0)
+		if i := slices.IndexFunc(a.expected, func(u *tghook.Update) bool { return u.ID == r.UpdateID }); i >= 0 {
+			chat = a.expected[i].ChatID
+		}
+		if _, known := byChat[chat]; !known {
+			chats = append(chats, chat)
+		}
+		byChat[chat] = append(byChat[chat], r)
+	}
+	slices.SortFunc(chats, func(x, y int64) int { return cmp.Compare(y, x) }) // people, none, groups
+	for _, chat := range chats {
+		title := fmt.Sprintf("Chat %d: its updates are handled in order, one at a time.", chat)
+		if chat == 0 {
+			title = "Without a chat: these are in order for each user, or for each poll."
+		}
+		fmt.Fprintf(a.out, "%s\n", title)
+		fmt.Fprintf(a.out, "  %-9s  %-26s  %-8s  %-6s  %-9s  %-7s  %s\n",
+			"update", "kind", "delivery", "status", "outcome", "took", "what Telegram does then")
+		for _, r := range byChat[chat] {
+			line := fmt.Sprintf("  %-9d  %-26s  %-8d  %-6d  %-9s  %-7s  %s", r.UpdateID, r.Kind, r.Attempt, r.Status, r.seen.Outcome,
+				r.Took.Round(100*time.Microsecond), r.then())
+			fmt.Fprintln(a.out, strings.TrimRight(line, " "))
+		}
+		fmt.Fprintln(a.out)
+	}
+}
+
+// then says what Telegram does after a delivery.
+func (r row) then() string {
 	switch {
-	case d.Err != "":
-		return "tries again: " + d.Err
-	case !d.Done:
-		return "tries again: the answer was lost"
-	case d.Reply != "":
-		return "calls " + d.Reply
+	case r.seen.Outcome == tghook.OutcomeFailed:
+		return fmt.Sprintf("delivers it again, because of the error %q", r.seen.Err)
+	case r.Status == http.StatusServiceUnavailable:
+		return "delivers it again"
+	case r.Err != "":
+		return "delivers it again: " + r.Err
+	case !r.Done:
+		return "delivers it again: the answer was lost"
 	}
 	return ""
 }
@@ -120,14 +161,13 @@ func (a *audit) verdict(calls []tghooktest.Call) error {
 		}
 		last[u.ChatID] = at
 	}
-	fmt.Fprintf(a.out, "\nWhat the bot called:\n")
+	fmt.Fprintln(a.out, "The bot called:")
 	for _, c := range calls {
-		if how := "by a request"; c.Method != "setWebhook" {
-			if c.Reply {
-				how = "in its response, for which it made no request"
-			}
-			fmt.Fprintf(a.out, "  %s %s: %s\n", c.Method, c.Params["text"], how)
+		text := ""
+		if c.Params["text"] != "" {
+			text = fmt.Sprintf(" %q", c.Params["text"])
 		}
+		fmt.Fprintf(a.out, "  %s%s\n", c.Method, text)
 	}
 	fmt.Fprintf(a.out, "\n%d updates delivered: %d lost, %d repeated, %d out of order; %d run again after a failure.\n",
 		len(a.expected), lost, repeated, disordered, again)

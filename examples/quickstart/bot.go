@@ -10,8 +10,8 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// update is as much of Telegram's update as this bot cares for. With a bot
-// library you would take its own type instead.
+// update is the part of Telegram's update that this bot uses. With a bot library you
+// would use the library's type instead.
 type update struct {
 	Message *struct {
 		Chat struct{ ID int64 }
@@ -25,19 +25,19 @@ type update struct {
 	Poll          *struct{ Question string }
 }
 
-var editFailed atomic.Bool
+// bot answers some kinds of update. It fails at the first edited message, and takes its
+// time for polls.
+type bot struct{ failed atomic.Bool }
 
-// bot answers some kinds of update, fails the first time it sees an edit, and
-// takes its time over polls.
-func bot(_ context.Context, u *update) (tghook.Reply, error) {
+func (b *bot) handle(_ context.Context, u *update) (tghook.Reply, error) {
 	switch {
 	case u.Message != nil:
 		return tghook.Reply{Method: "sendMessage", Params: map[string]any{
 			"chat_id": u.Message.Chat.ID,
 			"text":    fmt.Sprintf("Hello, %s!", u.Message.From.FirstName),
 		}}, nil
-	case u.EditedMessage != nil && !editFailed.Swap(true):
-		return tghook.NoReply, errors.New("the database is away: please deliver it again")
+	case u.EditedMessage != nil && !b.failed.Swap(true):
+		return tghook.NoReply, errors.New("the database is away")
 	case u.CallbackQuery != nil:
 		return tghook.Reply{Method: "answerCallbackQuery", Params: map[string]string{"callback_query_id": u.CallbackQuery.ID}}, nil
 	case u.InlineQuery != nil:
@@ -45,7 +45,7 @@ func bot(_ context.Context, u *update) (tghook.Reply, error) {
 			"inline_query_id": u.InlineQuery.ID, "results": []any{},
 		}}, nil
 	case u.Poll != nil:
-		time.Sleep(2500 * time.Millisecond) // the redelivery joins it
+		time.Sleep(2500 * time.Millisecond) // the next delivery gets this run's result
 	}
 	return tghook.NoReply, nil
 }

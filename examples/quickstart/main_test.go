@@ -16,8 +16,9 @@ func TestNothingIsLostRepeatedOrOutOfOrder(t *testing.T) {
 	}
 	for _, want := range []string{
 		"28 updates delivered: 0 lost, 0 repeated, 0 out of order; 1 run again after a failure.",
-		` 200    duplicate  `, ` 500    failed     `, ` 503    late       `,
-		"tries again: the answer was lost\n", "  sendMessage Hello, Zoë!: ",
+		"  200     duplicate  ", "  500     failed     ", "  503     late       ",
+		"  delivers it again: the answer was lost\n", "  sendMessage \"Hello, Zoë!\"\n",
+		"This program injects three failures:", "What the outcomes mean:", "What to do next:",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)

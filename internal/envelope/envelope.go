@@ -1,33 +1,35 @@
-// Package envelope reads what tghook needs to know of an update's body, in one
-// pass that also proves the body to be one well-formed JSON object.
+// Package envelope reads the few values of an update that tghook needs: its id, kind,
+// chat, user, date and thread. One pass over the body finds them, and checks that the body
+// is one well-formed JSON object.
 //
-// Well-formed is what encoding/json takes for it: the grammar of RFC 8259, with
-// invalid UTF-8 and lone surrogates let through in strings. Duplicate keys are
-// let through as well; the last one counts.
+// Well-formed means what it means to encoding/json: the grammar of RFC 8259, and also
+// strings with invalid UTF-8 or lone surrogates. Duplicate keys are allowed. The last one
+// counts.
 package envelope
 
 import "errors"
 
-// Envelope is what one pass over an update's body finds.
+// Envelope has the values of one update.
 type Envelope struct {
 	ID             int64
-	Kind           string // of a known kind always the same string, so that it costs nothing
+	Kind           string // for a known kind always the same string, so that it costs no allocation
 	ChatID, UserID int64  // 0 where the kind has none
 	Date           int64  // Unix time; 0 where the kind has none
 	ThreadID       int64  // likewise
-	PollID         []byte // as it stands between its quotes in the body; nil where the kind has none
+	PollID         []byte // the bytes between its quotes in the body, not decoded; nil where the kind has none
 }
 
-// ErrNoKind reports a well-formed update of which no member can be its kind.
+// ErrNoKind reports a well-formed update without a member that can be its kind.
 var ErrNoKind = errors.New("no member is a kind of update")
 
-// Scan reads the body of an update. It fails with a *SyntaxError if that is not
-// one well-formed JSON object with an integer update_id, and with ErrNoKind,
-// beside the id, if no other member is an object.
+// Scan reads the body of an update.
 //
-// Of several such members the first of a known kind counts, else the first whose
-// name is not empty. A chat, user, date or thread that is missing or no integer of
-// 64 bits is 0. The Envelope's PollID aliases data.
+// The member whose value is an object is the kind. If several are objects, the first of a
+// known kind counts, or else the first that has a name. A chat, user, date or thread is 0
+// if it is missing or not an integer of 64 bits. PollID aliases data.
+//
+// The error is a *SyntaxError if data is not one well-formed JSON object with an integer
+// update_id. It is ErrNoKind, and the Envelope has the id, if no other member is an object.
 func Scan(data []byte) (Envelope, error) {
 	s := scan{text: data}
 	if err := s.body(); err != nil {

@@ -5,8 +5,8 @@ import "strconv"
 // SyntaxError reports a body that is not one well-formed JSON object with an
 // integer update_id.
 type SyntaxError struct {
-	Offset int    // of the byte that may not stand there; the length of the body if that ends too soon
-	Msg    string // what was expected, and what was found
+	Offset int    // of the wrong byte; the length of the body if the body ends too soon
+	Msg    string // says what was expected, and what was found
 }
 
 func (e *SyntaxError) Error() string {
@@ -18,7 +18,7 @@ const (
 	afterElement = "expected ',' or ']' after an element"
 )
 
-// fail says what was expected at i, and what stands there.
+// fail returns a *SyntaxError: what was expected at i, and what is there.
 func (t text) fail(i int, expected string) error {
 	got := "the end"
 	if i < len(t) {
@@ -31,7 +31,7 @@ func (t text) fail(i int, expected string) error {
 	return &SyntaxError{Offset: i, Msg: expected + ", got " + got}
 }
 
-// tooDeep reports the container at i that one too many enclose.
+// tooDeep returns a *SyntaxError: too many containers enclose the one at i.
 func tooDeep(i int) error {
 	return &SyntaxError{Offset: i, Msg: "nested too deep"}
 }

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
-// shapes is the table of kinds once more, so that a slip in one shows.
+// shapes repeats the table of kinds, so that a mistake in one of them shows.
 var shapes = map[string]struct{ chat, user, orUser, poll, date, orDate, thread string }{
 	"message":                    {chat: "chat.id", user: "from.id", date: "date", thread: "message_thread_id"},
 	"edited_message":             {chat: "chat.id", user: "from.id", date: "edit_date", orDate: "date", thread: "message_thread_id"},
@@ -84,7 +86,8 @@ func FuzzScan(f *testing.F) {
 	f.Fuzz(checkScan)
 }
 
-// Bodies made of the words that matter reach what a fuzzer's flipped bits do not.
+// Bodies that are made of the keys that Scan knows reach code that a fuzzer's flipped bits
+// do not.
 func TestScanAgreesWithTheOracle(t *testing.T) {
 	t.Parallel()
 	for n := range uint64(2_000) {
@@ -127,9 +130,7 @@ func FuzzMembers(f *testing.F) {
 		if !agreeOnSyntax(t, data, '{', maxOuterDepth+1, err) {
 			return
 		}
-		if err != nil {
-			t.Fatalf("got %v", err)
-		}
+		require.NoError(t, err, "got")
 		if want := orderedKeys(t, data); !slices.Equal(keys, want) {
 			t.Errorf("got keys %q, want %q", keys, want)
 		}
@@ -152,23 +153,18 @@ func FuzzElements(f *testing.F) {
 		if !agreeOnSyntax(t, data, '[', maxOuterDepth+1, err) {
 			return
 		}
-		if jsonErr := json.Unmarshal(data, &want); jsonErr != nil {
-			t.Fatal(jsonErr)
-		}
+		require.NoError(t, json.Unmarshal(data, &want))
 		if err != nil || !slices.EqualFunc(got, want, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) }) {
 			t.Errorf("got %s, %v, want %s", got, err, want)
 		}
 	})
 }
 
-// agreeOnSyntax compares err with what encoding/json says of data, to the byte.
-// It reports whether there is one well-formed object or array to look at.
+// agreeOnSyntax compares err with the error of encoding/json for data, to the byte. It
+// reports whether data is one well-formed object or array.
 func agreeOnSyntax(t *testing.T, data []byte, opening byte, limit int, err error) bool {
 	t.Helper()
-	var got *SyntaxError
-	if errors.As(err, &got) && (got.Offset < 0 || got.Offset > len(data)) {
-		t.Fatalf("got %v in %d bytes", err, len(data))
-	}
+	got := within(t, data, err)
 	trimmed := bytes.TrimLeft(data, " \t\r\n")
 	switch {
 	case len(trimmed) == 0 || trimmed[0] != opening:
@@ -187,19 +183,33 @@ func agreeOnSyntax(t *testing.T, data []byte, opening byte, limit int, err error
 		}
 		return true
 	}
-	// A byte that may stand nowhere makes the end an offset like any other.
-	var want *json.SyntaxError
-	if jsonErr := json.Unmarshal(append(bytes.Clone(data), 0), new(any)); !errors.As(jsonErr, &want) {
-		t.Fatal(jsonErr)
-	}
-	if offset := int(want.Offset) - 1; got == nil || got.Offset != offset {
+	if want, offset := syntaxError(t, data); got == nil || got.Offset != offset {
 		t.Fatalf("got %v, encoding/json says %v at %d", err, want, offset)
 	}
 	return false
 }
 
-// oracle finds the envelope of a well-formed object the long way: hasID is false
-// where update_id is not as it must be, the kind empty where there is none.
+// within returns err as a *SyntaxError, or nil. Its offset must be in data or at its end.
+func within(t *testing.T, data []byte, err error) (got *SyntaxError) {
+	t.Helper()
+	if errors.As(err, &got) && (got.Offset < 0 || got.Offset > len(data)) {
+		t.Fatalf("got %v in %d bytes", err, len(data))
+	}
+	return got
+}
+
+// syntaxError returns the error of encoding/json for data, and its offset. A 0 byte behind
+// data, which is an error anywhere, gives the end an offset too.
+func syntaxError(t *testing.T, data []byte) (want *json.SyntaxError, offset int) {
+	t.Helper()
+	if err := json.Unmarshal(append(bytes.Clone(data), 0), new(any)); !errors.As(err, &want) {
+		t.Fatal(err)
+	}
+	return want, int(want.Offset) - 1
+}
+
+// oracle finds the envelope of a well-formed object with encoding/json. hasID is false if
+// update_id is missing or wrong. The kind is empty if there is none.
 func oracle(t *testing.T, data []byte) (w want, moment when, hasID bool) {
 	t.Helper()
 	top := object(data)
@@ -207,19 +217,7 @@ func oracle(t *testing.T, data []byte) (w want, moment when, hasID bool) {
 	if !ok || string(raw) == "null" || json.Unmarshal(raw, &w.id) != nil {
 		return want{}, when{}, false
 	}
-	keys := orderedKeys(t, data)
-	for _, key := range keys {
-		if _, known := shapes[key]; known && top[key][0] == '{' {
-			w.kind = key
-			break
-		}
-	}
-	for _, key := range keys {
-		if w.kind == "" && key != "update_id" && top[key][0] == '{' {
-			w.kind = key
-		}
-	}
-	if w.kind == "" {
+	if w.kind = kindAmong(orderedKeys(t, data), top); w.kind == "" {
 		return w, when{}, true
 	}
 	shape, known := shapes[w.kind]
@@ -239,6 +237,22 @@ func oracle(t *testing.T, data []byte) (w want, moment when, hasID bool) {
 		w.poll = string(id[1 : len(id)-1])
 	}
 	return w, moment, true
+}
+
+// kindAmong returns the first known kind that is an object, else the first key that is one.
+func kindAmong(keys []string, top map[string]json.RawMessage) (kind string) {
+	for _, key := range keys {
+		if top[key][0] != '{' || key == "update_id" {
+			continue
+		}
+		if _, known := shapes[key]; known {
+			return key
+		}
+		if kind == "" {
+			kind = key
+		}
+	}
+	return kind
 }
 
 func object(data []byte) map[string]json.RawMessage {
@@ -267,7 +281,7 @@ func number(data json.RawMessage, path string) int64 {
 	return n
 }
 
-// orderedKeys returns the keys of a well-formed object as they stand, also twice.
+// orderedKeys returns the keys of a well-formed object in their order, duplicates too.
 func orderedKeys(t *testing.T, data []byte) []string {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -277,20 +291,16 @@ func orderedKeys(t *testing.T, data []byte) []string {
 	var keys []string
 	for d.More() {
 		key, err := d.Token()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		keys = append(keys, key.(string))
 		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, d.Decode(&value))
 	}
 	return keys
 }
 
-// nesting counts the containers open at the end of what may be half an object,
-// and the most that are open at once.
+// nesting returns how many containers are open at the end of data, which may be cut off,
+// and how many are open at most.
 func nesting(data []byte) (depth, deepest int) {
 	inString := false
 	for i := 0; i < len(data); i++ {
@@ -315,7 +325,7 @@ type writer struct {
 	*rand.Rand
 }
 
-// words are the keys by depth, the likely ones as often as they are listed.
+// words are the keys by depth. A key that stands twice is twice as likely.
 var words = [][]string{
 	{
 		"update_id", "update_id", "update_id", "update_id", "update_id", "message", "message", "poll", "poll_answer", "callback_query",

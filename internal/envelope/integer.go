@@ -2,7 +2,7 @@ package envelope
 
 import "math"
 
-// integer is the value of a JSON number, if that is an integer of 64 bits.
+// integer returns the value of a JSON number, if it is an integer of 64 bits.
 func integer(number []byte) (int64, bool) {
 	digits := number
 	if len(digits) > 0 && digits[0] == '-' {

@@ -6,35 +6,36 @@ import (
 	"strings"
 )
 
-// slot names one of the values that paths lead to.
+// A slot is one of the values that an Envelope needs.
 type slot int
 
 const (
 	chat slot = iota
 	user
-	orUser // stands in where user is 0
+	orUser // is used if user is 0
 	poll
 	date
-	orDate // stands in where date is 0
+	orDate // is used if date is 0
 	thread
 	slots
 )
 
-// paths says where a kind keeps its values; "" where it has none.
+// paths has the path to each value within a kind's object, and "" for a value that the
+// kind does not have.
 type paths [slots]string
 
-// The shapes that several kinds have.
+// The paths that several kinds share.
 var (
 	sent    = paths{chat: "chat.id", user: "from.id", date: "date", thread: "message_thread_id"}
 	edited  = paths{chat: "chat.id", user: "from.id", date: "edit_date", orDate: "date", thread: "message_thread_id"}
 	changed = paths{chat: "chat.id", user: "from.id", date: "date"}
 )
 
-// kinds holds the paths of every kind as of Bot API 10.3.
+// kinds has the paths of every kind, as of Bot API 10.3.
 //
-// The date is that of what the update tells. A button press has none: that of its
-// message says how old the message is. A business_connection's is that of the
-// beginning, also where the update tells its end.
+// The date is the time of the event. A button press has none, because the date of its
+// message says how old the message is. A business_connection has none here, because its
+// date is that of the connection's beginning, even if the update reports its end.
 var kinds = compile(map[string]paths{
 	"message":                    sent,
 	"edited_message":             edited,
@@ -65,31 +66,31 @@ var kinds = compile(map[string]paths{
 	"stopped_message_generation": {chat: "chat.id", thread: "message_thread_id"},
 })
 
-// Kinds are the names of all kinds that are known, sorted.
+// Kinds returns the names of all known kinds, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
-// kindCount bounds the known kinds that one body can name.
+// kindCount is the number of known kinds.
 const kindCount = 27
 
-// strangerPaths is the guess for a kind that is not among them. It guesses at no date:
-// an update may be thrown away for its age.
+// strangerPaths are a guess for an unknown kind. They have no date, because an update may
+// be dropped for its age.
 var strangerPaths = grow(paths{chat: "chat.id", user: "from.id", orUser: "user.id", thread: "message_thread_id"})
 
-// A kind is a name and the trie of its paths.
+// A kind has a name, and its paths as a trie.
 type kind struct {
 	name  string
 	paths node
 }
 
-// A node is the object or the value that one or more paths lead to.
+// A node is an object or a value that one or more paths lead to.
 type node struct {
 	name     string
-	children []node    // none: a value
-	slots    []slot    // those at or below the node
-	places   [32]uint8 // by place of a name, which of the children has it, from 1
+	children []node    // if none, the node is a value
+	slots    []slot    // of the values at or below the node
+	places   [32]uint8 // by the place of a child's name, its index in children plus 1
 }
 
-// place is where the names of a node's children are told apart.
+// place is a hash of a name. No two children of a node may have the same.
 func place(name []byte) int { return (int(name[0]) + 5*len(name)) % 32 }
 
 func compile(table map[string]paths) map[string]*kind {
@@ -100,7 +101,7 @@ func compile(table map[string]paths) map[string]*kind {
 	return kinds
 }
 
-// grow makes the trie of paths.
+// grow returns p as a trie.
 func grow(p paths) node {
 	var root node
 	for s, path := range p {
@@ -129,7 +130,7 @@ func (n *node) add(s slot, path []string) {
 	child.add(s, path[1:])
 }
 
-// child is the node that a key leads to, nil if no path goes there.
+// child returns the node that a key leads to, or nil if no path goes there.
 func (n *node) child(key []byte) *node {
 	if len(key) == 0 {
 		return nil

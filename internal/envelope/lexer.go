@@ -5,17 +5,17 @@ import (
 	"math/bits"
 )
 
-// MaxDepth bounds how deep arrays and objects may nest. The fixtures nest
-// seven deep at most; encoding/json allows ten thousand, and recurses for each
-// when a user decodes what was let through here.
+// MaxDepth is how deep arrays and objects may nest. The fixtures nest seven deep at most.
+// encoding/json allows 10,000, and recurses for each level when a user decodes an update
+// that Scan has accepted.
 const MaxDepth = 512
 
-// text is JSON being read. Its methods take the offset where something starts
-// and return the offset behind it; none of them moves back.
+// text is the JSON that is read. Its methods take the offset where something starts, and
+// return the offset behind it. None of them moves back.
 type text []byte
 
-// at returns the byte at i, or 0 at the end: outside of strings the grammar
-// has no place for either.
+// at returns the byte at i, or 0 at the end. Outside of strings the grammar allows a 0
+// nowhere, so the two need not be told apart.
 func (t text) at(i int) byte {
 	if uint(i) < uint(len(t)) {
 		return t[i]
@@ -23,8 +23,8 @@ func (t text) at(i int) byte {
 	return 0
 }
 
-// space passes over white space. Telegram sends next to none, so the test for
-// that is what gets inlined.
+// space passes over white space. Telegram sends hardly any, so only the test for it is
+// inlined.
 func (t text) space(i int) int {
 	if t.at(i) > ' ' {
 		return i
@@ -39,7 +39,7 @@ func (t text) spaces(i int) int {
 	return i
 }
 
-// str passes over a string from behind its opening quote.
+// str passes over a string, from the byte behind its opening quote.
 func (t text) str(i int) (end int, escaped bool, err error) {
 	for {
 		for i+8 <= len(t) {
@@ -66,9 +66,9 @@ func (t text) str(i int) (end int, escaped bool, err error) {
 	}
 }
 
-// stops marks, in the high bit of each byte, the quotes, backslashes and
-// control characters among eight bytes. Borrows can mark bytes above a true
-// one, never below: only the lowest mark counts.
+// stops marks the quotes, backslashes and control characters among eight bytes, each in
+// the high bit of its byte. A borrow can mark a byte above a true one, and never one below.
+// So only the lowest mark counts.
 func stops(x uint64) uint64 {
 	const (
 		ones = 0x0101010101010101
@@ -78,8 +78,8 @@ func stops(x uint64) uint64 {
 	return ((quote-ones)&^quote | (slash-ones)&^slash | (x-' '*ones)&^x) & high
 }
 
-// escapes passes over a run of escapes: Telegram writes all that is not ASCII
-// as \uXXXX, so one is seldom alone.
+// escapes passes over a run of escapes. Telegram writes each character outside ASCII as
+// \uXXXX, so an escape is seldom alone.
 func (t text) escapes(i int) (int, error) {
 	for {
 		for i+6 <= len(t) {
@@ -106,7 +106,7 @@ func (t text) escapes(i int) (int, error) {
 	}
 }
 
-// hex holds the value of each hex digit, and 255 for what is none.
+// hex has the value of each hex digit, and 255 for every other byte.
 var hex = func() (h [256]byte) {
 	for c := range h {
 		switch {

@@ -1,17 +1,17 @@
 package envelope
 
-// maxOuterDepth bounds how deep the values of Members and Elements nest, so that the
-// whole has the 10,000 levels of encoding/json: an update that is nested too deep is
-// found out by Scan, and is not to hide those beside it.
+// maxOuterDepth is how deep the values of Members and Elements may nest. With the outer
+// container that makes the 10,000 levels of encoding/json. Scan refuses an update that
+// nests too deep. Here such an update must not hide the updates beside it.
 const maxOuterDepth = 9_999
 
-// Members walks the top level of one JSON object: it calls member with each key,
-// decoded, and the value as it stands. Both alias data, except for a key that
-// had to be decoded. Duplicates are walked like any other member.
+// Members calls member with each key, decoded, and each value of one JSON object, but not of
+// the objects within. Both alias data, except a key that had to be decoded. Members calls
+// member for duplicate keys too.
 //
-// An error of member ends the walk and is returned as it is. If the object is
-// not well-formed, or nested deeper than encoding/json allows, the error is a
-// *SyntaxError; it comes after the calls for the members before the offending one.
+// If member returns an error, Members returns it and stops. If the object is not
+// well-formed, or nests deeper than encoding/json allows, the error is a *SyntaxError.
+// Members has then called member for the members before the mistake.
 func Members(data []byte, member func(key, value []byte) error) error {
 	t := text(data)
 	i, err := t.open()
@@ -35,9 +35,9 @@ func Members(data []byte, member func(key, value []byte) error) error {
 	}
 }
 
-// Elements calls element with each value of one JSON array, as it stands: it aliases
-// data. If data is no such array, or nested too deep as for Members, the error is a
-// *SyntaxError; it comes after the calls for the elements before the offending one.
+// Elements calls element with each value of one JSON array. The value aliases data. If data
+// is not one array, or nests too deep as for Members, the error is a *SyntaxError.
+// Elements has then called element for the elements before the mistake.
 func Elements(data []byte, element func(value []byte)) error {
 	t := text(data)
 	i := t.space(0)

@@ -5,7 +5,8 @@ import (
 	"math/bits"
 )
 
-// open reads what stands before the first member of the one object that t is.
+// open passes over the brace that begins the object, and returns the offset of its first
+// member.
 func (t text) open() (int, error) {
 	i := t.space(0)
 	if t.at(i) != '{' {
@@ -14,7 +15,7 @@ func (t text) open() (int, error) {
 	return i + 1, nil
 }
 
-// end checks that nothing but white space follows.
+// end checks that only white space follows.
 func (t text) end(i int) error {
 	if i = t.space(i); i < len(t) {
 		return t.fail(i, "expected nothing more")
@@ -22,9 +23,9 @@ func (t text) end(i int) error {
 	return nil
 }
 
-// member reads what stands before an object's next value: the comma unless it
-// is the first, the key and the colon. It returns the offset of the value, or
-// a nil key and the offset behind the closing brace.
+// member reads an object up to its next value: the comma, unless the member is the first,
+// the key and the colon. It returns the offset of the value, or a nil key and the offset
+// behind the closing brace.
 func (t text) member(i int, first bool) (key []byte, escaped bool, value int, err error) {
 	i = t.space(i)
 	switch c := t.at(i); {
@@ -39,13 +40,13 @@ func (t text) member(i int, first bool) (key []byte, escaped bool, value int, er
 	return t.key(i)
 }
 
-// key reads a key and its colon, up to the value. The key is what stands between
-// its quotes, so an escaped one is yet to be decoded.
+// key reads a key and its colon, up to the value. The key is the bytes between its quotes:
+// an escaped one must still be decoded.
 func (t text) key(i int) (key []byte, escaped bool, value int, err error) {
 	if t.at(i) != '"' {
 		return nil, false, i, t.fail(i, "expected a key")
 	}
-	// Most keys are short, and a colon and a value follow at once.
+	// Most keys are short, with a colon and a value right behind them.
 	if i+18 <= len(t) {
 		n := i + 1
 		m := stops(binary.LittleEndian.Uint64(t[n:]))

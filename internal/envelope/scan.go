@@ -1,20 +1,20 @@
 package envelope
 
-// scan is what one pass over a body leaves behind.
+// scan is the state of one pass over a body, and its result.
 type scan struct {
 	text
 	id      []byte // the value of update_id
-	idAt    int    // where it stands; without it, where the body's brace closes
+	idAt    int    // the offset of id; without an id, of the body's closing brace
 	entries [kindCount]entry
 	entered int
-	found   values // of the known kind's object walked last
-	walked  int    // where that object stands
+	found   values // of the last object of a known kind
+	walked  int    // the offset of that object
 }
 
-// An entry is a known kind that the body names.
+// An entry is a known kind that is a key of the body.
 type entry struct {
 	kind   *kind
-	object int // where its value stands; 0 if that is no object
+	object int // the offset of its value; 0 if the value is not an object
 }
 
 // body passes over the whole body.
@@ -63,8 +63,8 @@ func (s *scan) body() error {
 	}
 }
 
-// enter notes the value of a known kind. Entries stand in the order of the
-// first keys; their values are the last.
+// enter records the value of a known kind. If a kind comes twice, its entry keeps the
+// place of the first key and has the value of the last.
 func (s *scan) enter(k *kind, object int) {
 	for n := range s.entries[:s.entered] {
 		if s.entries[n].kind == k {
@@ -76,7 +76,7 @@ func (s *scan) enter(k *kind, object int) {
 	s.entered++
 }
 
-// known returns the first known kind that is an object, and where that stands.
+// known returns the first known kind whose value is an object, and the object's offset.
 func (s *scan) known() (*kind, int) {
 	for _, e := range s.entries[:s.entered] {
 		if e.object > 0 {
@@ -97,8 +97,8 @@ func (s *scan) updateID() (int64, error) {
 	return id, nil
 }
 
-// stranger returns the first member of a well-formed body that is an object and
-// has a name. It is for bodies of which no known kind is an object.
+// stranger returns the first member of a well-formed body that has a name and whose value
+// is an object. It serves bodies that have no object of a known kind.
 func stranger(data []byte) (name string, object []byte) {
 	var names []string
 	last := make(map[string][]byte)

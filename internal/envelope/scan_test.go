@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func fixture(tb testing.TB, name string) []byte {
 	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "..", "tghooktest", "updates", name+".json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return data
 }
 
@@ -35,7 +35,7 @@ type when struct{ date, thread int64 }
 
 func foundWhen(e Envelope) when { return when{e.Date, e.ThreadID} }
 
-// whens is that of each fixture that has any.
+// whens has the date and thread of each fixture that has one.
 var whens = map[string]when{
 	"business_message":           {date: 1795000501},
 	"callback_query":             {thread: 5},
@@ -482,7 +482,7 @@ func TestScanNamesTheOffendingByte(t *testing.T) {
 	}
 }
 
-// Wherever a body is cut off, that is where the error is.
+// The error is at the place where the body is cut off.
 func TestScanOfATruncatedBody(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures {
@@ -576,9 +576,7 @@ func TestScanPollIDAliasesTheBody(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"update_id":1,"poll":{"id":"77"}}`)
 	e, err := Scan(body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if want := strings.Index(string(body), "77"); &e.PollID[0] != &body[want] {
 		t.Error("PollID is a copy")
 	}

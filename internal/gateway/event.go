@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Event is the event that shape makes of r, whose body is read and closed.
+// Event returns the event that shape makes of r. It reads and closes the body of r.
 func Event(shape Shape, r *http.Request) ([]byte, error) {
 	body := []byte{}
 	if r.Body != nil {
@@ -59,19 +59,19 @@ func Event(shape Shape, r *http.Request) ([]byte, error) {
 	}
 }
 
-// incoming is a request with what every shape needs of it.
+// incoming is a request, with the values that every shape needs.
 type incoming struct {
 	*http.Request
 
 	path   string
 	body   string
 	base64 bool
-	header http.Header // as it was sent, with what AWS adds
+	header http.Header // the request's, and those that AWS adds
 	query  url.Values
 	now    time.Time
 }
 
-// headers are those that were sent, and what the door appends to them.
+// headers returns the request's headers, and those that the service adds.
 func headers(r *http.Request, size int) http.Header {
 	all := http.Header{}
 	forwarded := []string{}
@@ -97,7 +97,7 @@ func headers(r *http.Request, size int) http.Header {
 	return all
 }
 
-// isText reports whether a body is put into the event as it is.
+// isText reports whether the event has the body as text, and not in base64.
 func isText(h http.Header, body []byte) bool {
 	if h.Get("Content-Encoding") != "" || !utf8.Valid(body) {
 		return false
@@ -111,7 +111,8 @@ func isText(h http.Header, body []byte) bool {
 	}
 }
 
-// lower has all names in lower case, and the values of all spellings together.
+// lower returns h with all names in lower case. The values of all spellings of a name
+// stand together.
 func lower(h http.Header) map[string][]string {
 	all := make(map[string][]string, len(h))
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -178,7 +179,7 @@ func (in *incoming) rest() events.APIGatewayProxyRequest {
 	}
 }
 
-// versioned is what an HTTP API adds to the event of a REST API.
+// versioned is the event of a REST API with the version that an HTTP API adds.
 type versioned struct {
 	Version string `json:"version"`
 	events.APIGatewayProxyRequest
@@ -221,7 +222,7 @@ func (in *incoming) http() events.APIGatewayV2HTTPRequest {
 	}
 }
 
-// aFunctionURL adds the fields that the events package does not know of.
+// aFunctionURL adds a field that the events package does not have.
 type aFunctionURL struct {
 	events.LambdaFunctionURLRequest
 	RouteKey string `json:"routeKey"`
@@ -253,7 +254,7 @@ func (in *incoming) functionURL() aFunctionURL {
 	}, "$default"}
 }
 
-// v2 are the headers of payload format 2.0, which has the cookies apart.
+// v2 returns the headers of payload format 2.0, which has the cookies apart.
 func (in *incoming) v2() (header map[string]string, cookies []string) {
 	all := lower(in.header)
 	for _, line := range all["cookie"] {

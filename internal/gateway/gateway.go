@@ -1,5 +1,5 @@
-// Package gateway does what the doors in front of AWS Lambda do with a request
-// and with a function's answer, for tests.
+// Package gateway simulates the services in front of AWS Lambda, for tests. It turns an
+// HTTP request into an event, and a function's answer into an HTTP response.
 package gateway
 
 import (
@@ -10,10 +10,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Shape is a kind of event.
+// Shape is a kind of event, and of the answer to it.
 type Shape string
 
-// The shapes, after what makes them.
+// The shapes, named after the services that make them.
 const (
 	REST          Shape = "API Gateway REST API"                          // binaryMediaTypes is */*: every body in base64
 	RESTText      Shape = "API Gateway REST API without binaryMediaTypes" // answers in base64 go out undecoded
@@ -29,9 +29,9 @@ const SourceIP = "127.0.0.1"
 
 const requestID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
-// Transport sends requests to h through the door that shape names. The deadline
-// of a request's ctx is that of the invocation, which goes on when the ctx ends
-// earlier: a client that goes away does not stop a function.
+// Transport sends requests to h through the service that shape names. The deadline of a
+// request's context is the deadline of the invocation. If the context ends earlier, the
+// invocation goes on, because a client that hangs up does not stop a function.
 func Transport(shape Shape, h lambda.Handler) http.RoundTripper {
 	return transport{shape, h}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook/internal/gateway"
 )
@@ -24,9 +26,7 @@ var shapes = []gateway.Shape{
 func request(tb testing.TB, body string) *http.Request {
 	tb.Helper()
 	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "https://bot.example/a%20b?q=1&q=2", strings.NewReader(body))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	r.Header = http.Header{
 		"Content-Type":    {"application/json"},
 		"X-Forwarded-For": {"192.0.2.1", "192.0.2.2"},
@@ -37,14 +37,12 @@ func request(tb testing.TB, body string) *http.Request {
 	return r
 }
 
-// at is the JSON of what is found on a path of fields, or "none".
+// at returns the JSON of the field at a path, or "none".
 func at(tb testing.TB, event []byte, path string) string {
 	tb.Helper()
 	for name := range strings.FieldsSeq(path) {
 		var fields map[string]json.RawMessage
-		if err := json.Unmarshal(event, &fields); err != nil {
-			tb.Fatalf("%s: %v", event, err)
-		}
+		require.NoError(tb, json.Unmarshal(event, &fields), event)
 		var ok bool
 		if event, ok = fields[name]; !ok {
 			return "none"
@@ -91,9 +89,7 @@ func TestEventIsWhatTheDoorMakesOfARequest(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			event, err := gateway.Event(shape, request(t, "{}"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			for _, want := range wants {
 				for path, value := range want {
 					if got := at(t, event, path); got != value {
@@ -112,9 +108,7 @@ func TestEventHasABinaryBodyInBase64(t *testing.T) {
 		encoded.Header.Set("Content-Encoding", "gzip")
 		for r, want := range map[*http.Request]string{binary: `"AP8="`, encoded: `"e30="`} {
 			event, err := gateway.Event(shape, r)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if got := at(t, event, "body") + at(t, event, "isBase64Encoded"); got != want+"true" {
 				t.Errorf("%s: got %s, want %s", shape, got, want)
 			}
@@ -140,7 +134,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errBroken }
 
-// said is a response in a line: status, headers that a function may set, body.
+// said returns a response as one line: status, headers that a function may set, body.
 func said(tb testing.TB, res *http.Response) string {
 	tb.Helper()
 	defer res.Body.Close()
@@ -268,9 +262,7 @@ func TestFunctionHasTheDeadlineOfTheRequestAndOutlivesItsClient(t *testing.T) {
 		if got := <-left; got != 3*time.Second {
 			t.Errorf("%v were left", got)
 		}
-		if err := <-ended; err != nil {
-			t.Errorf("the function's ctx: %v", err)
-		}
+		assert.NoError(t, <-ended, "the function's ctx")
 
 		res, err = door.RoundTrip(request(t, ""))
 		if err != nil || res.StatusCode != http.StatusInternalServerError || res.Request == nil {

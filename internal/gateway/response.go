@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// answer is what a function may answer with, of any shape. Pointers tell what is
-// missing from what is empty.
+// answer is the answer of a function, in any shape. A pointer is nil if the field is
+// missing.
 type answer struct {
 	StatusCode        *int                 `json:"statusCode"`
 	StatusDescription *string              `json:"statusDescription"`
@@ -25,10 +25,9 @@ type answer struct {
 	Cookies           []string             `json:"cookies"`
 }
 
-// Response is what shape makes of a function's answer. nil stands for a function
-// that has failed. An answer that does not keep to the documented form is a
-// failure too, also where AWS would be lenient; the response says why in
-// X-Gateway-Problem.
+// Response returns the response that shape makes of a function's answer. A nil payload
+// stands for a function that has failed. An answer that is not in the documented form is a
+// failure too, even where AWS would accept it. The header X-Gateway-Problem says why.
 func Response(shape Shape, payload []byte) *http.Response {
 	var a answer
 	err := a.decode(shape, payload)
@@ -80,27 +79,45 @@ func (a *answer) decode(shape Shape, payload []byte) error {
 		return fmt.Errorf("decode the answer: %w", err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return errors.New("there is something behind the answer")
+		return errors.New("there is more data behind the answer")
 	}
 	if a.StatusCode == nil || *a.StatusCode < 100 || *a.StatusCode > 599 {
 		return errors.New("no statusCode")
 	}
-	alb := shape == ALB || shape == ALBMultiValue
+	if shape == ALB || shape == ALBMultiValue {
+		return a.checkALB(shape == ALBMultiValue)
+	}
+	return a.checkAPI(shape == HTTP || shape == FunctionURL)
+}
+
+// checkALB says what is wrong with an answer to a load balancer.
+func (a *answer) checkALB(multiValue bool) error {
+	description := fmt.Sprintf("%d %s", *a.StatusCode, http.StatusText(*a.StatusCode))
 	switch {
-	case alb && (a.StatusDescription == nil || *a.StatusDescription != fmt.Sprintf("%d %s", *a.StatusCode, http.StatusText(*a.StatusCode))):
+	case a.StatusDescription == nil || *a.StatusDescription != description:
 		return errors.New("statusDescription is not the code, a space and the reason")
-	case alb && a.IsBase64Encoded == nil:
+	case a.IsBase64Encoded == nil:
 		return errors.New("no isBase64Encoded")
-	case shape == ALBMultiValue && (a.MultiValueHeaders == nil || a.Headers != nil):
+	case multiValue && (a.MultiValueHeaders == nil || a.Headers != nil):
 		return errors.New("a target group with multi-value headers wants multiValueHeaders alone")
-	case shape == ALB && (a.Headers == nil || a.MultiValueHeaders != nil):
+	case !multiValue && (a.Headers == nil || a.MultiValueHeaders != nil):
 		return errors.New("a target group without multi-value headers wants headers alone")
-	case (shape == HTTP || shape == FunctionURL) && a.MultiValueHeaders != nil:
+	case a.Cookies != nil:
+		return errors.New("only payload format 2.0 has cookies")
+	}
+	return nil
+}
+
+// checkAPI says what is wrong with an answer to API Gateway or a Function URL. v2 stands
+// for payload format 2.0.
+func (a *answer) checkAPI(v2 bool) error {
+	switch {
+	case v2 && a.MultiValueHeaders != nil:
 		return errors.New("payload format 2.0 has no multiValueHeaders")
-	case !alb && a.StatusDescription != nil:
-		return errors.New("statusDescription is the load balancer's alone")
-	case shape != HTTP && shape != FunctionURL && a.Cookies != nil:
-		return errors.New("cookies are those of payload format 2.0 alone")
+	case a.StatusDescription != nil:
+		return errors.New("only a load balancer has a statusDescription")
+	case !v2 && a.Cookies != nil:
+		return errors.New("only payload format 2.0 has cookies")
 	}
 	return nil
 }
@@ -116,8 +133,8 @@ func (a *answer) body(shape Shape) ([]byte, error) {
 	return body, nil
 }
 
-// header joins headers and multiValueHeaders. Those of the connection are not
-// the function's to set.
+// header joins headers and multiValueHeaders. A function cannot set the headers of the
+// connection.
 func (a *answer) header(shape Shape) http.Header {
 	header := http.Header{}
 	add := func(name string, values ...string) {
@@ -143,7 +160,7 @@ func (a *answer) header(shape Shape) http.Header {
 	}
 	if a.Headers != nil {
 		for name, value := range *a.Headers {
-			if _, ok := header[textproto.CanonicalMIMEHeaderKey(name)]; !ok { // of both, the list counts
+			if _, ok := header[textproto.CanonicalMIMEHeaderKey(name)]; !ok { // if both have it, the list counts
 				add(name, value)
 			}
 		}

@@ -1,36 +1,37 @@
-// Package lane keeps first-in, first-out queues by key.
+// Package lane has first-in, first-out queues by key. The updates of one lane are handled
+// in order, one at a time.
 package lane
 
-// Key names a lane: by Name, or where that is empty by Class and ID. The zero Key is
-// no lane at all: what enters it is at the head at once.
+// Key names a lane: by Name or, if that is empty, by Class and ID. The zero Key stands for
+// no lane: a place that enters it is at the head at once.
 type Key struct {
 	Class Class
-	ID    int64 // of at most 62 bits, else it may share a lane
+	ID    int64 // of at most 62 bits; a larger one may share a lane with another
 	Name  string
 }
 
 // Class is a kind of ID.
 type Class uint64
 
-// The classes: two bits in a number.
+// The classes. They must fit into two bits.
 const (
 	Chat Class = iota + 1
 	User
 	Query
 )
 
-// number is all of a Key without a name, in one word: that is hashed the fastest.
+// number is a Key without a name in one word, which a map hashes fastest.
 func (k Key) number() uint64 { return uint64(k.ID)<<2 | uint64(k.Class) } //nolint:gosec // a sign may go
 
-// Place is one value's place in a lane. Its zero value stands in none.
+// Place is the place of a value in a lane. The zero Place is in no lane.
 type Place[T any] struct {
 	Value      T
 	queue      *queue[T]
 	prev, next *Place[T]
 }
 
-// Lanes is a set of lanes. It is not safe for concurrent use: the owner's lock
-// guards it together with what it orders.
+// Lanes is a set of lanes. It is not safe for concurrent use: the lock of its owner guards
+// it, together with the values.
 type Lanes[T any] struct {
 	max      int
 	numbered map[uint64]*queue[T]
@@ -44,12 +45,12 @@ type queue[T any] struct {
 	length     int
 }
 
-// New returns lanes that hold at most limit values each, the head included.
+// New returns an empty set of lanes. Each lane has room for limit values, with its head.
 func New[T any](limit int) *Lanes[T] {
 	return &Lanes[T]{max: limit, numbered: make(map[uint64]*queue[T]), named: make(map[string]*queue[T])}
 }
 
-// Enter puts p at the tail of the lane of k. It is false when the lane is full.
+// Enter puts p at the tail of the lane of k. It returns false if the lane is full.
 func (l *Lanes[T]) Enter(k Key, p *Place[T]) bool {
 	p.queue, p.prev, p.next = nil, nil, nil
 	if k == (Key{}) {
@@ -71,10 +72,10 @@ func (l *Lanes[T]) Enter(k Key, p *Place[T]) bool {
 	return true
 }
 
-// AtHead reports whether nothing stands before p.
+// AtHead reports whether p is the first of its lane.
 func (p *Place[T]) AtHead() bool { return p.prev == nil }
 
-// Head is who stands first in the lane of p: p itself where it is in none.
+// Head returns the first place in the lane of p. If p is in no lane, that is p.
 func (p *Place[T]) Head() *Place[T] {
 	if p.queue == nil {
 		return p
@@ -82,11 +83,11 @@ func (p *Place[T]) Head() *Place[T] {
 	return p.queue.head
 }
 
-// Behind is who stands next behind p in its lane, or nil.
+// Behind returns the place behind p in its lane, or nil.
 func (p *Place[T]) Behind() *Place[T] { return p.next }
 
-// Leave takes p out of its lane. When p was at the head and another stands
-// behind it, that one is the new head and is returned.
+// Leave takes p out of its lane. If p was at the head, Leave returns the new head, or nil
+// if the lane is empty now. Otherwise it returns nil.
 func (l *Lanes[T]) Leave(p *Place[T]) *Place[T] {
 	q := p.queue
 	if q == nil {
@@ -109,12 +110,12 @@ func (l *Lanes[T]) Leave(p *Place[T]) *Place[T] {
 	return q.head
 }
 
-// Len is the number of lanes that hold something.
+// Len is the number of lanes that are not empty.
 func (l *Lanes[T]) Len() int { return len(l.numbered) + len(l.named) }
 
 const maxSpare = 64
 
-// of is the queue of k's lane, a new one if that holds nothing.
+// of returns the queue of k's lane. It makes one if the lane is empty.
 func (l *Lanes[T]) of(k Key) *queue[T] {
 	var q *queue[T]
 	if k.Name != "" {
@@ -139,7 +140,7 @@ func (l *Lanes[T]) of(k Key) *queue[T] {
 	return q
 }
 
-// drop ends a lane that holds nothing.
+// drop removes a lane that is empty.
 func (l *Lanes[T]) drop(q *queue[T]) {
 	if q.key.Name != "" {
 		delete(l.named, q.key.Name)

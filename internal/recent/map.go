@@ -1,11 +1,13 @@
-// Package recent remembers ids, and values by id, for a while and within bounds.
+// Package recent remembers ids, and values by id, for some time and within limits.
 package recent
 
 import "time"
 
-// Map holds values by id for the same time each, in at most so many bytes, its own
-// included: past the bound the oldest goes first. It is not safe for concurrent use. Times
-// are durations since any fixed moment.
+// Map has values by id. Each lives for the same time. Together, and with the memory of the
+// Map itself, they take at most a given number of bytes: when there is no room, the oldest
+// go.
+//
+// Times are durations since a fixed moment. A Map is not safe for concurrent use.
 type Map struct {
 	life    time.Duration
 	limit   int
@@ -19,30 +21,30 @@ type entry struct {
 	value []byte
 }
 
-// entryCost is what an entry takes besides its value: its places in the map and in the
-// queue, of which as many may be free as are taken. TestSmallValuesTakeNoMoreThanTheBound
+// entryCost is the number of bytes that an entry takes besides its value: its places in the
+// map and in the queue, of which half may be free. TestSmallValuesTakeNoMoreThanTheBound
 // measures it.
 const entryCost = 176
 
-// cost is the bytes that value takes under its id. An allocator rounds them up, by an
-// eighth at most.
+// cost is the number of bytes that value takes under its id. The allocator rounds it up, by
+// an eighth at most.
 func cost(value []byte) int { return cap(value) + entryCost }
 
-// NewMap returns an empty Map of values that live for life and take at most limit
-// bytes together.
+// NewMap returns an empty Map. Its values live for life, and take at most limit bytes
+// together.
 func NewMap(limit int, life time.Duration) *Map {
 	return &Map{life: life, limit: limit, entries: make(map[int64]entry)}
 }
 
-// Put remembers value under id from now on, and forgets what is over or, past the
-// bound, the oldest. A value over the bound is not kept.
+// Put remembers value under id from now on. It forgets values whose time is over and, if
+// there is no room, the oldest. It does not keep a value that exceeds the limit alone.
 func (m *Map) Put(id int64, value []byte, now time.Duration) {
 	m.remove(id)
 	if cost(value) > m.limit {
 		return
 	}
 	for !m.queue.empty() && (m.queue.first().until <= now || m.size+cost(value) > m.limit) {
-		if i := m.queue.pop(); m.entries[i.id].until == i.until { // else it was put anew since
+		if i := m.queue.pop(); m.entries[i.id].until == i.until { // else it was put again since
 			m.remove(i.id)
 		}
 	}
@@ -51,7 +53,7 @@ func (m *Map) Put(id int64, value []byte, now time.Duration) {
 	m.queue.push(item{id, now + m.life})
 }
 
-// Get returns what is remembered under id.
+// Get returns the value under id.
 func (m *Map) Get(id int64, now time.Duration) (value []byte, ok bool) {
 	e, ok := m.entries[id]
 	if !ok || e.until <= now {

@@ -43,7 +43,7 @@ func TestPastTheBoundTheOldestValuesGoFirst(t *testing.T) {
 	}
 }
 
-// An entry of a few bytes takes ten times as many.
+// An entry of a few bytes takes ten times as much memory.
 func TestSmallValuesTakeNoMoreThanTheBound(t *testing.T) {
 	const bound = 8 << 20
 	const rounded = bound / 8 // by the allocator

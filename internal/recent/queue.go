@@ -2,7 +2,7 @@ package recent
 
 import "time"
 
-// queue is first in, first out, in order of the time that its items are over.
+// A queue is first in, first out. Its items are in the order in which their time is over.
 type queue struct {
 	items []item
 	head  int

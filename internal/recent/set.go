@@ -6,18 +6,21 @@ import (
 	"time"
 )
 
-// Set holds ids for a while each, at most so many of them: past the bound the
-// oldest go first. It is made for ids that are mostly consecutive, of which it
-// keeps 64 in a page: their times are those of the last one put beside them, in
-// whole seconds, so that they may stay a little longer than asked, never shorter.
-// It is not safe for concurrent use. Times are durations since any fixed moment.
+// Set has ids. Each has a lifetime. There are at most a given number of them: past that the
+// oldest go.
+//
+// It is made for ids that are mostly consecutive. It keeps 64 of them in a page, with one
+// end of life, in whole seconds, for all that have the same lifetime: that of the last one
+// put. So an id may stay longer than its lifetime, and never shorter.
+//
+// Times are durations since a fixed moment. A Set is not safe for concurrent use.
 type Set struct {
 	limit   int
 	held    int
 	evicted uint64
 	lives   []time.Duration
 	pages   map[int64]*page
-	queues  [maxLives]queue // of pages, one for each lifetime, so that each is in order of its end
+	queues  [maxLives]queue // of pages; one for each lifetime, so that each is in order of the ends
 }
 
 const (
@@ -27,21 +30,21 @@ const (
 
 // page is 64 consecutive ids.
 type page struct {
-	ids    [maxLives]uint64 // those put with each lifetime
-	until  [maxLives]uint32 // the second when the last of them is over
+	ids    [maxLives]uint64 // a bit for each id, by its lifetime
+	until  [maxLives]uint32 // the second when their life ends, by lifetime
 	marked uint64
 }
 
 func (p *page) over(l int) time.Duration { return time.Duration(p.until[l]) * time.Second }
 
-// NewSet returns an empty Set of at most limit ids, whose lifetimes, at most
-// four, are among lives.
+// NewSet returns an empty Set of at most limit ids. lives are the lifetimes that Put may be
+// given, at most four.
 func NewSet(limit int, lives ...time.Duration) *Set {
 	return &Set{limit: limit, lives: lives, pages: make(map[int64]*page)}
 }
 
-// Put remembers id, with a mark, for life from now on. It forgets what is over
-// and, past the bound, the oldest.
+// Put remembers id, with a mark, for life from now on. It forgets ids whose time is over
+// and, past the limit, the oldest.
 func (s *Set) Put(id int64, mark bool, now, life time.Duration) {
 	s.expire(now)
 	number, bit := id>>pageBits, uint64(1)<<(id&(1<<pageBits-1))
@@ -83,11 +86,11 @@ func (s *Set) Get(id int64, now time.Duration) (mark, ok bool) {
 	return false, false
 }
 
-// Len is the number of ids held, those included whose time is over but that
-// nothing has swept out yet.
+// Len is the number of ids. It includes ids whose time is over and that no Put has
+// removed yet.
 func (s *Set) Len() int { return s.held }
 
-// Evicted counts the ids that the bound, not time, has removed.
+// Evicted is the number of ids that were removed for the limit, and not for their time.
 func (s *Set) Evicted() uint64 { return s.evicted }
 
 func (s *Set) expire(now time.Duration) {
@@ -109,8 +112,8 @@ func (s *Set) evictOldest() {
 	s.evicted += s.pop(oldest)
 }
 
-// pop forgets the ids of the first page in a queue and returns how many they
-// were; none if some were put since it came there: it goes to the end then.
+// pop forgets the ids of the first page in a queue, and returns how many they were. If ids
+// were put into the page since it was queued, pop forgets none, and queues it again.
 func (s *Set) pop(l int) uint64 {
 	i := s.queues[l].pop()
 	p := s.pages[i.id]

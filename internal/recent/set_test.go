@@ -74,8 +74,7 @@ func TestAnIdPutTwiceIsOne(t *testing.T) {
 	}
 }
 
-// 100,000 remembered updates are promised to fit 16 MiB, also when no two of
-// them are neighbours.
+// 100,000 remembered updates must fit into 16 MiB, even if no two of them are neighbours.
 func TestAHundredThousandIdsFitSixteenMiB(t *testing.T) {
 	for name, step := range map[string]int64{"consecutive": 1, "far apart": 997} {
 		before := heap()

@@ -1,3 +1,3 @@
-// Package thirdparty tests tghook with other people's bot libraries. It is a
-// module of its own, so that the root needs none of them.
+// Package thirdparty tests tghook with other people's routers, middleware and bot
+// libraries. It is a module of its own, so that the root needs none of them.
 package thirdparty

@@ -14,7 +14,7 @@ require (
 	github.com/gorilla/mux v1.8.1
 	github.com/mr-linch/go-tg v0.18.0
 	github.com/mymmrac/telego v1.3.1
-	github.com/tghook/tghook v0.0.0-00010101000000-000000000000
+	github.com/tghook/tghook v0.1.0
 	golang.org/x/crypto v0.53.0
 	gopkg.in/telebot.v4 v4.0.0-beta.10
 )

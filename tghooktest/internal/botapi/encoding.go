@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// decoded undoes a Content-Encoding. As for zlib, gzip and deflate are told by how
-// the content begins and not by the name.
+// decoded undoes a Content-Encoding. Like zlib, it recognises gzip and deflate by the first
+// byte of the content and not by the header.
 func decoded(r io.Reader, encoding string) (io.Reader, error) {
 	switch strings.ToLower(encoding) {
 	case "":
@@ -33,7 +33,7 @@ func decoded(r io.Reader, encoding string) (io.Reader, error) {
 	return inflater{z}, nil
 }
 
-// inflater fails as zlib does.
+// inflater reports errors as zlib does.
 type inflater struct{ io.Reader }
 
 func (f inflater) Read(b []byte) (int, error) {
@@ -43,7 +43,7 @@ func (f inflater) Read(b []byte) (int, error) {
 
 func inflateError(err error) error {
 	switch {
-	case err == nil, err == io.EOF: //nolint:errorlint // the end, which a Reader does not wrap
+	case err == nil, err == io.EOF: //nolint:errorlint // a Reader returns io.EOF unwrapped
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return unparsable("zlib error -5") // Z_BUF_ERROR

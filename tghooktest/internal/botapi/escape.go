@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends src, which must be JSON, as Telegram writes it: without space
-// between its tokens, and with \u escapes, in lower case and in pairs above U+FFFF,
-// for all that is not ASCII and for no printable character. Bytes in strings that are
-// no UTF-8 stay as they are, which Telegram does with those that bots have given it.
+// AppendJSON appends src, which must be JSON, in Telegram's form. It removes space between
+// tokens, and escapes control characters and everything that is not ASCII as \u with
+// lower-case digits, in surrogate pairs above U+FFFF. Bytes that are not UTF-8 stay as they
+// are, as Telegram keeps them where a bot sent them.
 func AppendJSON(dst, src []byte) []byte {
 	quoted := false
 	for i := 0; i < len(src); i++ {
@@ -41,7 +41,8 @@ func AppendJSON(dst, src []byte) []byte {
 	return dst
 }
 
-// appendEscape appends the escape whose letter is src[i], and returns where it ends.
+// appendEscape appends the escape whose letter is src[i], and returns the index of its last
+// byte.
 func appendEscape(dst, src []byte, i int) ([]byte, int) {
 	switch src[i] {
 	case '/':
@@ -65,8 +66,8 @@ func hex4[T string | []byte](s T) (uint16, bool) {
 
 const hexDigits = "0123456789abcdef"
 
-// appendUnit appends a unit of UTF-16 in a string: of a pair each half is written for
-// itself.
+// appendUnit appends a UTF-16 code unit in a string. Each half of a surrogate pair is
+// written on its own.
 func appendUnit(dst []byte, unit uint16) []byte {
 	switch unit {
 	case '"', '\\':

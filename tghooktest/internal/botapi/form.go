@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// form reads a query, or an urlencoded body.
+// form reads a query string, or a body of that form.
 func (c *call) form(text string) error {
 	if err := c.spend(len(text)); err != nil {
 		return err
@@ -19,8 +19,8 @@ func (c *call) form(text string) error {
 	return nil
 }
 
-// percentDecoded undoes percent-encoding, and leaves alone what is no escape. In a form a plus is
-// a space.
+// percentDecoded undoes percent-encoding. It keeps a percent sign that starts no escape. In
+// a form, a plus is a space.
 func percentDecoded(s string, form bool) string {
 	if !strings.ContainsAny(s, "+%") {
 		return s
@@ -45,7 +45,7 @@ func percentDecoded(s string, form bool) string {
 	return string(b)
 }
 
-// boundary takes what stands between "boundary=" and the next semicolon.
+// boundary returns the text between "boundary=" and the next semicolon.
 func boundary(contentType string) (string, error) {
 	at := strings.Index(strings.ToLower(contentType), "boundary")
 	if at < 0 {

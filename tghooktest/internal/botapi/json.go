@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep arrays and objects in a parameter may be nested.
+// maxDepth is how deep arrays and objects may be nested in a parameter.
 const maxDepth = 100
 
-// json reads the members of an object, up to where it is malformed.
+// json reads the members of an object, up to the first mistake.
 func (c *call) json(text string) error {
 	if err := c.spend(len(text)); err != nil {
 		return err
@@ -30,13 +30,13 @@ func (c *call) json(text string) error {
 	return nil
 }
 
-// scanner reads JSON as leniently as Telegram: a string may contain anything, and an
-// unknown escape is the character itself; a number is any run of its characters.
+// scanner reads JSON as leniently as Telegram. A string may contain any byte. An unknown
+// escape stands for the character itself. A number is any run of the characters of numbers.
 type scanner struct{ rest string }
 
 func (s *scanner) space() { s.rest = strings.TrimLeft(s.rest, " \t\r\n\v\x00") }
 
-// take skips space, and then char if it is next.
+// take skips space, and then char if it comes next.
 func (s *scanner) take(char byte) bool {
 	s.space()
 	if s.rest == "" || s.rest[0] != char {
@@ -46,7 +46,7 @@ func (s *scanner) take(char byte) bool {
 	return true
 }
 
-// value returns a string decoded, and anything else as it is written.
+// value returns a string decoded, and any other value as it is written.
 func (s *scanner) value() (string, bool) {
 	s.space()
 	if strings.HasPrefix(s.rest, `"`) {
@@ -104,7 +104,7 @@ func (s *scanner) members(end byte, member func() bool) bool {
 	return false
 }
 
-// quoted returns what stands between quotes.
+// quoted returns the text between quotes.
 func (s *scanner) quoted() (string, bool) {
 	if !strings.HasPrefix(s.rest, `"`) {
 		return "", false
@@ -164,9 +164,9 @@ func unescape(letter byte) byte {
 	return letter
 }
 
-// appendUnits decodes the digits of one \u escape, or with a second one those of a
-// surrogate pair. Half a pair it appends too, which makes b no UTF-8: methods refuse
-// such a text. It returns how much of s was decoded, 0 for what are no digits.
+// appendUnits decodes the digits of one \u escape, or of two that form a surrogate pair. It
+// appends half a pair too; b is then not UTF-8, and methods refuse such a text. It returns
+// how many bytes of s it decoded; 0 if s does not begin with digits.
 func appendUnits(b []byte, s string) ([]byte, int) {
 	unit, ok := hex4(s)
 	if !ok {

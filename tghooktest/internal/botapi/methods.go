@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// Method is what Bot API 10.1 says about one of its methods.
+// Method describes a method of Bot API 10.1.
 type Method struct {
-	Name     string   // in its own case
+	Name     string   // in Telegram's spelling
 	Result   string   // Message, True, Integer, String, or another object's type
 	Array    bool     // the result is an array of Result
-	OrTrue   bool     // the result is True where the message was sent by an inline query
-	Required []string // parameters
+	OrTrue   bool     // the result is True for a message that an inline result sent
+	Required []string // parameters that are required
 	Files    []string // parameters that take a file
 }
 
-// methods has a line for each: name, result, required parameters, those that take a
-// file.
+// methods has a line for each method: name, result, required parameters, and parameters
+// that take a file.
 //
 //go:embed methods.tsv
 var methods string
@@ -42,7 +42,7 @@ func list(s string) []string {
 	return strings.Split(s, ",")
 }
 
-// Lookup finds a method by its name in any case.
+// Lookup finds a method by its name, in any letter case.
 func Lookup(name string) (Method, bool) {
 	m, ok := methodsByName()[strings.ToLower(name)]
 	return m, ok

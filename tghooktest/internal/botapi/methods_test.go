@@ -3,9 +3,12 @@ package botapi_test
 import (
 	_ "embed"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
@@ -15,35 +18,35 @@ var table string
 func TestAll180MethodsAreKnown(t *testing.T) {
 	t.Parallel()
 	lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
-	results, orTrue, arrays, withFiles := map[string]int{}, 0, 0, 0
-	for i, line := range lines[1:] {
+	assert.True(t, slices.IsSorted(lines[1:]), "the methods are sorted")
+	count := map[string]int{}
+	for _, line := range lines[1:] {
 		name, _, _ := strings.Cut(line, "\t")
-		if i > 0 && lines[i] >= line {
-			t.Errorf("%s does not stand in its place, or twice", name)
-		}
 		m, ok := botapi.Lookup(strings.ToUpper(name))
-		if !ok || m.Name != name || m.Result == "" {
-			t.Errorf("%s is %+v, %t", name, m, ok)
-		}
-		results[m.Result]++
-		for _, x := range []struct {
-			is bool
-			n  *int
-		}{{m.OrTrue, &orTrue}, {m.Array, &arrays}, {m.Files != nil, &withFiles}} {
-			if x.is {
-				*x.n++
-			}
-		}
+		require.True(t, ok, name)
+		assert.Equal(t, name, m.Name)
+		assert.NotEmpty(t, m.Result, name)
+		count["methods"]++
+		count[m.Result]++
+		count["or True"] += one(m.OrTrue)
+		count["arrays"] += one(m.Array)
+		count["with files"] += one(m.Files != nil)
 		for _, parameter := range append(m.Required, m.Files...) {
-			if parameter == "" || strings.Trim(parameter, "abcdefghijklmnopqrstuvwxyz_") != "" {
-				t.Errorf("%s has a parameter %q", name, parameter)
-			}
+			assert.Regexp(t, "^[a-z_]+$", parameter, name)
 		}
 	}
-	if len(lines)-1 != 180 || results["True"] != 97 || results["Message"] != 31 || results["String"] != 4 || results["Integer"] != 1 ||
-		orTrue != 7 || arrays != 10 || withFiles != 13 {
-		t.Errorf("%d methods, %d or True, %d arrays, %d with files, results %v", len(lines)-1, orTrue, arrays, withFiles, results)
+	for what, want := range map[string]int{
+		"methods": 180, "True": 97, "Message": 31, "String": 4, "Integer": 1, "or True": 7, "arrays": 10, "with files": 13,
+	} {
+		assert.Equal(t, want, count[what], what)
 	}
+}
+
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func TestAMethodIsFoundInAnyCase(t *testing.T) {

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// formData is a multipart body. Its rules are those of Telegram's own reader, which
-// differ from those of mime/multipart. Source: tdlib/td, HttpReader.
+// formData is a multipart body. It follows the rules of Telegram's own reader, which differ
+// from those of mime/multipart. Source: tdlib/td, HttpReader.
 type formData struct{ *bufio.Reader }
 
-// errTooLong is until's: the delimiter has not come within the limit.
+// errTooLong means that until has not found the delimiter within the limit.
 var errTooLong = errors.New("too long")
 
-// until returns what precedes the next delim, and reads delim too.
+// until returns the bytes before the next delim, and reads delim too.
 func (b formData) until(delim string, limit int) ([]byte, error) {
 	content := []byte{}
 	for {
@@ -42,22 +42,22 @@ func (b formData) until(delim string, limit int) ([]byte, error) {
 	}
 }
 
-// last reports whether the boundary that was just read is the last one.
+// last reports whether the boundary that was just read ends the body.
 func (b formData) last() (bool, error) {
 	mark, err := b.Peek(2)
 	return string(mark) == "--", ended(err)
 }
 
-// ended is err, which at the end of the body is Telegram's word for it.
+// ended returns err, or Telegram's error for the end of the body.
 func ended(err error) error {
-	if err == io.EOF { //nolint:errorlint // a Reader does not wrap it
+	if err == io.EOF { //nolint:errorlint // a Reader returns io.EOF unwrapped
 		return unparsable("unexpected end of request content")
 	}
 	return err
 }
 
-// multipart reads a multipart body, which must be complete. A body of no bytes has no
-// parts: libraries send it when there are no parameters.
+// multipart reads a multipart body, which must be complete. An empty body has no parts;
+// libraries send it for a call without parameters.
 func (c *call) multipart(contentType string, content io.Reader) error {
 	boundary, err := boundary(contentType)
 	if err != nil {
@@ -70,7 +70,7 @@ func (c *call) multipart(contentType string, content io.Reader) error {
 	if _, err := body.until("--"+boundary, c.room); err != nil {
 		return tooLong(err, "too many parameters in form data")
 	}
-	for last := false; !last; { // Telegram does not look for the last boundary before the first part
+	for last := false; !last; { // like Telegram, check for the end only after a part
 		if err := c.part(body, "\r\n--"+boundary); err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (c *call) multipart(contentType string, content io.Reader) error {
 	return err
 }
 
-// tooLong gives errTooLong its description.
+// tooLong turns errTooLong into an error with a description.
 func tooLong(err error, text string) error {
 	if errors.Is(err, errTooLong) {
 		return tooLarge(text)
@@ -93,11 +93,11 @@ func tooLong(err error, text string) error {
 	return err
 }
 
-// part is the head of one.
+// part is the head of a part.
 type part struct {
 	field       string
 	contentType string
-	file        bool // it has a filename, be it empty
+	file        bool // it has a filename, which may be empty
 	filename    string
 }
 
@@ -114,7 +114,7 @@ func (c *call) part(body formData, boundary string) error {
 	}
 	c.headers += len(head)
 	p := part{contentType: "application/octet-stream"}
-	// The line of the boundary ends with two bytes, whatever they are.
+	// The boundary's line ends with two bytes, of any value.
 	if err := p.headers((string(head) + "\r\n\r\n")[2 : 2+len(head)]); err != nil {
 		return err
 	}
@@ -127,9 +127,9 @@ func (c *call) part(body formData, boundary string) error {
 	return c.value(p, body, boundary)
 }
 
-// value reads the text of a part. Telegram bounds each of them and not all together,
-// but those of a form. The simulated Telegram has them in memory, so that they share
-// the room of the files.
+// value reads the text of a part. Telegram bounds each text, and the total only for parts
+// that are forms. This Server keeps the texts in memory, so they share the room of the
+// files.
 func (c *call) value(p part, body formData, boundary string) error {
 	value, err := body.until(boundary, min(c.left, c.room))
 	if err != nil {
@@ -158,7 +158,7 @@ func (c *call) file(p part, body formData, boundary string) error {
 	return nil
 }
 
-// headers reads the lines of a part's head. Of several of a name the last one counts.
+// headers reads the lines of a part's head. If a header comes more than once, the last one counts.
 func (p *part) headers(lines string) error {
 	for lines != "" {
 		name, rest, ok := strings.Cut(lines, ":")
@@ -180,7 +180,8 @@ func (p *part) headers(lines string) error {
 	return nil
 }
 
-// lineEnd is where a header's value ends. Lines that begin with a space belong to it.
+// lineEnd returns the end of a header's value. Lines that begin with a space or tab belong
+// to it.
 func lineEnd(s string) (end int, ok bool) {
 	for {
 		next := strings.IndexByte(s[end:], '\r')
@@ -195,13 +196,12 @@ func lineEnd(s string) (end int, ok bool) {
 	}
 }
 
-// trimmed is s without Telegram's white space around it.
+// trimmed returns s without the characters around it that Telegram takes for white space.
 func trimmed(s string) string { return strings.Trim(s, blanks) }
 
 const blanks = " \t\r\n\x00\v"
 
-// disposition reads a Content-Disposition. filename* is a name that Telegram does not
-// know.
+// disposition reads a Content-Disposition. Telegram does not know filename*.
 func (p *part) disposition(value string) error {
 	rest, ok := strings.CutPrefix(value, "form-data;")
 	if !ok {
@@ -226,7 +226,7 @@ func (p *part) disposition(value string) error {
 	}
 }
 
-// attribute takes the value at the beginning of text, and the semicolon after it.
+// attribute reads the value at the beginning of text, and the semicolon after it.
 func attribute(text string) (value, rest string, err error) {
 	if !strings.HasPrefix(text, `"`) {
 		value, rest, _ = strings.Cut(text, ";")

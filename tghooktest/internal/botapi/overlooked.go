@@ -7,27 +7,27 @@ import (
 	"strings"
 )
 
-// Overlooked says what Telegram overlooks in the body of a webhook's 2xx answer that
-// looks like a call. It is empty where Telegram overlooks nothing, and where the answer
-// is no call.
+// Overlooked returns why Telegram silently ignores the body of a webhook's 2xx answer, or
+// part of it, although it looks like a call. It is empty if Telegram ignores nothing, or if
+// the body is no call.
 func Overlooked(header http.Header, body []byte) string {
 	p, err := read("", header, bytes.NewReader(body))
 	if err != nil {
-		return "" // the answer is refused, which last_error_message tells
+		return "" // Telegram refuses the answer, and last_error_message says why
 	}
 	if p.Method != "" && !executed(p.Method) {
-		return fmt.Sprintf("Telegram does not execute %.100s that comes in a response: call it", p.Method)
+		return fmt.Sprintf("Telegram does not execute %.100s as a webhook reply; call it by a request to the Bot API", p.Method)
 	}
 	contentType, text := header.Get("Content-Type"), Excerpt(header, body, maxParams)
 	switch kindOf(contentType) {
 	case otherBody:
 		if likeCall(text) {
-			return fmt.Sprintf("Telegram executes nothing that comes as Content-Type %.100q: write application/json", contentType)
+			return fmt.Sprintf("Telegram does not execute a reply with the Content-Type %.100q; send application/json", contentType)
 		}
 		return ""
 	case formBody:
 		if p.Method == "" && strings.HasPrefix(text, "{") && likeCall(text) {
-			return fmt.Sprintf("Telegram reads a form where Content-Type is %.100q, and this is JSON: write application/json", contentType)
+			return fmt.Sprintf("the Content-Type %.100q says form, but the body is JSON; send application/json", contentType)
 		}
 	case jsonBody:
 		if !object(text) {
@@ -37,38 +37,38 @@ func Overlooked(header http.Header, body []byte) string {
 	return misnamed(p)
 }
 
-// overlookedJSON is Overlooked for a text that is not one JSON object.
+// overlookedJSON is Overlooked for a text that is not exactly one JSON object.
 func overlookedJSON(p Params, text string) string {
 	switch {
 	case p.Method != "":
-		return "the JSON is malformed, and Telegram takes what stands before the mistake"
+		return "the JSON is malformed; Telegram reads the part before the mistake"
 	case likeCall(text):
-		return "Telegram executes one JSON object, and this is malformed, or something else"
+		return "Telegram executes one JSON object only, and this is not one"
 	}
 	return ""
 }
 
-// misnamed is Overlooked for a method's name that is in another parameter.
+// misnamed is Overlooked for a method's name in a wrong parameter.
 func misnamed(p Params) string {
 	for name := range p.Values {
 		if p.Method == "" && strings.EqualFold(name, "method") {
-			return "Telegram reads the method's name from method, and not from " + name
+			return "Telegram reads the method's name from the field method, not from " + name
 		}
 	}
 	return ""
 }
 
-// Excerpt is the beginning of a body, without its Content-Encoding.
+// Excerpt returns the beginning of a body, with its Content-Encoding undone.
 func Excerpt(header http.Header, body []byte, limit int) string {
 	content, err := decoded(bytes.NewReader(body), header.Get("Content-Encoding"))
 	if err != nil {
 		return ""
 	}
-	text, _ := limited(content, limit) // what could be read of it
+	text, _ := limited(content, limit) // keeps what could be read
 	return string(text[:min(len(text), limit)])
 }
 
-// likeCall reports whether text has what a method is named by, in any case.
+// likeCall reports whether text seems to name a method, in any letter case.
 func likeCall(text string) bool {
 	text = strings.ToLower(strings.Trim(text, blanks))
 	if text == "" {
@@ -81,7 +81,7 @@ func likeCall(text string) bool {
 	return strings.HasPrefix(text, "method=") || strings.Contains(text, "&method=")
 }
 
-// object reports whether text is one JSON object, and nothing else.
+// object reports whether text is exactly one JSON object.
 func object(text string) bool {
 	s := scanner{text}
 	s.space()

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
 func TestWhatTelegramOverlooksIsSaid(t *testing.T) {
 	t.Parallel()
-	const other = "Telegram executes one JSON object, and this is malformed, or something else"
-	const cut = "the JSON is malformed, and Telegram takes what stands before the mistake"
+	const other = "Telegram executes one JSON object only, and this is not one"
+	const cut = "the JSON is malformed; Telegram reads the part before the mistake"
 	for _, x := range []struct{ contentType, body, want string }{
 		{asJSON, `{"method":"sendMessage","chat_id":1}`, ""},
 		{asJSON, ` {"method" : "sendMessage", "x": {"y": [{}, [1]]}} `, ""},
@@ -28,21 +29,19 @@ func TestWhatTelegramOverlooksIsSaid(t *testing.T) {
 		{asJSON, `{'method':'sendMessage',"method":"x"}`, other},
 		{asJSON, `[{"method":"sendMessage"}]`, other},
 		{asJSON, `"{\"method\":\"sendMessage\"}"`, other},
-		{asJSON, `{"Method":"sendMessage","ChatID":1}`, "Telegram reads the method's name from method, and not from Method"},
-		{asForm, `METHOD=sendMessage`, "Telegram reads the method's name from method, and not from METHOD"},
-		{asForm, `method=getMe`, "Telegram does not execute getMe that comes in a response: call it"},
-		{asForm, `{"method":"sendMessage"}`, `Telegram reads a form where Content-Type is "application/x-www-form-urlencoded", and this is JSON: write application/json`},
-		{asMultipart, parts("Content-Disposition: form-data; name=method\n\nclose"), "Telegram does not execute close that comes in a response: call it"},
+		{asJSON, `{"Method":"sendMessage","ChatID":1}`, "Telegram reads the method's name from the field method, not from Method"},
+		{asForm, `METHOD=sendMessage`, "Telegram reads the method's name from the field method, not from METHOD"},
+		{asForm, `method=getMe`, "Telegram does not execute getMe as a webhook reply; call it by a request to the Bot API"},
+		{asForm, `{"method":"sendMessage"}`, `the Content-Type "application/x-www-form-urlencoded" says form, but the body is JSON; send application/json`},
+		{asMultipart, parts("Content-Disposition: form-data; name=method\n\nclose"), "Telegram does not execute close as a webhook reply; call it by a request to the Bot API"},
 		{asMultipart, "no parts", ""},
-		{"text/plain", `{"method":"sendMessage"}`, `Telegram executes nothing that comes as Content-Type "text/plain": write application/json`},
-		{"text/plain; charset=utf-8", `chat_id=1&method=sendMessage`, `Telegram executes nothing that comes as Content-Type "text/plain; charset=utf-8": write application/json`},
+		{"text/plain", `{"method":"sendMessage"}`, `Telegram does not execute a reply with the Content-Type "text/plain"; send application/json`},
+		{"text/plain; charset=utf-8", `chat_id=1&method=sendMessage`, `Telegram does not execute a reply with the Content-Type "text/plain; charset=utf-8"; send application/json`},
 		{"text/plain", "ok", ""},
 		{"text/html", `<form method="post"><input name="method">`, ""},
 		{"text/plain", `{"status":"ok"}`, ""},
 	} {
-		if got := botapi.Overlooked(http.Header{"Content-Type": {x.contentType}}, []byte(x.body)); got != x.want {
-			t.Errorf("of %s %q: %q, want %q", x.contentType, x.body, got, x.want)
-		}
+		assert.Equalf(t, x.want, botapi.Overlooked(http.Header{"Content-Type": {x.contentType}}, []byte(x.body)), "of %s %q", x.contentType, x.body)
 	}
 	long := botapi.Overlooked(http.Header{"Content-Type": {asJSON}}, []byte(`{"method":"get`+strings.Repeat("x", 1<<15)+`"}`))
 	if len(long) > 300 {

@@ -1,46 +1,48 @@
-// Package botapi reads calls of the Bot API, as Telegram's server does, and writes
-// its answers.
+// Package botapi reads calls of the Bot API and writes its answers, in the way of
+// Telegram's server.
 package botapi
 
 import "strings"
 
-// Params are those of a call: Telegram takes every value for text, and of several
-// with one name the first. What was JSON but no string is its JSON text.
+// Params are the parameters of a call. Telegram reads every value as text. A JSON value
+// that is not a string is its JSON text. If a name comes more than once, the first value
+// counts.
 type Params struct {
-	Method string // from the parameter "method", where the path has none
+	Method string // the parameter "method", for a path without a method
 	Values map[string]string
-	Files  map[string]File // by the name of their part
+	Files  map[string]File // key: name of the part
 }
 
-// File is one that was uploaded.
+// File is an uploaded file.
 type File struct {
 	Name, ContentType string
 	Content           []byte
 }
 
-// An Error is an answer that is not ok.
+// Error is an answer that is not ok.
 type Error struct {
-	Code        int // which the HTTP status is too
+	Code        int // error_code, which is the HTTP status too
 	Description string
-	RetryAfter  int   // seconds; 0: none
-	MigrateTo   int64 // chat; 0: none
+	RetryAfter  int   // in seconds; 0 if none
+	MigrateTo   int64 // id of a chat; 0 if none
 }
 
 func (e *Error) Error() string { return e.Description }
 
-// String is a parameter's value; empty where it is missing, which Telegram does not
-// tell from empty.
+// String returns a parameter's value. It is empty for a missing parameter, which Telegram
+// treats in the same way.
 func (p Params) String(name string) string { return p.Values[name] }
 
-// Has reports whether there is a parameter of this name, be it empty. Files have none.
+// Has reports whether there is a parameter of this name, even an empty one. It is false for
+// a file.
 func (p Params) Has(name string) bool {
 	_, ok := p.Values[name]
 	return ok
 }
 
-// Int is a parameter's leading digits, after a minus where there is one; else 0. What
-// is too large loses its upper bits, so that int32(p.Int("limit")) is what Telegram
-// makes of it too.
+// Int returns the number at the beginning of a parameter, which may be negative; 0 if there
+// is none. A number that is too large loses its upper bits, so int32(p.Int("limit")) is
+// what Telegram reads too.
 func (p Params) Int(name string) int64 {
 	s, negative := strings.CutPrefix(p.Values[name], "-")
 	var n int64
@@ -53,7 +55,7 @@ func (p Params) Int(name string) int64 {
 	return n
 }
 
-// Bool reports whether a parameter is true, yes or 1, in any case.
+// Bool reports whether a parameter is true, yes or 1, in any letter case.
 func (p Params) Bool(name string) bool {
 	switch strings.ToLower(p.Values[name]) {
 	case "true", "yes", "1":
@@ -62,7 +64,8 @@ func (p Params) Bool(name string) bool {
 	return false
 }
 
-// File is the one that came for a parameter: attached to its value, or under its name.
+// File returns the file of a parameter: the one that its value attaches, or the one that
+// has the parameter's name.
 func (p Params) File(name string) (File, bool) {
 	if f, ok := p.Attached(p.Values[name]); ok {
 		return f, true
@@ -71,7 +74,8 @@ func (p Params) File(name string) (File, bool) {
 	return f, ok
 }
 
-// Attached is the file to which value refers by attach://, also within JSON.
+// Attached returns the file that a value refers to by attach://. The value may come from
+// JSON.
 func (p Params) Attached(value string) (File, bool) {
 	part, ok := strings.CutPrefix(value, "attach://")
 	if !ok {

@@ -8,17 +8,18 @@ import (
 )
 
 const (
-	maxParams  = 1 << 20   // bytes of all parameters, as they are written
+	maxParams  = 1 << 20   // bytes of all parameters, in encoded form
 	maxHeaders = 256 << 10 // bytes of the headers of all parts
 	maxFiles   = 50
-	maxUpload  = 64 << 20 // bytes of all parts: they stay in memory, and Telegram documents 50 MB for a file
+	maxUpload  = 64 << 20 // bytes of all parts, which stay in memory; Telegram documents 50 MB for a file
 )
 
-// Read reads a call: the URL's raw query, and then the body, which is nil where the
-// request has none. Where the path names no method it is Params.Method. An Error has
-// no description: Telegram answers what it cannot parse with an empty body, and
-// closes the connection, which is what WriteError does then. Params.Values is never
-// nil, nor is Params.Files.
+// Read reads a call from the URL's raw query and then from the body, which is nil for a
+// request without one. If the path names no method, Params.Method does.
+//
+// An Error of Read has no description: Telegram answers a request that it cannot parse with
+// an empty body and closes the connection, and so does WriteError. Params.Values and
+// Params.Files are never nil.
 func Read(query string, header http.Header, body io.Reader) (Params, *Error) {
 	p, err := read(query, header, body)
 	if err == nil {
@@ -26,16 +27,18 @@ func Read(query string, header http.Header, body io.Reader) (Params, *Error) {
 	}
 	var refusal *Error
 	if !errors.As(err, &refusal) {
-		refusal = unparsable("") // body failed: nobody is there to read it
+		refusal = unparsable("") // reading the body failed, so the client has gone
 	}
 	return none(), &Error{Code: refusal.Code}
 }
 
-// ReadReply reads what the answer of a webhook calls, whatever its status: that of a
-// 2xx is to be executed. Params.Method is empty where it calls nothing, and where
-// Telegram does not execute the method. body is nil where the answer has none, as one
-// without Content-Length and chunks has. The description of an *Error is what
-// getWebhookInfo shows; any other error is body's own. Params.Values is never nil.
+// ReadReply reads the call in the answer of a webhook, of any status. Only the call in a
+// 2xx answer is to be executed. Params.Method is empty if there is no call, or if Telegram
+// does not execute the method.
+//
+// body is nil for an answer without a body, such as one with neither Content-Length nor
+// chunks. The description of an *Error is what getWebhookInfo shows; any other error comes
+// from body. Params.Values is never nil.
 func ReadReply(header http.Header, body io.Reader) (Params, error) {
 	p, err := read("", header, body)
 	if err != nil || !executed(p.Method) {
@@ -44,7 +47,7 @@ func ReadReply(header http.Header, body io.Reader) (Params, error) {
 	return p, nil
 }
 
-// executed reports whether Telegram executes method when it is answered with.
+// executed reports whether Telegram executes the method if it comes as a webhook reply.
 func executed(method string) bool {
 	method = strings.ToLower(method)
 	switch method {
@@ -67,23 +70,23 @@ func read(query string, header http.Header, body io.Reader) (Params, error) {
 	return c.Params, err
 }
 
-// call is one that is being read.
+// call is a call that is being read.
 type call struct {
 	Params
-	left    int // of maxParams
-	room    int // of maxUpload
+	left    int // bytes left of maxParams
+	room    int // bytes left of maxUpload
 	files   int
-	headers int // bytes of the parts'
+	headers int // bytes of the headers of all parts
 }
 
-// add keeps the first of several values.
+// add sets a value, unless the name has one already.
 func (c *call) add(name, value string) {
 	if _, ok := c.Values[name]; !ok {
 		c.Values[name] = value
 	}
 }
 
-// spend fails when there is no more room for parameters.
+// spend counts bytes of parameters, and fails when they are too many.
 func (c *call) spend(bytes int) error {
 	if c.left -= bytes; c.left < 0 {
 		return tooLarge("too many parameters")
@@ -125,7 +128,7 @@ func (c *call) parse(contentType string, content io.Reader) error {
 type bodyKind int
 
 const (
-	otherBody bodyKind = iota // not at all
+	otherBody bodyKind = iota // not read at all
 	jsonBody
 	formBody
 	multipartBody
@@ -148,12 +151,12 @@ func kindOf(contentType string) bodyKind {
 // Calls reports whether a body of this type may call a method.
 func Calls(contentType string) bool { return kindOf(contentType) != otherBody }
 
-// limited reads all of r, but of what has more than limit bytes only one more.
+// limited reads r. If r has more than limit bytes, it returns limit+1 bytes.
 func limited(r io.Reader, limit int) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, int64(limit)+1))
 }
 
-// source remembers why reading failed.
+// source records the error of its Reader.
 type source struct {
 	io.Reader
 	err error

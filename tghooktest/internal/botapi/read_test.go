@@ -17,6 +17,7 @@ import (
 	"testing/iotest"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
@@ -100,8 +101,8 @@ func nested(depth int) string {
 	return strings.Repeat(`[`, depth) + `{}` + strings.Repeat(`]`, depth)
 }
 
-// parts is a multipart body; \n stands for a line's end, save in content where \r\n is
-// one.
+// parts returns a multipart body. \n becomes a line's end, except in content, where \r\n
+// must be written.
 func parts(part ...string) string {
 	var body strings.Builder
 	for _, p := range part {
@@ -127,9 +128,7 @@ func TestFilesArePartsWithAFilename(t *testing.T) {
 		"Content-Disposition: form-data; name=\"x\"; filename=\"\u041f\"\n\n"+string(binary),
 	)
 	p, err := botapi.Read("", http.Header{"Content-Type": {asMultipart}}, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.Nil(t, err)
 	want := map[string]botapi.File{
 		"photo": {Name: "a b.jpg", ContentType: "image/jpeg", Content: []byte("jpeg")},
 		"empty": {ContentType: "application/octet-stream", Content: []byte{}},
@@ -218,14 +217,15 @@ func TestMimeMultipartIsUnderstood(t *testing.T) {
 	}
 }
 
-// Each is refused for the same reason in a reply, where it has a text.
+const mebibyte = 1 << 20
+
+// A webhook reply is refused for the same reasons as a call, and with a text.
 func TestWhatCannotBeReadIsRefused(t *testing.T) {
 	t.Parallel()
-	const mebibyte = 1 << 20
 	file := "Content-Disposition: form-data; name=a; filename=b\n\n"
 	for _, x := range []struct {
 		name, contentType, body string
-		code                    int // 0: it is read
+		code                    int // 0 if it is read
 		text                    string
 	}{
 		{"a form of 1 MiB", asForm, "a=" + strings.Repeat("x", mebibyte-2), 0, ""},
@@ -287,6 +287,10 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestQueryAndBodyShareOneMebibyte(t *testing.T) {
+	t.Parallel()
 	p, err := botapi.Read(strings.Repeat("x", 100), http.Header{"Content-Type": {asForm}}, strings.NewReader(strings.Repeat("x", mebibyte-99)))
 	if err == nil || err.Code != http.StatusRequestEntityTooLarge || len(p.Values) != 0 {
 		t.Errorf("query and body above 1 MiB: %v", err)
@@ -338,7 +342,7 @@ func TestContentEncodingsAreUndone(t *testing.T) {
 	}
 	const body = `{"method":"sendMessage","text":"hi"}`
 	corrupt := []byte(gzipped(body))
-	corrupt[len(corrupt)-6] ^= 1 // of the checksum
+	corrupt[len(corrupt)-6] ^= 1 // part of the checksum
 	for _, x := range []struct{ name, encoding, contentType, body, want string }{
 		{"gzip", "gzip", asJSON, gzipped(body), "hi"},
 		{"deflate", "Deflate", asJSON, deflated(body), "hi"},
@@ -436,7 +440,7 @@ func TestRepliesCallNothingThatTelegramWouldNotExecute(t *testing.T) {
 	}
 }
 
-// What encoding/json takes for an object has the same members for Telegram.
+// An object that encoding/json accepts has the same members for Telegram.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{"method":"sendMessage","a":1,"a":2}`, ` { "x" : [ 1 , {"y":null} ] , "\u00e9\ud83c\udf89\/":"\"\\" } `,
@@ -458,7 +462,8 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// members are those that encoding/json finds in an object; false where it must differ.
+// members returns the members that encoding/json finds in an object; false if Telegram must
+// find others.
 func members(text string) (values, bool) {
 	if !json.Valid([]byte(text)) || !utf8.ValidString(text) || strings.Count(text, "[")+strings.Count(text, "{") > 100 ||
 		strings.Contains(strings.ToLower(text), `\ud`) {

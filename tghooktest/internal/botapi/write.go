@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// WriteResult writes an answer that is ok, with a description unless that is empty. The
-// result is written as it is: see [AppendJSON].
+// WriteResult writes an answer that is ok, with a description unless that is empty. It
+// writes result unchanged; [AppendJSON] gives it Telegram's form.
 func WriteResult(w http.ResponseWriter, result json.RawMessage, description string) {
 	body := append([]byte(`{"ok":true,"result":`), result...)
 	if description != "" {
@@ -18,8 +18,9 @@ func WriteResult(w http.ResponseWriter, result json.RawMessage, description stri
 	write(w, http.StatusOK, append(body, '}'))
 }
 
-// WriteError writes an answer that is not ok. One without a description is empty and
-// closes the connection: so Telegram answers what it cannot parse.
+// WriteError writes an answer that is not ok. An error without a description becomes an
+// empty answer that closes the connection, which is how Telegram answers a request that it
+// cannot parse.
 func WriteError(w http.ResponseWriter, e *Error) {
 	if e.Description == "" {
 		w.Header()["Date"] = nil
@@ -47,7 +48,7 @@ type parameters struct {
 	RetryAfter int   `json:"retry_after,omitempty"`
 }
 
-// TooManyRequests is what Telegram answers until the seconds have passed.
+// TooManyRequests returns Telegram's error for a call that must wait for some seconds.
 func TooManyRequests(seconds int) *Error {
 	return &Error{
 		Code:        http.StatusTooManyRequests,
@@ -63,5 +64,5 @@ func write(w http.ResponseWriter, status int, body []byte) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // who has gone gets no answer
+	_, _ = w.Write(body) // an error means that the client has gone
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
@@ -75,9 +76,7 @@ func exchange(t *testing.T, answer func(http.ResponseWriter)) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
 	defer server.Close()
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); err != nil {
@@ -85,19 +84,15 @@ func exchange(t *testing.T, answer func(http.ResponseWriter)) string {
 	}
 	answered := bufio.NewReader(c)
 	res, err := http.ReadResponse(answered, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	lines := []string{res.Status}
 	for name := range res.Header {
 		lines = append(lines, name+": "+strings.Join(res.Header[name], ", "))
 	}
-	if res.Close { // ReadResponse takes the header away
+	if res.Close { // ReadResponse removes the header
 		lines = append(lines, "Connection: close")
 	}
 	slices.Sort(lines)
@@ -157,8 +152,6 @@ func decode(t *testing.T, text []byte) string {
 		t.Fatalf("%q: %v", text, err)
 	}
 	canonical, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(canonical)
 }

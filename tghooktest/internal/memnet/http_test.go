@@ -21,11 +21,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 )
 
-// site serves HTTP at bot.example.org:443 until the test ends, and counts the
-// connections that it had.
+// site serves HTTP at bot.example.org:443 until the test ends, and counts its connections.
 type site struct {
 	net   *memnet.Network
 	http  *http.Client
@@ -37,9 +38,7 @@ func serve(t *testing.T, server *http.Server, serve func(net.Listener) error) *s
 	t.Helper()
 	s := &site{net: memnet.New(), conns: map[net.Conn]bool{}}
 	l, err := s.net.Listen("bot.example.org:443")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	server.ConnState = func(c net.Conn, _ http.ConnState) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -51,9 +50,7 @@ func serve(t *testing.T, server *http.Server, serve func(net.Listener) error) *s
 	s.http = &http.Client{Transport: transport}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, server.Close())
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
@@ -70,9 +67,7 @@ func (s *site) connections() int {
 func (s *site) post(t *testing.T, url, body string) string {
 	t.Helper()
 	got, err := post(t.Context(), s.http, url, body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return got
 }
 
@@ -103,7 +98,7 @@ func TestHTTPKeepsAConnectionUntilItsIdleTimeout(t *testing.T) {
 		server := &http.Server{Handler: http.HandlerFunc(echo), IdleTimeout: time.Minute}
 		s := serve(t, server, server.Serve)
 		const url = "http://bot.example.org:443/"
-		large := strings.Repeat("0123456789abcdef", 1<<16) // larger than what may be on its way
+		large := strings.Repeat("0123456789abcdef", 1<<16) // larger than a pipe's capacity
 		for range 3 {
 			if got := s.post(t, url, large); got != large {
 				t.Fatalf("%d bytes came back, want %d", len(got), len(large))
@@ -132,9 +127,7 @@ func TestAnIdleTimeoutEndsAConnectionAtItsInstant(t *testing.T) {
 			"GET / HTTP/1.1\r\nHost: x\r\n":     5 * time.Second,
 		} {
 			c, err := s.net.Dial(t.Context(), "bot.example.org:443")
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer c.Close()
 			start := time.Now()
 			write(t, c, request)
@@ -184,14 +177,10 @@ func TestAServerThatReadsNothingMakesItsClientTimeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()
 		l, err := n.Listen("bot.example.org:443")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer l.Close()
 		c, err := n.Dial(t.Context(), "bot.example.org:443")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer c.Close()
 		start := time.Now()
 		_ = c.SetDeadline(start.Add(time.Minute))
@@ -204,14 +193,12 @@ func TestAServerThatReadsNothingMakesItsClientTimeOut(t *testing.T) {
 	})
 }
 
-// authority is a certificate for bot.example.org that is valid in a bubble, and who
-// trusts it.
+// authority returns a certificate for bot.example.org that is valid in a bubble, and a pool
+// that trusts it.
 func authority(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
 		DNSNames:     []string{"bot.example.org"},
@@ -219,13 +206,9 @@ func authority(t *testing.T) (tls.Certificate, *x509.CertPool) {
 		NotAfter:     time.Now().AddDate(1, 0, 0),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	roots.AddCert(certificate)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
@@ -270,9 +253,7 @@ func TestTLSWorksInABubble(t *testing.T) {
 func BenchmarkHTTP(b *testing.B) {
 	n := memnet.New()
 	l, err := n.Listen("bot.example.org:80")
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	server := &http.Server{Handler: http.HandlerFunc(echo)}
 	go func() { _ = server.Serve(l) }()
 	defer server.Close()

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Listener listens at one address of a Network.
+// Listener listens at an address of a Network.
 type Listener struct {
 	network *Network
 	at      endpoint
@@ -16,8 +16,8 @@ type Listener struct {
 	closed  bool
 }
 
-// Accept returns the oldest connection that waits. It ends with net.ErrClosed when the
-// Listener is closed.
+// Accept waits for a connection and returns the oldest one. After Close it returns
+// net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -32,7 +32,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// Close ends Accept, and resets the connections that wait for it.
+// Close ends Accept, and resets the connections that were not accepted.
 func (l *Listener) Close() error {
 	l.network.mu.Lock()
 	defer l.network.mu.Unlock()
@@ -52,10 +52,11 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// Addr is a *net.TCPAddr; for a host with a name it has 127.0.0.1, and the port.
+// Addr returns a *net.TCPAddr. For a host that is a name, its IP address is 127.0.0.1.
 func (l *Listener) Addr() net.Addr { return l.at.addr() }
 
-// push is called with the Network's mutex held: l is not closed.
+// push adds a connection for Accept. It is called with the Network's mutex held, so l is
+// not closed.
 func (l *Listener) push(c *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,17 +14,18 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 )
 
-// conn is what a Conn and a *net.TCPConn have in common.
+// conn has the methods that Conn and *net.TCPConn have in common.
 type conn interface {
 	net.Conn
 	CloseWrite() error
 	SetLinger(sec int) error
 }
 
-// transport is memory, or the system's TCP, which says what is right.
+// transport is memory, or the system's TCP, which is the reference.
 type transport struct {
 	listen func(addr string) (net.Listener, error)
 	dial   func(ctx context.Context, addr string) (net.Conn, error)
@@ -49,30 +50,22 @@ func sockets() transport {
 func (x transport) listener(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := x.listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
 
-// pair returns both ends of a connection; they have 30 s.
+// pair returns both ends of a connection, with deadlines in 30 s.
 func (x transport) pair(t *testing.T) (client, server conn) {
 	t.Helper()
 	l := x.listener(t)
 	c, err := x.dial(t.Context(), l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, end := range []net.Conn{c, s} {
 		t.Cleanup(func() { _ = end.Close() })
-		if err := end.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, end.SetDeadline(time.Now().Add(30*time.Second)))
 	}
 	return c.(conn), s.(conn)
 }
@@ -92,7 +85,7 @@ func reads(t *testing.T, c net.Conn, want string) {
 	}
 }
 
-// fails tells whether err is what package net makes of want.
+// fails checks that err is the error that package net makes of want.
 func fails(t *testing.T, what string, err, want error) {
 	t.Helper()
 	var op *net.OpError
@@ -150,9 +143,7 @@ func closed(t *testing.T, x transport) {
 	client, server := x.pair(t)
 	write(t, client, "hello ")
 	write(t, client, "you")
-	if err := client.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, client.Close())
 	reads(t, server, "hello you")
 	for range 2 {
 		if n, err := server.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // a wrapped io.EOF would end no loop
@@ -164,9 +155,7 @@ func closed(t *testing.T, x transport) {
 func halfClosed(t *testing.T, x transport) {
 	client, server := x.pair(t)
 	write(t, client, "question")
-	if err := client.CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, client.CloseWrite())
 	if all, err := io.ReadAll(server); err != nil || string(all) != "question" {
 		t.Fatalf("the server read %q, %v", all, err)
 	}
@@ -181,37 +170,31 @@ func halfClosed(t *testing.T, x transport) {
 
 func writeToClosed(t *testing.T, x transport) {
 	client, server := x.pair(t)
-	if err := server.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	for err == nil { // TCP learns of it by the first write
-		_, err = client.Write([]byte("hello"))
-	}
-	if errors.Is(err, syscall.ECONNRESET) {
-		return
-	}
-	fails(t, "writing", err, syscall.EPIPE)
+	require.NoError(t, server.Close())
+	writeFails(t, client)
 }
 
 func reset(t *testing.T, x transport) {
 	client, server := x.pair(t)
 	write(t, server, "rest")
-	reads(t, client, "re") // and so all of it has arrived
+	reads(t, client, "re") // all of it has arrived then
 	_ = server.SetLinger(0)
-	if err := server.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, server.Close())
 	reads(t, client, "st")
 	readFails(t, client, syscall.ECONNRESET)
+	writeFails(t, client)
+}
+
+// writeFails writes until it fails, because TCP notices only then that the peer is gone.
+func writeFails(t *testing.T, client net.Conn) {
+	t.Helper()
 	var err error
 	for err == nil {
 		_, err = client.Write([]byte("hello"))
 	}
-	if errors.Is(err, syscall.ECONNRESET) {
-		return
+	if !errors.Is(err, syscall.ECONNRESET) {
+		fails(t, "writing", err, syscall.EPIPE)
 	}
-	fails(t, "writing", err, syscall.EPIPE)
 }
 
 func resetWhileReading(t *testing.T, x transport) {
@@ -240,8 +223,7 @@ func afterClose(t *testing.T, x transport) {
 	fails(t, "SetWriteDeadline", client.SetWriteDeadline(time.Time{}), net.ErrClosed)
 }
 
-// waiting starts one who reads and one who writes more than fits, and returns what
-// becomes of them.
+// waiting starts a Read, and a Write of more than fits, and returns their errors.
 func waiting(c net.Conn) (read, written <-chan error) {
 	r, w := make(chan error, 1), make(chan error, 1)
 	go func() {
@@ -298,9 +280,7 @@ func movedDeadline(t *testing.T, x transport) {
 	_ = client.SetDeadline(time.Time{})
 	read, _ = waiting(client)
 	write(t, server, "x")
-	if err := <-read; err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, <-read)
 }
 
 func concurrentWrites(t *testing.T, x transport) {
@@ -312,7 +292,8 @@ func TestWritersWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { staysTogether(t, memory(), synctest.Wait) })
 }
 
-// staysTogether reads from several writers when begin returns.
+// staysTogether checks that the bytes of each Write stay together, with several writers
+// that start when begin returns.
 func staysTogether(t *testing.T, x transport, begin func()) {
 	t.Helper()
 	client, server := x.pair(t)
@@ -373,9 +354,7 @@ func closedListener(t *testing.T, x transport) {
 		_, err := l.Accept()
 		done <- err
 	}()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, l.Close())
 	fails(t, "the Accept that waited", <-done, net.ErrClosed)
 	_, err := l.Accept()
 	fails(t, "Accept", err, net.ErrClosed)
@@ -390,9 +369,7 @@ func closedListener(t *testing.T, x transport) {
 func closedBacklog(t *testing.T, x transport) {
 	l := x.listener(t)
 	c, err := x.dial(t.Context(), l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	_ = l.Close()
@@ -417,7 +394,7 @@ func TestAWriteWaitsForRoomAloneAndGoesOnWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := memory().pair(t)
 		_ = client.SetDeadline(time.Time{})
-		write(t, client, strings.Repeat("x", 64<<10)) // nobody reads
+		write(t, client, strings.Repeat("x", 64<<10)) // the peer does not read
 		written := 0
 		go func() { written, _ = client.Write([]byte("y")) }()
 		synctest.Wait()
@@ -458,14 +435,14 @@ func TestADeadlineIsExactInABubble(t *testing.T) {
 		client, server := memory().pair(t)
 		start := time.Now()
 		_ = client.SetReadDeadline(start.Add(time.Second))
-		_ = client.SetReadDeadline(start.Add(24 * time.Hour)) // the first is forgotten
+		_ = client.SetReadDeadline(start.Add(24 * time.Hour)) // replaces the first deadline
 		readFails(t, client, os.ErrDeadlineExceeded)
 		if took := time.Since(start); took != 24*time.Hour {
 			t.Errorf("Read ended after %v, want 24h", took)
 		}
 		readFails(t, client, os.ErrDeadlineExceeded)
 		_ = client.SetReadDeadline(time.Now().Add(time.Minute))
-		_ = client.SetReadDeadline(time.Time{}) // and so is this
+		_ = client.SetReadDeadline(time.Time{}) // removes this one too
 		time.AfterFunc(time.Hour, func() { write(t, server, "x") })
 		_ = server.SetDeadline(time.Time{})
 		reads(t, client, "x")
@@ -490,9 +467,7 @@ func TestNamesAndAddressesAreHosts(t *testing.T) {
 		{"localhost:0", "127.0.0.1:49153", "127.0.0.1:49153", "127.0.0.1"},
 	} {
 		l, err := n.Listen(x.listen)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got := l.Addr().String(); got != x.addr {
 			t.Errorf("%s has the address %s, want %s", x.listen, got, x.addr)
 		}
@@ -500,14 +475,10 @@ func TestNamesAndAddressesAreHosts(t *testing.T) {
 			t.Errorf("%s is not to be found", x.host)
 		}
 		client, err := n.Dial(t.Context(), x.dial)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		write(t, client, x.listen)
 		server, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		reads(t, server, x.listen)
 		if from, to := server.RemoteAddr().(*net.TCPAddr), server.LocalAddr().String(); !from.IP.IsLoopback() || to != x.addr {
 			t.Errorf("%s was reached at %s from %s", x.listen, to, from)
@@ -523,16 +494,12 @@ func TestFreePortsComeRound(t *testing.T) {
 	t.Parallel()
 	n := memnet.New()
 	held, err := n.Listen("127.0.0.1:49152")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer held.Close()
 	seen := map[string]bool{}
 	for range 65536 - 49152 + 1 {
 		l, err := n.Listen("127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		seen[l.Addr().String()] = true
 		_ = l.Close()
 	}
@@ -545,19 +512,13 @@ func BenchmarkPingPong(b *testing.B) {
 	for name, x := range map[string]transport{"memory": memory(), "sockets": sockets()} {
 		b.Run(name, func(b *testing.B) {
 			l, err := x.listen("127.0.0.1:0")
-			if err != nil {
-				b.Fatal(err)
-			}
+			require.NoError(b, err)
 			defer l.Close()
 			client, err := x.dial(b.Context(), l.Addr().String())
-			if err != nil {
-				b.Fatal(err)
-			}
+			require.NoError(b, err)
 			defer client.Close()
 			server, err := l.Accept()
-			if err != nil {
-				b.Fatal(err)
-			}
+			require.NoError(b, err)
 			go func() {
 				defer server.Close()
 				answer := make([]byte, 512)

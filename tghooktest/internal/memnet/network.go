@@ -1,5 +1,5 @@
-// Package memnet is a network in memory. What waits in it is durably blocked in the
-// sense of testing/synctest, so that servers and clients can live in a bubble.
+// Package memnet is a network in memory. A goroutine that waits in it is durably blocked in
+// the sense of testing/synctest, so servers and clients can run in a bubble.
 package memnet
 
 import (
@@ -14,8 +14,7 @@ import (
 	"syscall"
 )
 
-// Network connects those who dial to those who listen. Several goroutines may use it
-// at once.
+// Network connects dialers to listeners. Several goroutines may use it at once.
 type Network struct {
 	mu        sync.Mutex
 	listeners map[endpoint]*Listener
@@ -28,21 +27,21 @@ type endpoint struct {
 	port uint16
 }
 
-// Ports that are given away are above these: the first is 49152 for listeners, and
-// 32768 for dialers, as the systems have them.
+// Free ports are above these. As in real systems, listeners get ports from 49152, and
+// dialers from 32768.
 const (
 	beforeListening = 49151
 	beforeDialing   = 32767
 )
 
-// New returns a Network on which nobody listens.
+// New returns a Network without listeners.
 func New() *Network {
 	return &Network{listeners: map[endpoint]*Listener{}, listening: beforeListening, dialing: beforeDialing}
 }
 
-// Listen listens at addr, host:port with any host, be it a name or an address; port 0
-// is a free one. No host, an unspecified address and localhost are 127.0.0.1.
-// Connections that wait for Accept are not limited.
+// Listen opens a listener at addr, which is host:port. The host is any name or address. An
+// empty host, an unspecified address and localhost mean 127.0.0.1. Port 0 means a free
+// port. The number of connections that wait for Accept is not limited.
 func (n *Network) Listen(addr string) (net.Listener, error) {
 	at, err := parse(addr)
 	if err != nil {
@@ -65,7 +64,7 @@ func (n *Network) Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// Dial connects to who listens at addr, from 127.0.0.1. It never waits.
+// Dial connects to the listener at addr, from 127.0.0.1. It never waits.
 func (n *Network) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	at, err := parse(addr)
 	if err == nil {
@@ -87,7 +86,7 @@ func (n *Network) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return &Conn{in: back, out: there, local: local, remote: remote}, nil
 }
 
-// Has reports whether somebody listens under host, at whatever port.
+// Has reports whether there is a listener for host, at any port.
 func (n *Network) Has(host string) bool {
 	host = canonical(host)
 	n.mu.Lock()
@@ -127,8 +126,8 @@ func canonical(host string) string {
 	return host
 }
 
-// addr is what a user of net expects to find: a *net.TCPAddr. A host with a name has
-// the address 127.0.0.1 there.
+// addr returns a *net.TCPAddr, which users of package net expect. For a host that is a
+// name, its IP address is 127.0.0.1.
 func (e endpoint) addr() *net.TCPAddr {
 	ip, err := netip.ParseAddr(e.host)
 	if err != nil {

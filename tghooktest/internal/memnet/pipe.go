@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// capacity is how many bytes may be on their way in one direction.
+// capacity is the number of unread bytes that one direction holds.
 const capacity = 64 << 10
 
 // pipe is one direction of a connection.
 type pipe struct {
 	mu      sync.Mutex
-	changed sync.Cond // of anything below; several may wait
+	changed sync.Cond // signals a change of any field below
 
-	data []byte // what was written and not read
-	from int    // where it begins in data
+	data []byte // holds the bytes that were written and not read
+	from int    // where these bytes begin in data
 
 	reading, writing side
-	ended            bool // nothing more is written; the rest can be read
-	reset            bool // the other end has ended it abruptly
-	busy             bool // a Write is under way: its bytes stay together
+	ended            bool // no more writes; the rest can be read
+	reset            bool // the other end has reset the connection
+	busy             bool // a Write is under way, whose bytes must stay together
 }
 
-// side is the end that reads, or the end that writes.
+// side is the reading or the writing end.
 type side struct {
 	closed  bool
 	timer   *time.Timer // runs until the deadline
@@ -104,7 +104,7 @@ func (p *pipe) unwritable() error {
 	return nil
 }
 
-// fill takes as much of b as there is room for.
+// fill takes as many bytes of b as there is room for.
 func (p *pipe) fill(b []byte) int {
 	b = b[:min(len(b), capacity-(len(p.data)-p.from))]
 	if p.from > 0 && len(p.data)+len(b) > cap(p.data) {
@@ -114,7 +114,7 @@ func (p *pipe) fill(b []byte) int {
 	return len(b)
 }
 
-// end is what CloseWrite does.
+// end ends the direction, for CloseWrite.
 func (p *pipe) end() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,7 +126,7 @@ func (p *pipe) end() error {
 	return nil
 }
 
-// closeWriter reports whether it was not closed before.
+// closeWriter closes the writing end. It returns false if that was closed already.
 func (p *pipe) closeWriter(abrupt bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +173,7 @@ func (p *pipe) setDeadline(s *side, t time.Time) error {
 	timer = time.AfterFunc(left, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if s.timer == timer { // another deadline may have come between
+		if s.timer == timer { // no later deadline has replaced this one
 			s.expired = true
 			p.changed.Broadcast()
 		}

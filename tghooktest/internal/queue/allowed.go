@@ -9,7 +9,7 @@ import (
 // kindSet has a bit for each of kinds.
 type kindSet uint32
 
-// defaultKinds are what Telegram sends a bot that asked for nothing else.
+// defaultKinds are the kinds that Telegram sends to a bot without allowed_updates.
 var defaultKinds = func() (set kindSet) {
 	for i, k := range kinds {
 		if !slices.Contains([]string{"chat_member", "message_reaction", "message_reaction_count"}, k.name) {
@@ -19,8 +19,8 @@ var defaultKinds = func() (set kindSet) {
 	return set
 }()
 
-// has tells whether a kind is in the set. Kinds that are not known, newer ones say, can be
-// in the default only.
+// has reports whether a kind is in the set. An unknown kind, such as one of a newer Bot
+// API, is in the default set only.
 func (s kindSet) has(name string) bool {
 	if i := index(name); i >= 0 {
 		return s>>i&1 == 1
@@ -28,7 +28,7 @@ func (s kindSet) has(name string) bool {
 	return s == defaultKinds
 }
 
-// names are in Telegram's order; nil for the default.
+// names returns the kinds in Telegram's order; nil for the default.
 func (s kindSet) names() []string {
 	if s == defaultKinds {
 		return nil
@@ -44,13 +44,13 @@ func (s kindSet) names() []string {
 
 func (s kindSet) String() string {
 	if s == defaultKinds {
-		return "all but chat_member, message_reaction and message_reaction_count"
+		return "every kind except chat_member, message_reaction and message_reaction_count"
 	}
 	return strings.Join(s.names(), ", ")
 }
 
-// Allow sets which kinds are added, whatever case they are written in. What is no kind is
-// ignored; nil, and no kind at all, is Telegram's default. What waits already stays.
+// Allow sets which kinds are added, in any letter case. It ignores unknown names. If no
+// known name is left, it sets Telegram's default. Updates that wait already stay.
 func (q *Queue) Allow(names []string) {
 	var set kindSet
 	for _, name := range names {
@@ -66,10 +66,10 @@ func (q *Queue) Allow(names []string) {
 	q.allowed = set
 }
 
-// AllowText is Allow with the parameter allowed_updates as it came. Nothing changes if
-// it is empty, as one that was left out is, or is no JSON array of strings.
+// AllowText is Allow for the text of the parameter allowed_updates. If the text is empty,
+// or is not a JSON array of strings, it changes nothing.
 func (q *Queue) AllowText(text string) {
-	var list []any // strings would take null for one
+	var list []any // []string would accept null as an element
 	if err := json.Unmarshal([]byte(text), &list); err != nil || list == nil {
 		return
 	}
@@ -84,7 +84,7 @@ func (q *Queue) AllowText(text string) {
 	q.Allow(names)
 }
 
-// Allowed are the kinds that are added, in Telegram's order; nil: the default.
+// Allowed returns the kinds that are added, in Telegram's order; nil for the default.
 func (q *Queue) Allowed() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -27,7 +27,7 @@ func TestTheDefaultIsAllButThreeKinds(t *testing.T) {
 	if q.Allowed() != nil {
 		t.Errorf("the default is %v", q.Allowed())
 	}
-	q.Allow(byDefault) // is the same
+	q.Allow(byDefault) // means the same as nil
 	if q.Allowed() != nil {
 		t.Errorf("the default written out is %v", q.Allowed())
 	}

@@ -23,7 +23,7 @@ func pending(b *testing.B, n int) (*queue.Queue, []int64) {
 	return q, ids
 }
 
-// One update more, as large as a message is, which is delivered and forgotten.
+// One more update, as large as a message, is delivered and forgotten.
 func BenchmarkAddNextForget(b *testing.B) {
 	object := []byte(`{"message_id":1401,"from":{"id":7244100913,"is_bot":false,"first_name":"Zoë","last_name":"Núñez",` +
 		`"username":"zoe_n","language_code":"es","is_premium":true},"chat":{"id":7244100913,"first_name":"Zoë",` +
@@ -46,7 +46,7 @@ func BenchmarkAddNextForget(b *testing.B) {
 	}
 }
 
-// All that can wait is forgotten: per update.
+// A full Queue is emptied; the time is per update.
 func BenchmarkDrain(b *testing.B) {
 	const n = 100_000
 	orders := map[string]func([]int64){
@@ -74,7 +74,7 @@ func BenchmarkDrain(b *testing.B) {
 	}
 }
 
-// A poll takes a hundred, and confirms them by the next: per update.
+// A poll takes a hundred updates, and the next poll confirms them; the time is per update.
 func BenchmarkPoll(b *testing.B) {
 	const n = 100_000
 	for b.Loop() {

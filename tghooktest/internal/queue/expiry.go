@@ -1,6 +1,7 @@
 package queue
 
-// expiry is a heap of what waits, for container/heap: what expires first is at 0.
+// expiry is a heap of the updates that wait, for container/heap. The update that expires
+// first is at 0.
 type expiry []*waiting
 
 func (e *expiry) Len() int           { return len(*e) }

@@ -22,7 +22,7 @@ func TestAnOffsetConfirms(t *testing.T) {
 	all := []int64{2_000_100, 2_000_101, 2_000_102, 2_000_103, 2_000_104}
 	for name, c := range map[string]struct {
 		offset int64
-		got    []int64 // which is what is left, too
+		got    []int64 // the same updates stay in the Queue
 	}{
 		"none at all":                        {0, all},
 		"nothing, where the first is next":   {2_000_100, all},
@@ -87,7 +87,7 @@ func TestALimitIsFromOneToAHundred(t *testing.T) {
 	}
 }
 
-// An answer ends before 4 MiB, where each update counts as 50 bytes more than it has.
+// An answer ends before 4 MiB. Each update counts 50 bytes more than its size.
 func TestAnAnswerStaysBelow4MiB(t *testing.T) {
 	t.Parallel()
 	const size = 4<<20/8 - 50

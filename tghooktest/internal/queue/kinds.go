@@ -13,16 +13,16 @@ import (
 
 const day = 24 * time.Hour
 
-// A kind says what Telegram's server does with updates of it.
+// A kind has the rules by which Telegram's server treats updates of one kind.
 type kind struct {
 	name  string
-	class int64 // keys are those of owner + class * 2^33
+	class int64 // a key is owner + class * 2^33
 	owner func(*fields) number
 	life  time.Duration
-	since func(*fields) number // when life began, in Unix seconds
+	since func(*fields) number // when its life began, in Unix seconds; 0 means now
 }
 
-// kinds are all that Bot API 10.3 has, in Telegram's order, which is that of their age.
+// kinds has all kinds of Bot API 10.3, in Telegram's order: the oldest first.
 var kinds = []kind{
 	{"message", 0, chat, day, changed},
 	{"edited_message", 0, chat, day, changed},
@@ -49,19 +49,19 @@ var kinds = []kind{
 	{"purchased_paid_media", 12, from, day, added},
 	{"managed_bot", 13, user, day, added},
 	{"guest_message", 12, chat, day, dated},
-	// Telegram's source for these is not public: classes and lives are guesses.
+	// Telegram's source for these is not public. Their classes and lives are guesses.
 	{"subscription", 14, user, day, added},
 	{"stopped_message_generation", 15, chat, day, added},
 }
 
-// stranger stands for kinds that are not known: they have a key for each chat or user if
-// one is to be seen.
+// stranger is the rule for unknown kinds. They have a key for each chat or user, if the
+// update names one.
 var stranger = kind{"", 16, someone, day, added}
 
-// loner is the class of the keys of updates that nobody owns: each has its own.
+// loner is the class of updates without an owner. Each of them has its own key.
 const loner = 17
 
-// index is that of a kind in kinds, -1 for a stranger.
+// index returns the index of a kind in kinds; -1 for an unknown kind.
 func index(name string) int {
 	return slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
 }
@@ -81,7 +81,20 @@ func (k kind) key(f *fields, id int64) int64 {
 	return owner + class<<33
 }
 
-// fields are those of all kinds that tell whose an update is, and how old.
+// expires returns when the life of an update ends. With anyDate, a date that is in the future,
+// or older than a life, counts as now.
+func (k kind) expires(f *fields, now time.Time, anyDate bool) time.Time {
+	since := now
+	if sec := k.since(f); sec != 0 {
+		since = time.Unix(int64(sec), 0)
+	}
+	if anyDate && (since.After(now) || !since.Add(k.life).After(now)) {
+		since = now
+	}
+	return since.Add(k.life)
+}
+
+// fields has the fields, of all kinds, from which owner and age are read.
 type fields struct {
 	ID            number `json:"id"`
 	PollID        number `json:"poll_id"`
@@ -103,7 +116,7 @@ type party struct {
 	ID number `json:"id"`
 }
 
-// number is a decimal one, in quotes or not, and 0 for whatever else stands there.
+// number is a decimal number, with or without quotes. Any other value is read as 0.
 type number int64
 
 func (n *number) UnmarshalJSON(text []byte) error {
@@ -126,8 +139,7 @@ func changed(f *fields) number   { return cmp.Or(f.EditDate, f.Date) }
 func boosted(f *fields) number   { return f.Boost.AddDate }
 func unboosted(f *fields) number { return f.RemoveDate }
 
-// read takes the fields out of an object. What has another shape than Telegram gives it
-// is as if it were not there.
+// read reads the fields of an object. It ignores a field whose value has the wrong type.
 func read(object []byte) (*fields, error) {
 	f := new(fields)
 	var shape *json.UnmarshalTypeError
@@ -135,7 +147,7 @@ func read(object []byte) (*fields, error) {
 		return nil, err
 	}
 	if !bytes.HasPrefix(bytes.TrimLeft(object, " \t\r\n"), []byte("{")) {
-		return nil, errors.New("it does not begin with {")
+		return nil, errors.New("it does not start with {")
 	}
 	return f, nil
 }

@@ -4,18 +4,18 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
 
-// The model does the same at random to a Queue and to a plain slice, and compares what
-// they say.
+// The model applies the same random calls to a Queue and to a plain slice, and compares the
+// results.
 //
 //	TGHOOK_QUEUE_SEED=7 go test -run TestModel$ .
 //	TGHOOK_QUEUE_COUNT=100000 go test -run TestModel$ -timeout 0 .
@@ -34,7 +34,7 @@ func TestModel(t *testing.T) {
 		m.start()
 		for range 400 {
 			m.step()
-			m.same("Len", m.q.Len(), len(m.waits()))
+			m.expect("Len", m.q.Len(), len(m.waits()))
 			if t.Failed() {
 				t.Errorf("TGHOOK_QUEUE_SEED=%d\n%s", seed, strings.Join(m.log, "\n"))
 				break
@@ -55,7 +55,7 @@ type model struct {
 	allowed []string // nil: the default
 }
 
-// start has ids begin now and then where they are about to end.
+// start sometimes begins with ids near their end.
 func (m *model) start() {
 	m.next = 1_999_999_999 - m.rng.Int64N(60)
 	if m.rng.IntN(2) == 0 {
@@ -64,21 +64,20 @@ func (m *model) start() {
 	m.q.SetNext(m.next)
 }
 
-func (m *model) same(what string, got, want any) {
+// expect logs a result and checks it.
+func (m *model) expect(what string, got, want any) {
 	m.t.Helper()
 	m.log = append(m.log, fmt.Sprintf("%s: %v", what, got))
-	if !reflect.DeepEqual(got, want) {
-		m.t.Errorf("%s is %v, want %v", what, got, want)
-	}
+	assert.Equal(m.t, want, got, what)
 }
 
-// waits are the updates that have not expired.
+// waits returns the updates that have not expired.
 func (m *model) waits() []queue.Update {
 	m.updates = slices.DeleteFunc(m.updates, func(u queue.Update) bool { return m.clock.Now().After(u.Expires) })
 	return m.updates
 }
 
-// id is one that waits or nearly does.
+// id returns the id of an update that waits, or one close to it.
 func (m *model) id() int64 {
 	first := m.next
 	if waits := m.waits(); len(waits) > 0 {
@@ -106,7 +105,7 @@ func (m *model) step() {
 		if i >= 0 {
 			want = m.updates[i]
 		}
-		m.same(fmt.Sprintf("Next %d", after), ok, i >= 0)
+		m.expect(fmt.Sprintf("Next %d", after), ok, i >= 0)
 		m.equal([]queue.Update{got}, []queue.Update{want})
 	case n < 96:
 		d := time.Duration(m.rng.Int64N(int64([]time.Duration{time.Second, time.Minute, 12 * time.Hour}[m.rng.IntN(3)])))
@@ -115,7 +114,7 @@ func (m *model) step() {
 	case n < 99:
 		m.allowed = [][]string{nil, {"message", "callback_query"}, {"inline_query"}}[m.rng.IntN(3)]
 		m.q.Allow(m.allowed)
-		m.same("Allowed", m.q.Allowed(), m.allowed)
+		m.expect("Allowed", m.q.Allowed(), m.allowed)
 	default:
 		m.q.Clear()
 		m.log = append(m.log, "Clear")
@@ -124,38 +123,16 @@ func (m *model) step() {
 }
 
 func (m *model) add() {
-	now := m.clock.Now()
-	kind, object := "message", ""
-	want := queue.Update{ID: m.next, Key: 1 + m.rng.Int64N(9), Expires: now}
-	life := 24 * time.Hour
 	anyDate := m.rng.IntN(3) == 0
+	want := queue.Update{ID: m.next}
 	own := int64(0)
 	if anyDate && m.rng.IntN(2) == 0 {
 		if own = m.next - 5 + m.rng.Int64N(20); own < 1_999_999_999 {
 			want.ID = max(m.next, own)
 		}
 	}
-	drop := false
-	switch m.rng.IntN(3) {
-	case 0:
-		date := now.Add(time.Duration(m.rng.IntN(40)-30) * time.Hour).Unix()
-		object = fmt.Sprintf(`{"chat":{"id":%d},"date":%d}`, want.Key, date)
-		want.Expires = time.Unix(date, 0)
-		if drop = !now.Before(want.Expires.Add(life)); anyDate && (drop || want.Expires.After(now)) {
-			drop, want.Expires = false, now
-		}
-	case 1:
-		kind, life = "callback_query", 150*time.Second
-		object = fmt.Sprintf(`{"from":{"id":%d},"x":"%s"}`, want.Key, strings.Repeat("x", m.rng.IntN(50)))
-		want.Key += 3 * shard
-	case 2:
-		kind, life = "inline_query", 30*time.Second
-		object = fmt.Sprintf(`{"from":{"id":%d}}`, want.Key)
-		want.Key += shard
-	}
-	want.Kind, want.Expires = kind, want.Expires.Add(life)
-	drop = drop || m.allowed != nil && !slices.Contains(m.allowed, kind)
-
+	object, drop := m.object(&want, anyDate)
+	kind := want.Kind
 	added := m.q.Added()
 	var got queue.Update
 	var ok bool
@@ -172,21 +149,49 @@ func (m *model) add() {
 		closed = true
 	default:
 	}
-	m.same(fmt.Sprintf("Add %d %s %s", m.next, kind, object), ok, !drop)
-	m.same("Added", closed, !drop)
+	m.expect(fmt.Sprintf("Add %d %s %s", m.next, kind, object), ok, !drop)
+	m.expect("Added", closed, !drop)
 	if drop {
 		m.equal([]queue.Update{got}, []queue.Update{{}})
 		return
 	}
 	if want.ID >= 1_999_999_999 {
 		m.updates = nil
-		m.same("new id in range", got.ID >= 2_000_001 && got.ID <= 1_000_000_000, true)
+		m.expect("new id in range", got.ID >= 2_000_001 && got.ID <= 1_000_000_000, true)
 		want.ID = got.ID
 	}
 	want.Body = fmt.Appendf(nil, "{\"update_id\":%d,\n\"%s\":%s}", want.ID, kind, object)
 	m.equal([]queue.Update{got}, []queue.Update{want})
 	m.updates = append(m.updates, want)
 	m.next = want.ID + 1
+}
+
+// object draws the object of an update and fills in want. drop reports whether the Queue must
+// not add it.
+func (m *model) object(want *queue.Update, anyDate bool) (object string, drop bool) {
+	now := m.clock.Now()
+	want.Key, want.Expires = 1+m.rng.Int64N(9), now
+	var life time.Duration
+	switch m.rng.IntN(3) {
+	case 0:
+		want.Kind, life = "message", 24*time.Hour
+		date := now.Add(time.Duration(m.rng.IntN(40)-30) * time.Hour).Unix()
+		object = fmt.Sprintf(`{"chat":{"id":%d},"date":%d}`, want.Key, date)
+		want.Expires = time.Unix(date, 0)
+		if drop = !now.Before(want.Expires.Add(life)); anyDate && (drop || want.Expires.After(now)) {
+			drop, want.Expires = false, now
+		}
+	case 1:
+		want.Kind, life = "callback_query", 150*time.Second
+		object = fmt.Sprintf(`{"from":{"id":%d},"x":"%s"}`, want.Key, strings.Repeat("x", m.rng.IntN(50)))
+		want.Key += 3 * shard
+	case 2:
+		want.Kind, life = "inline_query", 30*time.Second
+		object = fmt.Sprintf(`{"from":{"id":%d}}`, want.Key)
+		want.Key += shard
+	}
+	want.Expires = want.Expires.Add(life)
+	return object, drop || m.allowed != nil && !slices.Contains(m.allowed, want.Kind)
 }
 
 func (m *model) get() {
@@ -207,7 +212,7 @@ func (m *model) get() {
 
 func (m *model) equal(got, want []queue.Update) {
 	m.t.Helper()
-	m.same("ids", ids(got), ids(want))
+	m.expect("ids", ids(got), ids(want))
 	for i := range min(len(got), len(want)) {
 		g, w := got[i], want[i]
 		if string(g.Body) != string(w.Body) || g.Kind != w.Kind || g.Key != w.Key || !g.Expires.Equal(w.Expires) {

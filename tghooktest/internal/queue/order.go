@@ -2,18 +2,20 @@ package queue
 
 import "math/bits"
 
-// levels are enough for maxUpdates, of which a quarter reaches each next level.
+// levels is enough for maxUpdates, because a quarter of the updates reaches each next
+// level.
 const levels = 9
 
-// order holds what waits by ascending id. It is a skip list, because ids come in order
-// and go in any.
+// order holds the updates that wait, in ascending order of id. It is a skip list, because
+// updates come in order of id and go in any order.
 type order struct {
 	first, last [levels]*waiting
 }
 
-// push appends w, whose id is above all others'.
+// push appends w, whose id must be above all others.
 func (o *order) push(w *waiting) {
-	// Multiplied by the golden ratio, ids in a row have leading zeros like random ones.
+	// Multiplied by the golden ratio, consecutive ids have as many leading zeros as random
+	// numbers.
 	zeros := bits.LeadingZeros64(uint64(w.ID) * 0x9e3779b97f4a7c15) //nolint:gosec // ids are positive
 	w.after = make([]*waiting, min(zeros/2, levels-1)+1)
 	for level := range w.after {
@@ -26,7 +28,7 @@ func (o *order) push(w *waiting) {
 	}
 }
 
-// from is the oldest with this id or one above it, nil if there is none.
+// from returns the update with the lowest id that is not below id; nil if there is none.
 func (o *order) from(id int64) *waiting {
 	return o.behind(o.before(id)[0], 0)
 }
@@ -45,7 +47,8 @@ func (o *order) remove(w *waiting) {
 	}
 }
 
-// before has the newest of each level with an id below this, nil where there is none.
+// before returns, for each level, the last update with an id below id; nil if there is
+// none.
 func (o *order) before(id int64) (path [levels]*waiting) {
 	var w *waiting
 	for level := levels - 1; level >= 0; level-- {
@@ -57,7 +60,7 @@ func (o *order) before(id int64) (path [levels]*waiting) {
 	return path
 }
 
-// behind is what follows w, and for nil the first.
+// behind returns the update after w, or the first one if w is nil.
 func (o *order) behind(w *waiting, level int) *waiting {
 	if w == nil {
 		return o.first[level]

@@ -16,71 +16,71 @@ import (
 
 const (
 	maxUpdates = 100_000
-	maxBytes   = 128 << 20 // of all that waits
+	maxBytes   = 128 << 20 // of all updates that wait
 	maxSize    = 512 << 10 // of one update
-	maxAnswer  = 4 << 20   // of what Get returns, with perUpdate for each
+	maxAnswer  = 4 << 20   // of all updates that Get returns, with perUpdate for each
 	perUpdate  = 50
 
 	minFirstID = 2_000_001
 	maxFirstID = 1_000_000_000
-	endOfIDs   = 2_000_000_000 // ids and offsets are less
+	endOfIDs   = 2_000_000_000 // ids and offsets are below
 	lookahead  = 10            // how far an offset may be beyond the next id
 
 	bodyFrame = len("{\"update_id\":1234567890,\n}")
 )
 
-// Update is one that waits to be delivered.
+// Update is an update that waits to be delivered.
 type Update struct {
 	ID      int64
 	Kind    string
-	Key     int64           // updates of one key are delivered one after the other
-	Expires time.Time       // when it is worth nothing any more
-	Body    json.RawMessage // what the webhook's request has, and getUpdates an element of; not to be changed
+	Key     int64           // updates with the same key are delivered one after the other
+	Expires time.Time       // when Telegram gives it up
+	Body    json.RawMessage // body of a webhook's request, and an element of getUpdates' result; must not be changed
 }
 
-// waiting is an Update in its places.
+// waiting is an Update with its places in order and expiry.
 type waiting struct {
 	Update
-	size  int        // of the body without its id and braces: what Telegram's bounds count
-	after []*waiting // in order, by level
-	at    int        // in expiry
+	size  int        // bytes of the body without its id and braces, which Telegram's bounds count
+	after []*waiting // its successor in order, by level
+	at    int        // its index in expiry
 }
 
-// Queue holds updates by ascending id. Several goroutines may use it at once.
+// Queue holds updates in ascending order of id. Several goroutines may use it at once.
 type Queue struct {
 	now  func() time.Time
 	seed uint64
 
 	mu      sync.Mutex
 	allowed kindSet
-	counts  uint64 // how often ids began anew
-	next    int64  // id
+	counts  uint64 // how often ids started again
+	next    int64  // id of the next update
 	given   bool   // an update has had an id
 	order   order
 	expiry  expiry
 	size    int
-	added   chan struct{} // nil: nobody waits
+	added   chan struct{} // nil if none waits
 }
 
-// New returns an empty Queue. now tells the time, seed where ids begin.
+// New returns an empty Queue. now returns the time. seed decides the first id.
 func New(now func() time.Time, seed uint64) *Queue {
 	q := &Queue{now: now, seed: seed, allowed: defaultKinds}
 	q.count()
 	return q
 }
 
-// Add appends an update whose kind has the object's JSON. It returns the zero Update
-// and false where Telegram makes none: the kind is not allowed, it is too old or too
-// large, the queue is full.
+// Add appends an update of the kind with the object. It returns false if Telegram would
+// make no update: the kind is not allowed, the object is too old or too large, or the queue
+// is full.
 func (q *Queue) Add(kind string, object []byte) (Update, bool) {
 	u, err := q.add(0, kind, object, false)
 	return u, err == nil
 }
 
-// Deliver is Add for an update that a test made up, whose date is seldom now: one that
-// is in the future, or past the kind's life, counts as now. Its id is kept if it is above
-// all that were given, or the first; else it gets the next one. The error says why there is
-// no update.
+// Deliver is Add for an update that a test made up, with a date that may be far from now. A
+// date in the future, or beyond the kind's life, counts as now. The update keeps its id if
+// no id was given out yet, or if the id is above all others; otherwise it gets the next
+// one. The error says why there is no update.
 func (q *Queue) Deliver(id int64, kind string, object []byte) (Update, error) {
 	return q.add(id, kind, object, true)
 }
@@ -89,23 +89,16 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.allowed.has(name) {
-		return Update{}, fmt.Errorf("%s is not among the allowed updates, which are %s", name, q.allowed)
+		return Update{}, fmt.Errorf("%s is not in allowed_updates, which has %s", name, q.allowed)
 	}
 	f, err := read(object)
 	if err != nil {
-		return Update{}, fmt.Errorf("%s is no JSON object: %w", name, err)
+		return Update{}, fmt.Errorf("%s is not a JSON object: %w", name, err)
 	}
 	k, now := kindOf(name), q.now()
-	since := now
-	if sec := k.since(f); sec != 0 {
-		since = time.Unix(int64(sec), 0)
-	}
-	if anyDate && (since.After(now) || !since.Add(k.life).After(now)) {
-		since = now
-	}
-	expires := since.Add(k.life)
+	expires := k.expires(f, now, anyDate)
 	if !expires.After(now) {
-		return Update{}, errors.New("too old")
+		return Update{}, errors.New("the update is too old to be delivered")
 	}
 
 	quoted, err := json.Marshal(name)
@@ -115,21 +108,13 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 	data := botapi.AppendJSON(make([]byte, 0, len(name)+len(object)+3), quoted)
 	data = botapi.AppendJSON(append(data, ':'), object)
 	if len(data) > maxSize {
-		return Update{}, fmt.Errorf("%s has %d bytes, and Telegram drops what has more than %d", name, len(data), maxSize)
+		return Update{}, fmt.Errorf("%s has %d bytes; Telegram drops an update of more than %d bytes", name, len(data), maxSize)
 	}
 	q.expire(now)
 	if n := len(q.expiry); n >= maxUpdates || q.size > maxBytes-len(data) {
 		return Update{}, fmt.Errorf("the queue is full: %d updates of %d bytes wait", n, q.size)
 	}
-	switch {
-	case (id >= q.next || !q.given) && id > 0 && id+1 < endOfIDs:
-		q.next = id
-	case q.next+1 >= endOfIDs:
-		q.clear()
-		q.count()
-	}
-	q.given = true
-
+	q.advance(id)
 	w := &waiting{Update: Update{ID: q.next, Kind: name, Key: k.key(f, q.next), Expires: expires}, size: len(data)}
 	w.Body = fmt.Appendf(make([]byte, 0, len(data)+bodyFrame), "{\"update_id\":%d,\n%s}", w.ID, data)
 	q.next++
@@ -143,11 +128,25 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 	return w.Update, nil
 }
 
-// Get is getUpdates without its waiting: what an offset confirms is forgotten, and at
-// most limit updates (1 to 100) are returned, up to 4 MiB. A negative offset keeps as many
-// of the last and forgets the rest: who waits for more asks again with 0. An offset up
-// to ten beyond the next id counts, so what came meanwhile is forgotten when it is asked
-// again; one farther ahead confirms nothing.
+// advance makes next the id of an update that asks for the id, 0 for any.
+func (q *Queue) advance(id int64) {
+	switch {
+	case (id >= q.next || !q.given) && id > 0 && id+1 < endOfIDs:
+		q.next = id
+	case q.next+1 >= endOfIDs:
+		q.clear()
+		q.count()
+	}
+	q.given = true
+}
+
+// Get answers getUpdates, without waiting. It forgets the updates that offset confirms, and
+// returns at most limit updates (1 to 100), up to 4 MiB.
+//
+// A negative offset keeps that many of the last updates and forgets the others; a caller
+// that then waits for more passes 0. An offset up to ten above the next id confirms updates
+// that have not come yet: the next Get forgets them. An offset farther above confirms
+// nothing.
 func (q *Queue) Get(offset int64, limit int) []Update {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -174,8 +173,8 @@ func (q *Queue) Get(offset int64, limit int) []Update {
 	return updates
 }
 
-// Next is the oldest update with an id above after that has not expired. An after that no
-// update has had is of a time before ids began anew, and then it is the oldest of all.
+// Next returns the oldest update with an id above after that has not expired. If no update
+// has had the id after yet, because ids have started again, it returns the oldest of all.
 func (q *Queue) Next(after int64) (Update, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -190,7 +189,7 @@ func (q *Queue) Next(after int64) (Update, bool) {
 	return w.Update, true
 }
 
-// Forget drops an update that was delivered or given up.
+// Forget drops an update that was delivered, or that Telegram has given up.
 func (q *Queue) Forget(id int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -199,14 +198,14 @@ func (q *Queue) Forget(id int64) {
 	}
 }
 
-// Clear drops all, as drop_pending_updates does.
+// Clear drops all updates, as drop_pending_updates does.
 func (q *Queue) Clear() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.clear()
 }
 
-// Len is how many updates wait. Those that have expired do not.
+// Len returns the number of updates that wait and have not expired.
 func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -214,7 +213,7 @@ func (q *Queue) Len() int {
 	return len(q.expiry)
 }
 
-// Added is closed when the next update is added.
+// Added returns a channel that the next added update closes.
 func (q *Queue) Added() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -224,7 +223,7 @@ func (q *Queue) Added() <-chan struct{} {
 	return q.added
 }
 
-// count begins ids anew.
+// count starts ids again.
 func (q *Queue) count() {
 	draw := rand.New(rand.NewPCG(q.seed, q.counts)) //nolint:gosec // a seed is to give the same ids
 	q.counts++
@@ -235,7 +234,7 @@ func (q *Queue) clear() {
 	q.order, q.expiry, q.size = order{}, nil, 0
 }
 
-// expire drops what has expired.
+// expire drops the updates that have expired.
 func (q *Queue) expire(now time.Time) {
 	for len(q.expiry) > 0 && q.expiry[0].Expires.Before(now) {
 		q.drop(q.expiry[0])

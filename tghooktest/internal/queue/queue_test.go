@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	shard = 1 << 33 // what keys of one class are apart from those of the next
+	shard = 1 << 33 // the distance between the keys of two classes
 	alone = 17 * shard
 )
 
-// A day in 2026, at half a second past a full one.
+// A time in 2026 with half a second.
 var start = time.UnixMilli(1_795_000_000_500)
 
-// timer is a time that stands still until it is told.
+// timer is a clock that stands still until pass.
 type timer struct {
 	mu  sync.Mutex
 	now time.Time
@@ -44,7 +44,7 @@ func open() (*queue.Queue, *timer) {
 	return queue.New(clock.Now, 1), clock
 }
 
-// message is one in a chat, and of an age.
+// message returns a message of a chat and of an age.
 func message(chat int64, age time.Duration, text string) []byte {
 	return fmt.Appendf(nil, `{"message_id":1,"chat":{"id":%d},"date":%d,"text":%q}`, chat, start.Add(-age).Unix(), text)
 }
@@ -65,7 +65,7 @@ func refuse(t *testing.T, q *queue.Queue, kind string, object []byte) {
 	}
 }
 
-// fill adds n callback queries and returns the ids.
+// fill adds n callback queries and returns their ids.
 func fill(t *testing.T, q *queue.Queue, n int) []int64 {
 	t.Helper()
 	ids := make([]int64, n)
@@ -166,7 +166,7 @@ func TestUnknownKindsHaveKeysOfTheirOwn(t *testing.T) {
 			t.Errorf("%s has key %d until %v, want %d", object, u.Key, u.Expires, key)
 		}
 	}
-	for _, kind := range []string{"telepathy", "message", "poll"} { // whose it is cannot be seen
+	for _, kind := range []string{"telepathy", "message", "poll"} { // the update names no owner
 		if u := add(t, q, kind, []byte(`{"id":"no number"}`)); u.Key != u.ID+alone {
 			t.Errorf("%s has key %d and id %d", kind, u.Key, u.ID)
 		}
@@ -213,15 +213,15 @@ func TestATestMayNumberItsUpdates(t *testing.T) {
 	q, _ := open()
 	const none = -1
 	for _, c := range []struct{ id, want int64 }{
-		{900, 900}, // the first, wherever Telegram would have begun
+		{900, 900}, // the first id, whatever the Queue would have drawn
 		{900, 901},
 		{10, 902},
 		{903, 903},
 		{1000, 1000},
-		{none, 1001}, // as by Add
+		{none, 1001}, // the same as Add
 		{0, 1002},
 		{-5, 1003},
-		{1_999_999_999, 1004}, // Telegram gives none of these
+		{1_999_999_999, 1004}, // Telegram never gives this id
 		{2_000_000_007, 1005},
 		{1_999_999_998, 1_999_999_998},
 	} {
@@ -257,15 +257,15 @@ func TestAnErrorSaysWhyNothingIsDelivered(t *testing.T) {
 			}
 		}
 	}
-	check("callback_query", `{}`, "callback_query is not among the allowed updates", "message, poll")
-	check("telepathy", `{}`, "telepathy is not among the allowed updates")
-	check("message", `{"a":`, "message is no JSON object: unexpected end")
-	check("message", ` [1]`, "message is no JSON object")
-	check("message", `null`, "message is no JSON object")
-	check("message", ``, "message is no JSON object")
+	check("callback_query", `{}`, "callback_query is not in allowed_updates", "message, poll")
+	check("telepathy", `{}`, "telepathy is not in allowed_updates")
+	check("message", `{"a":`, "message is not a JSON object: unexpected end")
+	check("message", ` [1]`, "message is not a JSON object")
+	check("message", `null`, "message is not a JSON object")
+	check("message", ``, "message is not a JSON object")
 	check("message", `{"text":"`+strings.Repeat("x", 512<<10)+`"}`, "message has 524309 bytes", "524288")
 	q.Allow(nil)
-	check("chat_member", `{}`, "all but chat_member")
+	check("chat_member", `{}`, "every kind except chat_member")
 	if n := q.Len(); n != 0 {
 		t.Errorf("%d updates wait", n)
 	}
@@ -330,7 +330,7 @@ func TestTheQueueHolds128MiB(t *testing.T) {
 	add(t, q, "inline_query", object)
 	q.SetSize(128 << 20)
 	refuse(t, q, "message", object)
-	clock.pass(31 * time.Second) // what has expired takes no space
+	clock.pass(31 * time.Second) // expired updates take no space
 	add(t, q, "message", object)
 }
 
@@ -432,8 +432,8 @@ func TestAddedIsClosedByTheNextUpdate(t *testing.T) {
 	}
 }
 
-// Several goroutines add, look and forget: the race detector watches, and nothing is
-// delivered twice or lost.
+// Several goroutines add, read and forget. The race detector watches, and no update is lost
+// or delivered twice.
 func TestAQueueServesSeveralGoroutines(t *testing.T) {
 	t.Parallel()
 	q, _ := open()
@@ -491,8 +491,8 @@ func TestAQueueServesSeveralGoroutines(t *testing.T) {
 	}
 }
 
-// What is to be held for 5,000 chats that the bot does not answer is a fraction of the
-// 64 MiB that the whole Server may have. It is not parallel, as it measures the heap.
+// The updates of 5,000 chats that the bot does not answer take a fraction of the 64 MiB
+// that the whole Server may use. The test is not parallel, because it measures the heap.
 func TestPendingUpdatesAreSmall(t *testing.T) {
 	heap := func() uint64 {
 		var m runtime.MemStats
@@ -513,7 +513,7 @@ func TestPendingUpdatesAreSmall(t *testing.T) {
 	if limit := uint64(24 << 20); grown > limit {
 		t.Errorf("%d bytes of updates take %d, more than %d", bodies, grown, limit)
 	}
-	for range chats * each { // and it is given back
+	for range chats * each { // the memory is given back
 		u, _ := q.Next(0)
 		q.Forget(u.ID)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
@@ -23,15 +24,13 @@ func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", addr)
 }
 
-// The receiver does nothing, over loopback; adding the updates counts too.
+// The receiver does nothing. The time includes adding the updates.
 func BenchmarkDelivered(b *testing.B) {
 	var got atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
 	defer server.Close()
 	u, err := url.Parse(server.URL)
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	c := clock.New(1)
 	q := queue.New(c.Now, 1)
 	waiting := make(chan struct{}, 2000)
@@ -56,8 +55,8 @@ func BenchmarkDelivered(b *testing.B) {
 	b.ReportMetric(float64(got.Load())/b.Elapsed().Seconds(), "updates/s")
 }
 
-// Five thousand queues with four updates each wait for a webhook that does not answer:
-// what the Queue and the Sender hold then.
+// Five thousand queues with four updates each wait for a webhook that does not answer. This
+// is the memory of the Queue and the Sender.
 func BenchmarkPending(b *testing.B) {
 	for _, connections := range []int{40, 100, 100_000} {
 		b.Run(fmt.Sprintf("connections=%d", connections), func(b *testing.B) {
@@ -95,7 +94,7 @@ func pending(b *testing.B, connections int) (mib float64) {
 			return nil, ctx.Err()
 		},
 	})
-	<-asked // all that fits has been loaded
+	<-asked // the window is full
 	mib = float64(heap()-before) / (1 << 20)
 	s.Close()
 	return mib

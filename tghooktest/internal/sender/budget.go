@@ -7,12 +7,12 @@ import (
 
 const (
 	never    = time.Duration(math.MaxInt64)
-	activity = 10 * time.Second // for which one success lasts
+	activity = 10 * time.Second // how long the webhook counts as active after a success
 )
 
-// budget says how many connections may be opened, and when.
+// budget decides how many connections may be opened, and when.
 type budget struct {
-	opened  bool          // one was, which setWebhook does without any update
+	opened  bool          // a connection was opened; setWebhook opens the first one without an update
 	success time.Duration // when an update was delivered last
 	active  flood
 	passive flood
@@ -26,7 +26,8 @@ func newBudget() budget {
 	}
 }
 
-// allow returns how many connections lanes may have, and what bounds the opening.
+// allow returns how many connections the lanes may have, and the flood control for opening
+// them.
 func (b *budget) allow(now time.Duration, lanes int) (int, *flood) {
 	switch {
 	case now-b.success > activity && b.opened:
@@ -37,14 +38,14 @@ func (b *budget) allow(now time.Duration, lanes int) (int, *flood) {
 	return max(lanes, 1), &b.active
 }
 
-// flood allows burst events at once, and from then on one each interval.
+// flood allows burst events at once, and then one in each interval.
 type flood struct {
 	interval time.Duration
 	burst    int
-	used     time.Duration // until when the events so far last at one each interval
+	used     time.Duration // end of the intervals that the events so far have used
 }
 
-// next is when the next event is allowed.
+// next returns when the next event is allowed.
 func (f *flood) next() time.Duration {
 	return f.used - time.Duration(f.burst-1)*f.interval
 }
@@ -53,7 +54,7 @@ func (f *flood) add(now time.Duration) {
 	f.used = max(f.used, now) + f.interval
 }
 
-// open opens connections for the lanes that have none, and returns when more may be.
+// open opens connections for the lanes that have none, and returns when it may open more.
 func (s *Sender) open(now time.Duration) time.Duration {
 	need, flood := s.budget.allow(now, min(len(s.lanes), s.cfg.MaxConnections))
 	for len(s.connections)-s.twins < need {

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// opened are the times at which the requests came that were the first of their
-// connection.
+// opened returns the times of the requests that were the first on their connection.
 func (r *rig) opened() (at []time.Duration) {
 	seen := map[int]bool{}
 	for _, q := range r.got() {
@@ -25,12 +25,12 @@ func (r *rig) opened() (at []time.Duration) {
 func TestAWebhookThatIsSetIsConnectedToBeforeAnyUpdate(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(ok), nil, func(r *rig) {
-		same(t, "connections", r.connections(), 1)
+		assert.Equal(t, 1, r.connections(), "connections")
 		r.pass(time.Hour)
-		same(t, "connections in an hour", r.connections(), 1)
-		sameAll(t, "when it ended", r.saw().ends, time.Minute)
+		assert.Equal(t, 1, r.connections(), "connections in an hour")
+		assert.Equal(t, []time.Duration{time.Minute}, r.saw().ends, "when it ended")
 		r.send(1, "x")
-		same(t, "connections", r.connections(), 2)
+		assert.Equal(t, 2, r.connections(), "connections")
 	})
 }
 
@@ -44,13 +44,13 @@ func TestOneUpdateGoesAloneAndItsSuccessOpensTheRest(t *testing.T) {
 			r.send(chat+1, "x")
 		}
 		r.pass(10 * time.Second)
-		sameAll(t, "when connections had their first request", r.opened(), append([]time.Duration{0}, slices.Repeat([]time.Duration{time.Second}, 7)...)...)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Equal(t, append([]time.Duration{0}, slices.Repeat([]time.Duration{time.Second}, 7)...), r.opened(), "when connections had their first request")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 		perSecond := map[time.Duration]int{}
 		for _, at := range r.times(0) {
 			perSecond[at]++
 		}
-		same(t, "requests by time", fmt.Sprint(perSecond), "map[0s:1 1s:8 2s:8 3s:8 4s:5]")
+		assert.Equal(t, "map[0s:1 1s:8 2s:8 3s:8 4s:5]", fmt.Sprint(perSecond), "requests by time")
 	})
 }
 
@@ -68,11 +68,11 @@ func TestAnActiveWebhookGetsTenConnectionsAtOnceAndThenTwentyASecond(t *testing.
 		}
 		r.pass(4 * time.Second)
 		want := make([]time.Duration, 0, 14)
-		for i := range cap(want) { // the first connection was opened while it was not active
+		for i := range cap(want) { // the first connection was opened before the first success
 			want = append(want, max(0, time.Duration(i-10)*50*time.Millisecond))
 		}
-		sameAll(t, "when connections had their first request", r.opened(), want...)
-		same(t, "connections", r.connections(), 14)
+		assert.Equal(t, want, r.opened(), "when connections had their first request")
+		assert.Equal(t, 14, r.connections(), "connections")
 	})
 }
 
@@ -86,8 +86,8 @@ func TestThereAreNoMoreConnectionsThanQueues(t *testing.T) {
 			r.send(int64(i%3+1), "x")
 		}
 		r.pass(time.Minute)
-		same(t, "connections", r.connections(), 3)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Equal(t, 3, r.connections(), "connections")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
@@ -98,11 +98,11 @@ func TestAWebhookThatFailsGetsOneNewConnectionInTwoSeconds(t *testing.T) {
 			r.send(chat+1, "x")
 		}
 		r.pass(9 * time.Second)
-		sameAll(t, "requests", r.times(0), 0, 2*time.Second, 4*time.Second, 6*time.Second, 8*time.Second)
+		assert.Equal(t, []time.Duration{0, 2 * time.Second, 4 * time.Second, 6 * time.Second, 8 * time.Second}, r.times(0), "requests")
 	})
 }
 
-// The connections that there are stay in use.
+// Open connections stay in use.
 func TestTenSecondsWithoutSuccessNoConnectionIsAddedToThoseThereAre(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -114,8 +114,8 @@ func TestTenSecondsWithoutSuccessNoConnectionIsAddedToThoseThereAre(t *testing.T
 	}, nil, func(r *rig) {
 		r.send(1, "warm")
 		r.send(2, "slow") // holds the connection
-		r.send(1, "warm") // so that this has one of its own
-		same(t, "connections", r.connections(), 2)
+		r.send(1, "warm") // gets a connection of its own
+		assert.Equal(t, 2, r.connections(), "connections")
 		r.pass(10 * time.Second)
 		r.send(3, "active")
 		r.pass(time.Nanosecond)
@@ -125,7 +125,7 @@ func TestTenSecondsWithoutSuccessNoConnectionIsAddedToThoseThereAre(t *testing.T
 			r.send(chat+4, "slow")
 		}
 		r.pass(5 * time.Second)
-		same(t, "connections", r.connections(), before)
+		assert.Equal(t, before, r.connections(), "connections")
 	})
 }
 
@@ -133,10 +133,10 @@ func TestAnActiveWebhookKeepsAConnection(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(okAndClose), nil, func(r *rig) {
 		r.send(1, "x")
-		same(t, "connections", r.connections(), 2)
+		assert.Equal(t, 2, r.connections(), "connections")
 		r.pass(time.Hour)
-		same(t, "connections", r.connections(), 2)
-		sameAll(t, "when they ended", r.saw().ends, 0, time.Minute)
+		assert.Equal(t, 2, r.connections(), "connections")
+		assert.Equal(t, []time.Duration{0, time.Minute}, r.saw().ends, "when they ended")
 	})
 }
 
@@ -160,8 +160,8 @@ func TestHTTP10CanKeepItsConnection(t *testing.T) {
 	inBubble(t, always("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"), nil, func(r *rig) {
 		r.send(1, "x")
 		r.send(1, "x")
-		same(t, "connections", r.connections(), 1)
-		same(t, "requests", len(r.got()), 2)
+		assert.Equal(t, 1, r.connections(), "connections")
+		assert.Len(t, r.got(), 2, "requests")
 	})
 }
 
@@ -171,12 +171,12 @@ func TestAnIdleConnectionEndsAfterAMinute(t *testing.T) {
 		r.pass(30 * time.Second)
 		r.send(1, "x")
 		r.pass(59 * time.Second)
-		same(t, "the end of the connection", r.saw().ends[0], 0)
+		assert.Zero(t, r.saw().ends[0], "the end of the connection")
 		r.send(1, "x")
 		r.pass(59 * time.Second)
-		same(t, "the end of the connection", r.saw().ends[0], 0)
+		assert.Zero(t, r.saw().ends[0], "the end of the connection")
 		r.pass(time.Second)
-		same(t, "the end of the connection", r.saw().ends[0], 149*time.Second)
+		assert.Equal(t, 149*time.Second, r.saw().ends[0], "the end of the connection")
 		r.expectFailures()
 	})
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// maxChunkSize bounds the bytes of the line that says how large a chunk is.
+// maxChunkSize bounds the bytes of the line with a chunk's size.
 const maxChunkSize = 10
 
-// chunk is the stage of that line.
+// chunk is the stage that reads the line with a chunk's size.
 func (p *parser) chunk() (bool, *refusal) {
 	line, _, found := bytes.Cut(p.rest(), []byte("\r\n"))
 	if len(bytes.TrimSuffix(line, []byte("\r"))) > maxChunkSize {
@@ -48,7 +48,7 @@ func (p *parser) trailer() (bool, *refusal) {
 	return true, nil
 }
 
-// hexadecimal is the number that b begins with, 0 if it begins with none.
+// hexadecimal returns the number at the beginning of b; 0 if there is none.
 func hexadecimal(b []byte) (n int64) {
 	for _, c := range bytes.ToLower(b) {
 		digit := strings.IndexByte("0123456789abcdef", c)

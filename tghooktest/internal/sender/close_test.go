@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -25,14 +26,14 @@ func TestCloseEndsRequestsOnTheirWayAndKeepsTheirUpdates(t *testing.T) {
 			r.send(chat+1, "y")
 		}
 		r.pass(time.Second)
-		same(t, "requests in flight", r.sender.InFlight(), 3)
+		assert.Equal(t, 3, r.sender.InFlight(), "requests in flight")
 		r.sender.Close()
-		same(t, "requests in flight", r.sender.InFlight(), 0)
-		same(t, "updates that wait", r.queue.Len(), 6)
-		same(t, "when Close returned", r.since(), 2*time.Second)
+		assert.Zero(t, r.sender.InFlight(), "requests in flight")
+		assert.Equal(t, 6, r.queue.Len(), "updates that wait")
+		assert.Equal(t, 2*time.Second, r.since(), "when Close returned")
 		r.pass(time.Hour)
-		same(t, "requests", len(r.got()), 4)
-		same(t, "attempts", len(r.saw().attempts), 1)
+		assert.Len(t, r.got(), 4, "requests")
+		assert.Len(t, r.saw().attempts, 1, "attempts")
 		r.expectFailures()
 		r.sender.Close() // again
 	})
@@ -62,13 +63,13 @@ func TestCloseEndsWhateverItIsAt(t *testing.T) {
 			r.send(1, "x")
 			r.pass(50 * time.Second)
 			r.sender.Close()
-			same(t, "when Close returned while it was "+name, r.since(), 50*time.Second)
-			same(t, "updates that wait", r.queue.Len(), 1)
+			assert.Equal(t, 50*time.Second, r.since(), "when Close returned while it was "+name)
+			assert.Equal(t, 1, r.queue.Len(), "updates that wait")
 		})
 	}
 }
 
-// A Sender that takes the place of another delivers again what was on its way.
+// A Sender that replaces another delivers the updates again that were on their way.
 func TestTheNextSenderDeliversWhatTheLastOneCouldNot(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -82,8 +83,8 @@ func TestTheNextSenderDeliversWhatTheLastOneCouldNot(t *testing.T) {
 		q := r.queue
 		r.open(func(cfg *sender.Config) { cfg.Queue = q })
 		r.pass(2 * time.Second)
-		same(t, "requests", r.texts(), "a b b")
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Equal(t, "a b b", r.texts(), "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
@@ -99,7 +100,7 @@ func TestCloseWaitsForAReplyThatIsBeingExecuted(t *testing.T) {
 		r.send(1, "x")
 		synctest.Wait()
 		r.sender.Close()
-		same(t, "when Close returned", r.since(), time.Second)
-		same(t, "replies", len(r.saw().replies), 1)
+		assert.Equal(t, time.Second, r.since(), "when Close returned")
+		assert.Len(t, r.saw().replies, 1, "replies")
 	})
 }

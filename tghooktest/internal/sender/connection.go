@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// timeout is for how long a connection may be idle, and how long all of an answer may
-// take from when the request was written, or before that the connection to be made.
+// timeout is how long a connection may be idle, how long opening it may take, and how long
+// a whole answer may take after the request was written.
 const timeout = 60 * time.Second
 
-// connection is one to the webhook. One goroutine reads and another writes, because an
-// answer may come before its request is written, and an end at any time.
+// connection is a connection to the webhook. One goroutine reads and another writes,
+// because an answer may come before its request was written, and the end may come at any
+// time.
 type connection struct {
 	sender *Sender
 	jobs   chan job // at most one waits
@@ -23,25 +24,25 @@ type connection struct {
 	phase  atomic.Int32
 	conn   net.Conn // with TLS; set before it is used
 
-	// Of the goroutine that runs Sender.run:
-	place    int // in Sender.connections
+	// The fields below belong to the goroutine of Sender.run.
+	place    int // its index in Sender.connections
 	deadline time.Duration
-	ended    bool // it is not in Sender.connections any more
-	twin     bool // it is for one attempt by AgainAtOnce
+	ended    bool // it was removed from Sender.connections
+	twin     bool // it is for the copy that AgainAtOnce sends
 	busy     bool // it has an attempt
 	attempt  Attempt
-	lane     *lane // of the attempt; nil for a twin's
+	lane     *lane // lane of the attempt; nil for a twin
 	fault    Fault
 
 	mu      sync.Mutex
 	socket  net.Conn // without TLS; nil before it is connected
 	input   parser
-	awaited bool // there is a request to which an answer may come
+	awaited bool // a request waits for its answer
 	update  int64
-	losing  bool // that answer counts for nothing
+	losing  bool // CutAfter: ignore that answer
 }
 
-// What a connection is at.
+// The phases of a connection.
 const (
 	connecting int32 = iota
 	handshaking
@@ -50,16 +51,16 @@ const (
 	written
 )
 
-// job is to send a request.
+// job is a request to send.
 type job struct {
 	update int64
 	body   []byte
-	delay  time.Duration // real, before it is written
+	delay  time.Duration // in real time, before the request is written
 	fault  Fault
 }
 
-// connect opens a connection. It can be given a job at once: as Telegram does, an
-// update that it has fails with it where it cannot be opened.
+// connect opens a connection. It can get a job at once. If it cannot be opened, its update
+// fails with it, as with Telegram.
 func (s *Sender) connect(now time.Duration) *connection {
 	c := &connection{sender: s, jobs: make(chan job, 1), place: len(s.connections), deadline: now + timeout}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -69,7 +70,7 @@ func (s *Sender) connect(now time.Duration) *connection {
 	return c
 }
 
-// close ends c, without a word of TLS, as Telegram does.
+// close closes the socket without ending TLS, as Telegram does.
 func (c *connection) close() {
 	c.cancel()
 	c.mu.Lock()
@@ -113,8 +114,8 @@ func (c *connection) open() error {
 	return nil
 }
 
-// write sends requests until c ends. That one could not be written is left to read to
-// find out, which may have got an answer all the same.
+// write sends requests until c ends. It leaves errors to read, because an answer may have
+// come all the same.
 func (c *connection) write() {
 	var buf []byte
 	for {
@@ -141,12 +142,12 @@ func (c *connection) write() {
 			c.close()
 		}
 		if cap(buf) > 64<<10 {
-			buf = nil // updates are seldom that large
+			buf = nil // few updates are that large
 		}
 	}
 }
 
-// expect has the next answer taken for that of a request, which may have come already.
+// expect assigns the next answer to a request. The answer may have come already.
 func (c *connection) expect(j job) {
 	if j.fault.CutBefore {
 		return
@@ -170,8 +171,8 @@ func (c *connection) read() error {
 	}
 }
 
-// parse looks for an answer in what has been read. It is called with mu held, and
-// returns without.
+// parse looks for an answer in the bytes that were read. It is called with mu held, and
+// returns without it.
 func (c *connection) parse() {
 	if !c.awaited {
 		c.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 
 const maxLatency = 2 * time.Millisecond
 
-// purpose tells draws apart that are for the same attempt.
+// purpose distinguishes the draws for one attempt.
 type purpose uint64
 
 const (
@@ -17,8 +17,8 @@ const (
 	byTwinLatency
 )
 
-// draw is what is left to chance. It is not the next of a stream, so that it is the
-// same in each run, in whatever order goroutines come.
+// draw returns a random number. It depends on its arguments and Seed only, so it is the
+// same in each run, in whatever order goroutines call it.
 func (s *Sender) draw(p purpose, id int64, attempt int) uint64 {
 	return rand.NewPCG(s.cfg.Seed, uint64(id)<<20^uint64(attempt)<<2^uint64(p)).Uint64() //nolint:gosec // bits are all that matters
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Host is what a request says of its URL.
+// Host returns the Host header for a URL.
 var Host = host
 
-// ReadAnswer is what the parser makes of bytes that come in these pieces.
+// ReadAnswer describes the answers that the parser finds in these pieces.
 func ReadAnswer(pieces []string) string {
 	var p parser
 	var all []string
@@ -52,5 +52,5 @@ func describe(a answer) string {
 	return s
 }
 
-// ErrorText is what is told of a connection's end.
+// ErrorText returns the last_error_message for the end of a connection.
 var ErrorText = errorText

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// late is what is told of a connection whose time is over.
+// late returns the last_error_message for a connection whose deadline has passed.
 func (c *connection) late() string {
 	switch phase := c.phase.Load(); {
 	case phase == connecting && (c.busy || c.sender.secure != nil), phase == writing:
@@ -17,17 +17,17 @@ func (c *connection) late() string {
 	case c.busy:
 		return "Read timeout expired"
 	}
-	return "" // it was idle
+	return "" // an idle connection is no failure
 }
 
-// handshakeError is why TLS could not begin.
+// handshakeError is an error of the TLS handshake.
 type handshakeError struct{ error }
 
 func (e *handshakeError) Unwrap() error { return e.error }
 
-// errorText is what Telegram's server tells of the end of a connection, in the words
-// of its C library and OpenSSL; nothing of one that was just closed, nor of a name
-// that could not be resolved.
+// errorText returns the last_error_message for the end of a connection, in the words of
+// Telegram's C library and OpenSSL. It is empty if the connection was closed, or if the
+// host was not resolved.
 func errorText(err error) string {
 	var (
 		errno      syscall.Errno

@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// A request is on its way for a minute in all, however many bytes of the answer come.
+// A request has one minute in all, even if bytes of the answer keep coming.
 func TestAnAnswerHasAMinuteInAll(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(request) string{
@@ -38,8 +40,8 @@ func TestAnAnswerHasAMinuteInAll(t *testing.T) {
 			r.send(1, "x")
 			r.pass(time.Minute)
 			r.expectFailures("Read timeout expired")
-			sameAll(t, "requests with an answer "+name, r.times(0), 30*time.Second, 90*time.Second)
-			same(t, "updates that wait", r.queue.Len(), 0)
+			assert.Equal(t, []time.Duration{30 * time.Second, 90 * time.Second}, r.times(0), "requests with an answer "+name)
+			assert.Zero(t, r.queue.Len(), "updates that wait")
 			r.pass(5 * time.Minute)
 			r.expectFailures("Read timeout expired")
 		})
@@ -63,7 +65,7 @@ func TestAnAnswerThatDripsIsCutAfterAMinute(t *testing.T) {
 	})
 }
 
-// dripping reads a byte of an answer each second.
+// dripping is a connection whose Read returns a byte each second.
 type dripping struct {
 	net.Conn
 	read   int
@@ -95,12 +97,12 @@ func TestAnAnswerJustInTimeCounts(t *testing.T) {
 		r.send(1, "x")
 		r.pass(time.Minute)
 		r.expectFailures()
-		same(t, "requests", len(r.got()), 1)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Len(t, r.got(), 1, "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
-// dialing fails.
+// dialing makes Dial fail with err.
 func dialing(err error) func(*sender.Config) {
 	return func(cfg *sender.Config) {
 		cfg.Dial = func(context.Context, string) (net.Conn, error) { return nil, err }
@@ -133,8 +135,8 @@ func TestAConnectionThatFailsIsToldOfAndBurnsAnAttempt(t *testing.T) {
 			told(1)
 			r.send(1, "x")
 			r.pass(7 * time.Second)
-			told(5) // each two seconds; at the fourth time the update does not want to come yet
-			same(t, "attempts", r.log(), fmt.Sprintf("1: 10s+0s 0 %[1]s, 2: 12s+0s 0 %[1]s, 3: 14s+0s 0 %[1]s", want))
+			told(5) // every two seconds; at the fourth time the update is not due yet
+			assert.Equal(t, fmt.Sprintf("1: 10s+0s 0 %[1]s, 2: 12s+0s 0 %[1]s, 3: 14s+0s 0 %[1]s", want), r.log(), "attempts")
 		})
 	}
 }
@@ -146,7 +148,7 @@ func TestNobodyListensIsConnectionRefused(t *testing.T) {
 	})
 }
 
-// Packets into nowhere: the request is not written.
+// Packets are lost, so the request is not written.
 func TestAConnectionThatIsNeverMadeIsGivenUpAfterAMinute(t *testing.T) {
 	t.Parallel()
 	hang := func(cfg *sender.Config) {
@@ -162,7 +164,7 @@ func TestAConnectionThatIsNeverMadeIsGivenUpAfterAMinute(t *testing.T) {
 		r.expectFailures()
 		r.pass(time.Second)
 		r.expectFailures("Write timeout expired")
-		same(t, "how long it took", r.saw().attempts[0].Took, time.Minute)
+		assert.Equal(t, time.Minute, r.saw().attempts[0].Took, "how long it took")
 	})
 	inBubble(t, always(ok), hang, func(r *rig) {
 		r.pass(time.Hour)
@@ -175,9 +177,7 @@ func TestARequestThatIsNotTakenIsAWriteTimeout(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(ok), func(cfg *sender.Config) { cfg.Addr = "deaf.example.org:80" }, func(r *rig) {
 		l, err := r.network.Listen("deaf.example.org:80")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer l.Close()
 		r.send(1, strings.Repeat("x", 200<<10))
 		r.pass(time.Minute)
@@ -185,7 +185,7 @@ func TestARequestThatIsNotTakenIsAWriteTimeout(t *testing.T) {
 	})
 }
 
-// It says so only in its log.
+// Telegram reports this in its log only.
 func TestACleanEndIsRetriedAndNotToldOf(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{
@@ -202,11 +202,11 @@ func TestACleanEndIsRetriedAndNotToldOf(t *testing.T) {
 		}, nil, func(r *rig) {
 			r.send(1, "x")
 			r.pass(2 * time.Second)
-			sameAll(t, "requests", r.times(0), 0, 2*time.Second)
+			assert.Equal(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests")
 			r.expectFailures()
-			same(t, "the first attempt's status", r.saw().attempts[0].Status, 0)
-			same(t, "the first attempt's error", r.saw().attempts[0].Err, "")
-			same(t, "updates that wait", r.queue.Len(), 0)
+			assert.Zero(t, r.saw().attempts[0].Status, "the first attempt's status")
+			assert.Empty(t, r.saw().attempts[0].Err, "the first attempt's error")
+			assert.Zero(t, r.queue.Len(), "updates that wait")
 		})
 	}
 }
@@ -222,20 +222,20 @@ func TestAnAbruptEndIsConnectionReset(t *testing.T) {
 		r.send(1, "x")
 		r.pass(2 * time.Second)
 		r.expectFailures("Connection reset by peer")
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
-// What comes until the connection ends is no body.
+// Telegram does not read a body that only the end of the connection ends.
 func TestABodyUntilTheEndIsEmpty(t *testing.T) {
 	t.Parallel()
 	for _, head := range []string{"HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n", "HTTP/1.0 200 OK\r\n"} {
 		inBubble(t, always(head+"Content-Type: application/json\r\n\r\n"+`{"method":"sendMessage"}`+hangUp), nil, func(r *rig) {
 			r.send(1, "x")
 			r.pass(time.Second)
-			same(t, "requests", len(r.got()), 1)
-			same(t, "updates that wait", r.queue.Len(), 0)
-			same(t, "methods that were executed", len(r.saw().replies), 0)
+			assert.Len(t, r.got(), 1, "requests")
+			assert.Zero(t, r.queue.Len(), "updates that wait")
+			assert.Empty(t, r.saw().replies, "methods that were executed")
 			r.expectFailures()
 		})
 	}
@@ -243,7 +243,7 @@ func TestABodyUntilTheEndIsEmpty(t *testing.T) {
 
 func TestErrorsAreInTelegramsWords(t *testing.T) {
 	t.Parallel()
-	same(t, "an unknown error", sender.ErrorText(errors.New("odd")), "odd")
-	same(t, "a broken pipe", sender.ErrorText(&net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}), "Broken pipe")
-	same(t, "an end by ourselves", sender.ErrorText(&net.OpError{Op: "read", Err: net.ErrClosed}), "")
+	assert.Equal(t, "odd", sender.ErrorText(errors.New("odd")), "an unknown error")
+	assert.Equal(t, "Broken pipe", sender.ErrorText(&net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}), "a broken pipe")
+	assert.Empty(t, sender.ErrorText(&net.OpError{Op: "read", Err: net.ErrClosed}), "an end by ourselves")
 }

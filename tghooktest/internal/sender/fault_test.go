@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// withFault has a fault happen to the first attempt of each update.
+// withFault gives the first attempt of each update a fault.
 func withFault(f sender.Fault) func(*sender.Config) {
 	return func(cfg *sender.Config) {
 		cfg.Fault = func(a sender.Attempt) sender.Fault {
@@ -55,20 +56,20 @@ func TestFaults(t *testing.T) {
 			inBubble(t, always(withBody("200 OK", asJSON, sayHi)), withFault(x.fault), func(r *rig) {
 				r.send(1, "x")
 				r.pass(2 * time.Minute)
-				same(t, "requests", fmt.Sprint(r.times(0)), x.requests)
+				assert.Equal(t, x.requests, fmt.Sprint(r.times(0)), "requests")
 				if x.log != "" {
-					same(t, "attempts", r.log(), x.log)
+					assert.Equal(t, x.log, r.log(), "attempts")
 				}
-				same(t, "replies", len(r.saw().replies), x.replies)
-				same(t, "updates that wait", r.queue.Len(), 0)
-				same(t, "requests in flight", r.sender.InFlight(), 0)
+				assert.Len(t, r.saw().replies, x.replies, "replies")
+				assert.Zero(t, r.queue.Len(), "updates that wait")
+				assert.Zero(t, r.sender.InFlight(), "requests in flight")
 				r.expectFailures()
 			})
 		})
 	}
 }
 
-// The two are with the webhook at one time, on two connections, though it is not active.
+// The webhook has both at the same time, on two connections, although it is not active.
 func TestACopyAtOnceComesOnAConnectionOfItsOwn(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -77,25 +78,25 @@ func TestACopyAtOnceComesOnAConnectionOfItsOwn(t *testing.T) {
 	}, withFault(sender.Fault{AgainAtOnce: true}), func(r *rig) {
 		u := r.send(1, "x")
 		got := r.got()
-		same(t, "requests", len(got), 2)
-		same(t, "that they are the same but for their connection", got[0].raw == got[1].raw && got[0].conn != got[1].conn, true)
-		same(t, "requests in flight", r.sender.InFlight(), 2)
+		assert.Len(t, got, 2, "requests")
+		assert.True(t, got[0].raw == got[1].raw && got[0].conn != got[1].conn, "that they are the same but for their connection")
+		assert.Equal(t, 2, r.sender.InFlight(), "requests in flight")
 		r.pass(10 * time.Second)
-		same(t, "attempts", len(r.saw().attempts), 2)
+		assert.Len(t, r.saw().attempts, 2, "attempts")
 		done := 0
 		for _, a := range r.saw().attempts {
-			same(t, "the update", a.Update.ID, u.ID)
-			same(t, "the number", a.Number, 1)
-			same(t, "the status", a.Status, 200)
+			assert.Equal(t, u.ID, a.Update.ID, "the update")
+			assert.Equal(t, 1, a.Number, "the number")
+			assert.Equal(t, 200, a.Status, "the status")
 			if a.Done {
 				done++
 			}
 		}
-		same(t, "attempts that confirmed it", done, 1)
+		assert.Equal(t, 1, done, "attempts that confirmed it")
 		r.send(2, "y")
 		r.pass(10 * time.Second)
-		same(t, "updates that wait", r.queue.Len(), 0)
-		same(t, "connections", r.connections(), 3)
+		assert.Zero(t, r.queue.Len(), "updates that wait")
+		assert.Equal(t, 3, r.connections(), "connections")
 	})
 }
 
@@ -114,7 +115,7 @@ func TestACopyAtOnceTakesNoConnectionFromOthers(t *testing.T) {
 		r.pass(time.Nanosecond)
 		r.send(1, "slow")
 		r.send(2, "quick")
-		sameAll(t, "requests of the other chat", r.times(2), 1, 1)
+		assert.Equal(t, []time.Duration{1, 1}, r.times(2), "requests of the other chat")
 	})
 }
 
@@ -134,7 +135,7 @@ func TestFaultIsAskedBeforeEachAttempt(t *testing.T) {
 	}, func(r *rig) {
 		r.send(1, "x")
 		r.pass(time.Minute)
-		sameAll(t, "what it was asked", asked, "message 1 0", "message 2 0", "message 3 2")
-		same(t, "attempts", r.log(), "1: 0s+0s 500 "+serverError+", 2: 0s+0s 500 "+serverError+", 3: 2s+0s 200 done")
+		assert.Equal(t, []string{"message 1 0", "message 2 0", "message 3 2"}, asked, "what it was asked")
+		assert.Equal(t, "1: 0s+0s 500 "+serverError+", 2: 0s+0s 500 "+serverError+", 3: 2s+0s 200 done", r.log(), "attempts")
 	})
 }

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// removal is for how long a webhook may answer nothing but 410.
+// removal is how long a webhook may answer only 410 before Telegram removes it.
 const removal = 23 * time.Hour
 
-// gone is since when the webhook has answered 410.
+// gone counts how long the webhook has answered only 410.
 type gone struct {
 	counting bool
 	since    time.Duration
-	final    bool // it has for so long that it is removed
+	final    bool // it has been long enough to remove the webhook
 }
 
 func (g *gone) heed(status int, now time.Duration) {

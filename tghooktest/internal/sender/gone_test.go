@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -14,19 +15,19 @@ func TestTwentyThreeHoursOfNothingButGoneEndTheWebhook(t *testing.T) {
 	inBubble(t, always(goneAnswer), nil, func(r *rig) {
 		r.send(1, "x")
 		r.pass(23 * time.Hour)
-		same(t, "calls of Gone", r.saw().gone, 0)
+		assert.Zero(t, r.saw().gone, "calls of Gone")
 		r.pass(3 * time.Minute)
-		same(t, "calls of Gone", r.saw().gone, 1)
+		assert.Equal(t, 1, r.saw().gone, "calls of Gone")
 		requests := len(r.got())
 		if last := r.times(0)[requests-1]; last <= 23*time.Hour {
 			t.Errorf("it ended at %v", last)
 		}
-		same(t, "updates that wait", r.queue.Len(), 1)
-		same(t, "errors", len(r.saw().failed), requests)
-		same(t, "the error", r.saw().failed[0], "Wrong response from the webhook: 410 Gone")
+		assert.Equal(t, 1, r.queue.Len(), "updates that wait")
+		assert.Len(t, r.saw().failed, requests, "errors")
+		assert.Equal(t, "Wrong response from the webhook: 410 Gone", r.saw().failed[0], "the error")
 		r.send(1, "y")
 		r.pass(time.Hour)
-		same(t, "requests after the end", len(r.got())-requests, 0)
+		assert.Zero(t, len(r.got())-requests, "requests after the end")
 	})
 }
 
@@ -45,12 +46,12 @@ func TestAnyOtherStatusBeginsTheTwentyThreeHoursAnew(t *testing.T) {
 			r.pass(12 * time.Hour)
 			r.send(1, "y")
 			r.pass(24*time.Hour - time.Minute - 12*time.Hour)
-			same(t, "calls of Gone after a "+name, r.saw().gone, 0)
+			assert.Zero(t, r.saw().gone, "calls of Gone after a "+name)
 		})
 	}
 }
 
-// What is no answer does not.
+// A failure without an answer does not end the count.
 func TestAConnectionThatEndsDoesNotBeginThemAnew(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -61,7 +62,7 @@ func TestAConnectionThatEndsDoesNotBeginThemAnew(t *testing.T) {
 	}, nil, func(r *rig) {
 		r.send(1, "x")
 		r.pass(24*time.Hour - time.Minute)
-		same(t, "calls of Gone", r.saw().gone, 1)
+		assert.Equal(t, 1, r.saw().gone, "calls of Gone")
 	})
 }
 
@@ -78,6 +79,6 @@ func TestASenderThatIsGoneCanBeClosedByGone(t *testing.T) {
 		s = r.sender
 		r.send(1, "x")
 		r.pass(24 * time.Hour)
-		same(t, "calls of Gone", r.saw().gone, 1)
+		assert.Equal(t, 1, r.saw().gone, "calls of Gone")
 	})
 }

@@ -2,14 +2,14 @@ package sender
 
 import "sync"
 
-// inbox brings what happened on connections to the goroutine that decides. To put never
-// waits, so that a connection can always end.
+// inbox carries events from the connections to the goroutine of run. put never waits, so a
+// connection can always end.
 type inbox struct {
-	filled chan struct{} // has one where something may have come
+	filled chan struct{} // has a value if there may be events
 
 	mu     sync.Mutex
 	events []event
-	taken  []event // of the last take, used again by the next
+	taken  []event // returned by the last take; the next take uses its memory again
 }
 
 func (in *inbox) put(e event) {
@@ -22,7 +22,7 @@ func (in *inbox) put(e event) {
 	}
 }
 
-// take returns what came since it was called last. It is valid until the next call.
+// take returns the events since the last take. The slice is valid until the next call.
 func (in *inbox) take() []event {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -7,21 +7,21 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
 
-// lane has the updates of one key, which are delivered one after the other. It is in
-// Sender.lanes while it has some. The head is on its way where the lane is in neither
+// lane holds the updates of one key, which are delivered one after the other. It is in
+// Sender.lanes while it has updates. While its head is on its way, the lane is in neither
 // schedule.
 type lane struct {
 	key     int64
 	waiting []loaded
-	rank    time.Duration // in a schedule
+	rank    time.Duration // its place in a schedule
 
-	// Of the head:
+	// About the head:
 	attempts int
 	fails    int
 	delay    int // seconds
 	begun    bool
-	attempt  Attempt // that has begun, and is not on its way
-	fault    Fault   // of it
+	attempt  Attempt // begun, but not yet sent
+	fault    Fault   // of that attempt
 }
 
 type loaded struct {
@@ -31,7 +31,7 @@ type loaded struct {
 
 func (l *lane) head() queue.Update { return l.waiting[0].Update }
 
-// next makes the next update the head. It returns false if there is none.
+// next drops the head. It returns false if no update is left.
 func (l *lane) next() bool {
 	l.waiting[0] = loaded{}
 	l.waiting = l.waiting[1:]
@@ -39,8 +39,8 @@ func (l *lane) next() bool {
 	return len(l.waiting) > 0
 }
 
-// load fills the window, which has as many lanes as Telegram's: what waits beyond it
-// waits until one of them is empty, however long they all fail.
+// load fills the window, which has as many lanes as Telegram's. An update beyond it waits
+// until a lane is empty, however long all lanes fail.
 func (s *Sender) load(now time.Duration) {
 	if s.added != nil {
 		select {
@@ -54,7 +54,7 @@ func (s *Sender) load(now time.Duration) {
 		u, ok := s.cfg.Queue.Next(s.last)
 		if !ok {
 			added := s.cfg.Queue.Added()
-			if u, ok = s.cfg.Queue.Next(s.last); !ok { // none came in between either
+			if u, ok = s.cfg.Queue.Next(s.last); !ok { // and none came in the meantime
 				s.added = added
 				return
 			}
@@ -70,13 +70,13 @@ func (s *Sender) load(now time.Duration) {
 	}
 }
 
-// wake has the head of l sent when a connection is free at that time.
+// wake makes the head of l ready at that time.
 func (s *Sender) wake(l *lane, at time.Duration) {
 	l.rank = at
 	heap.Push(&s.asleep, l)
 }
 
-// leave takes the head of l out of the Queue.
+// leave removes the head of l from the Queue.
 func (s *Sender) leave(l *lane) {
 	s.cfg.Queue.Forget(l.head().ID)
 	if l.next() {
@@ -86,8 +86,8 @@ func (s *Sender) leave(l *lane) {
 	}
 }
 
-// schedule is a heap of lanes: that with the least rank is the first, of several the
-// one with the least key.
+// schedule is a heap of lanes. The lane with the lowest rank, and of several the one with
+// the lowest key, is the first.
 type schedule []*lane
 
 func (w *schedule) Len() int { return len(*w) }

@@ -12,55 +12,63 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// Over real sockets, with time sixty times as fast, a webhook that fails, hangs up and
-// replies by chance gets each update at least once and each chat's in order.
+// fickle is a webhook that fails, hangs up and replies at random.
+type fickle struct {
+	t    *testing.T
+	mu   sync.Mutex
+	seen int
+	got  map[int64][]string // texts by chat, without those that were repeated
+}
+
+func (f *fickle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var u struct {
+		Message struct {
+			Chat struct {
+				ID int64 `json:"id"`
+			} `json:"chat"`
+			Text string `json:"text"`
+		} `json:"message"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
+		f.t.Error(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen++
+	switch chance := rand.New(rand.NewPCG(1, uint64(f.seen))).IntN(10); {
+	case chance == 0:
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	case chance == 1:
+		panic(http.ErrAbortHandler)
+	case chance == 2:
+		w.Header().Set("Connection", "close")
+	case chance < 6:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, sayHi)
+	}
+	if all := f.got[u.Message.Chat.ID]; len(all) == 0 || all[len(all)-1] != u.Message.Text {
+		f.got[u.Message.Chat.ID] = append(all, u.Message.Text)
+	}
+}
+
+// Over real sockets, with time that passes sixty times as fast, such a webhook gets each
+// update at least once, and each chat's updates in order.
 func TestNothingIsLostOverLoopback(t *testing.T) {
 	t.Parallel()
 	const chats, each = 30, 20
-	var mu sync.Mutex
-	got := map[int64][]string{}
-	seen := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var u struct {
-			Message struct {
-				Chat struct {
-					ID int64 `json:"id"`
-				} `json:"chat"`
-				Text string `json:"text"`
-			} `json:"message"`
-		}
-		if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
-			t.Error(err)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		seen++
-		switch chance := rand.New(rand.NewPCG(1, uint64(seen))).IntN(10); {
-		case chance == 0:
-			w.WriteHeader(http.StatusInternalServerError)
-			return
-		case chance == 1:
-			panic(http.ErrAbortHandler)
-		case chance == 2:
-			w.Header().Set("Connection", "close")
-		case chance < 6:
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = fmt.Fprint(w, sayHi)
-		}
-		if all := got[u.Message.Chat.ID]; len(all) == 0 || all[len(all)-1] != u.Message.Text {
-			got[u.Message.Chat.ID] = append(all, u.Message.Text)
-		}
-	}))
+	hook := &fickle{t: t, got: map[int64][]string{}}
+	server := httptest.NewServer(hook)
 	defer server.Close()
 	u, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	c := clock.New(60)
 	q := queue.New(c.Now, 1)
 	left := make(chan struct{}, chats*each)
@@ -95,13 +103,13 @@ func TestNothingIsLostOverLoopback(t *testing.T) {
 			t.Fatalf("after 30 s %d of %d updates wait", q.Len(), chats*each)
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	same(t, "chats", len(got), chats)
-	for chat, texts := range got {
-		same(t, fmt.Sprintf("updates of chat %d", chat), len(texts), each)
+	hook.mu.Lock()
+	defer hook.mu.Unlock()
+	assert.Len(t, hook.got, chats, "chats")
+	for chat, texts := range hook.got {
+		assert.Lenf(t, texts, each, "updates of chat %d", chat)
 		for i, text := range texts {
-			same(t, fmt.Sprintf("update %d of chat %d", i, chat), text, strconv.Itoa(i))
+			assert.Equalf(t, strconv.Itoa(i), text, "update %d of chat %d", i, chat)
 		}
 	}
 }

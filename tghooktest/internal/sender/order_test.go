@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -23,11 +24,11 @@ func TestAFailingUpdateHoldsUpItsKeyAndNoOther(t *testing.T) {
 		r.send(2, "c")
 		r.send(2, "d")
 		r.send(1, "e")
-		sameAll(t, "requests of the other chat", r.times(2), 0, 0)
+		assert.Equal(t, []time.Duration{0, 0}, r.times(2), "requests of the other chat")
 		r.pass(time.Minute)
-		same(t, "the requests", strings.Join(strings.Fields(r.texts())[:2], " "), "a a")
-		same(t, "updates that wait", r.queue.Len(), 0)
-		sameAll(t, "requests of the chat that fails", r.times(1), 0, 0, 2*time.Second, 6*time.Second, 14*time.Second, 14*time.Second, 14*time.Second)
+		assert.Equal(t, "a a", strings.Join(strings.Fields(r.texts())[:2], " "), "the requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
+		assert.Equal(t, []time.Duration{0, 0, 2 * time.Second, 6 * time.Second, 14 * time.Second, 14 * time.Second, 14 * time.Second}, r.times(1), "requests of the chat that fails")
 	})
 }
 
@@ -42,12 +43,12 @@ func TestAKeyHasOneRequestAtATime(t *testing.T) {
 		}
 		r.send(2, "warm")
 		r.pass(10 * time.Second)
-		sameAll(t, "requests of one chat", r.times(1), 0, time.Second, 2*time.Second)
+		assert.Equal(t, []time.Duration{0, time.Second, 2 * time.Second}, r.times(1), "requests of one chat")
 	})
 }
 
-// With two connections there is room for four queues. As long as they fail a fifth
-// gets nothing.
+// With two connections there is room for four queues. As long as these fail, a fifth queue
+// gets no request.
 func TestTwiceMaxConnectionsFailingQueuesStarveAllOthers(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -60,10 +61,10 @@ func TestTwiceMaxConnectionsFailingQueuesStarveAllOthers(t *testing.T) {
 			r.send(chat+1, strconv.FormatInt(chat+1, 10))
 		}
 		r.pass(time.Hour - time.Second)
-		same(t, "requests of the fifth chat", len(r.times(5)), 0)
+		assert.Empty(t, r.times(5), "requests of the fifth chat")
 		r.pass(5 * time.Minute)
-		same(t, "requests of the fifth chat", len(r.times(5)), 1)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Len(t, r.times(5), 1, "requests of the fifth chat")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
@@ -79,13 +80,13 @@ func TestThreeFailingQueuesOfFourLeaveRoomForTheFifth(t *testing.T) {
 			r.send(chat+1, strconv.FormatInt(chat+1, 10))
 		}
 		r.pass(time.Minute)
-		same(t, "requests of the fifth chat", len(r.times(5)), 1)
+		assert.Len(t, r.times(5), 1, "requests of the fifth chat")
 	})
 }
 
-// onOneConnection is the order in which updates come of which the one to chat 50 is on
-// its way first, then those to 9, 7 and 8 are ready, and then that to 1. All fail, so
-// that there is no second connection.
+// onOneConnection returns the order of updates that share one connection: the update of
+// chat 50 is on its way first, then those of 9, 7 and 8 become ready, and then that of 1.
+// All fail, so there is no second connection.
 func onOneConnection(t *testing.T, change func(*sender.Config)) (order string) {
 	t.Helper()
 	inBubble(t, func(q request) string {
@@ -109,10 +110,11 @@ func onOneConnection(t *testing.T, change func(*sender.Config)) (order string) {
 
 func TestTheQueueThatWasReadyFirstComesFirst(t *testing.T) {
 	t.Parallel()
-	same(t, "the order", onOneConnection(t, nil), "50 7 8 9 1")
+	assert.Equal(t, "50 7 8 9 1", onOneConnection(t, nil), "the order")
 }
 
-// The second of a queue was ready, but for the first, since it was loaded.
+// Behind the first update of its queue, the second one is ready from the time when it was
+// loaded.
 func TestWhatWaitedBehindAnotherComesBeforeWhatCameLater(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -124,7 +126,7 @@ func TestWhatWaitedBehindAnotherComesBeforeWhatCameLater(t *testing.T) {
 		r.pass(100 * time.Millisecond)
 		r.send(2, "c")
 		r.pass(10 * time.Second)
-		same(t, "the order", r.texts(), "a b c")
+		assert.Equal(t, "a b c", r.texts(), "the order")
 	})
 }
 
@@ -134,7 +136,7 @@ func TestShuffleTakesQueuesAsTheSeedSays(t *testing.T) {
 	for seed := range uint64(10) {
 		change := func(cfg *sender.Config) { cfg.Shuffle, cfg.Seed = true, seed }
 		order := onOneConnection(t, change)
-		same(t, "the order in the second run", onOneConnection(t, change), order)
+		assert.Equal(t, order, onOneConnection(t, change), "the order in the second run")
 		orders[order] = true
 	}
 	if len(orders) < 5 {
@@ -142,7 +144,7 @@ func TestShuffleTakesQueuesAsTheSeedSays(t *testing.T) {
 	}
 }
 
-// With latency each request comes at a time of its own, which is the same in each run.
+// With latency each request comes at a different time, which is the same in each run.
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	t.Parallel()
 	run := func(seed uint64) string {
@@ -158,7 +160,7 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 				r.send(i%12+1, strconv.FormatInt(i, 10))
 			}
 			r.pass(time.Minute)
-			same(t, "updates that wait", r.queue.Len(), 0)
+			assert.Zero(t, r.queue.Len(), "updates that wait")
 			at := map[time.Duration]bool{}
 			for _, q := range r.got() {
 				at[q.at] = true
@@ -167,13 +169,13 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 			for _, a := range r.saw().attempts {
 				fmt.Fprintln(&log, a.Update.ID, a.Number, a.Start.Sub(r.start), a.Took, a.Status)
 			}
-			same(t, "different times of requests", len(at), len(r.got()))
+			assert.Len(t, at, len(r.got()), "different times of requests")
 		})
 		return log.String()
 	}
 	first := run(1)
 	for range 5 {
-		same(t, "the same seed gives the same run", run(1) == first, true)
+		assert.Equal(t, run(1), first, "the same seed gives the same run")
 	}
-	same(t, "another seed gives the same run", run(2) == first, false)
+	assert.NotEqual(t, run(2), first, "another seed gives the same run")
 }

@@ -9,21 +9,20 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// Reply is what a 2xx answer calls, or seems to be meant to call.
+// Reply is a webhook reply: the call in a 2xx answer, or something that looks like one.
 type Reply struct {
-	botapi.Params // Method is empty where Telegram executes nothing
+	botapi.Params // Method is empty if Telegram executes nothing
 	UpdateID      int64
-	Overlooked    string // what Telegram overlooks in it without a word; empty: nothing
+	Overlooked    string // why Telegram silently ignores it, or part of it; empty if it does not
 	Header        http.Header
 	Body          []byte
 }
 
-// unframed is what Telegram overlooks in an answer that ends with its connection.
-const unframed = "the answer has neither Content-Length nor chunks, so that its body is empty for Telegram"
+// unframed says why Telegram ignores an answer that ends with its connection.
+const unframed = "the answer has neither Content-Length nor chunks, so Telegram takes its body for empty"
 
-// answered has the method executed that an answer to update calls, before it is taken
-// for what it says about the update. Calls in other answers have to be well-formed all
-// the same.
+// answered executes the webhook reply in an answer to update, and then reports the answer.
+// A malformed call is an error in every answer, also in one that is not 2xx.
 func (c *connection) answered(update int64, a answer) {
 	e := event{connection: c, answered: true, answer: a}
 	e.answer.body = nil
@@ -46,7 +45,8 @@ func (c *connection) answered(update int64, a answer) {
 	c.sender.inbox.put(e)
 }
 
-// refuse tells the webhook that its answer is none, as Telegram does, and ends c.
+// refuse answers the webhook with an error, as Telegram does for an answer that it cannot
+// read, and ends c.
 func (c *connection) refuse(r *refusal) {
 	_, _ = fmt.Fprintf(c.conn, "HTTP/1.1 %d %s\r\nContent-Length: 0\r\n\r\n", r.code, http.StatusText(r.code))
 	c.sender.inbox.put(event{connection: c, failure: r.text, ended: true})

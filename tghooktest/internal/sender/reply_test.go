@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
@@ -34,12 +36,12 @@ func TestAReplyIsExecutedBeforeItsUpdateIsConfirmed(t *testing.T) {
 	}, func(r *rig) {
 		r.send(1, "x")
 		r.pass(time.Second)
-		same(t, "requests", len(r.got()), 1)
-		sameAll(t, "updates that waited while it was executed", waiting, 1)
-		same(t, "updates that wait", r.queue.Len(), 0)
-		same(t, "replies", len(r.saw().replies), 1)
-		same(t, "the reply", fmt.Sprint(r.saw().replies[0].Method, r.saw().replies[0].Values), "sendMessagemap[chat_id:1 text:hi]")
-		same(t, "the attempt's reply", r.saw().attempts[0].Reply, "sendMessage")
+		assert.Len(t, r.got(), 1, "requests")
+		assert.Equal(t, []int{1}, waiting, "updates that waited while it was executed")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
+		assert.Len(t, r.saw().replies, 1, "replies")
+		assert.Equal(t, "sendMessagemap[chat_id:1 text:hi]", fmt.Sprint(r.saw().replies[0].Method, r.saw().replies[0].Values), "the reply")
+		assert.Equal(t, "sendMessage", r.saw().attempts[0].Reply, "the attempt's reply")
 	})
 }
 
@@ -50,27 +52,25 @@ func TestOnlyAReplyThatTelegramWouldExecuteIs(t *testing.T) {
 	if _, err := z.Write([]byte(sayHi)); err != nil {
 		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	const otherType = "Telegram executes nothing that comes as Content-Type "
+	require.NoError(t, z.Close())
+	const otherType = "Telegram does not execute a reply with the Content-Type "
 	for _, x := range []struct{ answer, want, overlooked string }{
 		{withBody("204 No Content", asJSON, sayHi), "sendMessage", ""},
 		{withBody("299 Fine", "Content-Type: x/application/json+y\r\n", sayHi), "sendMessage", ""},
 		{withBody("200 OK", "Content-Type: application/x-www-form-urlencoded\r\n", "method=sendMessage&text=hi"), "sendMessage", ""},
-		{withBody("200 OK", asJSON, `{"method":"sendMessage","text":`), "sendMessage", "the JSON is malformed, and Telegram takes what stands before the mistake"},
+		{withBody("200 OK", asJSON, `{"method":"sendMessage","text":`), "sendMessage", "the JSON is malformed; Telegram reads the part before the mistake"},
 		{withBody("200 OK", asJSON+"Content-Encoding: gzip\r\n", zipped.String()), "sendMessage", ""},
 		{"HTTP/1.1 200 OK\r\n" + asJSON + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(sayHi), sayHi), "sendMessage", ""},
-		{withBody("200 OK", "", sayHi), "", otherType + `"": write application/json`},
-		{withBody("200 OK", "Content-Type: text/json\r\n", sayHi), "", otherType + `"text/json": write application/json`},
-		{withBody("200 OK", "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", zipped.String()), "", otherType + `"text/plain": write application/json`},
+		{withBody("200 OK", "", sayHi), "", otherType + `""; send application/json`},
+		{withBody("200 OK", "Content-Type: text/json\r\n", sayHi), "", otherType + `"text/json"; send application/json`},
+		{withBody("200 OK", "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", zipped.String()), "", otherType + `"text/plain"; send application/json`},
 		{withBody("200 OK", "Content-Type: text/plain\r\n", "ok"), "", ""},
 		{withBody("200 OK", asJSON, `{"method":""}`), "", ""},
 		{withBody("200 OK", asJSON, `[]`), "", ""},
-		{withBody("200 OK", asJSON, `{"method":"getMe"}`), "", "Telegram does not execute getMe that comes in a response: call it"},
-		{withBody("200 OK", asJSON, `{"method":"SetWebhook","url":""}`), "", "Telegram does not execute SetWebhook that comes in a response: call it"},
-		{withBody("200 OK", asJSON, "["+sayHi+"]"), "", "Telegram executes one JSON object, and this is malformed, or something else"},
-		{"HTTP/1.1 200 OK\r\nConnection: close\r\n" + asJSON + "\r\n" + sayHi, "", "the answer has neither Content-Length nor chunks, so that its body is empty for Telegram"},
+		{withBody("200 OK", asJSON, `{"method":"getMe"}`), "", "Telegram does not execute getMe as a webhook reply; call it by a request to the Bot API"},
+		{withBody("200 OK", asJSON, `{"method":"SetWebhook","url":""}`), "", "Telegram does not execute SetWebhook as a webhook reply; call it by a request to the Bot API"},
+		{withBody("200 OK", asJSON, "["+sayHi+"]"), "", "Telegram executes one JSON object only, and this is not one"},
+		{"HTTP/1.1 200 OK\r\nConnection: close\r\n" + asJSON + "\r\n" + sayHi, "", "the answer has neither Content-Length nor chunks, so Telegram takes its body for empty"},
 		{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok", "", ""},
 		{withBody("500 Internal Server Error", asJSON, sayHi), "-", ""},
 		{withBody("302 Found", asJSON, sayHi), "-", ""},
@@ -83,15 +83,15 @@ func TestOnlyAReplyThatTelegramWouldExecuteIs(t *testing.T) {
 		}, nil, func(r *rig) {
 			r.send(1, "x")
 			r.pass(time.Second)
-			same(t, "updates that wait", r.queue.Len(), 0)
+			assert.Zero(t, r.queue.Len(), "updates that wait")
 			if x.want == "-" {
-				same(t, "requests", len(r.got()), 2)
-				same(t, fmt.Sprintf("methods executed by %q", x.answer), len(r.saw().replies)+len(r.saw().overlooked), 0)
+				assert.Len(t, r.got(), 2, "requests")
+				assert.Zerof(t, len(r.saw().replies)+len(r.saw().overlooked), "methods executed by %q", x.answer)
 				return
 			}
-			same(t, "requests", len(r.got()), 1)
-			same(t, fmt.Sprintf("the method of %q", x.answer), r.saw().attempts[0].Reply, x.want)
-			same(t, fmt.Sprintf("what is overlooked in %q", x.answer), strings.Join(r.saw().overlooked, "; "), x.overlooked)
+			assert.Len(t, r.got(), 1, "requests")
+			assert.Equalf(t, x.want, r.saw().attempts[0].Reply, "the method of %q", x.answer)
+			assert.Equalf(t, x.overlooked, strings.Join(r.saw().overlooked, "; "), "what is overlooked in %q", x.answer)
 			if len(r.saw().replies) != min(len(x.want), 1) {
 				t.Errorf("%q executed %v", x.answer, r.saw().replies)
 			}
@@ -105,13 +105,13 @@ func TestAReplyOfALargeFileArrives(t *testing.T) {
 	body := "--b\r\nContent-Disposition: form-data; name=\"method\"\r\n\r\nsendDocument\r\n--b\r\nContent-Disposition: form-data; name=\"document\"; filename=\"x.bin\"\r\n\r\n" + string(content) + "\r\n--b--\r\n"
 	inBubble(t, always(withBody("200 OK", "Content-Type: multipart/form-data; boundary=b\r\n", body)), nil, func(r *rig) {
 		r.send(1, "x")
-		same(t, "requests", len(r.got()), 1)
-		same(t, "replies", len(r.saw().replies), 1)
-		same(t, "that the file is as it was", bytes.Equal(r.saw().replies[0].Files["document"].Content, content), true)
+		assert.Len(t, r.got(), 1, "requests")
+		assert.Len(t, r.saw().replies, 1, "replies")
+		assert.True(t, bytes.Equal(r.saw().replies[0].Files["document"].Content, content), "that the file is as it was")
 	})
 }
 
-// A full queue and one that is empty look the same to a Sender that has not begun.
+// To a Sender that has not begun, a full queue and an empty one look the same.
 func TestUpdatesThatWaitedBeforeTheStartAreDelivered(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(ok), func(cfg *sender.Config) {
@@ -122,8 +122,8 @@ func TestUpdatesThatWaitedBeforeTheStartAreDelivered(t *testing.T) {
 			}
 		}
 	}, func(r *rig) {
-		same(t, "requests", len(r.got()), 100)
-		same(t, "updates that wait", r.queue.Len(), 0)
-		same(t, "requests in flight", r.sender.InFlight(), 0)
+		assert.Len(t, r.got(), 100, "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
+		assert.Zero(t, r.sender.InFlight(), "requests in flight")
 	})
 }

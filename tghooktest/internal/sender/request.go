@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// maxHeader bounds the bytes of a request's head: of a buffer of 4096 Telegram keeps 30.
-// What has more is never sent, and no error says so.
+// maxHeader bounds the bytes of a request's head: of a buffer of 4096 Telegram reserves 30.
+// A larger request is never sent, and no error is reported.
 const maxHeader = 4066
 
-// request is what all requests have in common: what is before the length of the body,
-// and what is between the two.
+// request holds the parts that all requests have in common: the text before the body's
+// length, and the text after it.
 type request struct{ before, after string }
 
 func newRequest(cfg Config) request {
@@ -32,7 +32,7 @@ func newRequest(cfg Config) request {
 	return request{b.String(), "\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"}
 }
 
-// host has the port unless it is the scheme's own.
+// host returns the Host header. It has the port unless that is the scheme's own.
 func host(u *url.URL) string {
 	name, standard := strings.TrimSuffix(u.Host, ":"+u.Port()), 443
 	if u.Scheme == "http" {

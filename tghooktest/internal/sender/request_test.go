@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -20,8 +22,8 @@ func TestARequestHasTheseBytes(t *testing.T) {
 		r.send(7, "hé")
 		u := r.send(7, "two")
 		got := r.got()
-		same(t, "requests", len(got), 2)
-		same(t, "the request", got[1].raw, "POST /a%20b/ä?x=1#top HTTP/1.1\r\n"+
+		assert.Len(t, got, 2, "requests")
+		assert.Equal(t, "POST /a%20b/ä?x=1#top HTTP/1.1\r\n"+
 			"Host: bot.example.org:8443\r\n"+
 			"Authorization: Basic YW5uYTpwJTQwc3M=\r\n"+
 			"X-Telegram-Bot-Api-Secret-Token: "+secret+"\r\n"+
@@ -29,9 +31,9 @@ func TestARequestHasTheseBytes(t *testing.T) {
 			fmt.Sprintf("Content-Length: %d\r\n", len(u.Body))+
 			"Connection: keep-alive\r\n"+
 			"Accept-Encoding: gzip, deflate\r\n\r\n"+
-			string(u.Body))
-		same(t, "the body", string(u.Body), fmt.Sprintf("{\"update_id\":%d,\n\"message\":%s}", u.ID, message(7, time.Now(), "two")))
-		same(t, "connections", r.connections(), 1)
+			string(u.Body), got[1].raw, "the request")
+		assert.Equal(t, fmt.Sprintf("{\"update_id\":%d,\n\"message\":%s}", u.ID, message(7, time.Now(), "two")), string(u.Body), "the body")
+		assert.Equal(t, 1, r.connections(), "connections")
 	})
 }
 
@@ -60,10 +62,8 @@ func TestHostHasThePortUnlessItIsTheSchemes(t *testing.T) {
 		"http://[::1]:81/": "[::1]:81",
 	} {
 		u, err := url.Parse(given)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "Host of "+given, sender.Host(u), want)
+		require.NoError(t, err)
+		assert.Equal(t, want, sender.Host(u), "Host of "+given)
 	}
 }
 
@@ -75,10 +75,10 @@ func TestARequestWithALargerHeadIsNeverSent(t *testing.T) {
 			cfg.Target += strings.Repeat("x", target-len("POST / HTTP/1.1\r\nHost: bot.example.org\r\nContent-Type: application/json\r\nContent-Length: 111\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"))
 		}, func(r *rig) {
 			u := r.send(1, strings.Repeat("x", 17))
-			same(t, "bytes of the body", len(u.Body), 111)
+			assert.Len(t, u.Body, 111, "bytes of the body")
 			r.pass(time.Hour)
-			same(t, fmt.Sprintf("requests with a head of %d bytes", target), len(r.got()), sent)
-			same(t, "updates that wait", r.queue.Len(), 1-sent)
+			assert.Lenf(t, r.got(), sent, "requests with a head of %d bytes", target)
+			assert.Equal(t, 1-sent, r.queue.Len(), "updates that wait")
 			r.expectFailures()
 		})
 	}

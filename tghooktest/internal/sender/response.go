@@ -13,10 +13,10 @@ import (
 
 const (
 	maxHead = 256 << 10
-	maxMute = 16 << 10 // bytes that are kept of a body that says nothing to Telegram
+	maxMute = 16 << 10 // bytes that are kept of a body that Telegram ignores
 )
 
-// answer is what a webhook answered.
+// answer is the answer of a webhook.
 type answer struct {
 	status      int
 	reason      string
@@ -24,13 +24,14 @@ type answer struct {
 	lasting     bool // the connection can be used again
 	contentType string
 	encoding    string
-	body        []byte // of a type that says nothing to Telegram, the beginning
-	unframed    bool   // nothing says where the body ends, so that for Telegram there is none
+	body        []byte // only its beginning, if Telegram ignores its type
+	unframed    bool   // no length and no chunks, so Telegram reads no body
 }
 
 func (a *answer) delivered() bool { return a.status >= 200 && a.status <= 299 }
 
-// refusal is why an answer is none: what is written back, and what is told of it.
+// refusal is why an answer cannot be read: the status for the webhook, and the
+// last_error_message.
 type refusal struct {
 	code int
 	text string
@@ -39,9 +40,9 @@ type refusal struct {
 // parser reads answers from the bytes of a connection, as they come.
 type parser struct {
 	data  []byte
-	from  int // in data: what was read before it
+	from  int // where the bytes begin in data that were not parsed yet
 	stage func(*parser) (bool, *refusal)
-	left  int64 // bytes of the body, or of the chunk
+	left  int64 // bytes that are left of the body, or of the chunk
 	keep  bool  // the body may call a method
 	answer
 }
@@ -53,7 +54,8 @@ func (p *parser) add(b []byte) {
 	p.data = append(p.data, b...)
 }
 
-// next is the next answer, if all of it has come. Further bytes stay for the one after it.
+// next returns the next answer, if it has come whole. Bytes after it stay for the next
+// call.
 func (p *parser) next() (a answer, whole bool, err *refusal) {
 	if p.stage == nil {
 		p.stage = (*parser).head
@@ -72,7 +74,7 @@ func (p *parser) next() (a answer, whole bool, err *refusal) {
 
 func (p *parser) rest() []byte { return p.data[p.from:] }
 
-// head is a stage; these return false when more bytes have to come.
+// head is the first stage. A stage returns false when it needs more bytes.
 func (p *parser) head() (bool, *refusal) {
 	head, _, found := bytes.Cut(p.rest(), []byte("\r\n\r\n"))
 	if !found {
@@ -90,7 +92,7 @@ func (p *parser) head() (bool, *refusal) {
 	switch {
 	case err != nil:
 		return false, err
-	case len(transfer) == 0 && length <= 0: // what comes until the end of the connection is no body
+	case len(transfer) == 0 && length <= 0: // Telegram reads no body that only the end of the connection ends
 		p.unframed = length < 0
 		p.stage = nil
 		return true, nil
@@ -109,7 +111,7 @@ func (p *parser) head() (bool, *refusal) {
 	return true, nil
 }
 
-// statusLine reads the first line, which may lack the reason.
+// statusLine reads the first line. The reason may be missing.
 func (p *parser) statusLine(line []byte) *refusal {
 	version, rest, _ := bytes.Cut(line, []byte(" "))
 	switch {
@@ -128,10 +130,10 @@ func (p *parser) statusLine(line []byte) *refusal {
 	return nil
 }
 
-// headers reads the lines after the first. length is -1 where no line has it. Of several of a name the last counts, but
-// the first Retry-After.
+// headers reads the lines after the first. length is -1 if no line has it. If a header
+// comes more than once, the last one counts; of Retry-After, the first one.
 func (p *parser) headers(lines []byte) (length int64, transfer string, _ *refusal) {
-	length = -1 // there is none
+	length = -1
 	retrying := false
 	for len(lines) > 0 {
 		name, rest, found := bytes.Cut(lines, []byte(":"))
@@ -162,7 +164,8 @@ func (p *parser) headers(lines []byte) (length int64, transfer string, _ *refusa
 	return length, transfer, nil
 }
 
-// valueEnd is where a header's value ends. Lines that begin with a space belong to it.
+// valueEnd returns the end of a header's value. Lines that begin with a space or tab belong
+// to it.
 func valueEnd(b []byte) int {
 	for end := 0; ; end++ {
 		next := bytes.Index(b[end:], []byte("\r\n"))
@@ -180,7 +183,7 @@ func named(b []byte, lower string) bool {
 	return len(b) == len(lower) && strings.EqualFold(string(b), lower)
 }
 
-// digits is the number that b begins with, 0 if it begins with none.
+// digits returns the number at the beginning of b; 0 if there is none.
 func digits(b []byte) (n int64) {
 	for _, c := range b {
 		if c < '0' || c > '9' || n > math.MaxInt32 {
@@ -191,7 +194,7 @@ func digits(b []byte) (n int64) {
 	return n
 }
 
-// retryAfter is 0 where value is anything but a plain number of seconds.
+// retryAfter reads a plain number of seconds. It returns 0 for any other value.
 func retryAfter(value string) time.Duration {
 	n, err := strconv.ParseInt(value, 10, 32)
 	if err != nil || n < 0 || strconv.FormatInt(n, 10) != value {
@@ -200,8 +203,8 @@ func retryAfter(value string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// take moves what has come of the body, or of the chunk, and reports whether that is
-// all of it.
+// take moves the available bytes of the body, or of the chunk, to body, and reports whether
+// it is complete.
 func (p *parser) take() bool {
 	b := p.rest()
 	b = b[:min(p.left, int64(len(b)))]

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -83,11 +84,11 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 	}
 }
 
-// What follows an answer is the next one's.
+// Bytes after an answer belong to the next one.
 func TestAnswersInOnePieceAreReadOneByOne(t *testing.T) {
 	t.Parallel()
 	raw := "HTTP/1.1 100 Continue\r\n\r\n" + ok + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n" + broken
-	same(t, "the answers", sender.ReadAnswer([]string{raw}), "100 reason Continue; 200; 200 body x of ; 500 reason Internal Server Error")
+	assert.Equal(t, "100 reason Continue; 200; 200 body x of ; 500 reason Internal Server Error", sender.ReadAnswer([]string{raw}), "the answers")
 }
 
 func FuzzAnAnswerIsTheSameInWhateverPieces(f *testing.F) {
@@ -99,7 +100,7 @@ func FuzzAnAnswerIsTheSameInWhateverPieces(f *testing.F) {
 			return
 		}
 		whole := sender.ReadAnswer([]string{raw})
-		tooLong := strings.Contains(whole, "Too long length in chunked") // of which less may have come
+		tooLong := strings.Contains(whole, "Too long length in chunked") // the message shows only the bytes that have come
 		if got := sender.ReadAnswer(inPieces(raw, int(size)+1)); got != whole && !tooLong {
 			t.Errorf("%q in pieces of %d is %q, in one %q", raw, size+1, got, whole)
 		}
@@ -116,14 +117,14 @@ func TestAnyStatusBut2xxIsAFailure(t *testing.T) {
 			return ok
 		}, nil, func(r *rig) {
 			r.send(1, "x")
-			sameAll(t, "requests after "+status, r.times(0), 0, 0)
-			same(t, "connections", r.connections(), 1)
+			assert.Equal(t, []time.Duration{0, 0}, r.times(0), "requests after "+status)
+			assert.Equal(t, 1, r.connections(), "connections")
 			r.expectFailures(wrong + status)
 		})
 	}
 }
 
-// The real answer, which comes after the 1xx, is taken for that to the next request.
+// The real answer, which comes after the 1xx, is taken for the answer to the next request.
 func TestAnAnswerBeforeTheAnswerIsTakenForIt(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -138,13 +139,13 @@ func TestAnAnswerBeforeTheAnswerIsTakenForIt(t *testing.T) {
 		r.send(1, "a")
 		r.send(2, "b")
 		r.pass(time.Nanosecond)
-		same(t, "the failures", fmt.Sprint(r.saw().failed), "["+wrong+"100 Continue]")
-		same(t, "updates that wait", r.queue.Len(), 1)
-		same(t, "the first that was delivered", r.saw().attempts[1].Done && r.saw().attempts[1].Took == 0, true)
+		assert.Equal(t, "["+wrong+"100 Continue]", fmt.Sprint(r.saw().failed), "the failures")
+		assert.Equal(t, 1, r.queue.Len(), "updates that wait")
+		assert.True(t, r.saw().attempts[1].Done && r.saw().attempts[1].Took == 0, "the first that was delivered")
 	})
 }
 
-// So is one that nobody asked for.
+// An answer without a request is taken for the answer to the next request too.
 func TestAnAnswerThatComesTooOftenIsTakenForTheNext(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -159,12 +160,12 @@ func TestAnAnswerThatComesTooOftenIsTakenForTheNext(t *testing.T) {
 		r.expectFailures()
 		r.send(1, "b")
 		r.pass(10 * time.Second)
-		same(t, "attempts", r.log(), "1: 0s+0s 200 done, 1: 10s+0s 404 "+wrong+"404 Not Found, 2: 10s+1s 200 done")
-		same(t, "connections", r.connections(), 1)
+		assert.Equal(t, "1: 0s+0s 200 done, 1: 10s+0s 404 "+wrong+"404 Not Found, 2: 10s+1s 200 done", r.log(), "attempts")
+		assert.Equal(t, 1, r.connections(), "connections")
 	})
 }
 
-// One that is cut takes none, not even that.
+// An attempt with CutBefore takes no answer, even one that has come before.
 func TestACutAttemptTakesNoAnswerThatWasThereBefore(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -179,7 +180,7 @@ func TestACutAttemptTakesNoAnswerThatWasThereBefore(t *testing.T) {
 		r.pass(time.Second)
 		r.send(1, "b")
 		r.pass(2 * time.Second)
-		same(t, "attempts", r.log(), "1: 0s+0s 200 done, 1: 1s+0s 0 , 2: 1s+0s 0 , 3: 3s+0s 200 done")
+		assert.Equal(t, "1: 0s+0s 200 done, 1: 1s+0s 0 , 2: 1s+0s 0 , 3: 3s+0s 200 done", r.log(), "attempts")
 	})
 }
 
@@ -206,11 +207,12 @@ func TestWhatIsNoAnswerIsAnsweredAndEndsTheConnection(t *testing.T) {
 			r.send(1, "x")
 			r.pass(3 * time.Second)
 			r.expectFailures(x.told)
-			// It was not active, so that the next connection comes two seconds after the first.
-			sameAll(t, fmt.Sprintf("requests around %.60q", raw), r.times(0), 0, 2*time.Second)
-			same(t, "connections", r.connections(), 2)
-			same(t, "what was written back", r.saw().rest[0], "HTTP/1.1 "+x.back+"\r\nContent-Length: 0\r\n\r\n")
-			same(t, "the last attempt's end", r.saw().attempts[0].Err, x.told)
+			// The webhook was not active, so the next connection comes two seconds after
+			// the first.
+			assert.Equalf(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests around %.60q", raw)
+			assert.Equal(t, 2, r.connections(), "connections")
+			assert.Equal(t, "HTTP/1.1 "+x.back+"\r\nContent-Length: 0\r\n\r\n", r.saw().rest[0], "what was written back")
+			assert.Equal(t, x.told, r.saw().attempts[0].Err, "the last attempt's end")
 		})
 	}
 }

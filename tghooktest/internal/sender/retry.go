@@ -7,10 +7,10 @@ const (
 	maxRetryAfter = time.Hour
 )
 
-// backoff returns how long the head of l waits after it has failed, and what its delay
-// in seconds is from then on. The first time it comes again at once, then after 2, 4,
-// 8 and so on up to a minute or two. What the webhook asks for takes the place of one
-// of these waits, and counts as a failure too, but does not lengthen the later ones.
+// backoff returns how long the head of l waits after a failure, and its new delay in
+// seconds. The first retry comes at once, the next ones after 2, 4, 8 seconds and so on, up
+// to one to two minutes. A Retry-After takes the place of one of these waits. It counts as
+// a failure, but does not lengthen later waits.
 func (s *Sender) backoff(l *lane, retryAfter time.Duration) (wait time.Duration, delay int) {
 	if retryAfter > 0 {
 		return min(retryAfter, maxRetryAfter), l.delay

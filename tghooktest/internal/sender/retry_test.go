@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// waits are the times between the requests, of which there have to be so many.
+// waits returns the times between the requests. There must be n of them.
 func (r *rig) waits(at []time.Duration, atLeast int) (between []time.Duration) {
 	r.Helper()
 	if len(at) <= atLeast {
@@ -29,7 +30,7 @@ func TestAFailedUpdateComesAgainAtOnceAndThenLaterAndLater(t *testing.T) {
 		r.send(1, "x")
 		r.pass(2 * time.Hour)
 		got := r.waits(r.times(0), 30)
-		sameAll(t, "the first waits", got[:6], 0, 2*time.Second, 4*time.Second, 8*time.Second, 16*time.Second, 32*time.Second)
+		assert.Equal(t, []time.Duration{0, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second}, got[:6], "the first waits")
 		if w := got[6]; w < 60*time.Second || w > 64*time.Second {
 			t.Errorf("the seventh wait is %v, want 60 to 64 s", w)
 		}
@@ -43,7 +44,7 @@ func TestAFailedUpdateComesAgainAtOnceAndThenLaterAndLater(t *testing.T) {
 		if len(different) < 20 {
 			t.Errorf("of %d long waits only %d are different", len(got)-7, len(different))
 		}
-		same(t, "connections that were opened", r.connections() > 1, true) // idle after 60 s
+		assert.Greater(t, r.connections(), 1, "connections that were opened") // idle after 60 s
 	})
 }
 
@@ -60,11 +61,11 @@ func TestADayOfRetriesEndsWithTheUpdate(t *testing.T) {
 		if left := u.Expires.Sub(r.start.Add(last)); left < 0 || left > 2*time.Minute {
 			t.Errorf("the last request came %v before the update expired", left)
 		}
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 		a := r.saw().attempts[len(r.saw().attempts)-1]
-		same(t, "that the last attempt was given up", a.Dropped && !a.Done, true)
-		same(t, "its number", a.Number, len(at))
-		same(t, "the number of errors", len(r.saw().failed), len(at))
+		assert.True(t, a.Dropped && !a.Done, "that the last attempt was given up")
+		assert.Equal(t, len(at), a.Number, "its number")
+		assert.Len(t, r.saw().failed, len(at), "the number of errors")
 	})
 }
 
@@ -94,14 +95,13 @@ func TestRetryAfterIsAPlainNumberOfSecondsUpToAnHour(t *testing.T) {
 				r.send(1, "x")
 				r.pass(1 * time.Second)
 				r.pass(want)
-				same(t, fmt.Sprintf("the wait after %s with Retry-After %q", status, value), r.waits(r.times(0), 1)[0], want)
+				assert.Equalf(t, want, r.waits(r.times(0), 1)[0], "the wait after %s with Retry-After %q", status, value)
 			})
 		}
 	}
 }
 
-// The wait that was asked for counts as a failure, but the next delay is the one that
-// would have come without it.
+// A wait by Retry-After counts as a failure, but the next delay is the same as without it.
 func TestRetryAfterTakesThePlaceOfAWait(t *testing.T) {
 	t.Parallel()
 	after := map[int]string{0: "100", 3: "7"}
@@ -113,7 +113,7 @@ func TestRetryAfterTakesThePlaceOfAWait(t *testing.T) {
 	}, nil, func(r *rig) {
 		r.send(1, "x")
 		r.pass(200 * time.Second)
-		sameAll(t, "the waits", r.waits(r.times(0), 6)[:6], 100*time.Second, 2*time.Second, 4*time.Second, 7*time.Second, 8*time.Second, 16*time.Second)
+		assert.Equal(t, []time.Duration{100 * time.Second, 2 * time.Second, 4 * time.Second, 7 * time.Second, 8 * time.Second, 16 * time.Second}, r.waits(r.times(0), 6)[:6], "the waits")
 	})
 }
 
@@ -122,8 +122,8 @@ func TestRetryAfterIsIgnoredOnSuccess(t *testing.T) {
 	inBubble(t, always("HTTP/1.1 200 OK\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"), nil, func(r *rig) {
 		r.send(1, "a")
 		r.send(1, "b")
-		sameAll(t, "requests", r.times(0), 0, 0)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Equal(t, []time.Duration{0, 0}, r.times(0), "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
@@ -132,7 +132,7 @@ func TestRetryAfterIsIgnoredWhereTheAnswerIsLost(t *testing.T) {
 	inBubble(t, always("HTTP/1.1 200 OK\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"), withFault(sender.Fault{CutAfter: true}), func(r *rig) {
 		r.send(1, "a")
 		r.pass(time.Minute)
-		sameAll(t, "requests", r.times(0), 0, 2*time.Second) // at once, but for the connection
+		assert.Equal(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests") // the second waits for its connection
 	})
 }
 
@@ -147,12 +147,12 @@ func TestTheNextUpdateOfAQueueStartsAfresh(t *testing.T) {
 		r.send(1, "a")
 		r.send(1, "b")
 		r.pass(9 * time.Second)
-		same(t, "requests", r.texts(), "a a a a b b b")
-		sameAll(t, "the waits", r.waits(r.times(0), 6), 0, 2*time.Second, 4*time.Second, 0, 0, 2*time.Second)
+		assert.Equal(t, "a a a a b b b", r.texts(), "requests")
+		assert.Equal(t, []time.Duration{0, 2 * time.Second, 4 * time.Second, 0, 0, 2 * time.Second}, r.waits(r.times(0), 6), "the waits")
 	})
 }
 
-// callback is one whose life is 150 s.
+// callback is a callback query, whose life is 150 s.
 func callback(from int64) []byte {
 	return fmt.Appendf(nil, `{"id":"1","from":{"id":%d},"chat_instance":"1","data":"x"}`, from)
 }
@@ -163,16 +163,16 @@ func TestAnUpdateIsDroppedWhereItsNextAttemptWouldComeTooLate(t *testing.T) {
 		inBubble(t, always(fmt.Sprintf("HTTP/1.1 429 Too Many Requests\r\nRetry-After: %d\r\nContent-Length: 0\r\n\r\n", wait)), nil, func(r *rig) {
 			r.add("callback_query", callback(1))
 			r.pass(time.Second)
-			same(t, fmt.Sprintf("updates that wait %d s", wait), r.queue.Len(), requests-1)
+			assert.Equalf(t, requests-1, r.queue.Len(), "updates that wait %d s", wait)
 			r.pass(time.Hour)
-			same(t, fmt.Sprintf("requests with a wait of %d s", wait), len(r.got()), requests)
-			same(t, "updates that wait", r.queue.Len(), 0)
+			assert.Lenf(t, r.got(), requests, "requests with a wait of %d s", wait)
+			assert.Zero(t, r.queue.Len(), "updates that wait")
 			r.expectFailures(slices.Repeat([]string{"Wrong response from the webhook: 429 Too Many Requests"}, requests)...)
 		})
 	}
 }
 
-// Its life is over while it waits behind another, but nobody looks.
+// It expires while it waits behind another update, and is still delivered.
 func TestExpiryIsNotCheckedBeforeSending(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(q request) string {
@@ -187,8 +187,8 @@ func TestExpiryIsNotCheckedBeforeSending(t *testing.T) {
 		r.send(1, "b")                // not loaded: the window is full
 		r.add("inline_query", inline)
 		r.pass(51 * time.Second)
-		same(t, "requests", len(r.got()), 3)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Len(t, r.got(), 3, "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }
 
@@ -206,7 +206,7 @@ func TestCompressedTimeComesSixtyTimesAsFast(t *testing.T) {
 				t.Errorf("wait %d is %v, want a sixtieth of %v", i, got[i], want)
 			}
 		}
-		same(t, "requests", len(got)+1, 8)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Equal(t, 8, len(got)+1, "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
@@ -26,9 +27,9 @@ const (
 	okAndClose  = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 	broken      = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 	addr        = "bot.example.org:80"
-	hangUp      = "hang up" // the end of an answer: the connection is closed after it
-	reset       = "reset"   // the same, as by a crash
-	later       = "later"   // what follows it in an answer comes a second after the rest
+	hangUp      = "hang up" // at the end of an answer: closes the connection after it
+	reset       = "reset"   // at the end of an answer: resets the connection
+	later       = "later"   // in an answer: the next part is sent a second later
 	silence     = ""        // no answer
 	serverError = "Wrong response from the webhook: 500 Internal Server Error"
 )
@@ -47,11 +48,11 @@ type rig struct {
 	seen
 }
 
-// seen is what came to pass so far.
+// seen records the events so far.
 type seen struct {
 	requests   []request
-	ends       []time.Duration // when the sender closed each connection; 0: it has not
-	rest       []string        // what each connection had after its last request
+	ends       []time.Duration // when the Sender closed each connection; 0 if it has not
+	rest       []string        // bytes of each connection after its last request
 	failed     []string
 	attempts   []sender.Attempt
 	replies    []sender.Reply
@@ -59,26 +60,24 @@ type seen struct {
 	gone       int
 }
 
-// request is one that the webhook got.
+// request is a request that the webhook got.
 type request struct {
 	at   time.Duration
-	conn int // from 0
-	nth  int // of all, from 0
+	conn int // number of the connection, from 0
+	nth  int // number of the request, from 0
 	chat int64
 	text string
 	raw  string
 }
 
-// inBubble runs test with a rig whose webhook answers by answer. change, which may be
-// nil, changes what the Sender is started with.
+// inBubble runs test with a rig whose webhook answers by answer. change, if not nil,
+// changes the Sender's Config.
 func inBubble(t *testing.T, answer func(request) string, change func(*sender.Config), test func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, answer)
 		l, err := r.network.Listen(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		r.serving.Go(func() { r.accept(l) })
 		r.open(change)
 		defer r.serving.Wait()
@@ -127,13 +126,13 @@ func (r *rig) note(f func()) {
 
 func (r *rig) since() time.Duration { return time.Since(r.start) }
 
-// pass lets time pass, and then all happen that can.
+// pass waits for d, and then until nothing else can happen.
 func (r *rig) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// send has an update wait: a text to chat.
+// send queues an update: a text to chat.
 func (r *rig) send(chat int64, text string) queue.Update {
 	r.Helper()
 	return r.add("message", message(chat, time.Now(), text))
@@ -190,7 +189,7 @@ func (r *rig) serve(conn net.Conn, n int) {
 	}
 }
 
-// read reads a request and notes its very bytes.
+// read reads a request and records its bytes.
 func (r *rig) read(in *bufio.Reader, conn int) (request, error) {
 	var raw []byte
 	length := 0
@@ -219,7 +218,7 @@ func (r *rig) read(in *bufio.Reader, conn int) (request, error) {
 	return req, nil
 }
 
-// times are when the requests of the chat came; of chat 0, of all.
+// times returns when the requests of the chat came; for chat 0, all requests.
 func (r *rig) times(chat int64) (at []time.Duration) {
 	for _, req := range r.got() {
 		if chat == 0 || req.chat == chat {
@@ -229,7 +228,7 @@ func (r *rig) times(chat int64) (at []time.Duration) {
 	return at
 }
 
-// texts are what came, in order.
+// texts returns the texts of all requests, in order.
 func (r *rig) texts() string {
 	got := r.got()
 	all := make([]string, 0, len(got))
@@ -239,40 +238,26 @@ func (r *rig) texts() string {
 	return strings.Join(all, " ")
 }
 
-// saw is what has come to pass when nothing more does by itself.
+// saw returns the events until nothing else can happen.
 func (r *rig) saw() seen {
 	synctest.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.seen
-	s.ends, s.rest = slices.Clone(s.ends), slices.Clone(s.rest) // others are appended to
+	s.ends, s.rest = slices.Clone(s.ends), slices.Clone(s.rest) // the other slices only grow
 	return s
 }
 
 func (r *rig) got() []request { return r.saw().requests }
 
-// connections are how many were opened.
+// connections returns how many connections were opened.
 func (r *rig) connections() int { return len(r.saw().ends) }
 
-// expectFailures checks what Failed was told.
+// expectFailures checks the calls of Failed.
 func (r *rig) expectFailures(want ...string) {
 	r.Helper()
 	if got := r.saw().failed; !slices.Equal(got, want) {
 		r.Errorf("last_error_message was %q, want %q", got, want)
-	}
-}
-
-func same[T comparable](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s: %v, want %v", what, got, want)
-	}
-}
-
-func sameAll[T comparable](t *testing.T, what string, got []T, want ...T) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }
 

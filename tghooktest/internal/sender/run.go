@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// run owns all state and decides all. Connections read and write, and tell it by the
-// inbox what came of it.
+// run owns the state and makes all decisions. Connections read and write, and send it
+// events through the inbox.
 func (s *Sender) run() {
 	defer s.stopAll()
 	for open := true; open && !s.gone.final; {
 		if s.cfg.Latency {
-			time.Sleep(time.Nanosecond) // in a bubble, until all that happens at this instant has happened
+			time.Sleep(time.Nanosecond) // lets everything else happen first that happens at this instant of a bubble
 		}
 		s.step()
 		select {
@@ -27,8 +27,8 @@ func (s *Sender) run() {
 	s.ended = true
 }
 
-// stopAll ends what run has begun. Where a function of Config has ended run, by
-// runtime.Goexit as t.Fatal does or by a panic, it must not wait.
+// stopAll ends all connections. It does not wait if a function of Config has ended run by
+// runtime.Goexit, as t.Fatal does, or by a panic.
 func (s *Sender) stopAll() {
 	s.timer.Stop()
 	for _, c := range s.connections {
@@ -52,7 +52,7 @@ func (s *Sender) finish() {
 
 func (s *Sender) now() time.Duration { return s.cfg.Clock.Now().Sub(s.epoch) }
 
-// step does all that can be done now.
+// step does everything that is due.
 func (s *Sender) step() {
 	now := s.now()
 	for _, e := range s.inbox.take() {
@@ -67,16 +67,16 @@ func (s *Sender) step() {
 	s.arm(now, s.expiry)
 }
 
-// arm has a step done at that time, or before.
+// arm schedules a step at that time or earlier.
 func (s *Sender) arm(now, at time.Duration) {
 	if at >= s.due {
 		return
 	}
 	s.due = at
-	s.timer.Reset(max(s.cfg.Clock.Real(at-now), 1)) // 0 would let no time pass in a bubble
+	s.timer.Reset(max(s.cfg.Clock.Real(at-now), 1)) // with 0, no time would pass in a bubble
 }
 
-// expire ends the connections whose time is over.
+// expire ends the connections whose deadline has passed.
 func (s *Sender) expire(now time.Duration) {
 	if now < s.expiry {
 		return
@@ -91,8 +91,7 @@ func (s *Sender) expire(now time.Duration) {
 	}
 }
 
-// send gives the lanes that are ready to the connections that are idle, and returns
-// when the next lane is ready.
+// send gives ready lanes to idle connections, and returns when the next lane becomes ready.
 func (s *Sender) send(now time.Duration) time.Duration {
 	for len(s.asleep) > 0 && s.asleep[0].rank <= now {
 		l := heap.Pop(&s.asleep).(*lane)
@@ -104,11 +103,11 @@ func (s *Sender) send(now time.Duration) time.Duration {
 	for len(s.idle) > 0 && len(s.ready) > 0 {
 		l := heap.Pop(&s.ready).(*lane)
 		if !s.request.fits(l.head().Body) {
-			continue // as Telegram does, which never comes back to it
+			continue // as with Telegram, this lane is never tried again
 		}
 		if !l.begun {
 			s.begin(l, now)
-			if l.fault.Delay > 0 { // on no connection: it could end meanwhile
+			if l.fault.Delay > 0 { // waits without a connection, which could end in the meantime
 				s.wake(l, now+l.fault.Delay)
 				continue
 			}
@@ -149,8 +148,7 @@ func (s *Sender) attempt(c *connection, l *lane, now time.Duration) {
 	}
 }
 
-// dispatch has c send its attempt. All of an answer has to come within the timeout,
-// and until then the connection has to stand too.
+// dispatch makes c send its attempt. The whole answer must come within the timeout.
 func (s *Sender) dispatch(c *connection, latency purpose, now time.Duration) {
 	var delay time.Duration
 	if s.cfg.Latency {

@@ -1,4 +1,4 @@
-// Package sender delivers updates to a webhook, as Telegram's server does.
+// Package sender delivers updates to a webhook in the way of Telegram's server.
 package sender
 
 import (
@@ -15,82 +15,82 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
 
-// Config says where to, and how.
+// Config configures a Sender.
 type Config struct {
 	URL            *url.URL
-	Userinfo       string // of the URL as it was given; empty: as URL has it, encoded anew
-	Target         string // of the request: path, query and fragment as given, escaped as Telegram does
+	Userinfo       string // userinfo as the bot wrote it; if empty, URL's, encoded again
+	Target         string // target of the requests: path, query and fragment, escaped as Telegram does
 	Secret         string
 	MaxConnections int    // 1 to 100000
 	Addr           string // host:port to connect to
-	Certificate    []byte // PEM that replaces Roots, as an uploaded one does
+	Certificate    []byte // uploaded certificate in PEM, which replaces Roots
 	Roots          *x509.CertPool
 	Dial           func(ctx context.Context, addr string) (net.Conn, error)
 	Clock          *clock.Clock
 	Queue          *queue.Queue
 	Seed           uint64
-	// Latency, from Seed, delays each request by up to two milliseconds, so that in
-	// a bubble no two come at the same instant and each run is like the others.
+	// Latency delays each request by up to two milliseconds, drawn from Seed. In a synctest
+	// bubble then no two requests come at the same instant, and each run is the same.
 	Latency bool
-	// Reply executes what an answer calls, and is told what Telegram overlooks in one.
-	// It is called before the update is confirmed, from several goroutines.
+	// Reply executes the webhook reply in an answer, and gets the reason why Telegram
+	// ignores one. It is called before the update is confirmed, from several goroutines.
 	Reply func(Reply)
-	// Failed is told what getWebhookInfo is to show as last_error_message.
+	// Failed gets the last_error_message for getWebhookInfo.
 	Failed func(text string)
-	// Gone is called when the webhook has answered 410 for so long that it is removed;
-	// the Sender has stopped by itself then.
+	// Gone is called when the webhook has answered 410 for so long that Telegram removes
+	// it. The Sender has stopped by then.
 	Gone func()
-	// Fault, unless nil, is asked before each attempt what shall go wrong with it. All
-	// waits while it runs, and its calls come one after the other, as those of Failed
-	// and Observe.
+	// Fault, if set, picks the fault of each attempt before it is made. Calls of Fault,
+	// Failed and Observe come one after the other. The Sender waits while they run.
 	Fault func(a Attempt) Fault
-	// Observe, unless nil, is told of each attempt when it has ended. It must not block.
+	// Observe, if set, gets each attempt after its end. It must not block.
 	Observe func(a Attempt)
-	// Shuffle takes ready queues in an order that Seed gives, not the earliest first.
+	// Shuffle delivers from ready queues in an order drawn from Seed. If false, the
+	// earliest comes first.
 	Shuffle bool
 }
 
 // Attempt is one try to deliver an update.
 type Attempt struct {
 	Update  queue.Update
-	Number  int // from 1
+	Number  int // counted from 1
 	Start   time.Time
 	Took    time.Duration
-	Status  int    // of the answer; 0: none was read
-	Err     string // why it failed, as last_error_message has it; empty also where Telegram records nothing
-	Done    bool   // it was delivered, and confirmed: never that of a copy by AgainAtOnce
-	Dropped bool   // it failed, and is given up
-	Reply   string // the method that the answer called; empty: none was executed
+	Status  int    // HTTP status of the answer; 0 if none was read
+	Err     string // last_error_message; empty also where Telegram records no error
+	Done    bool   // the update was delivered and confirmed; always false for the copy that AgainAtOnce sends
+	Dropped bool   // the attempt failed, and the update is given up
+	Reply   string // method of the webhook reply; empty if none was executed
 }
 
-// Fault is what goes wrong with an attempt. The zero Fault is nothing.
+// Fault is a fault of an attempt. The zero Fault is no fault.
 type Fault struct {
 	Delay       time.Duration // before the request is written
-	CutBefore   bool          // the connection is closed when the request is written: no answer is read
-	CutAfter    bool          // the answer is lost: read, and not heeded
-	Again       bool          // after success the update is delivered once more, as if that had been lost
-	AgainAtOnce bool          // the same, on another connection at the same time
+	CutBefore   bool          // close the connection after the request was written, and read no answer
+	CutAfter    bool          // read the answer and ignore it
+	Again       bool          // deliver the update once more after a success
+	AgainAtOnce bool          // deliver the update twice at the same time, on two connections
 }
 
-// Sender delivers what its Queue has until it is closed.
+// Sender delivers the updates of its Queue until it is closed.
 type Sender struct {
 	cfg     Config
 	request request
-	secure  *tls.Config // nil: plain HTTP
+	secure  *tls.Config // nil for plain HTTP
 
 	inbox   inbox
 	stop    chan struct{} // closed by Close
 	stopped chan struct{} // closed when nothing runs any more
 	closing sync.Once
-	running sync.WaitGroup // what connections run
-	flying  atomic.Int64
+	running sync.WaitGroup // goroutines of connections
+	flying  atomic.Int64   // attempts under way
 
-	// What follows belongs to the goroutine that runs run. Times are since epoch.
+	// The fields below belong to the goroutine of run. Times are since epoch.
 	epoch       time.Time
 	connections []*connection
-	idle        []*connection // those of connections that have no update, the longest first
-	twins       int           // those of connections that are for AgainAtOnce, and not in the budget
-	expiry      time.Duration // no connection's deadline is earlier
+	idle        []*connection // the connections without an update, the longest idle first
+	twins       int           // how many connections are for AgainAtOnce; they are not in the budget
+	expiry      time.Duration // no later than the earliest deadline of a connection
 	budget      budget
 	timer       *time.Timer
 	due         time.Duration // when timer fires
@@ -99,13 +99,13 @@ type Sender struct {
 	asleep schedule        // lanes that wait for a time
 	ready  schedule        // lanes that wait for a connection
 	last   int64           // id of the newest update in lanes
-	added  <-chan struct{} // of the Queue; nil: it may have more than last
+	added  <-chan struct{} // the Queue's Added; nil if the Queue may have updates after last
 	gone   gone
-	ended  bool // run has come to its end
+	ended  bool // run has returned by itself
 }
 
-// Start connects, and delivers from then on. Of cfg, MaxConnections must
-// be positive, and URL, Dial, Clock, Queue, Reply, Failed and Gone be set.
+// Start connects to the webhook and delivers until Close. MaxConnections must be positive,
+// and URL, Dial, Clock, Queue, Reply, Failed and Gone must be set.
 func Start(cfg Config) *Sender {
 	s := &Sender{
 		cfg:     cfg,
@@ -125,14 +125,14 @@ func Start(cfg Config) *Sender {
 	return s
 }
 
-// Close ends all connections and returns when nothing of it runs any more, which a
-// call of Gone may outlast. Updates on their way stay in the Queue, and Observe is not
-// told of them. What Config's functions wait for must not wait for Close.
+// Close ends all connections and returns when all of the Sender's goroutines have ended,
+// except that a call of Gone may still run. Updates on their way stay in the Queue, and
+// Observe does not get their attempts. The functions of Config must not wait for Close.
 func (s *Sender) Close() {
 	s.closing.Do(func() { close(s.stop) })
 	<-s.stopped
 }
 
-// InFlight is how many attempts are under way, copies by AgainAtOnce included. One
-// that has ended is counted until Observe has been told.
+// InFlight returns the number of attempts under way, copies by AgainAtOnce included. An
+// attempt counts until Observe has returned.
 func (s *Sender) InFlight() int { return int(s.flying.Load()) }

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// event is what came of a connection: an answer, or its end, or both.
+// event is an answer on a connection, or its end, or both.
 type event struct {
 	connection *connection
 	answered   bool
 	answer     answer
-	failure    string // what Failed is to be told of; empty where an answer says it
-	ended      bool   // the connection cannot be used any more
-	lost       bool   // the answer counts for nothing
-	method     string // that was executed
+	failure    string // last_error_message; empty if the answer decides it
+	ended      bool   // the connection cannot be used again
+	lost       bool   // CutAfter: the answer is ignored
+	method     string // method of the webhook reply that was executed
 }
 
 func (e event) delivered() bool { return e.answer.delivered() && !e.lost }
 
-// settle does what follows from e.
+// settle handles an event.
 func (s *Sender) settle(e event, now time.Duration) {
 	c := e.connection
 	if c.ended {
@@ -60,7 +60,8 @@ func (s *Sender) settle(e event, now time.Duration) {
 	s.flying.Add(-1)
 }
 
-// conclude ends an attempt of the head of l: it is forgotten, or waits for the next.
+// conclude ends an attempt of the head of l. The update is dropped, or waits for the next
+// attempt.
 func (s *Sender) conclude(l *lane, e event, fault Fault, now time.Duration) (done, dropped bool) {
 	if e.delivered() {
 		s.budget.success = now

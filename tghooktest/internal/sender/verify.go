@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// errUnverified says nothing of the reason, as Telegram does not.
+// errUnverified does not name the reason, because Telegram's error does not.
 var errUnverified = errors.New("certificate verify failed")
 
-// newTLS is nil for a URL without TLS.
+// newTLS returns nil for an http URL.
 func newTLS(cfg Config) *tls.Config {
 	if cfg.URL.Scheme == "http" {
 		return nil
@@ -22,9 +22,9 @@ func newTLS(cfg Config) *tls.Config {
 		v.roots.AppendCertsFromPEM(cfg.Certificate)
 	}
 	return &tls.Config{
-		ServerName:         v.host, // not sent where it is an address
+		ServerName:         v.host, // crypto/tls does not send an IP address
 		MinVersion:         tls.VersionTLS12,
-		InsecureSkipVerify: true, //nolint:gosec // OpenSSL's rules are not Go's: VerifyConnection has them
+		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection applies OpenSSL's rules, which are not Go's
 		VerifyConnection:   v.verify,
 	}
 }
@@ -47,9 +47,9 @@ func (v verifier) verify(state tls.ConnectionState) error {
 	return nil
 }
 
-// names reports whether leaf is the host's. An address has to be among its addresses;
-// but where a certificate was uploaded it is taken for a name. The common name counts
-// where there are no names beside it.
+// names reports whether leaf is valid for the host. An IP address must be among the leaf's
+// addresses; if a certificate was uploaded, it must be among the names. The common name
+// counts if there are no other names.
 func (v verifier) names(leaf *x509.Certificate) bool {
 	if ip := net.ParseIP(v.host); ip != nil && len(v.cfg.Certificate) == 0 {
 		return leaf.VerifyHostname(v.host) == nil

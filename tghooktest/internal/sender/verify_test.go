@@ -16,12 +16,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
 const unverified = "SSL error {error:0A000086:SSL routines::certificate verify failed}"
 
-// authority signs certificates; itself, or none where it is nil.
+// authority signs certificates. If it is nil, they sign themselves.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -37,13 +39,11 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// certificate is signed by a, and by itself where a is nil.
+// certificate returns a certificate that a signs, or that signs itself if a is nil.
 func (a *authority) certificate(t *testing.T, template x509.Certificate) *authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	template.SerialNumber = big.NewInt(1)
 	template.NotBefore = year(1990)
 	if template.NotAfter.IsZero() {
@@ -54,13 +54,9 @@ func (a *authority) certificate(t *testing.T, template x509.Certificate) *author
 		by = &authority{&template, key}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, by.cert, &key.PublicKey, by.key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return &authority{cert, key}
 }
 
@@ -80,14 +76,14 @@ func named(cn string, names []string, ips ...string) x509.Certificate {
 	return c
 }
 
-// year is when it begins. In a bubble it is 2000.
+// year returns the beginning of a year. A bubble begins in 2000.
 func year(y int) time.Time { return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 func expired(name string) x509.Certificate {
 	return x509.Certificate{DNSNames: []string{name}, NotAfter: year(1999)}
 }
 
-// shown is what a server with this certificate shows.
+// shown is the certificate that a server shows.
 func (a *authority) shown(chain ...*authority) *tls.Config {
 	c := tls.Certificate{Certificate: [][]byte{a.cert.Raw}, PrivateKey: a.key}
 	for _, above := range chain {
@@ -96,16 +92,14 @@ func (a *authority) shown(chain ...*authority) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{c}, NextProtos: []string{"h2", "http/1.1"}}
 }
 
-// overTLS has an update wait for a webhook at host, which speaks TLS so, or not at all
-// if that is nil.
+// overTLS delivers an update to a webhook at host with this TLS configuration, or without
+// TLS if it is nil.
 func overTLS(t *testing.T, host string, server *tls.Config, change func(*sender.Config), test func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, always(ok))
 		l, err := r.network.Listen(net.JoinHostPort(host, "443"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if server != nil {
 			l = tls.NewListener(l, server)
 		}
@@ -133,7 +127,7 @@ func TestACertificateIsVerifiedAsTelegramDoes(t *testing.T) {
 	for what, x := range map[string]struct {
 		host     string
 		cert     x509.Certificate
-		uploaded bool // it signs itself; else an authority does that is among the roots
+		uploaded bool // it signs itself and is uploaded; otherwise one of the roots signs it
 		accepted bool
 	}{
 		"a name":                              {name, named("", []string{name}), false, true},
@@ -181,19 +175,19 @@ func TestACertificateIsVerifiedAsTelegramDoes(t *testing.T) {
 			}, func(r *rig) {
 				if x.accepted {
 					r.expectFailures()
-					same(t, "requests", len(r.got()), 1)
-					same(t, "updates that wait", r.queue.Len(), 0)
-					same(t, "the protocol of which they agreed", state.NegotiatedProtocol, "")
+					assert.Len(t, r.got(), 1, "requests")
+					assert.Zero(t, r.queue.Len(), "updates that wait")
+					assert.Empty(t, state.NegotiatedProtocol, "the protocol of which they agreed")
 				} else {
 					r.expectFailures(unverified)
-					same(t, "requests", len(r.got()), 0)
-					same(t, "updates that wait", r.queue.Len(), 1)
-					same(t, "the attempt's error", r.saw().attempts[0].Err, unverified)
+					assert.Empty(t, r.got(), "requests")
+					assert.Equal(t, 1, r.queue.Len(), "updates that wait")
+					assert.Equal(t, unverified, r.saw().attempts[0].Err, "the attempt's error")
 				}
 			})
-			same(t, "protocols that were offered", len(hello.SupportedProtos), 0)
-			same(t, "the oldest version", hello.SupportedVersions[len(hello.SupportedVersions)-1], tls.VersionTLS12)
-			same(t, "the name that was sent", hello.ServerName, map[bool]string{true: x.host}[net.ParseIP(x.host) == nil])
+			assert.Empty(t, hello.SupportedProtos, "protocols that were offered")
+			assert.Equal(t, uint16(tls.VersionTLS12), hello.SupportedVersions[len(hello.SupportedVersions)-1], "the oldest version")
+			assert.Equal(t, map[bool]string{true: x.host}[net.ParseIP(x.host) == nil], hello.ServerName, "the name that was sent")
 		})
 	}
 }
@@ -235,7 +229,8 @@ func TestTheChainHasToBeComplete(t *testing.T) {
 func TestAWebhookWithoutTLSIsToldOfSo(t *testing.T) {
 	t.Parallel()
 	overTLS(t, "bot.example.org", nil, func(*sender.Config) {}, func(r *rig) {
-		// The hello is no request: this webhook waits for the end of the line.
+		// The webhook cannot read the hello as a request, and waits for the end of its
+		// line.
 		r.expectFailures()
 		r.pass(time.Minute)
 		r.expectFailures("Read timeout expired")
@@ -244,7 +239,7 @@ func TestAWebhookWithoutTLSIsToldOfSo(t *testing.T) {
 	old := ca.certificate(t, named("", []string{"bot.example.org"})).shown()
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	overTLS(t, "bot.example.org", old, func(cfg *sender.Config) { cfg.Roots = ca.pool() }, func(r *rig) {
-		same(t, "failures", len(r.saw().failed), 1)
+		assert.Len(t, r.saw().failed, 1, "failures")
 		if !strings.HasPrefix(r.saw().failed[0], "SSL error {") {
 			t.Errorf("with TLS 1.1 the failure is %q", r.saw().failed[0])
 		}
@@ -259,13 +254,13 @@ func TestIdleConnectionsEndAndUpdatesComeAgainOverTLSToo(t *testing.T) {
 		for range 100 {
 			r.send(1, "y")
 		}
-		same(t, "requests", len(r.got()), 101)
-		same(t, "connections", r.connections(), 1)
+		assert.Len(t, r.got(), 101, "requests")
+		assert.Equal(t, 1, r.connections(), "connections")
 		r.pass(time.Minute)
-		sameAll(t, "when they ended", r.saw().ends, time.Minute)
+		assert.Equal(t, []time.Duration{time.Minute}, r.saw().ends, "when they ended")
 		r.send(1, strings.Repeat("z", 300<<10))
-		same(t, "requests", len(r.got()), 102)
-		same(t, "updates that wait", r.queue.Len(), 0)
+		assert.Len(t, r.got(), 102, "requests")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
 		r.expectFailures()
 	})
 }

@@ -16,7 +16,7 @@ const (
 	toWrite
 )
 
-// chat is the one with the id or @username, if the bot may do there what it wants to.
+// chat returns the chat with the id or @username, if the bot may do there what it wants to.
 func (w *World) chat(id string, want access) (*Chat, error) {
 	if id == "" {
 		return nil, refusal("chat_id is empty")
@@ -25,14 +25,14 @@ func (w *World) chat(id string, want access) (*Chat, error) {
 	if c == nil {
 		return nil, refusal("chat not found")
 	}
-	bot := c.members[w.bot.ID]
-	switch u := w.users[c.ID]; {
-	case c.private() && want == toWrite && u.blocked:
-		return nil, forbidden("bot was blocked by the user")
-	case c.private() && want == toWrite && !u.started:
-		return nil, forbidden("bot can't initiate conversation with a user")
-	case c.private():
+	if c.private() {
+		if err := w.users[c.ID].admits(want); err != nil {
+			return nil, err
+		}
 		return c, nil
+	}
+	bot := c.members[w.bot.ID]
+	switch {
 	case want == toRead && (c.Type == "group" || c.Username != "" && bot.Status != "kicked"):
 		return c, nil
 	case bot.Status == "kicked":
@@ -45,6 +45,21 @@ func (w *World) chat(id string, want access) (*Chat, error) {
 	return c, nil
 }
 
+// admits returns why the bot may not do what it wants to in a user's private chat; nil if it
+// may.
+func (u *User) admits(want access) error {
+	switch {
+	case want != toWrite:
+		return nil
+	case u.blocked:
+		return forbidden("bot was blocked by the user")
+	case !u.started:
+		return forbidden("bot can't initiate conversation with a user")
+	}
+	return nil
+}
+
+// find returns the chat with the id or @username; nil if there is none.
 func (w *World) find(id string) *Chat {
 	name, isName := strings.CutPrefix(id, "@")
 	if !isName {
@@ -58,7 +73,8 @@ func (w *World) find(id string) *Chat {
 	return nil
 }
 
-// leading is the number that a text begins with, which is how Telegram reads ids.
+// leading returns the number at the beginning of a text, because Telegram reads ids in this
+// way.
 func leading(text string) int64 {
 	end := 0
 	for end < len(text) && (text[end] == '-' && end == 0 || '0' <= text[end] && text[end] <= '9') {
@@ -71,12 +87,13 @@ func leading(text string) int64 {
 	return n
 }
 
-// manages tells whether the member is an administrator.
+// manages reports whether the member is an administrator.
 func (m *Member) manages() bool {
 	return m != nil && (m.Status == "administrator" || m.Status == "creator")
 }
 
-// messageOf is the message that a call names. what is what Telegram says is not found.
+// messageOf returns the message that a call names. what begins Telegram's error if there is
+// none.
 func (w *World) messageOf(chatID string, messageID int64, want access, what string) (*Message, error) {
 	c, err := w.chat(chatID, want)
 	if err != nil {
@@ -89,7 +106,7 @@ func (w *World) messageOf(chatID string, messageID int64, want access, what stri
 	return m, nil
 }
 
-// user is the one whose id the parameter has.
+// user returns the user whose id the parameter has.
 func (w *World) user(p botapi.Params, name string) (*User, error) {
 	id := p.Int(name)
 	if id <= 0 {
@@ -102,7 +119,7 @@ func (w *World) user(p botapi.Params, name string) (*User, error) {
 	return u, nil
 }
 
-// required is a parameter that must not be empty.
+// required returns a parameter that must not be empty.
 func required(p botapi.Params, name string) (string, error) {
 	if p.String(name) == "" {
 		return "", refusef("Parameter %q is required", name)

@@ -42,7 +42,7 @@ func (w *World) sendMediaGroup(p botapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(contents) > 1 { // else it is no album
+	if len(contents) > 1 { // a single one is not an album
 		l.message.AlbumID = w.next("album")
 	}
 	album := make([]*Message, 0, len(contents))
@@ -72,7 +72,7 @@ func checkAlbum(contents []Content) error {
 	return nil
 }
 
-// paidMedia is one message with photos and videos that cost stars.
+// paidMedia makes the content of a message with photos and videos that cost stars.
 func (w *World) paidMedia(p botapi.Params) (Content, error) {
 	contents, err := w.inputMedias(p)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// methods are those that do something. The others are accepted.
+// methods are the methods that are simulated. The others are accepted and do nothing.
 var methods = map[string]func(*World, botapi.Params) (any, error){
 	"getMe":                 (*World).getMe,
 	"getMyCommands":         (*World).getMyCommands,
@@ -76,11 +76,11 @@ var methods = map[string]func(*World, botapi.Params) (any, error){
 	"setChatPermissions":               (*World).setChatPermissions,
 	"leaveChat":                        (*World).leaveChat,
 	"createForumTopic":                 (*World).createForumTopic,
-	"banChatMember":                    (*World).banChatMember,
-	"unbanChatMember":                  (*World).unbanChatMember,
+	"banChatMember":                    changesMember("restrict/unrestrict chat member", (*World).ban),
+	"unbanChatMember":                  changesMember("restrict/unrestrict chat member", (*World).unban),
 	"restrictChatMember":               (*World).restrictChatMember,
-	"promoteChatMember":                (*World).promoteChatMember,
-	"setChatAdministratorCustomTitle":  (*World).setChatAdministratorCustomTitle,
+	"promoteChatMember":                changesMember("promote members", (*World).promote),
+	"setChatAdministratorCustomTitle":  changesMember("change custom title of the user", (*World).setTitle),
 	"pinChatMessage":                   (*World).pinChatMessage,
 	"unpinChatMessage":                 (*World).unpinChatMessage,
 	"unpinAllChatMessages":             (*World).unpinAllChatMessages,
@@ -93,7 +93,7 @@ var methods = map[string]func(*World, botapi.Params) (any, error){
 	"createInvoiceLink":                (*World).createInvoiceLink,
 }
 
-// Call runs a method, whose canonical name Params has.
+// Call runs the method that Params names in Telegram's spelling.
 func (w *World) Call(p botapi.Params) (json.RawMessage, *botapi.Error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -111,7 +111,7 @@ func (w *World) Call(p botapi.Params) (json.RawMessage, *botapi.Error) {
 	return marshal(result), nil
 }
 
-// Answer sets the result of a method. What the method does it does nevertheless.
+// Answer sets the result of a method. The method is still executed.
 func (w *World) Answer(method string, result json.RawMessage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

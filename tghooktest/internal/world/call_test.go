@@ -15,8 +15,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// stage is a World in which Zoë has written message 1 to the bot, Ben is known but
-// has never written, and both are in the group Team, where message 1 and 2 say that they joined.
+// stage is a World in which Zoë has written message 1 to the bot, and Ben has never
+// written. Both are in the group Team, where messages 1 and 2 are about their joining.
 type stage struct {
 	*World
 	o        *told
@@ -37,9 +37,9 @@ func set(t *testing.T) *stage {
 	return s
 }
 
-// call runs a method with parameters that are given as name, value, name, value, and returns the
-// result, or the code and description of what went wrong. zoe, ben and team as a value, and TEAM in one, are
-// their ids.
+// call runs a method with parameters, as names and values in turn, and returns the result,
+// or the code and description of the error. The values zoe, ben and team, and TEAM inside a
+// value, stand for their ids.
 func (s *stage) call(method string, params ...string) string {
 	return s.callWith(nil, method, params...)
 }
@@ -62,7 +62,8 @@ func (s *stage) callWith(files map[string]botapi.File, method string, params ...
 	return string(result)
 }
 
-// full is text, unless it is a refusal, with the objects of BOT, ZOE, BEN, PRIVATE and GROUP.
+// full replaces BOT, ZOE, BEN, PRIVATE and GROUP in text by their objects, unless text is
+// an error.
 func (s *stage) full(text string) string {
 	if strings.HasPrefix(text, "40") {
 		return text
@@ -70,7 +71,7 @@ func (s *stage) full(text string) string {
 	return with(s.zoe, s.team, strings.ReplaceAll(text, "BEN", string(marshal(s.ben))))
 }
 
-// expect is what a call has to answer.
+// expect checks the answer of a call.
 func (s *stage) expect(want, got string) {
 	s.t.Helper()
 	assert.Equal(s.t, s.full(want), got)
@@ -200,7 +201,7 @@ func TestEveryOtherMethodIsAnsweredInTheFormOfItsResult(t *testing.T) {
 	t.Parallel()
 	table, err := os.ReadFile("../botapi/methods.tsv")
 	require.NoError(t, err)
-	own := []string{"setWebhook", "deleteWebhook", "getWebhookInfo", "getUpdates", "logOut", "close"} // the Server's
+	own := []string{"setWebhook", "deleteWebhook", "getWebhookInfo", "getUpdates", "logOut", "close"} // the Server answers these
 	others := 0
 	for line := range strings.Lines(string(table)) {
 		name, _, _ := strings.Cut(line, "\t")

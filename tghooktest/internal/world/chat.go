@@ -6,7 +6,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// permissions of a group's members, unless the bot has set other ones.
+// permissions are those of a group's members, unless the bot has set others.
 const permissions = `{"can_send_messages":true,"can_send_audios":true,"can_send_documents":true,"can_send_photos":true,"can_send_videos":true,` +
 	`"can_send_video_notes":true,"can_send_voice_notes":true,"can_send_polls":true,"can_send_other_messages":true,` +
 	`"can_add_web_page_previews":true,"can_change_info":true,"can_invite_users":true,"can_pin_messages":true,"can_manage_topics":true}`
@@ -59,7 +59,7 @@ func (w *World) getChatMemberCount(p botapi.Params) (any, error) {
 	return n, nil
 }
 
-// managed is the group or channel in which the bot wants to do what takes an administrator.
+// managed returns the group or channel for an act that only an administrator may do.
 func (w *World) managed(p botapi.Params, what string) (*Chat, error) {
 	c, err := w.chat(p.String("chat_id"), toWrite)
 	switch {
@@ -113,7 +113,8 @@ func (w *World) setChatPermissions(p botapi.Params) (any, error) {
 	return true, nil
 }
 
-// permitted is the parameter permissions with all that can be permitted, in Telegram's order.
+// permitted reads the parameter permissions, and returns all permissions in Telegram's
+// order.
 func permitted(p botapi.Params) (json.RawMessage, error) {
 	o, ok := parseObject([]byte(p.String("permissions")))
 	switch {
@@ -125,7 +126,8 @@ func permitted(p botapi.Params) (json.RawMessage, error) {
 	return chosenOf(permissions, o.flag), nil
 }
 
-// notice appends the bot's message about what it did to the chat, of which it is told.
+// notice appends a service message about an act of the bot to the chat, and makes the
+// update.
 func (w *World) notice(c *Chat, happened Content) {
 	m := &Message{From: w.bot, Content: happened}
 	if c.Type == "channel" {

@@ -10,7 +10,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// Command is one that the bot suggests.
+// Command is a command that the bot suggests.
 type Command struct {
 	Command     string `json:"command"`
 	Description string `json:"description"`
@@ -18,7 +18,7 @@ type Command struct {
 
 var commandName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
 
-// commandsKey tells the lists of commands of different scopes and languages apart.
+// commandsKey returns the key of the list of commands for a scope and a language.
 func (w *World) commandsKey(p botapi.Params) (string, error) {
 	text := p.String("scope")
 	if text == "" {

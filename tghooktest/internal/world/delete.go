@@ -7,7 +7,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// deletable is how old a message may be to be deleted, in seconds.
+// deletable is the age in seconds up to which a message can be deleted.
 const deletable = 48 * 60 * 60
 
 func (w *World) deleteMessage(p botapi.Params) (any, error) {
@@ -35,14 +35,14 @@ func (w *World) deleteMessages(p botapi.Params) (any, error) {
 	}
 	var there []*Message
 	for _, id := range ids {
-		if m := c.message(id); m != nil { // else it is skipped
+		if m := c.message(id); m != nil { // unknown ids are skipped
 			there = append(there, m)
 		}
 	}
 	return true, w.remove(there...)
 }
 
-// remove deletes all of the messages, or none.
+// remove deletes all messages, or none of them.
 func (w *World) remove(all ...*Message) error {
 	for _, m := range all {
 		old := w.now()-m.Date >= deletable
@@ -62,7 +62,7 @@ func (w *World) remove(all ...*Message) error {
 	return nil
 }
 
-// messageIDs reads message_ids, of which there are one to a hundred.
+// messageIDs reads message_ids, which has 1 to 100 ids.
 func messageIDs(p botapi.Params) ([]int64, error) {
 	text := p.String("message_ids")
 	if text == "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// maxDownload is how large a file a bot can download.
+// maxDownload is the size of the largest file that a bot can download.
 const maxDownload = 20 << 20
 
 func (w *World) getFile(p botapi.Params) (any, error) {
@@ -41,8 +41,8 @@ func (w *World) getFile(p botapi.Params) (any, error) {
 	}{info, f.Path}, nil
 }
 
-// Download is what a file_path that getFile told leads to. All sizes of a photo have the content that was
-// uploaded.
+// Download returns the content of the file at a file_path of getFile. All sizes of a photo
+// have the content that was uploaded.
 func (w *World) Download(filePath string) ([]byte, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

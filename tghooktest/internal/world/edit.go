@@ -7,8 +7,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// toChange is the message that an edit names, by chat and id, or by inline_message_id. what is what Telegram says is
-// not found.
+// toChange returns the message that an edit names, by chat and id or by inline_message_id.
+// what begins Telegram's error if there is none.
 func (w *World) toChange(p botapi.Params, what string) (*Message, error) {
 	if p.String("chat_id") == "" && p.Int("message_id") == 0 {
 		id := p.String("inline_message_id")
@@ -31,20 +31,21 @@ func (w *World) toChange(p botapi.Params, what string) (*Message, error) {
 	return m, nil
 }
 
-// own tells whether the bot sent the message, or it is in its channel.
+// own reports whether the bot sent the message, or the message is a post of a channel.
 func (w *World) own(m *Message) bool {
 	return m.From == w.bot || m.SenderChat == m.Chat && m.Chat.Type == "channel"
 }
 
-// edited is the answer to an edit: True for a message that an inline result sent.
+// edited returns the result of an edit. It is True for a message that an inline result
+// sent.
 func (w *World) edited(p botapi.Params, m *Message) any {
 	if p.String("inline_message_id") != "" && p.String("chat_id") == "" {
 		return true
 	}
-	return m.told() // without what it replies to
+	return m.told() // without reply_to_message
 }
 
-// edits makes the methods that edit. content is that after the edit.
+// edits makes the methods that edit. content returns the content after the edit.
 func edits(content func(w *World, p botapi.Params, now Content) (Content, error)) func(*World, botapi.Params) (any, error) {
 	return func(w *World, p botapi.Params) (any, error) {
 		k, err := inlineMarkup(p.String("reply_markup"))

@@ -124,7 +124,7 @@ func TestMessagesAreDeletedAsFarAsTheBotMay(t *testing.T) {
 		{"deleteMessages", []string{"chat_id", "zoe", "message_ids", "1"}, `400 Bad Request: expected an Array of message identifiers`},
 		{"deleteMessages", []string{"chat_id", "zoe", "message_ids", `[0]`}, `400 Bad Request: invalid message identifier specified`},
 		{"deleteMessages", []string{"chat_id", "zoe", "message_ids", `[1,2,"3"]`}, `true`},
-		{"deleteMessage", []string{"chat_id", "team", "message_id", "1"}, `true`}, // of which it is an administrator
+		{"deleteMessage", []string{"chat_id", "team", "message_id", "1"}, `true`}, // the bot is an administrator of the group
 	})
 	assert.Empty(t, s.Messages(s.zoe.ID))
 

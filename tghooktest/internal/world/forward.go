@@ -13,7 +13,7 @@ type sent struct {
 	ID int64 `json:"message_id"`
 }
 
-// origin tells where a message comes from that is forwarded.
+// origin returns the MessageOrigin of a forwarded message.
 func (m *Message) origin() json.RawMessage {
 	if m.ForwardOrigin != nil {
 		return m.ForwardOrigin
@@ -33,7 +33,7 @@ func (m *Message) origin() json.RawMessage {
 	}{"user", m.From, m.Date})
 }
 
-// source is the message that a call copies or forwards.
+// source returns the message that a call copies or forwards.
 func (w *World) source(p botapi.Params, what string) (*Message, error) {
 	from, err := required(p, "from_chat_id")
 	if err != nil {
@@ -47,12 +47,9 @@ func (w *World) forwardMessage(p botapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := w.address(p)
-	switch {
-	case err != nil:
+	l, err := w.addressOf(p, m, "forwarded")
+	if err != nil {
 		return nil, err
-	case !m.repeatable():
-		return nil, refusal("Message can't be forwarded")
 	}
 	return w.forward(l, m), nil
 }
@@ -68,20 +65,26 @@ func (w *World) copyMessage(p botapi.Params) (any, error) {
 			return nil, err
 		}
 	}
-	l, err := w.address(p)
-	switch {
-	case err != nil:
+	l, err := w.addressOf(p, m, "copied")
+	if err != nil {
 		return nil, err
-	case !m.repeatable():
-		return nil, refusal("Message can't be copied")
 	}
 	return sent{w.send(l, c).ID}, nil
 }
 
-// repeatable tells whether the message can be forwarded and copied.
+// addressOf returns where m goes, or an error if it cannot be forwarded or copied.
+func (w *World) addressOf(p botapi.Params, m *Message, done string) (letter, error) {
+	l, err := w.address(p)
+	if err == nil && !m.repeatable() {
+		err = refusal("Message can't be " + done)
+	}
+	return l, err
+}
+
+// repeatable reports whether the message can be forwarded and copied.
 func (m *Message) repeatable() bool { return !m.Protected && !m.happened() && m.Invoice == nil }
 
-// forward repeats a message of the origin. w.mu is held.
+// forward sends a message with its origin. w.mu is held.
 func (w *World) forward(l letter, m *Message) *Message {
 	l.message.ForwardOrigin, l.message.ForwardDate = m.origin(), m.Date
 	if m.ForwardOrigin != nil {
@@ -98,7 +101,7 @@ func (w *World) forward(l letter, m *Message) *Message {
 	return w.send(l, m.Content)
 }
 
-// copied is a content that is said anew: of a poll there is a new one.
+// copied returns the content for a copy. A copied poll is a new poll without votes.
 func (w *World) copied(c Content) Content {
 	if c.Poll != nil {
 		p := *c.Poll
@@ -125,8 +128,8 @@ func (w *World) copyMessages(p botapi.Params) (any, error) {
 	})
 }
 
-// repeat sends the messages that are there and can be repeated, in the order of their ids. Albums
-// become albums.
+// repeat sends the messages that exist and can be repeated, in the order of their ids.
+// Messages of one album become an album.
 func (w *World) repeat(p botapi.Params, one func(letter, *Message) *Message) (any, error) {
 	from, err := required(p, "from_chat_id")
 	if err != nil {

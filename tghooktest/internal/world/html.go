@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// tags of parse_mode HTML.
+// tags are those of parse_mode HTML, with their entities.
 var tags = map[string]string{
 	"b": "bold", "strong": "bold", "i": "italic", "em": "italic", "u": "underline", "ins": "underline",
 	"s": "strikethrough", "strike": "strikethrough", "del": "strikethrough", "tg-spoiler": "spoiler", "span": "spoiler",
@@ -14,7 +14,8 @@ var tags = map[string]string{
 }
 
 var (
-	// characterReference is one that Telegram knows. The semicolon may be missing.
+	// characterReference matches a reference that Telegram knows. The semicolon may be
+	// missing.
 	characterReference = regexp.MustCompile(`^&(?:#(\d+)|#x([0-9A-Fa-f]+)|(lt|gt|amp|quot));?`)
 	attribute          = regexp.MustCompile(`^\s*([^\s=>]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9.-]+)))?`)
 )
@@ -22,7 +23,7 @@ var (
 // parseHTML reads parse_mode HTML.
 func parseHTML(text string) (string, []Entity, error) {
 	m := &marked{in: text}
-	var names []string // of the tags that are open
+	var names []string // names of the open tags
 	for m.i < len(m.in) {
 		at := m.i
 		switch {
@@ -65,8 +66,8 @@ func parseHTML(text string) (string, []Entity, error) {
 	return m.out.String(), m.entities, nil
 }
 
-// unreferenced is the character that text, which begins with &, stands for, and how much of
-// text it takes.
+// unreferenced decodes the reference at the beginning of text. It returns the character,
+// and how many bytes of text it takes.
 func unreferenced(text string) (string, int) {
 	found := characterReference.FindStringSubmatch(text)
 	if found == nil {
@@ -86,7 +87,7 @@ func unreferenced(text string) (string, int) {
 	return string(rune(n)), len(found[0])
 }
 
-// unreference replaces what stands for a character.
+// unreference decodes all references in a text.
 func unreference(text string) string {
 	var b strings.Builder
 	for text != "" {
@@ -101,7 +102,7 @@ func unreference(text string) string {
 	return b.String()
 }
 
-// tag reads a start tag behind its <.
+// tag reads a start tag after its <.
 func (m *marked) tag(at int) (string, error) {
 	end := strings.IndexAny(m.rest(), " \t\r\n>")
 	if end < 0 {
@@ -146,13 +147,13 @@ func (m *marked) tag(at int) (string, error) {
 	return name, nil
 }
 
-// endTag closes the inner tag.
+// endTag closes the innermost tag.
 func (m *marked) endTag() {
 	inner := &m.open[len(m.open)-1]
 	if inner.kind == "text_link" && inner.arg == "" {
 		inner.arg = m.out.String()[inner.start:]
 	}
-	// <pre><code class="language-go"> is one entity
+	// <pre><code class="language-go"> is one entity.
 	if n := len(m.entities); inner.kind == "pre" && n > 0 {
 		last := m.entities[n-1]
 		if last.Type == "code" && last.Language != "" && last.Offset == inner.offset && last.Length == m.length-inner.offset {
@@ -162,6 +163,6 @@ func (m *marked) endTag() {
 	}
 	language := inner.arg
 	if last := m.end(); last.kind == "code" && m.length > last.offset {
-		m.entities[len(m.entities)-1].Language = language // until it is known whether a pre is around it
+		m.entities[len(m.entities)-1].Language = language // removed later, unless a pre is around it
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// inlineMedia are the results that send a file, and whose content it is.
+// inlineMedia has the results that send a file, with the kind of file and the fields that
+// name it.
 var inlineMedia = map[string]struct{ kind, id, url string }{
 	"photo":     {"photo", "photo_file_id", "photo_url"},
 	"gif":       {"animation", "gif_file_id", "gif_url"},
@@ -63,8 +64,8 @@ func (w *World) answerInlineQuery(p botapi.Params) (any, error) {
 	return true, nil
 }
 
-// resultContent is what an InlineQueryResult sends when it is chosen. A file that is given by its URL
-// is made each time anew. w.mu is held.
+// resultContent returns the content of the message that an InlineQueryResult sends when a
+// user chooses it. A file that is given by its URL is a new file each time. w.mu is held.
 func (w *World) resultContent(result json.RawMessage) (Content, *InlineKeyboard, error) {
 	o, ok := parseObject(result)
 	if !ok {
@@ -97,7 +98,7 @@ func (w *World) chosen(o object) (Content, error) {
 		if o.has("input_message_content") {
 			return w.instead(o)
 		}
-		text, err := o.need("message_text") // where the first versions of the Bot API had it
+		text, err := o.need("message_text") // the first versions of the Bot API had it here
 		if err != nil {
 			return Content{}, refusef("Can't parse inline query result: %v", err)
 		}
@@ -123,7 +124,7 @@ func (w *World) chosen(o object) (Content, error) {
 	return w.content(media{file: f, number: o.integer, text: o.text, flag: o.flag, entities: o["caption_entities"]})
 }
 
-// instead is what input_message_content says, in place of what the result is.
+// instead returns the content of input_message_content, which replaces the result's own.
 func (w *World) instead(result object) (Content, error) {
 	o, ok := parseObject(result["input_message_content"])
 	switch {
@@ -147,7 +148,7 @@ func (w *World) instead(result object) (Content, error) {
 	return Content{}, refusal("Can't parse inline query result: Input message content is not specified")
 }
 
-// thing makes what is sent by a method of its own out of an object with the parameters of that.
+// thing makes the content that a method of its own sends. o has the method's parameters.
 func (w *World) thing(kind string, o object) (Content, error) {
 	p := botapi.Params{Values: map[string]string{}}
 	for name, raw := range o {
@@ -162,7 +163,7 @@ func (w *World) thing(kind string, o object) (Content, error) {
 	return c, err
 }
 
-// things are what is neither text nor file.
+// things are the kinds of content that are neither text nor file.
 var things = map[string]func(*World, botapi.Params) (Content, error){
 	"location": (*World).location,
 	"venue":    (*World).venue,

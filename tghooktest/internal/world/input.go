@@ -9,16 +9,12 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// input is the file that a parameter, or a field of one, refers to: one that was uploaded, a file_id, or
-// a URL, which is not fetched, so that the file is empty. nil: there is none.
+// input returns the file that a parameter, or a field of one, refers to: an uploaded one, a
+// file_id, or a URL; nil if there is none. A URL is not fetched, so its file is empty.
 func (w *World) input(kind, value string, uploaded botapi.File, isUploaded bool) (*File, error) {
 	switch {
-	case isUploaded && len(uploaded.Content) == 0:
-		return nil, refusal("File must be non-empty")
-	case isUploaded && kind == "photo" && len(uploaded.Content) > 10<<20:
-		return nil, refusef("File of size %d bytes is too big for a photo; the maximum size is 10485760 bytes", len(uploaded.Content))
 	case isUploaded:
-		return w.upload(kind, uploaded.Name, uploaded.ContentType, uploaded.Content), nil
+		return w.uploaded(kind, uploaded)
 	case value == "" || strings.HasPrefix(value, "attach://"):
 		return nil, nil
 	case strings.Contains(value, "."):
@@ -38,7 +34,18 @@ func (w *World) input(kind, value string, uploaded botapi.File, isUploaded bool)
 	return f, nil
 }
 
-// wrongID says why a file_id is none.
+// uploaded makes a file of one that came with the call.
+func (w *World) uploaded(kind string, f botapi.File) (*File, error) {
+	switch n := len(f.Content); {
+	case n == 0:
+		return nil, refusal("File must be non-empty")
+	case kind == "photo" && n > 10<<20:
+		return nil, refusef("File of size %d bytes is too big for a photo; the maximum size is 10485760 bytes", n)
+	}
+	return w.upload(kind, f.Name, f.ContentType, f.Content), nil
+}
+
+// wrongID returns the error for a file_id that does not exist.
 func wrongID(id string) error {
 	content, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(id, "="))
 	switch {

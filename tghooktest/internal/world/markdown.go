@@ -6,31 +6,31 @@ import (
 	"unicode/utf8"
 )
 
-// mark is one that was opened in a text with marks.
+// mark is an open mark.
 type mark struct {
-	kind   string // of the entity
+	kind   string // type of the entity
 	arg    string // language or URL
-	offset int    // of the entity
-	start  int    // of its text, in bytes of the result
-	at     int    // of the mark, in bytes of the input
+	offset int    // offset of the entity
+	start  int    // where its text begins, in bytes of out
+	at     int    // where the mark begins, in bytes of in
 }
 
-// marked is a text that is being freed from its marks.
+// marked is a text whose marks are being parsed.
 type marked struct {
 	in       string
 	i        int
 	out      strings.Builder
-	length   int // of out in UTF-16 code units
+	length   int // length of out in UTF-16 code units
 	open     []mark
 	entities []Entity
 }
 
-// rest is what was not read yet.
+// rest returns the text that was not read yet.
 func (m *marked) rest() string { return m.in[m.i:] }
 
 func (m *marked) ahead(s string) bool { return strings.HasPrefix(m.rest(), s) }
 
-// skip reads s if it is next.
+// skip reads s if it comes next.
 func (m *marked) skip(s string) bool {
 	if !m.ahead(s) {
 		return false
@@ -39,13 +39,13 @@ func (m *marked) skip(s string) bool {
 	return true
 }
 
-// put adds a text to the result.
+// put appends a text to the result.
 func (m *marked) put(s string) {
 	m.out.WriteString(s)
 	m.length += units(s)
 }
 
-// take adds the next character to the result.
+// take appends the next character to the result.
 func (m *marked) take() {
 	_, size := utf8.DecodeRuneInString(m.rest())
 	m.put(m.rest()[:size])
@@ -56,7 +56,7 @@ func (m *marked) begin(kind, arg string, at int) {
 	m.open = append(m.open, mark{kind, arg, m.length, m.out.Len(), at})
 }
 
-// inner is the mark that was opened last.
+// inner returns the innermost open mark.
 func (m *marked) inner() mark {
 	if len(m.open) == 0 {
 		return mark{}
@@ -64,7 +64,7 @@ func (m *marked) inner() mark {
 	return m.open[len(m.open)-1]
 }
 
-// end closes the inner mark. An entity of nothing is none.
+// end closes the innermost mark. A mark without text makes no entity.
 func (m *marked) end() mark {
 	last := m.inner()
 	m.open = m.open[:len(m.open)-1]
@@ -77,7 +77,7 @@ func (m *marked) end() mark {
 	return last
 }
 
-// entity makes one of a mark; false: of an address that Telegram takes for none.
+// entity returns the entity of a mark. It returns false for a link that Telegram ignores.
 func entity(kind, arg string) (Entity, bool) {
 	e := Entity{Type: kind}
 	switch kind {
@@ -87,7 +87,7 @@ func entity(kind, arg string) (Entity, bool) {
 		e.CustomEmojiID = arg
 	case "text_link":
 		if user, ok := strings.CutPrefix(arg, "tg://user?id="); ok {
-			e.Type, e.URL = "text_mention", user // in whose place mentioned puts the user
+			e.Type, e.URL = "text_mention", user // mentioned replaces the id by the user
 			return e, true
 		}
 		var ok bool
@@ -97,7 +97,7 @@ func entity(kind, arg string) (Entity, bool) {
 	return e, true
 }
 
-// code reads what stands behind ``` up to the text: a language, and a line break.
+// code reads a language and a line break after ```.
 func (m *marked) code() string {
 	language := ""
 	end := strings.IndexFunc(m.rest(), func(r rune) bool { return unicode.IsSpace(r) || r == '`' })
@@ -111,8 +111,8 @@ func (m *marked) code() string {
 	return language
 }
 
-// parseMarkdown reads parse_mode Markdown, the old one: marks do not nest, and a backslash
-// counts outside of them only.
+// parseMarkdown reads parse_mode Markdown, the old one. Marks do not nest, and a backslash
+// escapes only outside of marks.
 func parseMarkdown(text string) (string, []Entity, error) {
 	m := &marked{in: text}
 	for m.i < len(m.in) {

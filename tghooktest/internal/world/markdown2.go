@@ -2,13 +2,13 @@ package world
 
 import "strings"
 
-// kindNames are what Telegram calls entities in its refusals.
+// kindNames are Telegram's names of entities in errors.
 var kindNames = map[string]string{
 	"bold": "Bold", "italic": "Italic", "underline": "Underline", "strikethrough": "Strikethrough", "spoiler": "Spoiler",
 	"code": "Code", "pre": "Pre", "text_link": "TextUrl", "custom_emoji": "CustomEmoji", "blockquote": "BlockQuote",
 }
 
-// signs of MarkdownV2 which open and close, longer before shorter.
+// signs of MarkdownV2 that both open and close an entity. Longer signs come first.
 var signs = []struct{ sign, kind string }{
 	{"__", "underline"}, {"_", "italic"}, {"*", "bold"}, {"~", "strikethrough"}, {"||", "spoiler"}, {"```", "pre"}, {"`", "code"},
 }
@@ -30,7 +30,7 @@ func parseMarkdownV2(text string) (string, []Entity, error) {
 	return m.out.String(), m.entities, nil
 }
 
-// step reads a character, or a mark.
+// step reads a character or a mark.
 func (m *marked) step() error {
 	inner := m.inner().kind
 	verbatim := inner == "code" || inner == "pre"
@@ -69,7 +69,7 @@ func (m *marked) step() error {
 	return m.other()
 }
 
-// other reads what is no sign that stands on both sides of a text.
+// other reads a character that is none of signs.
 func (m *marked) other() error {
 	at, inner := m.i, m.inner().kind
 	switch c := m.rest()[0]; {
@@ -93,7 +93,7 @@ func (m *marked) other() error {
 	return nil
 }
 
-// line reads a line break, at which a quotation ends if the next line is none.
+// line reads a line break. A quotation ends there, unless the next line continues it.
 func (m *marked) line() error {
 	quoted := false
 	for _, open := range m.open {
@@ -111,13 +111,13 @@ func (m *marked) line() error {
 	return nil
 }
 
-// quoteEnds tells whether || are the last signs of a quotation, which can be expanded then.
+// quoteEnds reports whether the next || ends a quotation and makes it expandable.
 func (m *marked) quoteEnds() bool {
 	after := strings.TrimPrefix(m.rest(), "||")
 	return m.inner().kind == "blockquote" && (after == "" || after[0] == '\n' && !strings.HasPrefix(after, "\n>"))
 }
 
-// address reads what stands behind the text of a link.
+// address reads the address of a link, after its text.
 func (m *marked) address() error {
 	last := &m.open[len(m.open)-1]
 	last.arg = m.out.String()[last.start:]

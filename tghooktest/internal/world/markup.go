@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// markup is what a reply_markup asks for: an inline keyboard, or something that is
-// shown in place of the user's keyboard.
+// markup is a reply_markup: an inline keyboard, or something that replaces the user's
+// keyboard.
 type markup struct {
 	inline *InlineKeyboard
 	reply  json.RawMessage
 	remove bool
 }
 
-// parseMarkup reads a reply_markup. None, and one that asks for nothing, is empty.
+// parseMarkup reads a reply_markup. The result is empty if the text is empty or asks for
+// nothing.
 func parseMarkup(text string) (markup, error) {
 	if text == "" {
 		return markup{}, nil
@@ -46,7 +47,7 @@ func parseMarkup(text string) (markup, error) {
 	return markup{}, nil
 }
 
-// inlineMarkup reads a reply_markup where there can be inline keyboards only.
+// inlineMarkup reads a reply_markup that can only be an inline keyboard.
 func inlineMarkup(text string) (*InlineKeyboard, error) {
 	m, err := parseMarkup(text)
 	if err == nil && m.reply != nil {
@@ -55,7 +56,7 @@ func inlineMarkup(text string) (*InlineKeyboard, error) {
 	return m.inline, err
 }
 
-// rowsOf are the buttons of a keyboard.
+// rowsOf returns the rows of buttons of a keyboard.
 func rowsOf(o object, field, whole string) ([][]json.RawMessage, error) {
 	if !o.has(field) {
 		return nil, nil
@@ -98,7 +99,7 @@ func checkKeyboard(o object) error {
 	return nil
 }
 
-// parseInline reads an inline keyboard. nil: there are no buttons.
+// parseInline reads an inline keyboard. It returns nil if there are no buttons.
 func parseInline(o object) (*InlineKeyboard, error) {
 	rows, err := rowsOf(o, "inline_keyboard", " of the InlineKeyboardMarkup")
 	if err != nil {
@@ -124,7 +125,8 @@ func parseInline(o object) (*InlineKeyboard, error) {
 	return &keyboard, keyboard.check()
 }
 
-// parseButton takes what the button does from the first field that says so, in Telegram's order.
+// parseButton reads a button. Its action is the first action field that is set, in
+// Telegram's order.
 func parseButton(raw json.RawMessage) (Button, error) {
 	o, ok := parseObject(raw)
 	if !ok {
@@ -166,7 +168,8 @@ func parseButton(raw json.RawMessage) (Button, error) {
 	return b, nil
 }
 
-// check refuses buttons as those do who get the keyboard when all else was found right.
+// check refuses the buttons that Telegram refuses only after it has checked everything
+// else.
 func (k *InlineKeyboard) check() error {
 	for _, row := range k.Rows {
 		for i := range row {
@@ -187,8 +190,9 @@ func (k *InlineKeyboard) check() error {
 	return nil
 }
 
-// show puts the markup in place of the keyboards of those who see it: the user of a private
-// chat, in groups everybody, or with selective who is replied to. w.mu is held.
+// show replaces the keyboards of the users who see the message. These are the user of a
+// private chat, all members of a group, or with selective the user who is replied to. w.mu
+// is held.
 func (w *World) show(m *Message, k markup) {
 	o, _ := parseObject(k.reply)
 	var to []int64

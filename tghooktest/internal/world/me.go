@@ -18,7 +18,7 @@ func (w *World) getMe(botapi.Params) (any, error) {
 	}{User: w.bot, CanJoin: true, Inline: true}, nil
 }
 
-// sets makes the methods that set a text about the bot, in a language.
+// sets makes the methods that set a text about the bot in a language.
 func sets(name string) func(*World, botapi.Params) (any, error) {
 	return func(w *World, p botapi.Params) (any, error) {
 		w.settings[name+" "+p.String("language_code")] = p.String(name)
@@ -27,7 +27,8 @@ func sets(name string) func(*World, botapi.Params) (any, error) {
 	}
 }
 
-// tells makes the methods that get such a text. Where there is none in the language, it is that for all.
+// tells makes the methods that get a text about the bot in a language. Without a text in
+// that language, it is the text for all languages.
 func tells(name string) func(*World, botapi.Params) (any, error) {
 	return func(w *World, p botapi.Params) (any, error) {
 		text := w.settings[name+" "+p.String("language_code")]
@@ -41,7 +42,7 @@ func tells(name string) func(*World, botapi.Params) (any, error) {
 	}
 }
 
-// sendChatAction leaves no trace: who wants to see it looks at the calls.
+// sendChatAction changes nothing. A test sees it in the Server's Calls.
 func (w *World) sendChatAction(p botapi.Params) (any, error) {
 	switch p.String("action") {
 	case "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice", "record_audio", "upload_audio",
@@ -53,7 +54,7 @@ func (w *World) sendChatAction(p botapi.Params) (any, error) {
 	return true, err
 }
 
-// uploadStickerFile makes a file that no message has yet.
+// uploadStickerFile makes a file that no message has.
 func (w *World) uploadStickerFile(p botapi.Params) (any, error) {
 	if _, err := w.user(p, "user_id"); err != nil {
 		return nil, err

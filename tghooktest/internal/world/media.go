@@ -7,7 +7,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// media is what a file is sent with. It came in the parameters of a call, or in an InputMedia.
+// media holds a file and the fields that describe it, from the parameters of a call or from
+// an InputMedia.
 type media struct {
 	file     *File
 	thumb    *File
@@ -17,7 +18,8 @@ type media struct {
 	entities json.RawMessage
 }
 
-// sends makes the methods that send a file of the kind, which is in the parameter of that name.
+// sends makes the methods that send a file. kind is the kind of file and the name of its
+// parameter.
 func sends(kind string) func(*World, botapi.Params) (any, error) {
 	return sender(func(w *World, p botapi.Params) (Content, error) {
 		uploaded, ok := p.File(kind)
@@ -39,7 +41,7 @@ func sends(kind string) func(*World, botapi.Params) (any, error) {
 	})
 }
 
-// thumbnail is one that was uploaded: other ones Telegram ignores.
+// thumbnail returns an uploaded thumbnail. Telegram ignores others.
 func (w *World) thumbnail(p botapi.Params, value string) (*File, error) {
 	uploaded, ok := p.Attached(value)
 	if !ok {
@@ -51,15 +53,15 @@ func (w *World) thumbnail(p botapi.Params, value string) (*File, error) {
 	return w.input("thumbnail", "", uploaded, true)
 }
 
-// content describes the file as the caller wants it, unless that was done when it was first sent, and
-// makes the content of a message.
+// content makes the content of a message with the file. It sets the file's description if
+// this is the first message with it.
 func (w *World) content(m media) (Content, error) {
 	f := m.file
 	if !f.described {
 		f.described = true
 		f.duration, f.title, f.performer, f.emoji = int(m.number("duration")), m.text("title"), m.text("performer"), m.text("emoji")
 		if m.thumb != nil {
-			f.thumbnail = &PhotoSize{m.thumb.FileInfo, m.thumb.width, m.thumb.height}
+			f.thumbnail = &PhotoSize{m.thumb.FileInfo, frame{m.thumb.width, m.thumb.height}}
 		}
 		for name, side := range map[string]*int{"width": &f.width, "height": &f.height, "length": &f.width} {
 			if n := m.number(name); n > 0 && f.Kind != "photo" {

@@ -15,7 +15,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// picture is a PNG of that size.
+// picture returns a PNG of that size.
 func picture(t *testing.T, width, height int) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -23,7 +23,7 @@ func picture(t *testing.T, width, height int) []byte {
 	return b.Bytes()
 }
 
-// got is a Message that a call answered with.
+// got is a Message that a call returned.
 func got(t *testing.T, answer string) Message {
 	t.Helper()
 	var m Message

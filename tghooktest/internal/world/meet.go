@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// met is what there may be in the object of an update.
+// met has the fields that the object of an update may have.
 type met struct {
-	ID       string   `json:"id"` // of a query
+	ID       string   `json:"id"` // id of a query
 	From     *User    `json:"from"`
 	User     *User    `json:"user"`
 	Chat     *Chat    `json:"chat"`
-	Message  *Message `json:"message"` // of a callback query
+	Message  *Message `json:"message"` // message of a callback query
 	InlineID string   `json:"inline_message_id"`
 	Data     string   `json:"data"`
 	Query    string   `json:"query"`
@@ -22,13 +22,13 @@ type met struct {
 	} `json:"new_chat_member"`
 }
 
-// Meet makes known what an update is about that no user of this World has made: its user
-// and chat, where the bot may write from then on, its message, and its query, which can be
-// answered. What is known already stays as it is, but for who is in a chat. The bot is an
+// Meet learns from an update that no user of this World made: its user, its chat, where the
+// bot may write from then on, its message, and its query, which the bot can answer. What
+// the World knows already does not change, except for the members of a chat. The bot is an
 // administrator of groups and channels that it meets.
 func (w *World) Meet(kind string, object []byte) {
 	var about met
-	_ = json.Unmarshal(object, &about) // what does not fit stays unknown
+	_ = json.Unmarshal(object, &about) // fields of other types stay empty
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	from, c := w.meetUser(cmp.Or(about.From, about.User)), w.meetChat(about.Chat)
@@ -44,7 +44,7 @@ func (w *World) Meet(kind string, object []byte) {
 	case "my_chat_member", "chat_member":
 		w.meetMember(kind, c, about)
 	}
-	if id := about.InlineID; id != "" && from != nil && w.inline[id] == nil { // what it reads is not told
+	if id := about.InlineID; id != "" && from != nil && w.inline[id] == nil { // the update does not have the message's text
 		w.inline[id] = &Message{From: from, Chat: w.chats[from.ID], ViaBot: w.bot, inlineID: id, Content: Content{Text: "?"}}
 	}
 	if life, ok := queryLife[kind]; ok && about.ID != "" && from != nil && w.queries[about.ID] == nil {
@@ -56,7 +56,7 @@ func (w *World) Meet(kind string, object []byte) {
 	w.change()
 }
 
-// meetUser is the one that is known by then. w.mu is held.
+// meetUser returns the World's user for u, and adds u if it is new. w.mu is held.
 func (w *World) meetUser(u *User) *User {
 	if u == nil || u.ID <= 0 {
 		return nil
@@ -67,7 +67,7 @@ func (w *World) meetUser(u *User) *User {
 	return w.users[u.ID]
 }
 
-// meetChat is the one that is known by then. w.mu is held.
+// meetChat returns the World's chat for c, and adds c if it is new. w.mu is held.
 func (w *World) meetChat(c *Chat) *Chat {
 	switch {
 	case c == nil || c.ID == 0:
@@ -81,8 +81,9 @@ func (w *World) meetChat(c *Chat) *Chat {
 	return w.chats[c.ID]
 }
 
-// meetMessage puts a message into its chat, unless that has one with the id; nil: the bot cannot see it. One that
-// is too old to be deleted counts as sent now. w.mu is held.
+// meetMessage adds a message to its chat, unless that has a message with the id. It returns
+// nil if the bot cannot see the message. A message that is too old to be deleted counts as
+// sent now. w.mu is held.
 func (w *World) meetMessage(m *Message, from *User) *Message {
 	if m == nil || m.ID <= 0 || m.Date == 0 {
 		return nil
@@ -108,7 +109,7 @@ func (w *World) meetMessage(m *Message, from *User) *Message {
 	return m
 }
 
-// meetMember gives a user, or the bot, the standing that an update tells of. w.mu is held.
+// meetMember sets the status that an update gives to a user, or to the bot. w.mu is held.
 func (w *World) meetMember(kind string, c *Chat, about met) {
 	if c == nil || about.New == nil {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorded is the object of an update that did not happen here, by the name of its file.
+// recorded returns the object of a recorded update, by the name of its file.
 func recorded(t *testing.T, name string) (kind string, object []byte) {
 	t.Helper()
 	update, err := os.ReadFile(filepath.Join("..", "..", "updates", name+".json"))

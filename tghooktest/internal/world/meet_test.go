@@ -9,7 +9,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
-// What comes from outside can be answered like what users do here.
+// The bot can answer updates from outside like those of the World's users.
 func TestTheBotCanAnswerWhoIsMet(t *testing.T) {
 	t.Parallel()
 	w := world.New(world.Config{Now: time.Now, BotID: 7, Username: "stand_in_bot", Emit: func(string, []byte) bool { return true }})

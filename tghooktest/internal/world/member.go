@@ -2,7 +2,6 @@ package world
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -10,8 +9,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// rights of an administrator in a group and in a channel, unless promoteChatMember gave other ones.
-// can_be_edited is not among what can be given.
+// The rights of an administrator in a group and in a channel, unless promoteChatMember gave
+// others. can_be_edited is not among the rights that can be given.
 const (
 	groupRights = `{"can_manage_chat":true,"can_change_info":true,"can_delete_messages":true,"can_invite_users":true,` +
 		`"can_restrict_members":true,"can_pin_messages":true,"can_manage_topics":true,"can_promote_members":true,` +
@@ -21,7 +20,7 @@ const (
 		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"is_anonymous":false}`
 )
 
-// rights are those that there are in the chat.
+// rights returns all rights that the chat has.
 func (c *Chat) rights() string {
 	if c.Type == "channel" {
 		return channelRights
@@ -29,7 +28,8 @@ func (c *Chat) rights() string {
 	return groupRights
 }
 
-// chosenOf is the object with the fields of all, true where chosen tells so.
+// chosenOf returns an object with the fields of all. A field is true if chosen returns true
+// for it.
 func chosenOf(all string, chosen func(string) bool) json.RawMessage {
 	var b bytes.Buffer
 	d := json.NewDecoder(bytes.NewReader([]byte(all)))
@@ -52,7 +52,7 @@ func chosenOf(all string, chosen func(string) bool) json.RawMessage {
 	}
 }
 
-// joinObjects is one object of several.
+// joinObjects joins several objects to one.
 func joinObjects(objects ...json.RawMessage) json.RawMessage {
 	b := []byte("{")
 	for _, o := range objects {
@@ -66,7 +66,7 @@ func joinObjects(objects ...json.RawMessage) json.RawMessage {
 	return append(b, '}')
 }
 
-// chatMember is the ChatMember of a member of the chat. w.mu is held.
+// chatMember returns the ChatMember object of a member. w.mu is held.
 func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
 	until := func(date int64) json.RawMessage {
 		return marshal(struct {
@@ -97,7 +97,8 @@ func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
 	return who
 }
 
-// memberOf is a user's standing in a chat. Who never was there has left it.
+// memberOf returns a user's membership of a chat. A user who was never there has the status
+// left.
 func (w *World) memberOf(c *Chat, u *User) *Member {
 	switch m := c.members[u.ID]; {
 	case m != nil:
@@ -108,7 +109,8 @@ func (w *World) memberOf(c *Chat, u *User) *Member {
 	return &Member{User: u, Status: "left"}
 }
 
-// become gives a user another standing by the bot's act, of which the bot is told. w.mu is held.
+// become changes a user's membership by an act of the bot, and makes the update. w.mu is
+// held.
 func (w *World) become(c *Chat, u *User, m *Member) {
 	kind := "chat_member"
 	if u == w.bot {
@@ -132,7 +134,7 @@ func (w *World) getChatMember(p botapi.Params) (any, error) {
 	return w.chatMember(c, w.memberOf(c, u)), nil
 }
 
-// getChatAdministrators leaves out other bots than this one, as Telegram does.
+// getChatAdministrators leaves out other bots, as Telegram does.
 func (w *World) getChatAdministrators(p botapi.Params) (any, error) {
 	c, err := w.chat(p.String("chat_id"), toRead)
 	switch {
@@ -150,7 +152,7 @@ func (w *World) getChatAdministrators(p botapi.Params) (any, error) {
 	return all, nil
 }
 
-// subject is the member whose standing the bot wants to change.
+// subject returns the member whose membership the bot wants to change.
 func (w *World) subject(p botapi.Params, what string) (*Chat, *Member, error) {
 	u, err := w.user(p, "user_id")
 	if err != nil {
@@ -170,77 +172,74 @@ func (w *World) subject(p botapi.Params, what string) (*Chat, *Member, error) {
 	return c, m, nil
 }
 
-func (w *World) banChatMember(p botapi.Params) (any, error) {
-	c, m, err := w.subject(p, "restrict/unrestrict chat member")
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Status == "administrator":
-		return nil, refusal("user is an administrator of the chat")
+// changesMember makes the methods that change a user's membership. what names the change in
+// Telegram's errors.
+func changesMember(what string, change func(*World, botapi.Params, *Chat, *Member) error) func(*World, botapi.Params) (any, error) {
+	return func(w *World, p botapi.Params) (any, error) {
+		c, m, err := w.subject(p, what)
+		if err == nil {
+			err = change(w, p, c, m)
+		}
+		return true, err
+	}
+}
+
+var errAdministrator = refusal("user is an administrator of the chat")
+
+func (w *World) ban(p botapi.Params, c *Chat, m *Member) error {
+	if m.Status == "administrator" {
+		return errAdministrator
 	}
 	w.become(c, m.User, &Member{User: m.User, Status: "kicked", Until: p.Int("until_date")})
 	if m.present() && c.Type != "channel" {
 		w.notice(c, left(m.User))
 	}
-	return true, nil
+	return nil
 }
 
-func (w *World) unbanChatMember(p botapi.Params) (any, error) {
-	c, m, err := w.subject(p, "restrict/unrestrict chat member")
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Status == "kicked" || m.present() && !p.Bool("only_if_banned"):
+func (w *World) unban(p botapi.Params, c *Chat, m *Member) error {
+	if m.Status == "kicked" || m.present() && !p.Bool("only_if_banned") {
 		w.become(c, m.User, &Member{User: m.User, Status: "left"})
 	}
-	return true, nil
+	return nil
 }
 
+// restrictChatMember reads the permissions before it looks for the member, as Telegram does.
 func (w *World) restrictChatMember(p botapi.Params) (any, error) {
 	given, err := permitted(p)
 	if err != nil {
 		return nil, err
 	}
-	c, m, err := w.subject(p, "restrict/unrestrict chat member")
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Status == "administrator":
-		return nil, refusal("user is an administrator of the chat")
-	}
-	restricted := &Member{User: m.User, Status: "restricted", Until: p.Int("until_date"), rights: given}
-	if !bytes.Contains(given, []byte("false")) {
-		restricted = &Member{User: m.User, Status: "member"}
-	}
-	w.become(c, m.User, restricted)
-	return true, nil
+	return changesMember("restrict/unrestrict chat member", func(w *World, p botapi.Params, c *Chat, m *Member) error {
+		if m.Status == "administrator" {
+			return errAdministrator
+		}
+		restricted := &Member{User: m.User, Status: "restricted", Until: p.Int("until_date"), rights: given}
+		if !bytes.Contains(given, []byte("false")) {
+			restricted = &Member{User: m.User, Status: "member"}
+		}
+		w.become(c, m.User, restricted)
+		return nil
+	})(w, p)
 }
 
-func (w *World) promoteChatMember(p botapi.Params) (any, error) {
-	c, m, err := w.subject(p, "promote members")
-	if err != nil {
-		return nil, err
-	}
+func (w *World) promote(p botapi.Params, c *Chat, m *Member) error {
 	given := chosenOf(c.rights(), p.Bool)
 	promoted := &Member{User: m.User, Status: "administrator", Title: m.Title, rights: given}
 	if !bytes.Contains(given, []byte("true")) {
 		promoted = &Member{User: m.User, Status: "member"}
 	}
 	w.become(c, m.User, promoted)
-	return true, nil
+	return nil
 }
 
-func (w *World) setChatAdministratorCustomTitle(p botapi.Params) (any, error) {
-	c, m, err := w.subject(p, "change custom title of the user")
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Status != "administrator":
-		return nil, refusal("user is not an administrator")
+func (w *World) setTitle(p botapi.Params, c *Chat, m *Member) error {
+	if m.Status != "administrator" {
+		return refusal("user is not an administrator")
 	}
 	titled := *m
-	titled.Title = cmp.Or(p.String("custom_title"), "")
+	titled.Title = p.String("custom_title")
 	c.members[m.User.ID] = &titled
 	w.change()
-	return true, nil
+	return nil
 }

@@ -2,10 +2,10 @@ package world
 
 import "encoding/json"
 
-// Message is one in a chat. The order of fields is Telegram's.
+// Message is a message in a chat. The order of fields is Telegram's.
 //
-// What a field refers to is never changed but replaced, so that copies stay as they were; but for
-// User and Chat, which are those of the World.
+// A value that a field refers to is never changed, only replaced, so copies of a Message
+// stay as they were. The exceptions are User and Chat, which are those of the World.
 type Message struct {
 	ID              int64           `json:"message_id"`
 	From            *User           `json:"from,omitempty"`
@@ -19,7 +19,7 @@ type Message struct {
 	ForwardFromChat *Chat           `json:"forward_from_chat,omitempty"`
 	ForwardFromID   int64           `json:"forward_from_message_id,omitempty"`
 	ForwardDate     int64           `json:"forward_date,omitempty"`
-	ReplyTo         *Message        `json:"reply_to_message,omitempty"` // as it is told: without its own reply
+	ReplyTo         *Message        `json:"reply_to_message,omitempty"` // without its own reply_to_message
 	ExternalReply   json.RawMessage `json:"external_reply,omitempty"`
 	Quote           json.RawMessage `json:"quote,omitempty"`
 	AlbumID         string          `json:"media_group_id,omitempty"`
@@ -31,11 +31,11 @@ type Message struct {
 	EffectID    string          `json:"effect_id,omitempty"`
 
 	deleted   bool
-	inlineID  string               // of one that was sent by an inline result
+	inlineID  string               // inline_message_id, of a message that an inline result sent
 	reactions map[int64][]Reaction // by user
 }
 
-// Content is what a message says, and a copy of it says too.
+// Content is the part of a message that its copies have too.
 type Content struct {
 	Text        string          `json:"text,omitempty"`
 	Entities    []Entity        `json:"entities,omitempty"`
@@ -63,7 +63,7 @@ type Content struct {
 	PaidMedia   json.RawMessage `json:"paid_media,omitempty"`
 	RichMessage json.RawMessage `json:"rich_message,omitempty"`
 
-	// What happened, in place of something said. Joined and Left are told twice more, as old clients have it.
+	// Service messages. For old clients, Joined has two other names, and Left has one.
 	JoinedOne   *User           `json:"new_chat_participant,omitempty"`
 	JoinedFirst *User           `json:"new_chat_member,omitempty"`
 	Joined      []*User         `json:"new_chat_members,omitempty"`
@@ -78,17 +78,17 @@ type Content struct {
 	Payment     json.RawMessage `json:"successful_payment,omitempty"`
 }
 
-// joined and left are what is told of a user.
+// joined and left are the service messages about a user.
 func joined(u *User) Content { return Content{JoinedOne: u, JoinedFirst: u, Joined: []*User{u}} }
 func left(u *User) Content   { return Content{LeftOne: u, Left: u} }
 
-// happened tells whether the content is what happened, and not what somebody said.
+// happened reports whether this is a service message, about an event in the chat.
 func (c *Content) happened() bool {
 	return c.Joined != nil || c.Left != nil || c.NewTitle != "" || c.Topic != nil || c.Pinned != nil || c.ChatShared != nil ||
 		c.UsersShared != nil || c.WebAppData != nil || c.Payment != nil
 }
 
-// Entity is a mark or a find in a text. Offset and Length count UTF-16 code units.
+// Entity is a MessageEntity. Offset and Length count UTF-16 code units.
 type Entity struct {
 	Offset        int    `json:"offset"`
 	Length        int    `json:"length"`
@@ -99,12 +99,12 @@ type Entity struct {
 	CustomEmojiID string `json:"custom_emoji_id,omitempty"`
 }
 
-// InlineKeyboard is what hangs below a message.
+// InlineKeyboard is the keyboard below a message.
 type InlineKeyboard struct {
 	Rows [][]Button `json:"inline_keyboard"`
 }
 
-// Button is one of an inline keyboard. Exactly one of the fields after Style is set.
+// Button is a button of an inline keyboard. Exactly one of the fields after Style is set.
 type Button struct {
 	Text              string          `json:"text"`
 	IconID            string          `json:"icon_custom_emoji_id,omitempty"`
@@ -121,7 +121,7 @@ type Button struct {
 	CopyText          json.RawMessage `json:"copy_text,omitempty"`
 }
 
-// Reaction is what a user thinks of a message.
+// Reaction is a user's reaction to a message.
 type Reaction struct {
 	Type          string `json:"type"` // emoji, custom_emoji, paid
 	Emoji         string `json:"emoji,omitempty"`
@@ -138,7 +138,8 @@ func (w *World) add(c *Chat, m *Message) *Message {
 	return m
 }
 
-// counter is the last id of a message in the chat: private chats and groups share one.
+// counter returns the counter of message ids for the chat. Private chats and groups share
+// one.
 func (w *World) counter(c *Chat) *int64 {
 	if c.Type == "supergroup" || c.Type == "channel" {
 		return &c.lastID

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// object is one that came in a parameter.
+// object is a JSON object from a parameter.
 type object map[string]json.RawMessage
 
 func parseObject(text []byte) (object, bool) {
@@ -18,10 +18,10 @@ func parseArray(text []byte) ([]json.RawMessage, bool) {
 	return a, json.Unmarshal(text, &a) == nil && a != nil
 }
 
-// has reports whether there is a field that is not null.
+// has reports whether the field exists and is not null.
 func (o object) has(name string) bool { return o[name] != nil && string(o[name]) != "null" }
 
-// text is a field that is a string or a number, else empty.
+// text returns a field that is a string or a number; otherwise it is empty.
 func (o object) text(name string) string {
 	raw := o[name]
 	var s string
@@ -34,7 +34,7 @@ func (o object) text(name string) string {
 	return ""
 }
 
-// need is a text that must be there.
+// need returns a text, or an error if it is missing.
 func (o object) need(name string) (string, error) {
 	switch s := o.text(name); {
 	case !o.has(name):

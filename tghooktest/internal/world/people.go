@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// User is one of Telegram's, and what is known of their dealings with the bot.
+// User is a user of Telegram, with the state of their chat with the bot.
 type User struct {
 	ID           int64  `json:"id"`
 	IsBot        bool   `json:"is_bot"`
@@ -16,11 +16,11 @@ type User struct {
 	LanguageCode string `json:"language_code,omitempty"`
 	IsPremium    bool   `json:"is_premium,omitempty"`
 
-	started bool // has written to the bot, so that it may write too
-	blocked bool // has blocked the bot
+	started bool // the user has written to the bot, so the bot may write too
+	blocked bool // the user has blocked the bot
 }
 
-// Chat is a conversation of the bot's, or one that it was thrown out of.
+// Chat is a chat that the bot is in, or was removed from.
 type Chat struct {
 	ID        int64  `json:"id"`
 	FirstName string `json:"first_name,omitempty"` // private
@@ -32,33 +32,33 @@ type Chat struct {
 
 	description string
 	permissions json.RawMessage
-	members     map[int64]*Member         // of all but private chats; those who left stay in it
-	messages    []*Message                // oldest first; the deleted ones too
-	lastID      int64                     // of a message; of private chats and groups World.lastID counts
+	members     map[int64]*Member         // nil for private chats; has those who left too
+	messages    []*Message                // oldest first, with the deleted ones
+	lastID      int64                     // last message id; private chats and groups use World.lastID
 	keyboards   map[int64]json.RawMessage // the reply_markup that a user sees in place of their keyboard
 	pinned      []int64
-	said        []utterance // what the bot wrote and edited, oldest first
+	said        []utterance // messages and edits of the bot, oldest first
 }
 
-// Member is a user's standing in a chat, of which ChatMember is made.
+// Member is a user's membership of a chat.
 type Member struct {
 	User   *User
 	Status string // creator, administrator, member, restricted, left, kicked
-	Title  string // an administrator's own
-	Until  int64  // of restricted and kicked, 0: for ever
+	Title  string // custom title of an administrator
+	Until  int64  // end of restricted or kicked; 0 if there is none
 
-	rights json.RawMessage // an object of the rights or permissions that were given, nil: the usual
+	rights json.RawMessage // object of the rights or permissions that were given; nil for the default
 }
 
-// present tells whether the member is in the chat.
+// present reports whether the member is in the chat.
 func (m *Member) present() bool {
 	return m != nil && m.Status != "left" && m.Status != "kicked"
 }
 
-// private tells whether the chat is one between a user and the bot.
+// private reports whether the chat is between a user and the bot.
 func (c *Chat) private() bool { return c.Type == "private" }
 
-// message is the one with the id, unless it was deleted.
+// message returns the message with the id; nil if there is none or it was deleted.
 func (c *Chat) message(id int64) *Message {
 	at, found := slices.BinarySearchFunc(c.messages, id, func(m *Message, id int64) int { return cmp.Compare(m.ID, id) })
 	if !found || c.messages[at].deleted {
@@ -67,7 +67,7 @@ func (c *Chat) message(id int64) *Message {
 	return c.messages[at]
 }
 
-// addUser makes a user known, with their private chat. w.mu is held.
+// addUser adds a user and their private chat. w.mu is held.
 func (w *World) addUser(u *User) *User {
 	w.users[u.ID] = u
 	w.chats[u.ID] = &Chat{
@@ -77,7 +77,7 @@ func (w *World) addUser(u *User) *User {
 	return u
 }
 
-// addChat makes a group, supergroup or channel known, with the bot in it. w.mu is held.
+// addChat adds a group, supergroup or channel that the bot is in. w.mu is held.
 func (w *World) addChat(c *Chat, bot *Member) *Chat {
 	c.members = map[int64]*Member{w.bot.ID: bot}
 	c.keyboards = map[int64]json.RawMessage{}

@@ -6,7 +6,7 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// pinnable checks that the bot may pin.
+// pinnable returns the chat, if the bot may pin messages there.
 func (w *World) pinnable(p botapi.Params) (*Chat, error) {
 	c, err := w.chat(p.String("chat_id"), toWrite)
 	switch {

@@ -9,8 +9,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// Poll is one that a message has. Those who change it put a changed copy in its
-// place, by setPoll.
+// Poll is the poll of a message. It is never changed: setPoll replaces it by a changed
+// copy.
 type Poll struct {
 	ID              string       `json:"id"`
 	Question        string       `json:"question"`
@@ -28,17 +28,17 @@ type Poll struct {
 	Explanation     string       `json:"explanation,omitempty"`
 	ExplanationEnts []Entity     `json:"explanation_entities,omitempty"`
 
-	votes map[int64][]int // the options that a user chose
+	votes map[int64][]int // indexes of the options that a user chose
 }
 
-// PollOption is one answer to choose.
+// PollOption is an answer that a user can choose.
 type PollOption struct {
 	Text     string   `json:"text"`
 	TextEnts []Entity `json:"text_entities,omitempty"`
 	Voters   int      `json:"voter_count"`
 }
 
-// setPoll puts a changed copy of a poll in its place, in the messages too. w.mu is held.
+// setPoll replaces a poll by a changed copy, in all messages. w.mu is held.
 func (w *World) setPoll(p *Poll) {
 	for _, c := range w.chats {
 		for _, m := range c.messages {
@@ -77,8 +77,8 @@ func (w *World) poll(p botapi.Params) (Content, error) {
 	return Content{Poll: poll}, err
 }
 
-// limit has a poll closed that is open for a time only. If nobody gets to send it, there is
-// no such poll then.
+// limit schedules the end of a poll that is open for a limited time. When that comes, the
+// poll is closed if a message with it exists.
 func (w *World) limit(p *Poll) {
 	open := time.Duration(p.OpenPeriod) * time.Second
 	if open == 0 && p.CloseDate != 0 {
@@ -100,7 +100,7 @@ func (w *World) limit(p *Poll) {
 	})
 }
 
-// close closes a poll, and returns it as it is then. w.mu is held.
+// close closes a poll, makes the update, and returns the closed poll. w.mu is held.
 func (w *World) close(p *Poll) *Poll {
 	closed := *p
 	closed.IsClosed = true
@@ -109,7 +109,7 @@ func (w *World) close(p *Poll) *Poll {
 	return &closed
 }
 
-// pollText reads the question or an option, in which there are no entities but custom emoji.
+// pollText reads the question or an option. The only entities in them are custom emoji.
 func (w *World) pollText(what string, most int, text, parseMode string, entities json.RawMessage) (string, []Entity, error) {
 	plain, marks, err := w.format(text, parseMode, entities)
 	switch {
@@ -158,7 +158,7 @@ func (w *World) pollOptions(text string) ([]PollOption, error) {
 	return options, nil
 }
 
-// quiz makes one of a poll. Newer calls have correct_option_ids, older ones a single id.
+// quiz makes the poll a quiz. Newer calls have correct_option_ids, older ones a single id.
 func (w *World) quiz(poll *Poll, p botapi.Params) error {
 	correct := -1
 	if p.Has("correct_option_id") {

@@ -8,25 +8,25 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// Query is a callback, inline, shipping or pre-checkout query: a question that the bot has to
-// answer in time.
+// Query is a callback, inline, shipping or pre-checkout query, which the bot must answer in
+// time.
 type Query struct {
 	ID       string
 	Kind     string // callback_query, inline_query, shipping_query, pre_checkout_query
 	From     *User
-	Message  *Message // of a callback query
-	InlineID string   // of a callback query of a message sent by an inline result
-	Data     string   // of a callback query; the text of an inline one
+	Message  *Message // message of a callback query
+	InlineID string   // for a callback query of a message that an inline result sent
+	Data     string   // data of a callback query, or text of an inline query
 	Until    time.Time
 
 	Answered bool
 	Text     string          // the bot's answer to a callback query
-	Alert    bool            // of it
-	URL      string          // of it
+	Alert    bool            // show_alert of that answer
+	URL      string          // url of that answer
 	Results  json.RawMessage // the bot's answer to an inline query, an array
 }
 
-// queryLife is how long the bot may answer, and how long the update is kept.
+// queryLife is how long the bot may answer a query, and how long its update is kept.
 var queryLife = map[string]time.Duration{
 	"callback_query":     150 * time.Second,
 	"inline_query":       30 * time.Second,
@@ -34,14 +34,14 @@ var queryLife = map[string]time.Duration{
 	"pre_checkout_query": 150 * time.Second,
 }
 
-// ask registers a query, with its id and time. w.mu is held. It makes no update.
+// ask registers a query with a new id, and makes no update. w.mu is held.
 func (w *World) ask(q *Query) *Query {
 	q.ID, q.Until = w.next(q.Kind), w.cfg.Now().Add(queryLife[q.Kind])
 	w.queries[q.ID] = q
 	return q
 }
 
-// question is the query with the id, if it can still be answered.
+// question returns the query with the id, if the bot can still answer it.
 func (w *World) question(id, kind string) (*Query, error) {
 	q := w.queries[id]
 	if q == nil || q.Kind != kind || w.cfg.Now().After(q.Until) {
@@ -50,7 +50,8 @@ func (w *World) question(id, kind string) (*Query, error) {
 	return q, nil
 }
 
-// answerCallbackQuery can be called again, which does nothing: the user has seen the first answer.
+// answerCallbackQuery has no effect when it is called again, because the user has seen the
+// first answer.
 func (w *World) answerCallbackQuery(p botapi.Params) (any, error) {
 	q, err := w.question(p.String("callback_query_id"), "callback_query")
 	switch {
@@ -65,7 +66,7 @@ func (w *World) answerCallbackQuery(p botapi.Params) (any, error) {
 	return true, nil
 }
 
-// decides makes the methods by which the bot takes or refuses an order.
+// decides makes the methods by which the bot accepts or refuses an order.
 func decides(kind, id string) func(*World, botapi.Params) (any, error) {
 	return func(w *World, p botapi.Params) (any, error) {
 		if !p.Bool("ok") {

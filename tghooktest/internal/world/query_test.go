@@ -13,7 +13,7 @@ import (
 
 const tooOld = `400 Bad Request: query is too old and response timeout expired or query ID is invalid`
 
-// pressed is a stage on which Zoë has pressed a button.
+// pressed is a stage where Zoë has pressed a button.
 func pressed(t *testing.T) (*stage, string) {
 	t.Helper()
 	s := set(t)

@@ -8,11 +8,11 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// reactions are the emoji that are.
+// reactions are the emoji that Telegram accepts as reactions.
 var reactions = strings.Fields(`❤ 👍 👎 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥 🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔
 	🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡`)
 
-// plainEmoji is without the mark that asks for it to be drawn in colour.
+// plainEmoji removes the variation selector that asks for a coloured emoji.
 func plainEmoji(emoji string) string { return strings.ReplaceAll(emoji, "\ufe0f", "") }
 
 func (w *World) setMessageReaction(p botapi.Params) (any, error) {
@@ -24,7 +24,7 @@ func (w *World) setMessageReaction(p botapi.Params) (any, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(chosen) > 1: // which Premium users alone may
+	case len(chosen) > 1: // only Premium users may send more
 		return nil, refusal("REACTIONS_TOO_MANY")
 	}
 	for _, r := range chosen {

@@ -8,8 +8,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// refusal is why a call fails with 400, in the words of Telegram's server before it
-// makes a description of them.
+// refusal is the reason why a call fails with 400, in the words of Telegram's server before
+// they become a description.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
@@ -20,7 +20,7 @@ func forbidden(text string) error {
 	return &botapi.Error{Code: 403, Description: "Forbidden: " + text}
 }
 
-// described is the answer to a call that failed.
+// described returns the answer to a call that failed.
 func described(err error) *botapi.Error {
 	var answer *botapi.Error
 	if errors.As(err, &answer) {

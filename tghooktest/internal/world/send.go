@@ -6,14 +6,15 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// letter is what the messages of a call share: where they go, and in answer to what.
+// letter has what the messages of a call share: the chat, the message that they reply to,
+// and the markup.
 type letter struct {
 	chat    *Chat
 	message Message // without content
 	markup  markup
 }
 
-// address reads the parameters that all methods which send have.
+// address reads the parameters that all sending methods have.
 func (w *World) address(p botapi.Params) (letter, error) {
 	reply, err := parseReply(p)
 	if err != nil {
@@ -42,7 +43,7 @@ func (w *World) address(p botapi.Params) (letter, error) {
 	return l, w.answering(&l, reply)
 }
 
-// reply is what reply_parameters say.
+// reply is the content of reply_parameters.
 type reply struct {
 	chat     string
 	message  int64
@@ -82,7 +83,7 @@ func parseReply(p botapi.Params) (reply, error) {
 	return r, nil
 }
 
-// answering puts the message that is replied to into the letter.
+// answering sets the message that the letter replies to.
 func (w *World) answering(l *letter, r reply) error {
 	if r.message <= 0 {
 		return nil
@@ -116,14 +117,15 @@ func (w *World) answering(l *letter, r reply) error {
 	return nil
 }
 
-// told is how a message is told of in another one.
+// told returns a copy of the message for use in another object: without its
+// reply_to_message.
 func (m *Message) told() *Message {
 	copied := *m
 	copied.ReplyTo = nil
 	return &copied
 }
 
-// send appends a message of the bot's to the chat. w.mu is held.
+// send appends a message of the bot to the chat. w.mu is held.
 func (w *World) send(l letter, c Content) *Message {
 	m := l.message
 	m.Content = c
@@ -133,8 +135,8 @@ func (w *World) send(l letter, c Content) *Message {
 	return &m
 }
 
-// sender is a method that sends one message. content reads what it says before it is
-// looked where it goes, as Telegram does.
+// sender makes the methods that send one message. As in Telegram, content is read before
+// the chat is checked.
 func sender(content func(*World, botapi.Params) (Content, error)) func(*World, botapi.Params) (any, error) {
 	return func(w *World, p botapi.Params) (any, error) {
 		c, err := content(w, p)
@@ -159,7 +161,8 @@ func (w *World) textOf(p botapi.Params) (Content, error) {
 	return c, err
 }
 
-// linkPreview reads link_preview_options, or the older parameter. nil: there are none.
+// linkPreview reads link_preview_options, or the older parameter. It returns nil if there
+// are none.
 func linkPreview(p botapi.Params) (json.RawMessage, error) {
 	text := p.String("link_preview_options")
 	switch {

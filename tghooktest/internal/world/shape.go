@@ -8,8 +8,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// shapes are the objects that methods result in which do nothing here, with the members that they always have, unless
-// Answer sets other ones.
+// shapes has the results of the methods that do nothing, by type. Each has the fields that
+// the type always has. Answer replaces a result.
 var shapes = map[string]string{
 	"BotAccessSettings":       `{"is_access_restricted":false}`,
 	"BusinessConnection":      `{"id":"","user":{"id":0,"is_bot":false,"first_name":""},"user_chat_id":0,"date":0,"is_enabled":false}`,
@@ -30,7 +30,8 @@ var shapes = map[string]string{
 	"UserProfilePhotos":       `{"total_count":0,"photos":[]}`,
 }
 
-// accept is a method that does nothing but check what it needs, and answers by what the table says.
+// accept answers a method that is not simulated. It checks the required parameters, and
+// returns a result of the method's type.
 func (w *World) accept(p botapi.Params) (any, error) {
 	method, ok := botapi.Lookup(p.Method)
 	if !ok {
@@ -58,7 +59,7 @@ func (w *World) accept(p botapi.Params) (any, error) {
 	return json.RawMessage(shapes[method.Result]), nil
 }
 
-// needs refuses a call without a parameter that the method requires, or of a chat or user who is unknown.
+// needs refuses a call without a required parameter, or for an unknown chat or user.
 func (w *World) needs(p botapi.Params, method botapi.Method) error {
 	for _, name := range method.Required {
 		_, uploaded := p.File(name)
@@ -78,7 +79,7 @@ func (w *World) needs(p botapi.Params, method botapi.Method) error {
 	return nil
 }
 
-// link is one by which users get somewhere.
+// link returns a new t.me link.
 func (w *World) link(what string) string {
 	w.count[what]++
 	return fmt.Sprintf("https://t.me/%s%016x", what, w.draw(what, w.count[what]))

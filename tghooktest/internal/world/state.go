@@ -1,5 +1,5 @@
-// Package world is what Telegram's server knows: users, chats, messages and files, the
-// Bot API's methods that act on them, and what users do.
+// Package world simulates the state of Telegram's server: users, chats, messages and files,
+// the methods of the Bot API that act on them, and the acts of users.
 package world
 
 import (
@@ -15,21 +15,20 @@ import (
 	"time"
 )
 
-// Config is what a World is made of.
+// Config configures a World.
 type Config struct {
 	Now      func() time.Time
 	Seed     uint64 // decides ids
 	BotID    int64
-	Username string // of the bot
-	// Emit is told of each update, and tells whether the bot gets it. The World is locked
-	// meanwhile: it must not call back.
+	Username string // username of the bot
+	// Emit gets each update, and returns whether the bot gets it. The World is locked
+	// during the call, so Emit must not call it.
 	Emit func(kind string, object []byte) bool
-	// After calls f when that time has passed. It must not call it at once.
+	// After calls f when d has passed. It must not call f before it returns.
 	After func(d time.Duration, f func())
 }
 
-// World is all that there is on one Telegram for one bot. Several goroutines may use
-// it at once.
+// World is the state of one Telegram for one bot. Several goroutines may use it at once.
 type World struct {
 	cfg Config
 	bot *User
@@ -38,19 +37,19 @@ type World struct {
 	changed  chan struct{}
 	users    map[int64]*User
 	chats    map[int64]*Chat
-	lastID   int64                // of a message in a private chat: they share a counter
-	count    map[string]int64     // draws made for a purpose, see next
+	lastID   int64                // last message id of private chats and groups
+	count    map[string]int64     // how many draws were made for a purpose; see next
 	files    map[string]*File     // by file_id
 	paths    map[string]*File     // by file_path
 	queries  map[string]*Query    // callback and inline queries by id
-	inline   map[string]*Message  // messages sent by an inline result, by inline_message_id
+	inline   map[string]*Message  // messages that inline results sent, by inline_message_id
 	commands map[string][]Command // by scope and language, see commandsKey
 	answers  map[string]json.RawMessage
 	unheard  []string
-	settings map[string]string // what the bot set about itself, by method and language
+	settings map[string]string // texts that the bot set about itself, by name and language
 }
 
-// New returns a World in which there is nobody but the bot.
+// New returns a World without users, in which there is only the bot.
 func New(cfg Config) *World {
 	bot := &User{ID: cfg.BotID, IsBot: true, FirstName: "Stand-in Bot", Username: cfg.Username}
 	return &World{
@@ -70,14 +69,14 @@ func New(cfg Config) *World {
 	}
 }
 
-// Changed is closed at the next change.
+// Changed returns a channel that the next change closes.
 func (w *World) Changed() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.changed
 }
 
-// change tells those who wait by Changed. w.mu is held.
+// change wakes the goroutines that wait for Changed. w.mu is held.
 func (w *World) change() {
 	close(w.changed)
 	w.changed = make(chan struct{})
@@ -90,17 +89,17 @@ func (w *World) emit(kind string, object any) {
 	}
 }
 
-// Unheard are the kinds of updates of which the bot did not get some.
+// Unheard returns the kinds of updates that the bot did not get, at least once.
 func (w *World) Unheard() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.unheard)
 }
 
-// now is the time as Telegram's objects have it.
+// now returns the time in the form of Telegram's objects.
 func (w *World) now() int64 { return w.cfg.Now().Unix() }
 
-// draw is a number by chance, the same in each run for the same purpose and ids.
+// draw returns a random number. For the same purpose and ids it is the same in each run.
 func (w *World) draw(what string, ids ...int64) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(what))
@@ -110,14 +109,14 @@ func (w *World) draw(what string, ids ...int64) uint64 {
 	return rand.NewPCG(w.cfg.Seed, h.Sum64()).Uint64()
 }
 
-// next is the decimal id of the next thing of a kind: of queries, polls, albums. w.mu is held.
+// next returns the id of the next query, poll or album, in decimal. w.mu is held.
 func (w *World) next(what string) string {
 	w.count[what]++
 	return strconv.FormatUint(w.draw(what, w.count[what])>>1|1<<60, 10)
 }
 
-// marshal writes v as JSON. It escapes nothing that JSON does not demand: the form on
-// the wire is made where things are sent.
+// marshal returns v as JSON, with only the escapes that JSON requires. The form on the wire
+// is made when it is sent.
 func marshal(v any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

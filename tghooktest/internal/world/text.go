@@ -10,20 +10,20 @@ import (
 	"unicode/utf8"
 )
 
-// Of a text when its marks are gone, in characters.
+// Limits of a text without its marks, in characters.
 const (
 	maxText    = 4096
 	maxCaption = 1024
 )
 
-// parseModes free a text from its marks.
+// parseModes parse the marks of a text.
 var parseModes = map[string]func(string) (string, []Entity, error){
 	"markdown": parseMarkdown, "markdownv2": parseMarkdownV2, "html": parseHTML,
 }
 
-// format frees a text from its marks, or takes the entities that came with it, and adds those that
-// Telegram finds. It trims the text. entities is the JSON of an array, anything else is
-// ignored.
+// format parses the marks of a text, or takes the entities that came with it, adds the
+// entities that Telegram finds, and trims the text. entities is a JSON array; anything else
+// is ignored.
 func (w *World) format(text, parseMode string, entities json.RawMessage) (string, []Entity, error) {
 	if len(text) > 1<<15 {
 		return "", nil, refusal("Text is too long")
@@ -50,59 +50,66 @@ func (w *World) format(text, parseMode string, entities json.RawMessage) (string
 	return text, withFound(text, marks), nil
 }
 
-// given are entities that came as JSON, but those which Telegram finds itself.
+// given reads entities that came as JSON, without those that Telegram finds itself.
 func given(entities json.RawMessage) ([]Entity, error) {
 	list, _ := parseArray(entities)
 	var marks []Entity
 	for _, raw := range list {
-		o, ok := parseObject(raw)
-		if !ok {
-			return nil, refusal("Can't parse MessageEntity: expected an Object")
-		}
-		for _, field := range []string{"offset", "length", "type"} {
-			if _, err := o.need(field); err != nil {
-				return nil, refusef("Can't parse MessageEntity: %v", err)
-			}
-		}
-		e := Entity{Offset: int(o.integer("offset")), Length: int(o.integer("length")), Type: o.text("type")}
-		switch e.Type {
-		case "bold", "italic", "underline", "strikethrough", "spoiler", "code", "blockquote", "expandable_blockquote":
-		case "pre":
-			e.Language = o.text("language")
-		case "custom_emoji":
-			e.CustomEmojiID = o.text("custom_emoji_id")
-		case "text_link":
-			link, ok := checkedLink(o.text("url"))
-			if !ok {
-				return nil, refusef("Entity URL '%s' is invalid: Wrong HTTP URL", o.text("url"))
-			}
-			e.URL = link
-		case "text_mention":
-			user, _ := parseObject(o["user"])
-			e.URL = user.text("id")
-		case "mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "bank_card_number":
-			continue
-		default:
-			return nil, refusal("Can't parse MessageEntity: Unsupported type specified")
-		}
+		e, ignored, err := parseEntity(raw)
 		switch {
+		case err != nil:
+			return nil, err
+		case ignored:
 		case e.Offset < 0 || e.Offset > 1e6:
 			return nil, refusef("Receive an entity with incorrect offset %d", e.Offset)
 		case e.Length < 0 || e.Length > 1e6:
 			return nil, refusef("Receive an entity with incorrect length %d", e.Length)
+		default:
+			marks = append(marks, e)
 		}
-		marks = append(marks, e)
 	}
 	return marks, nil
 }
 
-// mentioned puts the user of a text_mention in the place of the id. Of one who is unknown
-// nothing stays.
+// parseEntity reads a MessageEntity. ignored is true for one that Telegram finds itself.
+func parseEntity(raw json.RawMessage) (e Entity, ignored bool, _ error) {
+	o, ok := parseObject(raw)
+	if !ok {
+		return e, false, refusal("Can't parse MessageEntity: expected an Object")
+	}
+	for _, field := range []string{"offset", "length", "type"} {
+		if _, err := o.need(field); err != nil {
+			return e, false, refusef("Can't parse MessageEntity: %v", err)
+		}
+	}
+	e = Entity{Offset: int(o.integer("offset")), Length: int(o.integer("length")), Type: o.text("type")}
+	switch e.Type {
+	case "bold", "italic", "underline", "strikethrough", "spoiler", "code", "blockquote", "expandable_blockquote":
+	case "pre":
+		e.Language = o.text("language")
+	case "custom_emoji":
+		e.CustomEmojiID = o.text("custom_emoji_id")
+	case "text_link":
+		if e.URL, ok = checkedLink(o.text("url")); !ok {
+			return e, false, refusef("Entity URL '%s' is invalid: Wrong HTTP URL", o.text("url"))
+		}
+	case "text_mention":
+		user, _ := parseObject(o["user"])
+		e.URL = user.text("id")
+	case "mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "bank_card_number":
+		return e, true, nil
+	default:
+		return e, false, refusal("Can't parse MessageEntity: Unsupported type specified")
+	}
+	return e, false, nil
+}
+
+// mentioned replaces the id of a text_mention by the user. It drops those of unknown users.
 func (w *World) mentioned(marks []Entity) []Entity {
 	var kept []Entity
 	for _, e := range marks {
 		if e.Type == "text_mention" {
-			id, _ := strconv.ParseInt(e.URL, 10, 64) // no user has the id 0
+			id, _ := strconv.ParseInt(e.URL, 10, 64) // on error 0, which is no user's id
 			e.User, e.URL = w.users[id], ""
 		}
 		if e.Type != "text_mention" || e.User != nil {
@@ -112,7 +119,7 @@ func (w *World) mentioned(marks []Entity) []Entity {
 	return kept
 }
 
-// trim cuts space off, and off the marks what has no text.
+// trim removes space from the ends of a text, and shortens the entities.
 func trim(text string, marks []Entity) (string, []Entity) {
 	text = strings.TrimRight(text, " \t\r\n")
 	first := len(text)
@@ -136,7 +143,8 @@ func trim(text string, marks []Entity) (string, []Entity) {
 	return text, kept
 }
 
-// withFound adds what Telegram finds where no mark forbids it. Outer entities come before inner ones.
+// withFound adds the entities that Telegram finds, except inside entities that cannot
+// contain others. Outer entities come before inner ones.
 func withFound(text string, marks []Entity) []Entity {
 	for _, found := range findEntities(text) {
 		if !slices.ContainsFunc(marks, func(e Entity) bool { return whole(e.Type) && overlap(e, found) }) {
@@ -147,7 +155,7 @@ func withFound(text string, marks []Entity) []Entity {
 	return marks
 }
 
-// whole tells whether an entity of the kind has no other ones in it.
+// whole reports whether an entity of the kind cannot contain others.
 func whole(kind string) bool {
 	switch kind {
 	case "code", "pre", "text_link", "text_mention", "custom_emoji":
@@ -160,7 +168,8 @@ func overlap(a, b Entity) bool {
 	return a.Offset < b.Offset+b.Length && b.Offset < a.Offset+a.Length
 }
 
-// checkedLink completes a link as Telegram does. One to a host without a dot is none.
+// checkedLink completes a link as Telegram does. It returns false for a link to a host
+// without a dot.
 func checkedLink(link string) (string, bool) {
 	if link = strings.TrimSpace(link); link == "" {
 		return "", false
@@ -206,7 +215,7 @@ func (w *World) text(text, parseMode string, entities json.RawMessage) (Content,
 	return Content{Text: plain, Entities: marks}, nil
 }
 
-// caption puts a caption below the content, unless it is empty.
+// caption sets the caption of the content.
 func (w *World) caption(c *Content, text, parseMode string, entities json.RawMessage, above bool) error {
 	plain, marks, err := w.format(text, parseMode, entities)
 	switch {

@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cut is what an entity marks in a text.
+// cut returns the part of a text that an entity marks.
 func cut(text string, e Entity) string {
 	all := utf16.Encode([]rune(text))
 	return string(utf16.Decode(all[e.Offset : e.Offset+e.Length]))
 }
 
-// listed is a text, and its entities by kind, what they are of, and what more there is to them.
+// listed returns a text and its entities: their kind, the text that they mark, and their
+// other fields.
 func listed(text string, entities []Entity) string {
 	all := append(make([]string, 0, 1+len(entities)), text)
 	for _, e := range entities {

@@ -20,7 +20,7 @@ type location struct {
 func place(p botapi.Params) (location, error) {
 	l := location{Live: p.Int("live_period"), Heading: p.Int("heading"), Proximity: p.Int("proximity_alert_radius")}
 	for name, to := range map[string]*float64{"latitude": &l.Latitude, "longitude": &l.Longitude, "horizontal_accuracy": &l.Accuracy} {
-		*to, _ = strconv.ParseFloat(p.String(name), 64) // what is no number is 0
+		*to, _ = strconv.ParseFloat(p.String(name), 64) // 0 for text that is not a number
 	}
 	switch {
 	case p.String("latitude") == "":
@@ -67,7 +67,7 @@ func (w *World) contact(p botapi.Params) (Content, error) {
 	}{phone, name, p.String("last_name"), p.String("vcard")})}, err
 }
 
-// faces of what can be thrown.
+// faces is how many values each dice emoji has.
 var faces = map[string]uint64{"🎲": 6, "🎯": 6, "🎳": 6, "🏀": 5, "⚽": 5, "🎰": 64}
 
 func (w *World) dice(p botapi.Params) (Content, error) {
@@ -125,7 +125,7 @@ func (w *World) invoice(p botapi.Params) (Content, error) {
 	}{p.String("title"), p.String("description"), p.String("start_parameter"), p.String("currency"), total})}, nil
 }
 
-// objectOf is a parameter that is an object.
+// objectOf returns a parameter that is an object.
 func objectOf(p botapi.Params, name string) (object, error) {
 	text, err := required(p, name)
 	if err != nil {
@@ -141,13 +141,14 @@ func objectOf(p botapi.Params, name string) (object, error) {
 	return o, nil
 }
 
-// checklist is as it came: marks in it are not read.
+// checklist keeps the checklist as it came. Marks in it are not parsed.
 func (w *World) checklist(p botapi.Params) (Content, error) {
 	o, err := objectOf(p, "checklist")
 	return Content{Checklist: marshal(o)}, err
 }
 
-// richMessage has the blocks that came, or one with the text that came, whose marks are not read.
+// richMessage keeps the blocks that came, or makes one of the text that came. Marks in it
+// are not parsed.
 func (w *World) richMessage(p botapi.Params) (Content, error) {
 	o, err := objectOf(p, "rich_message")
 	blocks := o["blocks"]

@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"image"
-	_ "image/gif"  // so that sizes of pictures can be read
+	_ "image/gif"  // decodes the sizes of pictures
 	_ "image/jpeg" // see above
 	_ "image/png"  // see above
 	"mime"
@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// kinds of files, with what Telegram calls them in its refusals, the first byte of their ids, the
-// folder of their path, and the ending of what has none.
+// kinds are the kinds of files, with their names in Telegram's errors, the first byte of
+// their ids, the folder of their path, and the extension for a file without one.
 var kinds = map[string]struct {
 	name   string
 	code   byte
@@ -33,19 +33,19 @@ var kinds = map[string]struct {
 	"video_note": {"VideoNote", 13, "video_notes", ".mp4"},
 }
 
-// idVersion ends each file_id, by which Telegram knows its own.
+// idVersion is the last byte of each file_id. Telegram checks it.
 const idVersion = 4
 
 // upload makes a file. w.mu is held.
 func (w *World) upload(kind, name, contentType string, content []byte) *File {
 	f := &File{Kind: kind, Name: name, MIME: contentType, Content: content}
-	if f.MIME == "" || f.MIME == "application/octet-stream" { // which is what clients send that do not know
+	if f.MIME == "" || f.MIME == "application/octet-stream" { // the type that clients send if they do not know it
 		f.MIME, _, _ = strings.Cut(mime.TypeByExtension(path.Ext(name)), ";")
 	}
 	if f.MIME == "" {
 		f.MIME, _, _ = strings.Cut(http.DetectContentType(content), ";")
 	}
-	f.width, f.height = 640, 480 // of what is no picture that can be read
+	f.width, f.height = 640, 480 // for content that is not a readable picture
 	if c, _, err := image.DecodeConfig(bytes.NewReader(content)); err == nil {
 		f.width, f.height = c.Width, c.Height
 	}
@@ -58,7 +58,8 @@ func (w *World) upload(kind, name, contentType string, content []byte) *File {
 	return f
 }
 
-// sizes are those in which Telegram keeps a picture, small to large. There is one content for all.
+// sizes returns the sizes in which Telegram keeps a picture, smallest first. All have the
+// same content.
 func (w *World) sizes(f *File) []PhotoSize {
 	var sizes []PhotoSize
 	for _, side := range []int{90, 320, 800, 1280, 2560} {
@@ -66,7 +67,7 @@ func (w *World) sizes(f *File) []PhotoSize {
 		if longer > side {
 			width, height = max(1, width*side/longer), max(1, height*side/longer)
 		}
-		sizes = append(sizes, PhotoSize{w.fileInfo(f), width, height})
+		sizes = append(sizes, PhotoSize{w.fileInfo(f), frame{width, height}})
 		if longer <= side {
 			break
 		}
@@ -74,7 +75,7 @@ func (w *World) sizes(f *File) []PhotoSize {
 	return sizes
 }
 
-// fileInfo gives a file an id, by which it is known from then on.
+// fileInfo makes a new id for a file, and registers the file under it.
 func (w *World) fileInfo(f *File) FileInfo {
 	w.count["file"]++
 	n := w.count["file"]
@@ -93,28 +94,25 @@ func (w *World) fileInfo(f *File) FileInfo {
 	return info
 }
 
-// content is that of a message which has the file.
+// content returns the content of a message with the file.
 func (f *File) content() Content {
-	t := f.thumbnail
+	name, size, end := named{f.Name, f.MIME}, frame{f.width, f.height}, preview{f.thumbnail, f.thumbnail, f.FileInfo}
 	switch f.Kind {
 	case "photo":
 		return Content{Photo: f.sizes}
 	case "video":
-		return Content{Video: &Video{f.duration, f.width, f.height, f.Name, f.MIME, t, t, f.FileInfo}}
+		return Content{Video: &Video{f.duration, size, name, end}}
 	case "audio":
-		return Content{Audio: &Audio{f.duration, f.Name, f.MIME, f.title, f.performer, t, t, f.FileInfo}}
+		return Content{Audio: &Audio{f.duration, name, f.title, f.performer, end}}
 	case "voice":
 		return Content{Voice: &Voice{f.duration, f.MIME, f.FileInfo}}
 	case "video_note":
-		return Content{VideoNote: &VideoNote{f.duration, f.width, t, t, f.FileInfo}}
+		return Content{VideoNote: &VideoNote{f.duration, f.width, end}}
 	case "sticker":
 		animated, video := f.MIME == "application/x-tgsticker", f.MIME == "video/webm"
-		return Content{Sticker: &Sticker{f.width, f.height, f.emoji, "", animated, video, "regular", t, t, f.FileInfo}}
+		return Content{Sticker: &Sticker{size, f.emoji, "", animated, video, "regular", end}}
 	case "animation":
-		return Content{
-			Animation: &Animation{f.Name, f.MIME, f.duration, f.width, f.height, t, t, f.FileInfo},
-			Document:  &Document{f.Name, f.MIME, t, t, f.FileInfo},
-		}
+		return Content{Animation: &Animation{name, f.duration, size, end}, Document: &Document{name, end}}
 	}
-	return Content{Document: &Document{f.Name, f.MIME, t, t, f.FileInfo}}
+	return Content{Document: &Document{name, end}}
 }

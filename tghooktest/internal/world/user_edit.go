@@ -2,7 +2,7 @@ package world
 
 import "fmt"
 
-// Edit has the user change the text or caption of a message of theirs: edited_message.
+// Edit changes the text or caption of one of the user's messages. It makes edited_message.
 func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
 	text, err := written(text)
 	if err != nil {
@@ -19,7 +19,7 @@ func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
 	case m == nil:
 		return Seen{}, fmt.Errorf("there is no message %d to edit", message)
 	case m.From != u || m.ViaBot != nil:
-		return Seen{}, fmt.Errorf("message %d is not written by %s: users edit only what they wrote", message, u.name())
+		return Seen{}, fmt.Errorf("message %d was not written by %s; users can edit their own messages only", message, u.name())
 	case m.Text == "" && m.Photo == nil && m.Document == nil:
 		return Seen{}, fmt.Errorf("message %d has neither text nor caption to edit", message)
 	}
@@ -28,7 +28,7 @@ func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
 		old, entities = &m.Caption, &m.CaptionEnts
 	}
 	if *old == text {
-		return Seen{}, fmt.Errorf("message %d reads %q already: edit it to something else", message, text)
+		return Seen{}, fmt.Errorf("message %d already reads %q; edit it to another text", message, text)
 	}
 	*old, *entities = text, findEntities(text)
 	m.EditDate = w.now()

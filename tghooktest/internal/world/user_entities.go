@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// finder finds one type of entity. What stands beside a find decides whether it is one.
+// finder finds entities of one type.
 type finder struct {
 	kind    string
 	pattern *regexp.Regexp
-	// clean returns how much of the find, which stands between the runes before and
-	// after it, is the entity; 0: it is none. utf8.RuneError is an end of the text.
+	// clean returns how many bytes of the find are the entity; 0 if it is not one. before
+	// and after are the runes around the find; utf8.RuneError is an end of the text.
 	clean func(find string, before, after rune) int
 }
 
@@ -35,8 +35,9 @@ var finders = []finder{
 	{"url", linkPattern, cleanLink},
 }
 
-// findEntities finds what Telegram marks in a text of itself: mentions, commands, hashtags, e-mail
-// addresses and links. It does not look for cashtags, phone and card numbers.
+// findEntities finds the entities that Telegram itself marks in a text: mentions, commands,
+// hashtags, e-mail addresses and links. It does not look for cashtags, phone and card
+// numbers.
 func findEntities(text string) []Entity {
 	type span struct {
 		kind       string
@@ -64,7 +65,7 @@ func findEntities(text string) []Entity {
 	return found
 }
 
-// units counts UTF-16 code units, in which Telegram measures texts.
+// units counts UTF-16 code units, the unit of Telegram's offsets and lengths.
 func units(text string) int {
 	n := 0
 	for _, r := range text {
@@ -84,7 +85,8 @@ func isWord(r rune) bool {
 	return r != utf8.RuneError && (r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// isTagRune tells whether r next to a slash makes it a path or a tag, and no command.
+// isTagRune reports whether r next to a slash makes it part of a path or tag, so that it
+// starts no command.
 func isTagRune(r rune) bool { return r == '/' || r == '<' || r == '>' }
 
 var linkPattern = regexp.MustCompile(`(?i)((?:https?|ftp)://)?((?:[\pL\d_-]+\.)+[\pL\d-]+)(:\d{1,5})?([/?#][^\s<>"]*)?`)
@@ -100,8 +102,8 @@ func cleanLink(find string, before, _ rune) int {
 	return len(find) - (len(path) - len(strings.TrimRight(path, ".:;,('?!`")))
 }
 
-// topLevels are the domains under which a name without a scheme counts as a link. Telegram knows
-// all there are.
+// topLevels are the domains under which a name without a scheme is a link. Telegram knows
+// all domains.
 var topLevels = strings.Fields(`
 	academy agency ai app art at au be biz blog br ca cc ch cloud club cn co com cz de dev digital edu email es eu
 	fi fm fr games gg gov gr guru hu id ie il im in info int io ir is it jobs jp kr link live love ly md me media mil

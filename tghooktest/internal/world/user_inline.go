@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Inline has the user type a query behind the bot's name, in their chat with it. It
-// returns the id of the inline query.
+// Inline makes the user type a query after the bot's name, in their chat with it. It makes
+// inline_query and returns the query's id.
 func (w *World) Inline(user int64, text string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -24,15 +24,15 @@ func (w *World) Inline(user int64, text string) string {
 	return q.ID
 }
 
-// Query is how a query is now.
+// Query returns the current state of a query.
 func (w *World) Query(id string) Query {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return *w.queries[id]
 }
 
-// Choose has the user send the result at the index of those that an inline query was
-// answered with: chosen_inline_result, and the message.
+// Choose makes the user send one of the results that the bot answered an inline query with.
+// It makes chosen_inline_result, and the message.
 func (w *World) Choose(user int64, query string, index int) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -42,9 +42,9 @@ func (w *World) Choose(user int64, query string, index int) (Seen, error) {
 	}
 	q := w.queries[query]
 	var results []json.RawMessage
-	_ = json.Unmarshal(q.Results, &results) // which answerInlineQuery has checked
+	_ = json.Unmarshal(q.Results, &results) // answerInlineQuery has checked it
 	if index < 0 || index >= len(results) {
-		return Seen{}, fmt.Errorf("the inline query %q has %d results: there is none at index %d to choose", q.Data, len(results), index)
+		return Seen{}, fmt.Errorf("the inline query %q has %d results, so there is no result at index %d", q.Data, len(results), index)
 	}
 	content, markup, err := w.resultContent(results[index])
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// User is the one of that name, who is made where there is none: of several words the
-// first is the first name.
+// User returns the user with that name, and makes them if there is none. The first word of
+// the name is the first name, the rest the last name.
 func (w *World) User(name string) *User {
 	name = strings.Join(strings.Fields(name), " ")
 	first, last, _ := strings.Cut(name, " ")
@@ -25,20 +25,21 @@ func (w *World) User(name string) *User {
 	}
 }
 
-// Group is the supergroup that was made with that title, if need be now. The bot is an
-// administrator of it: others hear of no members and reactions.
+// Group returns the supergroup that was made with that title, and makes it if there is
+// none. The bot is an administrator of it, because other bots get no chat_member and
+// message_reaction.
 func (w *World) Group(title string) *Chat {
 	id := -1_000_000_000_000 - 1_000_000_000 - int64(w.draw("group", digest(title))%3_000_000_000)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c := w.chats[id]; c != nil {
-		return c // whatever title the bot has given it since
+		return c // the bot may have changed its title
 	}
 	return w.addChat(&Chat{ID: id, Title: title, Type: "supergroup"}, &Member{User: w.bot, Status: "administrator"})
 }
 
-// Join has the user become a member of the group: chat_member, and a message that says
-// so. It does nothing where they are one.
+// Join makes the user a member of the group. It makes chat_member, and a message with
+// new_chat_members. If the user is a member already, it does nothing.
 func (w *World) Join(user, group int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,14 +48,14 @@ func (w *World) Join(user, group int64) error {
 	case m.present():
 		return nil
 	case w.banned(m):
-		return fmt.Errorf("%s cannot join the group %q, since the bot has banned them: it has to call unbanChatMember first", u.name(), c.Title)
+		return fmt.Errorf("%s cannot join the group %q, because the bot has banned them; have the bot call unbanChatMember first", u.name(), c.Title)
 	}
 	w.move(u, c, "member")
 	w.write(c, &Message{From: u, Content: joined(u)})
 	return nil
 }
 
-// Leave is the opposite of Join.
+// Leave ends the user's membership of the group.
 func (w *World) Leave(user, group int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,8 +68,8 @@ func (w *World) Leave(user, group int64) error {
 	return nil
 }
 
-// Block has the user block the bot, or unblock it: my_chat_member. It does nothing
-// where that is so.
+// Block makes the user block or unblock the bot. It makes my_chat_member, unless nothing
+// changes.
 func (w *World) Block(user int64, blocked bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,12 +95,12 @@ type membership struct {
 	New  json.RawMessage `json:"new_chat_member"`
 }
 
-// moved is what is told of a change from before to after. w.mu is held.
+// moved returns the update object for a change of membership. w.mu is held.
 func (w *World) moved(c *Chat, by *User, before, after *Member) membership {
 	return membership{c, by, w.now(), w.chatMember(c, before), w.chatMember(c, after)}
 }
 
-// move changes the standing of a user by their own act. w.mu is held.
+// move changes a user's membership by their own act. w.mu is held.
 func (w *World) move(u *User, c *Chat, status string) {
 	before, after := c.members[u.ID], &Member{User: u, Status: status}
 	if before == nil {
@@ -109,42 +110,43 @@ func (w *World) move(u *User, c *Chat, status string) {
 	w.tell(c, "chat_member", w.moved(c, u, before, after))
 }
 
-// party is the user and the chat of an act, unless the user cannot act there. w.mu is held.
+// party returns the user and the chat of an act, or an error if the user cannot act there.
+// w.mu is held.
 func (w *World) party(user, chat int64) (*User, *Chat, error) {
 	u, c := w.users[user], w.chats[chat]
 	switch {
 	case c.private() && u.blocked:
-		return nil, nil, fmt.Errorf("%s has blocked the bot, and can do nothing in their chat: call Unblock first", u.name())
+		return nil, nil, fmt.Errorf("%s has blocked the bot and cannot act in their chat with it; call Unblock first", u.name())
 	case !c.private() && w.banned(c.members[user]):
-		return nil, nil, fmt.Errorf("%s is not in the group %q, since the bot has banned them", u.name(), c.Title)
+		return nil, nil, fmt.Errorf("%s is not in the group %q, because the bot has banned them", u.name(), c.Title)
 	case !c.private() && !c.members[user].present():
-		return nil, nil, fmt.Errorf("%s is not in the group %q: call Join first", u.name(), c.Title)
+		return nil, nil, fmt.Errorf("%s is not in the group %q; call Join first", u.name(), c.Title)
 	}
 	return u, c, nil
 }
 
-// banned tells whether somebody may not come back. w.mu is held.
+// banned reports whether the member is banned now. w.mu is held.
 func (w *World) banned(m *Member) bool {
 	return m != nil && m.Status == "kicked" && (m.Until == 0 || m.Until > w.now())
 }
 
-// tell makes an update of what happened in a chat, if the bot is in it. w.mu is held.
+// tell makes an update of an event in a chat, if the bot is in the chat. w.mu is held.
 func (w *World) tell(c *Chat, kind string, object any) {
 	if c.private() || c.members[w.bot.ID].present() {
 		w.emit(kind, object)
 	}
 }
 
-// write appends a user's message to the chat and tells the bot of it. w.mu is held.
+// write appends a user's message to the chat and makes the update. w.mu is held.
 func (w *World) write(c *Chat, m *Message) {
 	w.add(c, m)
 	w.tell(c, "message", m)
 }
 
-// name is what a user is called in what a test is told.
+// name is the user's name in messages to the test.
 func (u *User) name() string { return strings.TrimSpace(u.FirstName + " " + u.LastName) }
 
-// digest is a number for a name, to draw by.
+// digest hashes a name, for draws.
 func digest(name string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name))

@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// ErrNoButton says that there is no button of a text, for now.
+// ErrNoButton means that no button has the text yet.
 var ErrNoButton = errors.New("there is no button")
 
-// Press has the user press the button of the text, below a message or, with 0, below the
-// newest that has one, or in the keyboard that they have for typing. It returns the id of
-// the callback query, "" where the button sent its text.
+// Press presses the button with the text. If message is not 0, the button is below that
+// message. If message is 0, it is the one below the newest message that has it, or else the
+// one in the reply keyboard. Press returns the id of the callback query; "" if the button
+// sent its text.
 func (w *World) Press(user, chat, message int64, button string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -36,7 +37,7 @@ func (w *World) Press(user, chat, message int64, button string) (string, error) 
 	}
 	if message == 0 {
 		var keys keyboard
-		_ = json.Unmarshal(c.keyboards[user], &keys) // none is no keys
+		_ = json.Unmarshal(c.keyboards[user], &keys) // without a keyboard there are no keys
 		for _, k := range slices.Concat(keys.Rows...) {
 			if k.Text == button {
 				return "", w.strike(u, c, k, keys.Once)
@@ -44,13 +45,13 @@ func (w *World) Press(user, chat, message int64, button string) (string, error) 
 			there = append(there, k.Text)
 		}
 	}
-	return "", fmt.Errorf("%w %q to press: there are %s", ErrNoButton, button, list(there))
+	return "", fmt.Errorf("%w %q to press; the buttons are: %s", ErrNoButton, button, list(there))
 }
 
-// press is that of an inline button. w.mu is held.
+// press presses an inline button. w.mu is held.
 func (w *World) press(u *User, c *Chat, m *Message, b Button) (string, error) {
 	if b.CallbackData == "" && b.CallbackGame == nil {
-		return "", fmt.Errorf("the bot is not told when the button %q is pressed: read what it does in the message's Raw", b.Text)
+		return "", fmt.Errorf("the button %q makes no update when it is pressed; see what it does in the message's Raw", b.Text)
 	}
 	q := w.ask(&Query{Kind: "callback_query", From: u, Message: m, InlineID: m.inlineID, Data: b.CallbackData})
 	instance := int64(w.draw("chat_instance", c.ID)) //nolint:gosec // bits are all that matters
@@ -60,7 +61,7 @@ func (w *World) press(u *User, c *Chat, m *Message, b Button) (string, error) {
 	}
 	if b.CallbackGame != nil {
 		var game struct {
-			Title string `json:"title"` // as which sendGame put the short name
+			Title string `json:"title"` // sendGame put the short name there
 		}
 		_ = json.Unmarshal(m.Game, &game)
 		update.Game = game.Title
@@ -81,8 +82,8 @@ type callback struct {
 	Game     string   `json:"game_short_name,omitempty"`
 }
 
-// keyboard are the keys in place of a user's own, and whether they go away with the first
-// that is used. What a key asks for, other than that its text be sent, is in asks.
+// keyboard is a reply keyboard: the keys that a user has in place of their own, and whether
+// they disappear after the first press.
 type keyboard struct {
 	Rows [][]key `json:"keyboard"`
 	Once bool    `json:"one_time_keyboard"`
@@ -90,10 +91,10 @@ type keyboard struct {
 
 type key struct {
 	Text string
-	asks []string
+	asks []string // fields that ask for something other than the text
 }
 
-// UnmarshalJSON reads what may be just the text.
+// UnmarshalJSON reads a key, which is an object or only its text.
 func (k *key) UnmarshalJSON(data []byte) error {
 	if json.Unmarshal(data, &k.Text) == nil {
 		return nil
@@ -110,10 +111,10 @@ func (k *key) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(all["text"], &k.Text)
 }
 
-// strike has the user send the text of a key. w.mu is held.
+// strike presses a key of the reply keyboard, which sends its text. w.mu is held.
 func (w *World) strike(u *User, c *Chat, k key, once bool) error {
 	if len(k.asks) > 0 {
-		return fmt.Errorf("the button %q sends no text, but asks for %s: send what the bot wants of it, as by SendContact and SendLocation", k.Text, k.asks[0])
+		return fmt.Errorf("the button %q does not send a text; it asks for %s, so send that, for example with SendContact or SendLocation", k.Text, k.asks[0])
 	}
 	if once {
 		delete(c.keyboards, u.ID)
@@ -122,7 +123,7 @@ func (w *World) strike(u *User, c *Chat, k key, once bool) error {
 	return err
 }
 
-// list names what there is in place of what was sought.
+// list names the choices that there are.
 func list(names []string) string {
 	if len(names) == 0 {
 		return "none"

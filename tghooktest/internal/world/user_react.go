@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// React has the user leave these reactions on a message, and no others: message_reaction.
+// React sets the user's reactions to a message. It makes message_reaction, unless nothing
+// changes.
 func (w *World) React(user, chat, message int64, emoji ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -21,7 +22,7 @@ func (w *World) React(user, chat, message int64, emoji ...string) error {
 	before, after := m.reactions[user], make([]Reaction, 0, len(emoji))
 	for _, e := range emoji {
 		if e = plainEmoji(e); !slices.Contains(reactions, e) {
-			return fmt.Errorf("%q is no reaction: there are %s", e, strings.Join(reactions, " "))
+			return fmt.Errorf("%q is not a reaction; the reactions are %s", e, strings.Join(reactions, " "))
 		}
 		after = append(after, Reaction{Type: "emoji", Emoji: e})
 	}

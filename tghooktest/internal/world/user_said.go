@@ -5,26 +5,26 @@ import (
 	"strings"
 )
 
-// utterance is a message of the bot as it was sent, or after an edit.
+// utterance is a message of the bot, as the bot sent it or as an edit left it.
 type utterance struct {
 	message Message
 	taken   bool
 }
 
-// say notes what the bot has sent or edited. w.mu is held.
+// say records a message that the bot has sent or edited. w.mu is held.
 func (w *World) say(m *Message) {
 	m.Chat.said = append(m.Chat.said, utterance{message: *m})
 	w.change()
 }
 
-// Said is what the bot wrote in a chat at one time.
+// Said is a message that the bot sent or edited.
 type Said struct {
-	Text  string // or caption, or a poll's question; where there is none, what there is, such as <photo>
+	Text  string // the text, caption or poll's question; without one, the kind of message, such as <photo>
 	Edit  bool
 	Taken bool // Take has returned it
 }
 
-// Said is all that the bot wrote in a chat, oldest first.
+// Said returns everything that the bot wrote in a chat, oldest first.
 func (w *World) Said(chat int64) []Said {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -36,8 +36,8 @@ func (w *World) Said(chat int64) []Said {
 	return all
 }
 
-// Take returns the oldest message or edit of the bot in a chat that reads text, but for
-// spaces at the ends, and was not taken before.
+// Take returns the oldest message or edit of the bot in a chat that reads text and that
+// Take has not returned before. It ignores spaces at the ends.
 func (w *World) Take(chat int64, text string) (Seen, bool) {
 	text = strings.TrimSpace(text)
 	w.mu.Lock()
@@ -52,10 +52,10 @@ func (w *World) Take(chat int64, text string) (Seen, bool) {
 	return Seen{}, false
 }
 
-// shows is what there is to see in a message without a text.
+// shows names the kind of a message without a text.
 func (m *Message) shows() string {
 	content, _ := parseObject(marshal(m.Content))
-	for _, what := range []string{ // before those that are told beside them
+	for _, what := range []string{ // animations also have document, and venues location
 		"animation", "document", "audio", "photo", "sticker", "video", "video_note", "voice", "contact", "dice", "game", "invoice",
 		"venue", "location", "checklist", "paid_media", "rich_message",
 	} {

@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 )
 
-// Seen is a message as it was at one time.
+// Seen is the state of a message at one time.
 type Seen struct {
 	ID   int64
-	Text string          // or caption, or a poll's question
-	Bot  bool            // it is the bot's
+	Text string          // the text, caption or poll's question
+	Bot  bool            // the bot sent it
 	JSON json.RawMessage // the Bot API's Message
 }
 
-// Messages are those to be seen in a chat, oldest first.
+// Messages returns the messages that a user can see in a chat, oldest first.
 func (w *World) Messages(chat int64) []Seen {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -26,10 +26,10 @@ func (w *World) Messages(chat int64) []Seen {
 	return seen
 }
 
-// see is how a message is now. w.mu is held.
+// see returns the current state of a message. w.mu is held.
 func (w *World) see(m *Message) Seen { return Seen{m.ID, m.reads(), m.From == w.bot, marshal(m)} }
 
-// reads is what there is to read in a message.
+// reads returns the text, caption or poll's question of a message.
 func (m *Message) reads() string {
 	if m.Poll != nil {
 		return m.Poll.Question

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Send has the user write to the chat, in answer to a message of it unless reply is 0.
+// Send sends a user's text to the chat. If reply is not 0, the text replies to that
+// message.
 func (w *World) Send(user, chat, reply int64, text string) (Seen, error) {
 	text, err := written(text)
 	if err != nil {
@@ -25,7 +26,7 @@ func (w *World) Send(user, chat, reply int64, text string) (Seen, error) {
 	return w.post(user, chat, m)
 }
 
-// SendPhoto has the user send a picture.
+// SendPhoto sends a user's picture.
 func (w *World) SendPhoto(user, chat int64, caption string, jpeg []byte) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -34,17 +35,17 @@ func (w *World) SendPhoto(user, chat int64, caption string, jpeg []byte) (Seen, 
 	return w.post(user, chat, &Message{Content: content})
 }
 
-// SendDocument has the user send a file.
+// SendDocument sends a user's file.
 func (w *World) SendDocument(user, chat int64, name string, content []byte) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.post(user, chat, &Message{Content: w.upload("document", name, "", content).content()})
 }
 
-// SendAlbum has the user send pictures at once.
+// SendAlbum sends a user's pictures as an album.
 func (w *World) SendAlbum(user, chat int64, jpegs ...[]byte) ([]Seen, error) {
 	if len(jpegs) < 2 || len(jpegs) > 10 {
-		return nil, fmt.Errorf("an album has two to ten pictures, not %d", len(jpegs))
+		return nil, fmt.Errorf("an album has 2 to 10 pictures, not %d", len(jpegs))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,7 +61,7 @@ func (w *World) SendAlbum(user, chat int64, jpegs ...[]byte) ([]Seen, error) {
 	return album, nil
 }
 
-// SendLocation has the user send a place.
+// SendLocation sends a location.
 func (w *World) SendLocation(user, chat int64, latitude, longitude float64) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -70,7 +71,7 @@ func (w *World) SendLocation(user, chat int64, latitude, longitude float64) (See
 	}{latitude, longitude})}})
 }
 
-// SendContact has the user send their own phone number.
+// SendContact sends the user's own phone number.
 func (w *World) SendContact(user, chat int64, phone string) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,20 +84,20 @@ func (w *World) SendContact(user, chat int64, phone string) (Seen, error) {
 	}{phone, u.FirstName, u.LastName, u.ID})}})
 }
 
-// written is a text as Telegram takes it from a user.
+// written returns a user's text as Telegram stores it.
 func written(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	switch n := units(text); {
 	case n == 0:
-		return "", errors.New("a message without a text cannot be sent: give it one")
+		return "", errors.New("the text is empty; Telegram does not send an empty message")
 	case n > 4096:
-		return "", fmt.Errorf("a message has at most 4096 characters, not %d: send several", n)
+		return "", fmt.Errorf("the text has %d characters; a message has at most 4096", n)
 	}
 	return text, nil
 }
 
-// post has the user send a message, which makes the bot one that may write to them. w.mu
-// is held.
+// post sends a user's message. In a private chat the bot may write to the user from then
+// on. w.mu is held.
 func (w *World) post(user, chat int64, m *Message) (Seen, error) {
 	u, c, err := w.party(user, chat)
 	if err != nil {
@@ -104,7 +105,7 @@ func (w *World) post(user, chat int64, m *Message) (Seen, error) {
 	}
 	if m := c.members[user]; m != nil && m.Status == "restricted" {
 		if may, _ := parseObject(m.rights); !may.flag("can_send_messages") {
-			return Seen{}, fmt.Errorf("%s may not write, since the bot has restricted them: it has to call restrictChatMember again first", u.name())
+			return Seen{}, fmt.Errorf("%s may not write, because the bot has restricted them; have the bot call restrictChatMember again first", u.name())
 		}
 	}
 	u.started = u.started || c.private()

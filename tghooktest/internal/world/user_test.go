@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// told is what a World has emitted: the kind, a space, and the object of each.
+// told records the updates that a World has emitted: the kind, a space, and the object.
 type told struct {
 	mu  sync.Mutex
 	all []string
 }
 
-// take are those since the last take.
+// take returns the updates since the last take.
 func (o *told) take() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -29,7 +29,7 @@ func (o *told) take() []string {
 	return all
 }
 
-// peopled is a World at a fixed time, and what it emits.
+// peopled returns a World at a fixed time, and the record of its updates.
 func peopled() (*World, *told) {
 	o := &told{}
 	return New(Config{
@@ -44,7 +44,7 @@ func peopled() (*World, *told) {
 	}), o
 }
 
-// with fills in what stands in the tests' expectations for users and chats.
+// with replaces the names of users and chats in text by their objects.
 func with(u *User, c *Chat, text string) string {
 	r := strings.NewReplacer(
 		"BOT", `{"id":6100200300,"is_bot":true,"first_name":"Stand-in Bot","username":"sample_bot"}`,
@@ -118,7 +118,7 @@ func TestUpdatesOfUsersReadAsTelegramsDo(t *testing.T) {
 		`message {"message_id":2,"from":ZOE,"chat":GROUP,"date":1795000000,"left_chat_participant":ZOE,"left_chat_member":ZOE}`)
 }
 
-// speak has the bot send a message, as its methods do.
+// speak makes the bot send a message, as its methods do.
 func speak(w *World, chat int64, m *Message) *Message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -154,14 +154,14 @@ func TestAPressMakesACallbackQueryThatHasTheMessage(t *testing.T) {
 
 	_, err = w.Press(zoe.ID, team.ID, 0, "Maybe")
 	require.ErrorIs(t, err, ErrNoButton)
-	require.EqualError(t, err, `there is no button "Maybe" to press: there are "Docs", "Yes", "No", "Yes"`)
+	require.EqualError(t, err, `there is no button "Maybe" to press; the buttons are: "Docs", "Yes", "No", "Yes"`)
 	_, err = w.Press(zoe.ID, team.ID, old.ID, "No")
-	require.EqualError(t, err, `there is no button "No" to press: there are "Yes"`)
+	require.EqualError(t, err, `there is no button "No" to press; the buttons are: "Yes"`)
 	old.deleted = true
 	_, err = w.Press(zoe.ID, team.ID, 0, "Maybe")
-	require.EqualError(t, err, `there is no button "Maybe" to press: there are "Docs", "Yes", "No"`)
+	require.EqualError(t, err, `there is no button "Maybe" to press; the buttons are: "Docs", "Yes", "No"`)
 	_, err = w.Press(zoe.ID, team.ID, 0, "Docs")
-	require.EqualError(t, err, `the bot is not told when the button "Docs" is pressed: read what it does in the message's Raw`)
+	require.EqualError(t, err, `the button "Docs" makes no update when it is pressed; see what it does in the message's Raw`)
 	o.take()
 
 	speak(w, team.ID, &Message{
@@ -180,9 +180,9 @@ func TestAKeyOfTheBotsKeyboardSendsItsText(t *testing.T) {
 	w.chats[zoe.ID].keyboards[zoe.ID] = []byte(`{"keyboard":[["/help",{"text":"Later"}],[{"text":"Phone","request_contact":true}]],"one_time_keyboard":true}`)
 
 	_, err := w.Press(zoe.ID, zoe.ID, 0, "Phone")
-	require.EqualError(t, err, `the button "Phone" sends no text, but asks for request_contact: send what the bot wants of it, as by SendContact and SendLocation`)
+	require.EqualError(t, err, `the button "Phone" does not send a text; it asks for request_contact, so send that, for example with SendContact or SendLocation`)
 	_, err = w.Press(zoe.ID, zoe.ID, 0, "Never")
-	require.EqualError(t, err, `there is no button "Never" to press: there are "/help", "Later", "Phone"`)
+	require.EqualError(t, err, `there is no button "Never" to press; the buttons are: "/help", "Later", "Phone"`)
 
 	id, err := w.Press(zoe.ID, zoe.ID, 0, "/help")
 	require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestAKeyOfTheBotsKeyboardSendsItsText(t *testing.T) {
 		`message {"message_id":1,"from":ZOE,"chat":PRIVATE,"date":1795000000,"text":"/help","entities":[{"offset":0,"length":5,"type":"bot_command"}]}`)}, o.take())
 
 	_, err = w.Press(zoe.ID, zoe.ID, 0, "Later")
-	assert.EqualError(t, err, `there is no button "Later" to press: there are none`, "it was for one time")
+	assert.EqualError(t, err, `there is no button "Later" to press; the buttons are: none`, "it was for one time")
 }
 
 func TestAVoteMovesTheCounts(t *testing.T) {
@@ -222,11 +222,11 @@ func TestAVoteMovesTheCounts(t *testing.T) {
 	require.NoError(t, w.Vote(zoe.ID, zoe.ID, secret.ID, "Pho"))
 	assert.Len(t, o.take(), 1, "of an anonymous poll nobody is told who voted")
 
-	require.EqualError(t, w.Vote(zoe.ID, zoe.ID, open.ID, "Tofu"), `the poll "Lunch?" has no option "Tofu": there are "Pho", "Bacalhau"`)
-	require.EqualError(t, w.Vote(zoe.ID, zoe.ID, open.ID, "Pho", "Bacalhau"), `the poll "Lunch?" takes one answer, not 2: vote for one option`)
-	require.EqualError(t, w.Vote(zoe.ID, zoe.ID, 77, "Pho"), "there is no poll in message 77: vote on one that has a poll")
+	require.EqualError(t, w.Vote(zoe.ID, zoe.ID, open.ID, "Tofu"), `the poll "Lunch?" has no option "Tofu"; the options are: "Pho", "Bacalhau"`)
+	require.EqualError(t, w.Vote(zoe.ID, zoe.ID, open.ID, "Pho", "Bacalhau"), `the poll "Lunch?" takes one answer, not 2`)
+	require.EqualError(t, w.Vote(zoe.ID, zoe.ID, 77, "Pho"), "message 77 has no poll to vote in")
 	w.setPoll(&Poll{ID: "541", Question: "Lunch?", IsClosed: true})
-	require.EqualError(t, w.Vote(zoe.ID, zoe.ID, secret.ID, "Pho"), `the poll "Lunch?" is closed: vote before the bot stops it`)
+	require.EqualError(t, w.Vote(zoe.ID, zoe.ID, secret.ID, "Pho"), `the poll "Lunch?" is closed; vote before the bot stops it`)
 }
 
 func TestAChosenResultIsSentByWayOfTheBot(t *testing.T) {
@@ -236,7 +236,7 @@ func TestAChosenResultIsSentByWayOfTheBot(t *testing.T) {
 	id := w.Inline(zoe.ID, "weather")
 	o.take()
 	_, err := w.Choose(zoe.ID, id, 0)
-	require.EqualError(t, err, `the inline query "weather" has 0 results: there is none at index 0 to choose`)
+	require.EqualError(t, err, `the inline query "weather" has 0 results, so there is no result at index 0`)
 	w.queries[id].Results = []byte(`[{"type":"article","id":"sp-1","title":"Évora","input_message_content":{"message_text":"Sunny"}},` +
 		`{"type":"article","id":"sp-2","title":"Évora","input_message_content":{"message_text":"Sunny"},"reply_markup":{"inline_keyboard":[[{"text":"More","callback_data":"m"}]]}}]`)
 
@@ -261,7 +261,7 @@ func TestAChosenResultIsSentByWayOfTheBot(t *testing.T) {
 		`callback_query {"id":"`+query+`","from":ZOE,"inline_message_id":"`+inline+`","chat_instance":"`+instance+`","data":"m"}`)}, o.take())
 	assert.Equal(t, inline, w.Query(query).InlineID)
 	_, err = w.Edit(zoe.ID, zoe.ID, 2, "Rain")
-	assert.EqualError(t, err, "message 2 is not written by Zoë Núñez: users edit only what they wrote")
+	assert.EqualError(t, err, "message 2 was not written by Zoë Núñez; users can edit their own messages only")
 }
 
 func TestAnAlbumIsMessagesOfOneGroup(t *testing.T) {
@@ -285,7 +285,7 @@ func TestAnAlbumIsMessagesOfOneGroup(t *testing.T) {
 	assert.NotContains(t, groups, "")
 	assert.Len(t, files, 3)
 	_, err = w.SendAlbum(zoe.ID, zoe.ID, []byte("one"))
-	assert.EqualError(t, err, "an album has two to ten pictures, not 1")
+	assert.EqualError(t, err, "an album has 2 to 10 pictures, not 1")
 }
 
 func TestPhotosAndDocumentsAreSent(t *testing.T) {
@@ -350,37 +350,37 @@ func TestUsersAreToldWhatTheyCannotDo(t *testing.T) {
 		want string
 		act  func() error
 	}{
-		{"a message without a text cannot be sent: give it one", func() error { _, err := w.Send(zoe.ID, zoe.ID, 0, " "); return err }},
-		{"a message has at most 4096 characters, not 4098: send several", func() error {
+		{"the text is empty; Telegram does not send an empty message", func() error { _, err := w.Send(zoe.ID, zoe.ID, 0, " "); return err }},
+		{"the text has 4098 characters; a message has at most 4096", func() error {
 			_, err := w.Send(zoe.ID, zoe.ID, 0, strings.Repeat("🚀", 2049))
 			return err
 		}},
 		{"there is no message 7 to reply to", func() error { _, err := w.Send(zoe.ID, zoe.ID, 7, "hi"); return err }},
 		{"there is no message 7 to edit", func() error { _, err := w.Edit(zoe.ID, zoe.ID, 7, "hi"); return err }},
 		{"there is no message 7 to react to", func() error { return w.React(zoe.ID, zoe.ID, 7, "👍") }},
-		{`"🪩" is no reaction: there are ` + strings.Join(reactions, " "), func() error { return w.React(zoe.ID, zoe.ID, bot.ID, "🪩") }},
-		{"message 1 is not written by Zoë: users edit only what they wrote", func() error { _, err := w.Edit(zoe.ID, zoe.ID, bot.ID, "hi"); return err }},
+		{`"🪩" is not a reaction; the reactions are ` + strings.Join(reactions, " "), func() error { return w.React(zoe.ID, zoe.ID, bot.ID, "🪩") }},
+		{"message 1 was not written by Zoë; users can edit their own messages only", func() error { _, err := w.Edit(zoe.ID, zoe.ID, bot.ID, "hi"); return err }},
 		{"message 1 has neither text nor caption to edit", func() error { _, err := w.Edit(other.ID, team.ID, 1, "hi"); return err }},
-		{`message 2 reads "hi" already: edit it to something else`, func() error { _, err := w.Edit(other.ID, team.ID, hi.ID, "hi"); return err }},
-		{`Zoë is not in the group "Team": call Join first`, func() error { _, err := w.Send(zoe.ID, team.ID, 0, "hi"); return err }},
-		{`Zoë is not in the group "Team": call Join first`, func() error { return w.Leave(zoe.ID, team.ID) }},
-		{`Zoë is not in the group "Team": call Join first`, func() error { return w.React(zoe.ID, team.ID, hi.ID, "👍") }},
-		{"Zoë has blocked the bot, and can do nothing in their chat: call Unblock first", func() error {
+		{`message 2 already reads "hi"; edit it to another text`, func() error { _, err := w.Edit(other.ID, team.ID, hi.ID, "hi"); return err }},
+		{`Zoë is not in the group "Team"; call Join first`, func() error { _, err := w.Send(zoe.ID, team.ID, 0, "hi"); return err }},
+		{`Zoë is not in the group "Team"; call Join first`, func() error { return w.Leave(zoe.ID, team.ID) }},
+		{`Zoë is not in the group "Team"; call Join first`, func() error { return w.React(zoe.ID, team.ID, hi.ID, "👍") }},
+		{"Zoë has blocked the bot and cannot act in their chat with it; call Unblock first", func() error {
 			w.Block(zoe.ID, true)
 			o.take()
 			_, err := w.Send(zoe.ID, zoe.ID, 0, "hi")
 			return err
 		}},
-		{"Max may not write, since the bot has restricted them: it has to call restrictChatMember again first", func() error {
+		{"Max may not write, because the bot has restricted them; have the bot call restrictChatMember again first", func() error {
 			*w.chats[team.ID].members[other.ID] = Member{User: other, Status: "restricted", rights: []byte(`{"can_send_messages":false}`)}
 			_, err := w.Send(other.ID, team.ID, 0, "hi")
 			return err
 		}},
-		{`Max cannot join the group "Team", since the bot has banned them: it has to call unbanChatMember first`, func() error {
+		{`Max cannot join the group "Team", because the bot has banned them; have the bot call unbanChatMember first`, func() error {
 			w.chats[team.ID].members[other.ID].Status = "kicked"
 			return w.Join(other.ID, team.ID)
 		}},
-		{`Max is not in the group "Team", since the bot has banned them`, func() error { _, err := w.Send(other.ID, team.ID, 0, "hi"); return err }},
+		{`Max is not in the group "Team", because the bot has banned them`, func() error { _, err := w.Send(other.ID, team.ID, 0, "hi"); return err }},
 	} {
 		require.EqualError(t, c.act(), c.want)
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Vote has the user choose these options of a message's poll, or with none take their
-// vote back: poll, and poll_answer unless the poll is anonymous.
+// Vote sets the user's vote in a message's poll; without options it takes the vote back. It
+// makes poll, and poll_answer unless the poll is anonymous.
 func (w *World) Vote(user, chat, message int64, options ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -17,10 +17,10 @@ func (w *World) Vote(user, chat, message int64, options ...string) error {
 	}
 	m := c.message(message)
 	if m == nil || m.Poll == nil {
-		return fmt.Errorf("there is no poll in message %d: vote on one that has a poll", message)
+		return fmt.Errorf("message %d has no poll to vote in", message)
 	}
 	if m.Poll.IsClosed {
-		return fmt.Errorf("the poll %q is closed: vote before the bot stops it", m.Poll.Question)
+		return fmt.Errorf("the poll %q is closed; vote before the bot stops it", m.Poll.Question)
 	}
 	chosen, err := m.Poll.choose(options)
 	if err != nil {
@@ -45,7 +45,7 @@ type answer struct {
 	Options []int  `json:"option_ids"`
 }
 
-// choose are the options of those texts, ascending.
+// choose returns the indexes of the options with these texts, in ascending order.
 func (p *Poll) choose(texts []string) ([]int, error) {
 	all := make([]string, 0, len(p.Options))
 	for _, o := range p.Options {
@@ -55,18 +55,18 @@ func (p *Poll) choose(texts []string) ([]int, error) {
 	for _, text := range texts {
 		i := slices.Index(all, text)
 		if i < 0 {
-			return nil, fmt.Errorf("the poll %q has no option %q: there are %s", p.Question, text, list(all))
+			return nil, fmt.Errorf("the poll %q has no option %q; the options are: %s", p.Question, text, list(all))
 		}
 		chosen = append(chosen, i)
 	}
 	slices.Sort(chosen)
 	if len(chosen) > 1 && !p.Multiple {
-		return nil, fmt.Errorf("the poll %q takes one answer, not %d: vote for one option", p.Question, len(chosen))
+		return nil, fmt.Errorf("the poll %q takes one answer, not %d", p.Question, len(chosen))
 	}
 	return chosen, nil
 }
 
-// vote is a copy of the poll in which the user has chosen these options.
+// vote returns a copy of the poll with the user's vote.
 func (p *Poll) vote(user int64, chosen []int) *Poll {
 	copied := *p
 	copied.Options, copied.votes = slices.Clone(p.Options), maps.Clone(p.votes)

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A page is one of the documentation's that shows how to get a module.
+type page struct {
+	name     string
+	gets     []string // the paths
+	programs []program
+}
+
+// A program is a whole one that a page shows.
+type program struct {
+	text    string
+	imports []string
+}
+
+var (
+	goGet   = regexp.MustCompile("go get (" + regexp.QuoteMeta(root) + `[\w./-]*)`)
+	goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+)
+
+// pages returns the README and the pages of docs, without those that do not show
+// how to get a module.
+func (t *tree) pages() ([]page, error) {
+	var pages []page
+	for _, name := range t.files {
+		if name != "README.md" && (path.Dir(name) != "docs" || path.Ext(name) != ".md") {
+			continue
+		}
+		text, err := t.read(name)
+		if err != nil {
+			return nil, err
+		}
+		p, err := parsePage(name, string(text))
+		if err != nil {
+			return nil, err
+		}
+		if len(p.gets) > 0 {
+			pages = append(pages, p)
+		}
+	}
+	return pages, nil
+}
+
+func parsePage(name, text string) (page, error) {
+	p := page{name: name}
+	for _, found := range goGet.FindAllStringSubmatch(text, -1) {
+		if get := strings.TrimRight(found[1], "./"); !slices.Contains(p.gets, get) {
+			p.gets = append(p.gets, get)
+		}
+	}
+	for _, found := range goBlock.FindAllStringSubmatch(text, -1) {
+		if !strings.HasPrefix(found[1], "package main\n") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, found[1], parser.ImportsOnly)
+		if err != nil {
+			return p, err
+		}
+		prog := program{text: found[1]}
+		for _, i := range file.Imports {
+			imported, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return p, err
+			}
+			prog.imports = append(prog.imports, imported)
+		}
+		p.programs = append(p.programs, prog)
+	}
+	return p, nil
+}
+
+// programsOf returns the programs of p that need m, and no module below it.
+func (t *tree) programsOf(p page, m mod) []program {
+	var of []program
+	for _, prog := range p.programs {
+		var deepest mod
+		found := false
+		for _, i := range prog.imports {
+			if in, ok := t.moduleOf(i); ok && (!found || len(in.path()) > len(deepest.path())) {
+				deepest, found = in, true
+			}
+		}
+		if found && deepest.path() == m.path() {
+			of = append(of, prog)
+		}
+	}
+	return of
+}
+
+// undocumented returns an error for each module that no page shows how to get and
+// use, and for each that a page shows and that is none.
+func (t *tree) undocumented(pages []page) []error {
+	var errs []error
+	shown := map[string]bool{}
+	for _, p := range pages {
+		for _, get := range p.gets {
+			m, ok := t.moduleOf(get)
+			if !ok {
+				errs = append(errs, fmt.Errorf("%s: go get %s: no such module", p.name, get))
+				continue
+			}
+			if len(t.programsOf(p, m)) > 0 {
+				shown[m.path()] = true
+			}
+		}
+	}
+	for _, m := range t.modules {
+		if m.published() && !shown[m.path()] {
+			errs = append(errs, fmt.Errorf("%s: no page of README.md and docs shows both `go get %s` and a whole program (package main) that imports it; "+
+				"document it, or move it into one of the folders %s",
+				m.file.Syntax.Name, m.path(), strings.Join(ours, ", ")))
+		}
+	}
+	return errs
+}
