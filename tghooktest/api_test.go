@@ -47,9 +47,7 @@ func exchange(tb testing.TB, conn net.Conn, in *bufio.Reader, request string) (h
 	length := 0
 	for {
 		line, err := in.ReadString('\n')
-		if err != nil {
-			tb.Fatalf("got %q and %v", head+line, err)
-		}
+		require.NoError(tb, err, head+line)
 		if line == "\r\n" {
 			break
 		}
@@ -73,9 +71,8 @@ func TestTheEnvelopeIsTelegrams(t *testing.T) {
 	s.FailCalls(1, tghooktest.CallError{RetryAfter: 1500 * time.Millisecond})
 	head, body = raw(t, s, "GET /bot"+s.Token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
 	assert.JSONEq(t, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 2","parameters":{"retry_after":2}}`, body, "body")
-	if !strings.HasPrefix(head, "HTTP/1.1 429 Too Many Requests\r\n") || !strings.Contains(head, "\r\nRetry-After: 2\r\n") {
-		t.Error(head)
-	}
+	assert.True(t, strings.HasPrefix(head, "HTTP/1.1 429 Too Many Requests\r\n"))
+	assert.Contains(t, head, "\r\nRetry-After: 2\r\n")
 }
 
 func TestOtherMethodsOfHTTPAreAnsweredWithoutABody(t *testing.T) {
@@ -83,9 +80,8 @@ func TestOtherMethodsOfHTTPAreAnsweredWithoutABody(t *testing.T) {
 	s := tghooktest.NewServer(t)
 	for _, method := range []string{"PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"} {
 		head, body := raw(t, s, method+" /bot"+s.Token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", true)
-		if !strings.HasPrefix(head, "HTTP/1.1 501 ") || body != "" {
-			t.Errorf("%s: %q %q", method, head, body)
-		}
+		assert.Truef(t, strings.HasPrefix(head, "HTTP/1.1 501 "), "%v %v", method, body)
+		assert.Emptyf(t, body, "%v %v", method, head)
 	}
 }
 
@@ -98,9 +94,8 @@ func TestWhatCannotBeParsedIsAnsweredWithoutABody(t *testing.T) {
 		"Content-Type: application/json\r\nContent-Length: 1048577\r\n\r\n{\"text\":\"" + strings.Repeat("x", 1048577-11) + "\"}": "413",
 	} {
 		head, body := raw(t, s, "POST /bot"+s.Token+"/sendMessage HTTP/1.1\r\nHost: localhost\r\n"+request, true)
-		if !strings.HasPrefix(head, "HTTP/1.1 "+status+" ") || body != "" {
-			t.Errorf("%.80q: %q %q", request, head, body)
-		}
+		assert.Truef(t, strings.HasPrefix(head, "HTTP/1.1 "+status+" "), "%v %v", request, body)
+		assert.Emptyf(t, body, "%v %v", request, head)
 	}
 	assert.Empty(t, s.Calls(), "calls")
 }
@@ -145,9 +140,7 @@ func TestPathsAreReadAsTelegramReadsThem(t *testing.T) {
 		assert.Equalf(t, want, do(t, s, request(t, s, path)), "%s", path)
 	}
 	head, body := raw(t, s, "GET http://localhost/bot"+token+"/getMe HTTP/1.1\r\nHost: localhost\r\n\r\n", false)
-	if want := `{"ok":false,"error_code":404,"description":"Not Found: absolute URI is specified in the Request-Line"}`; body != want {
-		t.Errorf("%s: got %s", head, body)
-	}
+	assert.JSONEq(t, `{"ok":false,"error_code":404,"description":"Not Found: absolute URI is specified in the Request-Line"}`, body, head)
 }
 
 func TestABodyMayComeInChunks(t *testing.T) {
@@ -173,6 +166,6 @@ func TestTheFirstOfSeveralValuesIsTaken(t *testing.T) {
 	assert.Equal(t, "sendChatAction", call.Method, "method")
 	want := map[string]string{"chat_id": "1", "action": "typing", "nested": `{"a":[1, 2]}`, "none": "null"}
 	for name, value := range want {
-		assert.Equal(t, value, call.Params[name], name)
+		assert.Equal(t, value, call.Params[name])
 	}
 }

@@ -129,9 +129,8 @@ func TestAPollGoesOnWhenAWebhookHasComeAndGone(t *testing.T) {
 		chat.Expect(t, "you said hi")
 		stop()
 		require.NoError(t, <-polled)
-		if len(conflicts) < 2 || !errors.Is(conflicts[0], tghook.ErrWebhookSet) {
-			t.Error(conflicts)
-		}
+		assert.GreaterOrEqual(t, len(conflicts), 2)
+		require.ErrorIs(t, conflicts[0], tghook.ErrWebhookSet)
 	})
 }
 
@@ -178,9 +177,11 @@ func TestADayOfOutageTakesNoTime(t *testing.T) {
 		}
 		all := seen.list()
 		last := all[len(all)-1]
-		if len(all) < 800 || !last.Done || last.Attempt != 1 || last.Reply != "sendMessage" || last.Status != http.StatusOK {
-			t.Errorf("%d attempts, and at last %+v", len(all), last)
-		}
+		assert.GreaterOrEqual(t, len(all), 800, last)
+		assert.True(t, last.Done)
+		assert.Equal(t, 1, last.Attempt)
+		assert.Equal(t, "sendMessage", last.Reply)
+		assert.Equal(t, http.StatusOK, last.Status)
 		var waits []time.Duration
 		for i, v := range all[:8] {
 			assert.Equal(t, "Wrong response from the webhook: 500 Internal Server Error", v.Err, "error")
@@ -189,9 +190,8 @@ func TestADayOfOutageTakesNoTime(t *testing.T) {
 			}
 		}
 		assert.Equal(t, "[0s 2s 4s 8s 16s 32s]", fmt.Sprint(waits[:6]), "waits")
-		if waits[6] < 60*time.Second || waits[6] > 64*time.Second {
-			t.Errorf("the next wait is %v", waits[6])
-		}
+		assert.GreaterOrEqual(t, waits[6], 60*time.Second)
+		assert.LessOrEqual(t, waits[6], 64*time.Second)
 	})
 }
 
@@ -211,7 +211,7 @@ func TestWhatExpiresIsDroppedAndNotWaitedFor(t *testing.T) {
 			}
 			all := seen.list()
 			last := all[len(all)-1]
-			assert.Equal(t, []any{id, kind, true, false}, []any{last.UpdateID, last.Kind, last.Dropped, last.Done}, kind)
+			assert.Equal(t, []any{id, kind, true, false}, []any{last.UpdateID, last.Kind, last.Dropped, last.Done})
 		})
 		bubble(t, tghooktest.ServerConfig{Patience: 48 * time.Hour}, func(t *testing.T, s *tghooktest.Server) {
 			deliver(t, s, tghooktest.Update(kind))
@@ -247,9 +247,7 @@ func TestAWebhookThatIsGoneForADayIsRemoved(t *testing.T) {
 		s.Webhook(t, gone, tghook.WebhookRequest{})
 		deliver(t, s, message("hi"))
 		time.Sleep(22 * time.Hour)
-		if got := info(t, s); !strings.Contains(got, "410 Gone") {
-			t.Error(got)
-		}
+		assert.Contains(t, info(t, s), "410 Gone")
 		time.Sleep(90 * time.Minute)
 		assert.Equal(t, `200 {"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":1}}`, info(t, s), "info")
 		assert.Equal(t, 1, strings.Count(ask(t, s, "getUpdates"), "update_id"), "updates")
@@ -339,22 +337,16 @@ func aDay(t *testing.T, seed uint64) (record []string) {
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	t.Parallel()
 	want := aDay(t, 1)
-	if len(want) < 150 {
-		t.Fatalf("only %d deliveries and calls", len(want))
-	}
+	require.GreaterOrEqual(t, len(want), 150)
 	for range 20 {
 		if got := aDay(t, 1); !slices.Equal(got, want) {
 			for i := range min(len(got), len(want)) {
-				if got[i] != want[i] {
-					t.Fatalf("%d of %d and %d differs:\n%s\n%s", i, len(got), len(want), got[i], want[i])
-				}
+				require.Equal(t, want[i], got[i])
 			}
 			t.Fatalf("%d and %d deliveries and calls", len(got), len(want))
 		}
 	}
-	if slices.Equal(aDay(t, 2), want) {
-		t.Error("another seed gives the same run")
-	}
+	assert.NotEqual(t, want, aDay(t, 2), "another seed gives the same run")
 }
 
 func TestTimeCanBeCompressed(t *testing.T) {

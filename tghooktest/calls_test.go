@@ -28,9 +28,8 @@ func TestCallsAreThoseThatWereMade(t *testing.T) {
 		assert.Equal(t, []string{"getUpdates", "sendChatAction"}, methods(s.Calls("sendchataction", "getUpdates")), "some")
 		first := s.Calls("getMe")[0]
 		assert.Equal(t, at, first.At, "at")
-		if first.Err != nil || !strings.HasPrefix(string(first.Result), `{"id":`) {
-			t.Errorf("%+v", first)
-		}
+		assert.Nil(t, first.Err)
+		assert.True(t, strings.HasPrefix(string(first.Result), `{"id":`))
 		assert.Equal(t, tghooktest.CallError{Code: 404, Description: "Not Found: method not found"}, *s.Calls()[1].Err, "one that is none")
 	})
 }

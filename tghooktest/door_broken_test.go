@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
@@ -220,9 +221,7 @@ func TestCorrectDoorsPass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if names := find(t, allCases(), open, patience); len(names) > 0 {
-				t.Errorf("%d cases fail", len(names))
-			}
+			assert.Empty(t, find(t, allCases(), open, patience), "cases that fail")
 		})
 	}
 }
@@ -244,9 +243,7 @@ func (b breakage) test(t *testing.T) {
 		cases = slices.DeleteFunc(cases, func(c doorCase) bool { return !slices.Contains(b.finds, c.name) })
 	}
 	got, want := strings.Join(find(t, cases, b.open, patience), "\n\t"), strings.Join(slices.Sorted(slices.Values(b.finds)), "\n\t")
-	if got != want {
-		t.Errorf("what fails is\n\t%s\nwant\n\t%s", got, want)
-	}
+	assert.Equal(t, want, got)
 }
 
 // A case that no fault makes fail proves nothing.
@@ -259,8 +256,6 @@ func TestEveryCaseCanFail(t *testing.T) {
 		}
 	}
 	for _, c := range allCases() {
-		if !found[c.name] {
-			t.Errorf("no broken door fails it: %s", c.name)
-		}
+		assert.True(t, found[c.name])
 	}
 }

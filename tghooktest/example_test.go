@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -286,10 +288,6 @@ func TestWhileYouDevelop(t *testing.T) {
 
 func TestAFailureTellsWhatHappened(t *testing.T) {
 	t.Parallel()
-	doc, err := os.ReadFile("../docs/testing.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	synctest.Test(t, func(t *testing.T) {
 		tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true})
 		hook, err := tghook.New(greeter, tghook.Config{Secret: "s"})
@@ -303,18 +301,12 @@ func TestAFailureTellsWhatHappened(t *testing.T) {
 			chat.React(chat.Send("hi"), "👍")
 			chat.Expect(tb, "Hello, Zoë!")
 		})
-		if block := "```text\n" + text + "\n```\n"; !strings.Contains(string(doc), block) {
-			t.Errorf("docs/testing.md shows another failure than\n%s", block)
-		}
+		assert.Contains(t, page(t), "```text\n"+text+"\n```\n", "docs/testing.md shows another failure")
 	})
 }
 
 func TestARefusedReplyIsToldAsDocumented(t *testing.T) {
 	t.Parallel()
-	doc, err := os.ReadFile("../docs/testing.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	synctest.Test(t, func(t *testing.T) {
 		tb := &watched{TB: t}
 		tg := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})
@@ -327,9 +319,7 @@ func TestARefusedReplyIsToldAsDocumented(t *testing.T) {
 		tg.WaitDelivered(t)
 		text, _ := tb.told()
 		tb.end()
-		if block := "```text\n" + text + "\n```\n"; !strings.Contains(string(doc), block) {
-			t.Errorf("docs/testing.md shows another failure than\n%s", block)
-		}
+		assert.Contains(t, page(t), "```text\n"+text+"\n```\n", "docs/testing.md shows another failure")
 	})
 }
 
@@ -340,22 +330,22 @@ func TestTheDocumentationShowsTheseTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := os.ReadFile("../docs/testing.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := strings.Split(string(doc), "```go\n")[1:]
+	blocks := strings.Split(page(t), "```go\n")[1:]
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
 		for part := range strings.SplitSeq(block, "\t// ...\n") {
-			if !strings.Contains(string(source), part) {
-				t.Errorf("docs/testing.md shows what is not run:\n%s", part)
-			}
+			assert.Contains(t, string(source), part, "docs/testing.md shows code that no test runs")
 		}
 	}
-	if len(blocks) < 5 {
-		t.Errorf("docs/testing.md shows %d pieces of code only", len(blocks))
-	}
+	assert.GreaterOrEqual(t, len(blocks), 5, "pieces of code in docs/testing.md")
+}
+
+// page returns docs/testing.md.
+func page(t *testing.T) string {
+	t.Helper()
+	doc, err := os.ReadFile("../docs/testing.md")
+	require.NoError(t, err)
+	return string(doc)
 }
 
 func ExampleStart() {

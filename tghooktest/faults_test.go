@@ -1,13 +1,13 @@
 package tghooktest_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -63,9 +63,8 @@ func TestAReplyThatIsToFailFails(t *testing.T) {
 		assert.Equal(t, tghooktest.CallError{Code: 403, Description: "Forbidden: no"}, *calls[0].Err, "the first")
 		assert.Empty(t, string(calls[0].Result), "its result")
 		assert.Equal(t, "tghooktest: the Bot API answered 403 Forbidden: no", calls[0].Err.Error(), "its words")
-		if calls[1].Err != nil || calls[1].Result == nil {
-			t.Errorf("the second is %+v", calls[1])
-		}
+		assert.Nil(t, calls[1].Err)
+		assert.NotNil(t, calls[1].Result)
 	})
 }
 
@@ -92,9 +91,7 @@ func TestOnCallIsAskedBeforeEachCall(t *testing.T) {
 		id := s.User("Zoë").Chat().Send("hi")
 		s.OnCall(func(tghooktest.Call) tghooktest.CallFault { return tghooktest.CallFault{Cut: true} })
 		err := s.Bot(t).Call(t.Context(), "sendMessage", map[string]any{"chat_id": s.User("Zoë").ID, "text": "done"}, nil)
-		if !errors.Is(err, io.EOF) {
-			t.Errorf("the answer that is cut off is %v", err)
-		}
+		require.ErrorIs(t, err, io.EOF)
 		s.User("Zoë").Chat().Expect(t, "done")
 		assert.Positive(t, id.ID, "the message before")
 

@@ -96,12 +96,12 @@ func TestAReplyThatTelegramRefusesFailsTheTest(t *testing.T) {
 				return
 			}
 			want := fmt.Sprintf("update %d: %s; the response is %#q", id, x.want, x.body)
-			if !strings.Contains(told, want) || len(tb.errors) != 1 || !strings.Contains(told, "AllowRefusedReplies") {
-				t.Errorf("the test was told %q, want %q", told, want)
-			}
-			if len(all) != 1 || all[0].String() != want || all[0].At.IsZero() {
-				t.Errorf("refused are %v, want %s", all, want)
-			}
+			assert.Contains(t, told, want)
+			require.Len(t, tb.errors, 1, told)
+			assert.Contains(t, told, "AllowRefusedReplies")
+			require.Len(t, all, 1)
+			assert.Equal(t, want, all[0].String())
+			assert.False(t, all[0].At.IsZero())
 		})
 	}
 }
@@ -172,9 +172,7 @@ func TestWhatTheTestHasAskedForIsNotReported(t *testing.T) {
 				s.WaitDelivered(t)
 				later()
 				assert.Empty(t, s.RefusedReplies(), "refused")
-				if len(s.Calls(method)) == 0 {
-					t.Error("the reply was not executed")
-				}
+				assert.NotEmpty(t, s.Calls(method), "the reply was not executed")
 			})
 		})
 	}
@@ -196,9 +194,7 @@ func TestNothingIsToldWhenTheTestIsOver(t *testing.T) {
 		time.Sleep(time.Second)
 		tb.end()
 		told, _ := tb.told()
-		if !strings.Contains(told, "OnCall, OnDelivery or ServerConfig.Observe has not returned") {
-			t.Errorf("the test was told %q", told)
-		}
+		assert.Contains(t, told, "OnCall, OnDelivery or ServerConfig.Observe has not returned")
 		time.Sleep(time.Hour)
 		after, _ := tb.told()
 		assert.Empty(t, strings.TrimPrefix(after, told), "told after the end")
@@ -214,9 +210,8 @@ func TestExpectTellsOfRepliesThatWereOverlooked(t *testing.T) {
 		chat := s.User("Zoë").Chat()
 		chat.Send("hi")
 		failed := failure(t, func(tb testing.TB) { chat.Expect(tb, "hello") })
-		if !strings.Contains(failed, "webhook replies that Telegram ignored:\n\t\tupdate ") || !strings.Contains(failed, `Content-Type "text/plain"`) {
-			t.Error(failed)
-		}
+		assert.Contains(t, failed, "webhook replies that Telegram ignored:\n\t\tupdate ")
+		assert.Contains(t, failed, `Content-Type "text/plain"`)
 	})
 }
 
@@ -247,9 +242,7 @@ func TestAHandlerCannotKeepTheServerFromEnding(t *testing.T) {
 				time.Sleep(time.Second)
 				begin := time.Now()
 				tb.end()
-				if took := time.Since(begin); took > 21*time.Second {
-					t.Errorf("the Server took %v to end", took)
-				}
+				assert.LessOrEqual(t, time.Since(begin), 21*time.Second)
 				told, logs := tb.told()
 				if slow := name == "is slow"; (told != "") != slow || slow && !strings.Contains(told, "handler has not returned within 10s") {
 					t.Errorf("the test was told %q", told)
@@ -302,9 +295,7 @@ func TestAFunctionOfTheTestCannotKeepTheServerFromEnding(t *testing.T) {
 					time.Sleep(time.Second)
 					begin := time.Now()
 					tb.end()
-					if took := time.Since(begin); took > 31*time.Second {
-						t.Errorf("the Server took %v to end", took)
-					}
+					assert.LessOrEqual(t, time.Since(begin), 31*time.Second)
 					told, _ := tb.told()
 					if (told != "") != (what == "is slow") {
 						t.Errorf("the test was told %q", told)
@@ -323,9 +314,7 @@ func TestAPanicOfOnCallIsLogged(t *testing.T) {
 		tb := &watched{TB: t}
 		s := tghooktest.NewServer(tb, tghooktest.ServerConfig{InMemory: true})
 		s.OnCall(func(tghooktest.Call) tghooktest.CallFault { panic("oops") })
-		if got := ask(t, s, "getMe"); !strings.HasSuffix(got, "EOF") {
-			t.Error(got)
-		}
+		assert.True(t, strings.HasSuffix(ask(t, s, "getMe"), "EOF"))
 		tb.end()
 		if _, logs := tb.told(); !strings.Contains(logs, "oops") || strings.Contains(logs, s.Token) {
 			t.Errorf("the log is %q", logs)

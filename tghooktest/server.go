@@ -59,7 +59,9 @@ type ServerConfig struct {
 	// call at the same instant.
 	Seed uint64
 	// Shuffle delivers the updates of different queues in random order, as Telegram may. If
-	// false, the oldest update comes first.
+	// false, the oldest update comes first. Telegram has a queue for each chat, and others
+	// for a user's buttons, inline queries and payments; it delivers the updates of one
+	// queue one after the other.
 	Shuffle bool
 	// Patience is how long Expect, ExpectCall, Press and WaitDelivered wait before they
 	// fail the test, in real time. If zero, 10 seconds.

@@ -132,9 +132,8 @@ func TestAServerThatCannotBeIsAnErrorWithoutTheToken(t *testing.T) {
 			t.Errorf("%+v is taken", cfg)
 			continue
 		}
-		if !strings.HasPrefix(err.Error(), "tghooktest: ServerConfig.") || strings.Contains(err.Error(), "stand_in") {
-			t.Error(err)
-		}
+		assert.True(t, strings.HasPrefix(err.Error(), "tghooktest: ServerConfig."))
+		assert.NotContains(t, err.Error(), "stand_in")
 	}
 }
 
@@ -233,9 +232,7 @@ func TestCloseLeavesNothingInABubble(t *testing.T) {
 		synctest.Wait() // until the request waits
 		s.Close()
 		assert.Equal(t, 1, s.Pending(), "pending")
-		if got := do(t, s, request(t, s, "/")); !strings.HasSuffix(got, "connection refused") {
-			t.Error(got)
-		}
+		assert.True(t, strings.HasSuffix(do(t, s, request(t, s, "/")), "connection refused"))
 	})
 }
 
@@ -243,18 +240,14 @@ func TestTheTokenIsNotShown(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		for _, method := range []string{"getMe", "none", "sendMessage"} {
-			if answer := ask(t, s, method); strings.Contains(answer, "stand_in_token") {
-				t.Error(answer)
-			}
+			assert.NotContains(t, ask(t, s, method), "stand_in_token")
 		}
 		s.FailCalls(1, tghooktest.CallError{})
 		err := s.Bot(t).Call(context.Background(), "getMe", nil, nil)
-		if err == nil || strings.Contains(err.Error(), "stand_in_token") {
-			t.Error(err)
-		}
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "stand_in_token")
 		var refused *tghook.APIError
-		if !errors.As(err, &refused) || refused.Code != http.StatusInternalServerError {
-			t.Error(err)
-		}
+		require.ErrorAs(t, err, &refused)
+		assert.Equal(t, http.StatusInternalServerError, refused.Code)
 	})
 }

@@ -51,12 +51,10 @@ func TestTheSameTestHasTheSameTokenAgain(t *testing.T) {
 	defer other.Close()
 	assert.Equal(t, first, run(1), "again")
 	assert.Equal(t, first[0], first[2], "after Close")
-	if first[1] == first[0] || first[3] == first[0] || first[3] == first[1] {
-		t.Error("two that were open had one token")
-	}
-	if run(2)[0] == first[0] {
-		t.Error("another seed gives the same token")
-	}
+	assert.NotEqual(t, first[0], first[1], "two that were open had one token")
+	assert.NotEqual(t, first[0], first[3], "two that were open had one token")
+	assert.NotEqual(t, first[1], first[3], "two that were open had one token")
+	assert.NotEqual(t, first[0], run(2)[0], "another seed gives the same token")
 }
 
 func TestATokenOfOnesOwnMayBeShared(t *testing.T) {

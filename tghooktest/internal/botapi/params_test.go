@@ -3,6 +3,7 @@ package botapi_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
@@ -50,7 +51,8 @@ func TestNumbersAndBooleansAreLenient(t *testing.T) {
 func TestAnEmptyParameterIsThere(t *testing.T) {
 	t.Parallel()
 	p := botapi.Params{Values: values{"url": ""}}
-	if !p.Has("url") || p.Has("text") || p.String("url") != "" || p.String("text") != "" {
-		t.Errorf("url %t, text %t", p.Has("url"), p.Has("text"))
-	}
+	assert.True(t, p.Has("url"))
+	assert.False(t, p.Has("text"))
+	assert.Empty(t, p.String("url"))
+	assert.Empty(t, p.String("text"))
 }

@@ -11,12 +11,12 @@ import (
 	"maps"
 	"mime/multipart"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
@@ -90,9 +90,10 @@ func TestParametersAreReadAsTelegramReadsThem(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			p, err := botapi.Read(x.query, http.Header{"Content-Type": {x.contentType}}, strings.NewReader(x.body))
-			if err != nil || p.Method != x.method || !maps.Equal(p.Values, x.want) || p.Values == nil {
-				t.Errorf("read %q %q, %v, want %q %q", p.Method, p.Values, err, x.method, x.want)
-			}
+			assert.Nilf(t, err, "%v %v %v %v", p.Method, p.Values, x.method, x.want)
+			assert.Equal(t, x.method, p.Method)
+			assert.Equal(t, x.want, p.Values)
+			assert.NotNilf(t, p.Values, "%v %v", x.method, x.want)
 		})
 	}
 }
@@ -134,9 +135,7 @@ func TestFilesArePartsWithAFilename(t *testing.T) {
 		"empty": {ContentType: "application/octet-stream", Content: []byte{}},
 		"x":     {Name: "\u041f", ContentType: "application/octet-stream", Content: binary},
 	}
-	if !reflect.DeepEqual(p.Files, want) {
-		t.Errorf("the files are %.1000q, want %.1000q", p.Files, want)
-	}
+	assert.Equal(t, want, p.Files)
 	for name, content := range map[string]string{"photo": "jpeg", "thumbnail": "jpeg", "empty": "", "cover": "-", "media": "-", "none": "-"} {
 		if f, ok := p.File(name); ok != (content != "-") || ok && string(f.Content) != content {
 			t.Errorf("the file of %s is %q, %t", name, f.Content, ok)
@@ -181,9 +180,8 @@ func TestPartHeadersAreReadAsTelegramReadsThem(t *testing.T) {
 			continue
 		}
 		if x.file == "-" {
-			if !maps.Equal(p.Values, values{x.field: "1"}) || len(p.Files) != 0 {
-				t.Errorf("%s is %q and %q", x.disposition, p.Values, p.Files)
-			}
+			assert.Equal(t, values{x.field: "1"}, p.Values, x.disposition)
+			assert.Empty(t, p.Files, x.disposition)
 			continue
 		}
 		if f, ok := p.Files[x.field]; !ok || f.Name != x.file || string(f.Content) != "1" || len(p.Values) != 0 {
@@ -212,9 +210,10 @@ func TestMimeMultipartIsUnderstood(t *testing.T) {
 	_, _ = io.WriteString(f, "content")
 	_ = w.Close()
 	p, err := botapi.Read("", http.Header{"Content-Type": {w.FormDataContentType()}}, &body)
-	if err != nil || p.String("text") != "1\n\r\n--" || string(p.Files["document"].Content) != "content" || p.Files["document"].Name != name {
-		t.Errorf("read %v, %v", p, err)
-	}
+	assert.Nil(t, err, p)
+	assert.Equal(t, "1\n\r\n--", p.String("text"))
+	assert.Equal(t, "content", string(p.Files["document"].Content))
+	assert.Equal(t, name, p.Files["document"].Name)
 }
 
 const mebibyte = 1 << 20
@@ -279,12 +278,11 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 				}
 				return
 			}
-			if refusal == nil || *refusal != (botapi.Error{Code: x.code}) || p.Values == nil {
-				t.Errorf("a call is refused with %+v, want %d and no text", refusal, x.code)
-			}
-			if !errors.As(err, &refusal) || *refusal != (botapi.Error{Code: x.code, Description: x.text}) {
-				t.Errorf("a reply is refused with %v, want %d %s", err, x.code, x.text)
-			}
+			require.NotNil(t, refusal, x.code)
+			assert.Equal(t, (botapi.Error{Code: x.code}), *refusal)
+			assert.NotNilf(t, p.Values, "%v %v", refusal, x.code)
+			require.ErrorAsf(t, err, &refusal, "%v %v", x.code, x.text)
+			assert.Equal(t, (botapi.Error{Code: x.code, Description: x.text}), *refusal)
 		})
 	}
 }
@@ -292,9 +290,9 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 func TestQueryAndBodyShareOneMebibyte(t *testing.T) {
 	t.Parallel()
 	p, err := botapi.Read(strings.Repeat("x", 100), http.Header{"Content-Type": {asForm}}, strings.NewReader(strings.Repeat("x", mebibyte-99)))
-	if err == nil || err.Code != http.StatusRequestEntityTooLarge || len(p.Values) != 0 {
-		t.Errorf("query and body above 1 MiB: %v", err)
-	}
+	require.NotNil(t, err)
+	assert.Equal(t, http.StatusRequestEntityTooLarge, err.Code)
+	assert.Empty(t, p.Values)
 	if _, err = botapi.Read(strings.Repeat("x", mebibyte+1), nil, nil); err == nil || err.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a query above 1 MiB: %v", err)
 	}
@@ -368,9 +366,7 @@ func TestContentEncodingsAreUndone(t *testing.T) {
 			if err != nil {
 				got = err.Error()
 			}
-			if got != x.want {
-				t.Errorf("got %.100q, want %q", got, x.want)
-			}
+			assert.Equal(t, x.want, got)
 		})
 	}
 	header := http.Header{"Content-Type": {asMultipart}, "Content-Encoding": {"br"}}
@@ -402,9 +398,8 @@ func TestAReplyWithoutEndIsGivenUp(t *testing.T) {
 		_ = w.Flush()
 		header := http.Header{"Content-Type": {x.contentType}, "Content-Encoding": {"gzip"}}
 		_, err := botapi.ReadReply(header, io.MultiReader(strings.NewReader(start), &endless{text: packed.String()}))
-		if err == nil || err.Error() != x.want {
-			t.Errorf("%.40q and no end: %v, want %s", x.start, err, x.want)
-		}
+		require.Errorf(t, err, "%v %v", x.start, x.want)
+		assert.Equal(t, x.want, err.Error(), x.start)
 	}
 }
 
@@ -434,9 +429,10 @@ func TestRepliesCallNothingThatTelegramWouldNotExecute(t *testing.T) {
 		} else {
 			method = ""
 		}
-		if err != nil || p.Method != method || !maps.Equal(p.Values, want) || p.Values == nil {
-			t.Errorf("read %q %q, %v, want %q %q", p.Method, p.Values, err, method, want)
-		}
+		require.NoErrorf(t, err, "%v %v %v", p.Method, p.Values, method)
+		assert.Equal(t, method, p.Method)
+		assert.Equal(t, want, p.Values, method)
+		assert.NotNil(t, p.Values, method)
 	}
 }
 
@@ -456,9 +452,8 @@ func FuzzJSON(f *testing.F) {
 		}
 		method := want["method"]
 		delete(want, "method")
-		if p.Method != method || !maps.Equal(p.Values, want) {
-			t.Errorf("%q has %q %q, want %q %q", text, p.Method, p.Values, method, want)
-		}
+		assert.Equal(t, method, p.Method, text)
+		assert.Equalf(t, want, p.Values, "%v %v", text, method)
 	})
 }
 

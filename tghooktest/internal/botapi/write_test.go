@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
@@ -64,9 +65,7 @@ func TestAnswersAreTelegramsBytes(t *testing.T) {
 			"413 Request Entity Too Large|Connection: close|Content-Length: 0||",
 		},
 	} {
-		if got := exchange(t, x.write); got != x.want {
-			t.Errorf("answered\n%s, want\n%s", got, x.want)
-		}
+		assert.Equal(t, x.want, exchange(t, x.write))
 	}
 }
 
@@ -115,9 +114,7 @@ func TestAppendJSONWritesAsTelegram(t *testing.T) {
 		``:                                                               ``,
 		`"\u12`:                                                          `"\u12`,
 	} {
-		if got := string(botapi.AppendJSON([]byte("x"), []byte(in))); got != "x"+want {
-			t.Errorf("%s becomes %s, want %s", in, got[1:], want)
-		}
+		assert.Equal(t, "x"+want, string(botapi.AppendJSON([]byte("x"), []byte(in))))
 	}
 }
 
@@ -130,9 +127,7 @@ func FuzzAppendJSON(f *testing.F) {
 		if !json.Valid(in) {
 			return
 		}
-		if again := botapi.AppendJSON(nil, out); !bytes.Equal(again, out) {
-			t.Errorf("%q becomes %q and then %q", in, out, again)
-		}
+		assert.Equal(t, out, botapi.AppendJSON(nil, out), in)
 		if got, want := decode(t, out), decode(t, in); got != want {
 			t.Errorf("%q becomes %q, which is another value", in, out)
 		}
@@ -148,9 +143,7 @@ func decode(t *testing.T, text []byte) string {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil {
-		t.Fatalf("%q: %v", text, err)
-	}
+	require.NoError(t, d.Decode(&v), text)
 	canonical, err := json.Marshal(v)
 	require.NoError(t, err)
 	return string(canonical)

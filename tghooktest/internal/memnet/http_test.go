@@ -51,9 +51,7 @@ func serve(t *testing.T, server *http.Server, serve func(net.Listener) error) *s
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		assert.NoError(t, server.Close())
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
+		require.ErrorIs(t, <-done, http.ErrServerClosed)
 	})
 	return s
 }
@@ -100,20 +98,14 @@ func TestHTTPKeepsAConnectionUntilItsIdleTimeout(t *testing.T) {
 		const url = "http://bot.example.org:443/"
 		large := strings.Repeat("0123456789abcdef", 1<<16) // larger than a pipe's capacity
 		for range 3 {
-			if got := s.post(t, url, large); got != large {
-				t.Fatalf("%d bytes came back, want %d", len(got), len(large))
-			}
+			require.Equal(t, large, s.post(t, url, large))
 			time.Sleep(time.Minute - 1)
 		}
-		if n := s.connections(); n != 1 {
-			t.Fatalf("%d connections within the idle timeout, want one", n)
-		}
+		require.Equal(t, 1, s.connections())
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		s.post(t, url, "x")
-		if n := s.connections(); n != 2 {
-			t.Fatalf("%d connections after the idle timeout, want a second one", n)
-		}
+		require.Equal(t, 2, s.connections())
 	})
 }
 
@@ -134,9 +126,7 @@ func TestAnIdleTimeoutEndsAConnectionAtItsInstant(t *testing.T) {
 			if _, err := io.Copy(io.Discard, c); err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(start); took != want {
-				t.Errorf("after %q the server closed after %v, want %v", request, took, want)
-			}
+			assert.Equal(t, want, time.Since(start), request)
 		}
 	})
 }
@@ -166,9 +156,7 @@ func TestAHandlerMayTakeAMinuteOrBeGivenUp(t *testing.T) {
 			t.Errorf("got %q and %v, want the end of the deadline", got, err)
 		}
 		synctest.Wait()
-		if gone != 59*time.Second {
-			t.Errorf("the handler saw its client go after %v, want 59s", gone)
-		}
+		assert.Equal(t, 59*time.Second, gone)
 	})
 }
 
@@ -187,9 +175,7 @@ func TestAServerThatReadsNothingMakesItsClientTimeOut(t *testing.T) {
 		_, err = io.Copy(c, bytes.NewReader(make([]byte, 1<<20)))
 		fails(t, "writing", err, os.ErrDeadlineExceeded)
 		readFails(t, c, os.ErrDeadlineExceeded)
-		if took := time.Since(start); took != time.Minute {
-			t.Errorf("it took %v, want a minute", took)
-		}
+		assert.Equal(t, time.Minute, time.Since(start))
 	})
 }
 
@@ -231,14 +217,10 @@ func TestTLSWorksInABubble(t *testing.T) {
 				transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 				transport.ForceAttemptHTTP2 = http2
 				for range 2 {
-					if got := s.post(t, "https://bot.example.org/", "x"); got != protocol {
-						t.Fatalf("the server got %s, want %s", got, protocol)
-					}
+					require.Equal(t, protocol, s.post(t, "https://bot.example.org/", "x"))
 					time.Sleep(time.Minute - 1)
 				}
-				if n := s.connections(); n != 1 {
-					t.Errorf("%d connections, want one", n)
-				}
+				assert.Equal(t, 1, s.connections())
 				transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
 				transport.CloseIdleConnections()
 				var unknown x509.UnknownAuthorityError

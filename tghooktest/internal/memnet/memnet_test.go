@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
 )
@@ -89,9 +90,8 @@ func reads(t *testing.T, c net.Conn, want string) {
 func fails(t *testing.T, what string, err, want error) {
 	t.Helper()
 	var op *net.OpError
-	if !errors.As(err, &op) || !errors.Is(err, want) {
-		t.Fatalf("%s: %v, want a *net.OpError with %v", what, err, want)
-	}
+	require.ErrorAs(t, err, &op, what)
+	require.ErrorIs(t, err, want, what)
 	if timeout := errors.Is(want, os.ErrDeadlineExceeded); op.Timeout() != timeout {
 		t.Fatalf("%s: Timeout is %t, want %t", what, !timeout, timeout)
 	}
@@ -100,9 +100,7 @@ func fails(t *testing.T, what string, err, want error) {
 func readFails(t *testing.T, c net.Conn, want error) {
 	t.Helper()
 	n, err := c.Read(make([]byte, 1))
-	if n != 0 {
-		t.Fatalf("%d byte was read, want %v", n, want)
-	}
+	require.Zero(t, n)
 	fails(t, "reading", err, want)
 }
 
@@ -309,14 +307,12 @@ func staysTogether(t *testing.T, x transport, begin func()) {
 	go func() { all.Wait(); _ = client.CloseWrite() }()
 	begin()
 	got, err := io.ReadAll(server)
-	if err != nil || len(got) != writers*size {
-		t.Fatalf("read %d bytes, %v, want %d", len(got), err, writers*size)
-	}
+	require.NoError(t, err)
+	require.Len(t, got, writers*size)
 	seen := map[byte]bool{}
 	for ; len(got) > 0; got = got[size:] {
-		if seen[got[0]] || !bytes.Equal(got[:size], bytes.Repeat(got[:1], size)) {
-			t.Fatalf("the bytes of %c do not stay together", got[0])
-		}
+		require.False(t, seen[got[0]])
+		require.Equal(t, bytes.Repeat(got[:1], size), got[:size])
 		seen[got[0]] = true
 	}
 }
@@ -325,9 +321,10 @@ func addresses(t *testing.T, x transport) {
 	client, server := x.pair(t)
 	for _, end := range [][2]net.Addr{{client.LocalAddr(), server.RemoteAddr()}, {client.RemoteAddr(), server.LocalAddr()}} {
 		a, b := end[0].(*net.TCPAddr), end[1].(*net.TCPAddr)
-		if a.String() != b.String() || !a.IP.IsLoopback() || a.Port == 0 || a.Network() != "tcp" {
-			t.Errorf("one end says %v, the other %v", a, b)
-		}
+		assert.Equal(t, b.String(), a.String())
+		assert.True(t, a.IP.IsLoopback(), b)
+		assert.NotZero(t, a.Port, b)
+		assert.Equal(t, "tcp", a.Network(), b)
 	}
 }
 
@@ -360,9 +357,7 @@ func closedListener(t *testing.T, x transport) {
 	fails(t, "Accept", err, net.ErrClosed)
 	fails(t, "Close", l.Close(), net.ErrClosed)
 	again, err := x.listen(l.Addr().String())
-	if err != nil {
-		t.Fatalf("its address cannot be had again: %v", err)
-	}
+	require.NoError(t, err)
 	_ = again.Close()
 }
 
@@ -398,14 +393,10 @@ func TestAWriteWaitsForRoomAloneAndGoesOnWithIt(t *testing.T) {
 		written := 0
 		go func() { written, _ = client.Write([]byte("y")) }()
 		synctest.Wait()
-		if written != 0 {
-			t.Fatal("a byte above the capacity was written")
-		}
+		require.Zero(t, written, "a byte above the capacity was written")
 		reads(t, server, "x")
 		synctest.Wait()
-		if written != 1 {
-			t.Fatal("a byte was read and another not written")
-		}
+		require.Equal(t, 1, written, "a byte was read and another not written")
 		reads(t, server, strings.Repeat("x", 64<<10-1)+"y")
 	})
 }
@@ -418,9 +409,8 @@ func TestAWriteThatEndsEarlySaysHowMuchWasWritten(t *testing.T) {
 		_ = client.SetWriteDeadline(start.Add(time.Minute))
 		n, err := client.Write(make([]byte, 100<<10))
 		fails(t, "writing", err, os.ErrDeadlineExceeded)
-		if n != 64<<10 || time.Since(start) != time.Minute {
-			t.Errorf("%d bytes were written until %v, want 64 KiB until the deadline", n, time.Since(start))
-		}
+		assert.Equal(t, 64<<10, n, time.Since(start))
+		assert.Equal(t, time.Minute, time.Since(start))
 		_ = server.SetReadDeadline(time.Time{})
 		_ = client.Close()
 		if got, err := io.ReadAll(server); err != nil || len(got) != n {
@@ -437,18 +427,14 @@ func TestADeadlineIsExactInABubble(t *testing.T) {
 		_ = client.SetReadDeadline(start.Add(time.Second))
 		_ = client.SetReadDeadline(start.Add(24 * time.Hour)) // replaces the first deadline
 		readFails(t, client, os.ErrDeadlineExceeded)
-		if took := time.Since(start); took != 24*time.Hour {
-			t.Errorf("Read ended after %v, want 24h", took)
-		}
+		assert.Equal(t, 24*time.Hour, time.Since(start))
 		readFails(t, client, os.ErrDeadlineExceeded)
 		_ = client.SetReadDeadline(time.Now().Add(time.Minute))
 		_ = client.SetReadDeadline(time.Time{}) // removes this one too
 		time.AfterFunc(time.Hour, func() { write(t, server, "x") })
 		_ = server.SetDeadline(time.Time{})
 		reads(t, client, "x")
-		if took := time.Since(start); took != 25*time.Hour {
-			t.Errorf("data came after %v, want 25h", took)
-		}
+		assert.Equal(t, 25*time.Hour, time.Since(start))
 	})
 }
 
@@ -468,12 +454,8 @@ func TestNamesAndAddressesAreHosts(t *testing.T) {
 	} {
 		l, err := n.Listen(x.listen)
 		require.NoError(t, err)
-		if got := l.Addr().String(); got != x.addr {
-			t.Errorf("%s has the address %s, want %s", x.listen, got, x.addr)
-		}
-		if !n.Has(x.host) {
-			t.Errorf("%s is not to be found", x.host)
-		}
+		assert.Equal(t, x.addr, l.Addr().String(), x.listen)
+		assert.True(t, n.Has(x.host), x.host)
 		client, err := n.Dial(t.Context(), x.dial)
 		require.NoError(t, err)
 		write(t, client, x.listen)
@@ -484,9 +466,8 @@ func TestNamesAndAddressesAreHosts(t *testing.T) {
 			t.Errorf("%s was reached at %s from %s", x.listen, to, from)
 		}
 		_ = l.Close()
-		if n.Has("new.example.org") || n.Has("bot.example.org") {
-			t.Error("who has stopped listening is still to be found")
-		}
+		assert.False(t, n.Has("new.example.org"), "who has stopped listening is still to be found")
+		assert.False(t, n.Has("bot.example.org"), "who has stopped listening is still to be found")
 	}
 }
 
@@ -503,9 +484,8 @@ func TestFreePortsComeRound(t *testing.T) {
 		seen[l.Addr().String()] = true
 		_ = l.Close()
 	}
-	if len(seen) != 65536-49152-1 || seen[held.Addr().String()] {
-		t.Errorf("%d ports were given, want all but the one that is taken", len(seen))
-	}
+	require.Len(t, seen, 65536-49152-1)
+	assert.False(t, seen[held.Addr().String()])
 }
 
 func BenchmarkPingPong(b *testing.B) {

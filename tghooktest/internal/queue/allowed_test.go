@@ -3,6 +3,8 @@ package queue_test
 import (
 	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 var byDefault = []string{
@@ -24,13 +26,9 @@ func TestTheDefaultIsAllButThreeKinds(t *testing.T) {
 	for _, kind := range onDemand {
 		refuse(t, q, kind, []byte(`{}`))
 	}
-	if q.Allowed() != nil {
-		t.Errorf("the default is %v", q.Allowed())
-	}
+	assert.Nil(t, q.Allowed())
 	q.Allow(byDefault) // means the same as nil
-	if q.Allowed() != nil {
-		t.Errorf("the default written out is %v", q.Allowed())
-	}
+	assert.Nil(t, q.Allowed())
 }
 
 func TestOnlyAllowedKindsAreAdded(t *testing.T) {

@@ -215,8 +215,9 @@ func (m *model) equal(got, want []queue.Update) {
 	m.expect("ids", ids(got), ids(want))
 	for i := range min(len(got), len(want)) {
 		g, w := got[i], want[i]
-		if string(g.Body) != string(w.Body) || g.Kind != w.Kind || g.Key != w.Key || !g.Expires.Equal(w.Expires) {
-			m.t.Errorf("got %+v %s\nwant %+v %s", g, g.Body, w, w.Body)
-		}
+		assert.Equal(m.t, string(w.Body), string(g.Body))
+		assert.Equal(m.t, w.Kind, g.Kind)
+		assert.Equal(m.t, w.Key, g.Key)
+		assert.True(m.t, g.Expires.Equal(w.Expires))
 	}
 }

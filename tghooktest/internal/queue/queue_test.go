@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
 
@@ -52,9 +54,7 @@ func message(chat int64, age time.Duration, text string) []byte {
 func add(t *testing.T, q *queue.Queue, kind string, object []byte) queue.Update {
 	t.Helper()
 	u, ok := q.Add(kind, object)
-	if !ok {
-		t.Fatalf("no update of %s %.80s", kind, object)
-	}
+	require.Truef(t, ok, "%v %v", kind, object)
 	return u
 }
 
@@ -82,9 +82,8 @@ func TestABodyIsWhatTelegramSends(t *testing.T) {
 	u := add(t, q, "callback_query", []byte(strings.ReplaceAll(object, `\/`, "/")))
 	want := fmt.Sprintf("{\"update_id\":%d,\n\"callback_query\":%s}", u.ID,
 		`{"id":"9","from":{"id":7,"first_name":"Zo\u00eb"},"data":"a/b \ud83d\ude00"}`)
-	if string(u.Body) != want || u.Kind != "callback_query" {
-		t.Errorf("%s\n%s, want\n%s", u.Kind, u.Body, want)
-	}
+	assert.Equal(t, want, string(u.Body))
+	assert.Equal(t, "callback_query", u.Kind)
 	if got, ok := q.Next(0); !ok || got.ID != u.ID || string(got.Body) != want || got.Key != u.Key || !got.Expires.Equal(u.Expires) {
 		t.Errorf("Next has another: %+v", got)
 	}
@@ -147,9 +146,8 @@ func TestUpdatesHaveTheirKindsKeyAndLife(t *testing.T) {
 			q, _ := open()
 			q.Allow([]string{kind})
 			u := add(t, q, kind, []byte(c.object))
-			if u.Key != c.key || !u.Expires.Equal(c.expires) {
-				t.Errorf("key %d, expires %v; want %d, %v", u.Key, u.Expires, c.key, c.expires)
-			}
+			assert.Equal(t, c.key, u.Key)
+			assert.True(t, u.Expires.Equal(c.expires))
 		})
 	}
 }
@@ -179,9 +177,7 @@ func TestUpdatesOfADayAgoAreNeverMade(t *testing.T) {
 		q, clock := open()
 		refuse(t, q, kind, message(7, 24*time.Hour, "x"))
 		last := message(7, 24*time.Hour-time.Second, "x")
-		if left := add(t, q, kind, last).Expires.Sub(start); left != time.Second/2 {
-			t.Errorf("%s has %v left", kind, left)
-		}
+		assert.Equal(t, time.Second/2, add(t, q, kind, last).Expires.Sub(start))
 		clock.pass(time.Second / 2)
 		refuse(t, q, kind, last)
 	}
@@ -199,9 +195,8 @@ func TestATestMayDeliverWhatIsOld(t *testing.T) {
 		"of today":      {time.Hour, 23*time.Hour - time.Second/2},
 	} {
 		u, err := q.Deliver(0, "message", message(7, c.age, "x"))
-		if err != nil || u.Expires.Sub(start) != c.left {
-			t.Errorf("%s: it has %v, %v", name, u.Expires.Sub(start), err)
-		}
+		require.NoErrorf(t, err, "%v %v", name, u.Expires.Sub(start))
+		assert.Equal(t, c.left, u.Expires.Sub(start), name)
 	}
 	if u, err := q.Deliver(0, "message", []byte(`{"chat":{"id":7}}`)); err != nil || u.Key != 7 || u.Expires.Sub(start) != 24*time.Hour {
 		t.Errorf("without a date: %+v, %v", u, err)
@@ -231,17 +226,14 @@ func TestATestMayNumberItsUpdates(t *testing.T) {
 		} else if u, err := q.Deliver(c.id, "message", message(7, 0, "x")); err == nil {
 			id = u.ID
 		}
-		if id != c.want {
-			t.Errorf("the update of id %d has %d, want %d", c.id, id, c.want)
-		}
+		assert.Equal(t, c.want, id)
 	}
-	if n := q.Len(); n != 11 {
-		t.Errorf("%d updates wait", n)
-	}
+	assert.Equal(t, 11, q.Len())
 	u, err := q.Deliver(1_999_999_998, "message", message(7, 0, "x"))
-	if err != nil || u.ID < 2_000_001 || u.ID > 1_000_000_000 || q.Len() != 1 {
-		t.Errorf("where ids begin anew, the update has %d, and %d wait: %v", u.ID, q.Len(), err)
-	}
+	require.NoErrorf(t, err, "%v %v", u.ID, q.Len())
+	assert.GreaterOrEqual(t, u.ID, int64(2_000_001), q.Len())
+	assert.LessOrEqual(t, u.ID, int64(1_000_000_000), q.Len())
+	assert.Equal(t, 1, q.Len(), u.ID)
 }
 
 func TestAnErrorSaysWhyNothingIsDelivered(t *testing.T) {
@@ -252,9 +244,8 @@ func TestAnErrorSaysWhyNothingIsDelivered(t *testing.T) {
 		t.Helper()
 		_, err := q.Deliver(0, kind, []byte(object))
 		for _, word := range words {
-			if err == nil || !strings.Contains(err.Error(), word) {
-				t.Errorf("%s: %v, want %q", kind, err, word)
-			}
+			require.Errorf(t, err, "%v %v", kind, word)
+			assert.Contains(t, err.Error(), word, kind)
 		}
 	}
 	check("callback_query", `{}`, "callback_query is not in allowed_updates", "message, poll")
@@ -266,9 +257,7 @@ func TestAnErrorSaysWhyNothingIsDelivered(t *testing.T) {
 	check("message", `{"text":"`+strings.Repeat("x", 512<<10)+`"}`, "message has 524309 bytes", "524288")
 	q.Allow(nil)
 	check("chat_member", `{}`, "every kind except chat_member")
-	if n := q.Len(); n != 0 {
-		t.Errorf("%d updates wait", n)
-	}
+	assert.Zero(t, q.Len())
 }
 
 func TestAnUpdateHasAtMost512KiB(t *testing.T) {
@@ -279,9 +268,7 @@ func TestAnUpdateHasAtMost512KiB(t *testing.T) {
 	}
 	refuse(t, q, "message", object(512<<10+1))
 	first := add(t, q, "message", object(512<<10))
-	if second := add(t, q, "message", object(100)); second.ID != first.ID+1 {
-		t.Errorf("ids %d and %d: what is dropped has none", first.ID, second.ID)
-	}
+	assert.Equal(t, first.ID+1, add(t, q, "message", object(100)).ID)
 }
 
 func TestTheQueueHolds100000AndDrainsInAnyOrder(t *testing.T) {
@@ -311,9 +298,7 @@ func TestTheQueueHolds100000AndDrainsInAnyOrder(t *testing.T) {
 		t.Errorf("%d wait after their life, and Get has %d", n, len(got))
 	}
 	fill(t, q, 3)
-	if n := q.Len(); n != 3 {
-		t.Errorf("%d wait, want 3", n)
-	}
+	assert.Equal(t, 3, q.Len())
 }
 
 func TestTheQueueHolds128MiB(t *testing.T) {
@@ -339,17 +324,12 @@ func TestIDsBeginByTheSeedAndGoUpByOne(t *testing.T) {
 	firsts := map[int64]bool{}
 	for seed := range uint64(100) {
 		first := fill(t, queue.New(time.Now, seed), 1)[0]
-		if first < 2_000_001 || first > 1_000_000_000 {
-			t.Errorf("the first id is %d", first)
-		}
-		if again := fill(t, queue.New(time.Now, seed), 1)[0]; again != first {
-			t.Errorf("the same seed gives %d and %d", first, again)
-		}
+		assert.GreaterOrEqual(t, first, int64(2_000_001))
+		assert.LessOrEqual(t, first, int64(1_000_000_000))
+		assert.Equal(t, first, fill(t, queue.New(time.Now, seed), 1)[0])
 		firsts[first] = true
 	}
-	if len(firsts) < 99 {
-		t.Errorf("100 seeds give %d ids", len(firsts))
-	}
+	assert.GreaterOrEqual(t, len(firsts), 99)
 	q, _ := open()
 	ids := fill(t, q, 2)
 	refuse(t, q, "chat_member", []byte(`{"chat":{"id":7}}`)) // not in the default
@@ -364,12 +344,8 @@ func TestIDsBeginAnewBeforeTwoBillion(t *testing.T) {
 	t.Parallel()
 	q, _ := open()
 	q.SetNext(1_999_999_997)
-	if ids := fill(t, q, 2); ids[1] != 1_999_999_998 {
-		t.Errorf("ids are %v", ids)
-	}
-	if got := q.Get(2_000_000_000, 100); len(got) != 2 {
-		t.Errorf("an offset that is no id confirmed: %v", got)
-	}
+	assert.Equal(t, int64(1_999_999_998), fill(t, q, 2)[1])
+	assert.Len(t, q.Get(2_000_000_000, 100), 2)
 	first := fill(t, q, 1)[0]
 	if n := q.Len(); n != 1 || first > 1_000_000_000 || first < 2_000_001 {
 		t.Errorf("the next id is %d, and %d wait", first, n)
@@ -378,9 +354,7 @@ func TestIDsBeginAnewBeforeTwoBillion(t *testing.T) {
 		t.Errorf("after the last id comes %d (%t), want %d", u.ID, ok, first)
 	}
 	q.SetNext(1_999_999_999)
-	if second := fill(t, q, 1)[0]; second == first {
-		t.Errorf("it began at %d twice", first)
-	}
+	assert.NotEqual(t, first, fill(t, q, 1)[0])
 }
 
 func TestWhatHasExpiredIsNeverShown(t *testing.T) {
@@ -480,15 +454,11 @@ func TestAQueueServesSeveralGoroutines(t *testing.T) {
 	}
 	adding.Wait()
 	for deadline := time.Now().Add(30 * time.Second); q.Len() > 0; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d updates are left", q.Len())
-		}
+		require.False(t, time.Now().After(deadline), q.Len())
 	}
 	close(done)
 	taking.Wait()
-	if n := len(taken[0]) + len(taken[1]); n != adders*each {
-		t.Errorf("%d updates were taken, want %d", n, adders*each)
-	}
+	assert.Equal(t, adders*each, len(taken[0])+len(taken[1]))
 }
 
 // The updates of 5,000 chats that the bot does not answer take a fraction of the 64 MiB
@@ -510,15 +480,11 @@ func TestPendingUpdatesAreSmall(t *testing.T) {
 	}
 	grown := heap() - before
 	t.Logf("%d updates of %d KiB take %d KiB", q.Len(), bodies>>10, grown>>10)
-	if limit := uint64(24 << 20); grown > limit {
-		t.Errorf("%d bytes of updates take %d, more than %d", bodies, grown, limit)
-	}
+	assert.LessOrEqual(t, grown, uint64(24<<20))
 	for range chats * each { // the memory is given back
 		u, _ := q.Next(0)
 		q.Forget(u.ID)
 	}
-	if left := int64(heap()) - int64(before); left > 1<<20 {
-		t.Errorf("%d bytes are left of an empty queue", left)
-	}
+	assert.LessOrEqual(t, int64(heap())-int64(before), int64(1<<20))
 	runtime.KeepAlive(q)
 }

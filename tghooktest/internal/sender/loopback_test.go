@@ -37,7 +37,7 @@ func (f *fickle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		} `json:"message"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
-		f.t.Error(err)
+		f.t.Error(err) // not the test's goroutine
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

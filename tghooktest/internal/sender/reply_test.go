@@ -92,9 +92,7 @@ func TestOnlyAReplyThatTelegramWouldExecuteIs(t *testing.T) {
 			assert.Len(t, r.got(), 1, "requests")
 			assert.Equalf(t, x.want, r.saw().attempts[0].Reply, "the method of %q", x.answer)
 			assert.Equalf(t, x.overlooked, strings.Join(r.saw().overlooked, "; "), "what is overlooked in %q", x.answer)
-			if len(r.saw().replies) != min(len(x.want), 1) {
-				t.Errorf("%q executed %v", x.answer, r.saw().replies)
-			}
+			assert.Len(t, r.saw().replies, min(len(x.want), 1), x.answer)
 		})
 	}
 }

@@ -41,9 +41,7 @@ func TestUserinfoIsNotDecoded(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(ok), func(cfg *sender.Config) { cfg.Userinfo = "a%7e:b%3a" }, func(r *rig) {
 		r.send(1, "x")
-		if raw := r.got()[0].raw; !strings.Contains(raw, "\r\nAuthorization: Basic YSU3ZTpiJTNh\r\n") {
-			t.Errorf("the request is %q", raw)
-		}
+		assert.Contains(t, r.got()[0].raw, "\r\nAuthorization: Basic YSU3ZTpiJTNh\r\n")
 	})
 }
 

@@ -77,9 +77,7 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 			if size == 1 && len(x.raw) > 1<<10 {
 				continue
 			}
-			if got := sender.ReadAnswer(inPieces(x.raw, size)); got != x.want {
-				t.Errorf("%.300q in pieces of %d is %q, want %q", x.raw, size, got, x.want)
-			}
+			assert.Equal(t, x.want, sender.ReadAnswer(inPieces(x.raw, size)), x.raw)
 		}
 	}
 }

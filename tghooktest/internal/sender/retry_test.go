@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
@@ -15,9 +16,7 @@ import (
 // waits returns the times between the requests. There must be n of them.
 func (r *rig) waits(at []time.Duration, atLeast int) (between []time.Duration) {
 	r.Helper()
-	if len(at) <= atLeast {
-		r.Fatalf("there were requests at %v, want %d and more", at, atLeast+1)
-	}
+	require.Greater(r, len(at), atLeast)
 	for i := range at[1:] {
 		between = append(between, at[i+1]-at[i])
 	}
@@ -36,14 +35,12 @@ func TestAFailedUpdateComesAgainAtOnceAndThenLaterAndLater(t *testing.T) {
 		}
 		different := map[time.Duration]bool{}
 		for _, w := range got[7:] {
-			if w < 60*time.Second || w > 120*time.Second || w%time.Second != 0 {
-				t.Errorf("there is a wait of %v, want 60 to 120 s", w)
-			}
+			assert.GreaterOrEqual(t, w, 60*time.Second)
+			assert.LessOrEqual(t, w, 120*time.Second)
+			assert.Zero(t, w%time.Second)
 			different[w] = true
 		}
-		if len(different) < 20 {
-			t.Errorf("of %d long waits only %d are different", len(got)-7, len(different))
-		}
+		assert.GreaterOrEqual(t, len(different), 20)
 		assert.Greater(t, r.connections(), 1, "connections that were opened") // idle after 60 s
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/memnet"
@@ -141,9 +142,7 @@ func (r *rig) send(chat int64, text string) queue.Update {
 func (r *rig) add(kind string, object []byte) queue.Update {
 	r.Helper()
 	u, ok := r.queue.Add(kind, object)
-	if !ok {
-		r.Fatalf("there is no update of %s %s", kind, object)
-	}
+	require.Truef(r, ok, "%v %v", kind, object)
 	return u
 }
 
@@ -256,9 +255,11 @@ func (r *rig) connections() int { return len(r.saw().ends) }
 // expectFailures checks the calls of Failed.
 func (r *rig) expectFailures(want ...string) {
 	r.Helper()
-	if got := r.saw().failed; !slices.Equal(got, want) {
-		r.Errorf("last_error_message was %q, want %q", got, want)
+	if len(want) == 0 {
+		assert.Empty(r, r.saw().failed)
+		return
 	}
+	assert.Equal(r, want, r.saw().failed)
 }
 
 func always(text string) func(request) string { return func(request) string { return text } }

@@ -2,9 +2,10 @@ package tghooktest_test
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -18,9 +19,8 @@ func TestOverSocketsNobodyIsReachedButOnLoopback(t *testing.T) {
 		{URL: "http://127.0.0.1/telegram", IPAddress: "192.0.2.1", InsecureNoSecret: true},
 	} {
 		err := s.Bot(t).SetWebhook(t.Context(), req)
-		if err == nil || !strings.Contains(err.Error(), "tghooktest delivers to loopback only, not to 192.0.2.1") {
-			t.Errorf("%s %s: %v", req.URL, req.IPAddress, err)
-		}
+		require.Errorf(t, err, "%v %v", req.URL, req.IPAddress)
+		assert.Containsf(t, err.Error(), "tghooktest delivers to loopback only, not to 192.0.2.1", "%v %v", req.URL, req.IPAddress)
 	}
 	s.Webhook(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), tghook.WebhookRequest{})
 	s.User("Zoë").Chat().Send("hi")

@@ -44,9 +44,8 @@ func poll(t *testing.T, s *tghooktest.Server, params ...string) *polling {
 func (p *polling) answered(t *testing.T, want string, after time.Duration) {
 	t.Helper()
 	<-p.done
-	if p.answer != want || p.took != after {
-		t.Errorf("got %s after %v, want %s after %v", p.answer, p.took, want, after)
-	}
+	assert.Equal(t, want, p.answer)
+	assert.Equal(t, after, p.took)
 }
 
 // got returns the ids in an answer, counted from the first update.
@@ -204,9 +203,7 @@ func TestAClientThatVanishedLeavesItsPoll(t *testing.T) {
 		defer vanish()
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/bot"+s.Token+"/getUpdates?timeout=50", nil)
 		require.NoError(t, err)
-		if got := do(t, s, r); !strings.HasSuffix(got, "context deadline exceeded") {
-			t.Fatal(got)
-		}
+		require.True(t, strings.HasSuffix(do(t, s, r), "context deadline exceeded"))
 		time.Sleep(time.Second)
 		p := poll(t, s, "timeout", "50", "offset", "1")
 		synctest.Wait()

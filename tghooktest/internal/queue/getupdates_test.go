@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 )
 
@@ -58,16 +60,12 @@ func TestUpdatesBelowAnOffsetAheadAreForgottenUnseen(t *testing.T) {
 	t.Parallel()
 	q, _ := open()
 	next := fill(t, q, 1)[0] + 1
-	if got := q.Get(next+2, 100); len(got) != 0 {
-		t.Fatalf("got %v", ids(got))
-	}
+	require.Empty(t, q.Get(next+2, 100))
 	fill(t, q, 2)
 	if got := q.Get(next+2, 100); len(got) != 0 || q.Len() != 0 {
 		t.Errorf("got %v, and %d are left", ids(got), q.Len())
 	}
-	if third := fill(t, q, 1); !slices.Equal(ids(q.Get(next+2, 100)), third) {
-		t.Error("the update of the offset does not come")
-	}
+	assert.Equal(t, fill(t, q, 1), ids(q.Get(next+2, 100)), "the update of the offset does not come")
 }
 
 func TestALimitIsFromOneToAHundred(t *testing.T) {
@@ -75,13 +73,9 @@ func TestALimitIsFromOneToAHundred(t *testing.T) {
 	q, _ := open()
 	all := fill(t, q, 120)
 	for limit, n := range map[int]int{-5: 1, 0: 1, 1: 1, 7: 7, 100: 100, 101: 100} {
-		if got := ids(q.Get(0, limit)); !slices.Equal(got, all[:n]) {
-			t.Errorf("by limit %d there are %d", limit, len(got))
-		}
+		assert.Equal(t, all[:n], ids(q.Get(0, limit)))
 	}
-	if q.Len() != 120 {
-		t.Errorf("%d are left", q.Len())
-	}
+	assert.Equal(t, 120, q.Len())
 	if got := q.Get(all[119]+1, 100); got == nil || len(got) != 0 {
 		t.Errorf("of an empty queue there is %v, which in JSON is no empty array", got)
 	}
@@ -99,12 +93,9 @@ func TestAnAnswerStaysBelow4MiB(t *testing.T) {
 		add(t, q, "message", object(size))
 	}
 	all := q.Get(0, 100)
-	if len(all) != 7 || q.Len() != 8 {
-		t.Errorf("an answer has %d updates of 4 MiB, and %d are left", len(all), q.Len())
-	}
+	require.Len(t, all, 7, q.Len())
+	assert.Equal(t, 8, q.Len())
 	q.Forget(all[0].ID)
 	add(t, q, "message", object(size-1))
-	if got := q.Get(0, 100); len(got) != 8 {
-		t.Errorf("an answer has %d updates of a byte less", len(got))
-	}
+	assert.Len(t, q.Get(0, 100), 8)
 }

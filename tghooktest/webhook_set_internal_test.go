@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
@@ -60,9 +62,8 @@ func answered(a answer) string {
 func (set *setting) is(t *testing.T, want string, after time.Duration) {
 	t.Helper()
 	<-set.done
-	if set.answer != want || set.took.Round(time.Microsecond) != after { // a sender may take a nanosecond to end
-		t.Errorf("setWebhook is answered %q after %v, want %q after %v", set.answer, set.took, want, after)
-	}
+	assert.Equal(t, want, set.answer) // a sender may take a nanosecond to end
+	assert.Equal(t, after, set.took.Round(time.Microsecond))
 }
 
 func TestAWebhookIsShownBeforeItsHostIsResolved(t *testing.T) {
@@ -73,13 +74,9 @@ func TestAWebhookIsShownBeforeItsHostIsResolved(t *testing.T) {
 		if got := string(s.getWebhookInfo().result); !strings.Contains(got, `"url":"http://a.example.org/"`) || !strings.Contains(got, `"ip_address":"<unknown>"`) {
 			t.Error(got)
 		}
-		if got := answered(s.getUpdates(botapi.Params{})); got != webhookActive {
-			t.Error(got)
-		}
+		assert.Equal(t, webhookActive, answered(s.getUpdates(botapi.Params{})))
 		a.is(t, "Webhook was set", 10*time.Second)
-		if got := string(s.getWebhookInfo().result); !strings.Contains(got, `"ip_address":"1.2.3.4"`) {
-			t.Error(got)
-		}
+		assert.Contains(t, string(s.getWebhookInfo().result), `"ip_address":"1.2.3.4"`)
 	})
 }
 
@@ -104,9 +101,8 @@ func TestTheLastOfSeveralSetWebhooksWins(t *testing.T) {
 		d := set("http://d.example.org/")
 		c.is(t, otherSetWebhook, 5*time.Second)
 		d.is(t, "Webhook was set", 10*time.Second)
-		if s.webhook.url != "http://d.example.org/" || s.setting != nil {
-			t.Errorf("the webhook is %q", s.webhook.url)
-		}
+		assert.Equal(t, "http://d.example.org/", s.webhook.url)
+		assert.Nil(t, s.setting)
 		time.Sleep(time.Second)
 		set("http://d.example.org/").is(t, "Webhook is already set", 0)
 	})
@@ -118,9 +114,8 @@ func TestDeleteWebhookEndsASetWebhook(t *testing.T) {
 		a := set("http://a.example.org/")
 		set("").is(t, "Webhook was deleted", 0)
 		a.is(t, otherSetWebhook, 0)
-		if s.webhook.url != "" || s.sender != nil {
-			t.Errorf("the webhook is %q", s.webhook.url)
-		}
+		assert.Empty(t, s.webhook.url)
+		assert.Nil(t, s.sender)
 	})
 }
 
@@ -137,9 +132,8 @@ func TestASetWebhookThatFailsLateLeavesNone(t *testing.T) {
 		b := set("http://b.example.org/")
 		a.is(t, otherSetWebhook, time.Second)
 		b.is(t, "Bad Request: bad webhook: Failed to resolve host: Temporary failure in name resolution", 10*time.Second)
-		if s.webhook.url != "" || s.setting != nil {
-			t.Errorf("the webhook is %q", s.webhook.url)
-		}
+		assert.Empty(t, s.webhook.url)
+		assert.Nil(t, s.setting)
 	})
 }
 
@@ -148,22 +142,15 @@ func TestLogOutAndCloseEndASetWebhook(t *testing.T) {
 	resolving(t, func(t *testing.T, s *Server, set func(string, ...string) *setting) {
 		time.Sleep(10 * time.Minute)
 		a := set("http://a.example.org/")
-		if got := s.closeSession(); got.err != nil {
-			t.Error(got.err)
-		}
+		assert.Nil(t, s.closeSession().err)
 		a.is(t, "Internal Server Error: restart", 0)
-		if s.webhook.url != "" {
-			t.Errorf("the webhook that was not resolved is %q", s.webhook.url)
-		}
+		assert.Empty(t, s.webhook.url)
 		time.Sleep(time.Second)
 		b := set("http://b.example.org/")
-		if got := s.logOut(); got.err != nil {
-			t.Error(got.err)
-		}
+		assert.Nil(t, s.logOut().err)
 		b.is(t, "Logged out", 0)
-		if s.webhook.url != "" || s.setting != nil {
-			t.Errorf("the webhook is %q", s.webhook.url)
-		}
+		assert.Empty(t, s.webhook.url)
+		assert.Nil(t, s.setting)
 		time.Sleep(10 * time.Minute)
 		c := set("http://c.example.org/")
 		s.Close()
@@ -205,12 +192,11 @@ func TestWebhookAddressesAreReadAsTelegramReadsThem(t *testing.T) {
 	} {
 		got, ok := parseAddress(text)
 		if want == (address{}) {
-			if ok {
-				t.Errorf("%q is taken: %+v", text, got)
-			}
-		} else if !ok || got != want {
-			t.Errorf("%q: got %+v %v, want %+v", text, got, ok, want)
+			assert.False(t, ok, text)
+			continue
 		}
+		require.True(t, ok, text)
+		assert.Equal(t, want, got, text)
 	}
 	for _, text := range []string{
 		"", "/", "https://", "https:///x", "ftp://bot.example.org", "https://:443", "https://bot.example.org:", "https://bot.example.org:0",

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -46,32 +46,18 @@ func TestUpdatesAreInWireForm(t *testing.T) {
 			continue
 		}
 
-		if u.ID <= last {
-			t.Errorf("%s: update_id %d follows %d", name, u.ID, last)
-		}
+		assert.Greater(t, u.ID, last, name)
 		last = u.ID
-		if len(fields) != 2 {
-			t.Errorf("%s: %d fields besides update_id, want one", name, len(fields)-1)
-		}
+		assert.Len(t, fields, 2, name)
 		head := fmt.Sprintf("{\"update_id\":%d,\n\"%s\":{", u.ID, kind)
-		if !bytes.HasPrefix(body, []byte(head)) {
-			t.Errorf("%s: starts with %.60q, want %q", name, body, head)
-		}
-		if got := bytes.Replace(body, []byte("\n"), nil, 1); !bytes.Equal(got, compact.Bytes()) {
-			t.Errorf("%s: white space besides the line break after update_id", name)
-		}
-		if i := bytes.IndexFunc(body, func(r rune) bool { return r >= utf8.RuneSelf }); i >= 0 {
-			t.Errorf("%s: byte %d is not ASCII", name, i)
-		}
-		if upper := regexp.MustCompile(`\\u[0-9a-f]{0,3}[A-F]`).Find(body); upper != nil {
-			t.Errorf("%s: escape %s... is not in lower case", name, upper)
-		}
+		assert.True(t, bytes.HasPrefix(body, []byte(head)), name)
+		assert.Equal(t, compact.Bytes(), bytes.Replace(body, []byte("\n"), nil, 1), name)
+		assert.Negative(t, bytes.IndexFunc(body, func(r rune) bool { return r >= utf8.RuneSelf }), name)
+		assert.Nil(t, regexp.MustCompile(`\\u[0-9a-f]{0,3}[A-F]`).Find(body), name)
 	}
 
 	slices.Sort(seen)
-	if !slices.Equal(seen, kinds) {
-		t.Errorf("kinds\n%v\nwant\n%v", seen, kinds)
-	}
+	assert.Equal(t, kinds, seen)
 }
 
 func TestUpdateIsACopy(t *testing.T) {
@@ -80,17 +66,14 @@ func TestUpdateIsACopy(t *testing.T) {
 		body[0] = 'x'
 		break
 	}
-	if body := tghooktest.Update("message"); body[0] != '{' {
-		t.Errorf("a change by one caller is seen by the next: %.20s", body)
-	}
+	assert.Equal(t, byte('{'), tghooktest.Update("message")[0])
 }
 
 func TestUnknownUpdatePanicsWithTheNames(t *testing.T) {
 	defer func() {
 		message, _ := recover().(string)
-		if !strings.Contains(message, `"massage"`) || !strings.Contains(message, "callback_query") {
-			t.Errorf("panic %q names neither the mistake nor the choice", message)
-		}
+		assert.Contains(t, message, `"massage"`)
+		assert.Contains(t, message, "callback_query")
 	}()
 
 	tghooktest.Update("massage")

@@ -3,6 +3,9 @@ package tghooktest
 import (
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestTheNewestCallsAreKept(t *testing.T) {
@@ -28,15 +31,13 @@ func TestTheNewestCallsAreKept(t *testing.T) {
 	for made < maxCalls {
 		call("sendMessage")
 	}
-	if len(c.all) != maxCalls || c.all[0].Method != "forgotten" {
-		t.Errorf("%d are kept, the first is %+v", len(c.all), c.all[0])
-	}
+	require.Len(t, c.all, maxCalls)
+	assert.Equal(t, "forgotten", c.all[0].Method)
 	for range 3 {
 		call("sendMessage")
 	}
-	if len(c.all) != maxCalls || c.all[0].At.Unix() != 3 {
-		t.Errorf("%d are kept, the first is %+v", len(c.all), c.all[0])
-	}
+	require.Len(t, c.all, maxCalls)
+	assert.Equal(t, int64(3), c.all[0].At.Unix())
 	if got, ok := c.take("forgotten"); ok || len(c.of) != 2 {
 		t.Errorf("what is forgotten comes as %+v, and there are %d methods", got, len(c.of))
 	}

@@ -45,9 +45,7 @@ func TestAPollIsOpenForItsTime(t *testing.T) {
 		poll := func(question string, more ...string) {
 			t.Helper()
 			params := append([]string{"chat_id", strconv.FormatInt(zoe.ID, 10), "question", question, "options", `["yes","no"]`}, more...)
-			if got := ask(t, s, "sendPoll", params...); !strings.HasPrefix(got, "200 ") {
-				t.Fatal(got)
-			}
+			require.True(t, strings.HasPrefix(ask(t, s, "sendPoll", params...), "200 "))
 		}
 		poll("a minute", "open_period", "60")
 		poll("until then", "close_date", strconv.FormatInt(s.Now().Add(2*time.Minute).Unix(), 10))

@@ -2,7 +2,6 @@ package tghooktest_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -24,9 +23,7 @@ func TestEveryKindIsDeliveredWithItsID(t *testing.T) {
 		var want []int64
 		for name, update := range tghooktest.Updates() {
 			id := deliver(t, s, update)
-			if !strings.HasPrefix(string(update), fmt.Sprintf(`{"update_id":%d,`, id)) {
-				t.Errorf("%s has become %d", name, id)
-			}
+			assert.True(t, strings.HasPrefix(string(update), fmt.Sprintf(`{"update_id":%d,`, id)), name)
 			want = append(want, id)
 		}
 		last := want[len(want)-1]
@@ -56,9 +53,9 @@ func TestWhatIsNoUpdateIsAnErrorThatSaysSo(t *testing.T) {
 			`{"message":{"text":"` + strings.Repeat("x", 512<<10) + `"}}`: "Telegram drops an update of more than 524288 bytes",
 		} {
 			_, err := s.Deliver([]byte(update))
-			if err == nil || !strings.HasPrefix(err.Error(), "tghooktest: Deliver: ") || !strings.Contains(err.Error(), want) {
-				t.Errorf("%.40s: %v, want %s", update, err, want)
-			}
+			require.Error(t, err, update)
+			assert.True(t, strings.HasPrefix(err.Error(), "tghooktest: Deliver: "), update)
+			assert.Contains(t, err.Error(), want, update)
 		}
 		assert.Zero(t, s.Pending(), "pending")
 	})
@@ -121,9 +118,7 @@ func TestAWebhookEndsWithItsTest(t *testing.T) {
 	assert.Equal(t, []string{"getWebhookInfo", "getWebhookInfo"}, methods(s.Calls()), "calls")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at, nil)
 	require.NoError(t, err)
-	if got := do(t, s, r); !strings.HasSuffix(got, "connection refused") {
-		t.Error(got)
-	}
+	assert.True(t, strings.HasSuffix(do(t, s, r), "connection refused"))
 }
 
 // A connection that Telegram opened and has not used yet stays open for the next update.
@@ -189,7 +184,7 @@ func TestAWebhookThatCannotBeSetFailsTheTest(t *testing.T) {
 			"http://b b/":              `tghooktest: Webhook: URL "http://b b/" is not an http URL; for https, use Listen and Client.SetWebhook`,
 			s.URL:                      "tghooktest: Webhook: listen tcp 127.0.0.1:80: bind: address already in use",
 		} {
-			assert.Equal(t, want, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }), url)
+			assert.Equal(t, want, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }))
 		}
 		assert.Equal(t, "tghooktest: Webhook: set http://bot.example.org/telegram: Bad Request: secret token contains unallowed characters", failure(t, func(tb testing.TB) {
 			s.Webhook(tb, nil, tghook.WebhookRequest{SecretToken: "stand_in_secret!"})
@@ -227,14 +222,12 @@ func TestAPollThatFailsIsRetriedByTheClient(t *testing.T) {
 		chat := s.User("Zoë").Chat()
 		chat.Send("hi")
 		chat.Expect(t, "you said hi")
-		if took := s.Now().Sub(begin); took < 5*time.Minute {
-			t.Errorf("it took %v", took)
-		}
+		assert.GreaterOrEqual(t, s.Now().Sub(begin), 5*time.Minute)
 		stop()
 		<-polled
 		var last *tghook.APIError
-		if len(failed) != 3 || !errors.As(failed[2], &last) || last.RetryAfter != 5*time.Minute {
-			t.Error(failed)
-		}
+		require.Len(t, failed, 3)
+		require.ErrorAs(t, failed[2], &last)
+		assert.Equal(t, 5*time.Minute, last.RetryAfter, failed)
 	})
 }
