@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // handling is one run of the handler. Its times are microseconds since 1970.
@@ -100,9 +102,7 @@ func TestHandlingsAreCounted(t *testing.T) {
 	if overlapping, overtaking := first.disorder([]int{1, 2, 1, 1, 1, 1}); overlapping != 3 || overtaking != 1 {
 		t.Errorf("%d overlap and %d overtake, want 3 and 1", overlapping, overtaking)
 	}
-	if n := first.atOnce(); n != 3 {
-		t.Errorf("%d at once, want 3", n)
-	}
+	assert.Equal(t, 3, first.atOnce())
 	for _, a := range []struct {
 		asked getUpdates
 		want  int
@@ -113,11 +113,7 @@ func TestHandlingsAreCounted(t *testing.T) {
 		{getUpdates{Offset: 5, At: 45}, 3},
 		{getUpdates{Offset: 7, At: 60}, 0},
 	} {
-		if n := first.atRisk([]getUpdates{a.asked, {}}); n != a.want {
-			t.Errorf("%d were at risk at %+v, want %d", n, a.asked, a.want)
-		}
+		assert.Equal(t, a.want, first.atRisk([]getUpdates{a.asked, {}}), a.asked)
 	}
-	if last := first.end(); last != 60 {
-		t.Errorf("the last ended at %d, want 60", last)
-	}
+	assert.Equal(t, int64(60), first.end(), "the last ended at")
 }

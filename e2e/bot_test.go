@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
 )
 
@@ -52,9 +54,7 @@ func newBot(t *testing.T, name string, h tghook.HandlerFunc, change func(*tghook
 		b.mu.Unlock()
 		return h(ctx, u)
 	}), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	b.mux.Handle("/telegram", b)
 	return b
 }
@@ -71,9 +71,7 @@ func startBot(t *testing.T, name string, h tghook.HandlerFunc, change func(*tgho
 func (b *bot) listen(t *testing.T, network, addr string) (stop func()) {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), network, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	b.addr = listener.Addr().String()
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // A proxy is a program that docs/ has a configuration for.
@@ -112,13 +114,9 @@ func (p proxy) start(t *testing.T, first, second string) *front {
 	t.Helper()
 	path := p.path(t)
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	inherited, err := listener.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	dir := t.TempDir()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	places := append(p.places(dir, port), "127.0.0.1:8081", first, "127.0.0.1:8082", second)
@@ -127,9 +125,7 @@ func (p proxy) start(t *testing.T, first, second string) *front {
 		"bots.pem": certificate().files,
 		p.config:   replaced(t, filepath.Join("..", "docs", p.config), places),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	f := &front{addr: listener.Addr().String(), log: new(log)}
 	cmd := exec.Command(path, p.args(dir)...) //nolint:noctx // Cleanup ends it, gently
@@ -141,9 +137,7 @@ func (p proxy) start(t *testing.T, first, second string) *front {
 	// Start has made it blocking, and nginx takes it as it is: of two workers that want
 	// the same connection one would hang until the next.
 	err = errors.Join(err, syscall.SetNonblock(int(inherited.Fd()), true), listener.Close(), inherited.Close())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	f.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		ended := make(chan error, 1)
@@ -180,13 +174,9 @@ func (p proxy) path(t *testing.T) string {
 func replaced(t *testing.T, file string, places []string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for i := 0; i < len(places); i += 2 {
-		if !strings.Contains(string(text), places[i]) {
-			t.Fatalf("%s does not have %q any more", file, places[i])
-		}
+		require.Contains(t, string(text), places[i], file)
 	}
 	return strings.NewReplacer(places...).Replace(string(text))
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Where requests come from. Both are this machine, though the proxies' own address
@@ -51,9 +53,7 @@ func (f *front) lineFrom(t *testing.T, from string, a address) *line {
 	t.Helper()
 	name, _, _ := strings.Cut(a.host, ":")
 	conn, err := f.dial(t, from, name, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return &line{conn, bufio.NewReader(conn)}
 }
 

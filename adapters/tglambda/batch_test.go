@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/adapters/tglambda"
@@ -38,9 +40,7 @@ func message(group string, chat, id int64) events.SQSMessage {
 func batch(tb testing.TB, messages ...events.SQSMessage) []byte {
 	tb.Helper()
 	payload, err := json.Marshal(events.SQSEvent{Records: messages})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return payload
 }
 
@@ -146,12 +146,8 @@ func TestBatchReturnsOnlyWhatFailed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				handler := &runs{fails: c.fails, from: time.Now()}
 				f := mount(t, tghook.Config{}, handler.handle)
-				if got := invoke(t.Context(), t, f, batch(t, c.messages...)); got != c.want {
-					t.Errorf("got %s, want %s", got, c.want)
-				}
-				if got := handler.were(); got != c.runs {
-					t.Errorf("runs %s, want %s", got, c.runs)
-				}
+				assert.Equal(t, c.want, invoke(t.Context(), t, f, batch(t, c.messages...)))
+				assert.Equal(t, c.runs, handler.were(), "runs")
 				time.Sleep(48 * time.Hour)
 			})
 		})
@@ -168,12 +164,8 @@ func TestGroupOfAStandardQueueIsNoOrder(t *testing.T) {
 		for i := range fair {
 			fair[i].Attributes = map[string]string{"MessageGroupId": "tenant"}
 		}
-		if got := invoke(t.Context(), t, f, batch(t, fair...)); got != failed("1") {
-			t.Errorf("got %s", got)
-		}
-		if got := handler.were(); got != "1@0s 2@0s" {
-			t.Errorf("runs %s", got)
-		}
+		assert.Equal(t, failed("1"), invoke(t.Context(), t, f, batch(t, fair...)))
+		assert.Equal(t, "1@0s 2@0s", handler.were(), "runs")
 		time.Sleep(48 * time.Hour)
 	})
 }
@@ -194,12 +186,8 @@ func TestMessageThatIsNoUpdateGoesBackToTheQueue(t *testing.T) {
 		})
 		bad, behind, other := message("a", 41, 1), message("a", 41, 2), message("b", 42, 3)
 		bad.Body = body
-		if got := invoke(t.Context(), t, f, batch(t, bad, behind, other)); got != failed("1", "2") {
-			t.Errorf("%q: got %s", body, got)
-		}
-		if handled != 1 {
-			t.Errorf("%q: %d are handled, want the other group's", body, handled)
-		}
+		assert.Equal(t, failed("1", "2"), invoke(t.Context(), t, f, batch(t, bad, behind, other)), body)
+		assert.Equal(t, 1, handled, body)
 		if !strings.Contains(log.String(), "message_id=1 ") || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("%q: logged %s", body, log.String())
 		}
@@ -245,9 +233,7 @@ func TestBatchEndsBeforeTheFunctionsTimeout(t *testing.T) {
 		if len(causes) != 1 || !errors.Is(causes[0], tghook.ErrLate) {
 			t.Errorf("handlers of the late chat ended with %v", causes)
 		}
-		if runs := handler.were(); runs != "3@0s" {
-			t.Errorf("runs %s", runs)
-		}
+		assert.Equal(t, "3@0s", handler.were(), "runs")
 		time.Sleep(48 * time.Hour)
 	})
 }
@@ -272,13 +258,9 @@ func TestReplyToAMessageGoesByCaller(t *testing.T) {
 	f := mount(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}},
 		answering("sendMessage", map[string]any{"chat_id": 41}))
 	for range 2 { // the second is a duplicate
-		if got := invoke(t.Context(), t, f, batch(t, message("", 41, 1))); got != failed() {
-			t.Errorf("got %s", got)
-		}
+		assert.Equal(t, failed(), invoke(t.Context(), t, f, batch(t, message("", 41, 1))))
 	}
-	if want := []string{`sendMessage{"chat_id":41}`}; !slices.Equal(api.log, want) {
-		t.Errorf("calls %v, want %v", api.log, want)
-	}
+	assert.Equal(t, []string{`sendMessage{"chat_id":41}`}, api.log)
 }
 
 func TestPanickingHandlerFailsItsMessageAlone(t *testing.T) {
@@ -289,9 +271,7 @@ func TestPanickingHandlerFailsItsMessageAlone(t *testing.T) {
 		}
 		return tghook.NoReply, nil
 	})
-	if got := invoke(t.Context(), t, f, batch(t, message("", 41, 1), message("", 42, 2))); got != failed("1") {
-		t.Errorf("got %s", got)
-	}
+	assert.Equal(t, failed("1"), invoke(t.Context(), t, f, batch(t, message("", 41, 1), message("", 42, 2))))
 }
 
 func TestGoldenBatchesAreHandled(t *testing.T) {
@@ -326,9 +306,7 @@ func TestWhatIsNotHandledIsReportedThoughTheContextIsFaulty(t *testing.T) {
 	t.Parallel()
 	for name, deadline := range map[string]func(){"panics": func() { panic("broken") }, "exits": runtime.Goexit} {
 		hook, err := tghook.New(tghook.HandlerFunc(new(runs).handle), tghook.Config{InsecureNoSecret: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		ctx := foul{t.Context(), deadline}
 		answer, err := tglambda.Handler(hook).Invoke(ctx, batch(t, message("", 7, 1), message("a", 8, 2), message("a", 8, 3)))
 		if want := failed("1", "2", "3"); err != nil || string(answer) != want {

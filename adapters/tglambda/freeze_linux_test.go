@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/gateway"
 )
@@ -134,9 +136,7 @@ const stubborn = "BOT_STUBBORN=1"
 
 func answered(tb testing.TB, what string, answer <-chan string, expected string) {
 	tb.Helper()
-	if got := want(tb, "answer to "+what, answer); got != expected {
-		tb.Errorf("%s: answered %q, want %q", what, got, expected)
-	}
+	assert.Equal(tb, expected, want(tb, "answer to "+what, answer), what)
 }
 
 // The function as users compile it, on the runtime as AWS runs it: the process is
@@ -184,9 +184,7 @@ func answersThroughEveryDoor(t *testing.T, c *control, bin string) {
 		body := messageIn(42, int64(2*i))
 		answer := delivery(t, shape, f, body, secret)
 		r := want(t, "run", c.runs)
-		if r.update != body {
-			t.Errorf("%s: the handler got %q", shape, r.update)
-		}
+		assert.Equal(t, body, r.update, shape)
 		r.do <- hi
 		answered(t, string(shape), answer, hiReply)
 		answered(t, string(shape)+", once more", delivery(t, shape, f, body, secret), hiReply)
@@ -202,9 +200,7 @@ func answersThroughEveryDoor(t *testing.T, c *control, bin string) {
 		}
 	}
 	none(t, "runs", c.runs)
-	if n := s.instances(); n != 1 {
-		t.Errorf("%d instances", n)
-	}
+	assert.Equal(t, 1, s.instances())
 }
 
 func handlesABatch(t *testing.T, c *control, bin string) {
@@ -228,9 +224,7 @@ func handlesABatch(t *testing.T, c *control, bin string) {
 		}
 		answered(t, "batch "+strconv.Itoa(i), answer, round.expected)
 	}
-	if call := want(t, "call", c.calls); call != hi {
-		t.Errorf("called %s", call)
-	}
+	assert.Equal(t, hi, want(t, "call", c.calls))
 	none(t, "runs", c.runs)
 	none(t, "calls", c.calls)
 }
@@ -303,9 +297,7 @@ func runsAgainAfterAKill(t *testing.T, c *control, bin string) {
 	want(t, "second run", c.runs).do <- hi
 	answered(t, "the redelivery", again, hiReply)
 	none(t, "runs", c.runs)
-	if n := s.instances(); n != 2 {
-		t.Errorf("%d instances", n)
-	}
+	assert.Equal(t, 2, s.instances())
 }
 
 // Telegram has seen no answer, or would not come again: at least once.
@@ -334,7 +326,5 @@ func survives(t *testing.T, c *control, bin string) {
 	answer = delivery(t, gateway.HTTPv1, f, messageIn(42, 1), secret)
 	want(t, "run", c.runs).do <- hi
 	answered(t, "the redelivery", answer, hiReply)
-	if n := s.instances(); n != 1 {
-		t.Errorf("%d instances", n)
-	}
+	assert.Equal(t, 1, s.instances())
 }

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/adapters/tglambda"
@@ -40,18 +42,14 @@ func mount(tb testing.TB, cfg tghook.Config, handler tghook.HandlerFunc) lambda.
 		cfg.Dispatch.Observe = func(context.Context, tghook.Delivery) {}
 	}
 	hook, err := tghook.New(handler, cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return tglambda.Handler(hook)
 }
 
 func golden(tb testing.TB, name string) []byte {
 	tb.Helper()
 	payload, err := os.ReadFile(filepath.Join("testdata", "events", name+".json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return payload
 }
 
@@ -202,26 +200,18 @@ var shapes = []gateway.Shape{
 func post(tb testing.TB, c *http.Client, body []byte, headers ...string) (status int, header http.Header, answer []byte) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "https://bot.example/telegram", bytes.NewReader(body))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", secret)
 	for i := 0; i < len(headers); i += 2 {
 		req.Header[headers[i]] = append(req.Header[headers[i]], headers[i+1])
 	}
 	res, err := c.Do(req)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	defer res.Body.Close()
 	answer, err = io.ReadAll(res.Body)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if problem := res.Header.Get("X-Gateway-Problem"); problem != "" {
-		tb.Errorf("the door refuses the answer: %s", problem)
-	}
+	require.NoError(tb, err)
+	assert.Empty(tb, res.Header.Get("X-Gateway-Problem"), "the problem that the door has with the answer")
 	return res.StatusCode, res.Header, answer
 }
 
@@ -297,18 +287,12 @@ func TestTwoSecretsAreRefusedAndOneIsFoundInAnyCase(t *testing.T) {
 			}
 		}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://bot.example/", strings.NewReader(messageIn(42, 1)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		req.Header = http.Header{"x-telegram-BOT-api-SECRET-token": {secret}, "CONTENT-type": {"application/json"}}
 		res, err := client(shape, f).Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			t.Errorf("%s, odd case: %d", shape, res.StatusCode)
-		}
+		assert.Equal(t, http.StatusOK, res.StatusCode, shape)
 	}
 }
 
@@ -352,12 +336,8 @@ func TestBodyIsDecodedAsItIsRead(t *testing.T) {
 			"headers":        map[string]string{"content-type": "application/json", "x-telegram-bot-api-secret-token": secret},
 			"requestContext": map[string]any{"http": map[string]any{"method": "POST", "sourceIp": "91.108.4.9"}},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := invoke(t.Context(), t, f, payload); got != c.want {
-			t.Errorf("%s: got %s", c.what, got)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, c.want, invoke(t.Context(), t, f, payload), c.what)
 	}
 }
 
@@ -371,9 +351,7 @@ func TestUpdateOutlivesTheEvent(t *testing.T) {
 			return tghook.NoReply, nil
 		})
 		payload := golden(t, name)
-		if got := invoke(t.Context(), t, f, payload); strings.Contains(got, "error") {
-			t.Fatalf("%s: %s", name, got)
-		}
+		require.NotContains(t, invoke(t.Context(), t, f, payload), "error", name)
 		for i := range payload {
 			payload[i] = 'x'
 		}

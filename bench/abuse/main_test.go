@@ -5,9 +5,11 @@ import (
 	"flag"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook/bench/grammy"
 	"github.com/tghook/tghook/bench/rivals"
@@ -29,9 +31,7 @@ func TestMain(m *testing.M) {
 func TestNoReceiverThatChecksTheSecretHandlesWhatAStrangerSends(t *testing.T) {
 	t.Parallel()
 	all, err := receivers()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	checks := []string{"grammy", "grammy_caught"}
 	for _, library := range libraries() {
 		if slices.Contains(library.Has, "secret") {
@@ -48,9 +48,7 @@ func TestNoReceiverThatChecksTheSecretHandlesWhatAStrangerSends(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			line, err := wrongSecret.treat(ctx, r)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			want := []string{" 0 early ", " 1 handled ", " 0 repeated ", " 1 lives"}
 			if slices.Contains(checks, r.name) {
 				want[1] = " 0 handled "
@@ -59,9 +57,7 @@ func TestNoReceiverThatChecksTheSecretHandlesWhatAStrangerSends(t *testing.T) {
 				want = append(want, "1 1 status-401 ", " 0 lost ")
 			}
 			for _, figure := range want {
-				if !strings.Contains(line, figure) {
-					t.Errorf("no %q in %q", figure, line)
-				}
+				assert.Contains(t, line, figure)
 			}
 		})
 	}

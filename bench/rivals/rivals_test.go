@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
 	"github.com/tghook/tghook/bench/rivals"
@@ -45,9 +47,7 @@ func receives(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) 
 	t.Helper()
 	b := newBot(t, open)
 	for i, name := range []string{"message", "callback_query", "message_large"} {
-		if status := b.post(delivery{body: tghooktest.Update(name)}); status != http.StatusOK {
-			t.Errorf("%s is answered %d", name, status)
-		}
+		assert.Equal(t, http.StatusOK, b.post(delivery{body: tghooktest.Update(name)}), name)
 		b.await([]int64{731450000, 731450013, 731450025}[i])
 	}
 }
@@ -103,13 +103,9 @@ func newBot(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) *b
 	t.Helper()
 	b := &bot{t: t, ids: map[int64]chan struct{}{}}
 	r, err := open(func(id int64) { close(b.of(id)) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	b.url = "http://" + listener.Addr().String() + rivals.Path
 	if r.Fast != nil {
 		server := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) {
@@ -160,9 +156,7 @@ func (b *bot) post(d delivery) int {
 	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, cmp.Or(d.method, http.MethodPost), b.url, bytes.NewReader(d.body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, err)
 	request.Header.Set("Content-Type", cmp.Or(d.contentType, "application/json"))
 	request.Header.Set("X-Telegram-Bot-Api-Secret-Token", cmp.Or(d.secret, rivals.Secret))
 	if d.source != "" {

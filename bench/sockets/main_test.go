@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook/bench/grammy"
 )
 
@@ -29,9 +31,7 @@ func TestMain(m *testing.M) {
 func TestEveryServerServes(t *testing.T) {
 	t.Parallel()
 	all, err := measurements()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, m := range all {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,21 +41,13 @@ func TestEveryServerServes(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			server, err := m.start(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer server.kill()
 			before, err := server.ask()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := m.probe(ctx, server.address); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
+			require.NoError(t, m.probe(ctx, server.address))
 			after, err := server.ask()
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if before.handled != 0 || after.handled != 1 || after.empty != 0 || before.cpu == 0 || after.cpu < before.cpu {
 				t.Errorf("it tells of %+v before an update and of %+v after it", before, after)
 			}

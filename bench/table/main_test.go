@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestAddedAndRatesCompareTheMediansOfTheRounds(t *testing.T) {
@@ -156,9 +158,7 @@ func rows(t *testing.T, lines string) []string {
 func fields(t *testing.T, lines string, marks ...string) (got []string) {
 	t.Helper()
 	var out strings.Builder
-	if err := report(&out, strings.NewReader(lines)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, report(&out, strings.NewReader(lines)))
 	for line := range strings.Lines(out.String()) {
 		if slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(line, mark) }) {
 			got = append(got, strings.Join(strings.Fields(line), " "))

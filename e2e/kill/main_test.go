@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // TestMain is a receiver's process too, with its mode as an argument.
@@ -27,9 +29,7 @@ func TestNothingIsLostByWhomeverIsKilled(t *testing.T) {
 			if err == nil {
 				err = got.err()
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if got.killed < 2 || got.begun <= got.handled || got.sent < 100 {
 				t.Error("too little was killed to tell anything")
 			}

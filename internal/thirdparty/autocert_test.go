@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/acme/autocert"
 
 	"github.com/tghook/tghook"
@@ -47,18 +49,12 @@ func TestTheAutocertExampleOfTheDocumentationIsThisOne(t *testing.T) {
 		t.Errorf("without a token, Run returned %v", err)
 	}
 	source, err := os.ReadFile("autocert_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	doc, err := os.ReadFile("../../docs/running.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_, example, _ := strings.Cut(string(source), "\tmanager := ")
 	example, _, _ = strings.Cut("\tmanager := "+example, "\treturn err\n")
-	if want := strings.ReplaceAll("\n"+example, "\n\t", "\n"); !strings.Contains(string(doc), want) {
-		t.Errorf("docs/running.md does not have%s", want)
-	}
+	assert.Contains(t, string(doc), strings.ReplaceAll("\n"+example, "\n\t", "\n"), "docs/running.md")
 }
 
 // autocert has a certificate in its cache, as after its first start.
@@ -66,28 +62,20 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	t.Parallel()
 	const host = "bot.example.org"
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), DNSNames: []string{host},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(80 * 24 * time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var entry bytes.Buffer
 	_ = pem.Encode(&entry, &pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
 	_ = pem.Encode(&entry, &pem.Block{Type: "CERTIFICATE", Bytes: der})
 	manager := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(host), Cache: autocert.DirCache(t.TempDir())}
-	if err := manager.Cache.Put(t.Context(), host, entry.Bytes()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, manager.Cache.Put(t.Context(), host, entry.Bytes()))
 
 	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true}) // it looks for no host on the network
 	socket := t.TempDir() + "/bot.sock"
@@ -104,9 +92,7 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	tg.ExpectCall(t, "setWebhook")
 	roots := x509.NewCertPool()
 	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	roots.AddCert(leaf)
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12},
@@ -116,9 +102,7 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	}
 	defer transport.CloseIdleConnections()
 	overTLS := func(r *http.Request) { r.URL.Scheme = "https" }
-	if got := post(t, transport, "/telegram", message(1), overTLS); got != helloAnswer {
-		t.Errorf("an update was answered %q, want %q", got, helloAnswer)
-	}
+	assert.Equal(t, helloAnswer, post(t, transport, "/telegram", message(1), overTLS), "an update")
 	stop()
 	if err := await(t, done, "the end of Run"); err != nil {
 		t.Errorf("Run returned %v", err)

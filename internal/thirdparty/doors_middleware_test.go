@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/gorilla/handlers"
 	"github.com/gorilla/mux"
+	"github.com/stretchr/testify/assert"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
@@ -135,18 +136,10 @@ func TestTheGuardAnswersBeforeATimeoutThatStandsInFront(t *testing.T) {
 					return hello(ctx, u)
 				}), 5*time.Second)}
 				start := time.Now()
-				if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
-					t.Errorf("the update was answered %q, want 503 after 2", got)
-				}
-				if took := time.Since(start); took != 4500*time.Millisecond {
-					t.Errorf("it was answered after %v, want 4.5s", took)
-				}
-				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
-				if took := time.Since(start); took != 7*time.Second {
-					t.Errorf("that was answered after %v, want 7s: it joins the handler that still runs", took)
-				}
+				assert.Equal(t, "503 after 2", post(t, server, "/telegram", message(1)), "the update")
+				assert.Equal(t, 4500*time.Millisecond, time.Since(start), "the time of its answer")
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "its redelivery")
+				assert.Equal(t, 7*time.Second, time.Since(start), "the time of its answer: it joins the handler that still runs")
 				if end != nil {
 					t.Errorf("the timeout ended the handler's ctx: %v", end)
 				}
@@ -169,15 +162,9 @@ func TestWithoutAGuardATimeoutAnswersAndNothingIsLost(t *testing.T) {
 					time.Sleep(7 * time.Second)
 					return hello(ctx, u)
 				}, func(cfg *tghook.Config) { cfg.LateAfter = -1 }), 5*time.Second)}
-				if got := post(t, server, "/telegram", message(1)); got != timeout.own {
-					t.Errorf("the update was answered %q, want %q", got, timeout.own)
-				}
-				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
-				if runs != 1 {
-					t.Errorf("the handler ran %d times, want once", runs)
-				}
+				assert.Equal(t, timeout.own, post(t, server, "/telegram", message(1)), "the update")
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "its redelivery")
+				assert.Equal(t, 1, runs, "runs of the handler")
 			})
 		})
 	}
@@ -194,13 +181,9 @@ func TestATimeoutBelowTheMarginMakesEveryUpdateLate(t *testing.T) {
 					time.Sleep(time.Millisecond)
 					return hello(ctx, u)
 				}), 500*time.Millisecond)}
-				if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
-					t.Errorf("the update was answered %q, want 503 after 2", got)
-				}
+				assert.Equal(t, "503 after 2", post(t, server, "/telegram", message(1)), "the update")
 				time.Sleep(2 * time.Second)
-				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "its redelivery")
 			})
 		})
 	}
@@ -226,9 +209,7 @@ func TestACompressedReplyIsWhole(t *testing.T) {
 				1: `200 application/json {"method":"sendMessage","text":"` + long + `"}`,
 				2: "200",
 			} {
-				if got := post(t, gunzip{t, client(t, "tcp", addr), id == 1}, "/telegram", message(id)); got != want {
-					t.Errorf("the answer decodes to %.100q, want %.100q", got, want)
-				}
+				assert.Equal(t, want, post(t, gunzip{t, client(t, "tcp", addr), id == 1}, "/telegram", message(id)), "the decoded answer")
 			}
 		})
 	}
@@ -292,9 +273,7 @@ func TestABodyThatAMiddlewareHasReadIsReported(t *testing.T) {
 			t.Error(err)
 		}
 	}, gin.WrapH(hook))
-	if got := post(t, client(t, "tcp", serve(t, r)), "/telegram", message(1)); got != "400" {
-		t.Errorf("the update was answered %q, want 400", got)
-	}
+	assert.Equal(t, "400", post(t, client(t, "tcp", serve(t, r)), "/telegram", message(1)), "the update")
 	if v := await(t, told, "Observe"); v.Err == nil || !strings.Contains(v.Err.Error(), "has a middleware read it?") {
 		t.Errorf("Observe was told %v, want what may have happened", v.Err)
 	}
@@ -331,15 +310,9 @@ func TestARecovererSeesNoPanicButAnAbort(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			})
 			addr := serve(t, x.recover(hook, &seen))
-			if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); got != "500" {
-				t.Errorf("a panic was answered %q, want 500", got)
-			}
-			if strings.Contains(seen.String(), "oops") {
-				t.Errorf("the middleware saw the panic:\n%s", seen.String())
-			}
-			if got := post(t, client(t, "tcp", addr), "/telegram", message(2)); got != x.abort {
-				t.Errorf("an abort was answered %q, want %q", got, x.abort)
-			}
+			assert.Equal(t, "500", post(t, client(t, "tcp", addr), "/telegram", message(1)), "a panic")
+			assert.NotContains(t, seen.String(), "oops", "seen by the middleware")
+			assert.Equal(t, x.abort, post(t, client(t, "tcp", addr), "/telegram", message(2)), "an abort")
 		})
 	}
 }
@@ -364,9 +337,7 @@ func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
 			t.Parallel()
 			lines := make(writes, 1)
 			server := client(t, "tcp", serve(t, logged(newHook(t, hello), lines)))
-			if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-				t.Errorf("the update was answered %q, want %q", got, helloAnswer)
-			}
+			assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "the update")
 			line := await(t, lines, "a line of the log")
 			if !strings.Contains(line, "/telegram") || !strings.Contains(line, "200") || strings.Contains(line, secret) {
 				t.Errorf("the log says %q, want the path, 200 and no secret", line)
@@ -395,9 +366,7 @@ func TestGinRecoveryInDebugModeTellsTheSecret(t *testing.T) { //nolint:parallelt
 		r := gin.New()
 		r.Use(gin.RecoveryWithWriter(&seen))
 		r.Any("/telegram", gin.WrapH(newHook(t, func(context.Context, *tghook.Update) (tghook.Reply, error) { panic(http.ErrAbortHandler) })))
-		if got := post(t, bridge{r}, "/telegram", message(1)); got != "500" {
-			t.Errorf("the abort was answered %q, want 500", got)
-		}
+		assert.Equal(t, "500", post(t, bridge{r}, "/telegram", message(1)), "the abort")
 		if told := strings.Contains(seen.String(), secret); told != want {
 			t.Errorf("in %s mode the log tells the secret: %v, want %v:\n%s", mode, told, want, seen.String())
 		}
@@ -423,9 +392,7 @@ func TestAMiddlewareThatBelievesHeadersOpensAllowedSources(t *testing.T) {
 				cfg.AllowedSources = tghook.TelegramSources()
 			}))))
 			got := post(t, server, "/telegram", message(1), func(r *http.Request) { r.Header.Set("X-Real-IP", "149.154.167.220") })
-			if got != x.want {
-				t.Errorf("the update was answered %q, want %q", got, x.want)
-			}
+			assert.Equal(t, x.want, got, "the update")
 		})
 	}
 }

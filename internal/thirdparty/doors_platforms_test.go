@@ -19,6 +19,8 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
@@ -59,9 +61,7 @@ func openCloudRun(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
 func openFunctionsFramework(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
 	tb.Helper()
 	addr, err := startFunctions()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	path := fmt.Sprintf("/%d", mounted.count.Add(1))
 	mounted.hooks.Store(path, hook)
 	return tghooktest.Door{Addr: addr, Path: path}
@@ -144,9 +144,7 @@ func endsLate(t *testing.T, after time.Duration, open func(after time.Duration, 
 			ended <- context.Cause(ctx)
 			return tghook.NoReply, context.Cause(ctx)
 		})
-		if got := post(t, transport(t, door), door.Path, message(1)); got != "503" {
-			t.Fatalf("the late update was answered %q, want 503", got)
-		}
+		require.Equal(t, "503", post(t, transport(t, door), door.Path, message(1)), "the late update")
 		if runs.Load() == 0 && after < patience {
 			continue
 		}
@@ -225,17 +223,11 @@ func Handler(rw http.ResponseWriter, r *http.Request) { vercelHook.ServeHTTP(rw,
 
 func TestAVercelFunctionKeepsItsHookBetweenRequests(t *testing.T) {
 	t.Parallel()
-	if errVercelHook != nil {
-		t.Fatal(errVercelHook)
-	}
+	require.NoError(t, errVercelHook)
 	for range 2 {
-		if got := post(t, bridge{http.HandlerFunc(Handler)}, "/api/telegram", message(1)); got != helloAnswer {
-			t.Errorf("the update was answered %q, want %q", got, helloAnswer)
-		}
+		assert.Equal(t, helloAnswer, post(t, bridge{http.HandlerFunc(Handler)}, "/api/telegram", message(1)), "the update")
 	}
-	if got := vercelRuns.Load(); got != 1 {
-		t.Errorf("the handler ran %d times for one update, want once", got)
-	}
+	assert.Equal(t, int64(1), vercelRuns.Load(), "runs of the handler")
 }
 
 // bridge calls a handler without a server or a connection, with a writer that can do
@@ -284,9 +276,7 @@ func TestAFrozenPlatformIsLeftNoWork(t *testing.T) {
 				door := endsLate(t, soon, func(after time.Duration, h tghook.HandlerFunc) tghooktest.Door {
 					return platform.open(t, newHook(t, h, firstIsLate(policy, after), func(cfg *tghook.Config) { cfg.Ephemeral = true }))
 				})
-				if got := post(t, transport(t, door), door.Path, message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
+				assert.Equal(t, helloAnswer, post(t, transport(t, door), door.Path, message(1)), "its redelivery")
 			})
 		}
 	}
@@ -309,20 +299,14 @@ func TestWithoutEphemeralWorkIsLeftInAFrozenProcess(t *testing.T) {
 				return hello(ctx, u)
 			}, firstIsLate(tghook.LateRetry, soon)))
 			to := transport(t, frozen)
-			if got := post(t, to, frozen.Path, message(1)); got != "503 after 2" {
-				t.Fatalf("the late update was answered %q, want 503 after 2", got)
-			}
+			require.Equal(t, "503 after 2", post(t, to, frozen.Path, message(1)), "the late update")
 			if ctx := await(t, running, "the handler to start"); ctx.Err() != nil {
 				t.Errorf("the ctx of the late handler ended by %v, want it to go on", context.Cause(ctx))
 			}
 			another := platform.open(t, newHook(t, hello))
-			if got := post(t, transport(t, another), another.Path, message(1)); got != helloAnswer {
-				t.Errorf("in another process its redelivery was answered %q, want %q: it runs there too", got, helloAnswer)
-			}
+			assert.Equal(t, helloAnswer, post(t, transport(t, another), another.Path, message(1)), "its redelivery in another process, which runs it too")
 			melt()
-			if got := post(t, to, frozen.Path, message(1)); got != helloAnswer {
-				t.Errorf("in the same process its redelivery was answered %q, want %q", got, helloAnswer)
-			}
+			assert.Equal(t, helloAnswer, post(t, to, frozen.Path, message(1)), "its redelivery in the same process")
 		})
 	}
 }
@@ -342,9 +326,7 @@ func TestWithoutEphemeralLateAckLosesWhatIsFrozen(t *testing.T) {
 				<-thaw
 				return tghook.NoReply, nil
 			}, firstIsLate(tghook.LateAck, soon)))
-			if got := post(t, transport(t, door), door.Path, message(1)); got != "200" {
-				t.Fatalf("the late update was answered %q, want 200", got)
-			}
+			require.Equal(t, "200", post(t, transport(t, door), door.Path, message(1)), "the late update")
 			select {
 			case <-ended:
 				t.Error("the handler has ended before it could")

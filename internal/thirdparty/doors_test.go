@@ -19,6 +19,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
 	"github.com/gorilla/mux"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
@@ -137,13 +139,9 @@ func TestARouterByMethodAnswersOtherMethodsItself(t *testing.T) {
 		t.Run(router.name, func(t *testing.T) {
 			t.Parallel()
 			server := client(t, "tcp", serve(t, router.mount(newHook(t, hello))))
-			if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-				t.Errorf("an update was answered %q, want %q", got, helloAnswer)
-			}
+			assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "an update")
 			got := post(t, server, "/telegram", "", func(r *http.Request) { r.Method = http.MethodGet })
-			if got != router.get {
-				t.Errorf("GET was answered %q, want %q", got, router.get)
-			}
+			assert.Equal(t, router.get, got, "GET")
 		})
 	}
 }
@@ -228,9 +226,7 @@ func TestOnAUnixSocketAllowedSourcesLetNobodyIn(t *testing.T) {
 	got := post(t, client(t, "unix", serveUnix(t, hook)), "/telegram", message(1), func(r *http.Request) {
 		r.Header.Set("X-Forwarded-For", "149.154.167.220")
 	})
-	if got != "401" {
-		t.Errorf("the update was answered %q, want 401", got)
-	}
+	assert.Equal(t, "401", got, "the update")
 }
 
 // serve starts a server for h and returns where it listens.
@@ -249,9 +245,7 @@ func serve(tb testing.TB, h http.Handler, change ...func(*http.Server)) string {
 func serveUnix(tb testing.TB, h http.Handler) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "door") //nolint:usetesting // a test's own folder has a name too long for a socket
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return serveOn(tb, "unix", filepath.Join(dir, "hook.sock"), h)
 }
@@ -260,9 +254,7 @@ func serveUnix(tb testing.TB, h http.Handler) string {
 func serveOn(tb testing.TB, network, addr string, h http.Handler) string {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), network, addr)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	server := httptest.NewUnstartedServer(h)
 	server.Listener.Close()
 	server.Listener = listener
@@ -299,9 +291,7 @@ func newHook(tb testing.TB, h tghook.HandlerFunc, change ...func(*tghook.Config)
 		f(&cfg)
 	}
 	hook, err := tghook.New(h, cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return hook
 }
 

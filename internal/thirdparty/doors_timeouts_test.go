@@ -13,6 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -54,12 +57,8 @@ func TestAWriteTimeoutBelowLateAfterLosesAnswersOnly(t *testing.T) {
 				if got := post(t, server, "/telegram", message(1)); !strings.HasPrefix(got, noAnswer) {
 					t.Errorf("the update was answered %q, want none", got)
 				}
-				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
-				if runs != 1 {
-					t.Errorf("the handler ran %d times, want once", runs)
-				}
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "its redelivery")
+				assert.Equal(t, 1, runs, "runs of the handler")
 			})
 		})
 	}
@@ -80,16 +79,12 @@ func TestAReadTimeoutBelowLateAfterLetsTheHandlerGoOn(t *testing.T) {
 			hook.ServeHTTP(rw, r)
 			ended <- r.Context().Err()
 		}), func(server *http.Server) { server.ReadTimeout = readTimeout }).client(t)
-		if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
-			t.Errorf("the late update was answered %q, want 503 after 2", got)
-		}
+		assert.Equal(t, "503 after 2", post(t, server, "/telegram", message(1)), "the late update")
 		if err := <-ended; err != nil {
 			t.Errorf("the request's ctx ended by %v while its peer was there", err)
 		}
 		close(finish)
-		if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-			t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-		}
+		assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "its redelivery")
 	})
 }
 
@@ -101,9 +96,7 @@ func TestABodyThatOutlastsReadTimeoutIsAnswered408(t *testing.T) {
 		start, body := time.Now(), message(1)
 		io.WriteString(conn, head(len(body))+body[:len(body)/2])
 		res, err := http.ReadResponse(conn.in, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer res.Body.Close()
 		if took := time.Since(start); res.StatusCode != http.StatusRequestTimeout || took != readTimeout {
 			t.Errorf("half a body was answered %s after %v, want 408 after %v", res.Status, took, readTimeout)
@@ -121,18 +114,14 @@ func TestWithoutIdleTimeoutAReadTimeoutClosesIdleConnections(t *testing.T) {
 		kept := newMemory(t, hook, func(server *http.Server) { server.ReadTimeout, server.IdleTimeout = readTimeout, 90*time.Second }).dial(t)
 		closed := newMemory(t, hook, func(server *http.Server) { server.ReadTimeout = readTimeout }).dial(t)
 		for _, conn := range []*connection{kept, closed} {
-			if got := conn.post(message(1)); got != http.StatusOK {
-				t.Fatalf("the first update was answered %d, want 200", got)
-			}
+			require.Equal(t, http.StatusOK, conn.post(message(1)), "the first update")
 		}
 		start := time.Now()
 		if _, err := closed.in.ReadByte(); err != io.EOF || time.Since(start) != readTimeout {
 			t.Errorf("the connection with ReadTimeout alone is not closed after %v: %v after %v", readTimeout, err, time.Since(start))
 		}
 		time.Sleep(telegrams - readTimeout)
-		if got := kept.post(message(2)); got != http.StatusOK {
-			t.Errorf("on the connection with IdleTimeout the next update was answered %d, want 200", got)
-		}
+		assert.Equal(t, http.StatusOK, kept.post(message(2)), "the next update on the connection with IdleTimeout")
 	})
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/go-telegram/bot/models"
 	"github.com/mr-linch/go-tg"
 	"github.com/mymmrac/telego"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	tele "gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook"
@@ -161,9 +163,7 @@ const asReply = " as a reply"
 
 func wantCalls(t *testing.T, got []string, want ...string) {
 	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("calls %q, want %q", got, want)
-	}
+	assert.Equal(t, want, got, "calls")
 }
 
 func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
@@ -244,9 +244,7 @@ func TestAHandlersErrorDiscardsTheCallOfALibrary(t *testing.T) {
 			return errHandler
 		})
 		wantCalls(t, calls)
-		if attempts != 2 {
-			t.Errorf("the update came %d times, want again after the error", attempts)
-		}
+		assert.Equal(t, 2, attempts, "times that the update came")
 	})
 }
 
@@ -257,9 +255,7 @@ func TestWithAllowNoResultALibraryGetsAMessageWithoutAnID(t *testing.T) {
 		for method, do := range map[string]deed{
 			"sendMessage": func(c caller, ctx context.Context, o occasion) error {
 				id, err := c.say(ctx, o)
-				if id != 0 {
-					t.Errorf("the message has the id %d, want none", id)
-				}
+				assert.Equal(t, 0, id, "the id of the message")
 				return err
 			},
 			"editMessageText": caller.editInline,
@@ -301,9 +297,7 @@ type goTelegram struct{ *bot.Bot }
 func openGoTelegram(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := bot.New(tg.Token, bot.WithServerURL(tg.URL), bot.WithHTTPClient(time.Minute, &http.Client{Transport: t}), bot.WithNotAsyncHandlers())
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return goTelegram{b}
 }
 
@@ -362,9 +356,7 @@ type telegoBot struct{ *telego.Bot }
 func openTelego(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := telego.NewBot(tg.Token, telego.WithAPIServer(tg.URL), telego.WithHTTPClient(&http.Client{Transport: t}), telego.WithDiscardLogger())
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return telegoBot{b}
 }
 
@@ -425,9 +417,7 @@ type tgbotapiBot struct {
 func openTgbotapi(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := tgbotapi.NewBotAPIWithClient(tg.Token, tg.URL+"/bot%s/%s", &http.Client{Transport: t})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return tgbotapiBot{b, t}
 }
 
@@ -492,9 +482,7 @@ type telebotBot struct {
 func openTelebot(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := tele.NewBot(tele.Settings{URL: tg.URL, Token: tg.Token, Client: &http.Client{Transport: t}, Synchronous: true})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return telebotBot{b, t}
 }
 
@@ -613,9 +601,7 @@ func openGotgbot(tb testing.TB, t *tghook.ReplyTransport, server *tghooktest.Ser
 	b, err := gotgbot.NewBot(server.Token, &gotgbot.BotOpts{BotClient: &gotgbot.BaseBotClient{
 		Client: http.Client{Transport: t}, DefaultRequestOpts: &gotgbot.RequestOpts{APIURL: server.URL},
 	}})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return gotgbotBot{b}
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/go-telegram/bot/models"
 	goccy "github.com/goccy/go-json"
 	"github.com/mymmrac/telego"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook"
@@ -108,20 +110,14 @@ func deliver(t *testing.T, handler func(func(seen)) tghook.Handler, body []byte)
 			return nil
 		}},
 	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	u, err := tghook.ParseUpdate(bytes.Clone(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	reply, err := d.Do(t.Context(), u)
 	if err != nil {
 		t.Errorf("Do: %v; the update would come again", err)
 	}
-	if reply.Method != "" {
-		t.Errorf("a reply %q out of nothing", reply.Method)
-	}
+	assert.Empty(t, reply.Method, "the reply")
 	if err := d.Shutdown(t.Context()); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
@@ -137,12 +133,8 @@ func wantHandled(t *testing.T, body []byte, u *tghook.Update, handled []seen, de
 		t.Fatalf("handled %d times, want once", len(handled))
 	}
 	got := handled[0]
-	if got.updateID != u.ID {
-		t.Errorf("the library's update has id %d, the envelope %d", got.updateID, u.ID)
-	}
-	if got.envelope != u {
-		t.Error("FromContext does not give the envelope")
-	}
+	assert.Equal(t, u.ID, got.updateID, "the id of the library's update")
+	assert.Equal(t, u, got.envelope, "FromContext")
 	if !bytes.Equal(u.Raw, body) {
 		t.Errorf("Raw is not the body:\n%s", u.Raw)
 	}
@@ -150,12 +142,8 @@ func wantHandled(t *testing.T, body []byte, u *tghook.Update, handled []seen, de
 
 func wantDeadLetter(t *testing.T, body []byte, u *tghook.Update, handled []seen, dead []deadLetter) {
 	t.Helper()
-	if len(handled) != 0 {
-		t.Errorf("handled: %+v", handled)
-	}
-	if len(dead) != 1 {
-		t.Fatalf("%d dead letters, want one", len(dead))
-	}
+	assert.Empty(t, handled, "handled")
+	require.Len(t, dead, 1)
 	if got := dead[0].update; got.ID != u.ID || !bytes.Equal(got.Raw, body) {
 		t.Errorf("the dead letter is not the update as it came: %d\n%s", got.ID, got.Raw)
 	}

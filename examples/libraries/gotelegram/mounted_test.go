@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/examples/libraries/greeting"
 	"github.com/tghook/tghook/tghooktest"
@@ -34,15 +36,11 @@ func TestTheBotOnAServerOfYours(t *testing.T) {
 	client := tg.Bot(t)
 	cfg := tghook.RunConfig{Token: tg.Token, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true}}
 	handler, err := newHandler(cfg, &tghook.ReplyTransport{Client: client, AllowNoResult: true}, greeting.Polite)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	if err := mount(t.Context(), mux, handler, client, tg.Token, server.URL+"/telegram"); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, mount(t.Context(), mux, handler, client, tg.Token, server.URL+"/telegram"))
 
 	tg.User("Zoë").Chat().Send("bye")
 	tg.WaitDelivered(t)

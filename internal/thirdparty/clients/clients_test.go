@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -48,9 +51,7 @@ func TestALibraryTakesTheServerForTelegram(t *testing.T) {
 			t.Parallel()
 			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: patience})
 			webhook, err := tg.Listen("127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			run(t, tg, webhook)
 			converse(t, tg)
 			if len(tg.Calls("setWebhook")) == 0 || len(tg.Calls("getUpdates")) > 0 {
@@ -75,9 +76,7 @@ func converse(t *testing.T, tg *tghooktest.Server) {
 	chat.Send("/photo")
 	chat.Expect(t, "a photo")
 	sent := tg.ExpectCall(t, "sendPhoto")
-	if len(sent.Files) != 1 {
-		t.Errorf("sendPhoto came with the files %v, want one", sent.Files)
-	}
+	assert.Len(t, sent.Files, 1, "the files of sendPhoto")
 	for _, file := range sent.Files {
 		if !bytes.Equal(file.Content, photo()) {
 			t.Errorf("a photo of %d bytes was uploaded, want %d", len(file.Content), len(photo()))

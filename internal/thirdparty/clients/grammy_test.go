@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -35,17 +37,13 @@ func grammyBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	bot.Stdout, bot.Stderr = &output, &output
 	if webhook != nil {
 		socket, err := webhook.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer socket.Close()
 		bot.ExtraFiles = []*os.File{socket}
 		bot.Env = append(bot.Env, "TELEGRAM_SECRET="+secret, "TELEGRAM_WEBHOOK_URL=http://"+webhook.Addr().String()+"/telegram")
 		defer webhook.Close() // node has it now
 	}
-	if err := bot.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, bot.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- bot.Wait() }()
 	t.Cleanup(func() {

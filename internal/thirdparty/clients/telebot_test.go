@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook/tghooktest"
@@ -24,9 +25,7 @@ func telebotBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 		URL: tg.URL, Token: tg.Token, Poller: &telebot.LongPoller{Timeout: 10 * time.Second},
 		OnError: func(err error, _ telebot.Context) { report(t, err) },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	telebotEcho(b)
 	if webhook == nil {
 		running(t, func(ctx context.Context) {
@@ -45,9 +44,7 @@ func telebotBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 		}
 		b.ProcessUpdate(u)
 	}))
-	if err := b.SetWebhook(&telebot.Webhook{SecretToken: secret, Endpoint: &telebot.WebhookEndpoint{PublicURL: url}}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, b.SetWebhook(&telebot.Webhook{SecretToken: secret, Endpoint: &telebot.WebhookEndpoint{PublicURL: url}}))
 }
 
 func telebotEcho(b *telebot.Bot) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	tgbotapi "github.com/go-telegram-bot-api/telegram-bot-api/v5"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -17,9 +18,7 @@ import (
 func tgbotapiBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	b, err := tgbotapi.NewBotAPIWithAPIEndpoint(tg.Token, tg.URL+"/bot%s/%s")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	handle := func(u tgbotapi.Update) {
 		report(t, tgbotapiEcho(context.WithoutCancel(t.Context()), b, tg.URL+"/file/bot"+tg.Token+"/", u))
 	}

@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/examples/libraries/greeting"
 	"github.com/tghook/tghook/tghooktest"
@@ -145,9 +148,7 @@ func greets(t *testing.T, b *bot) {
 	t.Helper()
 	seen := make(chan *tghook.Update, 1)
 	b.first(func(ctx context.Context) (string, error) {
-		if ctx.Value(ctxKey{}) != "of Run's ctx" {
-			t.Error("the handler's ctx is not derived from Run's")
-		}
+		assert.Equal(t, "of Run's ctx", ctx.Value(ctxKey{}), "a value of Run's context")
 		if end, ok := ctx.Deadline(); !ok || time.Until(end) > 5*time.Minute {
 			t.Errorf("the handler's ctx ends at %v, want within HandlerTimeout", end)
 		}
@@ -169,9 +170,7 @@ func greets(t *testing.T, b *bot) {
 func (b *bot) said(t *testing.T, texts ...string) {
 	t.Helper()
 	sent := b.tg.Calls("sendMessage")
-	if len(sent) != len(texts) {
-		t.Fatalf("%d messages were sent, want %d: %v", len(sent), len(texts), sent)
-	}
+	require.Len(t, sent, len(texts))
 	for i, text := range texts {
 		call, rides := sent[i], b.webhook && i == len(texts)-1
 		if call.Params["text"] != text || call.Reply != rides || call.Err != nil {
@@ -274,9 +273,7 @@ func isAProgram(t *testing.T, webhook bool) {
 	t.Helper()
 	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: token, Patience: patience})
 	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var output bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary) //nolint:gosec // this very program
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -285,16 +282,12 @@ func isAProgram(t *testing.T, webhook bool) {
 		address := freeAddress(t)
 		cmd.Env = append(cmd.Env, "TELEGRAM_LISTEN="+address, "TELEGRAM_WEBHOOK_URL=http://"+address+"/telegram")
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Start())
 	chat := tg.User("Zoë").Chat()
 	chat.Send("hi")
 	chat.Expect(t, politeTo(tg))
 	tg.WaitDelivered(t)
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v:\n%s", err, &output)
 	}
@@ -309,9 +302,7 @@ func isAProgram(t *testing.T, webhook bool) {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()
 }
