@@ -23,23 +23,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
-
-// patience is how long a test waits for what must happen, and would at once.
-const patience = 30 * time.Second
-
-// await waits for what is to happen.
-func await[T any](t *testing.T, happens <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-happens:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("waited %v for %s", patience, what)
-		panic("unreachable")
-	}
-}
 
 func TestAnUpdateReachesItsBotAsTelegramSentIt(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
@@ -47,14 +33,14 @@ func TestAnUpdateReachesItsBotAsTelegramSentIt(t *testing.T) {
 		f := p.start(t, first.addr, second.addr)
 		for _, b := range []*bot{first, second} {
 			for _, a := range b.both() {
-				for _, port := range []string{"", ":8443"} { // for ports other than 443 Telegram says which
+				for _, port := range []string{"", ":8443"} { // Telegram names a port other than 443
 					a := a
 					a.host += port
 					l := f.lineTo(t, a)
 					for name, body := range tghooktest.Updates() {
 						u, err := tghook.ParseUpdate(body)
 						require.NoError(t, err)
-						assert.Equal(t, fmt.Sprintf(`200 application/json {"method":"sendMessage","chat_id":%d,"text":"from %s"}`, u.ChatID, b.name), l.post(a, string(body)).String(), a.host+a.path+" "+name)
+						assert.Equal(t, b.replied(u.ChatID), l.post(a, string(body)).String(), a.host+a.path+" "+name)
 						r, run := b.last(t)
 						assert.Equal(t, "/telegram", r.URL.String(), "path")
 						assert.Equal(t, a.host, r.Host, "host")
@@ -85,7 +71,7 @@ func TestAPathOfNoBotReachesNone(t *testing.T) {
 			a.path = path
 			assert.Equal(t, 404, f.lineTo(t, a).post(a, message(1, 1, 0)).status, path)
 		}
-		b.did(t, 0, 0)
+		b.handled(t, counts{})
 	})
 }
 
@@ -133,19 +119,20 @@ func TestRefusalsPassAndTheConnectionServesOn(t *testing.T) {
 			}
 			f.servesOn(t, good, "another bot's secret on a long body", func(l *line) answer { return l.post(wrong, message(1, 1, 600<<10)) }, "401")
 		}
-		second.did(t, 0, 0)
+		second.handled(t, counts{})
 	})
 }
 
-// servesOn checks a refusal that comes before all of the body has been sent, and that
-// its connection serves on. A bot's server waits but half a second for the rest: a busy
-// machine may need longer to send that, and so another connection.
+// servesOn checks a refusal that comes before the whole body has been sent, and that the
+// connection serves the next request. A bot's server waits only half a second for the
+// rest of the body. A busy machine may need longer to send it; then servesOn tries again
+// on another connection.
 func (f *front) servesOn(t *testing.T, a address, name string, refusal func(*line) answer, want string) {
 	t.Helper()
 	for start := time.Now(); ; {
 		l := f.lineTo(t, a)
 		got, next := refusal(l), l.post(a, message(1, 2, 0))
-		if got.err == nil && next.err == nil || time.Since(start) > patience {
+		if got.err == nil && next.err == nil || time.Since(start) > doortest.Patience {
 			assert.Equal(t, want, got.String(), name)
 			assert.Equal(t, "200", next.String(), "the next after "+name)
 			return
@@ -155,7 +142,7 @@ func (f *front) servesOn(t *testing.T, a address, name string, refusal func(*lin
 
 func TestFailuresPassUnharmed(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
-		const late = 1 // the chat whose updates are
+		const late = 1 // the chat of the late updates
 		started, release := make(chan struct{}, 1), make(chan struct{})
 		t.Cleanup(func() { close(release) })
 		b := startBot(t, "first", func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -184,8 +171,8 @@ func TestFailuresPassUnharmed(t *testing.T) {
 				assert.Equal(t, want, l.post(a, message(chat, chat*10+int64(i), 0)).String(), a.host)
 			}
 		}
-		await(t, started, "the late handler to start")
-		b.did(t, 6, 5) // the last waits in its lane
+		doortest.Await(t, started, "the late handler to start")
+		b.handled(t, counts{requests: 6, runs: 5}) // the last one waits in its lane
 	})
 }
 
@@ -219,7 +206,7 @@ func TestWithoutTrustedProxiesEverySourceIsTheProxy(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
 		b := startBot(t, "first", nothing, func(cfg *tghook.Config) { cfg.TrustedProxies = nil })
 		f := p.start(t, b.addr, b.addr)
-		assert.Equal(t, "401", f.lineTo(t, b.byName()).post(b.byName(), message(1, 1, 0)).String(), "answer")
+		assert.Equal(t, "401", f.lineTo(t, b.byName()).post(b.byName(), message(1, 1, 0)).String())
 	})
 }
 
@@ -237,7 +224,7 @@ func TestBodiesPassUpToTheBotsLimit(t *testing.T) {
 					t.Errorf("%d bytes arrived as other %d", size, len(got))
 				}
 			}
-			assert.NotContains(t, f.log.String(), "temporary file", "a body went through a file")
+			assert.NotContains(t, f.log.String(), "temporary file", "a body was written to a file")
 			f.servesOn(t, a, "one byte more", func(l *line) answer { return l.post(a, message(1, 1, limit+1)) }, "413")
 			assert.Equal(t, 413, f.lineTo(t, a).post(a, message(1, 1, 8*limit)).status, "far too many")
 		}
@@ -285,9 +272,9 @@ func TestOneConnectionOfTelegramsIsOneToTheBot(t *testing.T) {
 			l := f.lineTo(t, a)
 			for id := range int64(100) {
 				id += int64(i) * 1000
-				assert.Equal(t, 200, l.post(a, message(id, id, 0)).status, "answer")
+				assert.Equal(t, 200, l.post(a, message(id, id, 0)).status)
 			}
-			// HAProxy looks through those that are idle every five seconds, and may close one.
+			// HAProxy checks its idle connections every five seconds, and may close one.
 			if n, most := b.connections()-before, 1+int(time.Since(start)/(5*time.Second)); n > most {
 				t.Errorf("%s: 100 updates on one connection opened %d, want %d at most", a.host, n, most)
 			}
@@ -308,14 +295,14 @@ func TestFortyConnectionsOfEachBotAtOnce(t *testing.T) {
 				wg.Go(func() {
 					for i := range int64(updates) {
 						id := n*updates + i
-						assert.Equal(t, fmt.Sprintf(`200 application/json {"method":"sendMessage","chat_id":%d,"text":"from %s"}`, id, b.name), l.post(a, message(id, id, 0)).String(), "answer")
+						assert.Equal(t, b.replied(id), l.post(a, message(id, id, 0)).String())
 					}
 				})
 			}
 		}
 		wg.Wait()
 		for _, b := range []*bot{first, second} {
-			b.did(t, lines*updates, lines*updates)
+			b.handled(t, counts{requests: lines * updates, runs: lines * updates})
 			if n := b.connections(); n > 2*lines { // HAProxy opens some in advance
 				t.Errorf("%d connections were opened to a bot, for %d of Telegram's", n, lines)
 			}
@@ -334,13 +321,12 @@ func TestAnUpdateIsNotLostWhenTheBotIsDown(t *testing.T) {
 		l := f.lineTo(t, a)
 		assert.Equal(t, p.down, l.post(a, message(7, 1, 0)).status, "before the bot is up")
 		stop := b.listen(t, "unix", socket)
-		const want = `200 application/json {"method":"sendMessage","chat_id":7,"text":"from first"}`
-		assert.Equal(t, want, l.post(a, message(7, 1, 0)).String(), "the redelivery")
+		assert.Equal(t, b.replied(7), l.post(a, message(7, 1, 0)).String(), "the redelivery")
 		stop()
 		assert.Equal(t, p.down, l.post(a, message(7, 2, 0)).status, "when the bot is down again")
 		b.listen(t, "unix", socket)
-		assert.Equal(t, want, l.post(a, message(7, 2, 0)).String(), "its redelivery")
-		b.did(t, 2, 2)
+		assert.Equal(t, b.replied(7), l.post(a, message(7, 2, 0)).String(), "its redelivery")
+		b.handled(t, counts{requests: 2, runs: 2})
 	})
 }
 
@@ -357,9 +343,9 @@ func TestAnUpdateThatHasBeenSentIsNotSentAgain(t *testing.T) {
 			id := int64(10 * i)
 			assert.Equal(t, 502, f.lineTo(t, a).post(a, message(1, id, 0)).status, "on a new connection")
 			l := f.lineTo(t, a)
-			assert.Equal(t, "200", l.post(a, message(2, id+1, 0)).String(), "answer")
+			assert.Equal(t, "200", l.post(a, message(2, id+1, 0)).String())
 			assert.Equal(t, p.torn, l.post(a, message(1, id+2, 0)).status, "on a used connection")
-			b.did(t, 3*(i+1), 3*(i+1))
+			b.handled(t, counts{requests: 3 * (i + 1), runs: 3 * (i + 1)})
 		}
 	})
 }
@@ -379,13 +365,13 @@ func TestTheBotLearnsThatTelegramHungUp(t *testing.T) {
 		a := b.byPath()
 		l := f.lineTo(t, a)
 		l.send(a, message(7, 1, 0))
-		await(t, started, "the update to reach the bot")
+		doortest.Await(t, started, "the update to reach the bot")
 		_ = l.conn.Close()
 		request, _ := b.last(t)
-		await(t, request.Context().Done(), "the request to end at the bot")
+		doortest.Await(t, request.Context().Done(), "the request to end at the bot")
 		close(release)
-		assert.Equal(t, `200 application/json {"method":"sendMessage","chat_id":7,"text":"from first"}`, f.lineTo(t, a).post(a, message(7, 1, 0)).String(), "the redelivery")
-		b.did(t, 2, 1)
+		assert.Equal(t, b.replied(7), f.lineTo(t, a).post(a, message(7, 1, 0)).String(), "the redelivery")
+		b.handled(t, counts{requests: 2, runs: 1})
 	})
 }
 
@@ -395,21 +381,21 @@ func TestTheProxysLogHasNoSecret(t *testing.T) {
 		f := p.start(t, b.addr, b.addr)
 		for _, a := range b.both() {
 			l := f.lineTo(t, a)
-			assert.Equal(t, "200", l.post(a, message(7, 1, 0)).String(), "answer")
-			assert.Equal(t, "401", l.post(address{a.host, a.path, "secret-of-nobody"}, message(7, 1, 0)).String(), "answer")
-			assert.Equal(t, "200", l.post(a, message(7, 1, 0)).String(), "answer") // it may end before it is logged
+			assert.Equal(t, "200", l.post(a, message(7, 1, 0)).String())
+			assert.Equal(t, "401", l.post(address{a.host, a.path, "secret-of-nobody"}, message(7, 1, 0)).String())
+			assert.Equal(t, "200", l.post(a, message(7, 1, 0)).String()) // the proxy may end before it logs the last one
 		}
 		f.stop()
 		text := f.log.String()
 		if n := strings.Count(text, "POST "); n < 4 {
 			t.Errorf("the log has %d requests, want 4 at least", n)
 		}
-		assert.NotContains(t, text, "secret-of-", "the log has a secret")
+		assert.NotContains(t, text, "secret-of-", "a secret in the log")
 	})
 }
 
-// What Telegram holds open for 60 s, to send or to be answered, must not be closed
-// by somebody else just then.
+// Telegram keeps a connection open for 60 s, to send on it or to be answered on it. Nobody
+// else may close it in that time.
 func TestNothingIsClosedWithinTelegramsSixtySeconds(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
 		release := make(chan struct{})
@@ -427,7 +413,7 @@ func TestNothingIsClosedWithinTelegramsSixtySeconds(t *testing.T) {
 				require.NoError(t, l.conn.SetDeadline(time.Now().Add(2*time.Minute)))
 			}
 			id := int64(10 * i)
-			assert.Equal(t, "200", used.post(a, message(1, id, 0)).String(), "answer")
+			assert.Equal(t, "200", used.post(a, message(1, id, 0)).String())
 			waiting.send(a, message(60, id+1, 0))
 			checks = append(checks, func() {
 				assert.Equal(t, "200", unused.post(a, message(2, id+2, 0)).String(), a.host+": the first update on a connection")
