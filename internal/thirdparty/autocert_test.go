@@ -23,6 +23,7 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -102,9 +103,9 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	}
 	defer transport.CloseIdleConnections()
 	overTLS := func(r *http.Request) { r.URL.Scheme = "https" }
-	assert.Equal(t, helloAnswer, post(t, transport, "/telegram", message(1), overTLS), "an update")
+	assert.Equal(t, helloAnswer, post(t, transport, "/telegram", doortest.Message(1), overTLS), "an update")
 	stop()
-	if err := await(t, done, "the end of Run"); err != nil {
+	if err := doortest.Await(t, done, "the end of Run"); err != nil {
 		t.Errorf("Run returned %v", err)
 	}
 }

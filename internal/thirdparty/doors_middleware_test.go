@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -97,7 +98,7 @@ func TestWhichMiddlewareLeavesTheDeadlineOfTheBodyToTheHook(t *testing.T) {
 					t.Errorf("SetReadDeadline: %v, want %v", err, x.want)
 				}
 			})))
-			if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); !strings.HasPrefix(got, "200") {
+			if got := post(t, client(t, "tcp", addr), "/telegram", doortest.Message(1)); !strings.HasPrefix(got, "200") {
 				t.Errorf("the request was answered %q", got)
 			}
 		})
@@ -136,9 +137,9 @@ func TestTheGuardAnswersBeforeATimeoutThatStandsInFront(t *testing.T) {
 					return hello(ctx, u)
 				}), 5*time.Second)}
 				start := time.Now()
-				assert.Equal(t, "503 after 2", post(t, server, "/telegram", message(1)), "the update")
+				assert.Equal(t, "503 after 2", post(t, server, "/telegram", doortest.Message(1)), "the update")
 				assert.Equal(t, 4500*time.Millisecond, time.Since(start), "the time of its answer")
-				assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "its redelivery")
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "its redelivery")
 				assert.Equal(t, 7*time.Second, time.Since(start), "the time of its answer: it joins the handler that still runs")
 				if end != nil {
 					t.Errorf("the timeout ended the handler's ctx: %v", end)
@@ -162,8 +163,8 @@ func TestWithoutAGuardATimeoutAnswersAndNothingIsLost(t *testing.T) {
 					time.Sleep(7 * time.Second)
 					return hello(ctx, u)
 				}, func(cfg *tghook.Config) { cfg.LateAfter = -1 }), 5*time.Second)}
-				assert.Equal(t, timeout.own, post(t, server, "/telegram", message(1)), "the update")
-				assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "its redelivery")
+				assert.Equal(t, timeout.own, post(t, server, "/telegram", doortest.Message(1)), "the update")
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "its redelivery")
 				assert.Equal(t, 1, runs, "runs of the handler")
 			})
 		})
@@ -181,9 +182,9 @@ func TestATimeoutBelowTheMarginMakesEveryUpdateLate(t *testing.T) {
 					time.Sleep(time.Millisecond)
 					return hello(ctx, u)
 				}), 500*time.Millisecond)}
-				assert.Equal(t, "503 after 2", post(t, server, "/telegram", message(1)), "the update")
+				assert.Equal(t, "503 after 2", post(t, server, "/telegram", doortest.Message(1)), "the update")
 				time.Sleep(2 * time.Second)
-				assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "its redelivery")
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "its redelivery")
 			})
 		})
 	}
@@ -209,7 +210,7 @@ func TestACompressedReplyIsWhole(t *testing.T) {
 				1: `200 application/json {"method":"sendMessage","text":"` + long + `"}`,
 				2: "200",
 			} {
-				assert.Equal(t, want, post(t, gunzip{t, client(t, "tcp", addr), id == 1}, "/telegram", message(id)), "the decoded answer")
+				assert.Equal(t, want, post(t, gunzip{t, client(t, "tcp", addr), id == 1}, "/telegram", doortest.Message(id)), "the decoded answer")
 			}
 		})
 	}
@@ -251,7 +252,7 @@ func TestABodyOverALimitInFrontIsAnswered413(t *testing.T) {
 	server := client(t, "tcp", serve(t, http.MaxBytesHandler(newHook(t, hello), limit)))
 	chunked := func(r *http.Request) { r.ContentLength = -1 }
 	for size, want := range map[int]string{limit: helloAnswer, limit + 1: "413"} {
-		body := message(1) + strings.Repeat(" ", size-len(message(1)))
+		body := doortest.Message(1) + strings.Repeat(" ", size-len(doortest.Message(1)))
 		for name, change := range map[string]func(*http.Request){"with a length": func(*http.Request) {}, "in chunks": chunked} {
 			if got := post(t, server, "/telegram", body, change); got != want {
 				t.Errorf("%d bytes %s were answered %q, want %q", size, name, got, want)
@@ -273,8 +274,8 @@ func TestABodyThatAMiddlewareHasReadIsReported(t *testing.T) {
 			t.Error(err)
 		}
 	}, gin.WrapH(hook))
-	assert.Equal(t, "400", post(t, client(t, "tcp", serve(t, r)), "/telegram", message(1)), "the update")
-	if v := await(t, told, "Observe"); v.Err == nil || !strings.Contains(v.Err.Error(), "has a middleware read it?") {
+	assert.Equal(t, "400", post(t, client(t, "tcp", serve(t, r)), "/telegram", doortest.Message(1)), "the update")
+	if v := doortest.Await(t, told, "Observe"); v.Err == nil || !strings.Contains(v.Err.Error(), "has a middleware read it?") {
 		t.Errorf("Observe was told %v, want what may have happened", v.Err)
 	}
 }
@@ -310,9 +311,9 @@ func TestARecovererSeesNoPanicButAnAbort(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			})
 			addr := serve(t, x.recover(hook, &seen))
-			assert.Equal(t, "500", post(t, client(t, "tcp", addr), "/telegram", message(1)), "a panic")
+			assert.Equal(t, "500", post(t, client(t, "tcp", addr), "/telegram", doortest.Message(1)), "a panic")
 			assert.NotContains(t, seen.String(), "oops", "seen by the middleware")
-			assert.Equal(t, x.abort, post(t, client(t, "tcp", addr), "/telegram", message(2)), "an abort")
+			assert.Equal(t, x.abort, post(t, client(t, "tcp", addr), "/telegram", doortest.Message(2)), "an abort")
 		})
 	}
 }
@@ -337,8 +338,8 @@ func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
 			t.Parallel()
 			lines := make(writes, 1)
 			server := client(t, "tcp", serve(t, logged(newHook(t, hello), lines)))
-			assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "the update")
-			line := await(t, lines, "a line of the log")
+			assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "the update")
+			line := doortest.Await(t, lines, "a line of the log")
 			if !strings.Contains(line, "/telegram") || !strings.Contains(line, "200") || strings.Contains(line, secret) {
 				t.Errorf("the log says %q, want the path, 200 and no secret", line)
 			}
@@ -366,7 +367,7 @@ func TestGinRecoveryInDebugModeTellsTheSecret(t *testing.T) { //nolint:parallelt
 		r := gin.New()
 		r.Use(gin.RecoveryWithWriter(&seen))
 		r.Any("/telegram", gin.WrapH(newHook(t, func(context.Context, *tghook.Update) (tghook.Reply, error) { panic(http.ErrAbortHandler) })))
-		assert.Equal(t, "500", post(t, bridge{r}, "/telegram", message(1)), "the abort")
+		assert.Equal(t, "500", post(t, bridge{r}, "/telegram", doortest.Message(1)), "the abort")
 		if told := strings.Contains(seen.String(), secret); told != want {
 			t.Errorf("in %s mode the log tells the secret: %v, want %v:\n%s", mode, told, want, seen.String())
 		}
@@ -391,7 +392,7 @@ func TestAMiddlewareThatBelievesHeadersOpensAllowedSources(t *testing.T) {
 			server := client(t, "tcp", serve(t, x.wrap(newHook(t, hello, func(cfg *tghook.Config) {
 				cfg.AllowedSources = tghook.TelegramSources()
 			}))))
-			got := post(t, server, "/telegram", message(1), func(r *http.Request) { r.Header.Set("X-Real-IP", "149.154.167.220") })
+			got := post(t, server, "/telegram", doortest.Message(1), func(r *http.Request) { r.Header.Set("X-Real-IP", "149.154.167.220") })
 			assert.Equal(t, x.want, got, "the update")
 		})
 	}

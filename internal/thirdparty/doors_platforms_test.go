@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -100,7 +101,7 @@ var startFunctions = sync.OnceValues(func() (addr string, err error) {
 func listens(addr string, failed <-chan error) bool {
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
-	giveUp := time.After(patience)
+	giveUp := time.After(doortest.Patience)
 	for {
 		select {
 		case <-failed:
@@ -144,11 +145,11 @@ func endsLate(t *testing.T, after time.Duration, open func(after time.Duration, 
 			ended <- context.Cause(ctx)
 			return tghook.NoReply, context.Cause(ctx)
 		})
-		require.Equal(t, "503", post(t, transport(t, door), door.Path, message(1)), "the late update")
-		if runs.Load() == 0 && after < patience {
+		require.Equal(t, "503", post(t, transport(t, door), door.Path, doortest.Message(1)), "the late update")
+		if runs.Load() == 0 && after < doortest.Patience {
 			continue
 		}
-		if cause := await(t, ended, "the end of the late handler"); !errors.Is(cause, tghook.ErrLate) {
+		if cause := doortest.Await(t, ended, "the end of the late handler"); !errors.Is(cause, tghook.ErrLate) {
 			t.Errorf("the ctx of the late handler ended by %v, want ErrLate", cause)
 		}
 		return door
@@ -184,7 +185,7 @@ func TestAnAzureCustomHandlerKnowsWhoSends(t *testing.T) {
 			cfg.AllowedSources = tghook.TelegramSources()
 			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		}))
-		got := post(t, door.Transport, door.Path, message(1), func(r *http.Request) { r.Header.Set("X-Forwarded-For", from) })
+		got := post(t, door.Transport, door.Path, doortest.Message(1), func(r *http.Request) { r.Header.Set("X-Forwarded-For", from) })
 		if got != want {
 			t.Errorf("an update from %s was answered %q, want %q", from, got, want)
 		}
@@ -225,7 +226,7 @@ func TestAVercelFunctionKeepsItsHookBetweenRequests(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, errVercelHook)
 	for range 2 {
-		assert.Equal(t, helloAnswer, post(t, bridge{http.HandlerFunc(Handler)}, "/api/telegram", message(1)), "the update")
+		assert.Equal(t, helloAnswer, post(t, bridge{http.HandlerFunc(Handler)}, "/api/telegram", doortest.Message(1)), "the update")
 	}
 	assert.Equal(t, int64(1), vercelRuns.Load(), "runs of the handler")
 }
@@ -276,7 +277,7 @@ func TestAFrozenPlatformIsLeftNoWork(t *testing.T) {
 				door := endsLate(t, soon, func(after time.Duration, h tghook.HandlerFunc) tghooktest.Door {
 					return platform.open(t, newHook(t, h, firstIsLate(policy, after), func(cfg *tghook.Config) { cfg.Ephemeral = true }))
 				})
-				assert.Equal(t, helloAnswer, post(t, transport(t, door), door.Path, message(1)), "its redelivery")
+				assert.Equal(t, helloAnswer, post(t, transport(t, door), door.Path, doortest.Message(1)), "its redelivery")
 			})
 		}
 	}
@@ -299,14 +300,14 @@ func TestWithoutEphemeralWorkIsLeftInAFrozenProcess(t *testing.T) {
 				return hello(ctx, u)
 			}, firstIsLate(tghook.LateRetry, soon)))
 			to := transport(t, frozen)
-			require.Equal(t, "503 after 2", post(t, to, frozen.Path, message(1)), "the late update")
-			if ctx := await(t, running, "the handler to start"); ctx.Err() != nil {
+			require.Equal(t, "503 after 2", post(t, to, frozen.Path, doortest.Message(1)), "the late update")
+			if ctx := doortest.Await(t, running, "the handler to start"); ctx.Err() != nil {
 				t.Errorf("the ctx of the late handler ended by %v, want it to go on", context.Cause(ctx))
 			}
 			another := platform.open(t, newHook(t, hello))
-			assert.Equal(t, helloAnswer, post(t, transport(t, another), another.Path, message(1)), "its redelivery in another process, which runs it too")
+			assert.Equal(t, helloAnswer, post(t, transport(t, another), another.Path, doortest.Message(1)), "its redelivery in another process, which runs it too")
 			melt()
-			assert.Equal(t, helloAnswer, post(t, to, frozen.Path, message(1)), "its redelivery in the same process")
+			assert.Equal(t, helloAnswer, post(t, to, frozen.Path, doortest.Message(1)), "its redelivery in the same process")
 		})
 	}
 }
@@ -326,14 +327,14 @@ func TestWithoutEphemeralLateAckLosesWhatIsFrozen(t *testing.T) {
 				<-thaw
 				return tghook.NoReply, nil
 			}, firstIsLate(tghook.LateAck, soon)))
-			require.Equal(t, "200", post(t, transport(t, door), door.Path, message(1)), "the late update")
+			require.Equal(t, "200", post(t, transport(t, door), door.Path, doortest.Message(1)), "the late update")
 			select {
 			case <-ended:
 				t.Error("the handler has ended before it could")
 			default: // its work is not done, and nobody will ask for it again
 			}
 			melt()
-			await(t, ended, "the end of the handler")
+			doortest.Await(t, ended, "the end of the handler")
 		})
 	}
 }

@@ -3,7 +3,6 @@ package thirdparty_test
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
@@ -23,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -139,7 +138,7 @@ func TestARouterByMethodAnswersOtherMethodsItself(t *testing.T) {
 		t.Run(router.name, func(t *testing.T) {
 			t.Parallel()
 			server := client(t, "tcp", serve(t, router.mount(newHook(t, hello))))
-			assert.Equal(t, helloAnswer, post(t, server, "/telegram", message(1)), "an update")
+			assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "an update")
 			got := post(t, server, "/telegram", "", func(r *http.Request) { r.Method = http.MethodGet })
 			assert.Equal(t, router.get, got, "GET")
 		})
@@ -168,7 +167,7 @@ func TestEachBotHasAPathOfItsOwn(t *testing.T) {
 		{"/bots/help", "shop-secret", "401"},
 		{"/bots/none", "shop-secret", "404 text/plain; charset=utf-8 404 page not found\n"},
 	} {
-		got := post(t, server, x.path, message(1), func(r *http.Request) { r.Header.Set(secretHeader, x.secret) })
+		got := post(t, server, x.path, doortest.Message(1), func(r *http.Request) { r.Header.Set(secretHeader, x.secret) })
 		if got != x.want {
 			t.Errorf("%s with the secret %s was answered %q, want %q", x.path, x.secret, got, x.want)
 		}
@@ -223,7 +222,7 @@ func TestOnAUnixSocketAllowedSourcesLetNobodyIn(t *testing.T) {
 		cfg.AllowedSources = tghook.TelegramSources()
 		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	})
-	got := post(t, client(t, "unix", serveUnix(t, hook)), "/telegram", message(1), func(r *http.Request) {
+	got := post(t, client(t, "unix", serveUnix(t, hook)), "/telegram", doortest.Message(1), func(r *http.Request) {
 		r.Header.Set("X-Forwarded-For", "149.154.167.220")
 	})
 	assert.Equal(t, "401", got, "the update")
@@ -277,8 +276,8 @@ func client(tb testing.TB, network, addr string) *http.Transport {
 }
 
 const (
-	secret       = "a_Secret-0123456789"
-	secretHeader = "X-Telegram-Bot-Api-Secret-Token"
+	secret       = doortest.Secret
+	secretHeader = doortest.SecretHeader
 	helloAnswer  = `200 application/json {"method":"sendMessage","text":"hello"}`
 )
 
@@ -304,16 +303,11 @@ func say(text string) tghook.HandlerFunc {
 	}
 }
 
-// message is an update in a chat of its own.
-func message(id int64) string {
-	return fmt.Sprintf("{\"update_id\":%[1]d,\n\"message\":{\"message_id\":1,\"date\":1,\"chat\":{\"id\":%[1]d,\"type\":\"private\"},\"text\":\"hi\"}}", id)
-}
-
 // post sends an update as Telegram does and returns the answer in one line, such
 // as "503 after 2" or helloAnswer.
 func post(tb testing.TB, to http.RoundTripper, path, body string, change ...func(*http.Request)) string {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), doortest.Patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://bot.example.org"+path, strings.NewReader(body))
 	if err != nil {
@@ -349,18 +343,3 @@ func post(tb testing.TB, to http.RoundTripper, path, body string, change ...func
 }
 
 const noAnswer = "no answer: "
-
-// patience is how long a test waits for what must happen, and would at once.
-const patience = 30 * time.Second
-
-// await waits for what is to happen.
-func await[T any](tb testing.TB, happens <-chan T, what string) T {
-	tb.Helper()
-	select {
-	case v := <-happens:
-		return v
-	case <-time.After(patience):
-		tb.Fatalf("waited %v for %s", patience, what)
-		panic("unreachable")
-	}
-}

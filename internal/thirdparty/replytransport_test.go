@@ -21,6 +21,7 @@ import (
 	tele "gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -78,7 +79,7 @@ type replyRig struct {
 
 func newReplyRig(tb testing.TB, open opener, transport *tghook.ReplyTransport) *replyRig {
 	tb.Helper()
-	tg := tghooktest.NewServer(tb, tghooktest.ServerConfig{Patience: patience})
+	tg := tghooktest.NewServer(tb, tghooktest.ServerConfig{Patience: doortest.Patience})
 	transport.Base, transport.Client = tg.Client().Transport, tg.Bot(tb)
 	r := &replyRig{tg: tg, transport: transport, bot: open(tb, transport, tg)}
 	r.group, r.about = said(tg)
@@ -217,7 +218,7 @@ func TestAnotherBotsCallIsNeverHeld(t *testing.T) {
 	t.Parallel()
 	withEachLibrary(t, func(t *testing.T, open opener) {
 		r := newReplyRig(t, open, &tghook.ReplyTransport{})
-		tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Seed: 1, Patience: patience})
+		tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Seed: 1, Patience: doortest.Patience})
 		other := open(t, r.transport, tg)
 		_, there := said(tg)
 		before := len(tg.Calls())
