@@ -24,7 +24,7 @@ import (
 	"github.com/tghook/tghook/adapters/tglambda"
 )
 
-// message is one of a queue, with the number of its update for its id.
+// message returns a message of a queue. Its id is that of its update.
 func message(group string, chat, id int64) events.SQSMessage {
 	m := events.SQSMessage{
 		MessageId: strconv.FormatInt(id, 10), Body: messageIn(chat, id),
@@ -44,7 +44,7 @@ func batch(tb testing.TB, messages ...events.SQSMessage) []byte {
 	return payload
 }
 
-// failed is the answer that names ids.
+// failed returns the answer that reports ids as failed.
 func failed(ids ...string) string {
 	list := make([]string, 0, len(ids))
 	for _, id := range ids {
@@ -53,8 +53,8 @@ func failed(ids ...string) string {
 	return `{"batchItemFailures":[` + strings.Join(list, ",") + `]}`
 }
 
-// runs is a handler that takes a second, and says when each update was begun. It
-// fails those that it is told to.
+// runs is a handler that takes a second, and logs when each update was begun. It fails the
+// updates in fails.
 type runs struct {
 	fails []int64
 
@@ -74,7 +74,7 @@ func (r *runs) handle(_ context.Context, u *tghook.Update) (tghook.Reply, error)
 	return tghook.NoReply, nil
 }
 
-// were lists the runs, those that began at one time by their numbers.
+// were lists the runs by their time, and those of one time by their ids.
 func (r *runs) were() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,7 +154,7 @@ func TestBatchReturnsOnlyWhatFailed(t *testing.T) {
 	}
 }
 
-// A fair queue has groups too, and promises no order.
+// A fair queue has groups too, but does not promise an order.
 func TestGroupOfAStandardQueueIsNoOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestGroupOfAStandardQueueIsNoOrder(t *testing.T) {
 	})
 }
 
-// Not parallel, for there is but one default logger.
+// It is not parallel, because there is only one default logger.
 func TestMessageThatIsNoUpdateGoesBackToTheQueue(t *testing.T) {
 	var log bytes.Buffer
 	previous := slog.Default()
@@ -224,7 +224,7 @@ func TestBatchEndsBeforeTheFunctionsTimeout(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		// What is behind a late one would only be begun to be ended at once.
+		// An update behind a late one would be begun only to be ended at once.
 		got := invoke(ctx, t, f, batch(t, message("", 41, 1), message("", 41, 2), message("", 42, 3)))
 		if took := time.Since(start); got != failed("1", "2") || took != 2500*time.Millisecond {
 			t.Errorf("got %s after %v", got, took)
@@ -238,7 +238,7 @@ func TestBatchEndsBeforeTheFunctionsTimeout(t *testing.T) {
 	})
 }
 
-// calls is a Caller that only counts.
+// calls is a Caller that only logs.
 type calls struct {
 	mu  sync.Mutex
 	log []string
@@ -289,7 +289,7 @@ func TestGoldenBatchesAreHandled(t *testing.T) {
 	}
 }
 
-// foul is a context whose Deadline does what none should.
+// foul is a context whose Deadline panics or ends its goroutine.
 type foul struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -301,7 +301,7 @@ func (c foul) Deadline() (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// What the queue is not told of, it deletes.
+// The queue deletes every message that is not reported.
 func TestWhatIsNotHandledIsReportedThoughTheContextIsFaulty(t *testing.T) {
 	t.Parallel()
 	for name, deadline := range map[string]func(){"panics": func() { panic("broken") }, "exits": runtime.Goexit} {

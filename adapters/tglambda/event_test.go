@@ -106,10 +106,10 @@ func TestHeadersAreFoundInAnyCaseWithAllTheirValues(t *testing.T) {
 		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":["a"],"X-Telegram-Bot-Api-Secret-Token":["a","b"]}}`, "a|a|b", ""},
 		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":[]}}`, "", ""},
 		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":null}}`, "", ""},
-		// Of both the list counts: headers has but the last of the values.
+		// If there are both, the list counts: headers has only the last value.
 		{`{"headers":{"x-telegram-bot-api-secret-token":"b"},"multiValueHeaders":{"x-telegram-bot-api-secret-token":["a","b"]}}`, "a|b", ""},
 		{`{"headers":{"x-telegram-bot-api-secret-token":"b"},"multiValueHeaders":null}`, "b", ""},
-		// The order of the lines is that of the event, for the last hop counts.
+		// The lines are in the order of the event, because the last hop counts.
 		{`{"multiValueHeaders":{"x-forwarded-for":["1.1.1.1"],"X-Forwarded-For":["2.2.2.2","3.3.3.3"],"X-FORWARDED-FOR":["4.4.4.4"]}}`, "", "1.1.1.1|2.2.2.2|3.3.3.3|4.4.4.4"},
 	} {
 		req := decode(t, []byte(c.event)).request()
@@ -140,8 +140,7 @@ func TestLoadBalancersLastHopIsThePeer(t *testing.T) {
 	}
 }
 
-// The names of the fields alone do not tell why an event that has the right ones is not
-// taken.
+// If an event has the right fields, their names do not show why it is not recognised.
 func TestAnEventWithTheRightFieldsIsToldWhyItIsNotRecognised(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ event, want string }{

@@ -33,8 +33,8 @@ import (
 
 const secret = "s3cret"
 
-// mount returns a function with handler in it. Deliveries go nowhere unless cfg
-// says so.
+// mount returns a function with this handler. Deliveries are not logged unless cfg has an
+// Observe.
 func mount(tb testing.TB, cfg tghook.Config, handler tghook.HandlerFunc) lambda.Handler {
 	tb.Helper()
 	cfg.Secret = secret
@@ -64,7 +64,7 @@ func invoke(ctx context.Context, tb testing.TB, f lambda.Handler, payload []byte
 
 func nothing(context.Context, *tghook.Update) (tghook.Reply, error) { return tghook.NoReply, nil }
 
-// answering is a handler with one reply.
+// answering returns a handler with one reply.
 func answering(method string, params any) tghook.HandlerFunc {
 	return func(context.Context, *tghook.Update) (tghook.Reply, error) {
 		return tghook.Reply{Method: method, Params: params}, nil
@@ -73,7 +73,7 @@ func answering(method string, params any) tghook.HandlerFunc {
 
 var requests = []string{"rest", "rest_base64", "http_v1", "http_v2", "function_url", "alb", "alb_multi_value"}
 
-// style is the form that each request's sender wants its answer in.
+// style is the form of answer that each request's sender expects.
 var style = map[string]func(status int, description, headers, multi, body string, encoded bool) string{
 	"rest": multiValue, "rest_base64": multiValue, "http_v1": multiValue,
 	"http_v2": singleValue, "function_url": singleValue,
@@ -153,7 +153,7 @@ func TestAnswerHasTheFormThatTheSenderExpects(t *testing.T) {
 	}
 }
 
-// sameJSON compares all but the way in which strings are escaped.
+// sameJSON compares JSON, except for the way in which strings are escaped.
 func sameJSON(a, b string) bool {
 	var x, y any
 	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
@@ -162,7 +162,7 @@ func sameJSON(a, b string) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// Each request is one that its sender might make, but not Telegram.
+// A sender might make each of these requests, but Telegram does not.
 func TestRefusalHasTheFormThatTheSenderExpects(t *testing.T) {
 	t.Parallel()
 	for _, name := range requests {
@@ -188,7 +188,7 @@ func TestRefusalHasTheFormThatTheSenderExpects(t *testing.T) {
 	}
 }
 
-// client sends requests to f through a door.
+// client returns a client that sends requests to f through a door.
 func client(shape gateway.Shape, f lambda.Handler) *http.Client {
 	return &http.Client{Transport: gateway.Transport(shape, f)}
 }
@@ -219,7 +219,7 @@ func messageIn(chat, id int64) string {
 	return fmt.Sprintf("{\"update_id\":%d,\n\"message\":{\"message_id\":1,\"chat\":{\"id\":%d},\"text\":\"caf\\u00e9\"}}", id, chat)
 }
 
-// Telegram sends what a button holds as it is, which need not be UTF-8.
+// Telegram sends a button's data unchanged, and it may not be UTF-8.
 func TestHandlerGetsTheBytesThatWereSent(t *testing.T) {
 	t.Parallel()
 	for _, shape := range shapes {
@@ -250,14 +250,14 @@ func TestFilesGoOutAsTheyAre(t *testing.T) {
 		if status != 200 || !strings.HasPrefix(contentType, "multipart/form-data; boundary=") {
 			t.Errorf("%s: %d %q", shape, status, contentType)
 		}
-		// A REST API without binaryMediaTypes hands on the base64 that it got.
+		// A REST API without binaryMediaTypes passes on the base64 that it got.
 		if whole := bytes.Contains(body, photo); whole == (shape == gateway.RESTText) {
 			t.Errorf("%s: the photo is in the answer: %v", shape, whole)
 		}
 	}
 }
 
-// So that what a REST API needs does not depend on what is in the file.
+// So a REST API needs the same setting for every file.
 func TestFileOfTextGoesOutInBase64Too(t *testing.T) {
 	t.Parallel()
 	for _, name := range requests {
@@ -278,7 +278,7 @@ func TestTwoSecretsAreRefusedAndOneIsFoundInAnyCase(t *testing.T) {
 		f := mount(t, tghook.Config{}, nothing)
 		for _, twice := range [][]string{{name, secret}, {name, "other"}, {strings.ToLower(name), secret}} {
 			want := 401
-			// One of several values is all that this event has.
+			// This event has only one of several values.
 			if shape == gateway.ALB && twice[1] == secret {
 				want = 200
 			}
@@ -298,7 +298,8 @@ func TestTwoSecretsAreRefusedAndOneIsFoundInAnyCase(t *testing.T) {
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-// What the door saw is believed, and before that what a trusted proxy saw.
+// The peer that the door saw counts or, if that is a trusted proxy, the peer that the proxy
+// saw.
 func TestSourceIsThePeerOfTheDoor(t *testing.T) {
 	t.Parallel()
 	telegram := tghook.TelegramSources()
@@ -368,7 +369,7 @@ func TestUpdateOutlivesTheEvent(t *testing.T) {
 	}
 }
 
-// The instance is frozen once it has answered, whatever is configured.
+// The instance is frozen once it has answered, under every configuration.
 func TestGuardEndsTheHandlerBeforeTheFunctionsTimeout(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []tghook.LatePolicy{tghook.LateDefault, tghook.LateRetry, tghook.LateCancel, tghook.LateAck} {
@@ -451,7 +452,7 @@ func TestHTTPAPIWithPayloadFormat1KeepsThePromise(t *testing.T) {
 	})
 }
 
-// FuzzInvoke: whatever comes, there is an answer of a known form, or an error.
+// FuzzInvoke checks that every payload gets an answer of a known form, or an error.
 func FuzzInvoke(f *testing.F) {
 	previous := slog.Default()
 	f.Cleanup(func() { slog.SetDefault(previous) })

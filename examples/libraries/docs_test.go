@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each section shows the program that it links to; what is before them is in all.
+// Each section shows the program that it links to. The text before the sections shows code
+// of all programs.
 func TestTheDocumentationShowsThesePrograms(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../../docs/libraries.md")

@@ -41,7 +41,7 @@ func runWithAutocert(ctx context.Context, bot tghook.Handler, token string) erro
 	return err
 }
 
-// The documentation shows what compiles here, and wants nothing but a token.
+// The documentation shows the code below, which compiles here and needs only a token.
 func TestTheAutocertExampleOfTheDocumentationIsThisOne(t *testing.T) {
 	t.Parallel()
 	var mistake *tghook.ConfigError
@@ -78,14 +78,14 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	manager := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(host), Cache: autocert.DirCache(t.TempDir())}
 	require.NoError(t, manager.Cache.Put(t.Context(), host, entry.Bytes()))
 
-	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true}) // it looks for no host on the network
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true}) // it looks up no host on the network
 	socket := t.TempDir() + "/bot.sock"
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
 		done <- tghook.Run(ctx, say("hello"), tghook.RunConfig{
 			Token: tg.Token, URL: "https://" + host + "/telegram", TLS: manager.TLSConfig(), Listen: socket,
-			IPAddress: "149.154.167.220", // the name is of no domain
+			IPAddress: "149.154.167.220", // no domain has the name
 			Webhook:   tghook.Config{Secret: secret},
 			Client:    tghook.ClientConfig{BaseURL: tg.URL, HTTP: tg.Client()},
 		})

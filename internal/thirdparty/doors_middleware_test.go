@@ -25,7 +25,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// middlewares stand in front of a hook in many a program.
+// middlewares are middleware that many programs have in front of a hook.
 var middlewares = []struct {
 	name  string
 	mount func(hook *tghook.Webhook) http.Handler
@@ -68,8 +68,9 @@ func TestADoorIsOneBehindMiddlewares(t *testing.T) {
 	}
 }
 
-// The hook sets a deadline for the body on the connection, through what is wrapped
-// around it. Where it cannot, Server.ReadTimeout has to.
+// The hook sets a deadline for the body on the connection, through the middleware that
+// wraps it. Behind a middleware that does not allow this, Server.ReadTimeout has to limit
+// the body.
 func TestWhichMiddlewareLeavesTheDeadlineOfTheBodyToTheHook(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
@@ -105,11 +106,12 @@ func TestWhichMiddlewareLeavesTheDeadlineOfTheBodyToTheHook(t *testing.T) {
 	}
 }
 
-// timeouts end a request after a time, and answer it themselves if it was not.
+// timeouts are middleware that ends a request after a time and answers it, unless it was
+// answered before.
 var timeouts = []struct {
 	name string
 	wrap func(h http.Handler, after time.Duration) http.Handler
-	own  string // answer
+	own  string // its answer
 }{
 	{
 		"http.TimeoutHandler", func(h http.Handler, after time.Duration) http.Handler {
@@ -119,11 +121,11 @@ var timeouts = []struct {
 	},
 	{
 		"chi's Timeout", func(h http.Handler, after time.Duration) http.Handler { return middleware.Timeout(after)(h) },
-		"503 after 2", // it waits for the hook, which knows that the reply comes too late
+		"503 after 2", // it waits for the hook, which does not send a reply that comes too late
 	},
 }
 
-// A timeout before LateAfter is no harm: the guard answers before it, by 500 ms.
+// A timeout before LateAfter does no harm: the guard answers 500 ms before it.
 func TestTheGuardAnswersBeforeATimeoutThatStandsInFront(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range timeouts {
@@ -149,8 +151,8 @@ func TestTheGuardAnswersBeforeATimeoutThatStandsInFront(t *testing.T) {
 	}
 }
 
-// Without a guard the timeout speaks for itself, and what the handler replied is
-// kept for the redelivery.
+// Without a guard, the middleware answers the update, and the handler's reply is kept for
+// the redelivery.
 func TestWithoutAGuardATimeoutAnswersAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range timeouts {
@@ -171,7 +173,7 @@ func TestWithoutAGuardATimeoutAnswersAndNothingIsLost(t *testing.T) {
 	}
 }
 
-// A timeout of no more than the guard's margin leaves a handler no time at all.
+// A timeout that is not longer than the guard's margin leaves a handler no time.
 func TestATimeoutBelowTheMarginMakesEveryUpdateLate(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range timeouts {
@@ -190,8 +192,8 @@ func TestATimeoutBelowTheMarginMakesEveryUpdateLate(t *testing.T) {
 	}
 }
 
-// Telegram decodes gzip: a reply may be compressed. Of what has no reply gorilla's
-// makes 23 bytes that decode to none.
+// Telegram decodes gzip, so a reply may be compressed. From an answer without a reply,
+// gorilla's middleware makes 23 bytes that decode to none.
 func TestACompressedReplyIsWhole(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("hello ", 1000)
@@ -221,7 +223,7 @@ type gunzip struct {
 	tb testing.TB
 	http.RoundTripper
 
-	must bool // be encoded
+	must bool // the answer must be encoded
 }
 
 func (g gunzip) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -245,7 +247,8 @@ func (g gunzip) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// A limit in front of the hook's own is answered alike, with and without a length.
+// A body over a limit in front of the hook's own gets the same answer, with and without a
+// Content-Length.
 func TestABodyOverALimitInFrontIsAnswered413(t *testing.T) {
 	t.Parallel()
 	const limit = 1000
@@ -261,7 +264,7 @@ func TestABodyOverALimitInFrontIsAnswered413(t *testing.T) {
 	}
 }
 
-// A body that a middleware has read is gone: the answer says so to whoever observes.
+// A body that a middleware has read is gone. Observe gets an error that says so.
 func TestABodyThatAMiddlewareHasReadIsReported(t *testing.T) {
 	t.Parallel()
 	told := make(chan tghook.Delivery, 1)
@@ -280,13 +283,13 @@ func TestABodyThatAMiddlewareHasReadIsReported(t *testing.T) {
 	}
 }
 
-// A handler's panic ends in the hook. One that asks for the connection to be torn is
-// what reaches a middleware, and none may make a success of it.
+// A handler's panic ends in the hook. Only http.ErrAbortHandler, which asks for the
+// connection to be closed, reaches a middleware, and none may answer it with success.
 func TestARecovererSeesNoPanicButAnAbort(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {
 		recover func(h http.Handler, seen io.Writer) http.Handler
-		abort   string // answer
+		abort   string // the answer to http.ErrAbortHandler
 	}{
 		"chi's Recoverer": {func(h http.Handler, seen io.Writer) http.Handler {
 			return chiLogger(seen)(middleware.Recoverer(h))
@@ -318,8 +321,7 @@ func TestARecovererSeesNoPanicButAnAbort(t *testing.T) {
 	}
 }
 
-// Access logs hold what a request is made of; the secret is in a header, which they
-// leave out.
+// Access logs hold parts of a request. The secret is in a header, which they leave out.
 func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
 	t.Parallel()
 	for name, logged := range map[string]func(h http.Handler, out io.Writer) http.Handler{
@@ -347,7 +349,8 @@ func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
 	}
 }
 
-// writes is a Writer to wait for: a log's line may come after the answer.
+// writes is a Writer whose output a test can wait for: a log's line may come after the
+// answer.
 type writes chan string
 
 func (w writes) Write(p []byte) (int, error) {
@@ -360,7 +363,7 @@ func (w writes) Write(p []byte) (int, error) {
 func TestGinRecoveryInDebugModeTellsTheSecret(t *testing.T) { //nolint:paralleltest // the mode is gin's for all
 	defer func(out io.Writer) { gin.DefaultWriter = out }(gin.DefaultWriter)
 	defer gin.SetMode(gin.ReleaseMode)
-	gin.DefaultWriter = io.Discard // where the routes are listed
+	gin.DefaultWriter = io.Discard // gin lists the routes there
 	for mode, want := range map[string]bool{gin.DebugMode: true, gin.ReleaseMode: false} {
 		gin.SetMode(mode)
 		var seen bytes.Buffer
@@ -374,7 +377,8 @@ func TestGinRecoveryInDebugModeTellsTheSecret(t *testing.T) { //nolint:parallelt
 	}
 }
 
-// What writes a header's address into RemoteAddr lets anybody be Telegram.
+// A middleware that writes a header's address into RemoteAddr lets any client pass for
+// Telegram.
 func TestAMiddlewareThatBelievesHeadersOpensAllowedSources(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {

@@ -25,17 +25,17 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// TestMain sets what the platforms set in a program's environment. The tests mostly
-// wait, for bodies that never come and handlers that are late: all at once.
+// TestMain sets the environment that the platforms give to a program. It runs many tests in
+// parallel, because they mostly wait for bodies that never come and for late handlers.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "32"); err != nil {
 		panic(err)
 	}
 	gin.SetMode(gin.ReleaseMode)
 	for name, value := range map[string]string{
-		"FUNCTION_TARGET":              "Telegram", // Google: the function that is deployed
-		"FUNCTIONS_CUSTOMHANDLER_PORT": "0",        // Azure: where to listen
-		"PORT":                         "0",        // Cloud Run, and Vercel's newer runtime: the same
+		"FUNCTION_TARGET":              "Telegram", // Google: the deployed function
+		"FUNCTIONS_CUSTOMHANDLER_PORT": "0",        // Azure: the port to listen at
+		"PORT":                         "0",        // Cloud Run and Vercel's newer runtime: the port to listen at
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)
@@ -98,8 +98,8 @@ func TestEveryRouterIsADoor(t *testing.T) {
 	}
 }
 
-// byMethod are mounted for POST alone. What another method is told is the router's
-// to say then, and so Telegram is not: it sends nothing else.
+// byMethod are routers with a hook mounted for POST alone. The router answers all other
+// methods, which Telegram does not send.
 var byMethod = []struct {
 	name, get string
 	mount     func(hook *tghook.Webhook) http.Handler
@@ -145,7 +145,7 @@ func TestARouterByMethodAnswersOtherMethodsItself(t *testing.T) {
 	}
 }
 
-// The path below a prefix names the bot, and so decides which secret opens the door.
+// The path below a prefix names the bot, and so decides which secret is accepted.
 func TestEachBotHasAPathOfItsOwn(t *testing.T) {
 	t.Parallel()
 	hooks := map[string]*tghook.Webhook{}
@@ -163,7 +163,7 @@ func TestEachBotHasAPathOfItsOwn(t *testing.T) {
 	server := client(t, "tcp", serve(t, mux))
 	for _, x := range []struct{ path, secret, want string }{
 		{"/bots/shop", "shop-secret", `200 application/json {"method":"sendMessage","text":"shop"}`},
-		{"/bots/help", "help-secret", `200 application/json {"method":"sendMessage","text":"help"}`}, // the same update_id: another bot's
+		{"/bots/help", "help-secret", `200 application/json {"method":"sendMessage","text":"help"}`}, // the same update_id, of another bot
 		{"/bots/help", "shop-secret", "401"},
 		{"/bots/none", "shop-secret", "404 text/plain; charset=utf-8 404 page not found\n"},
 	} {
@@ -190,7 +190,7 @@ func TestH2CIsADoor(t *testing.T) {
 	})
 }
 
-// over is a Transport whose responses must come by a version of HTTP.
+// over is a Transport that checks the version of HTTP of each response.
 type over struct {
 	http.RoundTripper
 
@@ -214,8 +214,7 @@ func TestAUnixSocketIsADoor(t *testing.T) {
 	})
 }
 
-// The peer of a unix socket has no address, so that it cannot be a proxy that is
-// trusted either.
+// The peer of a unix socket has no address, so it cannot be a trusted proxy either.
 func TestOnAUnixSocketAllowedSourcesLetNobodyIn(t *testing.T) {
 	t.Parallel()
 	hook := newHook(t, hello, func(cfg *tghook.Config) {
@@ -228,7 +227,7 @@ func TestOnAUnixSocketAllowedSourcesLetNobodyIn(t *testing.T) {
 	assert.Equal(t, "401", got, "the update")
 }
 
-// serve starts a server for h and returns where it listens.
+// serve starts a server for h and returns its address.
 func serve(tb testing.TB, h http.Handler, change ...func(*http.Server)) string {
 	tb.Helper()
 	server := httptest.NewUnstartedServer(h)
@@ -240,7 +239,7 @@ func serve(tb testing.TB, h http.Handler, change ...func(*http.Server)) string {
 	return server.Listener.Addr().String()
 }
 
-// serveUnix does so on a unix socket, whose path must be short.
+// serveUnix starts a server for h on a unix socket and returns its path, which must be short.
 func serveUnix(tb testing.TB, h http.Handler) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "door") //nolint:usetesting // a test's own folder has a name too long for a socket
@@ -249,7 +248,7 @@ func serveUnix(tb testing.TB, h http.Handler) string {
 	return serveOn(tb, "unix", filepath.Join(dir, "hook.sock"), h)
 }
 
-// serveOn does so where a platform wants it.
+// serveOn starts a server for h at an address and returns that.
 func serveOn(tb testing.TB, network, addr string, h http.Handler) string {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), network, addr)
@@ -262,7 +261,7 @@ func serveOn(tb testing.TB, network, addr string, h http.Handler) string {
 	return listener.Addr().String()
 }
 
-// client is a Transport that sends everything to addr.
+// client returns a Transport that sends everything to addr.
 func client(tb testing.TB, network, addr string) *http.Transport {
 	tb.Helper()
 	transport := &http.Transport{
@@ -281,11 +280,11 @@ const (
 	helloAnswer  = `200 application/json {"method":"sendMessage","text":"hello"}`
 )
 
-// newHook makes a hook that knows the secret of post, changed as a test likes.
+// newHook returns a hook that expects the secret of post, with a test's changes.
 func newHook(tb testing.TB, h tghook.HandlerFunc, change ...func(*tghook.Config)) *tghook.Webhook {
 	tb.Helper()
 	cfg := tghook.Config{Secret: secret}
-	cfg.Dispatch.Observe = func(context.Context, tghook.Delivery) {} // nothing to the log
+	cfg.Dispatch.Observe = func(context.Context, tghook.Delivery) {} // in place of the log
 	for _, f := range change {
 		f(&cfg)
 	}

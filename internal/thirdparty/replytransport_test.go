@@ -25,8 +25,8 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// occasion is what calls can be about: a message in a group, and its sender's press
-// of a button below what the bot has sent inline.
+// occasion holds the subjects of calls: a message in a group, and its sender's press of a
+// button below the message that the bot has sent inline.
 type occasion struct {
 	chat, user    int64
 	message       int
@@ -45,10 +45,10 @@ type caller interface {
 	restrictOne(ctx context.Context, o occasion) error // restrictChatMember, which has an object among its parameters
 }
 
-// A deed is what a handler does with a library.
+// A deed is the work of a handler with a library.
 type deed func(c caller, ctx context.Context, o occasion) error
 
-// An opener makes the caller of the bot that a Server is for.
+// An opener returns a caller for the bot of a Server.
 type opener func(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller
 
 func withEachLibrary(t *testing.T, test func(t *testing.T, open opener)) {
@@ -74,7 +74,7 @@ type replyRig struct {
 	transport *tghook.ReplyTransport
 	bot       caller
 	group     *tghooktest.Chat
-	about     occasion // but for the press
+	about     occasion // without the press
 }
 
 func newReplyRig(tb testing.TB, open opener, transport *tghook.ReplyTransport) *replyRig {
@@ -86,22 +86,21 @@ func newReplyRig(tb testing.TB, open opener, transport *tghook.ReplyTransport) *
 	return r
 }
 
-// said is a message of Zoë's, and the group that it is in.
+// said has Zoë send a message to a group, and returns the group and the occasion.
 func said(tg *tghooktest.Server) (*tghooktest.Chat, occasion) {
 	zoe := tg.User("Zoë")
 	group := zoe.Join(tg.Group("Team"))
 	return group, occasion{chat: group.ID, user: zoe.ID, message: int(group.Send("hello").ID)}
 }
 
-// offer are the results of an inline query: one, with a button.
+// offer is the list of results of an inline query: one, with a button.
 const offer = `[{"type":"article","id":"1","title":"Tea","input_message_content":{"message_text":"Tea"},
 	"reply_markup":{"inline_keyboard":[[{"text":"Buy","callback_data":"tea"}]]}}]`
 
 var errHandler = errors.New("the handler's own")
 
-// called has the handler do something when Zoë presses the bot's button, and returns
-// what the bot calls from then on. The handler fails with errHandler; all other errors
-// fail the test.
+// called runs do in the handler when Zoë presses the bot's button, and returns the bot's
+// calls from then on. The handler may fail with errHandler; all other errors fail the test.
 func (r *replyRig) called(t *testing.T, do deed) (calls []string) {
 	t.Helper()
 	hook := newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -142,7 +141,7 @@ func (r *replyRig) called(t *testing.T, do deed) (calls []string) {
 	return inWords(r.tg.Calls()[before:])
 }
 
-// inWords are calls as the tests compare them, such as "setChatPhoto with the photo".
+// inWords returns calls as the tests compare them, such as "setChatPhoto with the photo".
 func inWords(calls []tghooktest.Call) (words []string) {
 	for _, call := range calls {
 		word := call.Method
@@ -181,7 +180,8 @@ func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
 	})
 }
 
-// A call without parameters may be sent in a form that cannot ride; it is made then.
+// A library may send a call without parameters in a form that cannot ride, that is, be
+// sent in the HTTP response. The call is then made.
 func TestACallWithoutParametersOfALibraryIsNotLost(t *testing.T) {
 	t.Parallel()
 	withEachLibrary(t, func(t *testing.T, open opener) {
@@ -249,7 +249,7 @@ func TestAHandlersErrorDiscardsTheCallOfALibrary(t *testing.T) {
 	})
 }
 
-// No library takes a message without an id for a failure.
+// No library treats a message without an id as a failure.
 func TestWithAllowNoResultALibraryGetsAMessageWithoutAnID(t *testing.T) {
 	t.Parallel()
 	withEachLibrary(t, func(t *testing.T, open opener) {
@@ -302,7 +302,7 @@ func openGoTelegram(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Serv
 	return goTelegram{b}
 }
 
-// isTrue is what a library returned for a method that answers True.
+// isTrue turns the result of a method that answers True into an error.
 func isTrue(ok bool, err error) error {
 	if err == nil && !ok {
 		return errors.New("the library did not get True")
@@ -343,7 +343,7 @@ func (b goTelegram) copyOne(ctx context.Context, o occasion) error {
 }
 
 func (b goTelegram) setNothing(ctx context.Context, _ occasion) error {
-	// Of parameters that are all empty it makes a multipart body without parts, which Telegram refuses.
+	// If all parameters are empty, it makes a multipart body without parts, which Telegram refuses.
 	return isTrue(b.DeleteMyCommands(ctx, nil))
 }
 
@@ -353,7 +353,7 @@ func (b goTelegram) restrictOne(ctx context.Context, o occasion) error {
 
 type telegoBot struct{ *telego.Bot }
 
-// telego's default caller is fasthttp's: WithHTTPClient is the switch.
+// telego calls by fasthttp by default. WithHTTPClient changes that.
 func openTelego(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := telego.NewBot(tg.Token, telego.WithAPIServer(tg.URL), telego.WithHTTPClient(&http.Client{Transport: t}), telego.WithDiscardLogger())
@@ -408,8 +408,8 @@ func (b telegoBot) restrictOne(ctx context.Context, o occasion) error {
 	return b.RestrictChatMember(ctx, &telego.RestrictChatMemberParams{ChatID: telegoChat(o), UserID: o.user})
 }
 
-// telegram-bot-api takes no ctx: a copy of the bot, for each update, has a client
-// that belongs to it.
+// telegram-bot-api takes no context. So each update has its own copy of the bot, with a
+// client that uses the update's context.
 type tgbotapiBot struct {
 	shared    *tgbotapi.BotAPI
 	transport *tghook.ReplyTransport
@@ -473,8 +473,8 @@ func (b tgbotapiBot) restrictOne(ctx context.Context, o occasion) error {
 	})
 }
 
-// telebot takes no ctx either: a bot of each update's own makes the calls, in the
-// telebot.Context that the bot with the handlers processes.
+// telebot takes no context either. So each update has a bot of its own, which makes the
+// calls in the telebot.Context that the bot with the handlers processes.
 type telebotBot struct {
 	handlers  *tele.Bot
 	transport *tghook.ReplyTransport
@@ -487,7 +487,7 @@ func openTelebot(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server)
 	return telebotBot{b, t}
 }
 
-// handled calls do in a handler of telebot's, and returns its error.
+// handled calls do in a handler of telebot, and returns its error.
 func (b telebotBot) handled(ctx context.Context, o occasion, do func(c tele.Context) error) error {
 	own, err := tele.NewBot(tele.Settings{URL: b.handlers.URL, Token: b.handlers.Token, Client: b.transport.With(ctx), Offline: true, Updates: 1})
 	if err != nil {
@@ -570,7 +570,7 @@ func (b goTG) say(ctx context.Context, o occasion) (int, error) {
 	return m.ID, err
 }
 
-// Its SetChatPhoto makes JSON of the file.
+// Its SetChatPhoto encodes the file as JSON.
 func (b goTG) setPhoto(ctx context.Context, o occasion) error {
 	var ok bool
 	call := tg.NewRequest("setChatPhoto").ChatID("chat_id", tg.ChatID(o.chat)).InputFile("photo", tg.NewInputFile("photo.jpg", photo()))

@@ -20,16 +20,16 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// seen is what a handler found in its library's update.
+// seen holds the parts of an update that a handler found in its library's type.
 type seen struct {
 	updateID, chatID int64
 	text             string
 	envelope         *tghook.Update
 }
 
-// libraries are the update types tried. Each entry makes a handler that reports
-// what it was given. refuses lists the bodies of newer that the library's own
-// decoder returns an error for; a body listed there must become a dead letter.
+// libraries are the types of update under test. Each entry makes a handler that reports
+// the update that it got. refuses names the bodies of newer for which the library's own
+// decoder returns an error: such a body must become a dead letter.
 var libraries = []struct {
 	name    string
 	handler func(report func(seen)) tghook.Handler
@@ -97,8 +97,8 @@ type deadLetter struct {
 	err    error
 }
 
-// deliver has body handled once and returns what came of it. The update must
-// have been acknowledged.
+// deliver has body handled once and returns the update, the reports of the handler and the
+// dead letters. The update must have been acknowledged.
 func deliver(t *testing.T, handler func(func(seen)) tghook.Handler, body []byte) (*tghook.Update, []seen, []deadLetter) {
 	t.Helper()
 	var handled []seen
@@ -181,7 +181,7 @@ func TestTypedMessage(t *testing.T) {
 	}
 }
 
-// Updates whose envelope is sound while their content fits no library's types.
+// These updates have a sound envelope, and content that fits no library's types.
 func TestTypedDeadLettersWhatNoTypeHolds(t *testing.T) {
 	bodies := map[string]string{
 		"message_id is text": `{"update_id":7,"message":{"message_id":"not a number","date":1,"chat":{"id":5,"type":"private"}}}`,
@@ -200,8 +200,8 @@ func TestTypedDeadLettersWhatNoTypeHolds(t *testing.T) {
 	}
 }
 
-// newer holds values of unions that no library knows, as the next Bot API may
-// bring. Some decoders refuse them; nothing may be lost or blocked by that.
+// newer holds values of unions that no library knows, as the next Bot API may have. Some
+// decoders refuse them. That must not lose or block an update.
 var newer = map[string]string{
 	"chat_member status": `{"update_id":8,"chat_member":{"chat":{"id":-5,"type":"supergroup","title":"t"},` +
 		`"from":{"id":6,"is_bot":false,"first_name":"f"},"date":1,` +

@@ -13,14 +13,14 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// mount is what docs/libraries.md shows to those who have a server.
+// docs/libraries.md shows mount to users who have a server.
 func mount(ctx context.Context, mux *http.ServeMux, handler tghook.Handler, client *tghook.Client, token, url string) error {
 	secret := tghook.SecretFor(token, url)
 	hook, err := tghook.New(handler, tghook.Config{
 		Secret: secret,
 		Dispatch: tghook.DispatchConfig{
 			Bot:    client.Bot(), // ReplyTransport needs it
-			Caller: client,       // a Reply that is late goes by it
+			Caller: client,       // sends a Reply that is late
 		},
 	})
 	if err != nil {

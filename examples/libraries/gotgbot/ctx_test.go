@@ -14,7 +14,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// A call that is given a ctx ends with that one; one that is given none belongs to the update.
+// A call with a context of its own ends with that. A call without one ends with the update's.
 func TestACallKeepsTheCtxThatItIsGiven(t *testing.T) {
 	t.Parallel()
 	tg := tghooktest.NewServer(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// It runs on node, which gets the listener from here: no port is free for two.
+// It runs on node, which inherits the listener: a port that is free now may be taken later.
 func grammyBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -41,7 +41,7 @@ func grammyBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 		defer socket.Close()
 		bot.ExtraFiles = []*os.File{socket}
 		bot.Env = append(bot.Env, "TELEGRAM_SECRET="+secret, "TELEGRAM_WEBHOOK_URL=http://"+webhook.Addr().String()+"/telegram")
-		defer webhook.Close() // node has it now
+		defer webhook.Close() // node has its own copy now
 	}
 	require.NoError(t, bot.Start())
 	ended := make(chan error, 1)

@@ -17,8 +17,8 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// Its own Webhook knows only some time after setWebhook where updates are to go, and
-// holds one that comes before for ever: the bot decodes and processes them itself.
+// Its own Webhook learns only some time after setWebhook where to send updates, and an
+// update that comes before hangs for ever. So the bot decodes and processes them itself.
 func telebotBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	b, err := telebot.NewBot(telebot.Settings{

@@ -15,7 +15,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// Its calls go by fasthttp, as is its default.
+// Its calls go by fasthttp, its default.
 func telegoBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	b, err := telego.NewBot(tg.Token, telego.WithAPIServer(tg.URL), telego.WithDiscardLogger())

@@ -13,8 +13,8 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// It has neither setWebhook's secret_token nor an address for files that could be
-// set: the bot makes the former call itself, and the latter URL.
+// The library does not know setWebhook's secret_token, and its address for files cannot be
+// set. So the bot makes that call and that URL itself.
 func tgbotapiBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	b, err := tgbotapi.NewBotAPIWithAPIEndpoint(tg.Token, tg.URL+"/bot%s/%s")
@@ -24,7 +24,7 @@ func tgbotapiBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	}
 	if webhook == nil {
 		poll := tgbotapi.NewUpdate(0)
-		poll.Timeout = 1 // it cannot be interrupted
+		poll.Timeout = 1 // a poll cannot be interrupted
 		running(t, func(ctx context.Context) {
 			updates := b.GetUpdatesChan(poll)
 			stop := context.AfterFunc(ctx, b.StopReceivingUpdates)
