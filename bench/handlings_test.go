@@ -17,7 +17,7 @@ type handling struct {
 
 type handlings []handling
 
-// perUpdate are the first of each update, by id.
+// perUpdate returns the first handling of each update, by id.
 func (h handlings) perUpdate() handlings {
 	sorted := slices.SortedFunc(slices.Values(h), func(x, y handling) int {
 		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Ended, y.Ended))
@@ -25,8 +25,8 @@ func (h handlings) perUpdate() handlings {
 	return slices.CompactFunc(sorted, func(x, y handling) bool { return x.ID == y.ID })
 }
 
-// disorder counts the updates that began before an earlier one of their chat had ended,
-// and those that ended before it had. h is one for each update, chats says whose it is.
+// disorder counts the updates that began before an earlier one of their chat had ended, and
+// those that ended before it. h has one handling of each update, chats has their chats.
 func (h handlings) disorder(chats []int) (overlapping, overtaking int) {
 	ended := map[int]int64{}
 	for i, u := range h {
@@ -42,7 +42,7 @@ func (h handlings) disorder(chats []int) (overlapping, overtaking int) {
 	return overlapping, overtaking
 }
 
-// atOnce is how many ran at once, at most.
+// atOnce returns the largest number of handlings that ran at once.
 func (h handlings) atOnce() (most int) {
 	begun, ended := make([]int64, 0, len(h)), make([]int64, 0, len(h))
 	for _, u := range h {
@@ -60,8 +60,8 @@ func (h handlings) atOnce() (most int) {
 	return most
 }
 
-// atRisk is how many updates Telegram was told of, at most, that had not been handled to
-// their end: those which a crash would have lost at that moment.
+// atRisk returns the largest number of updates that were confirmed to Telegram and not yet
+// handled to their end. A crash at that moment would have lost them.
 func (h handlings) atRisk(asked []getUpdates) (most int) {
 	for _, a := range asked {
 		risked := 0
@@ -84,8 +84,8 @@ func (h handlings) end() (last int64) {
 
 func TestHandlingsAreCounted(t *testing.T) {
 	t.Parallel()
-	// All but 2 are of chat 1: 3 begins when 1 has ended, 4 before 3 has, 5 overtakes 4,
-	// and 6 ends with that.
+	// All are of chat 1 except 2. 3 begins when 1 has ended, 4 before 3 has ended, 5 overtakes
+	// 4, and 6 ends together with 4.
 	h := handlings{
 		{ID: 2, Begun: 10, Ended: 60},
 		{ID: 1, Begun: 10, Ended: 20},

@@ -15,7 +15,8 @@ import (
 	"github.com/tghook/tghook/bench/rivals"
 )
 
-// TestMain is a receiver's process too, with its name and behaviour as arguments.
+// TestMain is also the program of a receiver's process, with its name and behaviour as
+// arguments.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-func TestNoReceiverThatChecksTheSecretHandlesWhatAStrangerSends(t *testing.T) {
+func TestNoReceiverThatChecksTheSecretHandlesAStrangersUpdate(t *testing.T) {
 	t.Parallel()
 	all, err := receivers()
 	require.NoError(t, err)

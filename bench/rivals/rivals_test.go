@@ -35,7 +35,7 @@ func TestEveryReceiverReceives(t *testing.T) {
 }
 
 func TestEveryBotReceives(t *testing.T) {
-	http.DefaultServeMux = http.NewServeMux() // tgbotapi has no other, and mounts itself once
+	http.DefaultServeMux = http.NewServeMux() // tgbotapi uses no other, and mounts itself only once
 	for _, library := range rivals.All() {
 		if library.Bot != nil {
 			t.Run(library.Name, func(t *testing.T) { receives(t, library.Bot) })
@@ -52,7 +52,7 @@ func receives(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) 
 	}
 }
 
-// What a library is said not to have reaches its bot.
+// If a library is said not to have a protection, the bad update must reach its bot.
 func TestEveryLibraryHasTheProtectionsThatItIsSaidToHave(t *testing.T) {
 	t.Parallel()
 	refused := map[string]delivery{
@@ -96,7 +96,7 @@ type bot struct {
 	url string
 
 	mu  sync.Mutex
-	ids map[int64]chan struct{} // closed when the bot has had it
+	ids map[int64]chan struct{} // closed when the bot has got it
 }
 
 func newBot(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) *bot {
@@ -147,7 +147,7 @@ type delivery struct {
 	body                        []byte
 }
 
-// sourceHeader tells the server where a request is to come from.
+// sourceHeader tells the server which address a request comes from.
 const sourceHeader = "Test-Source"
 
 // post returns the status of the answer, 0 if there is none.

@@ -13,15 +13,15 @@ import (
 	"github.com/tghook/tghook/bench/grammy"
 )
 
-// TestMain is a server's process too, with its name as an argument.
+// TestMain is also the program of a server's process, with its name as an argument.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.NArg() > 0 {
 		main()
 		return
 	}
-	// In the folder that make bench runs it in; and with the race detector a process would
-	// take another second to end.
+	// It runs in the folder of make bench. With the race detector a process would take another
+	// second to end.
 	if err := errors.Join(os.Chdir(".."), os.Setenv("GORACE", "atexit_sleep_ms=0")); err != nil {
 		panic(err)
 	}

@@ -148,13 +148,13 @@ BenchmarkAbuse/malformed_JSON/grammy 1 1 status-0 0 early 0 handled 0 lost 0 rep
 	})
 }
 
-// rows are those that tell whether a bound is met.
+// rows returns the rows that say whether a bound is met.
 func rows(t *testing.T, lines string) []string {
 	t.Helper()
 	return fields(t, lines, "  yes", "  no")
 }
 
-// fields are what the table has of lines, where it has one of marks.
+// fields returns the fields of the table of lines, in the rows with one of marks.
 func fields(t *testing.T, lines string, marks ...string) (got []string) {
 	t.Helper()
 	var out strings.Builder

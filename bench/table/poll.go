@@ -7,7 +7,7 @@ import (
 
 const minPoll = 20 // times the updates per second of one by one
 
-// printPoll tells how fast each poller worked off its backlog, and how well.
+// printPoll prints how fast each poller worked off its backlog, and how well.
 func (r *results) printPoll(out io.Writer) {
 	const benchmark = "BenchmarkPoll"
 	rates := map[string]float64{}
