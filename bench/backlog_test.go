@@ -16,7 +16,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// backlog is a Telegram that has updates waiting, in a process of its own.
+// backlog is a Telegram with waiting updates, in a process of its own.
 type backlog struct {
 	url, token string
 
@@ -25,7 +25,7 @@ type backlog struct {
 	stdout  io.Reader
 }
 
-// getUpdates is a call, when Telegram got it.
+// getUpdates is a call of getUpdates, with the time at which Telegram got it.
 type getUpdates struct {
 	Offset int64 `json:"offset"`
 	At     int64 `json:"at"` // microseconds since 1970
@@ -52,7 +52,7 @@ func newBacklog(ctx context.Context, b *testing.B, size int) *backlog {
 	return l
 }
 
-// end ends it, and returns what it was asked.
+// end ends the process, and returns the calls that it got.
 func (l *backlog) end(b *testing.B) (asked []getUpdates) {
 	b.Helper()
 	_ = l.stdin.Close()
@@ -66,7 +66,7 @@ func (l *backlog) end(b *testing.B) (asked []getUpdates) {
 	return asked
 }
 
-// chatsOf tells whose each of so many updates is.
+// chatsOf returns the chat of each of a number of updates.
 func chatsOf(size int) []int {
 	draw, chats := rand.New(rand.NewPCG(1, 1)), make([]int, size)
 	for i := range chats {
@@ -75,8 +75,8 @@ func chatsOf(size int) []int {
 	return chats
 }
 
-// TestBacklog is that process, with an argument: how many updates wait. It ends with its
-// input. As a test it does nothing.
+// TestBacklog is the program of that process. Its argument is the number of waiting updates.
+// It ends with its input. As a test it does nothing.
 func TestBacklog(t *testing.T) {
 	size, err := strconv.Atoi(flag.Arg(0))
 	if err != nil {

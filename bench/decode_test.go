@@ -25,8 +25,7 @@ var decoders = []struct {
 	{"go_json_experiment", func(data []byte, v any) error { return expjson.Unmarshal(data, v) }},
 }
 
-// BenchmarkDecode compares what could be given to tghook.TypedWith, with each
-// library's type of update.
+// BenchmarkDecode compares decoders for tghook.TypedWith, with each library's type of update.
 func BenchmarkDecode(b *testing.B) {
 	for _, name := range bodies {
 		body := tghooktest.Update(name)

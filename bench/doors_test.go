@@ -36,9 +36,9 @@ import (
 
 // BenchmarkDoors measures one small update at each door, from the call of the
 // framework to its return: with a handler of the framework's own that reads the
-// body and answers 200, and with tghook, every protection on. What the second
-// takes more than the first is what tghook adds. The CPU's time is reported too,
-// for that of the clock counts what else the machine does.
+// body and answers 200, and with tghook, every protection on. The difference is
+// the cost of tghook. CPU time is reported too, because the clock also counts the
+// other work of the machine.
 func BenchmarkDoors(b *testing.B) {
 	for _, door := range doors {
 		b.Run(door.name, func(b *testing.B) {
@@ -55,7 +55,7 @@ func BenchmarkDoors(b *testing.B) {
 	}
 }
 
-// measureCPU reports the CPU's time of what measure loops over.
+// measureCPU reports the CPU time per iteration of the loop in measure.
 func measureCPU(b *testing.B, measure func()) {
 	b.Helper()
 	before := cpuTime(b)
@@ -63,7 +63,7 @@ func measureCPU(b *testing.B, measure func()) {
 	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
 }
 
-// cpuTime is how long this process has had a CPU.
+// cpuTime returns the CPU time of this process so far.
 func cpuTime(tb testing.TB) (nanoseconds int64) {
 	tb.Helper()
 	var used syscall.Rusage
@@ -202,7 +202,7 @@ var doors = []struct {
 
 var update = tghooktest.Update("message")
 
-// headers are Telegram's, and those that AWS adds.
+// headers are the headers of Telegram and those that AWS adds.
 var headers = map[string]string{
 	"accept-encoding":                 "gzip, deflate",
 	"content-length":                  strconv.Itoa(len(update)),
@@ -234,7 +234,7 @@ func drain(r io.Reader) error {
 	return err
 }
 
-// serveFast is serve for fasthttp, whose server has read the body when it calls h.
+// serveFast is serve for fasthttp, whose server reads the body before it calls h.
 func serveFast(b *testing.B, body []byte, h fasthttp.RequestHandler) {
 	b.Helper()
 	var request fasthttp.Request
@@ -254,8 +254,8 @@ func serveFast(b *testing.B, body []byte, h fasthttp.RequestHandler) {
 	})
 }
 
-// invoke is serve for Lambda, with what its runtime gives for event: a payload,
-// and a ctx that ends with the time that is left.
+// invoke is serve for Lambda. It gives the function a payload and a context with
+// the deadline of the invocation, as Lambda's runtime does.
 func invoke[Event any](b *testing.B, w *tghook.Webhook, empty any, event Event) {
 	b.Helper()
 	payload, err := json.Marshal(event)
@@ -274,8 +274,8 @@ func invoke[Event any](b *testing.B, w *tghook.Webhook, empty any, event Event) 
 	})
 }
 
-// each measures deliver, which sends what holds an update and reports whether it
-// was answered 200, with an update_id of its own each time.
+// each measures deliver, which sends the holder of an update and reports whether it
+// was answered 200. The update has a new update_id each time.
 func each(b *testing.B, holder []byte, deliver func() bool) {
 	b.Helper()
 	id := int64(100_000_000)
@@ -290,7 +290,7 @@ func each(b *testing.B, holder []byte, deliver func() bool) {
 	}
 }
 
-// idOf is where an update_id of the fixtures stands in what holds its update.
+// idOf returns the bytes of the update_id in the holder of a fixture's update.
 func idOf(b *testing.B, holder []byte) []byte {
 	b.Helper()
 	const width = 9

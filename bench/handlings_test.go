@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // handling is one run of the handler. Its times are microseconds since 1970.
@@ -15,7 +17,7 @@ type handling struct {
 
 type handlings []handling
 
-// perUpdate are the first of each update, by id.
+// perUpdate returns the first handling of each update, by id.
 func (h handlings) perUpdate() handlings {
 	sorted := slices.SortedFunc(slices.Values(h), func(x, y handling) int {
 		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Ended, y.Ended))
@@ -23,8 +25,8 @@ func (h handlings) perUpdate() handlings {
 	return slices.CompactFunc(sorted, func(x, y handling) bool { return x.ID == y.ID })
 }
 
-// disorder counts the updates that began before an earlier one of their chat had ended,
-// and those that ended before it had. h is one for each update, chats says whose it is.
+// disorder counts the updates that began before an earlier one of their chat had ended, and
+// those that ended before it. h has one handling of each update, chats has their chats.
 func (h handlings) disorder(chats []int) (overlapping, overtaking int) {
 	ended := map[int]int64{}
 	for i, u := range h {
@@ -40,7 +42,7 @@ func (h handlings) disorder(chats []int) (overlapping, overtaking int) {
 	return overlapping, overtaking
 }
 
-// atOnce is how many ran at once, at most.
+// atOnce returns the largest number of handlings that ran at once.
 func (h handlings) atOnce() (most int) {
 	begun, ended := make([]int64, 0, len(h)), make([]int64, 0, len(h))
 	for _, u := range h {
@@ -58,8 +60,8 @@ func (h handlings) atOnce() (most int) {
 	return most
 }
 
-// atRisk is how many updates Telegram was told of, at most, that had not been handled to
-// their end: those which a crash would have lost at that moment.
+// atRisk returns the largest number of updates that were confirmed to Telegram and not yet
+// handled to their end. A crash at that moment would have lost them.
 func (h handlings) atRisk(asked []getUpdates) (most int) {
 	for _, a := range asked {
 		risked := 0
@@ -82,8 +84,8 @@ func (h handlings) end() (last int64) {
 
 func TestHandlingsAreCounted(t *testing.T) {
 	t.Parallel()
-	// All but 2 are of chat 1: 3 begins when 1 has ended, 4 before 3 has, 5 overtakes 4,
-	// and 6 ends with that.
+	// All are of chat 1 except 2. 3 begins when 1 has ended, 4 before 3 has ended, 5 overtakes
+	// 4, and 6 ends together with 4.
 	h := handlings{
 		{ID: 2, Begun: 10, Ended: 60},
 		{ID: 1, Begun: 10, Ended: 20},
@@ -100,9 +102,7 @@ func TestHandlingsAreCounted(t *testing.T) {
 	if overlapping, overtaking := first.disorder([]int{1, 2, 1, 1, 1, 1}); overlapping != 3 || overtaking != 1 {
 		t.Errorf("%d overlap and %d overtake, want 3 and 1", overlapping, overtaking)
 	}
-	if n := first.atOnce(); n != 3 {
-		t.Errorf("%d at once, want 3", n)
-	}
+	assert.Equal(t, 3, first.atOnce())
 	for _, a := range []struct {
 		asked getUpdates
 		want  int
@@ -113,11 +113,7 @@ func TestHandlingsAreCounted(t *testing.T) {
 		{getUpdates{Offset: 5, At: 45}, 3},
 		{getUpdates{Offset: 7, At: 60}, 0},
 	} {
-		if n := first.atRisk([]getUpdates{a.asked, {}}); n != a.want {
-			t.Errorf("%d were at risk at %+v, want %d", n, a.asked, a.want)
-		}
+		assert.Equal(t, a.want, first.atRisk([]getUpdates{a.asked, {}}), a.asked)
 	}
-	if last := first.end(); last != 60 {
-		t.Errorf("the last ended at %d, want 60", last)
-	}
+	assert.Equal(t, int64(60), first.end(), "the last ended at")
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// BenchmarkMemory reports what an unfinished delivery costs besides its body, in
-// bytes of heap and of stack. The stack of "waiting" is the door's own goroutine,
-// that of "late_running" the handler's.
+// BenchmarkMemory reports the cost of an unfinished delivery besides its body, in bytes
+// of heap and of stack. For "waiting", the stack is that of the door's own goroutine;
+// for "late_running", it is that of the handler's goroutine.
 func BenchmarkMemory(b *testing.B) {
 	one := func(*tghook.Update) string { return "one" }
 	own := func(u *tghook.Update) string { return strconv.FormatInt(u.ID, 10) }
@@ -78,7 +78,7 @@ func unfinished(b *testing.B, lane func(*tghook.Update) string, late time.Durati
 	for h.Stats().InFlight > 0 {
 		runtime.Gosched()
 	}
-	size := float64(len(body) + 1) // and the byte by which its end is found
+	size := float64(len(body) + 1) // and one byte to find its end
 	return float64(after.HeapAlloc-before.HeapAlloc)/deliveries - size, float64(after.StackInuse-before.StackInuse) / deliveries
 }
 

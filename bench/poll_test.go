@@ -24,10 +24,10 @@ const (
 	patience     = 2 * time.Minute // for one poller
 )
 
-// BenchmarkPoll has Poll, its rivals, and a loop that handles one by one, work off a
-// backlog of 20,000 updates of 500 chats with a handler that takes 5 ms; the backlog is
-// shorter for those that take their time. Of Poll the updates/s are to be at least 20 times
-// those of one by one, and nothing is to be out of order, repeated or at risk.
+// BenchmarkPoll has Poll, its rivals, and a loop that handles one update after the other,
+// work off a backlog of 20,000 updates of 500 chats. The handler takes 5 ms. The backlog is
+// shorter for slow pollers. Poll must reach at least 20 times the updates/s of that loop,
+// with no update out of order, repeated or at risk.
 func BenchmarkPoll(b *testing.B) {
 	for _, l := range polled() {
 		measurePoller(b, l.Name, os.Args[0], "-test.run=^TestPoller$")
@@ -37,8 +37,8 @@ func BenchmarkPoll(b *testing.B) {
 	}
 }
 
-// measurePoller measures the poller of the name, which program runs if it gets args, and
-// those that TestPoller has.
+// measurePoller measures the poller of that name. program runs it with args, followed by
+// the arguments of TestPoller.
 func measurePoller(b *testing.B, name, program string, args ...string) {
 	b.Helper()
 	size := 20_000
@@ -59,7 +59,7 @@ func measurePoller(b *testing.B, name, program string, args ...string) {
 				b.Fatalf("%v: %s", err, output)
 			}
 			var w work
-			if err := json.NewDecoder(bytes.NewReader(output)).Decode(&w); err != nil { // and not the test's PASS
+			if err := json.NewDecoder(bytes.NewReader(output)).Decode(&w); err != nil { // without the test's PASS
 				b.Fatal(err)
 			}
 			w.report(b, name, size, tg.end(b))
@@ -68,8 +68,8 @@ func measurePoller(b *testing.B, name, program string, args ...string) {
 	})
 }
 
-// work is what a bot's process did with a backlog. Times are microseconds, since 1970
-// where they are points in time.
+// work is the report of a bot's process on a backlog. Times are in microseconds; points in
+// time count from 1970.
 type work struct {
 	Begun   int64     `json:"begun"`
 	CPU     int64     `json:"cpu"`

@@ -15,7 +15,7 @@ import (
 	"github.com/tghook/tghook/bench/rivals"
 )
 
-// oneByOne is the loop of those who have no dispatcher.
+// oneByOne is the loop of a bot without a dispatcher.
 var oneByOne = rivals.Library{
 	Name: "one_by_one",
 	Poll: func(ctx context.Context, url, token string, handle rivals.Handle) error {
@@ -45,9 +45,9 @@ func polled() []rivals.Library {
 	return slices.DeleteFunc(append([]rivals.Library{rivals.Own, oneByOne}, rivals.All()...), func(l rivals.Library) bool { return l.Poll == nil })
 }
 
-// TestPoller is a bot's process, with arguments: the library, the server's URL, the
-// token, and how many updates wait. When all are handled it prints its work. As a test
-// it does nothing.
+// TestPoller is the program of a bot's process. Its arguments are the library, the server's
+// URL, the token, and the number of waiting updates. When all are handled, it prints its
+// work. As a test it does nothing.
 func TestPoller(t *testing.T) {
 	libraries := polled()
 	i := slices.IndexFunc(libraries, func(l rivals.Library) bool { return l.Name == flag.Arg(0) })
@@ -86,7 +86,7 @@ func TestPoller(t *testing.T) {
 	}
 	used = cpuTime(t) - used
 	cancel()
-	if flag.Arg(0) == rivals.Own.Name { // others may take a while, or not end at all
+	if flag.Arg(0) == rivals.Own.Name { // others may take long, or not end at all
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}

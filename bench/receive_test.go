@@ -13,12 +13,12 @@ import (
 
 // BenchmarkReceive measures one update from the call of a library's own receiver,
 // and of tghook's with that library's type of update, until the bot has the typed
-// update and the call has returned; only then comes the next. Each update has an
-// id of its own, and tghook has every protection on.
+// update and the call has returned. Then the next one follows. Each update has an id of
+// its own, and tghook has every protection on.
 //
 // "tghook" decodes with encoding/json, as most of the libraries do,
-// "tghook_same_decoder" with the decoder that the library brings along, and
-// "tghook_fast" with the one that BenchmarkDecode found the fastest.
+// "tghook_same_decoder" with the library's own decoder, and "tghook_fast" with the
+// decoder that is the fastest in BenchmarkDecode.
 func BenchmarkReceive(b *testing.B) {
 	for _, name := range bodies {
 		body := tghooktest.Update(name)
@@ -63,7 +63,7 @@ func receive(b *testing.B, body []byte, library rivals.Library) {
 	}
 }
 
-// until is h that returns when the bot has had the update.
+// until returns a handler that calls h and returns when the bot has got the update.
 func until(b *testing.B, got <-chan int64, h http.Handler) http.Handler {
 	b.Helper()
 	check := inOrder(b, got)

@@ -110,7 +110,7 @@ func calling(tg *tghooktest.Server, library *http.Client) tghook.Handler {
 	})
 }
 
-// echo are the parameters of the answer to u.
+// echo returns the parameters of the answer to u.
 func echo(u *models.Update) map[string]any {
 	return map[string]any{"chat_id": u.Message.Chat.ID, "text": u.Message.Text}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/tghook/tghook/internal/envelope"
 )
 
-// scanned is what every contender of BenchmarkScan has to find.
+// scanned holds the values that every contender of BenchmarkScan has to find.
 type scanned struct {
 	id         int64
 	kind       string
@@ -22,8 +22,8 @@ type scanned struct {
 }
 
 // BenchmarkScan compares the envelope scan with other ways to the same values.
-// The kind is not known beforehand. jsonparser finds it without proving that
-// the body is well-formed; json_valid proves that and finds nothing.
+// The kind is not known beforehand. jsonparser finds it without a check that the body is
+// well-formed. json_valid checks that and finds nothing.
 func BenchmarkScan(b *testing.B) {
 	updates := []struct {
 		name, chat string // chat: the path below the kind

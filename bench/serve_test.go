@@ -81,8 +81,8 @@ func unmarshal(b *testing.B, body []byte) {
 	}
 }
 
-// BenchmarkAlone measures an update that comes after a pause, for which a goroutine is
-// started and its stack has to grow, from ServeHTTP's call to its return.
+// BenchmarkAlone measures an update that comes after a pause, from ServeHTTP's call to its
+// return. For such an update a goroutine is started and its stack has to grow.
 func BenchmarkAlone(b *testing.B) {
 	d, h := newDeliverer(tghooktest.Update("message")), hook(b, typed)
 	var took time.Duration
@@ -109,8 +109,8 @@ func serve(b *testing.B, body []byte, h http.Handler) {
 	}
 }
 
-// deliverer hands a handler one update after the other, each with an id of its
-// own, without an allocation.
+// deliverer passes one update after the other to a handler, each with an id of its own,
+// without an allocation.
 type deliverer struct {
 	body    []byte
 	digits  []byte // of update_id, within body
@@ -137,12 +137,12 @@ func (d *deliverer) deliver(h http.Handler) (status int) {
 	d.id++
 	strconv.AppendInt(d.digits[:0], d.id, 10)
 	d.reader.Reset(d.body)
-	d.writer.status = http.StatusOK // unless h says otherwise
+	d.writer.status = http.StatusOK // unless h sets another
 	h.ServeHTTP(&d.writer, d.request)
 	return d.writer.status
 }
 
-// writer is as much of a server's ResponseWriter as costs nothing.
+// writer is a ResponseWriter that costs next to nothing.
 type writer struct {
 	header http.Header
 	status int
@@ -155,7 +155,7 @@ func (w *writer) SetReadDeadline(time.Time) error { return nil }
 
 var bodies = []string{"message", "callback_query", "message_large"}
 
-// BenchmarkReply is BenchmarkServe with a sendMessage that rides the response.
+// BenchmarkReply is BenchmarkServe with a sendMessage in the HTTP response.
 func BenchmarkReply(b *testing.B) {
 	reply := tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 		return tghook.Reply{Method: "sendMessage", Params: struct {

@@ -12,9 +12,8 @@ import (
 )
 
 // BenchmarkServer has tghooktest.Server deliver updates of 5,000 chats to a receiver
-// that does nothing, over loopback, and reports updates/s, of which at least 20,000 are
-// wanted on two cores; and the heap that it takes while they wait, in MiB, of which
-// at most 64 are wanted.
+// that does nothing, over loopback. It reports updates/s, which should be at least 20,000
+// on two cores, and the heap in MiB while the updates wait, which should be at most 64.
 func BenchmarkServer(b *testing.B) {
 	const updates, chats = 20_000, 5_000
 	listener, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	stdlog "log"
 	"net"
@@ -14,11 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 )
 
-// A bot is a web server with a webhook at /telegram. It keeps a record of what
-// reached it.
+// A bot is a web server with a webhook at /telegram. It records the requests that reach it.
 type bot struct {
 	*tghook.Webhook
 	name string
@@ -27,12 +31,12 @@ type bot struct {
 
 	mu       sync.Mutex
 	requests []*http.Request
-	runs     []string // the updates that its handler was started for
+	runs     []string // the updates for which its handler was started
 	opened   int      // connections
 }
 
-// newBot is a bot that does not listen yet. By default it believes proxies on
-// 127.0.0.1, and wants its updates from Telegram.
+// newBot returns a bot that does not listen yet. By default it trusts proxies on
+// 127.0.0.1, and accepts updates from Telegram's address alone.
 func newBot(t *testing.T, name string, h tghook.HandlerFunc, change func(*tghook.Config)) *bot {
 	t.Helper()
 	b := &bot{name: name, mux: http.NewServeMux()}
@@ -52,14 +56,12 @@ func newBot(t *testing.T, name string, h tghook.HandlerFunc, change func(*tghook
 		b.mu.Unlock()
 		return h(ctx, u)
 	}), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	b.mux.Handle("/telegram", b)
 	return b
 }
 
-// startBot is newBot on a port of its own.
+// startBot returns a bot that listens on a port of its own.
 func startBot(t *testing.T, name string, h tghook.HandlerFunc, change func(*tghook.Config)) *bot {
 	t.Helper()
 	b := newBot(t, name, h, change)
@@ -71,9 +73,7 @@ func startBot(t *testing.T, name string, h tghook.HandlerFunc, change func(*tgho
 func (b *bot) listen(t *testing.T, network, addr string) (stop func()) {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), network, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	b.addr = listener.Addr().String()
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -97,7 +97,7 @@ func (b *bot) listen(t *testing.T, network, addr string) (stop func()) {
 	go func() { served <- server.Serve(listener) }()
 	stop = sync.OnceFunc(func() {
 		_ = server.Close()
-		if err := await(t, served, "the end of the server"); !errors.Is(err, http.ErrServerClosed) {
+		if err := doortest.Await(t, served, "the end of the server"); !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
 	})
@@ -105,7 +105,7 @@ func (b *bot) listen(t *testing.T, network, addr string) (stop func()) {
 	return stop
 }
 
-// An address is one that the configurations in docs/ give a bot.
+// An address is an address that the configurations in docs/ give to a bot.
 type address struct{ host, path, secret string }
 
 func (b *bot) byPath() address {
@@ -118,28 +118,30 @@ func (b *bot) byName() address {
 
 func (b *bot) both() []address { return []address{b.byPath(), b.byName()} }
 
-// last is the last request that reached the bot, and the last update that it ran for.
+// last returns the last request that reached the bot, and the last update that its handler
+// was started for.
 func (b *bot) last(t *testing.T) (*http.Request, string) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.requests) == 0 || len(b.runs) == 0 {
-		t.Fatalf("the %s bot got nothing", b.name)
+		t.Fatalf("no update has reached the %s bot", b.name)
 	}
 	return b.requests[len(b.requests)-1], b.runs[len(b.runs)-1]
 }
 
-// did checks how many requests have reached the bot, and how many runs that made.
-func (b *bot) did(t *testing.T, requests, runs int) {
+// counts are the requests that reached a bot and the runs of its handler.
+type counts struct{ requests, runs int }
+
+// handled checks the bot's counts.
+func (b *bot) handled(t *testing.T, want counts) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.requests) != requests || len(b.runs) != runs {
-		t.Errorf("the %s bot got %d requests and ran %d times, want %d and %d", b.name, len(b.requests), len(b.runs), requests, runs)
-	}
+	assert.Equal(t, want, counts{len(b.requests), len(b.runs)}, b.name)
 }
 
-// connections is how many were opened to the bot.
+// connections returns how many connections were opened to the bot.
 func (b *bot) connections() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -148,7 +150,12 @@ func (b *bot) connections() int {
 
 func nothing(context.Context, *tghook.Update) (tghook.Reply, error) { return tghook.NoReply, nil }
 
-// replying names the bot and the chat in its reply.
+// replied returns the answer to an update of a chat, if the bot's handler is that of replying.
+func (b *bot) replied(chat int64) string {
+	return fmt.Sprintf(`200 application/json {"method":"sendMessage","chat_id":%d,"text":"from %s"}`, chat, b.name)
+}
+
+// replying returns a handler whose reply names the bot and the chat.
 func replying(name string) tghook.HandlerFunc {
 	return func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "from " + name}}, nil

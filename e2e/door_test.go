@@ -33,7 +33,7 @@ func TestADoorBehindTheProxyKeepsThePromise(t *testing.T) {
 				r = r.Clone(r.Context())
 				r.URL.Scheme, r.URL.Host, r.Host = "https", f.addr, "bots.example.org"
 				res, err := client.RoundTrip(r)
-				if err == nil && res.StatusCode == http.StatusBadGateway { // the proxy's word for no answer
+				if err == nil && res.StatusCode == http.StatusBadGateway { // the proxy's own answer when the bot gives none
 					_ = res.Body.Close()
 					return nil, errors.New(res.Status)
 				}

@@ -13,39 +13,19 @@ import (
 	"mime/multipart"
 	"net/http"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
-
-// same compares what was got with what is wanted.
-func same[T any](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s: got %v, want %v", what, got, want)
-	}
-}
-
-// patience is how long a test waits for what must happen, and would at once.
-const patience = 30 * time.Second
-
-// await waits for what is to happen.
-func await[T any](t *testing.T, happens <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-happens:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("waited %v for %s", patience, what)
-		panic("unreachable")
-	}
-}
 
 func TestAnUpdateReachesItsBotAsTelegramSentIt(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
@@ -53,30 +33,27 @@ func TestAnUpdateReachesItsBotAsTelegramSentIt(t *testing.T) {
 		f := p.start(t, first.addr, second.addr)
 		for _, b := range []*bot{first, second} {
 			for _, a := range b.both() {
-				for _, port := range []string{"", ":8443"} { // for ports other than 443 Telegram says which
+				for _, port := range []string{"", ":8443"} { // Telegram names a port other than 443
 					a := a
 					a.host += port
 					l := f.lineTo(t, a)
 					for name, body := range tghooktest.Updates() {
 						u, err := tghook.ParseUpdate(body)
-						if err != nil {
-							t.Fatal(err)
-						}
-						same(t, a.host+a.path+" "+name, l.post(a, string(body)).String(),
-							fmt.Sprintf(`200 application/json {"method":"sendMessage","chat_id":%d,"text":"from %s"}`, u.ChatID, b.name))
+						require.NoError(t, err)
+						assert.Equal(t, b.replied(u.ChatID), l.post(a, string(body)).String(), a.host+a.path+" "+name)
 						r, run := b.last(t)
-						same(t, "path", r.URL.String(), "/telegram")
-						same(t, "host", r.Host, a.host)
-						same(t, "length", r.ContentLength, int64(len(body)))
-						same(t, "headers", r.Header, http.Header{
+						assert.Equal(t, "/telegram", r.URL.String(), "path")
+						assert.Equal(t, a.host, r.Host, "host")
+						assert.Equal(t, int64(len(body)), r.ContentLength, "length")
+						assert.Equal(t, http.Header{
 							"X-Telegram-Bot-Api-Secret-Token": {a.secret},
 							"Content-Type":                    {"application/json"},
 							"Content-Length":                  {strconv.Itoa(len(body))},
 							"Accept-Encoding":                 {"gzip, deflate"},
 							"X-Forwarded-For":                 {telegram},
-						})
+						}, r.Header, "headers")
 						if a == b.byPath() { // later ones are redeliveries
-							same(t, "update", run, string(body))
+							assert.Equal(t, string(body), run, "update")
 						}
 					}
 				}
@@ -92,9 +69,9 @@ func TestAPathOfNoBotReachesNone(t *testing.T) {
 		for _, path := range []string{"/", "/telegram", "/bots/", "/bots/third/telegram", "/bots/firsttelegram"} {
 			a := b.byPath()
 			a.path = path
-			same(t, path, f.lineTo(t, a).post(a, message(1, 1, 0)).status, 404)
+			assert.Equal(t, 404, f.lineTo(t, a).post(a, message(1, 1, 0)).status, path)
 		}
-		b.did(t, 0, 0)
+		b.handled(t, counts{})
 	})
 }
 
@@ -108,10 +85,8 @@ func TestTheProxyAsksForTLS12AndAnswersInHTTP11(t *testing.T) {
 					cfg.MinVersion, cfg.MaxVersion = version, version
 					cfg.NextProtos = []string{"h2", "http/1.1"}
 				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				same(t, "protocol", conn.ConnectionState().NegotiatedProtocol, "http/1.1")
+				require.NoError(t, err)
+				assert.Equal(t, "http/1.1", conn.ConnectionState().NegotiatedProtocol, "protocol")
 			}
 			_, err := f.dial(t, telegram, host, func(cfg *tls.Config) { cfg.MinVersion, cfg.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })
 			if err == nil || !strings.Contains(err.Error(), "protocol version") {
@@ -139,26 +114,27 @@ func TestRefusalsPassAndTheConnectionServesOn(t *testing.T) {
 				{"encoded", func() answer { return l.post(good, message(1, 1, 0), "Content-Encoding: gzip") }, "415"},
 				{"malformed", func() answer { return l.post(good, "{") }, "400"},
 			} {
-				same(t, c.name, c.got().String(), c.want)
-				same(t, "the next after "+c.name, l.post(good, message(1, 2, 0)).String(), "200")
+				assert.Equal(t, c.want, c.got().String(), c.name)
+				assert.Equal(t, "200", l.post(good, message(1, 2, 0)).String(), "the next after "+c.name)
 			}
 			f.servesOn(t, good, "another bot's secret on a long body", func(l *line) answer { return l.post(wrong, message(1, 1, 600<<10)) }, "401")
 		}
-		second.did(t, 0, 0)
+		second.handled(t, counts{})
 	})
 }
 
-// servesOn checks a refusal that comes before all of the body has been sent, and that
-// its connection serves on. A bot's server waits but half a second for the rest: a busy
-// machine may need longer to send that, and so another connection.
+// servesOn checks a refusal that comes before the whole body has been sent, and that the
+// connection serves the next request. A bot's server waits only half a second for the
+// rest of the body. A busy machine may need longer to send it; then servesOn tries again
+// on another connection.
 func (f *front) servesOn(t *testing.T, a address, name string, refusal func(*line) answer, want string) {
 	t.Helper()
 	for start := time.Now(); ; {
 		l := f.lineTo(t, a)
 		got, next := refusal(l), l.post(a, message(1, 2, 0))
-		if got.err == nil && next.err == nil || time.Since(start) > patience {
-			same(t, name, got.String(), want)
-			same(t, "the next after "+name, next.String(), "200")
+		if got.err == nil && next.err == nil || time.Since(start) > doortest.Patience {
+			assert.Equal(t, want, got.String(), name)
+			assert.Equal(t, "200", next.String(), "the next after "+name)
 			return
 		}
 	}
@@ -166,7 +142,7 @@ func (f *front) servesOn(t *testing.T, a address, name string, refusal func(*lin
 
 func TestFailuresPassUnharmed(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
-		const late = 1 // the chat whose updates are
+		const late = 1 // the chat of the late updates
 		started, release := make(chan struct{}, 1), make(chan struct{})
 		t.Cleanup(func() { close(release) })
 		b := startBot(t, "first", func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -192,11 +168,11 @@ func TestFailuresPassUnharmed(t *testing.T) {
 		for i, a := range b.both() {
 			l := f.lineTo(t, a)
 			for chat, want := range map[int64]string{500: "500", 503: "503 after 90", late: "503 after 2"} {
-				same(t, a.host, l.post(a, message(chat, chat*10+int64(i), 0)).String(), want)
+				assert.Equal(t, want, l.post(a, message(chat, chat*10+int64(i), 0)).String(), a.host)
 			}
 		}
-		await(t, started, "the late handler to start")
-		b.did(t, 6, 5) // the last waits in its lane
+		doortest.Await(t, started, "the late handler to start")
+		b.handled(t, counts{requests: 6, runs: 5}) // the last one waits in its lane
 	})
 }
 
@@ -220,7 +196,7 @@ func TestAForgedXForwardedForGetsNobodyIn(t *testing.T) {
 			{telegram, "200", []string{"X-Forwarded-For: garbage", "X-Forwarded-For: ,,"}},
 		} {
 			for _, a := range b.both() {
-				same(t, fmt.Sprint(c.from, c.more, a.host), f.lineFrom(t, c.from, a).post(a, message(1, 1, 0), c.more...).String(), c.want)
+				assert.Equal(t, c.want, f.lineFrom(t, c.from, a).post(a, message(1, 1, 0), c.more...).String(), fmt.Sprint(c.from, c.more, a.host))
 			}
 		}
 	})
@@ -230,7 +206,7 @@ func TestWithoutTrustedProxiesEverySourceIsTheProxy(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
 		b := startBot(t, "first", nothing, func(cfg *tghook.Config) { cfg.TrustedProxies = nil })
 		f := p.start(t, b.addr, b.addr)
-		same(t, "answer", f.lineTo(t, b.byName()).post(b.byName(), message(1, 1, 0)).String(), "401")
+		assert.Equal(t, "401", f.lineTo(t, b.byName()).post(b.byName(), message(1, 1, 0)).String())
 	})
 }
 
@@ -243,16 +219,14 @@ func TestBodiesPassUpToTheBotsLimit(t *testing.T) {
 			l := f.lineTo(t, a)
 			for n, size := range []int{600 << 10, limit} {
 				body := message(1, int64(10*i+n), size)
-				same(t, fmt.Sprint(size, " bytes"), l.post(a, body).String(), "200")
+				assert.Equal(t, "200", l.post(a, body).String(), fmt.Sprint(size, " bytes"))
 				if _, got := b.last(t); got != body {
 					t.Errorf("%d bytes arrived as other %d", size, len(got))
 				}
 			}
-			if strings.Contains(f.log.String(), "temporary file") {
-				t.Error("a body went through a file")
-			}
+			assert.NotContains(t, f.log.String(), "temporary file", "a body was written to a file")
 			f.servesOn(t, a, "one byte more", func(l *line) answer { return l.post(a, message(1, 1, limit+1)) }, "413")
-			same(t, "far too many", f.lineTo(t, a).post(a, message(1, 1, 8*limit)).status, 413)
+			assert.Equal(t, 413, f.lineTo(t, a).post(a, message(1, 1, 8*limit)).status, "far too many")
 		}
 	})
 }
@@ -268,26 +242,22 @@ func TestAReplyWithAFilePassesByteForByte(t *testing.T) {
 		f := p.start(t, b.addr, b.addr)
 		for i, a := range b.both() {
 			got := f.lineTo(t, a).post(a, message(7, int64(i), 0))
-			same(t, "status", got.status, 200)
+			assert.Equal(t, 200, got.status, "status")
 			kind, params, err := mime.ParseMediaType(got.header.Get("Content-Type"))
 			if err != nil || kind != "multipart/form-data" {
 				t.Fatalf("Content-Type %q: %v", got.header.Get("Content-Type"), err)
 			}
 			form, err := multipart.NewReader(strings.NewReader(got.body), params["boundary"]).ReadForm(16 << 20)
-			if err != nil {
-				t.Fatal(err)
-			}
-			same(t, "method", form.Value["method"], []string{"sendDocument"})
-			same(t, "length", got.length, int64(len(got.body)))
+			require.NoError(t, err)
+			assert.Equal(t, []string{"sendDocument"}, form.Value["method"], "method")
+			assert.Equal(t, int64(len(got.body)), got.length, "length")
 			for _, files := range form.File {
 				part, err := files[0].Open()
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				content, _ := io.ReadAll(part)
-				same(t, "the file is the same", bytes.Equal(content, file), true)
+				assert.True(t, bytes.Equal(content, file), "the file is the same")
 			}
-			same(t, "files", len(form.File), 1)
+			assert.Len(t, form.File, 1, "files")
 		}
 	})
 }
@@ -302,9 +272,9 @@ func TestOneConnectionOfTelegramsIsOneToTheBot(t *testing.T) {
 			l := f.lineTo(t, a)
 			for id := range int64(100) {
 				id += int64(i) * 1000
-				same(t, "answer", l.post(a, message(id, id, 0)).status, 200)
+				assert.Equal(t, 200, l.post(a, message(id, id, 0)).status)
 			}
-			// HAProxy looks through those that are idle every five seconds, and may close one.
+			// HAProxy checks its idle connections every five seconds, and may close one.
 			if n, most := b.connections()-before, 1+int(time.Since(start)/(5*time.Second)); n > most {
 				t.Errorf("%s: 100 updates on one connection opened %d, want %d at most", a.host, n, most)
 			}
@@ -325,15 +295,14 @@ func TestFortyConnectionsOfEachBotAtOnce(t *testing.T) {
 				wg.Go(func() {
 					for i := range int64(updates) {
 						id := n*updates + i
-						same(t, "answer", l.post(a, message(id, id, 0)).String(),
-							fmt.Sprintf(`200 application/json {"method":"sendMessage","chat_id":%d,"text":"from %s"}`, id, b.name))
+						assert.Equal(t, b.replied(id), l.post(a, message(id, id, 0)).String())
 					}
 				})
 			}
 		}
 		wg.Wait()
 		for _, b := range []*bot{first, second} {
-			b.did(t, lines*updates, lines*updates)
+			b.handled(t, counts{requests: lines * updates, runs: lines * updates})
 			if n := b.connections(); n > 2*lines { // HAProxy opens some in advance
 				t.Errorf("%d connections were opened to a bot, for %d of Telegram's", n, lines)
 			}
@@ -350,15 +319,14 @@ func TestAnUpdateIsNotLostWhenTheBotIsDown(t *testing.T) {
 		f := p.start(t, p.unix+socket, p.unix+socket)
 		a := b.byPath()
 		l := f.lineTo(t, a)
-		same(t, "before the bot is up", l.post(a, message(7, 1, 0)).status, p.down)
+		assert.Equal(t, p.down, l.post(a, message(7, 1, 0)).status, "before the bot is up")
 		stop := b.listen(t, "unix", socket)
-		const want = `200 application/json {"method":"sendMessage","chat_id":7,"text":"from first"}`
-		same(t, "the redelivery", l.post(a, message(7, 1, 0)).String(), want)
+		assert.Equal(t, b.replied(7), l.post(a, message(7, 1, 0)).String(), "the redelivery")
 		stop()
-		same(t, "when the bot is down again", l.post(a, message(7, 2, 0)).status, p.down)
+		assert.Equal(t, p.down, l.post(a, message(7, 2, 0)).status, "when the bot is down again")
 		b.listen(t, "unix", socket)
-		same(t, "its redelivery", l.post(a, message(7, 2, 0)).String(), want)
-		b.did(t, 2, 2)
+		assert.Equal(t, b.replied(7), l.post(a, message(7, 2, 0)).String(), "its redelivery")
+		b.handled(t, counts{requests: 2, runs: 2})
 	})
 }
 
@@ -373,11 +341,11 @@ func TestAnUpdateThatHasBeenSentIsNotSentAgain(t *testing.T) {
 		f := p.start(t, b.addr, b.addr)
 		for i, a := range b.both() {
 			id := int64(10 * i)
-			same(t, "on a new connection", f.lineTo(t, a).post(a, message(1, id, 0)).status, 502)
+			assert.Equal(t, 502, f.lineTo(t, a).post(a, message(1, id, 0)).status, "on a new connection")
 			l := f.lineTo(t, a)
-			same(t, "answer", l.post(a, message(2, id+1, 0)).String(), "200")
-			same(t, "on a used connection", l.post(a, message(1, id+2, 0)).status, p.torn)
-			b.did(t, 3*(i+1), 3*(i+1))
+			assert.Equal(t, "200", l.post(a, message(2, id+1, 0)).String())
+			assert.Equal(t, p.torn, l.post(a, message(1, id+2, 0)).status, "on a used connection")
+			b.handled(t, counts{requests: 3 * (i + 1), runs: 3 * (i + 1)})
 		}
 	})
 }
@@ -397,14 +365,13 @@ func TestTheBotLearnsThatTelegramHungUp(t *testing.T) {
 		a := b.byPath()
 		l := f.lineTo(t, a)
 		l.send(a, message(7, 1, 0))
-		await(t, started, "the update to reach the bot")
+		doortest.Await(t, started, "the update to reach the bot")
 		_ = l.conn.Close()
 		request, _ := b.last(t)
-		await(t, request.Context().Done(), "the request to end at the bot")
+		doortest.Await(t, request.Context().Done(), "the request to end at the bot")
 		close(release)
-		same(t, "the redelivery", f.lineTo(t, a).post(a, message(7, 1, 0)).String(),
-			`200 application/json {"method":"sendMessage","chat_id":7,"text":"from first"}`)
-		b.did(t, 2, 1)
+		assert.Equal(t, b.replied(7), f.lineTo(t, a).post(a, message(7, 1, 0)).String(), "the redelivery")
+		b.handled(t, counts{requests: 2, runs: 1})
 	})
 }
 
@@ -414,23 +381,21 @@ func TestTheProxysLogHasNoSecret(t *testing.T) {
 		f := p.start(t, b.addr, b.addr)
 		for _, a := range b.both() {
 			l := f.lineTo(t, a)
-			same(t, "answer", l.post(a, message(7, 1, 0)).String(), "200")
-			same(t, "answer", l.post(address{a.host, a.path, "secret-of-nobody"}, message(7, 1, 0)).String(), "401")
-			same(t, "answer", l.post(a, message(7, 1, 0)).String(), "200") // it may end before it is logged
+			assert.Equal(t, "200", l.post(a, message(7, 1, 0)).String())
+			assert.Equal(t, "401", l.post(address{a.host, a.path, "secret-of-nobody"}, message(7, 1, 0)).String())
+			assert.Equal(t, "200", l.post(a, message(7, 1, 0)).String()) // the proxy may end before it logs the last one
 		}
 		f.stop()
 		text := f.log.String()
 		if n := strings.Count(text, "POST "); n < 4 {
 			t.Errorf("the log has %d requests, want 4 at least", n)
 		}
-		if strings.Contains(text, "secret-of-") {
-			t.Error("the log has a secret")
-		}
+		assert.NotContains(t, text, "secret-of-", "a secret in the log")
 	})
 }
 
-// What Telegram holds open for 60 s, to send or to be answered, must not be closed
-// by somebody else just then.
+// Telegram keeps a connection open for 60 s, to send on it or to be answered on it. Nobody
+// else may close it in that time.
 func TestNothingIsClosedWithinTelegramsSixtySeconds(t *testing.T) {
 	behindEach(t, func(t *testing.T, p proxy) {
 		release := make(chan struct{})
@@ -445,17 +410,15 @@ func TestNothingIsClosedWithinTelegramsSixtySeconds(t *testing.T) {
 		for i, a := range b.both() {
 			unused, used, waiting := f.lineTo(t, a), f.lineTo(t, a), f.lineTo(t, a)
 			for _, l := range []*line{unused, used, waiting} {
-				if err := l.conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, l.conn.SetDeadline(time.Now().Add(2*time.Minute)))
 			}
 			id := int64(10 * i)
-			same(t, "answer", used.post(a, message(1, id, 0)).String(), "200")
+			assert.Equal(t, "200", used.post(a, message(1, id, 0)).String())
 			waiting.send(a, message(60, id+1, 0))
 			checks = append(checks, func() {
-				same(t, a.host+": the first update on a connection", unused.post(a, message(2, id+2, 0)).String(), "200")
-				same(t, a.host+": the next update on a connection", used.post(a, message(3, id+3, 0)).String(), "200")
-				same(t, a.host+": an answer", waiting.read().String(), "200")
+				assert.Equal(t, "200", unused.post(a, message(2, id+2, 0)).String(), a.host+": the first update on a connection")
+				assert.Equal(t, "200", used.post(a, message(3, id+3, 0)).String(), a.host+": the next update on a connection")
+				assert.Equal(t, "200", waiting.read().String(), a.host+": an answer")
 			})
 		}
 		<-time.After(61 * time.Second)

@@ -21,18 +21,22 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/internal/doortest"
 )
 
-// A proxy is a program that docs/ has a configuration for.
+// A proxy is a program with a configuration in docs/.
 type proxy struct {
 	name   string // of the program, and of its Debian package
 	config string // the file in docs/
-	main   string // what stands for the distribution's own configuration
-	unix   string // how the path of a unix socket begins as a server's address
-	down   int    // what it answers itself if a bot is not there
-	torn   int    // and if a bot closes a connection that was in use before; 0: it closes Telegram's
-	// places are the placeholders in config, and what to put there in a test whose
-	// files are in dir and whose listener has this port.
+	main   string // in the place of the distribution's own configuration
+	unix   string // the prefix that makes the path of a unix socket a server's address
+	down   int    // its own answer if a bot is not there
+	torn   int    // its own answer if a bot closes a used connection; 0: it closes Telegram's
+	// places returns the placeholders in config, each followed by its value in a test
+	// whose files are in dir and whose listener has this port.
 	places func(dir, port string) []string
 	args   func(dir string) []string
 }
@@ -98,27 +102,23 @@ func behindEach(t *testing.T, f func(t *testing.T, p proxy)) {
 	}
 }
 
-// A front is a proxy that runs.
+// A front is a running proxy.
 type front struct {
 	addr string
-	log  *log   // what it has written so far
+	log  *log   // its output so far
 	stop func() // ends it, after which log is complete
 }
 
-// start runs the proxy with its configuration from docs/ in front of two bots. Its
-// listener is opened here and inherited, so that it has a port for certain and takes
-// connections from the start.
+// start runs the proxy with its configuration from docs/ in front of two bots. The proxy
+// inherits a listener that is opened here. So it certainly has a port, and connections to
+// it succeed from the start.
 func (p proxy) start(t *testing.T, first, second string) *front {
 	t.Helper()
 	path := p.path(t)
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	inherited, err := listener.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	dir := t.TempDir()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	places := append(p.places(dir, port), "127.0.0.1:8081", first, "127.0.0.1:8082", second)
@@ -127,28 +127,24 @@ func (p proxy) start(t *testing.T, first, second string) *front {
 		"bots.pem": certificate().files,
 		p.config:   replaced(t, filepath.Join("..", "docs", p.config), places),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	f := &front{addr: listener.Addr().String(), log: new(log)}
 	cmd := exec.Command(path, p.args(dir)...) //nolint:noctx // Cleanup ends it, gently
 	cmd.ExtraFiles = []*os.File{inherited}
-	cmd.Env = append(os.Environ(), "NGINX=3;") // its name for inherited listeners
+	cmd.Env = append(os.Environ(), "NGINX=3;") // names the inherited listener
 	cmd.Stdout, cmd.Stderr = f.log, f.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // should the test be killed
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // if the test is killed
 	err = cmd.Start()
-	// Start has made it blocking, and nginx takes it as it is: of two workers that want
-	// the same connection one would hang until the next.
+	// Start has made the listener blocking, and nginx does not change that. When two
+	// workers accept the same connection, one would hang until the next.
 	err = errors.Join(err, syscall.SetNonblock(int(inherited.Fd()), true), listener.Close(), inherited.Close())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	f.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
-		await(t, ended, "the end of "+p.name)
+		doortest.Await(t, ended, "the end of "+p.name)
 	})
 	t.Cleanup(func() {
 		f.stop()
@@ -160,7 +156,7 @@ func (p proxy) start(t *testing.T, first, second string) *front {
 	return f
 }
 
-// path finds the program, which a user's PATH need not lead to on Debian.
+// path finds the program. On Debian it may be outside a user's PATH.
 func (p proxy) path(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{p.name, "/usr/sbin/" + p.name} {
@@ -176,17 +172,13 @@ func (p proxy) path(t *testing.T) string {
 	return ""
 }
 
-// replaced is the text of a file with something else in some places.
+// replaced returns the text of a file with each placeholder replaced.
 func replaced(t *testing.T, file string, places []string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for i := 0; i < len(places); i += 2 {
-		if !strings.Contains(string(text), places[i]) {
-			t.Fatalf("%s does not have %q any more", file, places[i])
-		}
+		require.Contains(t, string(text), places[i], file)
 	}
 	return strings.NewReplacer(places...).Replace(string(text))
 }

@@ -13,16 +13,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/internal/doortest"
 )
 
-// Where requests come from. Both are this machine, though the proxies' own address
-// is neither.
+// The addresses that requests come from. Both belong to this machine. The proxies connect
+// to the bots from a third one.
 const (
 	telegram = "127.0.0.2"
 	stranger = "127.0.0.3"
 )
 
-// dial connects to the proxy from one of these, and asks for host.
+// dial connects to the proxy from one of these addresses, and asks for host.
 func (f *front) dial(t *testing.T, from, host string, change func(*tls.Config)) (*tls.Conn, error) {
 	t.Helper()
 	cfg := &tls.Config{RootCAs: certificate().pool, ServerName: host, MinVersion: tls.VersionTLS12}
@@ -35,10 +39,10 @@ func (f *front) dial(t *testing.T, from, host string, change func(*tls.Config)) 
 		return nil, err
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return conn.(*tls.Conn), conn.SetDeadline(time.Now().Add(patience))
+	return conn.(*tls.Conn), conn.SetDeadline(time.Now().Add(doortest.Patience))
 }
 
-// A line is a connection on which, as Telegram does, one request at a time is made.
+// A line is a connection that carries one request at a time, as those of Telegram do.
 type line struct {
 	conn *tls.Conn
 	in   *bufio.Reader
@@ -51,20 +55,18 @@ func (f *front) lineFrom(t *testing.T, from string, a address) *line {
 	t.Helper()
 	name, _, _ := strings.Cut(a.host, ":")
 	conn, err := f.dial(t, from, name, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return &line{conn, bufio.NewReader(conn)}
 }
 
-// post makes a request with the headers that Telegram sends, in its case and order,
-// and then perhaps more of them.
+// post sends a request with the headers that Telegram sends, in the same case and order,
+// followed by more headers, and returns the answer.
 func (l *line) post(a address, body string, more ...string) answer {
 	l.send(a, body, more...)
 	return l.read()
 }
 
-// send does not wait until all is sent: the answer may come before that.
+// send does not wait until the whole request is sent: the answer may come before that.
 func (l *line) send(a address, body string, more ...string) {
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nX-Telegram-Bot-Api-Secret-Token: %s\r\n"+
 		"Content-Type: application/json\r\nContent-Length: %d\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n%s\r\n",
@@ -82,7 +84,7 @@ func (l *line) read() answer {
 	return answer{res.StatusCode, res.Header, string(body), res.ContentLength, res.Close, err}
 }
 
-// An answer is a response, or why there is none.
+// An answer is a response, or the error in its place.
 type answer struct {
 	status int
 	header http.Header
@@ -92,7 +94,7 @@ type answer struct {
 	err    error
 }
 
-// String has all that Telegram looks at, such as "503 after 2" or
+// String returns everything that Telegram reads in an answer, such as "503 after 2" or
 // `200 application/json {"method":"sendMessage"}`.
 func (a answer) String() string {
 	if a.err != nil {
@@ -118,7 +120,7 @@ func (a answer) String() string {
 	return strings.Join(words, " ")
 }
 
-// message is an update as Telegram writes it, of at least n bytes.
+// message returns an update as Telegram writes it, of at least n bytes.
 func message(chat, id int64, n int) string {
 	start := fmt.Sprintf("{\"update_id\":%d,\n\"message\":{\"message_id\":1,\"from\":{\"id\":%[2]d},\"chat\":{\"id\":%[2]d,\"type\":\"private\"},\"text\":\"", id, chat)
 	const end = `"}}`

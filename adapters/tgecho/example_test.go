@@ -19,9 +19,9 @@ import (
 	"github.com/tghook/tghook/adapters/tgecho"
 )
 
-// A whole program: an Echo server with a bot on it, which ends without losing an
-// update. The webhook is shut down first, for it needs the server to answer the
-// updates that are still on their way.
+// A whole program: an Echo server with a bot on it, which ends without losing an update.
+// The webhook is shut down first, because it needs the server to answer the updates that
+// are still on their way.
 func Example() {
 	hook, err := tghook.New(tghook.HandlerFunc(hello), tghook.Config{
 		Secret: "my-secret", // the secret_token of setWebhook; keep yours out of the code
@@ -37,7 +37,7 @@ func Example() {
 	e.Server.IdleTimeout = 90 * time.Second // Telegram keeps a connection for 60 seconds
 	e.POST("/telegram", tgecho.Handler(hook))
 
-	e.Listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0") // e.Start(":8080") needs none
+	e.Listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0") // e.Start(":8080") needs no listener
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -50,7 +50,7 @@ func Example() {
 
 	signaled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go func() { // in service, Telegram's part and the platform's
+	go func() { // in service, Telegram sends the update and the platform the signal
 		post("http://"+e.Listener.Addr().String()+"/telegram", `{"update_id":1,"message":{"chat":{"id":42},"text":"/start"}}`)
 		stop()
 	}()
@@ -66,7 +66,7 @@ func Example() {
 	// server: <nil>
 }
 
-// hello greets whoever writes to the bot.
+// hello greets every user who writes to the bot.
 func hello(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 	if u.Kind != tghook.KindMessage {
 		return tghook.NoReply, nil
@@ -74,7 +74,7 @@ func hello(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 	return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "Hello!"}}, nil
 }
 
-// post delivers an update as Telegram would and prints the answer.
+// post delivers an update as Telegram does, and prints the answer.
 func post(url, update string) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(update))
 	if err != nil {

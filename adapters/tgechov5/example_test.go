@@ -18,9 +18,9 @@ import (
 	"github.com/tghook/tghook/adapters/tgechov5"
 )
 
-// A whole program: an Echo server with a bot on it, which ends without losing an
-// update. The webhook is shut down first, for it needs the server to answer the
-// updates that are still on their way.
+// A whole program: an Echo server with a bot on it, which ends without losing an update.
+// The webhook is shut down first, because it needs the server to answer the updates that
+// are still on their way.
 func Example() {
 	hook, err := tghook.New(tghook.HandlerFunc(hello), tghook.Config{
 		Secret: "my-secret", // the secret_token of setWebhook; keep yours out of the code
@@ -37,7 +37,7 @@ func Example() {
 	defer stop()
 	serving, stopServing := context.WithCancel(context.Background())
 	go func() {
-		defer stopServing() // ends Start, and so comes second
+		defer stopServing() // ends Start, so it must come after the webhook
 		<-signaled.Done()
 		grace, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
@@ -52,7 +52,7 @@ func Example() {
 			s.IdleTimeout = 90 * time.Second // Telegram keeps a connection for 60 seconds, Echo for 30
 			return nil
 		},
-		ListenerAddrFunc: func(addr net.Addr) { // in service there is Telegram, and what sends the signal
+		ListenerAddrFunc: func(addr net.Addr) { // in service, Telegram sends the update and the platform the signal
 			go func() {
 				defer stop()
 				post("http://"+addr.String()+"/telegram", `{"update_id":1,"message":{"chat":{"id":42},"text":"/start"}}`)
@@ -66,7 +66,7 @@ func Example() {
 	// server: <nil>
 }
 
-// hello greets whoever writes to the bot.
+// hello greets every user who writes to the bot.
 func hello(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 	if u.Kind != tghook.KindMessage {
 		return tghook.NoReply, nil
@@ -74,7 +74,7 @@ func hello(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 	return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": u.ChatID, "text": "Hello!"}}, nil
 }
 
-// post delivers an update as Telegram would and prints the answer.
+// post delivers an update as Telegram does, and prints the answer.
 func post(url, update string) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(update))
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/tghook/tghook/adapters/tgfiber"
 )
 
-// A bot that greets whoever writes to it.
+// A bot that greets every user who writes to it.
 func Example() {
 	greet := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 		return tghook.Reply{Method: "sendMessage", Params: map[string]any{
@@ -45,7 +45,7 @@ func Example() {
 	body, err := io.ReadAll(res.Body)
 	fmt.Println(res.StatusCode, string(body), err)
 
-	// At the end the webhook first: its updates are still answered.
+	// Shut down the webhook first, so that its updates are still answered.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	fmt.Println(hook.Shutdown(ctx), app.ShutdownWithContext(ctx))

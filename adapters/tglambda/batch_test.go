@@ -17,12 +17,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/adapters/tglambda"
 )
 
-// message is one of a queue, with the number of its update for its id.
+// message returns a message of a queue. Its id is that of its update.
 func message(group string, chat, id int64) events.SQSMessage {
 	m := events.SQSMessage{
 		MessageId: strconv.FormatInt(id, 10), Body: messageIn(chat, id),
@@ -38,13 +40,11 @@ func message(group string, chat, id int64) events.SQSMessage {
 func batch(tb testing.TB, messages ...events.SQSMessage) []byte {
 	tb.Helper()
 	payload, err := json.Marshal(events.SQSEvent{Records: messages})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return payload
 }
 
-// failed is the answer that names ids.
+// failed returns the answer that reports ids as failed.
 func failed(ids ...string) string {
 	list := make([]string, 0, len(ids))
 	for _, id := range ids {
@@ -53,8 +53,8 @@ func failed(ids ...string) string {
 	return `{"batchItemFailures":[` + strings.Join(list, ",") + `]}`
 }
 
-// runs is a handler that takes a second, and says when each update was begun. It
-// fails those that it is told to.
+// runs is a handler that takes a second, and logs when each update was begun. It fails the
+// updates in fails.
 type runs struct {
 	fails []int64
 
@@ -74,7 +74,7 @@ func (r *runs) handle(_ context.Context, u *tghook.Update) (tghook.Reply, error)
 	return tghook.NoReply, nil
 }
 
-// were lists the runs, those that began at one time by their numbers.
+// were lists the runs by their time, and those of one time by their ids.
 func (r *runs) were() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,19 +146,15 @@ func TestBatchReturnsOnlyWhatFailed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				handler := &runs{fails: c.fails, from: time.Now()}
 				f := mount(t, tghook.Config{}, handler.handle)
-				if got := invoke(t.Context(), t, f, batch(t, c.messages...)); got != c.want {
-					t.Errorf("got %s, want %s", got, c.want)
-				}
-				if got := handler.were(); got != c.runs {
-					t.Errorf("runs %s, want %s", got, c.runs)
-				}
+				assert.Equal(t, c.want, invoke(t.Context(), t, f, batch(t, c.messages...)))
+				assert.Equal(t, c.runs, handler.were(), "runs")
 				time.Sleep(48 * time.Hour)
 			})
 		})
 	}
 }
 
-// A fair queue has groups too, and promises no order.
+// A fair queue has groups too, but does not promise an order.
 func TestGroupOfAStandardQueueIsNoOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -168,17 +164,13 @@ func TestGroupOfAStandardQueueIsNoOrder(t *testing.T) {
 		for i := range fair {
 			fair[i].Attributes = map[string]string{"MessageGroupId": "tenant"}
 		}
-		if got := invoke(t.Context(), t, f, batch(t, fair...)); got != failed("1") {
-			t.Errorf("got %s", got)
-		}
-		if got := handler.were(); got != "1@0s 2@0s" {
-			t.Errorf("runs %s", got)
-		}
+		assert.Equal(t, failed("1"), invoke(t.Context(), t, f, batch(t, fair...)))
+		assert.Equal(t, "1@0s 2@0s", handler.were(), "runs")
 		time.Sleep(48 * time.Hour)
 	})
 }
 
-// Not parallel, for there is but one default logger.
+// It is not parallel, because there is only one default logger.
 func TestMessageThatIsNoUpdateGoesBackToTheQueue(t *testing.T) {
 	var log bytes.Buffer
 	previous := slog.Default()
@@ -194,12 +186,8 @@ func TestMessageThatIsNoUpdateGoesBackToTheQueue(t *testing.T) {
 		})
 		bad, behind, other := message("a", 41, 1), message("a", 41, 2), message("b", 42, 3)
 		bad.Body = body
-		if got := invoke(t.Context(), t, f, batch(t, bad, behind, other)); got != failed("1", "2") {
-			t.Errorf("%q: got %s", body, got)
-		}
-		if handled != 1 {
-			t.Errorf("%q: %d are handled, want the other group's", body, handled)
-		}
+		assert.Equal(t, failed("1", "2"), invoke(t.Context(), t, f, batch(t, bad, behind, other)), body)
+		assert.Equal(t, 1, handled, body)
 		if !strings.Contains(log.String(), "message_id=1 ") || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("%q: logged %s", body, log.String())
 		}
@@ -236,7 +224,7 @@ func TestBatchEndsBeforeTheFunctionsTimeout(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		// What is behind a late one would only be begun to be ended at once.
+		// An update behind a late one would be begun only to be ended at once.
 		got := invoke(ctx, t, f, batch(t, message("", 41, 1), message("", 41, 2), message("", 42, 3)))
 		if took := time.Since(start); got != failed("1", "2") || took != 2500*time.Millisecond {
 			t.Errorf("got %s after %v", got, took)
@@ -245,14 +233,12 @@ func TestBatchEndsBeforeTheFunctionsTimeout(t *testing.T) {
 		if len(causes) != 1 || !errors.Is(causes[0], tghook.ErrLate) {
 			t.Errorf("handlers of the late chat ended with %v", causes)
 		}
-		if runs := handler.were(); runs != "3@0s" {
-			t.Errorf("runs %s", runs)
-		}
+		assert.Equal(t, "3@0s", handler.were(), "runs")
 		time.Sleep(48 * time.Hour)
 	})
 }
 
-// calls is a Caller that only counts.
+// calls is a Caller that only logs.
 type calls struct {
 	mu  sync.Mutex
 	log []string
@@ -272,13 +258,9 @@ func TestReplyToAMessageGoesByCaller(t *testing.T) {
 	f := mount(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}},
 		answering("sendMessage", map[string]any{"chat_id": 41}))
 	for range 2 { // the second is a duplicate
-		if got := invoke(t.Context(), t, f, batch(t, message("", 41, 1))); got != failed() {
-			t.Errorf("got %s", got)
-		}
+		assert.Equal(t, failed(), invoke(t.Context(), t, f, batch(t, message("", 41, 1))))
 	}
-	if want := []string{`sendMessage{"chat_id":41}`}; !slices.Equal(api.log, want) {
-		t.Errorf("calls %v, want %v", api.log, want)
-	}
+	assert.Equal(t, []string{`sendMessage{"chat_id":41}`}, api.log)
 }
 
 func TestPanickingHandlerFailsItsMessageAlone(t *testing.T) {
@@ -289,9 +271,7 @@ func TestPanickingHandlerFailsItsMessageAlone(t *testing.T) {
 		}
 		return tghook.NoReply, nil
 	})
-	if got := invoke(t.Context(), t, f, batch(t, message("", 41, 1), message("", 42, 2))); got != failed("1") {
-		t.Errorf("got %s", got)
-	}
+	assert.Equal(t, failed("1"), invoke(t.Context(), t, f, batch(t, message("", 41, 1), message("", 42, 2))))
 }
 
 func TestGoldenBatchesAreHandled(t *testing.T) {
@@ -309,7 +289,7 @@ func TestGoldenBatchesAreHandled(t *testing.T) {
 	}
 }
 
-// foul is a context whose Deadline does what none should.
+// foul is a context whose Deadline panics or ends its goroutine.
 type foul struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -321,14 +301,12 @@ func (c foul) Deadline() (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// What the queue is not told of, it deletes.
+// The queue deletes every message that is not reported.
 func TestWhatIsNotHandledIsReportedThoughTheContextIsFaulty(t *testing.T) {
 	t.Parallel()
 	for name, deadline := range map[string]func(){"panics": func() { panic("broken") }, "exits": runtime.Goexit} {
 		hook, err := tghook.New(tghook.HandlerFunc(new(runs).handle), tghook.Config{InsecureNoSecret: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		ctx := foul{t.Context(), deadline}
 		answer, err := tglambda.Handler(hook).Invoke(ctx, batch(t, message("", 7, 1), message("a", 8, 2), message("a", 8, 3)))
 		if want := failed("1", "2", "3"); err != nil || string(answer) != want {

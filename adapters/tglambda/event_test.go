@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
 )
 
@@ -16,18 +19,14 @@ const goldenBody = "{\"update_id\":731450001,\n\"message\":{\"message_id\":7,\"c
 func decode(tb testing.TB, payload []byte) *event {
 	tb.Helper()
 	var e event
-	if err := json.Unmarshal(payload, &e); err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, json.Unmarshal(payload, &e))
 	return &e
 }
 
 func golden(tb testing.TB, name string) []byte {
 	tb.Helper()
 	payload, err := os.ReadFile("testdata/events/" + name + ".json")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return payload
 }
 
@@ -78,9 +77,7 @@ func TestRequestIsWhatEachShapeTells(t *testing.T) {
 				t.Errorf("body %q, %v", body, err)
 			}
 			got.Body = nil
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("got\n%+v\nwant\n%+v", got, want)
-			}
+			assert.Equal(t, want, got)
 		})
 	}
 }
@@ -109,19 +106,15 @@ func TestHeadersAreFoundInAnyCaseWithAllTheirValues(t *testing.T) {
 		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":["a"],"X-Telegram-Bot-Api-Secret-Token":["a","b"]}}`, "a|a|b", ""},
 		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":[]}}`, "", ""},
 		{`{"multiValueHeaders":{"x-telegram-bot-api-secret-token":null}}`, "", ""},
-		// Of both the list counts: headers has but the last of the values.
+		// If there are both, the list counts: headers has only the last value.
 		{`{"headers":{"x-telegram-bot-api-secret-token":"b"},"multiValueHeaders":{"x-telegram-bot-api-secret-token":["a","b"]}}`, "a|b", ""},
 		{`{"headers":{"x-telegram-bot-api-secret-token":"b"},"multiValueHeaders":null}`, "b", ""},
-		// The order of the lines is that of the event, for the last hop counts.
+		// The lines are in the order of the event, because the last hop counts.
 		{`{"multiValueHeaders":{"x-forwarded-for":["1.1.1.1"],"X-Forwarded-For":["2.2.2.2","3.3.3.3"],"X-FORWARDED-FOR":["4.4.4.4"]}}`, "", "1.1.1.1|2.2.2.2|3.3.3.3|4.4.4.4"},
 	} {
 		req := decode(t, []byte(c.event)).request()
-		if got := strings.Join(req.Secret, "|"); got != c.secrets {
-			t.Errorf("%s: secrets %q, want %q", c.event, got, c.secrets)
-		}
-		if got := strings.Join(req.ForwardedFor, "|"); got != c.forwarded {
-			t.Errorf("%s: forwarded for %q, want %q", c.event, got, c.forwarded)
-		}
+		assert.Equal(t, c.secrets, strings.Join(req.Secret, "|"), c.event)
+		assert.Equal(t, c.forwarded, strings.Join(req.ForwardedFor, "|"), c.event)
 	}
 }
 
@@ -147,8 +140,7 @@ func TestLoadBalancersLastHopIsThePeer(t *testing.T) {
 	}
 }
 
-// The names of the fields alone do not tell why an event that has the right ones is not
-// taken.
+// If an event has the right fields, their names do not show why it is not recognised.
 func TestAnEventWithTheRightFieldsIsToldWhyItIsNotRecognised(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ event, want string }{

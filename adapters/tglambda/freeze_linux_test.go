@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/gateway"
 )
 
-// control is where the bot's handler asks what to do.
+// control is the server that tells the bot's handler what to do.
 type control struct {
 	service *service
 
@@ -29,8 +31,8 @@ type control struct {
 // run is one run of the handler.
 type run struct {
 	update string
-	do     chan<- string   // what the handler is to do: see testdata/bot
-	gone   <-chan struct{} // closed when the handler waits no more
+	do     chan<- string   // the order to the handler: see testdata/bot
+	gone   <-chan struct{} // closed when the handler no longer waits
 }
 
 const fail = "fail"
@@ -71,7 +73,7 @@ func (c *control) bot(tb testing.TB, bin string, policy tghook.LatePolicy, env .
 	return s, f
 }
 
-// want receives what is to come.
+// want receives a value, which must come.
 func want[T any](tb testing.TB, what string, from <-chan T) (v T) {
 	tb.Helper()
 	select {
@@ -82,7 +84,7 @@ func want[T any](tb testing.TB, what string, from <-chan T) (v T) {
 	return v
 }
 
-// none checks that nothing has come.
+// none checks that no value has come.
 func none[T any](tb testing.TB, what string, from <-chan T) {
 	tb.Helper()
 	if n := len(from); n > 0 {
@@ -90,8 +92,8 @@ func none[T any](tb testing.TB, what string, from <-chan T) {
 	}
 }
 
-// delivery sends an update as Telegram does, and tells the status, Retry-After and
-// body that it is answered with.
+// delivery sends an update as Telegram does, and returns the status, Retry-After and body
+// of the answer.
 func delivery(tb testing.TB, shape gateway.Shape, f function, body, token string) <-chan string {
 	answer := make(chan string, 1)
 	go func() {
@@ -124,23 +126,21 @@ const (
 	late    = "503"
 )
 
-// short is a timeout that a held handler outlives; the answer is due 500 ms before
-// its end, and the service notes whether it is given by then. Until it is due the
-// handler has the time to start, on a busy machine too.
+// short is a timeout that a held handler outlives. The answer is due 500 ms before its end,
+// and the service notes whether it comes in time. Until then the handler has enough time to
+// start, also on a busy machine.
 const short = 3 * time.Second
 
-// stubborn makes a bot whose handler does not look at its ctx.
+// stubborn makes a bot whose handler ignores its context.
 const stubborn = "BOT_STUBBORN=1"
 
 func answered(tb testing.TB, what string, answer <-chan string, expected string) {
 	tb.Helper()
-	if got := want(tb, "answer to "+what, answer); got != expected {
-		tb.Errorf("%s: answered %q, want %q", what, got, expected)
-	}
+	assert.Equal(tb, expected, want(tb, "answer to "+what, answer), what)
 }
 
-// The function as users compile it, on the runtime as AWS runs it: the process is
-// stopped whenever it has answered.
+// The function is compiled as users compile it, and runs as on AWS: the process is stopped
+// whenever it has answered.
 func TestCompiledFunction(t *testing.T) {
 	t.Parallel()
 	bin := filepath.Join(t.TempDir(), "bootstrap")
@@ -161,7 +161,7 @@ func TestCompiledFunction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// The 500 ms may not be enough for a busy machine, but some time they are.
+			// The 500 ms may be too short on a busy machine, so this is tried more than once.
 			const tries = 5
 			for try := 1; ; try++ {
 				c := newControl(t)
@@ -184,9 +184,7 @@ func answersThroughEveryDoor(t *testing.T, c *control, bin string) {
 		body := messageIn(42, int64(2*i))
 		answer := delivery(t, shape, f, body, secret)
 		r := want(t, "run", c.runs)
-		if r.update != body {
-			t.Errorf("%s: the handler got %q", shape, r.update)
-		}
+		assert.Equal(t, body, r.update, shape)
 		r.do <- hi
 		answered(t, string(shape), answer, hiReply)
 		answered(t, string(shape)+", once more", delivery(t, shape, f, body, secret), hiReply)
@@ -202,9 +200,7 @@ func answersThroughEveryDoor(t *testing.T, c *control, bin string) {
 		}
 	}
 	none(t, "runs", c.runs)
-	if n := s.instances(); n != 1 {
-		t.Errorf("%d instances", n)
-	}
+	assert.Equal(t, 1, s.instances())
 }
 
 func handlesABatch(t *testing.T, c *control, bin string) {
@@ -216,7 +212,7 @@ func handlesABatch(t *testing.T, c *control, bin string) {
 		expected string
 	}{
 		{map[string]string{first: fail, other: hi}, failed("1", "2")},
-		{map[string]string{first: fail}, failed("1", "2")}, // the other is remembered
+		{map[string]string{first: fail}, failed("1", "2")}, // the bot remembers the other one
 		{map[string]string{first: "", second: fail}, failed("2")},
 		{map[string]string{second: ""}, failed()},
 	} {
@@ -228,15 +224,13 @@ func handlesABatch(t *testing.T, c *control, bin string) {
 		}
 		answered(t, "batch "+strconv.Itoa(i), answer, round.expected)
 	}
-	if call := want(t, "call", c.calls); call != hi {
-		t.Errorf("called %s", call)
-	}
+	assert.Equal(t, hi, want(t, "call", c.calls))
 	none(t, "runs", c.runs)
 	none(t, "calls", c.calls)
 }
 
-// Whatever the policy: nothing may go on behind an answer, so that none is given
-// for work that has yet to be done.
+// Under every policy, nothing may go on behind an answer. So no answer may promise work that
+// is not done.
 func isAnsweredInTime(policy tghook.LatePolicy) func(t *testing.T, c *control, bin string) {
 	return func(t *testing.T, c *control, bin string) {
 		t.Helper()
@@ -282,7 +276,7 @@ func getsTheReplyOfAFrozenHandler(t *testing.T, c *control, bin string) {
 	s, f := c.bot(t, bin, tghook.LateDefault, stubborn)
 	s.setTimeout(short)
 	answered(t, "a slow update", delivery(t, gateway.ALB, f, messageIn(42, 1), secret), late)
-	want(t, "run", c.runs).do <- hi // which the process learns when it goes on
+	want(t, "run", c.runs).do <- hi // the process gets it when it goes on
 
 	s.setTimeout(patience)
 	answered(t, "the redelivery", delivery(t, gateway.ALB, f, messageIn(42, 1), secret), hiReply)
@@ -303,12 +297,11 @@ func runsAgainAfterAKill(t *testing.T, c *control, bin string) {
 	want(t, "second run", c.runs).do <- hi
 	answered(t, "the redelivery", again, hiReply)
 	none(t, "runs", c.runs)
-	if n := s.instances(); n != 2 {
-		t.Errorf("%d instances", n)
-	}
+	assert.Equal(t, 2, s.instances())
 }
 
-// Telegram has seen no answer, or would not come again: at least once.
+// Telegram sends an answered update again only if it has not seen the answer. A new
+// instance then runs it again: handlers run at least once.
 func forgetsWithItsInstance(t *testing.T, c *control, bin string) {
 	s, f := c.bot(t, bin, tghook.LateDefault)
 	for range 2 {
@@ -334,7 +327,5 @@ func survives(t *testing.T, c *control, bin string) {
 	answer = delivery(t, gateway.HTTPv1, f, messageIn(42, 1), secret)
 	want(t, "run", c.runs).do <- hi
 	answered(t, "the redelivery", answer, hiReply)
-	if n := s.instances(); n != 1 {
-		t.Errorf("%d instances", n)
-	}
+	assert.Equal(t, 1, s.instances())
 }

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/adapters/tglambda"
@@ -31,8 +33,8 @@ import (
 
 const secret = "s3cret"
 
-// mount returns a function with handler in it. Deliveries go nowhere unless cfg
-// says so.
+// mount returns a function with this handler. Deliveries are not logged unless cfg has an
+// Observe.
 func mount(tb testing.TB, cfg tghook.Config, handler tghook.HandlerFunc) lambda.Handler {
 	tb.Helper()
 	cfg.Secret = secret
@@ -40,18 +42,14 @@ func mount(tb testing.TB, cfg tghook.Config, handler tghook.HandlerFunc) lambda.
 		cfg.Dispatch.Observe = func(context.Context, tghook.Delivery) {}
 	}
 	hook, err := tghook.New(handler, cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return tglambda.Handler(hook)
 }
 
 func golden(tb testing.TB, name string) []byte {
 	tb.Helper()
 	payload, err := os.ReadFile(filepath.Join("testdata", "events", name+".json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return payload
 }
 
@@ -66,7 +64,7 @@ func invoke(ctx context.Context, tb testing.TB, f lambda.Handler, payload []byte
 
 func nothing(context.Context, *tghook.Update) (tghook.Reply, error) { return tghook.NoReply, nil }
 
-// answering is a handler with one reply.
+// answering returns a handler with one reply.
 func answering(method string, params any) tghook.HandlerFunc {
 	return func(context.Context, *tghook.Update) (tghook.Reply, error) {
 		return tghook.Reply{Method: method, Params: params}, nil
@@ -75,7 +73,7 @@ func answering(method string, params any) tghook.HandlerFunc {
 
 var requests = []string{"rest", "rest_base64", "http_v1", "http_v2", "function_url", "alb", "alb_multi_value"}
 
-// style is the form that each request's sender wants its answer in.
+// style is the form of answer that each request's sender expects.
 var style = map[string]func(status int, description, headers, multi, body string, encoded bool) string{
 	"rest": multiValue, "rest_base64": multiValue, "http_v1": multiValue,
 	"http_v2": singleValue, "function_url": singleValue,
@@ -155,7 +153,7 @@ func TestAnswerHasTheFormThatTheSenderExpects(t *testing.T) {
 	}
 }
 
-// sameJSON compares all but the way in which strings are escaped.
+// sameJSON compares JSON, except for the way in which strings are escaped.
 func sameJSON(a, b string) bool {
 	var x, y any
 	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
@@ -164,7 +162,7 @@ func sameJSON(a, b string) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// Each request is one that its sender might make, but not Telegram.
+// A sender might make each of these requests, but Telegram does not.
 func TestRefusalHasTheFormThatTheSenderExpects(t *testing.T) {
 	t.Parallel()
 	for _, name := range requests {
@@ -190,7 +188,7 @@ func TestRefusalHasTheFormThatTheSenderExpects(t *testing.T) {
 	}
 }
 
-// client sends requests to f through a door.
+// client returns a client that sends requests to f through a door.
 func client(shape gateway.Shape, f lambda.Handler) *http.Client {
 	return &http.Client{Transport: gateway.Transport(shape, f)}
 }
@@ -202,26 +200,18 @@ var shapes = []gateway.Shape{
 func post(tb testing.TB, c *http.Client, body []byte, headers ...string) (status int, header http.Header, answer []byte) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "https://bot.example/telegram", bytes.NewReader(body))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", secret)
 	for i := 0; i < len(headers); i += 2 {
 		req.Header[headers[i]] = append(req.Header[headers[i]], headers[i+1])
 	}
 	res, err := c.Do(req)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	defer res.Body.Close()
 	answer, err = io.ReadAll(res.Body)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if problem := res.Header.Get("X-Gateway-Problem"); problem != "" {
-		tb.Errorf("the door refuses the answer: %s", problem)
-	}
+	require.NoError(tb, err)
+	assert.Empty(tb, res.Header.Get("X-Gateway-Problem"), "the problem that the door has with the answer")
 	return res.StatusCode, res.Header, answer
 }
 
@@ -229,7 +219,7 @@ func messageIn(chat, id int64) string {
 	return fmt.Sprintf("{\"update_id\":%d,\n\"message\":{\"message_id\":1,\"chat\":{\"id\":%d},\"text\":\"caf\\u00e9\"}}", id, chat)
 }
 
-// Telegram sends what a button holds as it is, which need not be UTF-8.
+// Telegram sends a button's data unchanged, and it may not be UTF-8.
 func TestHandlerGetsTheBytesThatWereSent(t *testing.T) {
 	t.Parallel()
 	for _, shape := range shapes {
@@ -260,14 +250,14 @@ func TestFilesGoOutAsTheyAre(t *testing.T) {
 		if status != 200 || !strings.HasPrefix(contentType, "multipart/form-data; boundary=") {
 			t.Errorf("%s: %d %q", shape, status, contentType)
 		}
-		// A REST API without binaryMediaTypes hands on the base64 that it got.
+		// A REST API without binaryMediaTypes passes on the base64 that it got.
 		if whole := bytes.Contains(body, photo); whole == (shape == gateway.RESTText) {
 			t.Errorf("%s: the photo is in the answer: %v", shape, whole)
 		}
 	}
 }
 
-// So that what a REST API needs does not depend on what is in the file.
+// So a REST API needs the same setting for every file.
 func TestFileOfTextGoesOutInBase64Too(t *testing.T) {
 	t.Parallel()
 	for _, name := range requests {
@@ -288,7 +278,7 @@ func TestTwoSecretsAreRefusedAndOneIsFoundInAnyCase(t *testing.T) {
 		f := mount(t, tghook.Config{}, nothing)
 		for _, twice := range [][]string{{name, secret}, {name, "other"}, {strings.ToLower(name), secret}} {
 			want := 401
-			// One of several values is all that this event has.
+			// This event has only one of several values.
 			if shape == gateway.ALB && twice[1] == secret {
 				want = 200
 			}
@@ -297,24 +287,19 @@ func TestTwoSecretsAreRefusedAndOneIsFoundInAnyCase(t *testing.T) {
 			}
 		}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://bot.example/", strings.NewReader(messageIn(42, 1)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		req.Header = http.Header{"x-telegram-BOT-api-SECRET-token": {secret}, "CONTENT-type": {"application/json"}}
 		res, err := client(shape, f).Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			t.Errorf("%s, odd case: %d", shape, res.StatusCode)
-		}
+		assert.Equal(t, http.StatusOK, res.StatusCode, shape)
 	}
 }
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-// What the door saw is believed, and before that what a trusted proxy saw.
+// The peer that the door saw counts or, if that is a trusted proxy, the peer that the proxy
+// saw.
 func TestSourceIsThePeerOfTheDoor(t *testing.T) {
 	t.Parallel()
 	telegram := tghook.TelegramSources()
@@ -352,12 +337,8 @@ func TestBodyIsDecodedAsItIsRead(t *testing.T) {
 			"headers":        map[string]string{"content-type": "application/json", "x-telegram-bot-api-secret-token": secret},
 			"requestContext": map[string]any{"http": map[string]any{"method": "POST", "sourceIp": "91.108.4.9"}},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := invoke(t.Context(), t, f, payload); got != c.want {
-			t.Errorf("%s: got %s", c.what, got)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, c.want, invoke(t.Context(), t, f, payload), c.what)
 	}
 }
 
@@ -371,9 +352,7 @@ func TestUpdateOutlivesTheEvent(t *testing.T) {
 			return tghook.NoReply, nil
 		})
 		payload := golden(t, name)
-		if got := invoke(t.Context(), t, f, payload); strings.Contains(got, "error") {
-			t.Fatalf("%s: %s", name, got)
-		}
+		require.NotContains(t, invoke(t.Context(), t, f, payload), "error", name)
 		for i := range payload {
 			payload[i] = 'x'
 		}
@@ -390,7 +369,7 @@ func TestUpdateOutlivesTheEvent(t *testing.T) {
 	}
 }
 
-// The instance is frozen once it has answered, whatever is configured.
+// The instance is frozen once it has answered, under every configuration.
 func TestGuardEndsTheHandlerBeforeTheFunctionsTimeout(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []tghook.LatePolicy{tghook.LateDefault, tghook.LateRetry, tghook.LateCancel, tghook.LateAck} {
@@ -473,7 +452,7 @@ func TestHTTPAPIWithPayloadFormat1KeepsThePromise(t *testing.T) {
 	})
 }
 
-// FuzzInvoke: whatever comes, there is an answer of a known form, or an error.
+// FuzzInvoke checks that every payload gets an answer of a known form, or an error.
 func FuzzInvoke(f *testing.F) {
 	previous := slog.Default()
 	f.Cleanup(func() { slog.SetDefault(previous) })

@@ -19,11 +19,11 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what has to come.
+// patience is how long a test waits for an event that must come.
 const patience = 30 * time.Second
 
-// service stands for AWS Lambda. It keeps one instance of a function, which gets
-// its events by the Runtime API, and is frozen except while it has one.
+// service stands for AWS Lambda. It keeps one instance of a function, which gets its events
+// by the Runtime API. The instance is frozen except while it has an event.
 type service struct {
 	tb  testing.TB
 	bin string
@@ -33,7 +33,7 @@ type service struct {
 	timeout time.Duration
 	serving *instance
 	starts  int
-	latest  time.Duration // answer after its function's timeout
+	latest  time.Duration // the most by which an answer was later than the function's timeout
 }
 
 // deploy makes a service of bin and returns the address that invokes it.
@@ -50,7 +50,7 @@ func deploy(tb testing.TB, bin string, env ...string) (*service, function) {
 	return s, function(front.URL + "/2015-03-31/functions/function/invocations")
 }
 
-// function is invoked over HTTP, as by AWS's API.
+// function is the URL of a function, which is invoked over HTTP as by AWS's API.
 type function string
 
 func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -103,21 +103,21 @@ func (s *service) setTimeout(d time.Duration) {
 	s.timeout = d
 }
 
-// overrun is by how much an answer came too late.
+// overrun returns by how much the latest answer came too late.
 func (s *service) overrun() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.latest
 }
 
-// instances is how many there have been.
+// instances returns how many instances were started.
 func (s *service) instances() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.starts
 }
 
-// kill ends the instance, as AWS does at its pleasure between two events.
+// kill ends the instance, as AWS may do between any two events.
 func (s *service) kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,7 +152,7 @@ type job struct {
 type result struct {
 	failed  bool
 	body    []byte
-	overrun time.Duration // of the deadline
+	overrun time.Duration // by which it came after the deadline
 }
 
 func (s *service) start() *instance {
@@ -185,7 +185,7 @@ func (s *service) start() *instance {
 	return i
 }
 
-// run has the instance handle a job and freezes it. It is false if the instance
+// run has the instance handle a job and then freezes it. It returns false if the instance
 // has exited meanwhile.
 func (i *instance) run(j job) (result, bool) {
 	i.mu.Lock()
@@ -224,14 +224,14 @@ func (i *instance) isIdle() bool {
 	}
 }
 
-// giveUp ends an instance that is waited for in vain.
+// giveUp ends an instance that does not do what the test waits for.
 func (i *instance) giveUp(problem string) (result, bool) {
 	i.tb.Errorf("the instance %s", problem)
 	i.signal(syscall.SIGKILL)
 	return result{}, false
 }
 
-// next is called when the last event is done with.
+// next serves the instance's request for its next event, which ends the last one.
 func (i *instance) next(rw http.ResponseWriter, r *http.Request) {
 	select {
 	case i.idle <- struct{}{}:
@@ -296,7 +296,7 @@ func (i *instance) isFrozen() bool {
 		if err != nil {
 			return false
 		}
-		_, state, _ := bytes.Cut(stat, []byte(") ")) // behind the name
+		_, state, _ := bytes.Cut(stat, []byte(") ")) // after the name
 		if !bytes.HasPrefix(state, []byte("T")) {
 			return false
 		}

@@ -83,7 +83,7 @@ var abuses = []abuse{
 		c.order("stop")
 		select {
 		case <-c.gone:
-		case <-time.After(2 * time.Second): // the handlers take so much longer
+		case <-time.After(2 * time.Second): // the handlers still run then
 		}
 		c.order("open")
 		answered()
@@ -95,7 +95,7 @@ var abuses = []abuse{
 	}},
 }
 
-// treat has a receiver treated so.
+// treat treats a receiver in this way.
 func (a abuse) treat(ctx context.Context, r receiver) (line string, err error) {
 	t := newTelegram(r)
 	c, err := bear(ctx, t.ledger, r, a.bot)
@@ -113,8 +113,8 @@ func (a abuse) treat(ctx context.Context, r receiver) (line string, err error) {
 	return t.result(c.fate()), ctx.Err()
 }
 
-// begin offers updates, and waits until the receiver has begun what it will begin;
-// answered waits for the rest.
+// begin offers updates, and waits until the receiver has begun all that it will begin.
+// answered waits for the other updates.
 func (t *telegram) begin(ctx context.Context, c *child, ids ...int64) (answered func()) {
 	var offers sync.WaitGroup
 	offers.Go(func() { t.offer(ctx, c, ids...) })

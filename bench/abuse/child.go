@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// ledger is what bots said of their updates.
+// ledger holds the reports of bots on their updates.
 type ledger struct {
 	mu    sync.Mutex
 	begun map[int64]int
@@ -24,7 +24,7 @@ func newLedger() *ledger { return &ledger{begun: map[int64]int{}, ended: map[int
 func (l *ledger) note(line string) {
 	id, err := strconv.ParseInt(line[1:], 10, 64)
 	if err != nil {
-		return // cut off by its end
+		return // the end of the process has cut it off
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -35,12 +35,12 @@ func (l *ledger) note(line string) {
 	}
 }
 
-// child is a receiver's process.
+// child is the process of a receiver.
 type child struct {
 	command *exec.Cmd
 	address string
 	tell    io.Writer
-	gone    chan struct{} // closed when it has ended, and all it said was noted
+	gone    chan struct{} // closed when it has ended and all its reports are noted
 	killed  bool
 }
 
@@ -83,7 +83,7 @@ func (c *child) alive() bool {
 	}
 }
 
-// fate is what has become of it.
+// fate returns how the process ended, if it has.
 func (c *child) fate() string {
 	switch {
 	case c.alive():
@@ -97,7 +97,7 @@ func (c *child) fate() string {
 	}
 }
 
-// order tells it what to do; if it has ended there is nothing to tell.
+// order gives the process an order. It does nothing if the process has ended.
 func (c *child) order(what string) { _, _ = io.WriteString(c.tell, what+"\n") }
 
 func (c *child) kill() {
@@ -106,7 +106,7 @@ func (c *child) kill() {
 	<-c.gone
 }
 
-// peak is the most memory it has had in RAM, in MiB; 0 if that is not known.
+// peak returns the process's largest resident memory, in MiB, or 0 if it is not known.
 func (c *child) peak() int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.command.Process.Pid))
 	if err != nil {

@@ -1,11 +1,11 @@
-// Command abuse treats tghook and its rivals badly, each in a process of its own,
-// and tells what became of the updates: it prints a benchmark line for each abuse
-// and receiver, which ../table makes a table of.
+// Command abuse treats tghook and its rivals badly, each in a process of its own, and
+// reports the fate of the updates. It prints a benchmark line for each abuse and
+// receiver, from which ../table makes a table.
 //
-// It stands in for Telegram: what is not answered 2xx is offered again, to a new
-// process where the first has ended. An update is lost if it was answered 2xx and
-// the bot never got to the end of it, and repeated as often as the bot got to the
-// end of it once more.
+// It stands in for Telegram: it offers an update again if it was not answered 2xx, to a
+// new process if the first has ended. An update is lost if it was answered 2xx and the
+// bot never got to the end of it. It is repeated each further time that the bot got to
+// the end of it.
 package main
 
 import (
@@ -58,7 +58,7 @@ func main() {
 	}
 }
 
-// receiver is what is treated badly.
+// receiver is a receiver under test.
 type receiver struct {
 	name    string
 	command []string // and its behaviour

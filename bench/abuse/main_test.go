@@ -5,15 +5,18 @@ import (
 	"flag"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook/bench/grammy"
 	"github.com/tghook/tghook/bench/rivals"
 )
 
-// TestMain is a receiver's process too, with its name and behaviour as arguments.
+// TestMain is also the program of a receiver's process, with its name and behaviour as
+// arguments.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -26,12 +29,10 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-func TestNoReceiverThatChecksTheSecretHandlesWhatAStrangerSends(t *testing.T) {
+func TestNoReceiverThatChecksTheSecretHandlesAStrangersUpdate(t *testing.T) {
 	t.Parallel()
 	all, err := receivers()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	checks := []string{"grammy", "grammy_caught"}
 	for _, library := range libraries() {
 		if slices.Contains(library.Has, "secret") {
@@ -48,9 +49,7 @@ func TestNoReceiverThatChecksTheSecretHandlesWhatAStrangerSends(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			line, err := wrongSecret.treat(ctx, r)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			want := []string{" 0 early ", " 1 handled ", " 0 repeated ", " 1 lives"}
 			if slices.Contains(checks, r.name) {
 				want[1] = " 0 handled "
@@ -59,9 +58,7 @@ func TestNoReceiverThatChecksTheSecretHandlesWhatAStrangerSends(t *testing.T) {
 				want = append(want, "1 1 status-401 ", " 0 lost ")
 			}
 			for _, figure := range want {
-				if !strings.Contains(line, figure) {
-					t.Errorf("no %q in %q", figure, line)
-				}
+				assert.Contains(t, line, figure)
 			}
 		})
 	}

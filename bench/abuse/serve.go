@@ -15,19 +15,19 @@ import (
 	"github.com/tghook/tghook/bench/rivals"
 )
 
-// behaviour is what a bot does with an update.
+// behaviour is the work of a bot on an update.
 type behaviour string
 
 const (
 	quick    behaviour = "quick"    // nothing
-	gated    behaviour = "gated"    // wait until told
+	gated    behaviour = "gated"    // wait for an order
 	panicked behaviour = "panicked" // panic at the first run of update 1, else as gated
 )
 
-// serve is a receiver's process. It prints its address, then "+ID" when the bot
-// begins with an update and "-ID" when it has got to the end of it. It is told to
-// "open" the gate that a bot waits at, and to "stop" as the library's documentation
-// says.
+// serve runs a receiver's process. It prints its address, then "+ID" when the bot begins
+// with an update and "-ID" when the bot gets to the end of it. The order "open" opens the
+// gate at which a bot waits. The order "stop" stops the receiver as the library's
+// documentation says.
 func serve(name string, b behaviour) error {
 	gate := make(chan struct{})
 	var ran atomic.Bool
@@ -64,7 +64,7 @@ func serve(name string, b behaviour) error {
 				go func() { stopped <- stop(r, shutdown) }()
 			}
 		}
-		os.Exit(1) // who told is gone
+		os.Exit(1) // the parent is gone
 	}()
 	return <-stopped
 }

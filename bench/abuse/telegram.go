@@ -77,8 +77,8 @@ func post(ctx context.Context, c *child, body io.Reader, length int64, differ fu
 	if differ != nil {
 		differ(request.Header)
 	}
-	// With one for all requests there would be connections that none has used, for
-	// which a server that stops waits.
+	// A client for all requests would have unused connections, and a server that stops
+	// waits for those.
 	transport := new(http.Transport)
 	defer transport.CloseIdleConnections()
 	answer, err := transport.RoundTrip(request)
@@ -116,7 +116,7 @@ func (t *telegram) settle(ctx context.Context) {
 	}
 }
 
-// redeliver offers what is not acknowledged until nothing is left of that, to a new
+// redeliver offers the updates that are not acknowledged again until all are, to a new
 // process if c has ended.
 func (t *telegram) redeliver(ctx context.Context, c *child) error {
 	var err error
@@ -149,8 +149,7 @@ func (t *telegram) redeliver(ctx context.Context, c *child) error {
 	return ctx.Err()
 }
 
-// result is what came of it, as it stands in a benchmark line, with the fate of the
-// process.
+// result returns the figures of a benchmark line, with the fate of the process.
 func (t *telegram) result(fate string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Need is for what runs them in the folder above: without grammY it fails in CI, and is
-// skipped elsewhere.
+// Need is called by a test that runs them in the folder above. Without grammY, the test
+// fails in CI and is skipped elsewhere.
 func Need(tb testing.TB) {
 	tb.Helper()
 	_, err := exec.LookPath("node")

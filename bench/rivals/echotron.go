@@ -13,7 +13,7 @@ var echotron = Library{
 	Receive: func(handle Handle) (*Receiver, error) {
 		return &Receiver{HTTP: http.HandlerFunc(newEchotron(token, handle).HandleWebhook)}, nil
 	},
-	// Its method Poll would forget what waits.
+	// Its method Poll would discard the waiting updates.
 	Poll: func(ctx context.Context, server, token string, handle Handle) error {
 		to, err := url.Parse(server)
 		if err != nil {
@@ -30,13 +30,13 @@ func newEchotron(token string, handle Handle) *echo.Dispatcher {
 	return echo.NewDispatcher(token, func(int64) echo.Bot { return session(handle) })
 }
 
-// session is a chat's bot.
+// session is the bot of one chat.
 type session Handle
 
 func (s session) Update(u *echo.Update) { s(int64(u.ID)) }
 
-// detour leads what is for Telegram's server, the only one that its Dispatcher knows, to
-// another, until ctx ends.
+// detour sends the requests to Telegram's server, the only one that echotron's Dispatcher
+// knows, to another server until ctx ends.
 type detour struct {
 	ctx  context.Context
 	to   *url.URL

@@ -52,7 +52,7 @@ func newGotgbot(handle Handle) *ext.Updater {
 	return ext.NewUpdater(d, nil)
 }
 
-// every is a handler of all updates.
+// every is a handler for all updates.
 type every Handle
 
 func (every) Name() string                             { return "every" }

@@ -1,6 +1,6 @@
 // Package rivals sets up the webhook receivers and the pollers of other bot libraries,
-// each as its own documentation does, with its secret and the sender's address checked
-// where they can be, so that they are measured alike.
+// each as its own documentation does. To measure all in the same way, they check the
+// secret and the sender's address if they can.
 package rivals
 
 import (
@@ -22,8 +22,8 @@ const (
 	token = "7000000001:AAbench_stand_in_token_0123456789ab"
 )
 
-// Handle is what a bot does with an update that has reached it, decoded: it gets
-// the update's id. It is called concurrently.
+// Handle is the work of a bot on a decoded update. It gets the update's id. It is called
+// concurrently.
 type Handle func(id int64)
 
 // Unmarshal decodes as json.Unmarshal does.
@@ -32,20 +32,21 @@ type Unmarshal func(data []byte, v any) error
 // Library is a bot library.
 type Library struct {
 	Name string
-	// Has names those of tghook's protections that its receiver has too.
+	// Has names the protections of tghook that its receiver has too.
 	Has []string
-	// Receive sets up its receiver as far as the typed update.
+	// Receive sets up its receiver, up to the typed update.
 	Receive func(Handle) (*Receiver, error)
-	// Bot is Receive with the library's way to run handlers, where that is more.
+	// Bot is like Receive, with the library's way to run handlers. If nil, Receive has it.
 	Bot func(Handle) (*Receiver, error)
-	// Poll has its poller and its way to run handlers work for the bot of the token, on the
+	// Poll runs its poller, with its way to run handlers, for the bot of the token on the
 	// server at url. It returns some time after ctx has ended.
 	Poll func(ctx context.Context, url, token string, handle Handle) error
-	// Update makes one of the library's type of update, nil where another has the same.
+	// Update returns a new value of the library's type of update. It is nil if another library
+	// has the same type.
 	Update func() any
 	// Typed is tghook's handler for that type.
 	Typed func(Unmarshal, Handle) tghook.Handler
-	// Unmarshal is the library's own decoder, where that is not json.Unmarshal.
+	// Unmarshal is the library's own decoder. If nil, that is json.Unmarshal.
 	Unmarshal Unmarshal
 }
 
@@ -53,17 +54,17 @@ type Library struct {
 type Receiver struct {
 	HTTP http.Handler
 	Fast fasthttp.RequestHandler
-	// Stop ends the bot as its documentation says, and the server at the right
-	// moment of that. Nil: there is only the server to stop.
+	// Stop ends the bot as its documentation says, and the server at the right moment. If nil,
+	// only the server has to be stopped.
 	Stop func(ctx context.Context, server func(context.Context) error) error
 }
 
-// All are the rivals.
+// All returns the rivals.
 func All() []Library {
 	return []Library{goTelegram, telegoHTTP, telegoFast, telebot, tgbotapi, echotron, goTG, gotgbot}
 }
 
-// Protections are those of tghook.
+// Protections are the protections of tghook.
 var Protections = []string{
 	// Checks of a request.
 	"method", "source", "secret", "type", "size",
@@ -72,14 +73,14 @@ var Protections = []string{
 	"deadline",   // a slow handler is answered in time, and goes on
 	"panic",      // a handler's panic does not end the process
 	"crash",      // nothing is acknowledged before its handler has ended
-	"redelivery", // a handler's failure has Telegram offer the update again
+	"redelivery", // a handler's failure makes Telegram send the update again
 }
 
-// sources are where requests may come from, for those that check it: httptest's
+// sources are the networks of senders for the libraries that check them: httptest's
 // network and this machine, as many networks as Telegram has.
 var sources = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("127.0.0.0/8")}
 
-// Tghook sets up tghook, with every protection on.
+// Tghook sets up tghook with every protection on.
 func Tghook(h tghook.Handler) (*tghook.Webhook, error) {
 	return tghook.New(h, tghook.Config{Secret: Secret, AllowedSources: sources})
 }
@@ -109,7 +110,7 @@ var Own = Library{
 	},
 }
 
-// typed is a Library's Typed, where id is how to find an update's id.
+// typed returns a Library's Typed. id returns an update's id.
 func typed[T any](id func(*T) int64) func(Unmarshal, Handle) tghook.Handler {
 	return func(unmarshal Unmarshal, handle Handle) tghook.Handler {
 		f := func(_ context.Context, u *T) (tghook.Reply, error) {

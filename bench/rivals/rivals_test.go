@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
 	"github.com/tghook/tghook/bench/rivals"
@@ -33,7 +35,7 @@ func TestEveryReceiverReceives(t *testing.T) {
 }
 
 func TestEveryBotReceives(t *testing.T) {
-	http.DefaultServeMux = http.NewServeMux() // tgbotapi has no other, and mounts itself once
+	http.DefaultServeMux = http.NewServeMux() // tgbotapi uses no other, and mounts itself only once
 	for _, library := range rivals.All() {
 		if library.Bot != nil {
 			t.Run(library.Name, func(t *testing.T) { receives(t, library.Bot) })
@@ -45,14 +47,12 @@ func receives(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) 
 	t.Helper()
 	b := newBot(t, open)
 	for i, name := range []string{"message", "callback_query", "message_large"} {
-		if status := b.post(delivery{body: tghooktest.Update(name)}); status != http.StatusOK {
-			t.Errorf("%s is answered %d", name, status)
-		}
+		assert.Equal(t, http.StatusOK, b.post(delivery{body: tghooktest.Update(name)}), name)
 		b.await([]int64{731450000, 731450013, 731450025}[i])
 	}
 }
 
-// What a library is said not to have reaches its bot.
+// If a library is said not to have a protection, the bad update must reach its bot.
 func TestEveryLibraryHasTheProtectionsThatItIsSaidToHave(t *testing.T) {
 	t.Parallel()
 	refused := map[string]delivery{
@@ -96,20 +96,16 @@ type bot struct {
 	url string
 
 	mu  sync.Mutex
-	ids map[int64]chan struct{} // closed when the bot has had it
+	ids map[int64]chan struct{} // closed when the bot has got it
 }
 
 func newBot(t *testing.T, open func(rivals.Handle) (*rivals.Receiver, error)) *bot {
 	t.Helper()
 	b := &bot{t: t, ids: map[int64]chan struct{}{}}
 	r, err := open(func(id int64) { close(b.of(id)) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	b.url = "http://" + listener.Addr().String() + rivals.Path
 	if r.Fast != nil {
 		server := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) {
@@ -151,7 +147,7 @@ type delivery struct {
 	body                        []byte
 }
 
-// sourceHeader tells the server where a request is to come from.
+// sourceHeader tells the server which address a request comes from.
 const sourceHeader = "Test-Source"
 
 // post returns the status of the answer, 0 if there is none.
@@ -160,9 +156,7 @@ func (b *bot) post(d delivery) int {
 	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, cmp.Or(d.method, http.MethodPost), b.url, bytes.NewReader(d.body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, err)
 	request.Header.Set("Content-Type", cmp.Or(d.contentType, "application/json"))
 	request.Header.Set("X-Telegram-Bot-Api-Secret-Token", cmp.Or(d.secret, rivals.Secret))
 	if d.source != "" {

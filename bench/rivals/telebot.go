@@ -70,8 +70,8 @@ func telebotHandler(b *tele.Bot, handle Handle) {
 	}
 }
 
-// mounted is a poller in place of a Webhook that has had its Poll, which does no
-// more than to tell it its channel, and would race with the first update.
+// mounted is a poller in the place of a Webhook whose Poll was called. That Poll only sets
+// the Webhook's channel, and would race with the first update.
 type mounted struct{}
 
 func (mounted) Poll(_ *tele.Bot, _ chan tele.Update, stop chan struct{}) { <-stop }

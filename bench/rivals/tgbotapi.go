@@ -48,7 +48,7 @@ var tgbotapi = Library{
 	Typed:  typed(func(u *api.Update) int64 { return int64(u.UpdateID) }),
 }
 
-// newTgbotapi is what NewBotAPI returns, without the call of getMe.
+// newTgbotapi returns the result of NewBotAPI, without its call of getMe.
 func newTgbotapi() *api.BotAPI {
 	return &api.BotAPI{Token: token, Client: http.DefaultClient, Buffer: 100}
 }

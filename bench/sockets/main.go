@@ -1,13 +1,13 @@
 // Command sockets measures over loopback what BenchmarkDoors and BenchmarkReceive
 // measure in one process: the requests per second of each framework's server, with
-// an empty handler of its own that reads the body and with tghook, and those of each
-// library's receiver, of tghook with its handlers, of what one would write by hand,
-// and of grammY, in turn. It prints a benchmark line for each round.
+// an empty handler of its own that reads the body and with tghook. It measures also each
+// library's receiver, tghook with its handlers, a receiver written by hand, and grammY, in
+// turn. It prints a benchmark line for each round.
 //
 // The server has one CPU and the client, wrk, another. Every request is an update as
 // Telegram sends it, with an update_id of its own, from one of 10,000 chats, over one
-// of 40 connections that are kept alive. The server's CPU is counted from the load's
-// beginning, and grammY's has had another load before, so that V8 has compiled it.
+// of 40 connections that are kept alive. The server's CPU time is counted from the start
+// of the load. grammY gets another load before, so that V8 has compiled it.
 package main
 
 import (
@@ -71,7 +71,7 @@ type measurement struct {
 	warmUp     time.Duration // of a load before the measured one
 }
 
-// v8 is how long V8 gets to compile what is often run.
+// v8 is how long V8 gets to compile the code that runs often.
 const v8 = 2 * time.Second
 
 func measurements() ([]measurement, error) {
@@ -95,8 +95,8 @@ func measurements() ([]measurement, error) {
 	return append(all, measurement{"BenchmarkRivals/with_reply/grammy_reply", "message", []string{"node", "grammy/server.mjs", "reply"}, true, v8}), nil
 }
 
-// pinned is a command on one CPU, where that can be had. A Go program there has
-// but one thread that runs Go.
+// pinned returns a command on one CPU, if taskset is installed. A Go program there has only
+// one thread that runs Go.
 func pinned(ctx context.Context, cpu, name string, args ...string) *exec.Cmd {
 	if _, err := exec.LookPath("taskset"); err == nil && runtime.NumCPU() > 1 {
 		name, args = "taskset", append([]string{"-c", cpu, name}, args...)

@@ -8,18 +8,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook/bench/grammy"
 )
 
-// TestMain is a server's process too, with its name as an argument.
+// TestMain is also the program of a server's process, with its name as an argument.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.NArg() > 0 {
 		main()
 		return
 	}
-	// In the folder that make bench runs it in; and with the race detector a process would
-	// take another second to end.
+	// It runs in the folder of make bench. With the race detector a process would take another
+	// second to end.
 	if err := errors.Join(os.Chdir(".."), os.Setenv("GORACE", "atexit_sleep_ms=0")); err != nil {
 		panic(err)
 	}
@@ -29,9 +31,7 @@ func TestMain(m *testing.M) {
 func TestEveryServerServes(t *testing.T) {
 	t.Parallel()
 	all, err := measurements()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, m := range all {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,21 +41,13 @@ func TestEveryServerServes(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			server, err := m.start(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer server.kill()
 			before, err := server.ask()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := m.probe(ctx, server.address); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
+			require.NoError(t, m.probe(ctx, server.address))
 			after, err := server.ask()
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if before.handled != 0 || after.handled != 1 || after.empty != 0 || before.cpu == 0 || after.cpu < before.cpu {
 				t.Errorf("it tells of %+v before an update and of %+v after it", before, after)
 			}

@@ -17,8 +17,8 @@ import (
 
 const connections = 40
 
-// measure has a server of its own loaded for some time, and returns the figures
-// as they stand in a benchmark line.
+// measure starts a server, loads it for some time, and returns the figures of a benchmark
+// line.
 func (m measurement) measure(ctx context.Context, length time.Duration) (line string, err error) {
 	server, err := m.start(ctx)
 	if err != nil {
@@ -57,8 +57,8 @@ func (m measurement) measure(ctx context.Context, length time.Duration) (line st
 		cpu/float64(handled), 100*cpu/float64(took)), nil
 }
 
-// probe checks that the server answers an update with 200, and with a reply where
-// one is due.
+// probe checks that the server answers an update with 200, and with a reply if it should
+// have one.
 func (m measurement) probe(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+rivals.Path, bytes.NewReader(tghooktest.Update(m.body)))
 	if err != nil {
@@ -81,7 +81,7 @@ func (m measurement) probe(ctx context.Context, address string) error {
 	return err
 }
 
-// load has wrk send updates for some time. It is an error if one of them fails.
+// load has wrk send updates for some time. It returns an error if one of them fails.
 func (m measurement) load(ctx context.Context, address string, length time.Duration) (requests int64, took time.Duration, err error) {
 	file, err := os.CreateTemp("", "wrk-*.lua")
 	if err != nil {
@@ -111,8 +111,8 @@ func (m measurement) load(ctx context.Context, address string, length time.Durat
 	return requests, time.Duration(micros) * time.Microsecond, nil
 }
 
-// script tells wrk what to send. Only the ids differ from request to request: the
-// client has little to do, and all requests are equally long.
+// script returns wrk's script. Only the ids differ from request to request, so the client
+// has little to do, and all requests have the same length.
 func (m measurement) script(address string) string {
 	body := tghooktest.Update(m.body)
 	id := string(body[len(`{"update_id":`):][:9])

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 )
 
-// process is a server's.
+// process is the process of a server.
 type process struct {
 	command *exec.Cmd
 	address string
@@ -15,7 +15,7 @@ type process struct {
 	stdout  io.Reader
 }
 
-// account is what a server has done since its process began.
+// account is the work of a server since its process began.
 type account struct {
 	handled, empty int64
 	cpu            int64 // nanoseconds
@@ -57,7 +57,7 @@ func (p *process) end() error {
 	return p.command.Wait()
 }
 
-// kill does nothing to one that has ended.
+// kill kills the process. It does nothing if the process has ended.
 func (p *process) kill() {
 	_ = p.command.Process.Kill()
 	_ = p.command.Wait()

@@ -20,7 +20,7 @@ import (
 	"github.com/tghook/tghook/bench/rivals"
 )
 
-// receivers are what BenchmarkRivals compares: the baselines and the rivals.
+// receivers returns the servers that BenchmarkRivals compares: the baselines and the rivals.
 func receivers() []server {
 	all := slices.Clone(baselines)
 	for _, library := range rivals.All() {
@@ -38,8 +38,8 @@ func receivers() []server {
 	return all
 }
 
-// baselines are servers that do next to nothing, what one would write by hand, and
-// tghook with three handlers.
+// baselines are servers that do next to nothing, a receiver written by hand, and tghook with
+// three handlers.
 var baselines = []server{
 	{"bare", func(l net.Listener) error {
 		return serveHTTP(l, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -85,8 +85,8 @@ type message struct {
 	Text   string `json:"text"`
 }
 
-// fast is tghook with the decoder and the library's type that BenchmarkReceive found
-// the fastest.
+// fast is tghook with the decoder and the library's type that are the fastest in
+// BenchmarkReceive.
 var fast = tghook.TypedWith(json.Unmarshal,
 	func(_ context.Context, u *tgbotapi.Update) (tghook.Reply, error) {
 		countID(int64(u.UpdateID))
@@ -95,8 +95,8 @@ var fast = tghook.TypedWith(json.Unmarshal,
 
 func onHTTP(l net.Listener, w *tghook.Webhook) error { return serveHTTP(l, w) }
 
-// handWritten is a receiver without tghook or a library: it checks the secret,
-// decodes, and protects nothing.
+// handWritten returns a receiver without tghook or a library. It checks the secret and
+// decodes, and has no other protection.
 func handWritten(reply bool) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Telegram-Bot-Api-Secret-Token")), []byte(rivals.Secret)) == 0 {

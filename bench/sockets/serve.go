@@ -28,7 +28,7 @@ import (
 	"github.com/tghook/tghook/bench/rivals"
 )
 
-// doors serve w, or an empty handler that counts where w is nil.
+// doors serve w or, if w is nil, an empty handler that counts.
 var doors = []struct {
 	name  string
 	serve func(listener net.Listener, w *tghook.Webhook) error
@@ -107,7 +107,7 @@ func serveHTTP(listener net.Listener, h http.Handler) error {
 	return server.Serve(listener)
 }
 
-var handled, empty atomic.Int64 // requests, and those of them without a body
+var handled, empty atomic.Int64 // requests, and the requests without a body
 
 func count(body []byte) {
 	handled.Add(1)
@@ -128,7 +128,7 @@ func drain(r io.Reader) error {
 	return err
 }
 
-// server is what a child serves with.
+// server is the server of a child process.
 type server struct {
 	name  string
 	serve func(net.Listener) error
@@ -149,7 +149,7 @@ func frameworks() []server {
 	return all
 }
 
-// hooked serves h by tghook.
+// hooked returns a function that serves h with tghook.
 func hooked(h tghook.Handler, door func(net.Listener, *tghook.Webhook) error) func(net.Listener) error {
 	return func(l net.Listener) error {
 		w, err := rivals.Tghook(h)
@@ -160,7 +160,7 @@ func hooked(h tghook.Handler, door func(net.Listener, *tghook.Webhook) error) fu
 	}
 }
 
-// serve is a server process: it prints its address, and serves until its input ends.
+// serve runs a server process: it prints its address, and serves until its input ends.
 func serve(name string) error {
 	all := slices.Concat(frameworks(), receivers(), repliers)
 	at := slices.IndexFunc(all, func(s server) bool { return s.name == name })
@@ -178,12 +178,12 @@ func serve(name string) error {
 	return <-failed
 }
 
-// tell prints at each line of input how much has been handled so far, how much of that
-// had no body, and the nanoseconds of CPU that this process has used.
+// tell prints, for each line of input, the number of requests handled so far, the number of
+// these without a body, and the CPU time of this process in nanoseconds.
 func tell() error {
 	asked := bufio.NewScanner(os.Stdin)
 	for asked.Scan() {
-		for before := int64(-1); before < handled.Load(); { // some answer first, and handle later
+		for before := int64(-1); before < handled.Load(); { // some servers answer first and handle later
 			before = handled.Load()
 			time.Sleep(100 * time.Millisecond)
 		}

@@ -19,7 +19,7 @@ func (r *results) printAbuse(out io.Writer) {
 		for _, receiver := range r.handlers(benchmark, abuse) {
 			value := func(unit string) float64 { return r.median(benchmark, abuse, receiver, unit) }
 			peak := ""
-			if value("MiB") > 0 { // it goes with the process
+			if value("MiB") > 0 { // it belongs to the process
 				peak = fmt.Sprintf("%.0f", value("MiB"))
 			}
 			fmt.Fprintf(out, "%s\t%s\t%.0f\t%.0f\t%.0f\t%.0f\t%s\t%s\n", receiver,
@@ -28,7 +28,7 @@ func (r *results) printAbuse(out io.Writer) {
 	}
 }
 
-// fate is the worst of all rounds.
+// fate returns the worst fate of all rounds.
 func fate(value func(unit string) float64) string {
 	for _, unit := range []string{"dies", "killed", "stops", "lives"} {
 		if value(unit) > 0 {

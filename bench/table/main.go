@@ -1,8 +1,9 @@
 // Command table reads the lines of BenchmarkDoors, BenchmarkReceive, BenchmarkDecode,
-// BenchmarkPoll, BenchmarkRide, sockets and abuse, some rounds of each, and prints by
-// their medians what tghook costs at each door against the framework's own empty
-// handler, how fast it is beside its rivals, whether that is within the bounds, what
-// decoders take, what a ride saves, and what became of updates under abuse.
+// BenchmarkPoll, BenchmarkRide, sockets and abuse, with some rounds of each. It prints
+// tables of their medians: the cost of tghook at each door against the framework's own
+// empty handler, its speed beside its rivals, whether both are within the bounds, the time
+// of decoders, the saving of a reply in the HTTP response, and the fate of updates under
+// abuse.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 )
 
 const (
-	maxAdded = 1.15 // times what ServeHTTP adds
+	maxAdded = 1.15 // times the cost that ServeHTTP adds
 	minRate  = 0.85 // times the requests per second of the empty handler
 )
 
@@ -47,7 +48,7 @@ func report(out io.Writer, in io.Reader) error {
 	return table.Flush()
 }
 
-// results are what the rounds measured.
+// results are the figures of the rounds.
 type results struct {
 	order  []series // without units, in order of appearance
 	rounds map[series][]float64
@@ -55,8 +56,8 @@ type results struct {
 
 type series struct{ benchmark, door, handler, unit string }
 
-// doors are those of a benchmark: what stands between its name and the last slash,
-// nothing where that is the only one.
+// doors returns the doors of a benchmark: the parts between its name and the last slash,
+// which are empty if there is only one slash.
 func (r *results) doors(benchmark string) (doors []string) {
 	for _, s := range r.order {
 		if s.benchmark == benchmark && !slices.Contains(doors, s.door) {
@@ -66,7 +67,7 @@ func (r *results) doors(benchmark string) (doors []string) {
 	return doors
 }
 
-// handlers are those of a door: what stands behind the last slash.
+// handlers returns the handlers of a door: the parts behind the last slash.
 func (r *results) handlers(benchmark, door string) (handlers []string) {
 	for _, s := range r.order {
 		if s.benchmark == benchmark && s.door == door {
@@ -89,7 +90,7 @@ func read(in io.Reader) (*results, error) {
 			continue
 		}
 		slash := strings.LastIndexByte(rest, '/')
-		handler, _, _ := strings.Cut(rest[slash+1:], "-") // and GOMAXPROCS
+		handler, _, _ := strings.Cut(rest[slash+1:], "-") // without GOMAXPROCS
 		s := series{benchmark: benchmark, door: rest[:max(slash, 0)], handler: handler}
 		if !slices.Contains(r.order, s) {
 			r.order = append(r.order, s)
@@ -106,13 +107,13 @@ func read(in io.Reader) (*results, error) {
 	return r, lines.Err()
 }
 
-// medians are those of a door with its empty handler and with tghook.
+// medians returns the medians of a door with its empty handler and with tghook.
 func (r *results) medians(benchmark, door, unit string) (empty, tghook float64, ok bool) {
 	empty, tghook = r.median(benchmark, door, "empty", unit), r.median(benchmark, door, "tghook", unit)
 	return empty, tghook, empty > 0 && tghook > 0
 }
 
-// median is 0 for what was not measured.
+// median returns 0 for a series that was not measured.
 func (r *results) median(benchmark, door, handler, unit string) float64 {
 	values := r.rounds[series{benchmark, door, handler, unit}]
 	if len(values) == 0 {

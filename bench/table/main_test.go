@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestAddedAndRatesCompareTheMediansOfTheRounds(t *testing.T) {
@@ -146,19 +148,17 @@ BenchmarkAbuse/malformed_JSON/grammy 1 1 status-0 0 early 0 handled 0 lost 0 rep
 	})
 }
 
-// rows are those that tell whether a bound is met.
+// rows returns the rows that say whether a bound is met.
 func rows(t *testing.T, lines string) []string {
 	t.Helper()
 	return fields(t, lines, "  yes", "  no")
 }
 
-// fields are what the table has of lines, where it has one of marks.
+// fields returns the fields of the table of lines, in the rows with one of marks.
 func fields(t *testing.T, lines string, marks ...string) (got []string) {
 	t.Helper()
 	var out strings.Builder
-	if err := report(&out, strings.NewReader(lines)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, report(&out, strings.NewReader(lines)))
 	for line := range strings.Lines(out.String()) {
 		if slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(line, mark) }) {
 			got = append(got, strings.Join(strings.Fields(line), " "))

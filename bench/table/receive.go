@@ -8,7 +8,7 @@ import (
 	"github.com/tghook/tghook/bench/rivals"
 )
 
-const maxOwn = 1.10 // times what the library's own receiver takes
+const maxOwn = 1.10 // times the time of the library's own receiver
 
 // printReceive compares the receivers of the libraries with tghook, body by body.
 func (r *results) printReceive(out io.Writer) {
@@ -52,7 +52,7 @@ func protections(library string) string {
 	return "none"
 }
 
-// contender is the fastest of several.
+// contender returns the fastest of several.
 type contender struct {
 	library string
 	time    float64

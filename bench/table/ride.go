@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// printRide tells what answers cost, by how they go to Telegram.
+// printRide prints the cost of answers, by the way in which they go to Telegram.
 func (r *results) printRide(out io.Writer) {
 	const benchmark = "BenchmarkRide"
 	for i, way := range r.handlers(benchmark, "") {

@@ -7,7 +7,8 @@ import (
 	"github.com/tghook/tghook/bench/rivals"
 )
 
-// bounds are what tghook is to reach over sockets: so many times the rate of others.
+// bounds are the rates that tghook must reach over sockets, as multiples of the rates of
+// others.
 var bounds = []struct {
 	handler string
 	least   float64
@@ -20,7 +21,7 @@ var bounds = []struct {
 	{"tghook_reply", 0.90, []string{"hand_written_reply"}},
 }
 
-// onHTTP are the rivals that serve on net/http.
+// onHTTP returns the rivals that serve on net/http.
 func onHTTP() (names []string) {
 	for _, library := range rivals.All() {
 		if library.Name != "telego_fasthttp" {

@@ -10,7 +10,7 @@ import (
 )
 
 // front is the address of the webhook. Receivers come and go behind it, each with an
-// address of its own. A connection that finds none is closed at once.
+// address of its own. A connection is closed at once if there is no receiver.
 type front struct {
 	net.Listener
 	receivers []atomic.Value // of addresses; empty: none
@@ -37,7 +37,7 @@ func (f *front) accept(ctx context.Context) {
 	}
 }
 
-// relay connects conn with a receiver: the connections take turns.
+// relay connects conn with a receiver. The connections take the receivers in turn.
 func (f *front) relay(ctx context.Context, conn net.Conn, n int) {
 	defer conn.Close()
 	dialer := net.Dialer{Timeout: time.Second}

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// ledger is what the handlers of all lives said.
+// ledger holds the reports of the handlers of all lives.
 type ledger struct {
 	mu       sync.Mutex
 	handled  map[int64][]handling // by update
@@ -17,20 +17,20 @@ type ledger struct {
 	lives    int
 	killed   int
 	problems []string
-	broken   int // how many problems there were
+	broken   int // the number of problems, also of those that were not kept
 }
 
-// handling is a run that has succeeded.
+// handling is a run that succeeded.
 type handling struct {
 	life  *life
 	began int // in ledger.noted
 }
 
-// life is one of a receiver's process.
+// life is the life of one receiver's process, from its start to its end.
 type life struct {
 	*ledger
 	number  int
-	ended   int             // in ledger.noted; 0: it has not
+	ended   int             // in ledger.noted; 0: it goes on
 	began   map[int64]int   // in ledger.noted, by update
 	running map[int64]int64 // the update that runs, by chat
 	last    map[int64]int64 // the newest update that was handled, by chat
@@ -46,14 +46,15 @@ func (l *ledger) newLife() *life {
 	return &life{ledger: l, number: l.lives, began: map[int64]int{}, running: map[int64]int64{}, last: map[int64]int64{}, done: map[int64]bool{}}
 }
 
-// What a handler says, with the update and its chat.
+// A handler's reports. Each comes with the update and its chat.
 const (
 	begins = "begins"
 	ends   = "ends"  // with success
 	fails  = "fails" // the process is to stop
 )
 
-// note takes what a handler said. What a process has not written to its end is nothing.
+// note notes a handler's report. It ignores a line that a dying process has not written to
+// its end.
 func (l *life) note(line string) {
 	var what string
 	var update, chat int64
@@ -68,7 +69,7 @@ func (l *life) note(line string) {
 		l.begun++
 		l.began[update] = l.noted
 		if l.done[update] {
-			l.problemf("update %d runs again, which was handled", update)
+			l.problemf("update %d runs again, although it was handled", update)
 		}
 		if other, ok := l.running[chat]; ok {
 			l.problemf("update %d of chat %d begins while %d runs", update, chat, other)
@@ -76,7 +77,7 @@ func (l *life) note(line string) {
 		l.running[chat] = update
 	case ends:
 		if before := l.last[chat]; before > update {
-			l.problemf("update %d of chat %d was handled behind %d", update, chat, before)
+			l.problemf("update %d of chat %d was handled after %d", update, chat, before)
 		}
 		l.handled[update] = append(l.handled[update], handling{l, l.began[update]})
 		l.last[chat], l.done[update] = update, true
@@ -86,7 +87,7 @@ func (l *life) note(line string) {
 	}
 }
 
-// problemf is called with mu held.
+// problemf notes a problem. The caller must hold mu.
 func (l *life) problemf(format string, args ...any) {
 	const enough = 20
 	if l.broken++; l.broken <= enough {
@@ -94,16 +95,16 @@ func (l *life) problemf(format string, args ...any) {
 	}
 }
 
-// found is what a trial has come to.
+// found is the result of a trial.
 type found struct {
 	sent, handled, again, begun, lives, killed int
 	lost                                       []int64
 	problems                                   []string
 	broken                                     int
-	shared                                     int // runs of updates that a life had handled which went on
+	shared                                     int // runs of an update while a life that had handled it went on
 }
 
-// sharings is how many of the handlings began while an earlier one's life went on.
+// sharings counts the handlings that began while the life of an earlier one went on.
 func sharings(all []handling) (n int) {
 	for i, one := range all {
 		for _, other := range all[i+1:] {
@@ -117,7 +118,7 @@ func sharings(all []handling) (n int) {
 
 func (l *life) endedBefore(began int) bool { return l.ended != 0 && l.ended < began }
 
-// end notes that the process has ended, and all that it said is noted.
+// end notes that the process has ended. All its reports must be noted before.
 func (l *life) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,7 +126,7 @@ func (l *life) end() {
 	l.ended = l.noted
 }
 
-// audit compares with what was sent.
+// audit compares the ledger with the updates that were sent.
 func (l *ledger) audit(sent []int64) found {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,7 +149,7 @@ func (f found) String() string {
 		f.sent, len(f.lost), f.broken, f.lives, f.killed, f.begun, f.again, f.shared)
 }
 
-// err is nil if the promise was kept.
+// err returns nil if the promise was kept.
 func (f found) err() error {
 	if len(f.lost)+f.broken+f.shared == 0 {
 		return nil
@@ -158,12 +159,12 @@ func (f found) err() error {
 		text += fmt.Sprintf("\n\t%d updates are lost, first %v", n, f.lost[:min(n, 20)])
 	}
 	if f.shared > 0 {
-		text += fmt.Sprintf("\n\t%d runs of updates that another life had handled, which went on", f.shared)
+		text += fmt.Sprintf("\n\t%d runs of an update while another life that had handled it went on", f.shared)
 	}
 	return errors.New(text)
 }
 
-// kill counts.
+// kill counts a process that was killed.
 func (l *ledger) kill() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,15 +1,21 @@
-// Kill delivers updates to a bot that is killed again and again, and counts.
+// Kill delivers updates to a bot whose process is killed again and again, and checks that
+// the bot keeps its promise.
 //
 //	go run ./e2e/kill -for 10m
 //
-// A simulated Telegram sends messages of many chats, by its real rules of retrying, to
-// a receiver in a process of its own: by webhook, by long poll, and by webhook to two
-// receivers that share a Store, which loses some of its answers. The process is
-// killed by SIGKILL at moments that a seed gives, or told to stop, and started again.
-// Each handler tells what it does over a pipe, which outlives the process. In the end
-// every update was handled at least once; none was handled twice in one life of the
-// process, nor in another life while the one that had handled it went on; and in each
-// life the updates of a chat were handled one at a time, in their order.
+// A simulated Telegram sends messages of many chats, with Telegram's real rules for
+// retries, to a receiver in a process of its own. One trial sends by webhook, one by long
+// poll, and one by webhook to two receivers that share a Store, which loses some of its
+// answers. A seed decides when the process is killed by SIGKILL or asked to stop. It is
+// then started again. Each handler reports its runs over a pipe, which outlives the
+// process.
+//
+// A trial succeeds if all of this is true:
+//
+//   - Every update was handled at least once.
+//   - No update was handled twice in one life of a process, or in a second life while the
+//     first one that had handled it went on.
+//   - In each life, the updates of a chat were handled one at a time, in their order.
 package main
 
 import (
@@ -42,24 +48,24 @@ func main() {
 	}
 }
 
-// run makes the trials that args ask for.
+// run runs the trials that args name.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("kill", flag.ContinueOnError)
 	var t trial
-	modes := flags.String("mode", strings.Join(modeNames, ","), "how updates come in, one trial after the other")
-	flags.DurationVar(&t.length, "for", time.Minute, "how long a trial has the process killed, at most 30m")
-	flags.IntVar(&t.chats, "chats", 50, "of how many chats updates come")
-	flags.IntVar(&t.rate, "rate", 100, "how many updates come each second")
-	flags.Uint64Var(&t.seed, "seed", rand.Uint64(), "what all chance comes from") //nolint:gosec // it is no secret
+	modes := flags.String("mode", strings.Join(modeNames, ","), "the trials to run, one after the other")
+	flags.DurationVar(&t.length, "for", time.Minute, "how long a trial kills the process, at most 30m")
+	flags.IntVar(&t.chats, "chats", 50, "the number of chats")
+	flags.IntVar(&t.rate, "rate", 100, "updates per second")
+	flags.Uint64Var(&t.seed, "seed", rand.Uint64(), "the seed of everything random") //nolint:gosec // not a secret
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if t.length <= 0 || t.length > 30*time.Minute || t.chats < 1 || t.rate < 1 {
-		return fmt.Errorf("-for %v -chats %d -rate %d: give a time up to 30m, as long as Telegram keeps a message at this speed, and positive numbers", t.length, t.chats, t.rate)
+		return fmt.Errorf("-for %v -chats %d -rate %d: give a time of at most 30m, because Telegram keeps a message no longer at this speed, and positive numbers", t.length, t.chats, t.rate)
 	}
 	for t.mode = range strings.SplitSeq(*modes, ",") {
 		if !slices.Contains(modeNames, t.mode) {
-			return fmt.Errorf("-mode %s: there is %s", t.mode, strings.Join(modeNames, ", "))
+			return fmt.Errorf("-mode %s: unknown; give some of %s", t.mode, strings.Join(modeNames, ", "))
 		}
 		found, err := t.run(ctx)
 		if err != nil {

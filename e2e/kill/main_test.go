@@ -2,12 +2,14 @@ package main
 
 import (
 	"flag"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
-// TestMain is a receiver's process too, with its mode as an argument.
+// TestMain is also the program of a receiver's process, with its mode as an argument.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Arg(0) == receiverArg {
@@ -17,7 +19,7 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-func TestNothingIsLostByWhomeverIsKilled(t *testing.T) {
+func TestNothingIsLostHoweverOftenTheProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	for i, mode := range modeNames {
 		t.Run(mode, func(t *testing.T) {
@@ -27,22 +29,20 @@ func TestNothingIsLostByWhomeverIsKilled(t *testing.T) {
 			if err == nil {
 				err = got.err()
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.killed < 2 || got.begun <= got.handled || got.sent < 100 {
-				t.Error("too little was killed to tell anything")
-			}
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, got.killed, 2, "processes killed")
+			assert.Greater(t, got.begun, got.handled, "runs")
+			assert.GreaterOrEqual(t, got.sent, 100, "updates sent")
 		})
 	}
 }
 
-func TestTheLedgerFindsWhatIsBroken(t *testing.T) {
+func TestTheLedgerFindsBrokenRules(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
 	one, two := l.newLife(), l.newLife()
 	for _, line := range []string{
-		"begins 1 7.", "ends 1 7.", "begins 3 7.", "begins 4 8.", "ends 3 7.", "ends 4 8.", // as it should be
+		"begins 1 7.", "ends 1 7.", "begins 3 7.", "begins 4 8.", "ends 3 7.", "ends 4 8.", // as they should be
 		"begins 2 7.", "ends 2 7.", // behind 3
 		"begins 1 7.", "ends 1 7.", // again, and behind
 		"begins 9 8.", "begins 10 8.", // at once
@@ -53,19 +53,16 @@ func TestTheLedgerFindsWhatIsBroken(t *testing.T) {
 	two.note("begins 1 7.")
 	two.note("ends 1 7.")
 	got := l.audit([]int64{1, 2, 3, 4, 5, 11})
-	if want := "6 updates, 2 lost, 4 against the rules within a life; 2 lives, 0 of them killed"; !strings.HasPrefix(got.String(), want) || got.again != 2 || got.shared != 2 {
-		t.Errorf("found %v, want %s", got, want)
-	}
-	if err := got.err(); err == nil || !strings.Contains(err.Error(), "life 1: update 1 runs again") || !strings.Contains(err.Error(), "[5 11]") {
-		t.Errorf("told %v", err)
-	}
+	assert.Contains(t, got.String(), "6 updates, 2 lost, 4 against the rules within a life; 2 lives, 0 of them killed")
+	assert.Equal(t, 2, got.again)
+	assert.Equal(t, 2, got.shared)
+	require.ErrorContains(t, got.err(), "life 1: update 1 runs again")
+	require.ErrorContains(t, got.err(), "[5 11]")
 }
 
-func TestArgumentsThatAreWrongAreTold(t *testing.T) {
+func TestWrongArgumentsAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-mode", "post"}, {"-for", "1h"}, {"-chats", "0"}} {
-		if err := run(t.Context(), args, t.Output()); err == nil || !strings.Contains(err.Error(), args[0]) {
-			t.Errorf("%v: %v", args, err)
-		}
+		require.ErrorContains(t, run(t.Context(), args, t.Output()), args[0])
 	}
 }

@@ -10,13 +10,13 @@ import (
 	"os/exec"
 )
 
-// process is a receiver's.
+// process is the process of a receiver.
 type process struct {
 	command   *exec.Cmd
 	address   string
-	input     io.Closer // to close it has the process stop
+	input     io.Closer // its end makes the process stop
 	complaint bytes.Buffer
-	ended     chan error // has one when the process has ended and all it said is noted
+	ended     chan error // gets the result when the process has ended and all its reports are noted
 }
 
 // start starts a receiver.
@@ -25,7 +25,7 @@ func start(ctx context.Context, mode string, env []string, l *life) (*process, e
 	if err != nil {
 		return nil, err
 	}
-	p := &process{command: exec.CommandContext(ctx, program, receiverArg, mode), ended: make(chan error, 1)} //nolint:gosec // this very program
+	p := &process{command: exec.CommandContext(ctx, program, receiverArg, mode), ended: make(chan error, 1)} //nolint:gosec // it runs itself
 	p.command.Env = append(os.Environ(), env...)
 	p.command.Stderr = &p.complaint
 	if p.input, err = p.command.StdinPipe(); err != nil {
@@ -40,7 +40,7 @@ func start(ctx context.Context, mode string, env []string, l *life) (*process, e
 	}
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
-		return nil, fmt.Errorf("the receiver has said nothing: %w\n%s", p.command.Wait(), p.complaint.Bytes())
+		return nil, fmt.Errorf("the receiver ended without an address: %w\n%s", p.command.Wait(), p.complaint.Bytes())
 	}
 	p.address = lines.Text()
 	go func() {
@@ -52,17 +52,17 @@ func start(ctx context.Context, mode string, env []string, l *life) (*process, e
 	return p, nil
 }
 
-// kill ends it by SIGKILL.
+// kill ends the process by SIGKILL.
 func (p *process) kill() {
 	_ = p.command.Process.Kill()
-	<-p.ended //nolint:errcheck // it was killed, and that is the error
+	<-p.ended //nolint:errcheck // the error is that it was killed
 }
 
-// stop has it stop by itself.
+// stop asks the process to stop, and waits until it has.
 func (p *process) stop() error {
 	_ = p.input.Close()
 	if err := <-p.ended; err != nil {
-		return fmt.Errorf("a receiver that was told to stop: %w\n%s", err, p.complaint.Bytes())
+		return fmt.Errorf("a receiver that was asked to stop: %w\n%s", err, p.complaint.Bytes())
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// The ways in which updates come in.
+// The modes: the ways in which updates come in.
 const (
 	byWebhook = "webhook"
 	byPoll    = "poll"
@@ -23,8 +23,8 @@ const (
 
 var modeNames = []string{byWebhook, byPoll, byStore}
 
-// A receiver's process has receiverArg and a mode for its arguments, the Bot API in its
-// environment, and ends when its standard input does.
+// The arguments of a receiver's process are receiverArg and a mode. Its environment names
+// the Bot API. It ends when its standard input does.
 const (
 	receiverArg = "receive"
 	tokenEnv    = "TELEGRAM_TOKEN"
@@ -38,7 +38,7 @@ const (
 	grace     = 10 * time.Second
 )
 
-// receive is what a receiver's process does.
+// receive runs a receiver, the work of its process.
 func receive(mode string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -61,7 +61,7 @@ func receive(mode string) error {
 	return serve(ctx, cfg)
 }
 
-// serve serves a webhook until ctx ends. Its address is the first line that it writes.
+// serve serves a webhook until ctx ends. The first line that it writes is its address.
 func serve(ctx context.Context, cfg tghook.DispatchConfig) error {
 	hook, err := tghook.New(tghook.HandlerFunc(handle), tghook.Config{Secret: secret, LateAfter: lateAfter, Dispatch: cfg})
 	if err != nil {
@@ -85,14 +85,14 @@ func serve(ctx context.Context, cfg tghook.DispatchConfig) error {
 	return errors.Join(hook.Shutdown(ending), server.Shutdown(ending))
 }
 
-// say writes a line in one write, which a death cannot cut.
+// say writes a line in one write, so that the end of the process cannot cut it.
 func say(line any) { _, _ = fmt.Fprintln(os.Stdout, line) }
 
-// handle tells what it does. Most updates take no time,
-// some some, and a few more than LateAfter.
+// handle reports its runs. It takes no time for most updates, some time for some, and more
+// than LateAfter for a few.
 func handle(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-	tell := func(what string) { say(fmt.Sprintf("%s %d %d.", what, u.ID, u.ChatID)) }
-	tell(begins)
+	report := func(what string) { say(fmt.Sprintf("%s %d %d.", what, u.ID, u.ChatID)) }
+	report(begins)
 	var work time.Duration
 	switch {
 	case u.ID%50 == 0:
@@ -102,10 +102,10 @@ func handle(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 	}
 	select {
 	case <-time.After(work):
-		tell(ends)
+		report(ends)
 		return tghook.NoReply, nil
 	case <-ctx.Done():
-		tell(fails)
+		report(fails)
 		return tghook.NoReply, context.Cause(ctx)
 	}
 }

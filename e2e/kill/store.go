@@ -16,8 +16,8 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// shelf is the Store that receivers share, in the memory of the process that starts
-// them. It loses some of its answers.
+// shelf is the Store that receivers share. It is in the memory of the process that starts
+// them, and loses some of its answers.
 type shelf struct {
 	server *http.Server
 	url    string
@@ -27,9 +27,9 @@ type shelf struct {
 	rows map[tghook.Key]*row
 }
 
-// row is what is known of an update.
+// row is the state of an update.
 type row struct {
-	fence  string // of the claim that holds; empty: none does
+	fence  string // of the claim that holds the update; empty: none does
 	life   int
 	until  time.Time
 	failed int
@@ -38,7 +38,7 @@ type row struct {
 	reply  []byte
 }
 
-// ask is what a receiver asks of the shelf, and answer what it gets.
+// ask is a receiver's request to the shelf, and answer is the response.
 type (
 	ask struct {
 		Claim      tghook.Claim
@@ -57,7 +57,7 @@ func newShelf(ctx context.Context, seed uint64) (*shelf, error) {
 		return nil, err
 	}
 	s := &shelf{url: "http://" + l.Addr().String(), rows: map[tghook.Key]*row{}}
-	s.draw = rand.New(rand.NewPCG(seed, 1<<32)) //nolint:gosec // what it draws is no secret
+	s.draw = rand.New(rand.NewPCG(seed, 1<<32)) //nolint:gosec // its numbers are not secret
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{life}/{method}", s.serve)
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: grace}
@@ -77,10 +77,10 @@ func (s *shelf) serve(rw http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	rw.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(rw).Encode(a) //nolint:errchkjson,musttag // who has gone gets no answer; both ends are this program
+	_ = json.NewEncoder(rw).Encode(a) //nolint:errchkjson,musttag // the receiver may be gone; both ends are this program
 }
 
-// do does what is asked. lost is true of an answer that is to be lost.
+// do carries out a request. lost reports whether its answer is to be lost.
 func (s *shelf) do(life int, method string, q ask) (a answer, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,8 +121,8 @@ func (w *row) claim(life int, q ask, now time.Time) tghook.ClaimResult {
 	return tghook.ClaimResult{State: tghook.ClaimGranted, Attempt: w.failed + 1, Note: w.note}
 }
 
-// bury ends the leases of a process that is known to be dead, as a database does with
-// the locks of a session that has ended.
+// bury ends the leases of a process that has ended, as a database ends the locks of a
+// closed session.
 func (s *shelf) bury(life int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +133,7 @@ func (s *shelf) bury(life int) {
 	}
 }
 
-// shared is the shelf as a receiver's process has it.
+// shared is the receiver's side of the shelf.
 type shared struct{ url string }
 
 func (s shared) ask(ctx context.Context, method string, q ask) (tghook.ClaimResult, error) {
@@ -161,12 +161,12 @@ func (s shared) ask(ctx context.Context, method string, q ask) (tghook.ClaimResu
 	return a.Result, err
 }
 
-// Claim asks for an update.
+// Claim claims an update.
 func (s shared) Claim(ctx context.Context, c tghook.Claim, lease, ttl time.Duration) (tghook.ClaimResult, error) {
 	return s.ask(ctx, "claim", ask{Claim: c, Lease: lease, TTL: ttl})
 }
 
-// Renew has the lease count anew.
+// Renew starts the lease anew.
 func (s shared) Renew(ctx context.Context, c tghook.Claim, lease time.Duration) error {
 	_, err := s.ask(ctx, "renew", ask{Claim: c, Lease: lease})
 	return err
@@ -178,13 +178,13 @@ func (s shared) Done(ctx context.Context, c tghook.Claim, reply []byte) error {
 	return err
 }
 
-// Fail ends a claim that counts.
+// Fail ends a claim with a failure that counts as an attempt.
 func (s shared) Fail(ctx context.Context, c tghook.Claim, note []byte) error {
 	_, err := s.ask(ctx, "fail", ask{Claim: c, Text: note})
 	return err
 }
 
-// Release ends a claim that does not count.
+// Release ends a claim without a counted attempt.
 func (s shared) Release(ctx context.Context, c tghook.Claim) error {
 	_, err := s.ask(ctx, "release", ask{Claim: c})
 	return err

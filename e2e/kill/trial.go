@@ -12,14 +12,14 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// speed is how much faster Telegram's time passes than that of the receivers: a retry
-// after a minute comes after two seconds, and a message is kept for 48 minutes.
+// speed is how much faster time passes for Telegram than for the receivers. A retry after
+// a minute comes after two seconds, and a message is kept for 48 minutes.
 const speed = 30
 
-// patience is how long a trial waits for what is left when nothing is killed any more.
+// patience is how long a trial waits for the rest of the updates after the last kill.
 const patience = 2 * time.Minute
 
-// trial is one run.
+// trial is one trial of a mode.
 type trial struct {
 	mode   string
 	length time.Duration
@@ -28,7 +28,7 @@ type trial struct {
 	seed   uint64
 }
 
-// run delivers updates while receivers are killed, waits for what is left, and audits.
+// run delivers updates while receivers are killed, waits for the rest of them, and audits.
 func (t trial) run(ctx context.Context) (f found, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -56,7 +56,7 @@ func (t trial) run(ctx context.Context) (f found, err error) {
 	defer store.server.Close()
 	defer func() {
 		_ = at.Close()
-		tg.Close() // which ends the connections
+		tg.Close() // it ends the connections
 		cancel()
 		at.running.Wait()
 	}()
@@ -69,8 +69,8 @@ func (t trial) run(ctx context.Context) (f found, err error) {
 
 	books := newLedger()
 	sent := make(chan []int64, 1)
-	calm := make(chan struct{}) // closed when nothing is killed any more
-	over := make(chan struct{}) // closed when nothing is left
+	calm := make(chan struct{}) // closed when the killing is over
+	over := make(chan struct{}) // closed when no update is left
 	failed := make(chan error, len(at.receivers)+1)
 	var working sync.WaitGroup
 	for i := range at.receivers {
@@ -95,7 +95,7 @@ func (t trial) run(ctx context.Context) (f found, err error) {
 	return books.audit(<-sent), err
 }
 
-// drain waits until all is delivered that was sent, or something has failed.
+// drain waits until all updates are delivered, or until something has failed.
 func (t trial) drain(ctx context.Context, tg *tghooktest.Server, calm <-chan struct{}, failed <-chan error) error {
 	select {
 	case <-calm:
@@ -112,7 +112,7 @@ func (t trial) drain(ctx context.Context, tg *tghooktest.Server, calm <-chan str
 
 // feed sends messages, in bursts, and returns their ids. Those of a chat ascend.
 func (t trial) feed(ctx context.Context, tg *tghooktest.Server) (ids []int64, err error) {
-	draw := rand.New(rand.NewPCG(t.seed, 0)) //nolint:gosec // what it draws is no secret
+	draw := rand.New(rand.NewPCG(t.seed, 0)) //nolint:gosec // its numbers are not secret
 	for end := time.Now().Add(t.length); time.Now().Before(end); {
 		burst := 1 + draw.IntN(20)
 		for range burst {
@@ -133,8 +133,8 @@ func (t trial) feed(ctx context.Context, tg *tghooktest.Server) (ids []int64, er
 	return ids, nil
 }
 
-// keepKilling starts a receiver and ends it, over and over, until calm. The last one
-// stays until over.
+// keepKilling starts a receiver and ends it, again and again, until calm is closed. It keeps
+// the last one until over is closed.
 func (t trial) keepKilling(ctx context.Context, n int, at *front, tg *tghooktest.Server, store *shelf, books *ledger, calm, over <-chan struct{}) error {
 	draw := rand.New(rand.NewPCG(t.seed, uint64(n)+1)) //nolint:gosec // see above
 	for {
@@ -148,7 +148,7 @@ func (t trial) keepKilling(ctx context.Context, n int, at *front, tg *tghooktest
 		at.receivers[n].Store(p.address)
 		select {
 		case err := <-p.ended:
-			return fmt.Errorf("a receiver has ended by itself: %w\n%s", err, p.complaint.Bytes())
+			return fmt.Errorf("a receiver has ended on its own: %w\n%s", err, p.complaint.Bytes())
 		case <-time.After(time.Duration(draw.Int64N(int64(time.Second)))):
 			if draw.IntN(4) == 0 {
 				err = p.stop()

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -33,18 +35,14 @@ func start(t *testing.T, tg *tghooktest.Server, binary string, env ...string) *p
 	p := &program{cmd: exec.CommandContext(t.Context(), binary)}
 	p.cmd.Env = append([]string{"TELEGRAM_TOKEN=" + token, "TELEGRAM_API_URL=" + tg.URL, "TELEGRAM_API_LOCAL=true"}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.cmd.Start())
 	return p
 }
 
 // stop ends it as a platform does.
 func (p *program) stop(t *testing.T) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	kill := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() }) // which Wait returns
 	defer kill.Stop()
 	if err := p.cmd.Wait(); err != nil {

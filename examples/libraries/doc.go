@@ -1,3 +1,3 @@
-// Package libraries has one bot, built eight times: on each of seven bot libraries,
-// and on none. docs/libraries.md explains them.
+// Package libraries has one bot, built eight times: on each of seven bot libraries, and
+// without a library. docs/libraries.md explains them.
 package libraries

@@ -6,15 +6,17 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
-// Each section shows the program that it links to; what is before them is in all.
+// Each section shows the program that it links to. The text before the sections shows code
+// of all programs.
 func TestTheDocumentationShowsThesePrograms(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../../docs/libraries.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	link := regexp.MustCompile(`(?m)^\[examples/libraries/(\w+)\]\(\.\./examples/libraries/(\w+)\)$`)
 	shown := map[string]bool{}
 	for section := range strings.SplitSeq(string(doc), "\n## ") {
@@ -23,9 +25,7 @@ func TestTheDocumentationShowsThesePrograms(t *testing.T) {
 		if names := link.FindStringSubmatch(section); names != nil {
 			program = names[2]
 			shown[program] = true
-			if names[1] != names[2] {
-				t.Errorf("%s: the link to %s leads to %s", title, names[1], names[2])
-			}
+			assert.Equal(t, names[2], names[1], title)
 		}
 		source := read(t, program)
 		blocks := strings.Split(section, "```go\n")[1:]
@@ -54,14 +54,10 @@ func read(t *testing.T, program string) string {
 	t.Helper()
 	var source strings.Builder
 	files, err := filepath.Glob(filepath.Join(program, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, file := range files {
 		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		source.Write(content)
 	}
 	return source.String()

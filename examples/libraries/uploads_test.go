@@ -19,8 +19,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// An upload of a library in the Params of a Reply, or of a Client's call, would lose
-// its bytes.
+// A library's upload would lose its bytes in the Params of a Reply or of a Client's call.
 func TestTheUploadsOfLibrariesAreRefusedInParams(t *testing.T) {
 	t.Parallel()
 	client := tghooktest.NewServer(t).Bot(t)
@@ -56,7 +55,7 @@ func TestTheUploadsOfLibrariesAreRefusedInParams(t *testing.T) {
 	}
 }
 
-// What says all in JSON is sent.
+// Params that JSON can hold are sent.
 func TestTheParamsOfLibrariesThatHaveNoUploadAreSent(t *testing.T) {
 	t.Parallel()
 	server := tghooktest.NewServer(t)

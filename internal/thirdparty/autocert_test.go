@@ -18,9 +18,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/acme/autocert"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -38,7 +41,7 @@ func runWithAutocert(ctx context.Context, bot tghook.Handler, token string) erro
 	return err
 }
 
-// The documentation shows what compiles here, and wants nothing but a token.
+// The documentation shows the code below, which compiles here and needs only a token.
 func TestTheAutocertExampleOfTheDocumentationIsThisOne(t *testing.T) {
 	t.Parallel()
 	var mistake *tghook.ConfigError
@@ -47,18 +50,12 @@ func TestTheAutocertExampleOfTheDocumentationIsThisOne(t *testing.T) {
 		t.Errorf("without a token, Run returned %v", err)
 	}
 	source, err := os.ReadFile("autocert_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	doc, err := os.ReadFile("../../docs/running.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_, example, _ := strings.Cut(string(source), "\tmanager := ")
 	example, _, _ = strings.Cut("\tmanager := "+example, "\treturn err\n")
-	if want := strings.ReplaceAll("\n"+example, "\n\t", "\n"); !strings.Contains(string(doc), want) {
-		t.Errorf("docs/running.md does not have%s", want)
-	}
+	assert.Contains(t, string(doc), strings.ReplaceAll("\n"+example, "\n\t", "\n"), "docs/running.md")
 }
 
 // autocert has a certificate in its cache, as after its first start.
@@ -66,37 +63,29 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	t.Parallel()
 	const host = "bot.example.org"
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), DNSNames: []string{host},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(80 * 24 * time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var entry bytes.Buffer
 	_ = pem.Encode(&entry, &pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
 	_ = pem.Encode(&entry, &pem.Block{Type: "CERTIFICATE", Bytes: der})
 	manager := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(host), Cache: autocert.DirCache(t.TempDir())}
-	if err := manager.Cache.Put(t.Context(), host, entry.Bytes()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, manager.Cache.Put(t.Context(), host, entry.Bytes()))
 
-	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true}) // it looks for no host on the network
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true}) // it looks up no host on the network
 	socket := t.TempDir() + "/bot.sock"
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
 		done <- tghook.Run(ctx, say("hello"), tghook.RunConfig{
 			Token: tg.Token, URL: "https://" + host + "/telegram", TLS: manager.TLSConfig(), Listen: socket,
-			IPAddress: "149.154.167.220", // the name is of no domain
+			IPAddress: "149.154.167.220", // no domain has the name
 			Webhook:   tghook.Config{Secret: secret},
 			Client:    tghook.ClientConfig{BaseURL: tg.URL, HTTP: tg.Client()},
 		})
@@ -104,9 +93,7 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	tg.ExpectCall(t, "setWebhook")
 	roots := x509.NewCertPool()
 	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	roots.AddCert(leaf)
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12},
@@ -116,11 +103,9 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	}
 	defer transport.CloseIdleConnections()
 	overTLS := func(r *http.Request) { r.URL.Scheme = "https" }
-	if got := post(t, transport, "/telegram", message(1), overTLS); got != helloAnswer {
-		t.Errorf("an update was answered %q, want %q", got, helloAnswer)
-	}
+	assert.Equal(t, helloAnswer, post(t, transport, "/telegram", doortest.Message(1), overTLS), "an update")
 	stop()
-	if err := await(t, done, "the end of Run"); err != nil {
+	if err := doortest.Await(t, done, "the end of Run"); err != nil {
 		t.Errorf("Run returned %v", err)
 	}
 }

@@ -18,12 +18,14 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/gorilla/handlers"
 	"github.com/gorilla/mux"
+	"github.com/stretchr/testify/assert"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// middlewares stand in front of a hook in many a program.
+// middlewares are middleware that many programs have in front of a hook.
 var middlewares = []struct {
 	name  string
 	mount func(hook *tghook.Webhook) http.Handler
@@ -66,8 +68,9 @@ func TestADoorIsOneBehindMiddlewares(t *testing.T) {
 	}
 }
 
-// The hook sets a deadline for the body on the connection, through what is wrapped
-// around it. Where it cannot, Server.ReadTimeout has to.
+// The hook sets a deadline for the body on the connection, through the middleware that
+// wraps it. Behind a middleware that does not allow this, Server.ReadTimeout has to limit
+// the body.
 func TestWhichMiddlewareLeavesTheDeadlineOfTheBodyToTheHook(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
@@ -96,18 +99,19 @@ func TestWhichMiddlewareLeavesTheDeadlineOfTheBodyToTheHook(t *testing.T) {
 					t.Errorf("SetReadDeadline: %v, want %v", err, x.want)
 				}
 			})))
-			if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); !strings.HasPrefix(got, "200") {
+			if got := post(t, client(t, "tcp", addr), "/telegram", doortest.Message(1)); !strings.HasPrefix(got, "200") {
 				t.Errorf("the request was answered %q", got)
 			}
 		})
 	}
 }
 
-// timeouts end a request after a time, and answer it themselves if it was not.
+// timeouts are middleware that ends a request after a time and answers it, unless it was
+// answered before.
 var timeouts = []struct {
 	name string
 	wrap func(h http.Handler, after time.Duration) http.Handler
-	own  string // answer
+	own  string // its answer
 }{
 	{
 		"http.TimeoutHandler", func(h http.Handler, after time.Duration) http.Handler {
@@ -117,11 +121,11 @@ var timeouts = []struct {
 	},
 	{
 		"chi's Timeout", func(h http.Handler, after time.Duration) http.Handler { return middleware.Timeout(after)(h) },
-		"503 after 2", // it waits for the hook, which knows that the reply comes too late
+		"503 after 2", // it waits for the hook, which does not send a reply that comes too late
 	},
 }
 
-// A timeout before LateAfter is no harm: the guard answers before it, by 500 ms.
+// A timeout before LateAfter does no harm: the guard answers 500 ms before it.
 func TestTheGuardAnswersBeforeATimeoutThatStandsInFront(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range timeouts {
@@ -135,18 +139,10 @@ func TestTheGuardAnswersBeforeATimeoutThatStandsInFront(t *testing.T) {
 					return hello(ctx, u)
 				}), 5*time.Second)}
 				start := time.Now()
-				if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
-					t.Errorf("the update was answered %q, want 503 after 2", got)
-				}
-				if took := time.Since(start); took != 4500*time.Millisecond {
-					t.Errorf("it was answered after %v, want 4.5s", took)
-				}
-				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
-				if took := time.Since(start); took != 7*time.Second {
-					t.Errorf("that was answered after %v, want 7s: it joins the handler that still runs", took)
-				}
+				assert.Equal(t, "503 after 2", post(t, server, "/telegram", doortest.Message(1)), "the update")
+				assert.Equal(t, 4500*time.Millisecond, time.Since(start), "the time of its answer")
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "its redelivery")
+				assert.Equal(t, 7*time.Second, time.Since(start), "the time of its answer: it joins the handler that still runs")
 				if end != nil {
 					t.Errorf("the timeout ended the handler's ctx: %v", end)
 				}
@@ -155,8 +151,8 @@ func TestTheGuardAnswersBeforeATimeoutThatStandsInFront(t *testing.T) {
 	}
 }
 
-// Without a guard the timeout speaks for itself, and what the handler replied is
-// kept for the redelivery.
+// Without a guard, the middleware answers the update, and the handler's reply is kept for
+// the redelivery.
 func TestWithoutAGuardATimeoutAnswersAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range timeouts {
@@ -169,21 +165,15 @@ func TestWithoutAGuardATimeoutAnswersAndNothingIsLost(t *testing.T) {
 					time.Sleep(7 * time.Second)
 					return hello(ctx, u)
 				}, func(cfg *tghook.Config) { cfg.LateAfter = -1 }), 5*time.Second)}
-				if got := post(t, server, "/telegram", message(1)); got != timeout.own {
-					t.Errorf("the update was answered %q, want %q", got, timeout.own)
-				}
-				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
-				if runs != 1 {
-					t.Errorf("the handler ran %d times, want once", runs)
-				}
+				assert.Equal(t, timeout.own, post(t, server, "/telegram", doortest.Message(1)), "the update")
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "its redelivery")
+				assert.Equal(t, 1, runs, "runs of the handler")
 			})
 		})
 	}
 }
 
-// A timeout of no more than the guard's margin leaves a handler no time at all.
+// A timeout that is not longer than the guard's margin leaves a handler no time.
 func TestATimeoutBelowTheMarginMakesEveryUpdateLate(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range timeouts {
@@ -194,20 +184,16 @@ func TestATimeoutBelowTheMarginMakesEveryUpdateLate(t *testing.T) {
 					time.Sleep(time.Millisecond)
 					return hello(ctx, u)
 				}), 500*time.Millisecond)}
-				if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
-					t.Errorf("the update was answered %q, want 503 after 2", got)
-				}
+				assert.Equal(t, "503 after 2", post(t, server, "/telegram", doortest.Message(1)), "the update")
 				time.Sleep(2 * time.Second)
-				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "its redelivery")
 			})
 		})
 	}
 }
 
-// Telegram decodes gzip: a reply may be compressed. Of what has no reply gorilla's
-// makes 23 bytes that decode to none.
+// Telegram decodes gzip, so a reply may be compressed. From an answer without a reply,
+// gorilla's middleware makes 23 bytes that decode to none.
 func TestACompressedReplyIsWhole(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("hello ", 1000)
@@ -226,9 +212,7 @@ func TestACompressedReplyIsWhole(t *testing.T) {
 				1: `200 application/json {"method":"sendMessage","text":"` + long + `"}`,
 				2: "200",
 			} {
-				if got := post(t, gunzip{t, client(t, "tcp", addr), id == 1}, "/telegram", message(id)); got != want {
-					t.Errorf("the answer decodes to %.100q, want %.100q", got, want)
-				}
+				assert.Equal(t, want, post(t, gunzip{t, client(t, "tcp", addr), id == 1}, "/telegram", doortest.Message(id)), "the decoded answer")
 			}
 		})
 	}
@@ -239,7 +223,7 @@ type gunzip struct {
 	tb testing.TB
 	http.RoundTripper
 
-	must bool // be encoded
+	must bool // the answer must be encoded
 }
 
 func (g gunzip) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -263,14 +247,15 @@ func (g gunzip) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// A limit in front of the hook's own is answered alike, with and without a length.
+// A body over a limit in front of the hook's own gets the same answer, with and without a
+// Content-Length.
 func TestABodyOverALimitInFrontIsAnswered413(t *testing.T) {
 	t.Parallel()
 	const limit = 1000
 	server := client(t, "tcp", serve(t, http.MaxBytesHandler(newHook(t, hello), limit)))
 	chunked := func(r *http.Request) { r.ContentLength = -1 }
 	for size, want := range map[int]string{limit: helloAnswer, limit + 1: "413"} {
-		body := message(1) + strings.Repeat(" ", size-len(message(1)))
+		body := doortest.Message(1) + strings.Repeat(" ", size-len(doortest.Message(1)))
 		for name, change := range map[string]func(*http.Request){"with a length": func(*http.Request) {}, "in chunks": chunked} {
 			if got := post(t, server, "/telegram", body, change); got != want {
 				t.Errorf("%d bytes %s were answered %q, want %q", size, name, got, want)
@@ -279,7 +264,7 @@ func TestABodyOverALimitInFrontIsAnswered413(t *testing.T) {
 	}
 }
 
-// A body that a middleware has read is gone: the answer says so to whoever observes.
+// A body that a middleware has read is gone. Observe gets an error that says so.
 func TestABodyThatAMiddlewareHasReadIsReported(t *testing.T) {
 	t.Parallel()
 	told := make(chan tghook.Delivery, 1)
@@ -292,21 +277,19 @@ func TestABodyThatAMiddlewareHasReadIsReported(t *testing.T) {
 			t.Error(err)
 		}
 	}, gin.WrapH(hook))
-	if got := post(t, client(t, "tcp", serve(t, r)), "/telegram", message(1)); got != "400" {
-		t.Errorf("the update was answered %q, want 400", got)
-	}
-	if v := await(t, told, "Observe"); v.Err == nil || !strings.Contains(v.Err.Error(), "has a middleware read it?") {
+	assert.Equal(t, "400", post(t, client(t, "tcp", serve(t, r)), "/telegram", doortest.Message(1)), "the update")
+	if v := doortest.Await(t, told, "Observe"); v.Err == nil || !strings.Contains(v.Err.Error(), "has a middleware read it?") {
 		t.Errorf("Observe was told %v, want what may have happened", v.Err)
 	}
 }
 
-// A handler's panic ends in the hook. One that asks for the connection to be torn is
-// what reaches a middleware, and none may make a success of it.
+// A handler's panic ends in the hook. Only http.ErrAbortHandler, which asks for the
+// connection to be closed, reaches a middleware, and none may answer it with success.
 func TestARecovererSeesNoPanicButAnAbort(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {
 		recover func(h http.Handler, seen io.Writer) http.Handler
-		abort   string // answer
+		abort   string // the answer to http.ErrAbortHandler
 	}{
 		"chi's Recoverer": {func(h http.Handler, seen io.Writer) http.Handler {
 			return chiLogger(seen)(middleware.Recoverer(h))
@@ -331,21 +314,14 @@ func TestARecovererSeesNoPanicButAnAbort(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			})
 			addr := serve(t, x.recover(hook, &seen))
-			if got := post(t, client(t, "tcp", addr), "/telegram", message(1)); got != "500" {
-				t.Errorf("a panic was answered %q, want 500", got)
-			}
-			if strings.Contains(seen.String(), "oops") {
-				t.Errorf("the middleware saw the panic:\n%s", seen.String())
-			}
-			if got := post(t, client(t, "tcp", addr), "/telegram", message(2)); got != x.abort {
-				t.Errorf("an abort was answered %q, want %q", got, x.abort)
-			}
+			assert.Equal(t, "500", post(t, client(t, "tcp", addr), "/telegram", doortest.Message(1)), "a panic")
+			assert.NotContains(t, seen.String(), "oops", "seen by the middleware")
+			assert.Equal(t, x.abort, post(t, client(t, "tcp", addr), "/telegram", doortest.Message(2)), "an abort")
 		})
 	}
 }
 
-// Access logs hold what a request is made of; the secret is in a header, which they
-// leave out.
+// Access logs hold parts of a request. The secret is in a header, which they leave out.
 func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
 	t.Parallel()
 	for name, logged := range map[string]func(h http.Handler, out io.Writer) http.Handler{
@@ -364,10 +340,8 @@ func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
 			t.Parallel()
 			lines := make(writes, 1)
 			server := client(t, "tcp", serve(t, logged(newHook(t, hello), lines)))
-			if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-				t.Errorf("the update was answered %q, want %q", got, helloAnswer)
-			}
-			line := await(t, lines, "a line of the log")
+			assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "the update")
+			line := doortest.Await(t, lines, "a line of the log")
 			if !strings.Contains(line, "/telegram") || !strings.Contains(line, "200") || strings.Contains(line, secret) {
 				t.Errorf("the log says %q, want the path, 200 and no secret", line)
 			}
@@ -375,7 +349,8 @@ func TestAnAccessLogDoesNotTellTheSecret(t *testing.T) {
 	}
 }
 
-// writes is a Writer to wait for: a log's line may come after the answer.
+// writes is a Writer whose output a test can wait for: a log's line may come after the
+// answer.
 type writes chan string
 
 func (w writes) Write(p []byte) (int, error) {
@@ -388,23 +363,22 @@ func (w writes) Write(p []byte) (int, error) {
 func TestGinRecoveryInDebugModeTellsTheSecret(t *testing.T) { //nolint:paralleltest // the mode is gin's for all
 	defer func(out io.Writer) { gin.DefaultWriter = out }(gin.DefaultWriter)
 	defer gin.SetMode(gin.ReleaseMode)
-	gin.DefaultWriter = io.Discard // where the routes are listed
+	gin.DefaultWriter = io.Discard // gin lists the routes there
 	for mode, want := range map[string]bool{gin.DebugMode: true, gin.ReleaseMode: false} {
 		gin.SetMode(mode)
 		var seen bytes.Buffer
 		r := gin.New()
 		r.Use(gin.RecoveryWithWriter(&seen))
 		r.Any("/telegram", gin.WrapH(newHook(t, func(context.Context, *tghook.Update) (tghook.Reply, error) { panic(http.ErrAbortHandler) })))
-		if got := post(t, bridge{r}, "/telegram", message(1)); got != "500" {
-			t.Errorf("the abort was answered %q, want 500", got)
-		}
+		assert.Equal(t, "500", post(t, bridge{r}, "/telegram", doortest.Message(1)), "the abort")
 		if told := strings.Contains(seen.String(), secret); told != want {
 			t.Errorf("in %s mode the log tells the secret: %v, want %v:\n%s", mode, told, want, seen.String())
 		}
 	}
 }
 
-// What writes a header's address into RemoteAddr lets anybody be Telegram.
+// A middleware that writes a header's address into RemoteAddr lets any client pass for
+// Telegram.
 func TestAMiddlewareThatBelievesHeadersOpensAllowedSources(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {
@@ -422,10 +396,8 @@ func TestAMiddlewareThatBelievesHeadersOpensAllowedSources(t *testing.T) {
 			server := client(t, "tcp", serve(t, x.wrap(newHook(t, hello, func(cfg *tghook.Config) {
 				cfg.AllowedSources = tghook.TelegramSources()
 			}))))
-			got := post(t, server, "/telegram", message(1), func(r *http.Request) { r.Header.Set("X-Real-IP", "149.154.167.220") })
-			if got != x.want {
-				t.Errorf("the update was answered %q, want %q", got, x.want)
-			}
+			got := post(t, server, "/telegram", doortest.Message(1), func(r *http.Request) { r.Header.Set("X-Real-IP", "149.154.167.220") })
+			assert.Equal(t, x.want, got, "the update")
 		})
 	}
 }

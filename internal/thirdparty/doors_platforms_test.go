@@ -19,12 +19,15 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// platforms freeze a program once it has answered, unless it is paid for to run on.
+// platforms freeze a program once it has answered, unless the user pays for it to run on.
 var platforms = []struct {
 	name string
 	open func(tb testing.TB, hook *tghook.Webhook) tghooktest.Door
@@ -46,7 +49,7 @@ func TestEveryPlatformIsADoor(t *testing.T) {
 	}
 }
 
-// Cloud Run says where to listen, and serves HTTP/2 without TLS if told to.
+// Cloud Run names the port to listen at, and sends HTTP/2 without TLS if it is configured to.
 func openCloudRun(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
 	tb.Helper()
 	mux := http.NewServeMux()
@@ -54,14 +57,12 @@ func openCloudRun(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
 	return tghooktest.Door{Addr: serveOn(tb, "tcp", "127.0.0.1:"+os.Getenv("PORT"), mux), Path: "/telegram"}
 }
 
-// The framework has a listener of its own, registers functions for good, and reads
-// their list but once: one server, and one function that finds the hook by the path.
+// The framework opens its own listener, keeps functions registered, and reads their list
+// only once. So there is one server, and one function that finds the hook by the path.
 func openFunctionsFramework(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
 	tb.Helper()
 	addr, err := startFunctions()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	path := fmt.Sprintf("/%d", mounted.count.Add(1))
 	mounted.hooks.Store(path, hook)
 	return tghooktest.Door{Addr: addr, Path: path}
@@ -73,13 +74,13 @@ var mounted struct {
 }
 
 // startFunctions serves the function that FUNCTION_TARGET names, until the process
-// ends: the framework has no way to stop.
+// ends, because the framework cannot be stopped.
 var startFunctions = sync.OnceValues(func() (addr string, err error) {
 	functions.HTTP("Telegram", func(rw http.ResponseWriter, r *http.Request) {
 		hook, _ := mounted.hooks.Load(r.URL.Path)
 		hook.(*tghook.Webhook).ServeHTTP(rw, r)
 	})
-	for range 10 { // the port that is free may be taken when the framework listens
+	for range 10 { // the free port may be taken by the time that the framework listens
 		free, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return "", err
@@ -96,11 +97,11 @@ var startFunctions = sync.OnceValues(func() (addr string, err error) {
 	return "", errors.New("the functions framework found no port")
 })
 
-// listens waits until a server listens at addr, or has failed to.
+// listens waits until a server listens at addr, or has failed.
 func listens(addr string, failed <-chan error) bool {
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
-	giveUp := time.After(patience)
+	giveUp := time.After(doortest.Patience)
 	for {
 		select {
 		case <-failed:
@@ -116,7 +117,7 @@ func listens(addr string, failed <-chan error) bool {
 	}
 }
 
-// Google tells the framework how long a request may take, and it tells the guard.
+// Google tells the framework how long a request may take, and the framework tells the guard.
 func TestTheFunctionsFrameworkTellsTheGuardItsDeadline(t *testing.T) {
 	endsLate(t, time.Second, func(after time.Duration, h tghook.HandlerFunc) tghooktest.Door {
 		t.Setenv("CLOUD_RUN_TIMEOUT_SECONDS", strconv.Itoa(int(after/time.Second)))
@@ -124,10 +125,10 @@ func TestTheFunctionsFrameworkTellsTheGuardItsDeadline(t *testing.T) {
 	})
 }
 
-// endsLate checks that an update of a door that leaves it but so much time is
-// answered 503, its handler ended, and returns the door. Late before its handler has
-// begun, as it may be on a busy machine, an update has nothing to end: then another
-// door leaves the next one twice the time.
+// endsLate sends an update to a door that gives it only a short time, checks that the
+// update is answered 503 and that its handler is ended, and returns the door. On a busy
+// machine the update may be late before its handler has begun. Then there is nothing to
+// end, and endsLate tries again with another door and twice the time.
 func endsLate(t *testing.T, after time.Duration, open func(after time.Duration, h tghook.HandlerFunc) tghooktest.Door) tghooktest.Door {
 	t.Helper()
 	for ; ; after *= 2 {
@@ -144,21 +145,18 @@ func endsLate(t *testing.T, after time.Duration, open func(after time.Duration, 
 			ended <- context.Cause(ctx)
 			return tghook.NoReply, context.Cause(ctx)
 		})
-		if got := post(t, transport(t, door), door.Path, message(1)); got != "503" {
-			t.Fatalf("the late update was answered %q, want 503", got)
-		}
-		if runs.Load() == 0 && after < patience {
+		require.Equal(t, "503", post(t, transport(t, door), door.Path, doortest.Message(1)), "the late update")
+		if runs.Load() == 0 && after < doortest.Patience {
 			continue
 		}
-		if cause := await(t, ended, "the end of the late handler"); !errors.Is(cause, tghook.ErrLate) {
+		if cause := doortest.Await(t, ended, "the end of the late handler"); !errors.Is(cause, tghook.ErrLate) {
 			t.Errorf("the ctx of the late handler ended by %v, want ErrLate", cause)
 		}
 		return door
 	}
 }
 
-// With enableForwardingHttpRequest the host passes on the request as it came, path
-// included.
+// With enableForwardingHttpRequest the host passes on the request unchanged, with its path.
 func openAzure(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
 	tb.Helper()
 	mux := http.NewServeMux()
@@ -167,7 +165,7 @@ func openAzure(tb testing.TB, hook *tghook.Webhook) tghooktest.Door {
 	return tghooktest.Door{Transport: functionsHost{client(tb, "tcp", addr)}, Addr: addr, Path: "/api/telegram"}
 }
 
-// functionsHost adds what Azure's host adds to a request.
+// functionsHost adds the headers that Azure's host adds to a request.
 type functionsHost struct{ http.RoundTripper }
 
 func (h functionsHost) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -178,7 +176,7 @@ func (h functionsHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	return h.RoundTripper.RoundTrip(r)
 }
 
-// App Service, in front of the host, writes the port too, which is not the custom.
+// App Service, in front of the host, also writes the port, which is unusual.
 func TestAnAzureCustomHandlerKnowsWhoSends(t *testing.T) {
 	t.Parallel()
 	for from, want := range map[string]string{"149.154.167.220:40312": helloAnswer, "203.0.113.9:40312": "401"} {
@@ -186,7 +184,7 @@ func TestAnAzureCustomHandlerKnowsWhoSends(t *testing.T) {
 			cfg.AllowedSources = tghook.TelegramSources()
 			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		}))
-		got := post(t, door.Transport, door.Path, message(1), func(r *http.Request) { r.Header.Set("X-Forwarded-For", from) })
+		got := post(t, door.Transport, door.Path, doortest.Message(1), func(r *http.Request) { r.Header.Set("X-Forwarded-For", from) })
 		if got != want {
 			t.Errorf("an update from %s was answered %q, want %q", from, got, want)
 		}
@@ -210,8 +208,8 @@ func functionOf(hook *tghook.Webhook) func(rw http.ResponseWriter, r *http.Reque
 	return func(rw http.ResponseWriter, r *http.Request) { hook.ServeHTTP(rw, r) }
 }
 
-// vercelHook and Handler are what a file in api/ consists of: the hook is built once
-// for all requests that a process serves.
+// vercelHook and Handler are the content of a file in api/. The hook is built once for all
+// requests that a process serves.
 var vercelHook, errVercelHook = tghook.New(tghook.HandlerFunc(vercelHandle), tghook.Config{Secret: secret, Ephemeral: true})
 
 var vercelRuns atomic.Int64
@@ -225,22 +223,16 @@ func Handler(rw http.ResponseWriter, r *http.Request) { vercelHook.ServeHTTP(rw,
 
 func TestAVercelFunctionKeepsItsHookBetweenRequests(t *testing.T) {
 	t.Parallel()
-	if errVercelHook != nil {
-		t.Fatal(errVercelHook)
-	}
+	require.NoError(t, errVercelHook)
 	for range 2 {
-		if got := post(t, bridge{http.HandlerFunc(Handler)}, "/api/telegram", message(1)); got != helloAnswer {
-			t.Errorf("the update was answered %q, want %q", got, helloAnswer)
-		}
+		assert.Equal(t, helloAnswer, post(t, bridge{http.HandlerFunc(Handler)}, "/api/telegram", doortest.Message(1)), "the update")
 	}
-	if got := vercelRuns.Load(); got != 1 {
-		t.Errorf("the handler ran %d times for one update, want once", got)
-	}
+	assert.Equal(t, int64(1), vercelRuns.Load(), "runs of the handler")
 }
 
-// bridge calls a handler without a server or a connection, with a writer that can do
-// no more than net/http demands, as Vercel does on Lambda: the request says nothing
-// of a deadline, and its RemoteAddr is what the header X-Real-Ip says.
+// bridge calls a handler without a server or a connection, as Vercel does on Lambda. The
+// writer can only do what net/http demands. The request has no deadline, and its
+// RemoteAddr is the value of the header X-Real-Ip.
 type bridge struct{ handler http.Handler }
 
 func (b bridge) RoundTrip(sent *http.Request) (res *http.Response, err error) {
@@ -273,8 +265,8 @@ func (b bridge) RoundTrip(sent *http.Request) (res *http.Response, err error) {
 	return res, nil
 }
 
-// A late update of a platform that freezes: with Config.Ephemeral its handler is
-// ended before the answer, whatever the policy, and the update comes again.
+// A late update on a platform that freezes: with Config.Ephemeral its handler is ended
+// before the answer, under every policy, and the update comes again.
 func TestAFrozenPlatformIsLeftNoWork(t *testing.T) {
 	t.Parallel()
 	for _, platform := range platforms {
@@ -284,16 +276,14 @@ func TestAFrozenPlatformIsLeftNoWork(t *testing.T) {
 				door := endsLate(t, soon, func(after time.Duration, h tghook.HandlerFunc) tghooktest.Door {
 					return platform.open(t, newHook(t, h, firstIsLate(policy, after), func(cfg *tghook.Config) { cfg.Ephemeral = true }))
 				})
-				if got := post(t, transport(t, door), door.Path, message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
+				assert.Equal(t, helloAnswer, post(t, transport(t, door), door.Path, doortest.Message(1)), "its redelivery")
 			})
 		}
 	}
 }
 
-// Without Config.Ephemeral the handler stands still wherever it is, and goes on when
-// the process is next thawed: by then another process may have run the update too.
+// Without Config.Ephemeral the handler stops in the middle of its work, and goes on when
+// the process is thawed. By then another process may have run the update too.
 func TestWithoutEphemeralWorkIsLeftInAFrozenProcess(t *testing.T) {
 	t.Parallel()
 	for _, platform := range platforms {
@@ -309,25 +299,19 @@ func TestWithoutEphemeralWorkIsLeftInAFrozenProcess(t *testing.T) {
 				return hello(ctx, u)
 			}, firstIsLate(tghook.LateRetry, soon)))
 			to := transport(t, frozen)
-			if got := post(t, to, frozen.Path, message(1)); got != "503 after 2" {
-				t.Fatalf("the late update was answered %q, want 503 after 2", got)
-			}
-			if ctx := await(t, running, "the handler to start"); ctx.Err() != nil {
+			require.Equal(t, "503 after 2", post(t, to, frozen.Path, doortest.Message(1)), "the late update")
+			if ctx := doortest.Await(t, running, "the handler to start"); ctx.Err() != nil {
 				t.Errorf("the ctx of the late handler ended by %v, want it to go on", context.Cause(ctx))
 			}
 			another := platform.open(t, newHook(t, hello))
-			if got := post(t, transport(t, another), another.Path, message(1)); got != helloAnswer {
-				t.Errorf("in another process its redelivery was answered %q, want %q: it runs there too", got, helloAnswer)
-			}
+			assert.Equal(t, helloAnswer, post(t, transport(t, another), another.Path, doortest.Message(1)), "its redelivery in another process, which runs it too")
 			melt()
-			if got := post(t, to, frozen.Path, message(1)); got != helloAnswer {
-				t.Errorf("in the same process its redelivery was answered %q, want %q", got, helloAnswer)
-			}
+			assert.Equal(t, helloAnswer, post(t, to, frozen.Path, doortest.Message(1)), "its redelivery in the same process")
 		})
 	}
 }
 
-// With LateAck it is worse: Telegram is told 200, and sends the update no more.
+// LateAck is worse: Telegram gets 200 and does not send the update again.
 func TestWithoutEphemeralLateAckLosesWhatIsFrozen(t *testing.T) {
 	t.Parallel()
 	for _, platform := range platforms {
@@ -342,23 +326,21 @@ func TestWithoutEphemeralLateAckLosesWhatIsFrozen(t *testing.T) {
 				<-thaw
 				return tghook.NoReply, nil
 			}, firstIsLate(tghook.LateAck, soon)))
-			if got := post(t, transport(t, door), door.Path, message(1)); got != "200" {
-				t.Fatalf("the late update was answered %q, want 200", got)
-			}
+			require.Equal(t, "200", post(t, transport(t, door), door.Path, doortest.Message(1)), "the late update")
 			select {
 			case <-ended:
 				t.Error("the handler has ended before it could")
-			default: // its work is not done, and nobody will ask for it again
+			default: // its work is not done, and the update does not come again
 			}
 			melt()
-			await(t, ended, "the end of the handler")
+			doortest.Await(t, ended, "the end of the handler")
 		})
 	}
 }
 
 const soon = 50 * time.Millisecond
 
-// firstIsLate makes the first delivery late after a time, and no other.
+// firstIsLate makes the first delivery late after a time, and only that one.
 func firstIsLate(policy tghook.LatePolicy, after time.Duration) func(*tghook.Config) {
 	var deliveries atomic.Int64
 	return func(cfg *tghook.Config) {

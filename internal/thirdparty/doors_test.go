@@ -3,7 +3,6 @@ package thirdparty_test
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,27 +13,29 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
 	"github.com/gorilla/mux"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// TestMain sets what the platforms set in a program's environment. The tests mostly
-// wait, for bodies that never come and handlers that are late: all at once.
+// TestMain sets the environment that the platforms give to a program. It runs many tests in
+// parallel, because they mostly wait for bodies that never come and for late handlers.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "32"); err != nil {
 		panic(err)
 	}
 	gin.SetMode(gin.ReleaseMode)
 	for name, value := range map[string]string{
-		"FUNCTION_TARGET":              "Telegram", // Google: the function that is deployed
-		"FUNCTIONS_CUSTOMHANDLER_PORT": "0",        // Azure: where to listen
-		"PORT":                         "0",        // Cloud Run, and Vercel's newer runtime: the same
+		"FUNCTION_TARGET":              "Telegram", // Google: the deployed function
+		"FUNCTIONS_CUSTOMHANDLER_PORT": "0",        // Azure: the port to listen at
+		"PORT":                         "0",        // Cloud Run and Vercel's newer runtime: the port to listen at
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)
@@ -97,8 +98,8 @@ func TestEveryRouterIsADoor(t *testing.T) {
 	}
 }
 
-// byMethod are mounted for POST alone. What another method is told is the router's
-// to say then, and so Telegram is not: it sends nothing else.
+// byMethod are routers with a hook mounted for POST alone. The router answers all other
+// methods, which Telegram does not send.
 var byMethod = []struct {
 	name, get string
 	mount     func(hook *tghook.Webhook) http.Handler
@@ -137,18 +138,14 @@ func TestARouterByMethodAnswersOtherMethodsItself(t *testing.T) {
 		t.Run(router.name, func(t *testing.T) {
 			t.Parallel()
 			server := client(t, "tcp", serve(t, router.mount(newHook(t, hello))))
-			if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-				t.Errorf("an update was answered %q, want %q", got, helloAnswer)
-			}
+			assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "an update")
 			got := post(t, server, "/telegram", "", func(r *http.Request) { r.Method = http.MethodGet })
-			if got != router.get {
-				t.Errorf("GET was answered %q, want %q", got, router.get)
-			}
+			assert.Equal(t, router.get, got, "GET")
 		})
 	}
 }
 
-// The path below a prefix names the bot, and so decides which secret opens the door.
+// The path below a prefix names the bot, and so decides which secret is accepted.
 func TestEachBotHasAPathOfItsOwn(t *testing.T) {
 	t.Parallel()
 	hooks := map[string]*tghook.Webhook{}
@@ -166,11 +163,11 @@ func TestEachBotHasAPathOfItsOwn(t *testing.T) {
 	server := client(t, "tcp", serve(t, mux))
 	for _, x := range []struct{ path, secret, want string }{
 		{"/bots/shop", "shop-secret", `200 application/json {"method":"sendMessage","text":"shop"}`},
-		{"/bots/help", "help-secret", `200 application/json {"method":"sendMessage","text":"help"}`}, // the same update_id: another bot's
+		{"/bots/help", "help-secret", `200 application/json {"method":"sendMessage","text":"help"}`}, // the same update_id, of another bot
 		{"/bots/help", "shop-secret", "401"},
 		{"/bots/none", "shop-secret", "404 text/plain; charset=utf-8 404 page not found\n"},
 	} {
-		got := post(t, server, x.path, message(1), func(r *http.Request) { r.Header.Set(secretHeader, x.secret) })
+		got := post(t, server, x.path, doortest.Message(1), func(r *http.Request) { r.Header.Set(secretHeader, x.secret) })
 		if got != x.want {
 			t.Errorf("%s with the secret %s was answered %q, want %q", x.path, x.secret, got, x.want)
 		}
@@ -193,7 +190,7 @@ func TestH2CIsADoor(t *testing.T) {
 	})
 }
 
-// over is a Transport whose responses must come by a version of HTTP.
+// over is a Transport that checks the version of HTTP of each response.
 type over struct {
 	http.RoundTripper
 
@@ -217,23 +214,20 @@ func TestAUnixSocketIsADoor(t *testing.T) {
 	})
 }
 
-// The peer of a unix socket has no address, so that it cannot be a proxy that is
-// trusted either.
+// The peer of a unix socket has no address, so it cannot be a trusted proxy either.
 func TestOnAUnixSocketAllowedSourcesLetNobodyIn(t *testing.T) {
 	t.Parallel()
 	hook := newHook(t, hello, func(cfg *tghook.Config) {
 		cfg.AllowedSources = tghook.TelegramSources()
 		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	})
-	got := post(t, client(t, "unix", serveUnix(t, hook)), "/telegram", message(1), func(r *http.Request) {
+	got := post(t, client(t, "unix", serveUnix(t, hook)), "/telegram", doortest.Message(1), func(r *http.Request) {
 		r.Header.Set("X-Forwarded-For", "149.154.167.220")
 	})
-	if got != "401" {
-		t.Errorf("the update was answered %q, want 401", got)
-	}
+	assert.Equal(t, "401", got, "the update")
 }
 
-// serve starts a server for h and returns where it listens.
+// serve starts a server for h and returns its address.
 func serve(tb testing.TB, h http.Handler, change ...func(*http.Server)) string {
 	tb.Helper()
 	server := httptest.NewUnstartedServer(h)
@@ -245,24 +239,20 @@ func serve(tb testing.TB, h http.Handler, change ...func(*http.Server)) string {
 	return server.Listener.Addr().String()
 }
 
-// serveUnix does so on a unix socket, whose path must be short.
+// serveUnix starts a server for h on a unix socket and returns its path, which must be short.
 func serveUnix(tb testing.TB, h http.Handler) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "door") //nolint:usetesting // a test's own folder has a name too long for a socket
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return serveOn(tb, "unix", filepath.Join(dir, "hook.sock"), h)
 }
 
-// serveOn does so where a platform wants it.
+// serveOn starts a server for h at an address and returns that.
 func serveOn(tb testing.TB, network, addr string, h http.Handler) string {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), network, addr)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	server := httptest.NewUnstartedServer(h)
 	server.Listener.Close()
 	server.Listener = listener
@@ -271,7 +261,7 @@ func serveOn(tb testing.TB, network, addr string, h http.Handler) string {
 	return listener.Addr().String()
 }
 
-// client is a Transport that sends everything to addr.
+// client returns a Transport that sends everything to addr.
 func client(tb testing.TB, network, addr string) *http.Transport {
 	tb.Helper()
 	transport := &http.Transport{
@@ -285,23 +275,21 @@ func client(tb testing.TB, network, addr string) *http.Transport {
 }
 
 const (
-	secret       = "a_Secret-0123456789"
-	secretHeader = "X-Telegram-Bot-Api-Secret-Token"
+	secret       = doortest.Secret
+	secretHeader = doortest.SecretHeader
 	helloAnswer  = `200 application/json {"method":"sendMessage","text":"hello"}`
 )
 
-// newHook makes a hook that knows the secret of post, changed as a test likes.
+// newHook returns a hook that expects the secret of post, with a test's changes.
 func newHook(tb testing.TB, h tghook.HandlerFunc, change ...func(*tghook.Config)) *tghook.Webhook {
 	tb.Helper()
 	cfg := tghook.Config{Secret: secret}
-	cfg.Dispatch.Observe = func(context.Context, tghook.Delivery) {} // nothing to the log
+	cfg.Dispatch.Observe = func(context.Context, tghook.Delivery) {} // in place of the log
 	for _, f := range change {
 		f(&cfg)
 	}
 	hook, err := tghook.New(h, cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return hook
 }
 
@@ -314,16 +302,11 @@ func say(text string) tghook.HandlerFunc {
 	}
 }
 
-// message is an update in a chat of its own.
-func message(id int64) string {
-	return fmt.Sprintf("{\"update_id\":%[1]d,\n\"message\":{\"message_id\":1,\"date\":1,\"chat\":{\"id\":%[1]d,\"type\":\"private\"},\"text\":\"hi\"}}", id)
-}
-
 // post sends an update as Telegram does and returns the answer in one line, such
 // as "503 after 2" or helloAnswer.
 func post(tb testing.TB, to http.RoundTripper, path, body string, change ...func(*http.Request)) string {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), doortest.Patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://bot.example.org"+path, strings.NewReader(body))
 	if err != nil {
@@ -359,18 +342,3 @@ func post(tb testing.TB, to http.RoundTripper, path, body string, change ...func
 }
 
 const noAnswer = "no answer: "
-
-// patience is how long a test waits for what must happen, and would at once.
-const patience = 30 * time.Second
-
-// await waits for what is to happen.
-func await[T any](tb testing.TB, happens <-chan T, what string) T {
-	tb.Helper()
-	select {
-	case v := <-happens:
-		return v
-	case <-time.After(patience):
-		tb.Fatalf("waited %v for %s", patience, what)
-		panic("unreachable")
-	}
-}

@@ -1,25 +1,24 @@
 package thirdparty_test
 
 import (
-	"bufio"
 	"context"
-	"io"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// recommended are the timeouts of a server for a hook: above the ten seconds that a
-// body may take and above LateAfter, and above the minute for which Telegram keeps
-// an idle connection.
+// recommended sets the timeouts of a server for a hook. They are longer than the ten
+// seconds that a body may take, than LateAfter, and than the minute for which Telegram
+// keeps an idle connection.
 func recommended(server *http.Server) {
 	server.ReadHeaderTimeout = 10 * time.Second
 	server.WriteTimeout = 15 * time.Second
@@ -34,9 +33,9 @@ func TestTheRecommendedServerIsADoor(t *testing.T) {
 	})
 }
 
-// A WriteTimeout that ends before LateAfter loses the answers of slow handlers, and
-// neither updates nor replies: Telegram sees a closed connection, of which
-// getWebhookInfo tells nothing, and sends again.
+// A WriteTimeout that ends before LateAfter loses the answers of slow handlers. It loses
+// no updates and no replies: Telegram sees a closed connection, which getWebhookInfo does
+// not mention, and sends the update again.
 func TestAWriteTimeoutBelowLateAfterLosesAnswersOnly(t *testing.T) {
 	t.Parallel()
 	const writeTimeout, handling = 5 * time.Second, 12 * time.Second
@@ -50,22 +49,16 @@ func TestAWriteTimeoutBelowLateAfterLosesAnswersOnly(t *testing.T) {
 					time.Sleep(handling)
 					return hello(ctx, u)
 				}, firstIsLate(tghook.LateRetry, lateAfter))
-				server := newMemory(t, hook, func(server *http.Server) { server.WriteTimeout = writeTimeout }).client(t)
-				if got := post(t, server, "/telegram", message(1)); !strings.HasPrefix(got, noAnswer) {
-					t.Errorf("the update was answered %q, want none", got)
-				}
-				if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-					t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-				}
-				if runs != 1 {
-					t.Errorf("the handler ran %d times, want once", runs)
-				}
+				server := inMemory(t, newMemory(t, hook, func(server *http.Server) { server.WriteTimeout = writeTimeout }))
+				assert.Contains(t, post(t, server, "/telegram", doortest.Message(1)), noAnswer, "the update")
+				assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "its redelivery")
+				assert.Equal(t, 1, runs, "runs of the handler")
 			})
 		})
 	}
 }
 
-// ReadTimeout bounds the body alone: it ends neither a slow handler nor its answer.
+// ReadTimeout limits only the body: it does not end a slow handler, or lose its answer.
 func TestAReadTimeoutBelowLateAfterLetsTheHandlerGoOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -75,21 +68,15 @@ func TestAReadTimeoutBelowLateAfterLetsTheHandlerGoOn(t *testing.T) {
 			<-finish
 			return hello(ctx, u)
 		}, firstIsLate(tghook.LateRetry, 4*readTimeout))
-		ended := make(chan error, 2) // of the requests' ctx, as they were answered
-		server := newMemory(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		ended := make(chan error, 2) // the state of the requests' contexts once they were answered
+		server := inMemory(t, newMemory(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			hook.ServeHTTP(rw, r)
 			ended <- r.Context().Err()
-		}), func(server *http.Server) { server.ReadTimeout = readTimeout }).client(t)
-		if got := post(t, server, "/telegram", message(1)); got != "503 after 2" {
-			t.Errorf("the late update was answered %q, want 503 after 2", got)
-		}
-		if err := <-ended; err != nil {
-			t.Errorf("the request's ctx ended by %v while its peer was there", err)
-		}
+		}), func(server *http.Server) { server.ReadTimeout = readTimeout }))
+		assert.Equal(t, "503 after 2", post(t, server, "/telegram", doortest.Message(1)), "the late update")
+		require.NoError(t, <-ended, "the request's context ended while its peer was there")
 		close(finish)
-		if got := post(t, server, "/telegram", message(1)); got != helloAnswer {
-			t.Errorf("its redelivery was answered %q, want %q", got, helloAnswer)
-		}
+		assert.Equal(t, helloAnswer, post(t, server, "/telegram", doortest.Message(1)), "its redelivery")
 	})
 }
 
@@ -97,55 +84,38 @@ func TestABodyThatOutlastsReadTimeoutIsAnswered408(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const readTimeout = 5 * time.Second
-		conn := newMemory(t, newHook(t, hello), func(server *http.Server) { server.ReadTimeout = readTimeout }).dial(t)
-		start, body := time.Now(), message(1)
-		io.WriteString(conn, head(len(body))+body[:len(body)/2])
-		res, err := http.ReadResponse(conn.in, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		if took := time.Since(start); res.StatusCode != http.StatusRequestTimeout || took != readTimeout {
-			t.Errorf("half a body was answered %s after %v, want 408 after %v", res.Status, took, readTimeout)
-		}
+		conn := newMemory(t, newHook(t, hello), func(server *http.Server) { server.ReadTimeout = readTimeout }).Dial(t)
+		start, raw := time.Now(), doortest.Delivery(doortest.Message(1))
+		conn.Send(raw[:len(raw)-len(doortest.Message(1))/2])
+		assert.Equal(t, "408 close", conn.Answer(), "the answer to half a body")
+		assert.Equal(t, readTimeout, time.Since(start))
 	})
 }
 
-// Without an IdleTimeout net/http takes ReadTimeout, and closes connections that
-// Telegram keeps for a minute.
+// Without an IdleTimeout, net/http uses ReadTimeout in its place, and closes connections
+// that Telegram keeps for a minute.
 func TestWithoutIdleTimeoutAReadTimeoutClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const readTimeout, telegrams = 10 * time.Second, time.Minute
 		hook := newHook(t, hello)
-		kept := newMemory(t, hook, func(server *http.Server) { server.ReadTimeout, server.IdleTimeout = readTimeout, 90*time.Second }).dial(t)
-		closed := newMemory(t, hook, func(server *http.Server) { server.ReadTimeout = readTimeout }).dial(t)
-		for _, conn := range []*connection{kept, closed} {
-			if got := conn.post(message(1)); got != http.StatusOK {
-				t.Fatalf("the first update was answered %d, want 200", got)
-			}
+		kept := newMemory(t, hook, func(server *http.Server) { server.ReadTimeout, server.IdleTimeout = readTimeout, 90*time.Second }).Dial(t)
+		closed := newMemory(t, hook, func(server *http.Server) { server.ReadTimeout = readTimeout }).Dial(t)
+		for _, conn := range []*doortest.Conn{kept, closed} {
+			require.Equal(t, helloAnswer, conn.Ask(doortest.Delivery(doortest.Message(1))))
 		}
 		start := time.Now()
-		if _, err := closed.in.ReadByte(); err != io.EOF || time.Since(start) != readTimeout {
-			t.Errorf("the connection with ReadTimeout alone is not closed after %v: %v after %v", readTimeout, err, time.Since(start))
-		}
+		closed.Ended()
+		assert.Equal(t, readTimeout, time.Since(start), "the end of the connection with ReadTimeout alone")
 		time.Sleep(telegrams - readTimeout)
-		if got := kept.post(message(2)); got != http.StatusOK {
-			t.Errorf("on the connection with IdleTimeout the next update was answered %d, want 200", got)
-		}
+		assert.Equal(t, helloAnswer, kept.Ask(doortest.Delivery(doortest.Message(2))), "on the connection with IdleTimeout")
 	})
 }
 
-// A memory is a server on connections in memory, for a bubble.
-type memory struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newMemory(t *testing.T, h http.Handler, change func(*http.Server)) *memory {
+// newMemory serves h on connections in memory, for a bubble.
+func newMemory(t *testing.T, h http.Handler, change func(*http.Server)) *doortest.Memory {
 	t.Helper()
-	m := &memory{conns: make(chan net.Conn), closed: make(chan struct{})}
+	m := doortest.NewMemory()
 	server := &http.Server{Handler: h}
 	change(server)
 	go server.Serve(m)
@@ -156,59 +126,10 @@ func newMemory(t *testing.T, h http.Handler, change func(*http.Server)) *memory 
 	return m
 }
 
-func (m *memory) Accept() (net.Conn, error) {
-	select {
-	case conn := <-m.conns:
-		return conn, nil
-	case <-m.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (m *memory) Close() error {
-	m.once.Do(func() { close(m.closed) })
-	return nil
-}
-
-func (*memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "pipe"} }
-
-// dial opens a connection to m.
-func (m *memory) dial(t *testing.T) *connection {
+// inMemory returns a Transport that sends everything to m.
+func inMemory(t *testing.T, m *doortest.Memory) *http.Transport {
 	t.Helper()
-	ours, theirs := net.Pipe()
-	m.conns <- theirs
-	t.Cleanup(func() { ours.Close() })
-	return &connection{ours, bufio.NewReader(ours)}
-}
-
-// client is a Transport that sends everything to m.
-func (m *memory) client(t *testing.T) *http.Transport {
-	t.Helper()
-	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return m.dial(t).Conn, nil }}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return m.Dial(t).Conn, nil }}
 	t.Cleanup(transport.CloseIdleConnections)
 	return transport
-}
-
-// connection is one to a server, for what a Transport hides.
-type connection struct {
-	net.Conn
-
-	in *bufio.Reader
-}
-
-// post returns the status of an update's answer, or 0.
-func (c *connection) post(body string) int {
-	io.WriteString(c, head(len(body))+body)
-	res, err := http.ReadResponse(c.in, nil)
-	if err != nil {
-		return 0
-	}
-	defer res.Body.Close()
-	io.Copy(io.Discard, res.Body)
-	return res.StatusCode
-}
-
-func head(length int) string {
-	return "POST /telegram HTTP/1.1\r\nHost: bot.example.org\r\n" + secretHeader + ": " + secret +
-		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(length) + "\r\nConnection: keep-alive\r\n\r\n"
 }

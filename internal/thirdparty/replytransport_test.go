@@ -16,14 +16,17 @@ import (
 	"github.com/go-telegram/bot/models"
 	"github.com/mr-linch/go-tg"
 	"github.com/mymmrac/telego"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	tele "gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// occasion is what calls can be about: a message in a group, and its sender's press
-// of a button below what the bot has sent inline.
+// occasion holds the subjects of calls: a message in a group, and its sender's press of a
+// button below the message that the bot has sent inline.
 type occasion struct {
 	chat, user    int64
 	message       int
@@ -42,10 +45,10 @@ type caller interface {
 	restrictOne(ctx context.Context, o occasion) error // restrictChatMember, which has an object among its parameters
 }
 
-// A deed is what a handler does with a library.
+// A deed is the work of a handler with a library.
 type deed func(c caller, ctx context.Context, o occasion) error
 
-// An opener makes the caller of the bot that a Server is for.
+// An opener returns a caller for the bot of a Server.
 type opener func(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller
 
 func withEachLibrary(t *testing.T, test func(t *testing.T, open opener)) {
@@ -71,34 +74,33 @@ type replyRig struct {
 	transport *tghook.ReplyTransport
 	bot       caller
 	group     *tghooktest.Chat
-	about     occasion // but for the press
+	about     occasion // without the press
 }
 
 func newReplyRig(tb testing.TB, open opener, transport *tghook.ReplyTransport) *replyRig {
 	tb.Helper()
-	tg := tghooktest.NewServer(tb, tghooktest.ServerConfig{Patience: patience})
+	tg := tghooktest.NewServer(tb, tghooktest.ServerConfig{Patience: doortest.Patience})
 	transport.Base, transport.Client = tg.Client().Transport, tg.Bot(tb)
 	r := &replyRig{tg: tg, transport: transport, bot: open(tb, transport, tg)}
 	r.group, r.about = said(tg)
 	return r
 }
 
-// said is a message of Zoë's, and the group that it is in.
+// said has Zoë send a message to a group, and returns the group and the occasion.
 func said(tg *tghooktest.Server) (*tghooktest.Chat, occasion) {
 	zoe := tg.User("Zoë")
 	group := zoe.Join(tg.Group("Team"))
 	return group, occasion{chat: group.ID, user: zoe.ID, message: int(group.Send("hello").ID)}
 }
 
-// offer are the results of an inline query: one, with a button.
+// offer is the list of results of an inline query: one, with a button.
 const offer = `[{"type":"article","id":"1","title":"Tea","input_message_content":{"message_text":"Tea"},
 	"reply_markup":{"inline_keyboard":[[{"text":"Buy","callback_data":"tea"}]]}}]`
 
 var errHandler = errors.New("the handler's own")
 
-// called has the handler do something when Zoë presses the bot's button, and returns
-// what the bot calls from then on. The handler fails with errHandler; all other errors
-// fail the test.
+// called runs do in the handler when Zoë presses the bot's button, and returns the bot's
+// calls from then on. The handler may fail with errHandler; all other errors fail the test.
 func (r *replyRig) called(t *testing.T, do deed) (calls []string) {
 	t.Helper()
 	hook := newHook(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -139,7 +141,7 @@ func (r *replyRig) called(t *testing.T, do deed) (calls []string) {
 	return inWords(r.tg.Calls()[before:])
 }
 
-// inWords are calls as the tests compare them, such as "setChatPhoto with the photo".
+// inWords returns calls as the tests compare them, such as "setChatPhoto with the photo".
 func inWords(calls []tghooktest.Call) (words []string) {
 	for _, call := range calls {
 		word := call.Method
@@ -161,9 +163,7 @@ const asReply = " as a reply"
 
 func wantCalls(t *testing.T, got []string, want ...string) {
 	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("calls %q, want %q", got, want)
-	}
+	assert.Equal(t, want, got, "calls")
 }
 
 func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
@@ -180,7 +180,8 @@ func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
 	})
 }
 
-// A call without parameters may be sent in a form that cannot ride; it is made then.
+// A library may send a call without parameters in a form that cannot ride, that is, be
+// sent in the HTTP response. The call is then made.
 func TestACallWithoutParametersOfALibraryIsNotLost(t *testing.T) {
 	t.Parallel()
 	withEachLibrary(t, func(t *testing.T, open opener) {
@@ -217,7 +218,7 @@ func TestAnotherBotsCallIsNeverHeld(t *testing.T) {
 	t.Parallel()
 	withEachLibrary(t, func(t *testing.T, open opener) {
 		r := newReplyRig(t, open, &tghook.ReplyTransport{})
-		tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Seed: 1, Patience: patience})
+		tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Seed: 1, Patience: doortest.Patience})
 		other := open(t, r.transport, tg)
 		_, there := said(tg)
 		before := len(tg.Calls())
@@ -244,22 +245,18 @@ func TestAHandlersErrorDiscardsTheCallOfALibrary(t *testing.T) {
 			return errHandler
 		})
 		wantCalls(t, calls)
-		if attempts != 2 {
-			t.Errorf("the update came %d times, want again after the error", attempts)
-		}
+		assert.Equal(t, 2, attempts, "times that the update came")
 	})
 }
 
-// No library takes a message without an id for a failure.
+// No library treats a message without an id as a failure.
 func TestWithAllowNoResultALibraryGetsAMessageWithoutAnID(t *testing.T) {
 	t.Parallel()
 	withEachLibrary(t, func(t *testing.T, open opener) {
 		for method, do := range map[string]deed{
 			"sendMessage": func(c caller, ctx context.Context, o occasion) error {
 				id, err := c.say(ctx, o)
-				if id != 0 {
-					t.Errorf("the message has the id %d, want none", id)
-				}
+				assert.Equal(t, 0, id, "the id of the message")
 				return err
 			},
 			"editMessageText": caller.editInline,
@@ -301,13 +298,11 @@ type goTelegram struct{ *bot.Bot }
 func openGoTelegram(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := bot.New(tg.Token, bot.WithServerURL(tg.URL), bot.WithHTTPClient(time.Minute, &http.Client{Transport: t}), bot.WithNotAsyncHandlers())
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return goTelegram{b}
 }
 
-// isTrue is what a library returned for a method that answers True.
+// isTrue turns the result of a method that answers True into an error.
 func isTrue(ok bool, err error) error {
 	if err == nil && !ok {
 		return errors.New("the library did not get True")
@@ -348,7 +343,7 @@ func (b goTelegram) copyOne(ctx context.Context, o occasion) error {
 }
 
 func (b goTelegram) setNothing(ctx context.Context, _ occasion) error {
-	// Of parameters that are all empty it makes a multipart body without parts, which Telegram refuses.
+	// If all parameters are empty, it makes a multipart body without parts, which Telegram refuses.
 	return isTrue(b.DeleteMyCommands(ctx, nil))
 }
 
@@ -358,13 +353,11 @@ func (b goTelegram) restrictOne(ctx context.Context, o occasion) error {
 
 type telegoBot struct{ *telego.Bot }
 
-// telego's default caller is fasthttp's: WithHTTPClient is the switch.
+// telego calls by fasthttp by default. WithHTTPClient changes that.
 func openTelego(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := telego.NewBot(tg.Token, telego.WithAPIServer(tg.URL), telego.WithHTTPClient(&http.Client{Transport: t}), telego.WithDiscardLogger())
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return telegoBot{b}
 }
 
@@ -415,8 +408,8 @@ func (b telegoBot) restrictOne(ctx context.Context, o occasion) error {
 	return b.RestrictChatMember(ctx, &telego.RestrictChatMemberParams{ChatID: telegoChat(o), UserID: o.user})
 }
 
-// telegram-bot-api takes no ctx: a copy of the bot, for each update, has a client
-// that belongs to it.
+// telegram-bot-api takes no context. So each update has its own copy of the bot, with a
+// client that uses the update's context.
 type tgbotapiBot struct {
 	shared    *tgbotapi.BotAPI
 	transport *tghook.ReplyTransport
@@ -425,9 +418,7 @@ type tgbotapiBot struct {
 func openTgbotapi(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := tgbotapi.NewBotAPIWithClient(tg.Token, tg.URL+"/bot%s/%s", &http.Client{Transport: t})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return tgbotapiBot{b, t}
 }
 
@@ -482,8 +473,8 @@ func (b tgbotapiBot) restrictOne(ctx context.Context, o occasion) error {
 	})
 }
 
-// telebot takes no ctx either: a bot of each update's own makes the calls, in the
-// telebot.Context that the bot with the handlers processes.
+// telebot takes no context either. So each update has a bot of its own, which makes the
+// calls in the telebot.Context that the bot with the handlers processes.
 type telebotBot struct {
 	handlers  *tele.Bot
 	transport *tghook.ReplyTransport
@@ -492,13 +483,11 @@ type telebotBot struct {
 func openTelebot(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := tele.NewBot(tele.Settings{URL: tg.URL, Token: tg.Token, Client: &http.Client{Transport: t}, Synchronous: true})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return telebotBot{b, t}
 }
 
-// handled calls do in a handler of telebot's, and returns its error.
+// handled calls do in a handler of telebot, and returns its error.
 func (b telebotBot) handled(ctx context.Context, o occasion, do func(c tele.Context) error) error {
 	own, err := tele.NewBot(tele.Settings{URL: b.handlers.URL, Token: b.handlers.Token, Client: b.transport.With(ctx), Offline: true, Updates: 1})
 	if err != nil {
@@ -581,7 +570,7 @@ func (b goTG) say(ctx context.Context, o occasion) (int, error) {
 	return m.ID, err
 }
 
-// Its SetChatPhoto makes JSON of the file.
+// Its SetChatPhoto encodes the file as JSON.
 func (b goTG) setPhoto(ctx context.Context, o occasion) error {
 	var ok bool
 	call := tg.NewRequest("setChatPhoto").ChatID("chat_id", tg.ChatID(o.chat)).InputFile("photo", tg.NewInputFile("photo.jpg", photo()))
@@ -613,9 +602,7 @@ func openGotgbot(tb testing.TB, t *tghook.ReplyTransport, server *tghooktest.Ser
 	b, err := gotgbot.NewBot(server.Token, &gotgbot.BotOpts{BotClient: &gotgbot.BaseBotClient{
 		Client: http.Client{Transport: t}, DefaultRequestOpts: &gotgbot.RequestOpts{APIURL: server.URL},
 	}})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return gotgbotBot{b}
 }
 

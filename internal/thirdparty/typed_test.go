@@ -12,22 +12,24 @@ import (
 	"github.com/go-telegram/bot/models"
 	goccy "github.com/goccy/go-json"
 	"github.com/mymmrac/telego"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// seen is what a handler found in its library's update.
+// seen holds the parts of an update that a handler found in its library's type.
 type seen struct {
 	updateID, chatID int64
 	text             string
 	envelope         *tghook.Update
 }
 
-// libraries are the update types tried. Each entry makes a handler that reports
-// what it was given. refuses lists the bodies of newer that the library's own
-// decoder returns an error for; a body listed there must become a dead letter.
+// libraries are the types of update under test. Each entry makes a handler that reports
+// the update that it got. refuses names the bodies of newer for which the library's own
+// decoder returns an error: such a body must become a dead letter.
 var libraries = []struct {
 	name    string
 	handler func(report func(seen)) tghook.Handler
@@ -95,8 +97,8 @@ type deadLetter struct {
 	err    error
 }
 
-// deliver has body handled once and returns what came of it. The update must
-// have been acknowledged.
+// deliver has body handled once and returns the update, the reports of the handler and the
+// dead letters. The update must have been acknowledged.
 func deliver(t *testing.T, handler func(func(seen)) tghook.Handler, body []byte) (*tghook.Update, []seen, []deadLetter) {
 	t.Helper()
 	var handled []seen
@@ -108,20 +110,14 @@ func deliver(t *testing.T, handler func(func(seen)) tghook.Handler, body []byte)
 			return nil
 		}},
 	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	u, err := tghook.ParseUpdate(bytes.Clone(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	reply, err := d.Do(t.Context(), u)
 	if err != nil {
 		t.Errorf("Do: %v; the update would come again", err)
 	}
-	if reply.Method != "" {
-		t.Errorf("a reply %q out of nothing", reply.Method)
-	}
+	assert.Empty(t, reply.Method, "the reply")
 	if err := d.Shutdown(t.Context()); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
@@ -137,12 +133,8 @@ func wantHandled(t *testing.T, body []byte, u *tghook.Update, handled []seen, de
 		t.Fatalf("handled %d times, want once", len(handled))
 	}
 	got := handled[0]
-	if got.updateID != u.ID {
-		t.Errorf("the library's update has id %d, the envelope %d", got.updateID, u.ID)
-	}
-	if got.envelope != u {
-		t.Error("FromContext does not give the envelope")
-	}
+	assert.Equal(t, u.ID, got.updateID, "the id of the library's update")
+	assert.Equal(t, u, got.envelope, "FromContext")
 	if !bytes.Equal(u.Raw, body) {
 		t.Errorf("Raw is not the body:\n%s", u.Raw)
 	}
@@ -150,12 +142,8 @@ func wantHandled(t *testing.T, body []byte, u *tghook.Update, handled []seen, de
 
 func wantDeadLetter(t *testing.T, body []byte, u *tghook.Update, handled []seen, dead []deadLetter) {
 	t.Helper()
-	if len(handled) != 0 {
-		t.Errorf("handled: %+v", handled)
-	}
-	if len(dead) != 1 {
-		t.Fatalf("%d dead letters, want one", len(dead))
-	}
+	assert.Empty(t, handled, "handled")
+	require.Len(t, dead, 1)
 	if got := dead[0].update; got.ID != u.ID || !bytes.Equal(got.Raw, body) {
 		t.Errorf("the dead letter is not the update as it came: %d\n%s", got.ID, got.Raw)
 	}
@@ -193,7 +181,7 @@ func TestTypedMessage(t *testing.T) {
 	}
 }
 
-// Updates whose envelope is sound while their content fits no library's types.
+// These updates have a sound envelope, and content that fits no library's types.
 func TestTypedDeadLettersWhatNoTypeHolds(t *testing.T) {
 	bodies := map[string]string{
 		"message_id is text": `{"update_id":7,"message":{"message_id":"not a number","date":1,"chat":{"id":5,"type":"private"}}}`,
@@ -212,8 +200,8 @@ func TestTypedDeadLettersWhatNoTypeHolds(t *testing.T) {
 	}
 }
 
-// newer holds values of unions that no library knows, as the next Bot API may
-// bring. Some decoders refuse them; nothing may be lost or blocked by that.
+// newer holds values of unions that no library knows, as the next Bot API may have. Some
+// decoders refuse them. That must not lose or block an update.
 var newer = map[string]string{
 	"chat_member status": `{"update_id":8,"chat_member":{"chat":{"id":-5,"type":"supergroup","title":"t"},` +
 		`"from":{"id":6,"is_bot":false,"first_name":"f"},"date":1,` +

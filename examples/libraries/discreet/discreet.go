@@ -1,10 +1,12 @@
-// Package discreet keeps a bot's token out of errors. It is in the URL of each call,
-// which net/http tells when one fails, and not every library takes it out.
+// Package discreet keeps a bot's token out of errors. The token is in the URL of each call,
+// net/http puts that URL into the error of a call that fails, and not every library takes
+// it out.
 package discreet
 
 import "strings"
 
-// Error returns err with a text that does not tell the token. What it wraps may.
+// Error returns err with a text that does not contain the token. The error that it wraps
+// may contain it.
 func Error(err error, token string) error {
 	if err == nil || !strings.Contains(err.Error(), token) {
 		return err

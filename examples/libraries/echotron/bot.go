@@ -12,8 +12,8 @@ import (
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-// newHandler gives each update to the session of its chat, as the library's
-// Dispatcher would, and waits for it.
+// newHandler passes each update to the session of its chat, as the library's Dispatcher
+// does, and waits for it.
 func newHandler(cfg tghook.RunConfig, greet greeting.Func) tghook.Handler {
 	server := cmp.Or(cfg.Client.BaseURL, "https://api.telegram.org")
 	api := echotron.CustomAPI(server+"/bot"+cfg.Token+"/", cfg.Token)
@@ -21,7 +21,7 @@ func newHandler(cfg tghook.RunConfig, greet greeting.Func) tghook.Handler {
 	return tghook.Typed(func(ctx context.Context, u *echotron.Update) (tghook.Reply, error) {
 		envelope, _ := tghook.FromContext(ctx)
 		if envelope.ChatID == 0 || envelope.Kind == tghook.KindPollAnswer {
-			return tghook.NoReply, nil // these do not wait for what else comes of a chat
+			return tghook.NoReply, nil // such updates are not in the lane of a chat
 		}
 		s, _ := sessions.LoadOrStore(envelope.ChatID, &session{api: api, chatID: envelope.ChatID, greet: greet})
 		reply, err := s.(*session).Update(ctx, u)
@@ -29,15 +29,15 @@ func newHandler(cfg tghook.RunConfig, greet greeting.Func) tghook.Handler {
 	})
 }
 
-// session is what echotron calls a Bot: what is known of one chat. It needs no
-// mutex, since a chat's updates come one at a time.
+// session holds the state of one chat; echotron calls it a Bot. It needs no mutex, because
+// a chat's updates come one at a time.
 type session struct {
 	api    echotron.API
 	chatID int64
 	greet  greeting.Func
 }
 
-// Update is that of echotron.Bot with a ctx, a Reply and an error.
+// Update is like the method of echotron.Bot, but with a context, a Reply and an error.
 func (s *session) Update(ctx context.Context, u *echotron.Update) (tghook.Reply, error) {
 	if u.Message == nil {
 		return tghook.NoReply, nil

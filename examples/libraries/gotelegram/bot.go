@@ -13,12 +13,12 @@ import (
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-// newHandler has the library dispatch each update while tghook waits.
+// newHandler lets the library dispatch each update while tghook waits.
 func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) (tghook.Handler, error) {
 	b, err := bot.New(cfg.Token,
 		bot.WithServerURL(cmp.Or(cfg.Client.BaseURL, "https://api.telegram.org")),
 		bot.WithHTTPClient(time.Minute, &http.Client{Transport: transport}),
-		bot.WithNotAsyncHandlers(), // else handlers run on when ProcessUpdate has returned
+		bot.WithNotAsyncHandlers(), // else handlers go on after ProcessUpdate has returned
 		bot.WithDefaultHandler(func(context.Context, *bot.Bot, *models.Update) {}),
 	)
 	if err != nil {
@@ -33,7 +33,7 @@ func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet gr
 
 type failureKey struct{}
 
-// failing is a handler with an error, for which the library's own have no place.
+// failing is a handler that returns an error, which the library's own handlers cannot.
 func failing(h func(context.Context, *bot.Bot, *models.Update) error) bot.HandlerFunc {
 	return func(ctx context.Context, b *bot.Bot, u *models.Update) {
 		*ctx.Value(failureKey{}).(*error) = h(ctx, b, u)

@@ -6,9 +6,5 @@ import (
 	"github.com/tghook/tghook/examples/libraries/internal/trial"
 )
 
-func TestMain(m *testing.M) { trial.Main(m, main) }
-
-func TestTheBot(t *testing.T) {
-	t.Parallel()
-	trial.Bot(t, run)
-}
+func TestMain(m *testing.M)   { trial.Main(m, main) }
+func TestTheBot(t *testing.T) { trial.Bot(t, run) }

@@ -6,19 +6,21 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/examples/libraries/greeting"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// mount is what docs/libraries.md shows to those who have a server.
+// docs/libraries.md shows mount to users who have a server.
 func mount(ctx context.Context, mux *http.ServeMux, handler tghook.Handler, client *tghook.Client, token, url string) error {
 	secret := tghook.SecretFor(token, url)
 	hook, err := tghook.New(handler, tghook.Config{
 		Secret: secret,
 		Dispatch: tghook.DispatchConfig{
 			Bot:    client.Bot(), // ReplyTransport needs it
-			Caller: client,       // a Reply that is late goes by it
+			Caller: client,       // sends a Reply that is late
 		},
 	})
 	if err != nil {
@@ -34,15 +36,11 @@ func TestTheBotOnAServerOfYours(t *testing.T) {
 	client := tg.Bot(t)
 	cfg := tghook.RunConfig{Token: tg.Token, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true}}
 	handler, err := newHandler(cfg, &tghook.ReplyTransport{Client: client, AllowNoResult: true}, greeting.Polite)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	if err := mount(t.Context(), mux, handler, client, tg.Token, server.URL+"/telegram"); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, mount(t.Context(), mux, handler, client, tg.Token, server.URL+"/telegram"))
 
 	tg.User("Zoë").Chat().Send("bye")
 	tg.WaitDelivered(t)

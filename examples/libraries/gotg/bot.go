@@ -13,7 +13,7 @@ import (
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-// newHandler has the library dispatch each update while tghook waits.
+// newHandler lets the library dispatch each update while tghook waits.
 func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) tghook.Handler {
 	client := tg.New(cfg.Token,
 		tg.WithClientServerURL(cmp.Or(cfg.Client.BaseURL, "https://api.telegram.org")),

@@ -15,7 +15,7 @@ import (
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-// newHandler has the library dispatch each update while tghook waits.
+// newHandler lets the library dispatch each update while tghook waits.
 func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) (tghook.Handler, error) {
 	b, err := gotgbot.NewBot(cfg.Token, &gotgbot.BotOpts{BotClient: &gotgbot.BaseBotClient{
 		Client:             http.Client{Transport: transport},
@@ -44,7 +44,7 @@ func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet gr
 	}), nil
 }
 
-// boundClient makes the calls that are given no ctx with that of one update.
+// boundClient uses the context of one update for calls that get no context.
 type boundClient struct {
 	gotgbot.BotClient
 
@@ -52,7 +52,7 @@ type boundClient struct {
 }
 
 func (c boundClient) RequestWithContext(ctx context.Context, token, method string, params map[string]any, opts *gotgbot.RequestOpts) (json.RawMessage, error) {
-	if ctx == context.Background() { // of a method that takes none
+	if ctx == context.Background() { // the call's method takes no context
 		ctx = c.ctx
 	}
 	return c.BotClient.RequestWithContext(ctx, token, method, params, opts)

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/PaulSonOfLars/gotgbot/v2"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// A call that is given a ctx ends with that one; one that is given none belongs to the update.
+// A call with a context of its own ends with that. A call without one ends with the update's.
 func TestACallKeepsTheCtxThatItIsGiven(t *testing.T) {
 	t.Parallel()
 	tg := tghooktest.NewServer(t)
@@ -39,9 +40,7 @@ func TestACallKeepsTheCtxThatItIsGiven(t *testing.T) {
 	})
 	secret := tghook.SecretFor(tg.Token, "")
 	hook, err := tghook.New(handler, tghook.Config{Secret: secret, Dispatch: tghook.DispatchConfig{Bot: client.Bot()}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	tg.Webhook(t, hook, tghook.WebhookRequest{SecretToken: secret})
 
 	tg.User("Zoë").Chat().Send("hi")

@@ -1,5 +1,5 @@
-// Package greeting is what the bots beside it do. It knows none of their libraries:
-// whom it greets it learns from the ctx of the update.
+// Package greeting is the work of the bots beside it. It uses none of their libraries: it
+// learns from the update's context whom to greet.
 package greeting
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// Func returns the greeting for the user whose update ctx belongs to.
+// Func returns the greeting for the user of the update that ctx belongs to.
 type Func func(ctx context.Context) (string, error)
 
 // Polite is a Func.

@@ -7,7 +7,7 @@ import (
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-// update is what the bot needs to know of one.
+// update has the fields of an update that the bot needs.
 type update struct {
 	Message struct {
 		Chat struct{ ID int64 }
@@ -15,8 +15,8 @@ type update struct {
 	}
 }
 
-// newHandler answers with a Reply, which rides the response. What else there is to
-// call goes before it, by client.
+// newHandler answers with a Reply, which rides, that is, is sent in the HTTP response. All
+// other calls are made before it, by client.
 func newHandler(client *tghook.Client, greet greeting.Func) tghook.Handler {
 	return tghook.Kinds{tghook.KindMessage: tghook.Typed(func(ctx context.Context, u *update) (tghook.Reply, error) {
 		switch u.Message.Text {

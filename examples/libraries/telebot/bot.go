@@ -10,13 +10,13 @@ import (
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-// newHandler has the library dispatch each update while tghook waits.
+// newHandler lets the library dispatch each update while tghook waits.
 func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) (tghook.Handler, error) {
 	settings := telebot.Settings{
 		URL:         cfg.Client.BaseURL,
 		Token:       cfg.Token,
 		Client:      &http.Client{Transport: transport},
-		Synchronous: true, // else handlers run on when ProcessContext has returned
+		Synchronous: true, // else handlers go on after ProcessContext has returned
 		OnError:     func(err error, c telebot.Context) { c.Set("error", err) },
 	}
 	b, err := telebot.NewBot(settings)
@@ -37,8 +37,8 @@ func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet gr
 	}), nil
 }
 
-// boundTo returns a bot whose calls belong to one update, as the library takes no
-// ctx. It makes no call to be made, and has no handlers: those are b's.
+// boundTo returns a bot whose calls use the context of one update, because the library's
+// calls take no context. Making this bot needs no call. It has no handlers: b has them.
 func boundTo(ctx context.Context, b *telebot.Bot, settings telebot.Settings, transport *tghook.ReplyTransport) (*telebot.Bot, error) {
 	settings.Client, settings.Offline, settings.Updates = transport.With(ctx), true, 1
 	own, err := telebot.NewBot(settings)

@@ -17,7 +17,7 @@ import (
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-// newHandler has the library dispatch each update while tghook waits.
+// newHandler lets the library dispatch each update while tghook waits.
 func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) (tghook.Handler, error) {
 	b, err := telego.NewBot(cfg.Token,
 		telego.WithAPIServer(cmp.Or(cfg.Client.BaseURL, "https://api.telegram.org")),
@@ -32,8 +32,8 @@ func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet gr
 	}), nil
 }
 
-// dispatch runs a BotHandler for one update, since its handlers run in goroutines
-// that know neither ctx nor who waits.
+// dispatch runs a BotHandler for one update and waits for it. The handlers of a BotHandler
+// that serves all updates run in goroutines of their own, without the update's context.
 func dispatch(ctx context.Context, b *telego.Bot, u telego.Update, register func(*telegohandler.BotHandler)) (err error) {
 	updates := make(chan telego.Update, 1)
 	updates <- u
@@ -46,7 +46,7 @@ func dispatch(ctx context.Context, b *telego.Bot, u telego.Update, register func
 	var panicked error
 	h.Use(func(c *telegohandler.Context, u telego.Update) error {
 		defer func() {
-			if value := recover(); value != nil { // here it would end the process
+			if value := recover(); value != nil { // in this goroutine it would end the process
 				panicked = fmt.Errorf("%v\n%s", value, debug.Stack())
 			}
 		}()
@@ -57,7 +57,7 @@ func dispatch(ctx context.Context, b *telego.Bot, u telego.Update, register func
 	if err := h.Start(); err != nil {
 		return err
 	}
-	if err := h.Stop(); err != nil { // it waits for the handler
+	if err := h.Stop(); err != nil { // Stop waits for the handler
 		return err
 	}
 	if panicked != nil {

@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// run receives until ctx ends: by webhook where cfg has a URL, else by long poll.
+// run receives updates until ctx ends: by webhook if cfg has a URL, else by long poll.
 func run(ctx context.Context, cfg tghook.RunConfig, greet greeting.Func) error {
 	client, err := tghook.NewClient(cfg.Token, cfg.Client)
 	if err != nil {

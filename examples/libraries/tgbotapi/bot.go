@@ -12,8 +12,8 @@ import (
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-// newHandler gives each update a bot whose calls belong to it, as the library takes
-// no ctx.
+// newHandler gives each update a bot whose calls use the update's context, because the
+// library's calls take no context.
 func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) (tghook.Handler, error) {
 	server := cmp.Or(cfg.Client.BaseURL, "https://api.telegram.org")
 	b, err := tgbotapi.NewBotAPIWithClient(cfg.Token, server+"/bot%s/%s", &http.Client{Transport: transport})
@@ -27,7 +27,7 @@ func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet gr
 	}), nil
 }
 
-// handle is what the loop over the library's updates channel would do.
+// handle does the work of a loop over the library's updates channel.
 func handle(ctx context.Context, b *tgbotapi.BotAPI, u *tgbotapi.Update, greet greeting.Func) error {
 	if u.Message == nil {
 		return nil

@@ -11,15 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// A client runs one echo bot until the test ends. With a listener it sets a webhook
-// to be served on that, else it polls.
+// A client runs one echo bot until the test ends. With a listener, the bot sets a webhook
+// and serves it there; without one, it polls.
 //
-// The bot repeats what is said, with a button "Shout" below that puts its message in
-// capitals; tells of edits; answers /photo with a photo, a photo with its size, and
-// an inline query with an article of that title.
+// The bot repeats each message, with a button "Shout" below that turns the message into
+// capitals. It answers an edit with the new text, /photo with a photo, a photo with its
+// size, and an inline query with an article of that title.
 type client func(t *testing.T, tg *tghooktest.Server, webhook net.Listener)
 
 var clients = map[string]client{
@@ -48,9 +51,7 @@ func TestALibraryTakesTheServerForTelegram(t *testing.T) {
 			t.Parallel()
 			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: patience})
 			webhook, err := tg.Listen("127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			run(t, tg, webhook)
 			converse(t, tg)
 			if len(tg.Calls("setWebhook")) == 0 || len(tg.Calls("getUpdates")) > 0 {
@@ -60,7 +61,7 @@ func TestALibraryTakesTheServerForTelegram(t *testing.T) {
 	}
 }
 
-// converse is what a user has to do with the bot.
+// converse is a user's conversation with the bot.
 func converse(t *testing.T, tg *tghooktest.Server) {
 	t.Helper()
 	zoe := tg.User("Zoë")
@@ -75,9 +76,7 @@ func converse(t *testing.T, tg *tghooktest.Server) {
 	chat.Send("/photo")
 	chat.Expect(t, "a photo")
 	sent := tg.ExpectCall(t, "sendPhoto")
-	if len(sent.Files) != 1 {
-		t.Errorf("sendPhoto came with the files %v, want one", sent.Files)
-	}
+	assert.Len(t, sent.Files, 1, "the files of sendPhoto")
 	for _, file := range sent.Files {
 		if !bytes.Equal(file.Content, photo()) {
 			t.Errorf("a photo of %d bytes was uploaded, want %d", len(file.Content), len(photo()))
@@ -98,7 +97,7 @@ func converse(t *testing.T, tg *tghooktest.Server) {
 	}
 }
 
-// photo is a small JPEG.
+// photo returns a small JPEG.
 func photo() []byte {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 90, 60)), nil); err != nil {
@@ -130,8 +129,8 @@ func serve(t *testing.T, webhook net.Listener, h http.Handler) string {
 	return "http://" + webhook.Addr().String() + "/telegram"
 }
 
-// report fails the test by what went wrong in a bot, unless the test has ended and with
-// it what the bot was about to do.
+// report fails the test with a bot's error, unless the test has already ended and has
+// interrupted the bot's work.
 func report(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && t.Context().Err() == nil {
@@ -139,7 +138,7 @@ func report(t *testing.T, err error) {
 	}
 }
 
-// running starts a bot's loop, which is to end when its ctx does.
+// running starts a bot's loop, which must end when its context ends.
 func running(t *testing.T, loop func(ctx context.Context)) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))

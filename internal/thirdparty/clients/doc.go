@@ -1,3 +1,3 @@
-// Package clients shows that bot libraries, unchanged but for the API's address,
-// take tghooktest.Server for Telegram.
+// Package clients shows that bot libraries work with tghooktest.Server as they do with
+// Telegram. Only the address of the Bot API is changed.
 package clients

@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// download fetches a file as a bot does, whatever its library.
+// download fetches a file as a bot of any library does.
 func download(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -24,5 +24,5 @@ func download(ctx context.Context, url string) ([]byte, error) {
 	return io.ReadAll(res.Body)
 }
 
-// sizeOf is what a bot says of a photo.
+// sizeOf returns a bot's answer to a photo.
 func sizeOf(content []byte) string { return fmt.Sprintf("%d bytes", len(content)) }

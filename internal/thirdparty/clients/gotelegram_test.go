@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -19,9 +20,7 @@ func goTelegram(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 		report(t, goTelegramEcho(ctx, b, u))
 	}
 	b, err := bot.New(tg.Token, bot.WithServerURL(tg.URL), bot.WithDefaultHandler(handle), bot.WithWebhookSecretToken(secret))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if webhook == nil {
 		running(t, b.Start)
 		return

@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// It runs on node, which gets the listener from here: no port is free for two.
+// It runs on node, which inherits the listener: a port that is free now may be taken later.
 func grammyBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -35,17 +37,13 @@ func grammyBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	bot.Stdout, bot.Stderr = &output, &output
 	if webhook != nil {
 		socket, err := webhook.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer socket.Close()
 		bot.ExtraFiles = []*os.File{socket}
 		bot.Env = append(bot.Env, "TELEGRAM_SECRET="+secret, "TELEGRAM_WEBHOOK_URL=http://"+webhook.Addr().String()+"/telegram")
-		defer webhook.Close() // node has it now
+		defer webhook.Close() // node has its own copy now
 	}
-	if err := bot.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, bot.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- bot.Wait() }()
 	t.Cleanup(func() {

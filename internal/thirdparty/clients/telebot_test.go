@@ -11,22 +11,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// Its own Webhook knows only some time after setWebhook where updates are to go, and
-// holds one that comes before for ever: the bot decodes and processes them itself.
+// Its own Webhook learns only some time after setWebhook where to send updates, and an
+// update that comes before hangs for ever. So the bot decodes and processes them itself.
 func telebotBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	b, err := telebot.NewBot(telebot.Settings{
 		URL: tg.URL, Token: tg.Token, Poller: &telebot.LongPoller{Timeout: 10 * time.Second},
 		OnError: func(err error, _ telebot.Context) { report(t, err) },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	telebotEcho(b)
 	if webhook == nil {
 		running(t, func(ctx context.Context) {
@@ -45,9 +44,7 @@ func telebotBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 		}
 		b.ProcessUpdate(u)
 	}))
-	if err := b.SetWebhook(&telebot.Webhook{SecretToken: secret, Endpoint: &telebot.WebhookEndpoint{PublicURL: url}}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, b.SetWebhook(&telebot.Webhook{SecretToken: secret, Endpoint: &telebot.WebhookEndpoint{PublicURL: url}}))
 }
 
 func telebotEcho(b *telebot.Bot) {

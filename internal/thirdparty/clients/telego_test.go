@@ -10,17 +10,16 @@ import (
 	"github.com/mymmrac/telego"
 	"github.com/mymmrac/telego/telegohandler"
 	"github.com/mymmrac/telego/telegoutil"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// Its calls go by fasthttp, as is its default.
+// Its calls go by fasthttp, its default.
 func telegoBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	b, err := telego.NewBot(tg.Token, telego.WithAPIServer(tg.URL), telego.WithDiscardLogger())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	ready := make(chan struct{})
 	running(t, func(ctx context.Context) {
 		var updates <-chan telego.Update

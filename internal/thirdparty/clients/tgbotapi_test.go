@@ -8,24 +8,23 @@ import (
 	"testing"
 
 	tgbotapi "github.com/go-telegram-bot-api/telegram-bot-api/v5"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// It has neither setWebhook's secret_token nor an address for files that could be
-// set: the bot makes the former call itself, and the latter URL.
+// The library does not know setWebhook's secret_token, and its address for files cannot be
+// set. So the bot makes that call and that URL itself.
 func tgbotapiBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	t.Helper()
 	b, err := tgbotapi.NewBotAPIWithAPIEndpoint(tg.Token, tg.URL+"/bot%s/%s")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	handle := func(u tgbotapi.Update) {
 		report(t, tgbotapiEcho(context.WithoutCancel(t.Context()), b, tg.URL+"/file/bot"+tg.Token+"/", u))
 	}
 	if webhook == nil {
 		poll := tgbotapi.NewUpdate(0)
-		poll.Timeout = 1 // it cannot be interrupted
+		poll.Timeout = 1 // a poll cannot be interrupted
 		running(t, func(ctx context.Context) {
 			updates := b.GetUpdatesChan(poll)
 			stop := context.AfterFunc(ctx, b.StopReceivingUpdates)

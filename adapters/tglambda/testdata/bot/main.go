@@ -1,5 +1,5 @@
-// Command bot is the function that the tests of tglambda compile and run. What its
-// handler does the test decides, by its answer to a request.
+// Command bot is the function that the tests of tglambda compile and run. Its handler asks
+// the test by a request what to do.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 	lambda.Start(tglambda.Handler(hook))
 }
 
-// handle answers with the method and parameters that the test answers with.
+// handle replies with the method and parameters of the test's answer.
 func handle(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 	if os.Getenv("BOT_STUBBORN") != "" {
 		ctx = context.WithoutCancel(ctx)
@@ -62,7 +62,7 @@ func handle(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 	}
 }
 
-// caller tells the test what it calls.
+// caller is a Caller that reports its calls to the test.
 type caller struct{}
 
 func (caller) Call(ctx context.Context, method string, params, _ any) error {

@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/examples/libraries/greeting"
 	"github.com/tghook/tghook/tghooktest"
@@ -26,22 +29,23 @@ const (
 	patience = 30 * time.Second
 )
 
-// errGreeting is what goes wrong, in a handler, on purpose.
+// errGreeting is the error of a handler that fails on purpose.
 var errGreeting = errors.New("no greeting comes to mind")
 
-// Run is that of a bot: it receives by webhook where cfg has a URL, else by long poll.
+// Run is a bot's function run: it receives by webhook if cfg has a URL, else by long poll.
 type Run func(ctx context.Context, cfg tghook.RunConfig, greet greeting.Func) error
 
-// Bot tries one bot in both ways.
+// Bot tries one bot in both ways. Its tests are parallel.
 func Bot(t *testing.T, run Run) {
 	t.Helper()
+	t.Parallel()
 	for way, webhook := range map[string]bool{"by webhook": true, "by long poll": false} {
 		for name, try := range map[string]func(*testing.T, *bot){
 			"greets":                    greets,
 			"makes two calls in order":  callsInOrder,
-			"fails, and succeeds then":  failsOnce,
-			"panics, and succeeds then": panicsOnce,
-			"exits, and succeeds then":  exitsOnce,
+			"fails, then succeeds":      failsOnce,
+			"panics, then succeeds":     panicsOnce,
+			"exits, then succeeds":      exitsOnce,
 			"keeps the token to itself": losesACall,
 		} {
 			t.Run(name+" "+way, func(t *testing.T) {
@@ -56,16 +60,16 @@ func Bot(t *testing.T, run Run) {
 	}
 }
 
-// bot is one that runs until the test ends.
+// bot is a bot that runs until the test ends.
 type bot struct {
 	tg      *tghooktest.Server
 	chat    *tghooktest.Chat
 	webhook bool
 
 	mu       sync.Mutex
-	greet    greeting.Func // what the bot's calls; the polite one by default
+	greet    greeting.Func // the bot's greeting; polite by default
 	runs     int           // of greet
-	failures []error       // as Observe is told
+	failures []error       // the errors that Observe got
 }
 
 type ctxKey struct{}
@@ -113,14 +117,14 @@ func (b *bot) observe(_ context.Context, d tghook.Delivery) {
 	}
 }
 
-// failed returns what has gone wrong so far, and how many runs there were.
+// failed returns the errors so far, and the number of runs.
 func (b *bot) failed() (failures []error, runs int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.failures, b.runs
 }
 
-// first has the first greeting made by f, and all others politely.
+// first makes f the first greeting; all others are polite.
 func (b *bot) first(f greeting.Func) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -132,22 +136,20 @@ func (b *bot) first(f greeting.Func) {
 	}
 }
 
-// polite is what the bot answers to "hi".
+// polite returns the bot's answer to "hi".
 func (b *bot) polite() string { return politeTo(b.tg) }
 
 func politeTo(tg *tghooktest.Server) string {
 	return "Hello, user " + strconv.FormatInt(tg.User("Zoë").ID, 10) + "!"
 }
 
-// greets is what a bot is for: the reply rides the response if there is one, and the
-// handler knows which update it is about.
+// greets checks that the reply is sent in the HTTP response if there is one, and that the
+// handler gets the update.
 func greets(t *testing.T, b *bot) {
 	t.Helper()
 	seen := make(chan *tghook.Update, 1)
 	b.first(func(ctx context.Context) (string, error) {
-		if ctx.Value(ctxKey{}) != "of Run's ctx" {
-			t.Error("the handler's ctx is not derived from Run's")
-		}
+		assert.Equal(t, "of Run's ctx", ctx.Value(ctxKey{}), "a value of Run's context")
 		if end, ok := ctx.Deadline(); !ok || time.Until(end) > 5*time.Minute {
 			t.Errorf("the handler's ctx ends at %v, want within HandlerTimeout", end)
 		}
@@ -164,14 +166,12 @@ func greets(t *testing.T, b *bot) {
 	b.said(t, b.polite())
 }
 
-// said checks that the bot has sent these texts, once each and in this order, and
-// that by webhook the last rode the response.
+// said checks that the bot has sent these texts, once each and in this order, and that by
+// webhook the last one was sent in the HTTP response.
 func (b *bot) said(t *testing.T, texts ...string) {
 	t.Helper()
 	sent := b.tg.Calls("sendMessage")
-	if len(sent) != len(texts) {
-		t.Fatalf("%d messages were sent, want %d: %v", len(sent), len(texts), sent)
-	}
+	require.Len(t, sent, len(texts))
 	for i, text := range texts {
 		call, rides := sent[i], b.webhook && i == len(texts)-1
 		if call.Params["text"] != text || call.Reply != rides || call.Err != nil {
@@ -189,7 +189,7 @@ func callsInOrder(t *testing.T, b *bot) {
 	b.said(t, "Goodbye!", "Come again!")
 }
 
-// failsOnce has the first attempt fail: the update comes again, and is answered once.
+// failsOnce makes the first attempt fail. The update comes again, and is answered once.
 func failsOnce(t *testing.T, b *bot) {
 	t.Helper()
 	b.first(func(context.Context) (string, error) { return "", errGreeting })
@@ -211,11 +211,11 @@ func panicsOnce(t *testing.T, b *bot) {
 	}
 	told := panicked.Error() + "\n" + string(panicked.Stack)
 	if !strings.Contains(told, errGreeting.Error()) || !strings.Contains(told, "trial.panicsOnce") {
-		t.Errorf("the panic does not tell what it was and where:\n%s", told)
+		t.Errorf("the panic does not have its value and its place:\n%s", told)
 	}
 }
 
-// exitsOnce has the first attempt end its goroutine, as a test's FailNow does.
+// exitsOnce makes the first attempt end its goroutine, as a test's FailNow does.
 func exitsOnce(t *testing.T, b *bot) {
 	t.Helper()
 	b.first(func(context.Context) (string, error) { runtime.Goexit(); return "", nil })
@@ -236,7 +236,7 @@ func (b *bot) succeedsThen(t *testing.T) {
 	}
 }
 
-// losesACall has the connection to the Bot API break until the bot has noticed.
+// losesACall breaks the connection to the Bot API until the bot has reported an error.
 func losesACall(t *testing.T, b *bot) {
 	t.Helper()
 	b.tg.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
@@ -248,19 +248,19 @@ func losesACall(t *testing.T, b *bot) {
 	b.tg.WaitDelivered(t)
 	failures, _ := b.failed()
 	if len(failures) == 0 {
-		t.Error("nobody noticed")
+		t.Error("no error was reported")
 	}
 	for _, err := range failures {
 		if strings.Contains(err.Error(), "stand_in_token") {
-			t.Errorf("the error tells the token: %v", err)
+			t.Errorf("the error contains the token: %v", err)
 		}
 	}
 }
 
 const asProgram = "TRIAL_AS_PROGRAM"
 
-// Main is the TestMain of a bot. In the process that isAProgram starts it is the
-// bot's own main.
+// Main is the TestMain of a bot. In the process that isAProgram starts, it runs the bot's
+// own main.
 func Main(m *testing.M, program func()) {
 	if os.Getenv(asProgram) != "" {
 		program()
@@ -274,9 +274,7 @@ func isAProgram(t *testing.T, webhook bool) {
 	t.Helper()
 	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: token, Patience: patience})
 	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var output bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary) //nolint:gosec // this very program
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -285,21 +283,17 @@ func isAProgram(t *testing.T, webhook bool) {
 		address := freeAddress(t)
 		cmd.Env = append(cmd.Env, "TELEGRAM_LISTEN="+address, "TELEGRAM_WEBHOOK_URL=http://"+address+"/telegram")
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Start())
 	chat := tg.User("Zoë").Chat()
 	chat.Send("hi")
 	chat.Expect(t, politeTo(tg))
 	tg.WaitDelivered(t)
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v:\n%s", err, &output)
 	}
 	if strings.Contains(output.String(), "stand_in_token") {
-		t.Errorf("it tells the token:\n%s", &output)
+		t.Errorf("its output contains the token:\n%s", &output)
 	}
 	if sent := tg.Calls("sendMessage"); len(sent) != 1 || sent[0].Reply != webhook {
 		t.Errorf("the greeting went by %v", sent)
@@ -309,9 +303,7 @@ func isAProgram(t *testing.T, webhook bool) {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()
 }
