@@ -278,7 +278,7 @@ func (c *Client) exchange(ctx context.Context, method string, m *message) (resul
 	case err != nil && unread != nil:
 		return nil, c.redacted(unsendable(method, unread))
 	case err != nil:
-		if late := tooLate(ctx, cmp.Or(runFor(ctx, c.bot), runFor(ctx, 0))); late != nil {
+		if late := tooLate(ctx, cmp.Or(runOf(ctx, c.bot), runOf(ctx, 0))); late != nil {
 			err = late
 		}
 		return nil, c.failure(ctx, method, err)

@@ -129,7 +129,7 @@ func newDispatcher(h Handler, cfg DispatchConfig, source dispatch.Source) *Dispa
 	cfg.warnOfKinds(h)
 	d := &Dispatcher{handler: h, cfg: cfg}
 	if cfg.Caller != nil {
-		d.sender = &replySender{dispatcher: d}
+		d.sender = &replySender{caller: cfg.Caller}
 	}
 	engine := dispatch.Config{
 		Owner:       owner{d},
@@ -139,6 +139,7 @@ func newDispatcher(h Handler, cfg DispatchConfig, source dispatch.Source) *Dispa
 		MaxLane:     cfg.MaxLane,
 		MaxAttempts: cfg.MaxAttempts,
 		Lives:       memories,
+		LastAttempt: attemptTime,
 	}
 	if cfg.Store != nil {
 		engine.Store = claims{cfg.Store, cfg.Bot}
@@ -220,11 +221,11 @@ func (d *Dispatcher) deliver(ctx context.Context, voice dispatch.Voice, at time.
 	if err != nil {
 		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}
-	item, err := d.itemOf(u)
+	lane, err := d.laneOf(u)
 	if err != nil {
 		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}
-	return d.engine.Deliver(delivery, item, late)
+	return d.engine.Deliver(delivery, lane, itemOf(u), late)
 }
 
 // failureOf is a verdict as the error of a door without statuses; nil acknowledges.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/tghook/tghook/internal/dispatch"
@@ -14,59 +13,48 @@ import (
 	"github.com/tghook/tghook/internal/lane"
 )
 
-// handlerContext is what the user's code gets that runs for an update.
-type handlerContext struct {
-	*dispatch.Context
+// owner is a Dispatcher as its engine knows it.
+type owner struct{ *Dispatcher }
 
-	dispatcher *Dispatcher
+func updateOf(it *dispatch.Item) *Update { return it.Value.(*Update) }
 
-	mu     sync.Mutex
-	outbox *outbox // nil until the handler makes a call by a ReplyTransport
-	closed bool    // the handler has returned
-}
+type (
+	updateKey struct{} // of FromContext
+	lateKey   struct{} // of IsLate
+)
 
-type lateKey struct{}
-
-// handlerContext is the context of the user's code that runs for an update.
-func (d *Dispatcher) handlerContext(c *dispatch.Context) *handlerContext {
-	return &handlerContext{Context: c, dispatcher: d}
-}
-
-func (c *handlerContext) update() *Update { return c.Item.Value.(*Update) }
-
-// Value implements [context.Context]. It answers FromContext, IsLate and runFor.
-func (c *handlerContext) Value(key any) any {
+// Value answers FromContext, IsLate and runOf.
+func (o owner) Value(ctx *dispatch.Context, key any) (any, bool) {
 	switch key := key.(type) {
 	case updateKey:
-		return c.update()
+		return updateOf(ctx.Item), true
 	case lateKey:
-		return c.Context
+		return ctx, true
 	case runKey:
-		if key.bot == c.dispatcher.cfg.Bot {
-			return c
+		if key.bot == o.cfg.Bot {
+			return newRun(ctx, o.Dispatcher), true
 		}
 	}
-	return c.Context.Value(key)
+	return nil, false
 }
 
-// itemOf is u as the engine knows it.
-func (d *Dispatcher) itemOf(u *Update) (dispatch.Item, error) {
-	it := dispatch.Item{
-		ID: u.ID, Label: string(u.Kind), Value: u,
-		Life: u.Kind.memory(), LastAttempt: attemptTime, MaxRetry: u.Kind.maxRetryAfter(),
-	}
+// Label names the kind of an update.
+func (o owner) Label(it *dispatch.Item) string { return string(updateOf(it).Kind) }
+
+// Refuse says why no handler may run for an update.
+func (o owner) Refuse(it *dispatch.Item) error {
+	u := updateOf(it)
 	if u.Kind == "" {
-		it.Unfit = &DecodeError{UpdateID: u.ID, Err: ErrNoKind}
+		return &DecodeError{UpdateID: u.ID, Err: ErrNoKind}
 	}
-	if d.cfg.MaxAge > 0 && u.Date > 0 {
-		it.StartBy = time.Unix(u.Date, 0).Add(d.cfg.MaxAge)
+	if age := o.cfg.MaxAge; age > 0 && u.Date > 0 && time.Since(time.Unix(u.Date, 0)) > age {
+		return errTooOld
 	}
-	key, err := d.laneOf(u)
-	if err != nil {
-		return it, fmt.Errorf("tghook: DispatchConfig.Lane: %w", err)
-	}
-	it.Lane = key
-	return it, nil
+	return nil
+}
+
+func itemOf(u *Update) dispatch.Item {
+	return dispatch.Item{ID: u.ID, Value: u, Life: u.Kind.memory(), MaxRetry: u.Kind.maxRetryAfter()}
 }
 
 // laneOf is the lane of u.
@@ -74,10 +62,11 @@ func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 	if d.cfg.Lane != nil {
 		name := make(chan string, 1)
 		err = guard.Within(callbackTime, func() error { name <- d.cfg.Lane(u); return nil })
-		if err == nil {
-			key.Name = <-name
+		if err != nil {
+			return key, fmt.Errorf("tghook: DispatchConfig.Lane: %w", err)
 		}
-		return key, err
+		key.Name = <-name
+		return key, nil
 	}
 	switch u.Kind {
 	case KindInlineQuery, KindShippingQuery, KindPreCheckoutQuery:
@@ -98,44 +87,43 @@ func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 	return lane.Key{}, nil
 }
 
-// owner is a Dispatcher as its engine knows it.
-type owner struct{ *Dispatcher }
-
 // Handle runs the handler, encodes its reply, and looks at its error. All of it is the
 // user's code.
 func (o owner) Handle(ctx *dispatch.Context) (res dispatch.Result) {
-	c := o.handlerContext(ctx)
-	err := guard.ErrGoexit
+	u, err := updateOf(ctx.Item), guard.ErrGoexit
 	defer func() {
-		ctx.Return() // what follows has its own time
-		c.close(&res.Reply, err)
+		attached, inTime := ctx.Return() // what follows has its own time
+		if r, ok := attached.(*run); ok {
+			r.close(&res, err == nil && inTime)
+		}
 	}()
 	err = guard.Call(func() (err error) {
-		res.Reply, err = o.answer(c)
+		res, err = o.answer(ctx, u)
 		return err
 	})
 	if err != nil {
-		res.Failure = failed(err, c.update().Kind)
+		res.Failure = failed(err, u.Kind)
 	}
 	return res
 }
 
-// answer is what the handler has for the update of c.
-func (d *Dispatcher) answer(c *handlerContext) (dispatch.Reply, error) {
-	reply, err := d.handler.HandleUpdate(c, c.update())
+// answer is what the handler has for u.
+func (d *Dispatcher) answer(ctx context.Context, u *Update) (res dispatch.Result, err error) {
+	reply, err := d.handler.HandleUpdate(ctx, u)
 	if err != nil || reply.Method == "" && reply.Params == nil {
-		return dispatch.Reply{}, err
+		return res, err
 	}
 	p, err := reply.encode()
 	if err != nil {
-		return dispatch.Reply{}, err
+		return res, err
 	}
-	d.methods.check(c, &d.cfg, reply.Method)
+	d.methods.check(ctx, &d.cfg, reply.Method)
 	carried := ridesResponse(reply.Method)
 	if !carried && d.cfg.Caller == nil {
-		return dispatch.Reply{}, &ReplyError{reply.Method, fmt.Errorf("it is ignored in an answer, and there is %w", dispatch.ErrNoSender)}
+		return res, &ReplyError{reply.Method, fmt.Errorf("it is ignored in an answer, and there is %w", dispatch.ErrNoSender)}
 	}
-	return dispatch.Reply{Body: p, Sender: d.sender, CallOnly: !carried || d.cfg.AlwaysCall}, nil
+	res.Reply, res.CallOnly = dispatch.Reply{Body: p, Sender: d.sender}, !carried || d.cfg.AlwaysCall
+	return res, nil
 }
 
 // failed says what an error means for an update of kind k.
@@ -175,10 +163,10 @@ func (f *findings) retryAfter(k Kind) time.Duration {
 
 // DeadLetter gives an update to the user's DeadLetter.
 func (o owner) DeadLetter(ctx *dispatch.Context, l dispatch.Letter) error {
-	c := o.handlerContext(ctx)
-	err := o.cfg.deadLetter(c, c.update(), l.Why)
+	u := updateOf(ctx.Item)
+	err := o.cfg.deadLetter(ctx, u, l.Why)
 	if err != nil && l.Acknowledged && o.cfg.DeadLetter != nil { // nobody delivers it again
-		_ = guard.Within(dispatch.ReturnTime, func() error { return o.cfg.logDeadLetter(c, c.update(), errors.Join(err, l.Why)) })
+		_ = guard.Within(dispatch.ReturnTime, func() error { return o.cfg.logDeadLetter(ctx, u, errors.Join(err, l.Why)) })
 	}
 	return err
 }
@@ -211,7 +199,7 @@ func (c *DispatchConfig) logDeadLetter(ctx context.Context, u *Update, why error
 // Observe is told of a run whose result no delivery carries.
 func (o owner) Observe(values context.Context, r dispatch.Report) {
 	o.observe(values, Delivery{
-		Update: r.Item.Value.(*Update), Outcome: outcomes[r.Outcome], Attempt: r.Attempt, Late: r.Late, Took: r.Took, Err: r.Err,
+		Update: updateOf(&r.Item), Outcome: outcomes[r.Outcome], Attempt: r.Attempt, Late: r.Late, Took: r.Took, Err: r.Err,
 	})
 }
 

@@ -2,6 +2,7 @@ package tghook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -34,6 +35,8 @@ var (
 // ErrNotRun is wrapped by the error of [Dispatcher.Do] for an update that was
 // turned away: no attempt was made, and it is to be offered again.
 var ErrNotRun = dispatch.ErrNotRun
+
+var errTooOld = errors.New("tghook: older than DispatchConfig.MaxAge")
 
 // ConfigError is one mistake in a configuration.
 type ConfigError struct {

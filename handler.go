@@ -84,8 +84,6 @@ func TypedWith[T any](unmarshal func([]byte, any) error, f func(ctx context.Cont
 	})
 }
 
-type updateKey struct{}
-
 // FromContext returns the envelope of the update that the handler with this ctx
 // is handling.
 func FromContext(ctx context.Context) (*Update, bool) {

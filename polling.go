@@ -528,11 +528,10 @@ func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool
 func (p *poller) admit(values context.Context, u *Update) *dispatch.Delivery {
 	e := p.dispatcher.engine
 	d, err := e.Arrive(values, e.Now(), dispatch.Mute)
-	item, broken := p.dispatcher.itemOf(u)
-	if broken = cmp.Or(err, broken); broken != nil {
-		item.Unfit = broken
-	}
-	return e.Admit(d, item)
+	lane, broken := p.dispatcher.laneOf(u)
+	item := itemOf(u)
+	item.Unfit = cmp.Or(err, broken)
+	return e.Admit(d, lane, item)
 }
 
 // awaitEnd waits for the end of an update that is held, and tells of it.

@@ -42,19 +42,16 @@ type replyCall struct {
 
 // replySender sends replies that no delivery carries.
 type replySender struct {
-	dispatcher *Dispatcher
-	held       *held // what the reply was; nil if the handler returned it
+	caller Caller
+	held   *held // what the reply was; nil if the handler returned it
 }
 
 // Send implements [dispatch.Sender].
 func (s *replySender) Send(ctx context.Context, body []byte) error {
-	if c, ok := ctx.(*dispatch.Context); ok {
-		ctx = s.dispatcher.handlerContext(c)
-	}
 	if s.held != nil {
 		return s.held.call().send(ctx)
 	}
-	c, err := newReplyCall(s.dispatcher.cfg.Caller, body)
+	c, err := newReplyCall(s.caller, body)
 	if err != nil {
 		return err
 	}
@@ -274,97 +271,87 @@ type held struct {
 	body   payload
 }
 
-// outbox is where the calls pass that a handler makes by a ReplyTransport. It is
-// made for the first of them. Whose turn it is guards the rest.
-type outbox struct {
-	turn   chan struct{}
-	last   *held // it may ride
-	closed bool  // the handler has returned
+// run is a handler that runs, as a ReplyTransport knows it. The calls that the handler
+// makes by the transport pass it one after the other.
+type run struct {
+	*dispatch.Context
+
+	dispatcher *Dispatcher
+	turn       chan struct{} // of the call that passes; it guards the rest
+	last       *held         // it may be carried
+	closed     bool          // the handler has returned
 }
 
-func (o *outbox) done() { <-o.turn }
-
-// runKey finds the handlerContext of a handler that runs for a bot. The bot is in
-// the key so that what runs for another is looked through.
+// runKey finds the run of a handler that runs for a bot. The bot is in the key so that
+// the run for another is looked through.
 type runKey struct{ bot int64 }
 
-// runFor is the run that ctx belongs to; nil if there is none for bot.
-func runFor(ctx context.Context, bot int64) *handlerContext {
-	c, _ := ctx.Value(runKey{bot}).(*handlerContext)
-	return c
+// runOf is the run that ctx belongs to; nil if there is none for bot.
+func runOf(ctx context.Context, bot int64) *run {
+	r, _ := ctx.Value(runKey{bot}).(*run)
+	return r
 }
 
-// opened is the outbox of c. It is nil if the handler that c was made for has
-// returned, and for other code of the user's that has such a context.
-func (c *handlerContext) opened() *outbox {
-	if !c.Running() {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil
-	}
-	if c.outbox == nil {
-		c.outbox = &outbox{turn: make(chan struct{}, 1)}
-		c.OnLate(c.answeredLate)
-	}
-	return c.outbox
+// newRun is the run of ctx: the one that there is, or a new one.
+func newRun(ctx *dispatch.Context, d *Dispatcher) *run {
+	r := &run{Context: ctx, dispatcher: d, turn: make(chan struct{}, 1), closed: !ctx.Running()}
+	return ctx.Attach(r).(*run)
 }
+
+func (r *run) done() { <-r.turn }
 
 // mayBeCarried reports whether a delivery waits whose answer can carry a reply.
-func (c *handlerContext) mayBeCarried() bool { return !c.dispatcher.cfg.AlwaysCall && c.Carried() }
+func (r *run) mayBeCarried() bool { return !r.dispatcher.cfg.AlwaysCall && r.Carried() }
 
-// pass is called when a call is about to leave: what was held goes before it.
+// pass is called when a call is about to leave: the call that was held goes before it.
 // It reports whether call, if there is one, is held instead. A call whose ctx has
 // ended, maybe while it waited here, is the transport's to refuse.
-func (c *handlerContext) pass(ctx context.Context, call *held) (kept bool) {
-	o := c.opened()
-	if o == nil || ctx.Err() != nil {
+func (r *run) pass(ctx context.Context, call *held) (kept bool) {
+	if !r.Running() || ctx.Err() != nil {
 		return false
 	}
 	for {
 		select {
-		case o.turn <- struct{}{}:
+		case r.turn <- struct{}{}:
 		case <-ctx.Done():
 			return false
 		}
-		if o.last == nil {
+		if r.last == nil {
 			break
 		}
 		go func() { // it ends before the run does, and may outlast ctx
-			defer o.done()
-			c.sendLast(o)
+			defer r.done()
+			r.sendLast()
 		}()
 	}
-	defer o.done()
-	if call == nil || o.closed || !c.mayBeCarried() {
+	defer r.done()
+	if call == nil || r.closed || !r.mayBeCarried() {
 		return false
 	}
-	o.last = call
+	r.last = call
 	return true
 }
 
-// sendLast makes the call that is held, if any. It is the turn of whoever calls.
-func (c *handlerContext) sendLast(o *outbox) {
-	call := o.last
+// sendLast makes the call that is held, if any. It is the turn of the caller.
+func (r *run) sendLast() {
+	call := r.last
 	if call == nil {
 		return
 	}
-	o.last = nil
-	d := c.dispatcher
-	released := context.WithValue(c, runKey{d.cfg.Bot}, nil) // for a Base that would hold it again
+	r.last = nil
+	d := r.dispatcher
+	released := context.WithValue(r.Context, runKey{d.cfg.Bot}, nil) // for a Base that would hold it again
 	ctx, cancel := context.WithCancel(context.WithoutCancel(released))
 	defer cancel()
 	defer context.AfterFunc(d.engine.Calls(), cancel)()
 	err := guard.ErrGoexit // Base may end the goroutine
 	defer func() {
 		if err != nil { // Observe may end the goroutine, which is the worker's
-			lost := Delivery{Update: c.update(), Outcome: OutcomeCallLost, Attempt: c.Attempt(), Err: err}
+			lost := Delivery{Update: updateOf(r.Item), Outcome: OutcomeCallLost, Attempt: r.Attempt(), Err: err}
 			told := make(chan struct{})
 			go func() {
 				defer close(told)
-				d.observe(c, lost)
+				d.observe(r.Context, lost)
 			}()
 			<-told
 		}
@@ -372,44 +359,28 @@ func (c *handlerContext) sendLast(o *outbox) {
 	err = call.call().send(ctx)
 }
 
-// answeredLate makes the call that is held by the handler of c, since its delivery
-// has been answered without it.
-func (c *handlerContext) answeredLate() {
-	o := c.opened()
-	if o == nil {
-		return
-	}
-	o.turn <- struct{}{}
-	defer o.done()
-	if c.IsLate() { // else a redelivery has come that can carry it
-		c.sendLast(o)
+// AnsweredLate makes the call that is held, since the delivery of its update has been
+// answered without it.
+func (r *run) AnsweredLate() {
+	r.turn <- struct{}{}
+	defer r.done()
+	if r.IsLate() { // else a redelivery has come that can carry it
+		r.sendLast()
 	}
 }
 
-// close makes the call that is held the reply of a handler that has returned with err. A
-// failure discards it, as a lost claim does, and a Reply of the handler's own follows it.
-func (c *handlerContext) close(reply *dispatch.Reply, err error) {
-	o := c.shut()
-	if o == nil {
-		return
-	}
-	o.turn <- struct{}{}
-	defer o.done()
-	o.closed = true
+// close makes the call that is held the reply of a handler that has returned. A failure
+// discards it, as a lost claim does, and a Reply of the handler's own follows it.
+func (r *run) close(res *dispatch.Result, succeeded bool) {
+	r.turn <- struct{}{}
+	defer r.done()
+	r.closed = true
 	switch {
-	case o.last == nil || err != nil || !c.Running() || errors.Is(context.Cause(c), ErrClaimLost):
-	case len(reply.Body) == 0:
-		*reply = dispatch.Reply{Body: o.last.body, Sender: &replySender{c.dispatcher, o.last}}
+	case r.last == nil || !succeeded || errors.Is(context.Cause(r.Context), ErrClaimLost):
+	case len(res.Reply.Body) == 0:
+		res.Reply = dispatch.Reply{Body: r.last.body, Sender: &replySender{held: r.last}}
 	default:
-		c.sendLast(o)
+		r.sendLast()
 	}
-	o.last = nil
-}
-
-// shut has opened return nil from now on. It returns the outbox, if there is one.
-func (c *handlerContext) shut() *outbox {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	return c.outbox
+	r.last = nil
 }

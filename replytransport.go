@@ -97,9 +97,9 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if method == "" {
 		return t.base().RoundTrip(req)
 	}
-	run := runFor(req.Context(), t.Client.bot)
+	run := runOf(req.Context(), t.Client.bot)
 	if run == nil {
-		if unnamed := runFor(req.Context(), 0); unnamed != nil {
+		if unnamed := runOf(req.Context(), 0); unnamed != nil {
 			return refuse(req, t.nameless(req.Context(), unnamed))
 		}
 		return t.base().RoundTrip(req)
@@ -129,9 +129,9 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // tooLate says why a call fails that is made with the ctx of a handler that has
 // returned; nil if it is not.
-func tooLate(ctx context.Context, run *handlerContext) error {
+func tooLate(ctx context.Context, run *run) error {
 	why := ctx.Err()
-	if why == nil || run == nil || run.opened() != nil {
+	if why == nil || run == nil || run.Running() {
 		return nil
 	}
 	return fmt.Errorf("tghook: the handler has returned, and its ctx has ended with it: "+
@@ -140,7 +140,7 @@ func tooLate(ctx context.Context, run *handlerContext) error {
 
 // nameless is the mistake that run has no bot. It is logged once: most programs ignore
 // the error of a call that answers a user.
-func (t *ReplyTransport) nameless(ctx context.Context, run *handlerContext) error {
+func (t *ReplyTransport) nameless(ctx context.Context, run *run) error {
 	err := &ConfigError{"DispatchConfig.Bot", "is needed with ReplyTransport: give Client.Bot()"}
 	if t.warned.CompareAndSwap(false, true) {
 		run.dispatcher.cfg.log(ctx, slog.LevelError, "tghook: no call of the bot library is made", slog.String("error", err.Error()))

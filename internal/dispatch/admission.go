@@ -1,26 +1,28 @@
 package dispatch
 
+import "github.com/tghook/tghook/internal/lane"
+
 // maxJoins is how many deliveries may wait for one item.
 const maxJoins = 64
 
-// Admit lets a delivery of an item in. The delivery is told at once, or waits for a
+// Admit lets a delivery of an item into a lane. The delivery is told at once, or waits for a
 // flight.
-func (e *Engine) Admit(d Delivery, it Item) *Delivery {
+func (e *Engine) Admit(d Delivery, k lane.Key, it Item) *Delivery {
 	e.mu.Lock()
 	defer e.unlock()
 	if f := e.flights[it.ID]; f != nil {
 		if len(f.waiters) >= maxJoins {
 			return d.with(turnedAway(&it, errTooManyJoins))
 		}
-		return f.join(&d)
+		return f.join(d)
 	}
 	if v, known := e.memory.duplicate(it.ID, d.at); known {
 		return d.with(v)
 	}
 	if u := e.memory.untold[it.ID]; u != nil {
-		return d.with(e.revisitLocked(u, &d))
+		return d.with(e.revisitLocked(u, d))
 	}
-	admitted, err := e.enterLocked(d, it)
+	admitted, err := e.enterLocked(d, k, it)
 	if err != nil {
 		return d.with(turnedAway(&it, err))
 	}
@@ -29,7 +31,7 @@ func (e *Engine) Admit(d Delivery, it Item) *Delivery {
 
 // revisitLocked is what a delivery is told of an item that has succeeded without anybody
 // knowing.
-func (e *Engine) revisitLocked(u *untold, d *Delivery) Verdict {
+func (e *Engine) revisitLocked(u *untold, d Delivery) Verdict {
 	u.offers.count++
 	if !d.alive() { // Deliver adds the cause
 		u.offers.missed(d.at, 0)
@@ -45,7 +47,7 @@ func (e *Engine) revisitLocked(u *untold, d *Delivery) Verdict {
 }
 
 // enterLocked begins a flight for an item, or refuses to.
-func (e *Engine) enterLocked(d Delivery, it Item) (*Delivery, error) {
+func (e *Engine) enterLocked(d Delivery, k lane.Key, it Item) (*Delivery, error) {
 	switch {
 	case e.shutdown.phase != open:
 		return nil, ErrShutdown
@@ -55,7 +57,7 @@ func (e *Engine) enterLocked(d Delivery, it Item) (*Delivery, error) {
 	f := &flight{item: it, values: d.ctx, engine: e}
 	f.place.Value = f
 	f.waiters = f.backing[:0]
-	if !e.lanes.Enter(it.Lane, &f.place) {
+	if !e.lanes.Enter(k, &f.place) {
 		return nil, errLaneFull
 	}
 	f.history.came = e.successes

@@ -17,7 +17,7 @@ type Context struct {
 	attempt  int
 	deadline time.Time // zero: none
 	returned bool      // the handler has; the engine's mutex guards it
-	onLate   func()    // nil: nothing is to be done; the engine's mutex guards it
+	attached Attached  // nil: nothing is; the engine's mutex guards it
 
 	mu     sync.Mutex
 	able   context.Context // to end; nil until it is asked for
@@ -44,6 +44,16 @@ func (c *Context) Attempt() int { return c.attempt }
 // IsLate reports whether the last delivery was answered, and none has come since.
 func (c *Context) IsLate() bool { return c.flight.late.Load() }
 
+// Attached is what the owner keeps with a Context.
+type Attached interface {
+	// AnsweredLate is called when the last delivery of the item is answered late while
+	// the handler runs.
+	AnsweredLate()
+}
+
+// Attach keeps v with c, unless something is kept already, and returns what is.
+func (c *Context) Attach(v Attached) Attached { return c.flight.engine.attach(c, v) }
+
 // Running reports whether the handler that c was made for still runs.
 func (c *Context) Running() bool { return c.flight.engine.running(c) }
 
@@ -51,17 +61,23 @@ func (c *Context) Running() bool { return c.flight.engine.running(c) }
 func (c *Context) Carried() bool { return c.flight.engine.carried(c.flight) }
 
 // Return notes that the handler has returned. What follows until Owner.Handle returns has
-// its own time.
-func (c *Context) Return() { c.flight.engine.noteReturn(c) }
+// its own time. Return gives back what is attached to c, if anything is. It is false if
+// the attempt was given up before.
+func (c *Context) Return() (v Attached, inTime bool) { return c.flight.engine.noteReturn(c) }
 
-// OnLate has f called, in a goroutine of its own, each time that the last delivery of the
-// item is answered late while the handler runs.
-func (c *Context) OnLate(f func()) { c.flight.engine.noteOnLate(c, f) }
+func (e *Engine) attach(c *Context, v Attached) Attached {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c.attached == nil {
+		c.attached = v
+	}
+	return c.attached
+}
 
 func (e *Engine) running(c *Context) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return c.flight.user == c && c.flight.phase == running
+	return c.flight.user == c && c.flight.phase == running && !c.returned
 }
 
 func (e *Engine) carried(f *flight) bool {
@@ -71,16 +87,11 @@ func (e *Engine) carried(f *flight) bool {
 	return carrier != nil && !carrier.mute
 }
 
-func (e *Engine) noteReturn(c *Context) {
+func (e *Engine) noteReturn(c *Context) (v Attached, inTime bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c.returned = true
-}
-
-func (e *Engine) noteOnLate(c *Context, f func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	c.onLate = f
+	return c.attached, c.flight.user == c
 }
 
 // cancellable is c as a context of the standard library, which knows causes.
@@ -128,7 +139,12 @@ func (c *Context) Done() <-chan struct{} { return c.cancellable().Done() }
 func (c *Context) Err() error { return c.cancellable().Err() }
 
 // Value implements [context.Context].
-func (c *Context) Value(key any) any { return c.cancellable().Value(key) }
+func (c *Context) Value(key any) any {
+	if value, ok := c.flight.engine.Owner.Value(c, key); ok {
+		return value
+	}
+	return c.cancellable().Value(key)
+}
 
 // values has those of a context, and does not end.
 type values struct{ of context.Context }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/lane"
 )
 
 // Delivery is one arrival of an item.
@@ -52,9 +53,9 @@ func (e *Engine) Arrive(ctx context.Context, at time.Duration, v Voice) (Deliver
 }
 
 // Deliver brings an item to its end, or its delivery to its own if that comes first.
-func (e *Engine) Deliver(d Delivery, it Item, late Deadline) Verdict {
+func (e *Engine) Deliver(d Delivery, k lane.Key, it Item, late Deadline) Verdict {
 	ctx := d.ctx
-	admitted := e.Admit(d, it)
+	admitted := e.Admit(d, k, it)
 	// Most handlers are over before a timer for them would have been set.
 	runtime.Gosched()
 	if !e.Settled(admitted) {

@@ -6,7 +6,7 @@ type effects struct {
 	turns    []*flight // they need a worker
 	reports  []*report
 	releases []*lease
-	late     []*Context // their last delivery was answered late
+	late     []Attached // to what was answered late
 }
 
 // unlock frees the mutex, and does what was noted under it.
@@ -23,7 +23,7 @@ func (e *Engine) unlock() {
 	for _, c := range todo.releases {
 		go e.release(c)
 	}
-	for _, ctx := range todo.late {
-		go ctx.onLate()
+	for _, v := range todo.late {
+		go v.AnsweredLate()
 	}
 }

@@ -46,14 +46,15 @@ func (e *Engine) judge(f *flight, h *handover, end *ending) {
 	case f.letter != nil:
 		end.due = deadLetter
 	case h.result.Failure.Err == nil:
-		e.accept(f, &h.result.Reply, end)
+		e.accept(f, &h.result, end)
 	default:
 		e.refuse(f, h, end)
 	}
 }
 
 // accept judges a success.
-func (e *Engine) accept(f *flight, reply *Reply, end *ending) {
+func (e *Engine) accept(f *flight, res *Result, end *ending) {
+	reply := &res.Reply
 	end.Acked, end.Outcome = true, Handled
 	e.successes++
 	e.lastSuccess = f.attempt.ended
@@ -63,7 +64,7 @@ func (e *Engine) accept(f *flight, reply *Reply, end *ending) {
 	end.Reply, end.Outcome = *reply, Replied
 	carrier := f.carrier()
 	switch {
-	case reply.CallOnly, carrier != nil && carrier.mute, f.promised && carrier == nil:
+	case res.CallOnly, carrier != nil && carrier.mute, f.promised && carrier == nil:
 		end.due = call
 	case e.Store != nil && (carrier != nil || reply.Sender == nil):
 		end.stored = reply.Body

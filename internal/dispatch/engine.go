@@ -23,6 +23,8 @@ type Config struct {
 	Store Store
 	// Source says how an item comes again after a failure.
 	Source Source
+	// LastAttempt is the part of Item.Life that is for a last attempt.
+	LastAttempt time.Duration
 	// Timeout is how long an attempt may take. If negative, there is no limit.
 	Timeout time.Duration
 	// MaxInFlight is how many items may wait or run.
@@ -36,11 +38,19 @@ type Config struct {
 }
 
 // Owner is the package that an Engine works for. The engine calls its methods without
-// a lock, and concurrently. They must not panic. Handle alone may end its goroutine, or
+// a lock unless it says otherwise, and concurrently. They must not panic. Handle alone may end its goroutine, or
 // not return.
 type Owner interface {
 	// Handle makes one attempt of ctx.Item.
 	Handle(ctx *Context) Result
+	// Refuse says why the handler of an item whose turn has come may not run: its dead
+	// letter is due. It is nil for most. It is called under a lock.
+	Refuse(it *Item) error
+	// Label names the kind of an item in errors. It is called under a lock.
+	Label(it *Item) string
+	// Value is what the context of an attempt has for a key. ok is false if that is for
+	// the context of the delivery to say.
+	Value(ctx *Context, key any) (value any, ok bool)
 	// DeadLetter accepts an item that is given up, or returns an error.
 	DeadLetter(ctx *Context, l Letter) error
 	// Observe is told of an attempt whose result no delivery carries.

@@ -29,7 +29,6 @@ var (
 var (
 	errReplyGone = errors.New("tghook: the reply is no longer kept: answered without it")
 	errExhausted = errors.New("tghook: MaxAttempts was reached in another process")
-	errTooOld    = errors.New("tghook: older than DispatchConfig.MaxAge")
 )
 
 // ErrNoSender is the error of a reply that nobody can send.

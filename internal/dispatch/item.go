@@ -3,24 +3,16 @@ package dispatch
 import (
 	"context"
 	"time"
-
-	"github.com/tghook/tghook/internal/lane"
 )
 
 // Item is what is dispatched.
 type Item struct {
 	ID    int64
-	Label string // names its kind in errors
-	Lane  lane.Key
 	Value any // the owner's
 	// Life is how long its sender may deliver it again, with the time of an attempt.
 	Life time.Duration
-	// LastAttempt is the time of an attempt in Life.
-	LastAttempt time.Duration
 	// MaxRetry is the longest time after which it may be asked for again.
 	MaxRetry time.Duration
-	// StartBy is the latest time at which its handler may start. If zero, any time.
-	StartBy time.Time
 	// Unfit says why no handler may run: its dead letter is due. It is nil for most.
 	Unfit error
 }
@@ -31,8 +23,6 @@ type Reply struct {
 	Body []byte // empty: there is no reply
 	// Sender sends the reply where no delivery carries it. If nil, nobody can.
 	Sender Sender
-	// CallOnly says that no delivery can carry the reply.
-	CallOnly bool
 }
 
 // Sender sends a reply. It must not panic or end its goroutine, and it returns when ctx
@@ -51,8 +41,10 @@ func (r *Reply) Send(ctx context.Context) error {
 
 // Result is what came of an attempt.
 type Result struct {
-	Reply   Reply
-	Failure Failure
+	Reply Reply
+	// CallOnly says that no delivery can carry the reply.
+	CallOnly bool
+	Failure  Failure
 }
 
 // Failure is why an attempt failed.

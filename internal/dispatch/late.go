@@ -70,8 +70,8 @@ func (e *Engine) leave(d *Delivery, late Deadline) {
 		f.offers.missed(now, d.verdict.Retry)
 	}
 	f.late.Store(f.wasLate && len(f.waiters) == 0)
-	if f.late.Load() && late.Then != Cancel && f.user != nil && f.user.onLate != nil {
-		e.effects.late = append(e.effects.late, f.user)
+	if f.late.Load() && late.Then != Cancel && f.user != nil && f.user.attached != nil && !f.user.returned {
+		e.effects.late = append(e.effects.late, f.user.attached)
 	}
 	switch late.Then {
 	case Acknowledge:
@@ -114,7 +114,7 @@ func (f *flight) whyLate(late Deadline, now time.Duration) (why error, quiet boo
 	switch f.phase {
 	case waiting:
 		cause = f.place.Head().Value
-		text = fmt.Sprintf("answered while it waits in its lane for update %d (%s), %s", cause.item.ID, cause.item.Label, cause.does(now))
+		text = fmt.Sprintf("answered while it waits in its lane for update %d (%s), %s", cause.item.ID, f.engine.Owner.Label(&cause.item), cause.does(now))
 	case claiming:
 		text = "answered while it waits for the Store"
 	case running, settling, pausing:

@@ -30,7 +30,7 @@ func (Requeued) inOrder() bool { return true }
 // outlived reports whether f would run again only when its sender would not offer it any
 // more: a query that nobody waits for must not hold up the next one.
 func (Requeued) outlived(f *flight, asked time.Duration) bool {
-	return f.engine.Now()+f.pauseFor(asked) >= f.first.at+f.item.Life-f.item.LastAttempt
+	return f.engine.Now()+f.pauseFor(asked) >= f.first.at+f.item.Life-f.engine.LastAttempt
 }
 
 func (Requeued) requeue(f *flight, asked time.Duration) bool {

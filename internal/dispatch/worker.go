@@ -159,8 +159,8 @@ func (e *Engine) begin(f *flight, end *ending) (ctx *Context, due bool) {
 		return nil, false
 	}
 	f.attempt.cancelled, f.attempt.started, f.named = nil, e.Now(), false
-	if start := f.item.StartBy; f.letter == nil && !start.IsZero() && time.Now().After(start) {
-		f.letter = &letter{errTooOld, DeadLettered}
+	if why := e.Owner.Refuse(&f.item); f.letter == nil && why != nil {
+		f.letter = &letter{why, DeadLettered}
 	}
 	if f.letter == nil {
 		f.attempt.number++
