@@ -310,8 +310,8 @@ func TestWhatCannotBeFailsTheTestOfTheServer(t *testing.T) {
 		`tghooktest: in the chat of "Zoë" with the bot: the text is empty; Telegram does not send an empty message`:                                               func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Send("") },
 		"tghooktest: in the chat of \"Zoë\" with the bot: waited 10s: there is no button \"Yes\" to press; the buttons are: none\n\tin this chat it said nothing": func(srv *tghooktest.Server) { srv.User("Zoë").Chat().Press("Yes") },
 		`tghooktest: in the chat of "Zoë" with the bot: an album has 2 to 10 pictures, not 0`:                                                                     func(srv *tghooktest.Server) { srv.User("Zoë").Chat().SendAlbum() },
-		`tghooktest: a group needs a title, such as Team`:                                                                                                         func(srv *tghooktest.Server) { srv.Group("") },
-		`tghooktest: a user needs a name, such as Zoë`:                                                                                                            func(srv *tghooktest.Server) { srv.User(" ") },
+		`tghooktest: Group: the title is empty; pass one, such as Team`:                                                                                           func(srv *tghooktest.Server) { srv.Group("") },
+		`tghooktest: User: the name is empty; pass one, such as Zoë`:                                                                                              func(srv *tghooktest.Server) { srv.User(" ") },
 		`tghooktest: Zoë is not in the group "Team"; call Join first`:                                                                                             func(srv *tghooktest.Server) { srv.User("Zoë").Leave(srv.Group("Team")) },
 		`tghooktest: in the group "Team": message 1 has no poll to vote in`: func(srv *tghooktest.Server) {
 			c := srv.User("Zoë").Join(srv.Group("Team"))

@@ -19,7 +19,7 @@ func (s *Server) Group(title string) *Group {
 	tb := s.test()
 	tb.Helper()
 	if strings.TrimSpace(title) == "" {
-		tb.Fatalf("tghooktest: a group needs a title, such as Team")
+		tb.Fatalf("tghooktest: Group: the title is empty; pass one, such as Team")
 	}
 	return &Group{ID: s.world.Group(title).ID, Title: title}
 }

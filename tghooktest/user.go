@@ -25,7 +25,7 @@ func (s *Server) User(name string) *User {
 	tb := s.test()
 	tb.Helper()
 	if strings.TrimSpace(name) == "" {
-		tb.Fatalf("tghooktest: a user needs a name, such as Zoë")
+		tb.Fatalf("tghooktest: User: the name is empty; pass one, such as Zoë")
 	}
 	return &User{ID: s.world.User(name).ID, Name: name, server: s}
 }
