@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/botapi"
 	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/keepalive"
@@ -216,12 +217,12 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 // ask is Call that returns the result as it came.
 func (c *Client) ask(ctx context.Context, method string, params any) (result []byte, err error) {
 	err = guard.Call(func() error { // ctx is the user's too
-		m, err := guard.Beside(ctx, stopPatience, func() (*message, error) {
+		m, err := guard.Beside(ctx, stopPatience, func() (*botapi.Message, error) {
 			m, err := Reply{method, params}.message()
 			if err != nil {
 				return nil, err
 			}
-			return m, unsendable(method, m.check(c.maxFiles()))
+			return m, unsendable(method, m.Check(c.maxFiles()))
 		})
 		if err != nil {
 			return c.redacted(err) // a File may come from Telegram itself
@@ -235,20 +236,20 @@ func (c *Client) ask(ctx context.Context, method string, params any) (result []b
 // maxFiles is how many bytes the files of a call may have.
 func (c *Client) maxFiles() int64 {
 	if c.local {
-		return maxLocalFileBytes
+		return botapi.MaxLocalFileBytes
 	}
-	return maxFileBytes
+	return botapi.MaxFileBytes
 }
 
 // send makes a call, and repeats it where that is safe.
-func (c *Client) send(ctx context.Context, method string, m *message) (result []byte, err error) {
+func (c *Client) send(ctx context.Context, method string, m *botapi.Message) (result []byte, err error) {
 	same := idempotent(method, m)
 	var spent error
 	again := func(err error) bool {
-		if !repeatable(err, same) || m.end() != nil {
+		if !repeatable(err, same) || m.End() != nil {
 			return false
 		}
-		spent = m.spent()
+		spent = m.Spent()
 		return spent == nil
 	}
 	err = retry.Do(ctx, c.patience, again, askedWait, func() (err error) {
@@ -267,13 +268,13 @@ func (c *Client) undecoded(method string, err error) error {
 
 // post makes one request of what is in memory, and returns the result.
 func (c *Client) post(ctx context.Context, method string, body payload) (result []byte, err error) {
-	return c.exchange(ctx, method, &message{contentType: body.contentType(), text: [][]byte{body}})
+	return c.exchange(ctx, method, botapi.NewMessage(body))
 }
 
 // exchange makes one request and returns the result.
-func (c *Client) exchange(ctx context.Context, method string, m *message) (result []byte, err error) {
+func (c *Client) exchange(ctx context.Context, method string, m *botapi.Message) (result []byte, err error) {
 	res, err := guard.Beside(ctx, stopPatience, func() (answer, error) { return c.roundTrip(ctx, method, m) })
-	unread := m.end()
+	unread := m.End()
 	switch {
 	case err != nil && unread != nil:
 		return nil, c.redacted(unsendable(method, unread))
@@ -292,8 +293,8 @@ type answer struct {
 	body   []byte
 }
 
-func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answer, error) {
-	body, err := m.open(c.maxFiles())
+func (c *Client) roundTrip(ctx context.Context, method string, m *botapi.Message) (answer, error) {
+	body, err := m.Open(c.maxFiles())
 	if err != nil {
 		return answer{}, err
 	}
@@ -302,9 +303,9 @@ func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answ
 		_ = body.Close()
 		return answer{}, err
 	}
-	req.ContentLength = m.size()
-	req.GetBody = func() (io.ReadCloser, error) { return m.open(c.maxFiles()) }
-	req.Header.Set("Content-Type", m.contentType)
+	req.ContentLength = m.Size()
+	req.GetBody = func() (io.ReadCloser, error) { return m.Open(c.maxFiles()) }
+	req.Header.Set("Content-Type", m.ContentType)
 	res, err := c.http.Do(req) // of a ReplyTransport's request it has the method, which is of letters
 	if err != nil {
 		return answer{}, err
@@ -349,7 +350,7 @@ func (c *Client) decode(method string, status int, answer []byte) (result []byte
 			MigrateToChatID: refusal.Parameters.MigrateTo, own: refusal.Code != 0,
 		}
 	default: // a proxy's words, none, or cut at maxAnswer
-		words := excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
+		words := envelope.Excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
 		return nil, &APIError{Method: method, Code: status, Description: fmt.Sprintf(
 			"(%s) %d bytes are no answer of the Bot API: %q", http.StatusText(status), len(answer), words)}
 	}
@@ -383,10 +384,10 @@ func unconnected(err error) bool {
 }
 
 // idempotent reports whether a call does no more if it is made twice.
-func idempotent(method string, m *message) bool {
+func idempotent(method string, m *botapi.Message) bool {
 	switch method = strings.ToLower(method); method {
 	case "setwebhook", "deletewebhook":
-		return !m.has(dropPending) // what has come meanwhile would be dropped too
+		return !m.Has(dropPending) // what has come meanwhile would be dropped too
 	}
 	return strings.HasPrefix(method, "get")
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/certificate"
+	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/retry"
 	"github.com/tghook/tghook/internal/spelling"
@@ -261,7 +262,7 @@ func (m *Mounted) warnOfStray(r *http.Request) {
 	if last != 0 && now-last < int64(strayInterval) || !m.strayed.CompareAndSwap(last, now) {
 		return
 	}
-	path, served := excerpt([]byte(r.URL.Path), 0), m.cfg.Path
+	path, served := envelope.Excerpt([]byte(r.URL.Path), 0), m.cfg.Path
 	if m.client != nil {
 		path, served = m.client.redact(path), m.client.redact(served)
 	}

@@ -1,14 +1,12 @@
 package tghook
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
+	"log/slog"
+	"sync"
 
-	"github.com/tghook/tghook/internal/envelope"
+	"github.com/tghook/tghook/internal/botapi"
+	"github.com/tghook/tghook/internal/spelling"
 )
 
 // Reply is at most one Bot API method with which a handler answers. It rides
@@ -52,189 +50,77 @@ type Caller interface {
 	Call(ctx context.Context, method string, params, result any) error
 }
 
-// maxReply bounds a reply's parameters: tdlib/telegram-bot-api refuses more.
-const maxReply = 1 << 20
-
-// ridesResponse reports whether Telegram executes method when it is answered
-// with. Source: tdlib/telegram-bot-api, WebhookActor::handle.
-func ridesResponse(method string) bool {
-	method = strings.ToLower(method)
-	switch method {
-	case "setwebhook", "deletewebhook", "close", "logout":
-		return false
-	}
-	return !strings.HasPrefix(method, "get")
-}
+// encoder finds each [File] in Params.
+var encoder = botapi.NewEncoder[File]()
 
 // encode makes the payload of r. Its error is a *ReplyError if no repetition
 // could help, and another if reading a file failed.
 func (r Reply) encode() (payload, error) {
-	params, files, err := r.prepare()
-	var body payload
-	switch {
-	case err != nil:
-	case files == nil:
-		body, err = encodeJSON(r.Method, params)
-	default:
-		var m *message
-		if m, err = encodeMultipart(r.Method, params, files); err == nil {
-			body, err = m.payload()
-			return body, unsendable(r.Method, err)
-		}
+	body, err := encoder.Encode(r.Method, r.Params)
+	switch err.(type) { //nolint:errorlint // it is made there, and others wrap what is the user's
+	case nil, *botapi.ReadError:
+		return body, err
 	}
-	if err != nil {
-		return nil, &ReplyError{r.Method, err}
-	}
-	return body, nil
-}
-
-// unsendable is err as a *ReplyError, if it is the problem of a file.
-func unsendable(method string, err error) error {
-	if problem, ok := err.(fileError); ok { //nolint:errorlint // it is made here, and others wrap what is the user's
-		return &ReplyError{method, problem}
-	}
-	return err
+	return nil, &ReplyError{r.Method, err}
 }
 
 // message is r as it is to be sent, with its files unread. Its error is a
 // *ReplyError.
-func (r Reply) message() (m *message, err error) {
-	params, files, err := r.prepare()
-	switch {
-	case err != nil:
-	case files == nil:
-		var body payload
-		body, err = encodeJSON(r.Method, params)
-		m = &message{contentType: contentTypeJSON, text: [][]byte{body}}
-	default:
-		m, err = encodeMultipart(r.Method, params, files)
-	}
+func (r Reply) message() (*botapi.Message, error) {
+	m, err := encoder.Message(r.Method, r.Params)
 	if err != nil {
 		return nil, &ReplyError{r.Method, err}
 	}
 	return m, nil
 }
 
-// prepare encodes Params. files are those that it refers to; nil if it refers to
-// none.
-func (r Reply) prepare() (params []byte, files map[string]File, err error) {
-	if err := checkMethod(r.Method); err != nil {
-		return nil, nil, err
+// unsendable is err as a *ReplyError, if it is the problem of a file.
+func unsendable(method string, err error) error {
+	if problem, ok := err.(botapi.FileError); ok { //nolint:errorlint // it is made there, and others wrap what is the user's
+		return &ReplyError{method, problem}
 	}
-	if r.Params == nil {
-		return []byte("{}"), nil, nil
-	}
-	found, err := surveyed(r.Params)
-	if err != nil {
-		return nil, nil, err
-	}
-	if params, err = json.Marshal(r.Params); err != nil {
-		return nil, nil, fmt.Errorf("encode Params: %w", err)
-	}
-	if string(params) == "null" { // a nil of some type
-		return []byte("{}"), nil, nil
-	}
-	if params[0] != '{' {
-		return nil, nil, fmt.Errorf("encode Params: a %T is no JSON object", r.Params)
-	}
-	if !bytes.Contains(params, []byte(attachPrefix)) {
-		return params, nil, nil
-	}
-	if params, err = withoutZero(params, found.zero); err != nil || !bytes.Contains(params, []byte(attachPrefix)) {
-		return params, nil, err
-	}
-	if found.files == nil {
-		found.files = map[string]File{}
-	}
-	return params, found.files, nil
-}
-
-func checkMethod(method string) error {
-	if method == "" {
-		return errors.New("there are Params but no Method")
-	}
-	for _, c := range []byte(method) {
-		if c|0x20 < 'a' || c|0x20 > 'z' {
-			return errors.New("a method's name consists of letters")
-		}
-	}
-	return nil
-}
-
-// fields calls f for each member of params that may be sent.
-func fields(params []byte, f func(key, value []byte) error) error {
-	return envelope.Members(params, func(key, value []byte) error {
-		if strings.EqualFold(string(key), "method") {
-			return fmt.Errorf("a member %q in Params: the method is Reply.Method alone", key)
-		}
-		if string(value) == "null" {
-			return nil
-		}
-		if err := wrongKey(key); err != nil {
-			return err
-		}
-		return f(key, value)
-	})
-}
-
-func encodeJSON(method string, params []byte) (payload, error) {
-	body := make([]byte, 0, len(payloadStart)+len(method)+len(`",`)+len(params))
-	body = append(body, payloadStart...) // the method first: of equal keys Telegram takes the first
-	body = append(body, method...)
-	body = append(body, '"')
-	err := fields(params, func(key, value []byte) error {
-		if len(bytes.Trim(key, "abcdefghijklmnopqrstuvwxyz_")) > 0 { // Telegram's need no escapes
-			quoted, err := json.Marshal(string(key))
-			if err != nil {
-				return err
-			}
-			key = quoted[1 : len(quoted)-1]
-		}
-		body = append(body, `,"`...)
-		body = append(body, key...)
-		body = append(body, `":`...)
-		body = append(body, value...)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	body = append(body, '}')
-	if len(body) > maxReply {
-		return nil, fmt.Errorf("%d bytes of JSON are more than the %d that Telegram takes", len(body), maxReply)
-	}
-	return body, nil
+	return err
 }
 
 // payload is a reply in the form that it is sent, kept and stored in: the body
 // of a response. nil is no reply. A payload is never changed.
 type payload []byte
 
-const (
-	contentTypeJSON = "application/json"
-	payloadStart    = `{"method":"`
-)
-
-func (p payload) contentType() string {
-	if p[0] == '{' {
-		return contentTypeJSON
-	}
-	return contentTypeMultipart + "; boundary=" + p.boundary()
-}
-
 // reply returns p as a Reply again: Params encode to what p was made of.
 func (p payload) reply() (Reply, error) {
-	switch {
-	case len(p) == 0:
-		return NoReply, nil
-	case p[0] != '{':
-		return decodeMultipart(p)
+	method, params, err := botapi.Decode(p, func(f botapi.File) any { return File(f) })
+	return Reply{method, params}, err
+}
+
+// maxUnknownMethods bounds the names that are remembered, and so the warnings.
+const maxUnknownMethods = 100
+
+// spellcheck warns of replies whose method this package does not know. That is no
+// error: Telegram may know it. It is safe for concurrent use.
+type spellcheck struct {
+	mu     sync.Mutex
+	warned map[string]bool // by method; made when it is needed
+}
+
+// check warns once of a method.
+func (s *spellcheck) check(ctx context.Context, cfg *DispatchConfig, method string) {
+	if _, known := botapi.Lookup(method); known || !s.first(method) {
+		return
 	}
-	rest, ok := bytes.CutPrefix(p, []byte(payloadStart))
-	method, rest, closed := bytes.Cut(rest, []byte(`"`))
-	if !ok || !closed || len(rest) == 0 {
-		return NoReply, fmt.Errorf("tghook: not a stored reply: %q", excerpt(p, 0))
+	cfg.log(ctx, slog.LevelWarn, "tghook: a reply has a method that is not in Bot API 10.1: Telegram ignores a method that it does not know",
+		slog.String("method", method), slog.String("nearest", spelling.Nearest(method, botapi.Names())))
+}
+
+// first reports whether method is one to warn of, and was not seen before.
+func (s *spellcheck) first(method string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.warned[method] || len(s.warned) >= maxUnknownMethods {
+		return false
 	}
-	params := append([]byte{'{'}, bytes.TrimPrefix(rest, []byte(","))...)
-	return Reply{string(method), json.RawMessage(params)}, nil
+	if s.warned == nil {
+		s.warned = map[string]bool{}
+	}
+	s.warned[method] = true
+	return true
 }

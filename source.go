@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/tghook/tghook/internal/envelope"
 )
 
 // TelegramSources are the addresses that Telegram says it sends from. They may
@@ -25,10 +27,10 @@ func (w *Webhook) stranger(req *Request) string {
 	switch {
 	case !source.IsValid() && given == req.RemoteAddr:
 		return fmt.Sprintf("the peer %q has no address, as on a unix socket, so that Config.AllowedSources refuses it: "+
-			"let the proxy check the source", excerpt([]byte(given), 0))
+			"let the proxy check the source", envelope.Excerpt([]byte(given), 0))
 	case !source.IsValid():
 		return fmt.Sprintf("the peer %s is in Config.TrustedProxies, and its X-Forwarded-For has %q where an address is due: does that proxy set it?",
-			w.peerOf(req), excerpt([]byte(given), 0))
+			w.peerOf(req), envelope.Excerpt([]byte(given), 0))
 	case contains(w.cfg.AllowedSources, source):
 		return ""
 	case contains(w.cfg.TrustedProxies, source):
@@ -62,7 +64,7 @@ func (w *Webhook) peerOf(req *Request) string {
 	if source, _ := w.source(req); source.IsValid() {
 		return source.String()
 	}
-	return excerpt([]byte(req.RemoteAddr), 0)
+	return envelope.Excerpt([]byte(req.RemoteAddr), 0)
 }
 
 // parseAddr reads an address with or without a port, an IPv6 address also in brackets.

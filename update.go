@@ -142,7 +142,7 @@ func ParseUpdate(data []byte) (*Update, error) {
 		decodeErr := &DecodeError{Err: err}
 		var syntax *envelope.SyntaxError
 		if errors.As(err, &syntax) {
-			decodeErr.Excerpt = excerpt(data, syntax.Offset)
+			decodeErr.Excerpt = envelope.Excerpt(data, syntax.Offset)
 		}
 		return nil, decodeErr
 	}
@@ -157,7 +157,7 @@ func ParseUpdate(data []byte) (*Update, error) {
 		pollID:   string(e.PollID),
 	}
 	if err != nil {
-		return u, &DecodeError{UpdateID: e.ID, Excerpt: excerpt(data, 0), Err: ErrNoKind}
+		return u, &DecodeError{UpdateID: e.ID, Excerpt: envelope.Excerpt(data, 0), Err: ErrNoKind}
 	}
 	return u, nil
 }
@@ -173,12 +173,4 @@ func (u *Update) decode(unmarshal func([]byte, any) error, v any) error {
 		return &DecodeError{UpdateID: u.ID, Err: err}
 	}
 	return nil
-}
-
-const excerptLen = 64
-
-// excerpt is at most excerptLen bytes of data around offset.
-func excerpt(data []byte, offset int) string {
-	from := max(0, min(offset-excerptLen/2, len(data)-excerptLen))
-	return string(data[from:min(len(data), from+excerptLen)])
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/botapi"
+	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/redact"
 )
@@ -249,7 +251,7 @@ func (w *Webhook) deliver(ctx context.Context, u *Update) verdict {
 // done for those who may not ask.
 func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
 	if req.Method != http.MethodPost {
-		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", excerpt([]byte(req.Method), 0))}
+		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", envelope.Excerpt([]byte(req.Method), 0))}
 	}
 	if problem := w.stranger(req); problem != "" {
 		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
@@ -258,10 +260,10 @@ func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
 		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
 	}
 	if !isJSON(req.ContentType) {
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Type %q: want application/json", excerpt([]byte(req.ContentType), 0))}
+		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Type %q: want application/json", envelope.Excerpt([]byte(req.ContentType), 0))}
 	}
 	if req.ContentEncoding != "" && !strings.EqualFold(req.ContentEncoding, "identity") {
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Encoding %q: the body must not be encoded", excerpt([]byte(req.ContentEncoding), 0))}
+		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Encoding %q: the body must not be encoded", envelope.Excerpt([]byte(req.ContentEncoding), 0))}
 	}
 	body, refused := w.reading.read(req.Body, req.ContentLength, w.cfg.MaxBody)
 	if refused != nil {
@@ -314,11 +316,11 @@ func (w *Webhook) unauthentic(lines []string) string {
 }
 
 func isJSON(contentType string) bool {
-	if contentType == contentTypeJSON {
+	if contentType == botapi.TypeJSON {
 		return true
 	}
 	mediaType, _, err := mime.ParseMediaType(contentType)
-	return mediaType == contentTypeJSON && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
+	return mediaType == botapi.TypeJSON && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
 }
 
 // reject answers what is no update.
@@ -344,7 +346,7 @@ func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestErro
 func (v *verdict) response() Response {
 	switch {
 	case v.acked && len(v.reply) > 0:
-		return Response{http.StatusOK, http.Header{"Content-Type": {v.reply.contentType()}}, v.reply}
+		return Response{http.StatusOK, http.Header{"Content-Type": {botapi.ContentType(v.reply)}}, v.reply}
 	case v.acked:
 		return Response{Status: http.StatusOK}
 	case v.retry > 0:

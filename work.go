@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tghook/tghook/internal/botapi"
 	"github.com/tghook/tghook/internal/guard"
 )
 
@@ -184,7 +185,7 @@ func (d *Dispatcher) answer(ctx context.Context, u *Update, res *result) error {
 		return err
 	}
 	d.methods.check(ctx, &d.cfg, reply.Method)
-	rides := ridesResponse(reply.Method)
+	rides := botapi.Rides(reply.Method)
 	if !rides && d.cfg.Caller == nil {
 		return &ReplyError{reply.Method, fmt.Errorf("it is ignored in an answer, and there is %w", errNoCaller)}
 	}

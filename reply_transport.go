@@ -3,19 +3,18 @@ package tghook
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
+
+	"github.com/tghook/tghook/internal/botapi"
 )
 
 // ReplyTransport lets the calls of another bot library ride the response, as a
@@ -121,7 +120,7 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {contentTypeJSON}},
+		Header: http.Header{"Content-Type": {botapi.TypeJSON}},
 		Body:   io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer)),
 		Request: req,
 	}, nil
@@ -191,24 +190,21 @@ func (t *ReplyTransport) prepare() {
 		t.through = &through
 	}
 	t.answers = map[string]string{}
-	all := map[string]string{}
-	for _, group := range answerable {
-		for method := range strings.FieldsSeq(group.methods) {
-			all[strings.ToLower(method)] = group.answer
-			if !group.progress && (group.answer == answerTrue || t.AllowNoResult) && len(t.Methods) == 0 {
-				t.answers[strings.ToLower(method)] = group.answer
-			}
+	for name, m := range botapi.Methods() {
+		if len(t.Methods) == 0 && !m.Progress && (m.Answer == botapi.AnswerTrue || m.Answer != "" && t.AllowNoResult) {
+			t.answers[name] = m.Answer
 		}
 	}
 	for i, method := range t.Methods {
-		answer := all[strings.ToLower(method)]
+		known, _ := botapi.Lookup(method)
+		answer := known.Answer
 		problem := ""
 		switch {
-		case !ridesResponse(method):
+		case !botapi.Rides(method):
 			problem = "never rides a response: leave it out"
 		case answer == "":
 			problem = "answers with what only Telegram knows, or is not known here: leave it out"
-		case answer != answerTrue && !t.AllowNoResult:
+		case answer != botapi.AnswerTrue && !t.AllowNoResult:
 			problem = "answers with a message, which the library would not get: leave it out, or set AllowNoResult"
 		}
 		if problem != "" {
@@ -224,7 +220,7 @@ func (t *ReplyTransport) prepare() {
 func (t *ReplyTransport) methodOf(u *url.URL) string {
 	plain := url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path}
 	method, ours := strings.CutPrefix(plain.String(), t.Client.endpoint(""))
-	if !ours || checkMethod(method) != nil {
+	if !ours || botapi.CheckMethod(method) != nil {
 		return ""
 	}
 	return method
@@ -233,12 +229,12 @@ func (t *ReplyTransport) methodOf(u *url.URL) string {
 // read reads the call that req is. It is nil if it cannot ride. Either way the
 // request that is returned has the body again.
 func (t *ReplyTransport) read(method string, req *http.Request) (*held, *http.Request, error) {
-	limit := int64(maxReply)
+	limit := int64(botapi.MaxParams)
 	mediaType, params, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	start := ""
-	if mediaType == contentTypeMultipart {
-		limit += maxFileBytes
-		start = methodPart(method, params["boundary"])
+	if mediaType == botapi.TypeMultipart {
+		limit += botapi.MaxFileBytes
+		start = botapi.MethodPart(method, params["boundary"])
 	}
 	if req.Method != http.MethodPost || req.URL.RawQuery != "" || req.Header.Get("Content-Encoding") != "" || req.ContentLength > limit {
 		return nil, req, nil
@@ -264,17 +260,17 @@ func (t *ReplyTransport) read(method string, req *http.Request) (*held, *http.Re
 	again.Body, _ = again.GetBody()
 	again.ContentLength = int64(len(body))
 
-	var p payload
+	var p []byte
 	var err error
 	switch {
 	case len(body) == 0:
-		p, err = encodeJSON(method, []byte("{}"))
-	case mediaType == contentTypeJSON:
-		p, err = encodeJSON(method, body)
+		p, err = botapi.JSON(method, []byte("{}"))
+	case mediaType == botapi.TypeJSON:
+		p, err = botapi.JSON(method, body)
 	case mediaType == "application/x-www-form-urlencoded":
-		p, err = encodeForm(method, body)
+		p, err = botapi.Form(method, body)
 	case start != "":
-		p, err = checkMultipart(buffer.Bytes(), start, params["boundary"])
+		p, err = botapi.Multipart(buffer.Bytes(), start, params["boundary"])
 	default:
 		return nil, again, nil
 	}
@@ -288,110 +284,4 @@ func (t *ReplyTransport) read(method string, req *http.Request) (*held, *http.Re
 type rest struct {
 	io.Reader
 	io.Closer
-}
-
-// encodeForm makes JSON of a form: the parameters mean the same to Telegram.
-func encodeForm(method string, form []byte) (payload, error) {
-	values, err := url.ParseQuery(string(form))
-	if err != nil {
-		return nil, err
-	}
-	params := make(map[string]string, len(values))
-	for key, all := range values {
-		if !utf8.ValidString(key) || !utf8.ValidString(all[0]) {
-			return nil, errors.New("no UTF-8")
-		}
-		params[key] = all[0] // of equal keys Telegram takes the first
-	}
-	encoded, err := json.Marshal(params)
-	if err != nil {
-		return nil, err
-	}
-	return encodeJSON(method, encoded)
-}
-
-const contentTypeMultipart = "multipart/form-data"
-
-// methodPart is the part that says which method a multipart body is for.
-func methodPart(method, boundary string) string {
-	return "--" + boundary + "\r\nContent-Disposition: form-data; name=\"method\"\r\n\r\n" + method + "\r\n"
-}
-
-// checkMultipart returns body, which begins with start, if Telegram would take it.
-func checkMultipart(body []byte, start, boundary string) (payload, error) {
-	p := payload(body)
-	if p.contentType() != mime.FormatMediaType(contentTypeMultipart, map[string]string{"boundary": boundary}) {
-		return nil, errors.New("the boundary needs quotes")
-	}
-	if !bytes.HasPrefix(body[len(start):], []byte("--"+boundary+"\r\n")) {
-		return nil, errors.New("there is something before the first part")
-	}
-	parts := multipart.NewReader(bytes.NewReader(body), boundary)
-	text, files, methods := int64(0), 0, 0
-	for {
-		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		n, err := io.Copy(io.Discard, part)
-		if err != nil {
-			return nil, err
-		}
-		if part.FileName() != "" {
-			files++
-		} else {
-			text += int64(len(part.FormName())) + n
-		}
-		if strings.EqualFold(part.FormName(), "method") {
-			methods++
-		}
-	}
-	if text > maxReply || files > maxFiles || methods > 1 {
-		return nil, errors.New("it has more than Telegram takes")
-	}
-	return p, nil
-}
-
-// What the library is told of a call that is held.
-const (
-	answerTrue    = `{"ok":true,"result":true}`
-	answerMessage = `{"ok":true,"result":{"message_id":0,"date":0,"chat":{"id":0}}}`
-)
-
-// answerable are the methods whose answer can be known before they are called.
-var answerable = []struct {
-	answer   string
-	progress bool // it tells what the handler is about to do
-	methods  string
-}{
-	{answerTrue, false, `
-		addStickerToSet answerCallbackQuery answerChatJoinRequestQuery answerInlineQuery answerPreCheckoutQuery
-		answerShippingQuery approveChatJoinRequest approveSuggestedPost banChatMember banChatSenderChat
-		closeForumTopic closeGeneralForumTopic convertGiftToStars createNewStickerSet declineChatJoinRequest
-		declineSuggestedPost deleteAllMessageReactions deleteBusinessMessages deleteChatPhoto deleteChatStickerSet
-		deleteForumTopic deleteMessage deleteMessageReaction deleteMessages deleteMyCommands deleteStickerFromSet
-		deleteStickerSet deleteStory editForumTopic editGeneralForumTopic editUserStarSubscription
-		giftPremiumSubscription hideGeneralForumTopic leaveChat pinChatMessage promoteChatMember readBusinessMessage
-		refundStarPayment removeBusinessAccountProfilePhoto removeChatVerification removeMyProfilePhoto
-		removeUserVerification reopenForumTopic reopenGeneralForumTopic replaceStickerInSet restrictChatMember
-		sendChatJoinRequestWebApp sendGift setBusinessAccountBio setBusinessAccountGiftSettings
-		setBusinessAccountName setBusinessAccountProfilePhoto setBusinessAccountUsername
-		setChatAdministratorCustomTitle setChatDescription setChatMemberTag setChatMenuButton setChatPermissions
-		setChatPhoto setChatStickerSet setChatTitle setCustomEmojiStickerSetThumbnail setManagedBotAccessSettings
-		setMessageReaction setMyCommands setMyDefaultAdministratorRights setMyDescription setMyName
-		setMyProfilePhoto setMyShortDescription setPassportDataErrors setStickerEmojiList setStickerKeywords
-		setStickerMaskPosition setStickerPositionInSet setStickerSetThumbnail setStickerSetTitle
-		setUserEmojiStatus transferBusinessAccountStars transferGift unbanChatMember unbanChatSenderChat
-		unhideGeneralForumTopic unpinAllChatMessages unpinAllForumTopicMessages unpinAllGeneralForumTopicMessages
-		unpinChatMessage upgradeGift verifyChat verifyUser`},
-	{answerTrue, true, `sendChatAction sendMessageDraft sendRichMessageDraft`},
-	{answerMessage, false, `
-		copyMessage editMessageCaption editMessageChecklist editMessageLiveLocation editMessageMedia
-		editMessageReplyMarkup editMessageText forwardMessage sendAnimation sendAudio sendChecklist sendContact
-		sendDice sendDocument sendGame sendInvoice sendLivePhoto sendLocation sendMessage sendPaidMedia sendPhoto
-		sendPoll sendRichMessage sendSticker sendVenue sendVideo sendVideoNote sendVoice setGameScore
-		stopMessageLiveLocation`},
 }
