@@ -214,6 +214,20 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	return nil
 }
 
+// Me is what getMe tells of a bot.
+type Me struct {
+	ID        int64  `json:"id"`
+	FirstName string `json:"first_name"`
+	Username  string `json:"username"`
+}
+
+// GetMe asks who the bot is.
+func (c *Client) GetMe(ctx context.Context) (Me, error) {
+	var me Me
+	err := c.Call(ctx, "getMe", nil, &me)
+	return me, err
+}
+
 // ask is Call that returns the result as it came.
 func (c *Client) ask(ctx context.Context, method string, params any) (result []byte, err error) {
 	err = guard.Call(func() error { // ctx is the user's too

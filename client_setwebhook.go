@@ -300,6 +300,38 @@ var reservedNets = []netip.Prefix{
 
 func reserved(a netip.Addr) bool { return contains(reservedNets, a) }
 
+const dropPending = "drop_pending_updates"
+
+// WebhookInfo is what Telegram tells of a bot's webhook
+// (https://core.telegram.org/bots/api#webhookinfo). The secret is never told.
+type WebhookInfo struct {
+	URL                          string   `json:"url"` // empty: none is set
+	HasCustomCertificate         bool     `json:"has_custom_certificate"`
+	PendingUpdateCount           int      `json:"pending_update_count"`
+	IPAddress                    string   `json:"ip_address"`
+	LastErrorDate                int64    `json:"last_error_date"`    // Unix time; not cleared by a later success
+	LastErrorMessage             string   `json:"last_error_message"` // not cleared by a later success
+	LastSynchronizationErrorDate int64    `json:"last_synchronization_error_date"`
+	MaxConnections               int      `json:"max_connections"`
+	AllowedUpdates               []string `json:"allowed_updates"` // nil: Telegram's default
+}
+
+// GetWebhookInfo asks how the webhook stands.
+func (c *Client) GetWebhookInfo(ctx context.Context) (WebhookInfo, error) {
+	var info WebhookInfo
+	err := c.Call(ctx, "getWebhookInfo", nil, &info)
+	return info, err
+}
+
+// DeleteWebhook removes the webhook, and with drop what waits to be delivered.
+func (c *Client) DeleteWebhook(ctx context.Context, drop bool) error {
+	params := map[string]bool{}
+	if drop {
+		params[dropPending] = true
+	}
+	return c.Call(ctx, "deleteWebhook", params, nil)
+}
+
 // String names the URL, without what is secret in it.
 func (r WebhookRequest) String() string { return "WebhookRequest for " + redact.URL(r.URL) }
 

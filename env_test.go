@@ -112,7 +112,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 // documentedVariables are those in the doc comment of FromEnv.
 func documentedVariables(t *testing.T) (names []string) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "env.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), "run_env.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}

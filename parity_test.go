@@ -77,7 +77,7 @@ func TestTheDocumentationHasEachVariableOfFromEnv(t *testing.T) {
 		}
 		return names
 	}
-	same(t, "docs/running.md", found("docs/running.md"), found("env.go"))
+	same(t, "docs/running.md", found("docs/running.md"), found("run_env.go"))
 }
 
 // python-telegram-bot's start_webhook(listen, port, url_path, cert, key,

@@ -1,23 +1,21 @@
 package tghook
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"math"
-	"net/http"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/callback"
+	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/redact"
 	"github.com/tghook/tghook/internal/retry"
+	"github.com/tghook/tghook/internal/window"
 )
 
 // PollConfig is how [Poll] receives. The zero value of each field is its default.
@@ -145,10 +143,10 @@ type poller struct {
 	cfg        PollConfig
 	dispatcher *Dispatcher
 	allowed    []string
-	window     window
-	calls      *callbacks    // of Observe, OnError and DeadLetter
-	logs       *callbacks    // of the Logger
-	moved      chan struct{} // gets a word when a held update has ended
+	window     *window.Window[heldUpdate]
+	calls      *callback.Group // of Observe, OnError and DeadLetter
+	logs       *callback.Group // of the Logger
+	moved      chan struct{}   // gets a word when a held update has ended
 
 	// What follows is of the poll's goroutine alone.
 	again   time.Duration      // not before then is the offset sent again
@@ -157,6 +155,28 @@ type poller struct {
 	cut     bool               // it was reported that polls are cut, and none has been answered since
 	backoff retry.Backoff
 }
+
+// heldUpdate is an update that a poll has received, or what is no update.
+type heldUpdate struct {
+	update  *Update // nil: it is no update
+	arrival *arrival
+	letter  *letter
+}
+
+// letter is the dead letter of what is no update.
+type letter struct{ accepted atomic.Bool }
+
+func newWindow(d *Dispatcher) *window.Window[heldUpdate] {
+	return window.New(func(h heldUpdate) bool {
+		if h.letter != nil {
+			return h.letter.accepted.Load()
+		}
+		return d.acknowledged(h.arrival)
+	})
+}
+
+// full reports whether the window has no room.
+func (p *poller) full() bool { return p.window.Len() >= pollWindow }
 
 func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	if cfg.Dispatch.Caller == nil && c != nil {
@@ -186,8 +206,8 @@ func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	once := *c
 	once.patience = 0
 	return &poller{
-		client: &once, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates), window: window{dispatcher: d},
-		calls: newCallbacks(), logs: newCallbacks(), moved: make(chan struct{}, 1), letters: map[string]*letter{},
+		client: &once, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates), window: newWindow(d),
+		calls: callback.NewGroup(), logs: callback.NewGroup(), moved: make(chan struct{}, 1), letters: map[string]*letter{},
 	}, nil
 }
 
@@ -254,350 +274,48 @@ func (p *poller) takeOver(ctx context.Context) (restore *WebhookRequest, err err
 	return restore, p.persist(ctx, func(ctx context.Context) error { return p.client.DeleteWebhook(ctx, p.cfg.DropPending) })
 }
 
-// persist calls f until it succeeds or fails for good.
-func (p *poller) persist(ctx context.Context, f func(context.Context) error) error {
-	for {
-		asking, cancel := context.WithTimeout(ctx, pollSlack)
-		err := f(asking)
-		cancel()
-		if err == nil {
-			p.backoff.Reset()
-			return nil
-		}
-		if err := p.rest(ctx, err); err != nil {
-			return err
-		}
-	}
+// UpdatesRequest is what getUpdates is asked
+// (https://core.telegram.org/bots/api#getupdates).
+type UpdatesRequest struct {
+	// Offset confirms all updates with a smaller id: Telegram forgets them.
+	Offset int64
+	// Limit is how many updates are wanted, 1 to 100. Default: 100.
+	Limit int
+	// Wait is how long Telegram waits for an update to come, in whole seconds up to
+	// 50. Default: not at all.
+	Wait time.Duration
+	// AllowedUpdates, unless nil, sets which kinds the bot gets from now on; empty is
+	// Telegram's default.
+	AllowedUpdates []string
 }
 
-// rest waits until it makes sense to ask again after err. Its error is final.
-func (p *poller) rest(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+// GetUpdates takes updates, in the form that [ParseUpdate] reads.
+func (c *Client) GetUpdates(ctx context.Context, req UpdatesRequest) ([]json.RawMessage, error) {
+	params := map[string]any{}
+	if req.Offset != 0 {
+		params["offset"] = req.Offset
 	}
-	wait := p.backoff.Next()
-	var refused *APIError
-	if errors.As(err, &refused) {
-		switch {
-		case refused.RetryAfter > 0:
-			wait = refused.RetryAfter
-		case refused.own && refused.Code == http.StatusConflict:
-			err, wait = conflict(refused), max(wait, conflictPause)
-		case refused.unknownToken():
-			return err
-		}
+	if req.Limit != 0 {
+		params["limit"] = req.Limit
 	}
-	p.report(ctx, err)
-	return retry.Sleep(ctx, wait)
-}
-
-// unknownToken reports whether Telegram itself says that it does not know the token:
-// a proxy's 404 says nothing of that. 421 is a Bot API server's that serves other
-// bots only. Source: telegram-bot-api, ClientManager::send.
-func (e *APIError) unknownToken() bool {
-	return e.own && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMisdirectedRequest}, e.Code)
-}
-
-// report tells the user what went wrong, in order and without waiting.
-func (p *poller) report(ctx context.Context, err error) {
-	told := p.calls.inTurn(func() {
-		if broken := guard.Call(func() error { p.cfg.OnError(ctx, err); return nil }); broken != nil {
-			p.log(ctx, slog.LevelError, "tghook: PollConfig.OnError panicked", slog.Any("error", broken))
-		}
+	if req.Wait != 0 {
+		params["timeout"] = int(req.Wait / time.Second)
+	}
+	if req.AllowedUpdates != nil {
+		params["allowed_updates"] = req.AllowedUpdates
+	}
+	result, err := c.ask(ctx, "getUpdates", params)
+	if err != nil {
+		return nil, err
+	}
+	updates := []json.RawMessage{}
+	err = envelope.Elements(result, func(update []byte) {
+		updates = append(updates, bytes.Clone(update)) // one that is kept does not keep all
 	})
-	if !told {
-		p.log(ctx, slog.LevelError, "tghook: OnError or Observe does not return: OnError is not told of this", slog.Any("error", err))
+	if err != nil {
+		return nil, c.undecoded("getUpdates", err)
 	}
-}
-
-// log writes a line, in order and without waiting. Where the Logger itself does not
-// return, nobody can be told.
-func (p *poller) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
-	p.logs.inTurn(func() { p.cfg.Dispatch.log(ctx, level, message, attrs...) })
-}
-
-// conflict names the cause of a 409. Source of the words: tdlib/telegram-bot-api,
-// Client::abort_long_poll and its callers.
-func conflict(refused *APIError) error {
-	if strings.Contains(strings.ToLower(refused.Description), "webhook") {
-		return fmt.Errorf("%w: %w", ErrWebhookSet, refused)
-	}
-	return fmt.Errorf("%w: %w", ErrOtherPoller, refused)
-}
-
-// run polls until ctx ends, or Telegram refuses for good. It does not wait for the
-// poll's goroutine, which closes polled when it returns.
-func (p *poller) run(ctx context.Context, polled chan<- struct{}) error {
-	final := make(chan error, 1)
-	go func() {
-		defer close(polled)
-		final <- p.persevere(ctx)
-	}()
-	select {
-	case err := <-final:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// persevere polls until ctx ends or Telegram refuses for good. A panic or a
-// runtime.Goexit, of a RoundTripper say, is one failure more.
-func (p *poller) persevere(ctx context.Context) error {
-	for {
-		var final error
-		err := <-guard.Start(func() error { final = p.poll(ctx); return nil })
-		if err == nil {
-			return final
-		}
-		p.report(ctx, fmt.Errorf("tghook: getUpdates: %w", err))
-		if err := retry.Sleep(ctx, p.backoff.Next()); err != nil {
-			return err
-		}
-	}
-}
-
-// poll takes updates until ctx ends or Telegram refuses for good.
-func (p *poller) poll(ctx context.Context) error {
-	for {
-		if err := p.await(ctx); err != nil {
-			return err
-		}
-		req := UpdatesRequest{Offset: p.window.offset(), Limit: pollWindow, AllowedUpdates: p.allowed}
-		if p.window.empty() {
-			req.Wait = p.cfg.Wait
-		}
-		asked := p.dispatcher.now()
-		p.window.ask(req.Offset, asked)
-		asking, cancel := context.WithTimeout(ctx, req.Wait+pollSlack)
-		updates, err := p.client.GetUpdates(asking, req)
-		cancel()
-		switch {
-		case err != nil:
-			err = p.cutIdle(ctx, err, req.Wait, p.dispatcher.now()-asked)
-		case p.answered(ctx, req.Offset, asked, updates):
-		default:
-			err = errNothingNew
-		}
-		if err == nil {
-			continue
-		}
-		if err := p.rest(ctx, err); err != nil {
-			return err
-		}
-	}
-}
-
-// answered takes what a call has brought. It is false if the next one may bring the
-// same, at once.
-func (p *poller) answered(ctx context.Context, offset int64, asked time.Duration, updates []json.RawMessage) bool {
-	p.dispatcher.polledAt(time.Now())
-	p.window.tell(offset)
-	p.cut = false
-	p.again = p.dispatcher.now() + pollInterval
-	if len(updates) == 0 {
-		p.again = asked + pollInterval
-	}
-	if p.take(ctx, updates) || len(updates) == 0 || !p.window.empty() {
-		p.backoff.Reset()
-		return true
-	}
-	return false
-}
-
-// cutIdle returns err, unless that says no more than before: that something on the way
-// cuts a poll which waits. That is no outage, so that the pause does not grow.
-func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Duration) error {
-	var refused *APIError
-	if wait == 0 || lived < idleTime || ctx.Err() != nil || unconnected(err) || errors.As(err, &refused) && refused.own {
-		return err
-	}
-	p.backoff.Reset()
-	if lived >= wait { // it was given up here, or nearly answered
-		return err
-	}
-	if p.cut {
-		p.again = p.dispatcher.now() + p.backoff.Next()
-		return nil
-	}
-	p.cut = true
-	return fmt.Errorf("tghook: a poll was cut after %v, before the %v of PollConfig.Wait: "+
-		"if that happens again, give a Wait that is shorter: %w", lived.Round(time.Second), wait, err)
-}
-
-// await returns when asking Telegram makes sense: when there is something to
-// confirm, or when new updates may have come and there is room for them.
-func (p *poller) await(ctx context.Context) error {
-	timer := time.NewTimer(p.again - p.dispatcher.now())
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		_, confirmable := p.window.confirmable()
-		full := p.window.full()
-		p.crowd(full)
-		if confirmable {
-			return nil
-		}
-		select {
-		case <-p.moved:
-		case <-timer.C:
-			if !full {
-				return nil
-			}
-			p.reportPin(ctx) // and wait for it
-		case <-ctx.Done():
-		}
-	}
-	return context.Cause(ctx)
-}
-
-// crowd tells the dispatcher whether the window is full.
-func (p *poller) crowd(full bool) {
-	if full != p.crowded {
-		p.crowded = full
-		p.dispatcher.setCrowded(full)
-	}
-}
-
-// reportPin tells what keeps the window full. await calls it once for each.
-func (p *poller) reportPin(ctx context.Context) {
-	pin := p.window.oldest()
-	const message = "tghook: the poll waits for this, with 100 behind it"
-	if pin.update == nil {
-		p.log(ctx, slog.LevelWarn, message, slog.String("kind", "no update"))
-		return
-	}
-	u := pin.update
-	p.log(ctx, slog.LevelWarn, message,
-		slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)), slog.Int64("chat", u.ChatID))
-	p.calls.start(func() {}, func() { p.observe(ctx, Delivery{Update: u, Outcome: OutcomePinning}) })
-}
-
-// observe is called in a goroutine of its own.
-func (p *poller) observe(ctx context.Context, v Delivery) {
-	if p.calls.crowded() {
-		p.log(ctx, slog.LevelError, "tghook: Observe or OnError does not return: Observe is not told of this",
-			slog.Int64("update_id", v.Update.ID), slog.String("outcome", string(v.Outcome)))
-		return
-	}
-	p.cfg.Dispatch.observe(ctx, v)
-}
-
-// take hands over what is new, in order, and reports whether there was any. What
-// has no room stays with Telegram, and so does what is behind.
-func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool) {
-	values := context.WithoutCancel(ctx)
-	seen := map[string]bool{}
-	for _, raw := range updates {
-		if ctx.Err() != nil {
-			return some
-		}
-		u, err := ParseUpdate(raw)
-		switch {
-		case u == nil:
-			seen[string(raw)] = true
-			if p.letters[string(raw)] == nil {
-				if p.window.full() {
-					return some
-				}
-				p.bury(ctx, raw, err)
-			}
-			continue
-		case p.window.has(u.ID):
-			continue
-		case p.window.full(): // more than was asked for
-			return some
-		case !p.window.isNew(u.ID):
-			p.window.startAnew()
-		}
-		a := p.dispatcher.admit(arrival{ctx: values, at: p.dispatcher.now(), mute: true}, u)
-		over := p.dispatcher.settled(a)
-		if over && !a.acked {
-			return some
-		}
-		p.window.hold(u, a)
-		some = true
-		p.calls.start(func() { p.awaitEnd(a, over) }, func() { p.observe(values, a.delivery(u, 0)) })
-	}
-	maps.DeleteFunc(p.letters, func(raw string, l *letter) bool { return !seen[raw] && l.accepted.Load() })
-	return some
-}
-
-// awaitEnd waits for the end of an update that is held, and tells of it.
-func (p *poller) awaitEnd(a *arrival, over bool) {
-	if !over {
-		select {
-		case <-a.done:
-		case <-p.calls.over:
-			return
-		}
-	}
-	p.hasMoved()
-}
-
-func (p *poller) hasMoved() {
-	select {
-	case p.moved <- struct{}{}:
-	default:
-	}
-}
-
-var errNothingNew = errors.New("tghook: getUpdates gives nothing but what cannot be read")
-
-// letterTime is how long DeadLetter may go on after its ctx has ended.
-const letterTime = 10 * time.Second
-
-// bury makes a dead letter of what is no update, beside the poll. There is no id by
-// which Telegram could be told to forget it: that is done when one behind it is
-// confirmed, which is not before the dead letter is accepted.
-func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
-	l := &letter{}
-	p.letters[string(raw)] = l
-	p.window.holdLetter(l)
-	u := &Update{Raw: raw}
-	p.calls.start(func() {}, func() {
-		var backoff retry.Backoff
-		for {
-			err := p.offer(ctx, u, cause)
-			if err == nil {
-				l.accepted.Store(true)
-				p.hasMoved()
-				return
-			}
-			p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w", err))
-			if retry.Sleep(ctx, backoff.Next()) != nil {
-				return
-			}
-		}
-	})
-}
-
-// offer gives what is no update to DeadLetter once. Where that does not return, the
-// Logger gets it.
-func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
-	write := func(ctx context.Context, _ *Update, cause error) error {
-		return p.cfg.Dispatch.write(ctx, slog.LevelError, "tghook: dead letter", slog.Any("error", cause), slog.String("update", string(u.Raw)))
-	}
-	deadLetter := p.cfg.Dispatch.DeadLetter
-	if deadLetter == nil {
-		deadLetter = write
-	}
-	limit := time.Duration(math.MaxInt64)
-	if timeout := p.cfg.Dispatch.HandlerTimeout; timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
-		limit = timeout + letterTime
-	}
-	var returned atomic.Bool
-	err := guard.Within(limit, func() error {
-		defer returned.Store(true)
-		return deadLetter(ctx, u, cause)
-	})
-	if err != nil && !returned.Load() {
-		p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w: what it was given goes to the Logger", err))
-		return guard.Within(letterTime, func() error { return write(ctx, u, cause) })
-	}
-	return err
+	return updates, nil
 }
 
 // Format implements [fmt.Formatter]: the fields that are set, without the secrets.

@@ -1,25 +1,18 @@
 package tghook
 
 import (
-	"bytes"
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"math/rand/v2"
-	"mime"
-	"net/http"
 	"net/netip"
-	"strconv"
-	"strings"
+	"os"
+	"sync"
 	"time"
 
-	"github.com/tghook/tghook/internal/botapi"
-	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/redact"
+	"github.com/tghook/tghook/internal/throttle"
 )
 
 // Config is how a [Webhook] receives. The zero value of each field is its safe
@@ -83,8 +76,8 @@ type Webhook struct {
 	secrets    func() [][]byte // a function, into which fmt does not look
 	freezing   *freezing
 	reading    *reading
-	refusals   *refusals
-	probes     *refusals
+	refusals   *throttle.Throttle
+	probes     *throttle.Throttle
 }
 
 // New returns a Webhook that gives its updates to h. It starts nothing. The error
@@ -110,8 +103,8 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch), secrets: func() [][]byte { return secrets }}
 	w.freezing = &freezing{platform: freezingPlatform()}
 	w.reading = newReading(w.dispatcher, cfg.MaxBody)
-	w.refusals = newRefusals(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
-	w.probes = newRefusals(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests"))
+	w.refusals = throttle.New(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
+	w.probes = throttle.New(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests"))
 	return w, nil
 }
 
@@ -140,36 +133,6 @@ func (c Config) mistakes(h Handler) []error {
 	add(c.LateAfter > 0 && c.LateAfter < time.Millisecond, "LateAfter",
 		"is "+c.LateAfter.String()+": give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
 	return errs
-}
-
-const secretRule = "must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -, as Telegram demands of a secret_token"
-
-func validSecret(s string) bool {
-	for _, c := range []byte(s) {
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return len(s) <= maxSecret
-}
-
-// Request is one HTTP request, from whatever server.
-type Request struct {
-	Method, Host, Path, ContentType string
-	ContentEncoding                 string    // other than identity is refused
-	Secret, ForwardedFor            []string  // every line of X-Telegram-Bot-Api-Secret-Token and X-Forwarded-For
-	RemoteAddr                      string    // the peer's address, with or without a port
-	ContentLength                   int64     // negative if unknown
-	Body                            io.Reader // read before the handler starts, never kept; nil is empty
-	Ephemeral                       bool      // as Config.Ephemeral, for a door that knows
-}
-
-// Response is what to answer. A door sends it as it is: Header may be nil, and
-// neither Content-Length nor Date is in it.
-type Response struct {
-	Status int
-	Header http.Header
-	Body   []byte
 }
 
 // Serve receives one request and returns what to answer once its update has been
@@ -247,128 +210,62 @@ func (w *Webhook) deliver(ctx context.Context, u *Update) verdict {
 	return v
 }
 
-// receive checks a request and reads its update, in the order that the least is
-// done for those who may not ask.
-func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
-	if req.Method != http.MethodPost {
-		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", envelope.Excerpt([]byte(req.Method), 0))}
-	}
-	if problem := w.stranger(req); problem != "" {
-		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
-	}
-	if problem := w.unauthentic(req.Secret); problem != "" {
-		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
-	}
-	if !isJSON(req.ContentType) {
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Type %q: want application/json", envelope.Excerpt([]byte(req.ContentType), 0))}
-	}
-	if req.ContentEncoding != "" && !strings.EqualFold(req.ContentEncoding, "identity") {
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Encoding %q: the body must not be encoded", envelope.Excerpt([]byte(req.ContentEncoding), 0))}
-	}
-	body, refused := w.reading.read(req.Body, req.ContentLength, w.cfg.MaxBody)
-	if refused != nil {
-		return nil, refused
-	}
-	if len(body) == 0 && req.ContentLength != 0 {
-		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body is empty: " + wasRead}
-	}
-	u, err := ParseUpdate(body)
-	if u == nil {
-		return nil, &RequestError{Status: http.StatusBadRequest, Problem: notAnUpdate(body, req.ContentLength), Err: err}
-	}
-	return u, nil
-}
-
-const wasRead = "has a middleware read it? Mount the webhook without that"
-
-// notAnUpdate says what is wrong with a body that did not parse, of which length bytes
-// were announced.
-func notAnUpdate(body []byte, length int64) string {
-	const problem = "the body is no update"
-	switch start := bytes.TrimLeft(body, " \t\r\n"); {
-	case int64(len(body)) < length:
-		return fmt.Sprintf("%s: %d of %d bytes are left: %s", problem, len(body), length, wasRead)
-	case length < 0 && len(start) > 0 && start[0] != '{':
-		return problem + ": it does not begin with a brace: " + wasRead
-	default:
-		return problem
-	}
-}
-
-// unauthentic says what is wrong with a request's secret; nothing if it is right.
-func (w *Webhook) unauthentic(lines []string) string {
-	switch {
-	case len(w.secrets()) == 0:
-		return ""
-	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
-		return "secret token missing: was setWebhook given one, and does every proxy pass X-Telegram-Bot-Api-Secret-Token on?"
-	case len(lines) > 1:
-		return "secret token doubled: Telegram sends X-Telegram-Bot-Api-Secret-Token once"
-	}
-	match := 0
-	for _, secret := range w.secrets() {
-		match |= subtle.ConstantTimeCompare([]byte(lines[0]), secret)
-	}
-	if match == 0 {
-		return "secret token wrong: is it the one that setWebhook was given?"
-	}
-	return ""
-}
-
-func isJSON(contentType string) bool {
-	if contentType == botapi.TypeJSON {
-		return true
-	}
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	return mediaType == botapi.TypeJSON && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
-}
-
-// reject answers what is no update.
-func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestError) Response {
-	refused.Path, refused.Peer = w.pathOf(req), w.peerOf(req)
-	res := Response{Status: refused.Status}
-	switch res.Status {
-	case http.StatusMethodNotAllowed:
-		res.Header = http.Header{"Allow": {http.MethodPost}}
-	case http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
-		res.Header = http.Header{"Connection": {"close"}} // the body is unread
-	case http.StatusServiceUnavailable:
-		// What is left of net/http's body net/http reads and forgets, and the connection stays.
-		res.Header = http.Header{"Retry-After": {strconv.Itoa(2 + rand.IntN(2))}} //nolint:gosec // jitter is no secret
-	}
-	w.logRefusal(ctx, req.Method, refused)
-	w.dispatcher.observe(ctx, Delivery{Outcome: OutcomeRejected, Status: res.Status, Err: refused})
-	return res
-}
-
-// response is what Telegram is told. A failure has no body: of one Telegram
-// would read nothing.
-func (v *verdict) response() Response {
-	switch {
-	case v.acked && len(v.reply) > 0:
-		return Response{http.StatusOK, http.Header{"Content-Type": {botapi.ContentType(v.reply)}}, v.reply}
-	case v.acked:
-		return Response{Status: http.StatusOK}
-	case v.retry > 0:
-		seconds := int64((v.retry + time.Second - 1) / time.Second)
-		return Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}}
-	case v.outcome == OutcomeLate: // by LateCancel: Telegram backs off by itself
-		return Response{Status: http.StatusServiceUnavailable}
-	default:
-		return Response{Status: http.StatusInternalServerError}
-	}
-}
-
 // Shutdown is that of the [Dispatcher] beneath: call it before the server's own.
 func (w *Webhook) Shutdown(ctx context.Context) error {
 	err := w.dispatcher.Shutdown(ctx)
-	w.refusals.stop(ctx)
-	w.probes.stop(ctx)
+	w.refusals.Stop(ctx)
+	w.probes.Stop(ctx)
 	return err
 }
 
 // Stats is that of the [Dispatcher] beneath.
 func (w *Webhook) Stats() Stats { return w.dispatcher.Stats() }
+
+const (
+	leastMaxBody = 64 << 10
+	shortestLate = 100 * time.Millisecond
+	longestLate  = 55 * time.Second // Telegram waits for 60
+)
+
+// warn logs what is most likely a mistake.
+func (c *Config) warn() {
+	tooLong := c.LateAfter > longestLate && !c.Ephemeral && freezingPlatform() == "" // there a deadline may come first
+	if c.LateAfter > 0 && c.LateAfter < shortestLate || tooLong {
+		c.Dispatch.log(context.Background(), slog.LevelWarn,
+			"tghook: Config.LateAfter is unusual: Telegram waits 60 s for an answer, and 8 s is the default", slog.Duration("LateAfter", c.LateAfter))
+	}
+}
+
+// freezing warns once that the process may be frozen as soon as it has answered, and
+// that the webhook does not know.
+type freezing struct {
+	platform string // the variable by which it is known; "" if there is none
+	once     sync.Once
+}
+
+// freezingPlatform is the variable that a platform sets which may freeze what has
+// answered; "" if none is set.
+func freezingPlatform() string {
+	for _, variable := range []string{"K_SERVICE", "AWS_LAMBDA_FUNCTION_NAME", "VERCEL", "FUNCTION_TARGET"} {
+		if os.Getenv(variable) != "" {
+			return variable
+		}
+	}
+	return ""
+}
+
+// warn is called with the first updates: only a request says whether its door knows
+// the platform. A LateRetry or LateCancel that is set says that the user does.
+func (f *freezing) warn(ctx context.Context, c *Config, known bool) {
+	if f.platform == "" || known || c.Ephemeral || c.Late == LateRetry || c.Late == LateCancel {
+		return
+	}
+	f.once.Do(func() {
+		c.Dispatch.log(ctx, slog.LevelWarn, "tghook: this platform may freeze a process that has answered, and what it was doing is lost or done twice: "+
+			"set Config.Ephemeral, or, where the CPU is always allocated, Config.Late to LateRetry, which silences this; see docs/doors.md",
+			slog.String("variable", f.platform))
+	})
+}
 
 // Format implements [fmt.Formatter]: the fields that are set, without the secrets.
 func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }

@@ -1,6 +1,10 @@
 package tghook
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -96,4 +100,51 @@ func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// unauthentic says what is wrong with a request's secret; nothing if it is right.
+func (w *Webhook) unauthentic(lines []string) string {
+	switch {
+	case len(w.secrets()) == 0:
+		return ""
+	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
+		return "secret token missing: was setWebhook given one, and does every proxy pass X-Telegram-Bot-Api-Secret-Token on?"
+	case len(lines) > 1:
+		return "secret token doubled: Telegram sends X-Telegram-Bot-Api-Secret-Token once"
+	}
+	match := 0
+	for _, secret := range w.secrets() {
+		match |= subtle.ConstantTimeCompare([]byte(lines[0]), secret)
+	}
+	if match == 0 {
+		return "secret token wrong: is it the one that setWebhook was given?"
+	}
+	return ""
+}
+
+const secretRule = "must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -, as Telegram demands of a secret_token"
+
+func validSecret(s string) bool {
+	for _, c := range []byte(s) {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return len(s) <= maxSecret
+}
+
+// SecretFor derives [Config].Secret from the bot's token and the webhook's URL,
+// so that all replicas agree on it without another setting. Nobody can tell the
+// token from it.
+func SecretFor(token, url string) string { return derive(token, "secret", url) }
+
+// PathFor derives a path that cannot be guessed, for those who want one besides
+// the secret: "/" and 64 hexadecimal digits. Never put the token itself in a
+// path: servers and proxies log paths.
+func PathFor(token string) string { return "/" + derive(token, "path", "") }
+
+func derive(token, purpose, of string) string {
+	mac := hmac.New(sha256.New, []byte(token))
+	mac.Write([]byte("tghook " + purpose + "\n" + of))
+	return hex.EncodeToString(mac.Sum(nil))
 }
