@@ -106,7 +106,7 @@ func (b *reading) read(r io.Reader, length, limit int64) (body []byte, refused *
 func readOnce(r io.Reader, p []byte) (n int, err error) {
 	defer guard.Recover(&err)
 	if n, err = r.Read(p); n < 0 || n > len(p) {
-		return 0, fmt.Errorf("Read of %T returned %d for %d bytes", r, n, len(p))
+		return 0, fmt.Errorf("the Read of a %T returned %d for %d bytes", r, n, len(p))
 	}
 	return n, err
 }

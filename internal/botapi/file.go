@@ -16,6 +16,8 @@ type File struct {
 	Body io.Reader
 }
 
+// How many files one call may have, and how many bytes together
+// (https://core.telegram.org/bots/api#sending-files).
 const (
 	MaxFiles          = 50
 	MaxFileBytes      = 50 << 20

@@ -27,7 +27,7 @@ func Lookup(name string) (m Method, ok bool) {
 
 // Names are the names of all methods, sorted.
 func Names() []string {
-	var names []string
+	names := make([]string, 0, len(Methods()))
 	for _, m := range Methods() {
 		names = append(names, m.Name)
 	}

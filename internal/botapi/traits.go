@@ -55,10 +55,8 @@ func (e *Encoder) traitsOf(t reflect.Type) *traits {
 	case reflect.Struct:
 		found.fields = fieldsOf(t)
 		for _, field := range found.fields {
-			f := t.Field(field.index)
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			found.hasFile = found.hasFile || f.Type == e.file
-			found.describes = found.describes || name == "file_unique_id"
+			found.hasFile = found.hasFile || t.Field(field.index).Type == e.file
+			found.describes = found.describes || describes(t.Field(field.index))
 		}
 	case reflect.Map, reflect.Slice, reflect.Array:
 		found.simple = !found.reads && !found.uploads && scalar(t.Elem())
@@ -67,6 +65,12 @@ func (e *Encoder) traitsOf(t reflect.Type) *traits {
 	}
 	e.traits.Store(t, found)
 	return found
+}
+
+// describes reports whether f is a member that each file has which Telegram describes.
+func describes(f reflect.StructField) bool {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name == "file_unique_id"
 }
 
 // scalar reports whether t is encoded as a number, a text or a bool, and says no

@@ -37,39 +37,14 @@ func (t text) skip(i, depth int) (int, error) {
 				}
 			}
 			continue
-		case 't':
-			i, err = t.literal(i, "true")
-		case 'f':
-			i, err = t.literal(i, "false")
-		case 'n':
-			i, err = t.literal(i, "null")
-		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-			i, err = t.number(i)
 		default:
-			return i, t.fail(i, "expected a value")
+			i, err = t.scalar(i)
 		}
 		if err != nil {
 			return i, err
 		}
-		// A value ends before i: close what ends with it.
-		for {
-			if level == 0 {
-				return i, nil
-			}
-			i = t.space(i)
-			c := t.at(i)
-			if c == ',' {
-				break
-			}
-			if objects&1 != 0 && c != '}' {
-				return i, t.fail(i, afterMember)
-			}
-			if objects&1 == 0 && c != ']' {
-				return i, t.fail(i, afterElement)
-			}
-			i++
-			level--
-			objects >>= 1
+		if i, level, objects, err = t.close(i, level, objects); err != nil || level == 0 {
+			return i, err
 		}
 		i = t.space(i + 1)
 		if objects&1 != 0 {
@@ -78,4 +53,41 @@ func (t text) skip(i, depth int) (int, error) {
 			}
 		}
 	}
+}
+
+// scalar passes over a literal or a number at i.
+func (t text) scalar(i int) (int, error) {
+	switch t.at(i) {
+	case 't':
+		return t.literal(i, "true")
+	case 'f':
+		return t.literal(i, "false")
+	case 'n':
+		return t.literal(i, "null")
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return t.number(i)
+	default:
+		return i, t.fail(i, "expected a value")
+	}
+}
+
+// close closes the containers that end with the value that ends before i, up to one in which
+// a comma follows. level 0 says that there is no such one.
+func (t text) close(i, level int, objects uint64) (after, levelNow int, objectsNow uint64, err error) {
+	for level > 0 {
+		i = t.space(i)
+		c := t.at(i)
+		switch {
+		case c == ',':
+			return i, level, objects, nil
+		case objects&1 != 0 && c != '}':
+			return i, level, objects, t.fail(i, afterMember)
+		case objects&1 == 0 && c != ']':
+			return i, level, objects, t.fail(i, afterElement)
+		}
+		i++
+		level--
+		objects >>= 1
+	}
+	return i, 0, 0, nil
 }

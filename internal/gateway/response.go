@@ -85,21 +85,38 @@ func (a *answer) decode(shape Shape, payload []byte) error {
 	if a.StatusCode == nil || *a.StatusCode < 100 || *a.StatusCode > 599 {
 		return errors.New("no statusCode")
 	}
-	alb := shape == ALB || shape == ALBMultiValue
+	if shape == ALB || shape == ALBMultiValue {
+		return a.fitsLoadBalancer(shape)
+	}
+	return a.fitsGateway(shape)
+}
+
+// fitsLoadBalancer says what a load balancer would refuse.
+func (a *answer) fitsLoadBalancer(shape Shape) error {
 	switch {
-	case alb && (a.StatusDescription == nil || *a.StatusDescription != fmt.Sprintf("%d %s", *a.StatusCode, http.StatusText(*a.StatusCode))):
+	case a.StatusDescription == nil || *a.StatusDescription != fmt.Sprintf("%d %s", *a.StatusCode, http.StatusText(*a.StatusCode)):
 		return errors.New("statusDescription is not the code, a space and the reason")
-	case alb && a.IsBase64Encoded == nil:
+	case a.IsBase64Encoded == nil:
 		return errors.New("no isBase64Encoded")
 	case shape == ALBMultiValue && (a.MultiValueHeaders == nil || a.Headers != nil):
 		return errors.New("a target group with multi-value headers wants multiValueHeaders alone")
 	case shape == ALB && (a.Headers == nil || a.MultiValueHeaders != nil):
 		return errors.New("a target group without multi-value headers wants headers alone")
-	case (shape == HTTP || shape == FunctionURL) && a.MultiValueHeaders != nil:
+	case a.Cookies != nil:
+		return errors.New("cookies are those of payload format 2.0 alone")
+	}
+	return nil
+}
+
+// fitsGateway says what API Gateway, or a function URL, would refuse.
+func (a *answer) fitsGateway(shape Shape) error {
+	second := shape == HTTP || shape == FunctionURL // payload format 2.0
+	switch {
+	case second && a.MultiValueHeaders != nil:
 		return errors.New("payload format 2.0 has no multiValueHeaders")
-	case !alb && a.StatusDescription != nil:
+	case a.StatusDescription != nil:
 		return errors.New("statusDescription is the load balancer's alone")
-	case shape != HTTP && shape != FunctionURL && a.Cookies != nil:
+	case !second && a.Cookies != nil:
 		return errors.New("cookies are those of payload format 2.0 alone")
 	}
 	return nil
