@@ -178,21 +178,6 @@ func (c Client) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.String()
 // LogValue is String.
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// APIError is the Bot API's answer that it did not do what was asked, or an answer
-// that is none of the Bot API, such as a proxy's.
-type APIError struct {
-	Method          string
-	Code            int           // error_code, or the HTTP status where there is none
-	Description     string        // Telegram's words, or an excerpt of what came instead
-	RetryAfter      time.Duration // after 429; else 0
-	MigrateToChatID int64         // the supergroup that a group has become; else 0
-	own             bool          // it is Telegram's word, not a proxy's
-}
-
-func (e *APIError) Error() string {
-	return fmt.Sprintf("tghook: %s: %d %s", e.Method, e.Code, e.Description)
-}
-
 // Call implements [Caller] for any method of the Bot API. params encodes to a JSON
 // object, is nil, or holds a [File], which makes the request multipart; its members
 // that are null are left out. result is decoded into unless it is nil.
@@ -396,6 +381,8 @@ func unconnected(err error) bool {
 	var network *net.OpError
 	return errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect")
 }
+
+const dropPending = "drop_pending_updates"
 
 // idempotent reports whether a call does no more if it is made twice.
 func idempotent(method string, m *botapi.Message) bool {

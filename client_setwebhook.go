@@ -300,8 +300,6 @@ var reservedNets = []netip.Prefix{
 
 func reserved(a netip.Addr) bool { return contains(reservedNets, a) }
 
-const dropPending = "drop_pending_updates"
-
 // WebhookInfo is what Telegram tells of a bot's webhook
 // (https://core.telegram.org/bots/api#webhookinfo). The secret is never told.
 type WebhookInfo struct {

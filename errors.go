@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tghook/tghook/internal/guard"
@@ -58,6 +60,28 @@ type ConfigError struct {
 }
 
 func (e *ConfigError) Error() string { return "tghook: " + e.Field + ": " + e.Problem }
+
+// APIError is the Bot API's answer that it did not do what was asked, or an answer
+// that is none of the Bot API, such as a proxy's.
+type APIError struct {
+	Method          string
+	Code            int           // error_code, or the HTTP status where there is none
+	Description     string        // Telegram's words, or an excerpt of what came instead
+	RetryAfter      time.Duration // after 429; else 0
+	MigrateToChatID int64         // the supergroup that a group has become; else 0
+	own             bool          // it is Telegram's word, not a proxy's
+}
+
+func (e *APIError) Error() string {
+	return fmt.Sprintf("tghook: %s: %d %s", e.Method, e.Code, e.Description)
+}
+
+// unknownToken reports whether Telegram itself says that it does not know the token:
+// a proxy's 404 says nothing of that. 421 is a Bot API server's that serves other
+// bots only. Source: telegram-bot-api, ClientManager::send.
+func (e *APIError) unknownToken() bool {
+	return e.own && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMisdirectedRequest}, e.Code)
+}
 
 // RequestError says why a request was refused before it became an update.
 type RequestError struct {

@@ -257,15 +257,15 @@ func missingIn(allowed, wanted []string) (missing []string) {
 
 // tellFilter says in one line what Telegram filters, where nobody has told it now
 // which kinds are wanted: an earlier setWebhook or getUpdates did.
-func (c *DispatchConfig) tellFilter(ctx context.Context, h Handler, info WebhookInfo) {
+func (c *DispatchConfig) tellFilter(ctx context.Context, h Handler, sent []string) {
 	wanted := c.wantedBy(h)
-	missing := missingIn(info.AllowedUpdates, wanted)
+	missing := missingIn(sent, wanted)
 	switch {
 	case len(missing) > 0:
 		c.log(ctx, slog.LevelWarn, "tghook: Telegram does not send kinds that the handler wants: name them where the webhook is set",
-			slog.Any("missing", missing), slog.Any("sent", info.AllowedUpdates))
-	case wanted == nil && len(info.AllowedUpdates) > 0:
+			slog.Any("missing", missing), slog.Any("sent", sent))
+	case wanted == nil && len(sent) > 0:
 		c.log(ctx, slog.LevelInfo, "tghook: Telegram sends these kinds alone, as it was told earlier: set AllowedUpdates to change that",
-			slog.Any("sent", info.AllowedUpdates))
+			slog.Any("sent", sent))
 	}
 }

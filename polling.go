@@ -138,6 +138,14 @@ func (p *poller) receive(ctx context.Context) error {
 	return err
 }
 
+// unlessEnded is err, or nil if it says no more than that ctx has ended.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) {
+		return nil
+	}
+	return err
+}
+
 type poller struct {
 	client     *Client // which has no patience: that is here
 	cfg        PollConfig
@@ -247,7 +255,7 @@ func (p *poller) takeOver(ctx context.Context) (restore *WebhookRequest, err err
 		return err
 	})
 	if err == nil && p.allowed == nil {
-		p.cfg.Dispatch.tellFilter(ctx, p.dispatcher.handler, info)
+		p.cfg.Dispatch.tellFilter(ctx, p.dispatcher.handler, info.AllowedUpdates)
 	}
 	switch {
 	case err != nil:

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -67,13 +66,6 @@ func (p *poller) rest(ctx context.Context, err error) error {
 	}
 	p.report(ctx, err)
 	return retry.Sleep(ctx, wait)
-}
-
-// unknownToken reports whether Telegram itself says that it does not know the token:
-// a proxy's 404 says nothing of that. 421 is a Bot API server's that serves other
-// bots only. Source: telegram-bot-api, ClientManager::send.
-func (e *APIError) unknownToken() bool {
-	return e.own && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMisdirectedRequest}, e.Code)
 }
 
 // report tells the user what went wrong, in order and without waiting.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,26 +77,6 @@ func FromEnv() (RunConfig, error) {
 	return cfg, errors.Join(append(e.mistakes, cfg.mistakesOfRun()...)...)
 }
 
-// variables are those that FromEnv reads, without their prefix, and the field that
-// each of them fills.
-var variables = map[string]string{
-	"TOKEN": "Token", "WEBHOOK_URL": "URL", "LISTEN": "Listen", "PATH": "Path", "SECRET": "Webhook.Secret",
-	"PREVIOUS_SECRET": "Webhook.PreviousSecret", "CERT_FILE": "CertFile", "KEY_FILE": "KeyFile", "UPLOAD_CERT_FILE": "Certificate",
-	"SELF_SIGNED": "SelfSigned", "KEEP_WEBHOOK": "KeepWebhook", "DROP_PENDING": "DropPending", "TAKE_OVER": "Poll.TakeOver",
-	"POLL_WAIT": "Poll.Wait", "ALLOWED_UPDATES": "AllowedUpdates", "MAX_CONNECTIONS": "MaxConnections", "IP_ADDRESS": "IPAddress",
-	"API_URL": "Client.BaseURL", "API_LOCAL": "Client.Local", "TEST_ENVIRONMENT": "Client.TestEnvironment", "PATIENCE": "Client.Patience",
-	"DRAIN_DELAY": "DrainDelay", "GRACE": "Grace",
-}
-
-// environment reads variables, and collects what is wrong with them.
-type environment struct {
-	given    map[string]any // what the variables that are set have made of their fields
-	mistakes []error
-	wrong    []string // the variables that have one
-}
-
-const environmentPrefix = "TELEGRAM_"
-
 func (e *environment) mistake(name, problem string) {
 	e.mistakes = append(e.mistakes, &ConfigError{environmentPrefix + name, problem})
 	e.wrong = append(e.wrong, name)
@@ -111,52 +90,6 @@ func (e *environment) remember(cfg *RunConfig) *environment {
 		}
 	}
 	return e
-}
-
-func fieldOf(cfg *RunConfig, path string) any {
-	value := reflect.ValueOf(cfg).Elem()
-	for name := range strings.SplitSeq(path, ".") {
-		value = value.FieldByName(name)
-	}
-	return value.Interface()
-}
-
-// nameOf is the variable that has filled a field of which a mistake tells, or the
-// field if there is none.
-func (c *RunConfig) nameOf(field string) string {
-	if c.read == nil {
-		return field
-	}
-	last, _, _ := strings.Cut(field[strings.LastIndexByte(field, '.')+1:], "[")
-	if last == "SecretToken" {
-		last = "Secret"
-	}
-	for name, path := range variables {
-		given, ok := c.read.given[name]
-		if ok && strings.EqualFold(path[strings.LastIndexByte(path, '.')+1:], last) && reflect.DeepEqual(fieldOf(c, path), given) {
-			return environmentPrefix + name
-		}
-	}
-	return field
-}
-
-// named are errs, with the variables in place of the fields that they have filled.
-// What becomes the same is told once.
-func (c *RunConfig) named(errs []error) (named []error) {
-	told := map[ConfigError]bool{}
-	for _, err := range errs {
-		mistake, ok := err.(*ConfigError) //nolint:errorlint // a wrapped one has words of its own
-		if !ok {
-			named = append(named, err)
-			continue
-		}
-		one := ConfigError{c.nameOf(mistake.Field), mistake.Problem}
-		if !told[one] {
-			told[one] = true
-			named = append(named, &one)
-		}
-	}
-	return named
 }
 
 // mistakesOfRun are those that [Run] would find in what the variables have filled, and
@@ -174,26 +107,6 @@ func (c *RunConfig) mistakesOfRun() (errs []error) {
 		}
 	}
 	return errs
-}
-
-// maxStrange bounds the variables that are warned of.
-const maxStrange = 10
-
-// strange are variables that look like those that FromEnv reads, sorted, without their
-// prefix.
-func (e *environment) strange() (names []string) {
-	if e == nil {
-		return nil
-	}
-	for _, entry := range os.Environ() {
-		variable, value, _ := strings.Cut(entry, "=")
-		name, ours := strings.CutPrefix(variable, environmentPrefix)
-		if ours && variables[name] == "" && strings.TrimSpace(value) != "" {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names[:min(len(names), maxStrange)]
 }
 
 func (*environment) text(name string) string {

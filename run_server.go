@@ -107,10 +107,6 @@ func (m *Mounted) warnOfStray(r *http.Request) {
 	m.log(r.Context(), slog.LevelWarn, text, slog.String("path", path), slog.String("served", served), slog.String("peer", r.RemoteAddr))
 }
 
-func (m *Mounted) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
-	m.cfg.Webhook.Dispatch.log(ctx, level, message, attrs...)
-}
-
 // serve is [Run] with a server, on listener.
 func (m *Mounted) serve(ctx context.Context, listener net.Listener) error {
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))

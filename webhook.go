@@ -63,7 +63,6 @@ type Config struct { //nolint:recvcheck // what prints it has to print values to
 
 const (
 	defaultMaxBody = 1 << 20
-	maxSecret      = 256
 	// bodyTimeout bounds the reading of a body on net/http.
 	bodyTimeout = 10 * time.Second
 )
@@ -73,7 +72,8 @@ const (
 type Webhook struct {
 	cfg        Config // without the secrets
 	dispatcher *Dispatcher
-	secrets    func() [][]byte // a function, into which fmt does not look
+	secrets    secrets
+	sources    sources
 	freezing   *freezing
 	reading    *reading
 	refusals   *throttle.Throttle
@@ -93,14 +93,10 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 		cfg.MaxBody = defaultMaxBody
 	}
 	cfg.warn()
-	var secrets [][]byte
-	for _, secret := range []string{cfg.Secret, cfg.PreviousSecret} {
-		if secret != "" {
-			secrets = append(secrets, []byte(secret))
-		}
-	}
+	secrets := newSecrets(cfg.Secret, cfg.PreviousSecret)
 	cfg.Secret, cfg.PreviousSecret = "", ""
-	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch), secrets: func() [][]byte { return secrets }}
+	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch), secrets: secrets}
+	w.sources = sources{allowed: cfg.AllowedSources, proxies: cfg.TrustedProxies}
 	w.freezing = &freezing{platform: freezingPlatform()}
 	w.reading = newReading(w.dispatcher, cfg.MaxBody)
 	w.refusals = throttle.New(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))

@@ -115,10 +115,10 @@ func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
 	if req.Method != http.MethodPost {
 		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", envelope.Excerpt([]byte(req.Method), 0))}
 	}
-	if problem := w.stranger(req); problem != "" {
+	if problem := w.sources.stranger(req.RemoteAddr, req.ForwardedFor); problem != "" {
 		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
 	}
-	if problem := w.unauthentic(req.Secret); problem != "" {
+	if problem := w.secrets.unauthentic(req.Secret); problem != "" {
 		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
 	}
 	if !isJSON(req.ContentType) {
@@ -167,7 +167,7 @@ func isJSON(contentType string) bool {
 
 // reject answers what is no update.
 func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestError) Response {
-	refused.Path, refused.Peer = w.pathOf(req), w.peerOf(req)
+	refused.Path, refused.Peer = w.pathOf(req), w.sources.name(req.RemoteAddr, req.ForwardedFor)
 	res := Response{Status: refused.Status}
 	switch res.Status {
 	case http.StatusMethodNotAllowed:

@@ -22,53 +22,59 @@ func TelegramSources() []netip.Prefix {
 	}
 }
 
-// stranger says why a request's source is not allowed; nothing if it is.
-func (w *Webhook) stranger(req *Request) string {
-	if len(w.cfg.AllowedSources) == 0 {
+// sources are the addresses that requests may come from.
+type sources struct {
+	allowed []netip.Prefix // none: any
+	proxies []netip.Prefix // whose X-Forwarded-For is believed
+}
+
+// stranger says why a request of this peer is not allowed; nothing if it is.
+func (s *sources) stranger(peer string, forwardedFor []string) string {
+	if len(s.allowed) == 0 {
 		return ""
 	}
-	source, given := w.source(req)
+	source, given := s.source(peer, forwardedFor)
 	switch {
-	case !source.IsValid() && given == req.RemoteAddr:
+	case !source.IsValid() && given == peer:
 		return fmt.Sprintf("the peer %q has no address, as on a unix socket, so that Config.AllowedSources refuses it: "+
 			"let the proxy check the source", envelope.Excerpt([]byte(given), 0))
 	case !source.IsValid():
 		return fmt.Sprintf("the peer %s is in Config.TrustedProxies, and its X-Forwarded-For has %q where an address is due: does that proxy set it?",
-			w.peerOf(req), envelope.Excerpt([]byte(given), 0))
-	case contains(w.cfg.AllowedSources, source):
+			s.name(peer, forwardedFor), envelope.Excerpt([]byte(given), 0))
+	case contains(s.allowed, source):
 		return ""
-	case contains(w.cfg.TrustedProxies, source):
+	case contains(s.proxies, source):
 		return fmt.Sprintf("source %v is not in Config.AllowedSources; it is in Config.TrustedProxies, and X-Forwarded-For names nobody beyond it", source)
 	default:
 		return fmt.Sprintf("source %v is not in Config.AllowedSources: if it is a proxy of yours, put it into Config.TrustedProxies", source)
 	}
 }
 
-// source is the address that the request comes from: the peer's or, behind trusted
+// source is the address that a request comes from: the peer's or, behind trusted
 // proxies, the first from the right that is not one of them. given is the text that it
 // was read from. If that is no address, source is not valid.
-func (w *Webhook) source(req *Request) (source netip.Addr, given string) {
-	source, given = parseAddr(req.RemoteAddr), req.RemoteAddr
-	if !source.IsValid() || !contains(w.cfg.TrustedProxies, source) {
+func (s *sources) source(peer string, forwardedFor []string) (source netip.Addr, given string) {
+	source, given = parseAddr(peer), peer
+	if !source.IsValid() || !contains(s.proxies, source) {
 		return source, given
 	}
-	hops := strings.Split(strings.Join(req.ForwardedFor, ","), ",")
+	hops := strings.Split(strings.Join(forwardedFor, ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		given = strings.TrimSpace(hop)
-		if source = parseAddr(given); !source.IsValid() || !contains(w.cfg.TrustedProxies, source) {
+		if source = parseAddr(given); !source.IsValid() || !contains(s.proxies, source) {
 			break
 		}
 	}
 	return source, given
 }
 
-// peerOf is who sent a request, for those who read of it. Where no source can be told
-// it is the peer.
-func (w *Webhook) peerOf(req *Request) string {
-	if source, _ := w.source(req); source.IsValid() {
+// name is who sent a request, for a log line: the source, or the peer where the source is
+// not known.
+func (s *sources) name(peer string, forwardedFor []string) string {
+	if source, _ := s.source(peer, forwardedFor); source.IsValid() {
 		return source.String()
 	}
-	return envelope.Excerpt([]byte(req.RemoteAddr), 0)
+	return envelope.Excerpt([]byte(peer), 0)
 }
 
 // parseAddr reads an address with or without a port, an IPv6 address also in brackets.
@@ -102,10 +108,24 @@ func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
+// secrets are those that a request may have; none: it needs none. It is a function because
+// fmt does not look into one.
+type secrets func() [][]byte
+
+func newSecrets(given ...string) secrets {
+	var all [][]byte
+	for _, secret := range given {
+		if secret != "" {
+			all = append(all, []byte(secret))
+		}
+	}
+	return func() [][]byte { return all }
+}
+
 // unauthentic says what is wrong with a request's secret; nothing if it is right.
-func (w *Webhook) unauthentic(lines []string) string {
+func (s secrets) unauthentic(lines []string) string {
 	switch {
-	case len(w.secrets()) == 0:
+	case len(s()) == 0:
 		return ""
 	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
 		return "secret token missing: was setWebhook given one, and does every proxy pass X-Telegram-Bot-Api-Secret-Token on?"
@@ -113,7 +133,7 @@ func (w *Webhook) unauthentic(lines []string) string {
 		return "secret token doubled: Telegram sends X-Telegram-Bot-Api-Secret-Token once"
 	}
 	match := 0
-	for _, secret := range w.secrets() {
+	for _, secret := range s() {
 		match |= subtle.ConstantTimeCompare([]byte(lines[0]), secret)
 	}
 	if match == 0 {
@@ -121,6 +141,8 @@ func (w *Webhook) unauthentic(lines []string) string {
 	}
 	return ""
 }
+
+const maxSecret = 256
 
 const secretRule = "must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -, as Telegram demands of a secret_token"
 
