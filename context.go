@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// handlerContext is what the user's code gets that runs for an update. Most of it
-// never looks at the end of its context, so that what can end, and its timer, are
-// made only when somebody does.
+// handlerContext is the context of the user's code that runs for an update. Most of that
+// code never asks whether its context has ended. So the part that can end, and its timer,
+// are made when somebody asks first.
 type handlerContext struct {
 	values     context.Context // that of the delivery, whose end does not count
 	update     *Update
