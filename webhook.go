@@ -15,55 +15,63 @@ import (
 	"github.com/tghook/tghook/internal/throttle"
 )
 
-// Config is how a [Webhook] receives. The zero value of each field is its safe
-// default; only a secret has none.
+// Config says how a [Webhook] receives. The zero value of each field is its safe
+// default. Only the secret has no default.
 type Config struct { //nolint:recvcheck // what prints it has to print values too
-	// Dispatch is shared by every door that takes updates to the same handler.
+	// Dispatch has the settings that all doors have.
 	Dispatch DispatchConfig
 	// Secret is the secret_token that setWebhook was called with: 1 to 256
 	// characters of A-Z, a-z, 0-9, _ and - (https://core.telegram.org/bots/api#setwebhook).
+	// It is required unless InsecureNoSecret is set.
 	Secret string
-	// PreviousSecret is accepted too, while a new secret is on its way to Telegram.
+	// PreviousSecret is a second secret that is accepted. Set it while you change Secret,
+	// until Telegram has the new one.
 	PreviousSecret string
-	// InsecureNoSecret lets anybody who finds the address post updates, where
-	// Secret is empty.
+	// InsecureNoSecret allows an empty Secret. Then anybody who finds the address can post
+	// updates.
 	InsecureNoSecret bool
 	// AllowedSources are the addresses that updates may come from, such as
-	// [TelegramSources]. If empty, any. Behind a proxy they are of use only with
-	// TrustedProxies. A peer on a unix socket has no address: if AllowedSources is set
-	// it is refused on every door, and the proxy has to check the source.
+	// [TelegramSources]. If empty, any.
+	//
+	// Behind a proxy set TrustedProxies too. A peer on a unix socket has no address. If
+	// AllowedSources is set, such a peer is refused on every door, and the proxy has to
+	// check the source.
 	AllowedSources []netip.Prefix
-	// TrustedProxies are the addresses whose X-Forwarded-For is believed: read
-	// from right to left, as far as trusted proxies reach. Default: nobody's.
-	// X-Real-IP and Forwarded are never believed.
+	// TrustedProxies are the addresses of the proxies whose X-Forwarded-For is believed.
+	// It is read from right to left, as far as its addresses are trusted proxies. If empty,
+	// no proxy is believed. X-Real-IP and Forwarded are never read.
 	TrustedProxies []netip.Prefix
 	// Late says what happens to an update whose handler does not finish within
-	// LateAfter. Default: LateRetry.
+	// LateAfter. If zero, LateRetry.
 	Late LatePolicy
-	// LateAfter counts from each delivery's own arrival. Default 8 s, since
-	// Telegram opens but one connection to a bot whose last success is over 10 s
-	// old; negative: never, not even at the end of the ctx that an update arrives
-	// with. Else it is at most 5 s for inline_query and pre_checkout_query, and ends
-	// before the deadline of that ctx by 500 ms or 5 % of what is left, whichever is
-	// more.
+	// LateAfter is how long a delivery waits for its handler before Late applies, measured
+	// from its own arrival. If zero, 8 seconds, because Telegram opens only one connection
+	// to a bot whose last success is more than 10 seconds old. If negative, never, not even
+	// when the context of the request ends.
+	//
+	// Unless it is negative, it is at most 5 seconds for an inline_query and a
+	// pre_checkout_query. If the context of the request has a deadline, Late applies before
+	// that: by 500 ms, or by 5 % of the time that is left if that is more.
 	LateAfter time.Duration
-	// Deadline overrides LateAfter and Late for an update; 0 and LateDefault leave
-	// them as they are. It is called concurrently. If it has not returned after 5
+	// Deadline returns LateAfter and Late for one update. If it returns 0 or LateDefault,
+	// the fields above apply. It is called concurrently. If it has not returned after 5
 	// seconds, the update is answered 500.
 	Deadline func(*Update) (time.Duration, LatePolicy)
 	// Ephemeral says that the process is frozen once it has answered, as on Lambda
-	// or a throttled Cloud Run. LateRetry and LateAck act as LateCancel then.
+	// or a throttled Cloud Run. Then LateRetry and LateAck act as LateCancel.
 	Ephemeral bool
-	// MaxBody bounds a request's body in bytes. Default 1 MiB, twice what Telegram
-	// sends. All bodies that are being read at one time have 64 MiB; while
-	// Dispatch.MaxInFlight is reached they have 4 MiB. What does not fit is answered
-	// 503 with Retry-After.
+	// MaxBody is how many bytes the body of a request may have. If zero, 1 MiB, which is
+	// twice what Telegram sends. More is answered 413.
+	//
+	// All bodies that are read at one time may have 64 MiB, and 4 MiB while
+	// Dispatch.MaxInFlight is reached. A body that does not fit is answered 503 with
+	// Retry-After.
 	MaxBody int64
 }
 
 const (
 	defaultMaxBody = 1 << 20
-	// bodyTimeout bounds the reading of a body on net/http.
+	// bodyTimeout is how long a body may take to come on net/http.
 	bodyTimeout = 10 * time.Second
 )
 
@@ -112,35 +120,34 @@ func (c Config) mistakes(h Handler) []error {
 		}
 	}
 	add(c.Secret == "" && !c.InsecureNoSecret, "Secret",
-		"is empty, so that anybody could post updates: give the secret_token of setWebhook")
+		"empty; pass the secret_token given to setWebhook (or set InsecureNoSecret)")
 	add(c.Secret != "" && !validSecret(c.Secret), "Secret", secretRule)
 	add(c.PreviousSecret != "" && !validSecret(c.PreviousSecret), "PreviousSecret", secretRule)
-	add(c.PreviousSecret != "" && c.Secret == "", "PreviousSecret", "is set without Secret: give both")
+	add(c.PreviousSecret != "" && c.Secret == "", "PreviousSecret", "set without Secret; set both")
 	for i, p := range c.AllowedSources {
-		add(!p.IsValid(), fmt.Sprintf("AllowedSources[%d]", i), "is no prefix: make it with netip.ParsePrefix")
+		add(!p.IsValid(), fmt.Sprintf("AllowedSources[%d]", i), "not a valid prefix; make one with netip.ParsePrefix")
 	}
 	for i, p := range c.TrustedProxies {
-		add(!p.IsValid(), fmt.Sprintf("TrustedProxies[%d]", i), "is no prefix: make it with netip.ParsePrefix")
+		add(!p.IsValid(), fmt.Sprintf("TrustedProxies[%d]", i), "not a valid prefix; make one with netip.ParsePrefix")
 	}
-	add(c.Late < LateDefault || c.Late > LateAck, "Late", "is no LatePolicy: give LateRetry, LateCancel or LateAck")
-	add(c.MaxBody < 0, "MaxBody", "is negative: give a number of bytes, or 0 for the default")
+	add(c.Late < LateDefault || c.Late > LateAck, "Late", fmt.Sprintf("%d is not a LatePolicy; give LateRetry, LateCancel or LateAck", c.Late))
+	add(c.MaxBody < 0, "MaxBody", fmt.Sprintf("%d is negative; give a number of bytes, or 0 for 1 MiB", c.MaxBody))
 	add(c.MaxBody > 0 && c.MaxBody < leastMaxBody, "MaxBody",
-		"is in bytes, and too small for a long message with the one that it answers: give 64 KiB or more, or 0 for 1 MiB")
+		fmt.Sprintf("%d bytes are too few for a long message with the one that it answers; give 64 KiB or more, or 0 for 1 MiB", c.MaxBody))
 	add(c.LateAfter > 0 && c.LateAfter < time.Millisecond, "LateAfter",
-		"is "+c.LateAfter.String()+": give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
+		c.LateAfter.String()+" is too short; give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
 	return errs
 }
 
-// Serve receives one request and returns what to answer once its update has been
-// handled, or was found to be late. It does not fail, and does not keep anything
-// of req. The handler's ctx carries the values of ctx; see [Config.LateAfter] for
-// its deadline.
+// Serve receives one request. It returns the answer when the update has been
+// handled, or is late. It does not fail, and keeps nothing of req. The handler's context
+// has the values of ctx; see [Config].LateAfter for the deadline of ctx.
 func (w *Webhook) Serve(ctx context.Context, req Request) Response {
 	res, _ := w.serve(ctx, w.dispatcher.now(), &req)
 	return res
 }
 
-// serve is Serve, with the error that made the answer a failure.
+// serve is Serve. It also returns the error that made the answer a failure.
 func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request) (Response, error) {
 	w.dispatcher.talking.Add(1)
 	defer w.dispatcher.hush()
@@ -158,13 +165,13 @@ func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request
 	return res, v.err
 }
 
-// Deliver hands over an update that came by another way than a request, and is
-// authentic, such as from a queue. Of Config only Dispatch counts for it. Its reply
-// goes by Caller, for there is no response to carry it.
+// Deliver hands over an update that did not come by a request, such as one from a queue.
+// The update is not checked: it must be authentic. Of Config only Dispatch applies to it.
+// Its reply is sent by Caller, because there is no response.
 //
-// The error is as that of [Dispatcher.Do]: nil acknowledges the update, else it
-// must be offered again. Where ctx has a deadline the handler's ctx ends before it,
-// with [ErrLate] and by the margin of [Config].LateAfter.
+// The error is as that of [Dispatcher.Do]: nil acknowledges the update. After any other
+// error it must be offered again. If ctx has a deadline, the handler's context ends before
+// it with [ErrLate], by the margin given at [Config].LateAfter.
 func (w *Webhook) Deliver(ctx context.Context, u *Update) error {
 	d := w.dispatcher
 	d.talking.Add(1)
@@ -206,7 +213,7 @@ func (w *Webhook) deliver(ctx context.Context, u *Update) verdict {
 	return v
 }
 
-// Shutdown is that of the [Dispatcher] beneath: call it before the server's own.
+// Shutdown calls [Dispatcher.Shutdown]. Call it before the Shutdown of the server.
 func (w *Webhook) Shutdown(ctx context.Context) error {
 	err := w.dispatcher.Shutdown(ctx)
 	w.refusals.Stop(ctx)
@@ -214,7 +221,7 @@ func (w *Webhook) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Stats is that of the [Dispatcher] beneath.
+// Stats calls [Dispatcher.Stats].
 func (w *Webhook) Stats() Stats { return w.dispatcher.Stats() }
 
 const (
@@ -232,15 +239,15 @@ func (c *Config) warn() {
 	}
 }
 
-// freezing warns once that the process may be frozen as soon as it has answered, and
-// that the webhook does not know.
+// freezing warns once if the platform may freeze the process as soon as it has answered,
+// and the configuration does not say so.
 type freezing struct {
 	platform string // the variable by which it is known; "" if there is none
 	once     sync.Once
 }
 
-// freezingPlatform is the variable that a platform sets which may freeze what has
-// answered; "" if none is set.
+// freezingPlatform returns the environment variable that is set by a platform which may
+// freeze a process that has answered; "" if none is set.
 func freezingPlatform() string {
 	for _, variable := range []string{"K_SERVICE", "AWS_LAMBDA_FUNCTION_NAME", "VERCEL", "FUNCTION_TARGET"} {
 		if os.Getenv(variable) != "" {
@@ -250,8 +257,8 @@ func freezingPlatform() string {
 	return ""
 }
 
-// warn is called with the first updates: only a request says whether its door knows
-// the platform. A LateRetry or LateCancel that is set says that the user does.
+// warn is called with the first updates, because only a request says whether its door knows
+// the platform. If Late is set to LateRetry or LateCancel, the user knows it.
 func (f *freezing) warn(ctx context.Context, c *Config, known bool) {
 	if f.platform == "" || known || c.Ephemeral || c.Late == LateRetry || c.Late == LateCancel {
 		return
