@@ -10,22 +10,22 @@ import (
 	"github.com/tghook/tghook/internal/spelling"
 )
 
-// Reply is at most one Bot API method with which a handler answers. It rides
-// the HTTP response where that is possible, else it goes by
-// DispatchConfig.Caller; either way its result is not seen. The zero Reply says
-// nothing. A Reply that is returned beside an error is discarded.
+// Reply is the Bot API method with which a handler answers. It is sent in the HTTP
+// response where that is possible (a webhook reply), else by DispatchConfig.Caller. The
+// handler does not get its result. The zero Reply sends nothing. A Reply that is returned
+// beside an error is discarded.
 type Reply struct {
 	// Method is the method's name, such as "sendMessage".
 	Method string
-	// Params must encode to a JSON object of at most 1 MiB, the method included;
-	// nil is an empty one. A [File] anywhere in it makes the reply multipart.
-	// Members that are null are left out: Telegram would take them for the text
+	// Params must encode to a JSON object of at most 1 MiB, the method included.
+	// nil is an empty object. A [File] anywhere in it makes the reply multipart.
+	// Members that are null are left out, because Telegram would take them for the text
 	// "null".
 	//
-	// What Telegram would take for something else, or for nothing, is a *[ReplyError]
-	// that names the field: an [io.Reader], or an upload of another library, in place
-	// of a File; a [time.Duration] or [time.Time], where the Bot API has whole seconds;
-	// a member with a capital letter, as of a struct without tags.
+	// A value that Telegram would misunderstand or ignore is a *[ReplyError], which names
+	// the field: an [io.Reader], or an upload of another library, in place of a File; a
+	// [time.Duration] or [time.Time], where the Bot API has whole seconds; a member with a
+	// capital letter, as a struct without tags has them.
 	Params any
 }
 
@@ -33,43 +33,43 @@ type Reply struct {
 var NoReply Reply
 
 // Caller calls a method of the Bot API. params encodes to a JSON object, and may
-// hold a [File]; result is decoded into unless it is nil. A Caller must be safe
-// for concurrent use.
+// hold a [File]. The result of the method is decoded into result unless that is nil. A
+// Caller must be safe for concurrent use.
 //
-// A reply is sent again after an error that has an *[APIError] of code 429 or 5xx in it,
-// or an error of a connection ([net.Error], [io.EOF]), or [context.DeadlineExceeded], while
-// that makes sense: 15 seconds for the methods that begin with answer, 5 for sendChatAction,
-// else 2 minutes. It waits as long as APIError.RetryAfter says, and is given up at once if
-// that is too long. It goes once to the supergroup of APIError.MigrateToChatID, where its
-// chat_id is that of a group. The next updates of its lane wait meanwhile. Telegram may
-// have executed a call whose answer was lost, so that it executes such a reply twice.
+// A reply is sent again after an error that wraps an *[APIError] of code 429 or 5xx, an
+// error of a connection ([net.Error], [io.EOF]), or [context.DeadlineExceeded]. This goes on
+// for 15 seconds for the methods that begin with answer, for 5 seconds for sendChatAction,
+// and for 2 minutes for all others. The next attempt waits as long as APIError.RetryAfter
+// says. If that is too long, the reply is given up at once. If APIError.MigrateToChatID
+// names a supergroup and the chat_id of the reply is that of a group, the reply is sent to
+// the supergroup once. The next updates of its lane wait meanwhile. If the answer to a call
+// is lost, Telegram may have executed it, and then executes it twice.
 //
-// Each call has 30 seconds, or all of the time where there are files. Where the Caller is
-// a [Client], its Patience does not count. A Caller that has not returned 10 seconds after
-// the end of its ctx is left alone, and the reply is given up.
+// Each call has 30 seconds, or all of the time if there are files. If the Caller is a
+// [Client], its Patience does not apply. If a Caller has not returned 10 seconds after the
+// end of its context, its call is left alone, and the reply is given up.
 type Caller interface {
 	Call(ctx context.Context, method string, params, result any) error
 }
 
-// File in the Params of a [Reply], or of a call by a [Client], is uploaded with it.
-// A zero File is left out where its field says omitempty or omitzero, else it is an
-// error.
+// File is a file to upload. It stands in the Params of a [Reply], or in the parameters of
+// a call by a [Client], and is sent with it. A zero File is left out if its field says
+// omitempty or omitzero. Otherwise it is an error.
 //
-// Body is not closed. That of a Reply is read when the handler has returned. It is
-// read from where it stands, to its end. If it is an [io.Seeker] that can seek it
-// is set back then, so that the File can be used again: by a call that is repeated,
-// or a handler that runs again. One that stands at its end is read from its start.
-// A Body that cannot seek serves once: a second use is an error. Two calls must not
-// use the same Body at once.
+// Body is read from its current position to its end, and is not closed. The Body of a
+// Reply is read after the handler has returned. If Body is an [io.Seeker] that can seek, it
+// is set back afterwards. So a call that is repeated, or a handler that runs again, can use
+// the File again. A Body that stands at its end is read from its start. A Body that cannot
+// seek can be used once, and a second use is an error. Two calls must not use the same Body
+// at once.
 //
-// The files of one call may be 50 in number. Together they may have 50 MB, and 2000
-// MB in a call with [ClientConfig].Local
-// (https://core.telegram.org/bots/api#sending-files). A Client streams them. Those
-// of a Reply are read into memory, and may have 50 MB.
+// One call may have 50 files. Together they may have 50 MB, and 2000 MB in a call with
+// [ClientConfig].Local (https://core.telegram.org/bots/api#sending-files). A Client streams
+// them. The files of a Reply are read into memory, and may have 50 MB.
 type File struct {
-	// Name is the file's name, as the chat shows it. Default: one of no meaning.
+	// Name is the file's name, as the chat shows it. If empty, a random name.
 	Name string
-	// Body is what the file has in it.
+	// Body is the content of the file.
 	Body io.Reader
 }
 

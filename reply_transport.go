@@ -17,66 +17,71 @@ import (
 	"github.com/tghook/tghook/internal/botapi"
 )
 
-// ReplyTransport lets the calls of another bot library ride the response, as a
-// [Reply] does. Give it to the [http.Client] of the library; what is called with
-// the ctx of a handler, or one derived from it, is seen to belong to its update:
+// ReplyTransport sends the calls of another bot library in the response, as a
+// [Reply] is sent. Give it to the [http.Client] of the library. A call belongs to the update
+// of a handler if it is made with the context of that handler, or one derived from it:
 //
 //	client, err := tghook.NewClient(token, tghook.ClientConfig{})
 //	...
 //	http.Client{Transport: &tghook.ReplyTransport{Client: client}}
 //	tghook.Config{Dispatch: tghook.DispatchConfig{Bot: client.Bot(), ...}, ...}
 //
-// A call of one of Methods is held back, and the library told at once that it
-// succeeded. When the handler returns, the call that is held then is its reply:
-// it rides the response, is given again to a redelivery, and is called once
-// where nothing carries it; Caller is not needed for that. Before any later call
-// to the bot the held one is called, so that the order is kept: of several calls
-// the last may ride. What Telegram says to a call that was held nobody sees. It is
-// called again as [Caller] says; if it failed after all, Observe is told
-// [OutcomeCallLost], or [OutcomeReplyLost] for the last.
+// A call of one of Methods is held back, and the library is told at once that it
+// succeeded. When the handler returns, the call that is held then is its reply. It is sent
+// in the response, and again in the response to a redelivery. If there is no response, it is
+// called once; Caller is not needed for that. Before any later call to the bot the held one
+// is called, which keeps the order. So of several calls only the last can be sent in the
+// response. Nobody sees what Telegram answers to a held call. It is called again as [Caller]
+// says. If it still fails, Observe gets [OutcomeCallLost], or [OutcomeReplyLost] for the
+// last call.
 //
-// A handler's error or panic discards what is held; a failure that a middleware of
-// yours deals with does not. If the handler returns a Reply too, the held call is
-// called before it. If the delivery is answered late while a call is held, that is
-// called at once, save under LateCancel.
+// If the handler returns an error or panics, the held call is discarded. A failure that a
+// middleware of yours handles does not discard it. If the handler returns a Reply too, the
+// held call is called before it. If the delivery is answered late while a call is held, the
+// call is made at once, except under LateCancel.
 //
-// Everything else goes to Base as it is: calls outside of a handler's ctx, or
-// when the handler has returned; calls of other bots, of other methods, and those
-// that a response cannot carry (more than 1 MiB of parameters or 50 MiB of files,
-// a GET, a URL with a query); those of a [Client], in whose place a Reply is
-// returned; and all calls where no response waits to carry one, which is so when
-// [IsLate] is true, after LateAck, in a poll and in [Webhook.Deliver]. From
-// [Dispatcher.Do] the held call is the Reply that it returns.
+// All other calls go to Base unchanged:
 //
-// The handler must not return before its calls have: where a library runs its own
-// handlers in goroutines, tell it not to. The handler's ctx ends when it returns, and
-// a call with it fails then with [context.Canceled], of which few libraries tell. What
-// is to go on in a goroutine gets [context.WithoutCancel] of the ctx: its calls go to
-// Base as they are. A library built on fasthttp has to be switched to net/http. The body of a call that may be held is read into memory once, and
-// held as it came if it is multipart, else as JSON; all others stream.
+//   - calls without a handler's context, and calls of another bot or of another method;
+//   - calls that a response cannot have: more than 1 MiB of parameters or 50 MiB of files,
+//     a GET, a URL with a query;
+//   - calls by a [Client]: return a Reply instead;
+//   - all calls while no response waits for the handler: when [IsLate] is true, after
+//     LateAck, in a poll and in [Webhook.Deliver]. [Dispatcher.Do] returns the held call
+//     as its Reply.
 //
-// A ReplyTransport is safe for concurrent use. Its fields must not change, nor it
-// be copied, after the first call. A mistake in them is a *[ConfigError] from
-// every call.
+// The handler must not return before its calls have returned. If a library runs its own
+// handlers in goroutines, tell it not to. The handler's context ends when it returns. A
+// later call with it fails with [context.Canceled], and few libraries report that. Give
+// [context.WithoutCancel] of the context to a goroutine that goes on: its calls go to Base
+// unchanged. A library that uses fasthttp has to be switched to net/http.
+//
+// The body of a call that may be held is read into memory once. A multipart body is held as
+// it came, and any other as JSON. All other bodies are streamed.
+//
+// A ReplyTransport is safe for concurrent use. After the first call its fields must not
+// change, and it must not be copied. If a field is wrong, every call returns a
+// *[ConfigError].
 type ReplyTransport struct {
-	// Base makes the calls. Default: that of [ClientConfig].HTTP.
+	// Base makes the calls. If nil, the default transport of a [Client]: see
+	// [ClientConfig].HTTP.
 	Base http.RoundTripper
-	// Client says which bot's calls may be held: those to its server, by its token,
-	// in a handler of a dispatcher with its id in DispatchConfig.Bot. It is
-	// required, and is not used to call.
+	// Client says which bot's calls may be held: calls to its server, with its token,
+	// in a handler of a dispatcher that has its id in DispatchConfig.Bot. It is
+	// required, and makes no calls.
 	Client *Client
-	// Methods are those that may be held, in any case. Default: all that answer
-	// True and may ride, as of Bot API 10.1, save sendChatAction, sendMessageDraft
-	// and sendRichMessageDraft, which tell what the handler is about to do. With
-	// AllowNoResult the default has the methods that answer with a message too.
+	// Methods are the methods that may be held, in upper or lower case. If empty, all
+	// methods of Bot API 10.1 that answer True and that a response can have, except
+	// sendChatAction, sendMessageDraft and sendRichMessageDraft, which show what the handler
+	// is about to do. With AllowNoResult also the methods that answer with a message.
 	//
 	// Leave out the methods whose failure the handler has to see, and those that
-	// must not wait until it returns, or for LateAfter.
+	// must not wait until the handler returns, or for LateAfter.
 	Methods []string
-	// AllowNoResult lets methods be held that answer with one message, or with its
-	// id. The library gets a message with the id 0, which in the Bot API is one that
-	// is not sent yet, in a chat with the id 0: it can be neither edited nor deleted
-	// nor answered.
+	// AllowNoResult allows Methods that answer with one message, or with the id of one.
+	// The library gets a message with the id 0 in a chat with the id 0. In the Bot API the
+	// id 0 is that of a message that is not sent yet. Such a message cannot be edited,
+	// deleted or answered.
 	AllowNoResult bool
 
 	once    sync.Once
@@ -133,23 +138,23 @@ func tooLate(ctx context.Context, run *handlerContext) error {
 	if why == nil || run == nil || run.opened() != nil {
 		return nil
 	}
-	return fmt.Errorf("tghook: the handler has returned, and its ctx has ended with it: "+
-		"give context.WithoutCancel(ctx) to what goes on: %w", why)
+	return fmt.Errorf("tghook: the handler has returned, and its context has ended: "+
+		"give context.WithoutCancel(ctx) to a goroutine that goes on: %w", why)
 }
 
 // nameless is the mistake that run has no bot. It is logged once: most programs ignore
 // the error of a call that answers a user.
 func (t *ReplyTransport) nameless(ctx context.Context, run *handlerContext) error {
-	err := &ConfigError{"DispatchConfig.Bot", "is needed with ReplyTransport: give Client.Bot()"}
+	err := &ConfigError{"DispatchConfig.Bot", "not set, and ReplyTransport needs it; give Client.Bot()"}
 	if t.warned.CompareAndSwap(false, true) {
 		run.dispatcher.cfg.log(ctx, slog.LevelError, "tghook: no call of the bot library is made", slog.String("error", err.Error()))
 	}
 	return err
 }
 
-// With returns a client for a library that takes no ctx with each call: make a copy
-// of its bot with that client for each update. Every request counts as made with
-// ctx, that of the handler, and with no other.
+// With returns a client for a library whose calls take no context. Make a copy of the
+// library's bot with that client for each update. ctx is the context of the handler. Every
+// request of the client is made with it, and its own context is ignored.
 func (t *ReplyTransport) With(ctx context.Context) *http.Client {
 	return &http.Client{Transport: transportWith{t, ctx}}
 }
@@ -201,11 +206,11 @@ func (t *ReplyTransport) prepare() {
 		problem := ""
 		switch {
 		case !botapi.Rides(method):
-			problem = "never rides a response: leave it out"
+			problem = "cannot be sent in a response; leave it out"
 		case answer == "":
-			problem = "answers with what only Telegram knows, or is not known here: leave it out"
+			problem = "has an answer that only Telegram knows, or is unknown; leave it out"
 		case answer != botapi.AnswerTrue && !t.AllowNoResult:
-			problem = "answers with a message, which the library would not get: leave it out, or set AllowNoResult"
+			problem = "answers with a message, which the library would not get; leave it out, or set AllowNoResult"
 		}
 		if problem != "" {
 			errs = append(errs, &ConfigError{fmt.Sprintf("ReplyTransport.Methods[%d]", i), method + " " + problem})

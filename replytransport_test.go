@@ -824,7 +824,7 @@ func TestACallIsHeldOnlyForTheBotWhoseUpdateItIs(t *testing.T) {
 		want string
 	}{
 		{"another bot's", apiBot + 1, fromThere},
-		{"nobody knows whose", 0, "tghook: DispatchConfig.Bot: is needed with ReplyTransport: give Client.Bot()"},
+		{"nobody knows whose", 0, "tghook: DispatchConfig.Bot: not set, and ReplyTransport needs it; give Client.Bot()"},
 	} {
 		lib := newLibrary(t, &tghook.ReplyTransport{}, &wireAPI{})
 		r := newRig(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: test.bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
