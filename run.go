@@ -24,16 +24,16 @@ import (
 	"github.com/tghook/tghook/internal/spelling"
 )
 
-// Run receives updates until ctx ends, which is for the caller to tie to SIGINT
-// and SIGTERM with [os/signal.NotifyContext]. It returns nil then, and an error
-// sooner if it cannot go on. Handlers find the values of ctx in theirs.
+// Run receives updates until ctx ends, and returns nil then. It returns an error sooner if
+// it cannot go on. Let SIGINT and SIGTERM end ctx: see [os/signal.NotifyContext]. The
+// contexts of handlers have the values of ctx.
 //
-// With a URL it listens, sets the webhook, and serves. Whatever is wrong at this
-// end (a mistake in cfg, a port that is taken, a certificate that cannot be read, a
-// host that does not resolve) is an error before Telegram is told anything. In the
-// end it drains, and leaves the webhook as it is: the next start goes on from there.
+// With a URL it listens, sets the webhook, and serves. A mistake in cfg, a port that is
+// taken, a certificate that cannot be read and a host that does not resolve are errors
+// before Telegram is called. At its end Run drains, and leaves the webhook as it is, so
+// that the next start goes on from there.
 //
-// The parts of it are to be had one by one: see [Mount].
+// To use the parts of Run one by one, see [Mount].
 func Run(ctx context.Context, h Handler, cfg RunConfig) error {
 	m, err := Mount(h, cfg)
 	if err != nil {
@@ -49,11 +49,11 @@ func Run(ctx context.Context, h Handler, cfg RunConfig) error {
 	return m.serve(ctx, listener)
 }
 
-// Mounted is what [Run] does with a [RunConfig], in parts, for a bot on a server that
-// has other things to do. It is an [http.Handler]. It is safe for concurrent use.
+// Mounted is [Run] in parts, for a server that has other things to do. It is an
+// [http.Handler]. It is safe for concurrent use.
 //
 // Mount it at Path, and at HealthPath if a platform asks there. Serve, then call
-// Receive. When ctx of Receive ends, and Receive has returned, close the server.
+// Receive. When Receive has returned, close the server.
 type Mounted struct {
 	given    RunConfig
 	cfg      RunConfig // with its defaults
@@ -203,20 +203,20 @@ func (m *Mounted) strange() bool {
 		!certificate.Vouches(m.cfg.Certificate, m.tls.Certificates)
 }
 
-// Path is where updates come, as it stands in a URL: that of the URL, or
-// RunConfig.Path. Mount m there for any method.
+// Path returns the path of updates, written as in a URL: RunConfig.Path, or the path of
+// the URL. Mount m there for any method.
 func (m *Mounted) Path() string { return m.path }
 
 // HealthPath is RunConfig.HealthPath, or its default.
 func (m *Mounted) HealthPath() string { return m.cfg.HealthPath }
 
-// Receive sets the webhook, or polls where cfg has no URL, until ctx ends. Call it
+// Receive sets the webhook, or polls if cfg has no URL, and blocks until ctx ends. Call it
 // once the server listens. While Telegram cannot be reached it tries again, and logs
 // that; see RunConfig.Client.
 //
-// When ctx has ended it waits for DrainDelay, finishes within Grace and half a second
-// what was taken, and returns nil. It returns an error sooner if Telegram refuses.
-// It can be called once.
+// After ctx has ended, Receive waits for DrainDelay, finishes the updates that were taken
+// within Grace and half a second, and returns nil. It returns an error sooner if Telegram
+// refuses. It can be called once.
 func (m *Mounted) Receive(ctx context.Context) error {
 	if !m.received.CompareAndSwap(false, true) {
 		return errReceived
@@ -285,7 +285,7 @@ func (m *Mounted) setWebhook(ctx context.Context) error {
 	return nil
 }
 
-// trySetting sets the webhook, unless Telegram could not resolve its host either.
+// trySetting sets the webhook, if its host resolves.
 func (m *Mounted) trySetting(ctx context.Context) error {
 	trying, cancel := context.WithTimeout(ctx, settingPatience+m.cfg.Client.Patience+pollSlack)
 	defer cancel()
@@ -303,7 +303,7 @@ func (m *Mounted) tellFilter(ctx context.Context) {
 	}
 }
 
-// passing reports whether err may be gone when what failed is tried again.
+// passing reports whether another attempt may go better than the one that returned err.
 func passing(err error) bool {
 	var mistake *ConfigError
 	var unsendable *ReplyError
@@ -325,8 +325,8 @@ func passing(err error) bool {
 	return true
 }
 
-// windUp waits for DrainDelay if it is ctx that has ended, and finishes within the
-// grace what was taken.
+// windUp waits for DrainDelay if ctx has ended, and finishes the updates that were taken
+// within the grace.
 func (m *Mounted) windUp(ctx context.Context) {
 	m.draining.Store(true)
 	ending := context.WithoutCancel(ctx)
@@ -349,12 +349,12 @@ func (m *Mounted) windUp(ctx context.Context) {
 	}
 }
 
-// Shutdown ends what Receive does, without DrainDelay, and finishes what was taken:
-// by webhook it is that of [Webhook.Shutdown], and for a poll it waits until Receive
-// has returned. It may be called more than once, and without Receive.
+// Shutdown ends Receive, without DrainDelay, and finishes the updates that were taken. By
+// webhook it calls [Webhook.Shutdown]. For a poll it waits until Receive has returned. It
+// may be called more than once, and without Receive.
 //
-// To remove a bot for good, call [Client.DeleteWebhook] first: then Telegram keeps
-// what comes meanwhile.
+// To remove a bot for good, call [Client.DeleteWebhook] first. Then Telegram keeps
+// the updates that come meanwhile.
 func (m *Mounted) Shutdown(ctx context.Context) error {
 	m.draining.Store(true)
 	m.end()
@@ -372,7 +372,8 @@ func (m *Mounted) Shutdown(ctx context.Context) error {
 	}
 }
 
-// resolve fails if Telegram could not resolve the host either.
+// resolve fails if the host of the URL does not resolve, because Telegram could not resolve
+// it either.
 func (m *Mounted) resolve(ctx context.Context) error {
 	if m.cfg.IPAddress != "" || m.resolver == nil {
 		return nil

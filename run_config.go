@@ -16,66 +16,69 @@ import (
 	"github.com/tghook/tghook/internal/redact"
 )
 
-// RunConfig is how [Run] receives: by webhook where URL is set, else by long poll,
-// for which whatever is said of the webhook counts for nothing. The zero value of
-// each other field is its default; only Token has none, and need not be given with
-// KeepWebhook. It is printed without what is secret in it.
+// RunConfig says how [Run] receives: by webhook if URL is set, else by long poll. A poll
+// ignores the fields that are about the webhook. The zero value of each field is its
+// default. Only Token is required, unless KeepWebhook is set. A RunConfig is printed without
+// its token and secrets.
 type RunConfig struct { //nolint:recvcheck // what prints it has to print values too
-	// Token is the bot's, from @BotFather.
+	// Token is the bot's token, from @BotFather.
 	Token string
-	// URL is where Telegram is to send updates, as the world sees it. Empty: poll.
+	// URL is where Telegram sends updates to, as the world sees it. If empty, Run polls.
 	URL string
 	// Listen is the address to serve at: host:port, or the absolute path of a unix
-	// socket. Default: the port that the environment variable PORT names, as Heroku
-	// and Cloud Run set it, else with TLS the port of URL, and 8080 without. By long
-	// poll, Run serves HealthPath where Listen or PORT is set, by plain HTTP, and does
-	// not listen otherwise.
+	// socket. If empty, the port in the environment variable PORT, which Heroku
+	// and Cloud Run set. If that is empty too, the port of URL with TLS, and 8080 without.
+	//
+	// By long poll Run serves HealthPath, by plain HTTP, if Listen or PORT is set. Otherwise
+	// it does not listen.
 	Listen string
-	// Path is where updates are served, if a proxy changes the URL's: as it stands in
-	// a URL. Default: the path of URL.
+	// Path is the path at which updates are served, written as in a URL. Set it if a proxy
+	// changes the path. If empty, the path of URL.
 	Path string
-	// HealthPath is answered 200, and 503 once ctx has ended. By long poll it is
-	// answered 503 also when getUpdates has not been answered for a minute more than
-	// Poll.Wait, and says when it last was. Default: /healthz.
+	// HealthPath is answered 200, and 503 once the context of Run has ended. By long poll it
+	// is answered 503 also if getUpdates has not been answered for Poll.Wait and a minute,
+	// and the answer says when it last was. If empty, /healthz.
 	HealthPath string
-	// Webhook says how updates are checked and handled. Its Dispatch is the poll's
-	// too. Without a Secret one is derived from Token and URL, see [SecretFor].
+	// Webhook says how updates are checked and handled. A poll uses its Dispatch too. If its
+	// Secret is empty, it is derived from Token and URL: see [SecretFor].
 	Webhook Config
-	// Poll is used where URL is empty. Its Dispatch must not be set.
+	// Poll is used if URL is empty. Its Dispatch must not be set.
 	Poll PollConfig
-	// Client is how the Bot API is reached. With a Patience the start fails when
-	// setWebhook has failed for so long. Without one it goes on trying until Telegram
-	// itself says no, as a poll does, and logs each failure.
+	// Client says how the Bot API is reached. If its Patience is set, the start fails when
+	// setWebhook has failed for so long. If not, Run tries again until Telegram
+	// itself refuses, as a poll does, and logs each failure.
 	Client ClientConfig
-	// KeepWebhook serves without telling Telegram anything: the webhook is set by
-	// somebody else. No Token is needed then, and no URL.
+	// KeepWebhook serves without calling Telegram. Somebody else sets the webhook. Then
+	// neither Token nor URL is required.
 	KeepWebhook bool
-	// DropPending forgets all updates that wait when Run is called.
+	// DropPending drops all updates that wait when Run is called.
 	DropPending bool
-	// AllowedUpdates are the kinds that the bot is to get. Default: those of the
-	// handler's method AllowedUpdates, as [Kinds] has it, else as they were.
+	// AllowedUpdates are the kinds of update that the bot gets. If nil, those of the
+	// handler's method AllowedUpdates, as [Kinds] has it. Without that method Telegram sends
+	// the same kinds as before.
 	AllowedUpdates []string
 	// MaxConnections and IPAddress are as in [WebhookRequest].
 	MaxConnections int
 	IPAddress      string
-	// CertFile and KeyFile serve TLS with a certificate, which is read once; TLS
-	// serves it with what you like. Default: plain HTTP, for a proxy in front.
+	// CertFile and KeyFile are the files of a certificate with which TLS is served. They are
+	// read once. TLS is a configuration of your own in their place. If none is set, plain
+	// HTTP, for a proxy in front.
 	CertFile, KeyFile string
 	TLS               *tls.Config
-	// Certificate is uploaded, where no public authority has issued the one that is
-	// served: see [WebhookRequest]. It is set again at each start.
+	// Certificate is uploaded at each start. Set it if no public authority has issued the
+	// certificate that is served: see [WebhookRequest].
 	Certificate []byte
 	// SelfSigned serves TLS with a certificate that Run makes for the host of URL
-	// and uploads. It is another one at each start, so that one process only may
-	// serve: replicas need CertFile, KeyFile and Certificate.
+	// and uploads. Each start makes another one, so only one process can serve. Replicas need
+	// CertFile, KeyFile and Certificate.
 	SelfSigned bool
-	// DrainDelay is how long Run goes on serving when ctx has ended, while HealthPath
-	// is answered 503, before Grace begins. It gives a load balancer the time to send
-	// requests elsewhere. It does not count for a poll. If zero, Run does not wait.
+	// DrainDelay is how long Run goes on serving after its context has ended, before Grace
+	// begins. HealthPath is answered 503 meanwhile, so that a load balancer sends
+	// requests elsewhere. A poll ignores it. If zero, Run does not wait.
 	DrainDelay time.Duration
-	// Grace is how long Run waits, once ctx has ended, for what is not answered; it
-	// takes a second more to close. Default: 8 seconds, since many platforms kill
-	// after ten.
+	// Grace is how long Run waits for updates that are not answered, once its context has
+	// ended and DrainDelay is over. Closing takes a second more. If zero, 8 seconds, because
+	// many platforms kill a process after ten.
 	Grace time.Duration
 
 	read *environment // nil unless FromEnv made it
@@ -133,8 +136,8 @@ func (c RunConfig) public() *url.URL {
 	return public
 }
 
-// mistakes are those that are mistakes for the poll too: what is to fail in
-// production had better fail on the laptop.
+// mistakes returns the mistakes in c. A poll refuses a mistake in the settings of the
+// webhook too: better on the laptop than in production.
 func (c RunConfig) mistakes() (errs []error) {
 	add := func(bad bool, field, problem string) {
 		if bad {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// FromEnv returns a [RunConfig] filled from the environment, for programs that
-// are configured by it alone. Variables that are empty or not set count as not
-// given. The error joins a *[ConfigError] for every mistake, also for those that [Run]
-// would find, which names the variable and never tells its value. What Run finds later
-// is named by the variable too, as long as the program does not change the field.
-// Run logs a variable that begins with TELEGRAM_ and is not one of these; it is no
-// mistake, since another program may read it.
+// FromEnv returns a [RunConfig] filled from the environment, for a program that
+// is configured by it alone. A variable that is empty is as one that is not set. The error
+// joins a *[ConfigError] for every mistake, also for those that [Run] would find. It names
+// the variable, and not its value. A mistake that Run finds later is named by the variable
+// too, if the program has not changed the field. Run logs a variable that begins with
+// TELEGRAM_ and is not in this list. That is not an error, because another program may
+// read it.
 //
 //	TELEGRAM_TOKEN            Token
 //	TELEGRAM_WEBHOOK_URL      URL; without it Run polls
@@ -67,7 +67,7 @@ func FromEnv() (RunConfig, error) {
 		Grace:      e.duration("GRACE"),
 	}
 	if cfg.Token == "" && !cfg.KeepWebhook {
-		problem := "is not set: give the token that @BotFather gave you"
+		problem := "not set; give the token that @BotFather gave you"
 		if other := environmentPrefix + "BOT_TOKEN"; os.Getenv(other) != "" {
 			problem += "; " + other + " is set, and is not read"
 		}
@@ -120,7 +120,7 @@ func (e *environment) flag(name string) bool {
 	}
 	value, err := strconv.ParseBool(text)
 	if err != nil {
-		e.mistake(name, "is neither true nor false")
+		e.mistake(name, "neither true nor false")
 	}
 	return value
 }
@@ -132,7 +132,7 @@ func (e *environment) number(name string) int {
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil {
-		e.mistake(name, "is no whole number")
+		e.mistake(name, "not a whole number")
 	}
 	return value
 }
@@ -144,7 +144,7 @@ func (e *environment) duration(name string) time.Duration {
 	}
 	value, err := time.ParseDuration(text)
 	if err != nil {
-		e.mistake(name, "is no duration such as 8s")
+		e.mistake(name, "not a duration; give one such as 8s")
 	}
 	return value
 }
