@@ -24,36 +24,34 @@ import (
 	"github.com/tghook/tghook/internal/retry"
 )
 
-// ClientConfig is how a [Client] reaches the Bot API. The zero value of each
-// field is its default. It is printed without what is secret in it.
+// ClientConfig says how a [Client] reaches the Bot API. The zero value of each
+// field is its default. It is printed without a password or token in BaseURL.
 type ClientConfig struct {
-	// BaseURL is that of a Bot API server of your own, such as
-	// http://localhost:8081. Default: https://api.telegram.org.
+	// BaseURL is the URL of a Bot API server of your own, such as
+	// http://localhost:8081. If empty, https://api.telegram.org.
 	BaseURL string
-	// TestEnvironment talks to Telegram's test servers, which have tokens of their
+	// TestEnvironment calls Telegram's test servers, which have tokens of their
 	// own (https://core.telegram.org/bots/features#testing-your-bot).
 	TestEnvironment bool
-	// Local says that the server at BaseURL runs with --local: it takes webhooks by
-	// http, and on any port and address, and the files of a call may have 2000 MB
-	// together.
+	// Local says that the server at BaseURL runs with --local. Such a server takes webhooks
+	// by http, and on any port and address. The files of one call may have 2000 MB.
 	Local bool
-	// HTTP sends the requests; a copy of it follows no redirect, since that would
-	// hand the token on. Default: one without a timeout, so that a call ends with its
-	// ctx. Where HTTP, or its Transport, is nil, requests go by a copy of
-	// [http.DefaultTransport] that pings HTTP/2 connections after 10 seconds of
-	// silence, and gives them up after 10 more.
+	// HTTP sends the requests. A copy of it is used that follows no redirect, because a
+	// redirect would get the token. If nil, a client without a timeout: a call ends with its
+	// context. If HTTP or its Transport is nil, a copy of [http.DefaultTransport] is used. It
+	// pings an HTTP/2 connection after 10 seconds of silence, and closes it after 10 more.
 	//
-	// Have a Transport of your own ping too. Else a connection that has died in
-	// silence is used again by each call, and each waits for its own end:
+	// Let a Transport of your own ping too. Otherwise each call uses a connection that has
+	// died in silence again, and waits until its own context ends:
 	//
 	//	transport := http.DefaultTransport.(*http.Transport).Clone()
 	//	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second}
 	HTTP *http.Client
-	// Patience is how long a call may wait in all to be repeated where that is
-	// safe: after 429, for as long as Telegram says; when no connection came about;
-	// and, for setWebhook, deleteWebhook and the methods that begin with get, after
-	// any network error and 5xx, unless pending updates would be dropped once more.
-	// Default: no repetition.
+	// Patience is how long the attempts of one call may wait in all. A call is repeated only
+	// where that is safe: after 429, when Telegram says so; if there was no connection; and,
+	// for setWebhook, deleteWebhook and the methods that begin with get, after
+	// any network error and 5xx, unless pending updates would be dropped again.
+	// If zero, no call is repeated.
 	Patience time.Duration
 }
 
@@ -71,8 +69,8 @@ func (c ClientConfig) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.St
 // LogValue is String.
 func (c ClientConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON leaves HTTP out, and what is secret in BaseURL: NewClient refuses the
-// BaseURL then.
+// MarshalJSON leaves out HTTP, and what is secret in BaseURL. If something was left out of
+// BaseURL, NewClient refuses it.
 func (c ClientConfig) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct { //nolint:musttag // its names in JSON are those of its fields
 		BaseURL         string
@@ -82,8 +80,8 @@ func (c ClientConfig) MarshalJSON() ([]byte, error) {
 	}{redact.URL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
 }
 
-// Client calls the Bot API with one bot's token. The token appears in no error, and
-// not when a Client is printed. It is a [Caller], and safe for concurrent use.
+// Client calls the Bot API with one bot's token. The token does not appear in an error, nor
+// when a Client is printed. A Client is a [Caller], and is safe for concurrent use.
 type Client struct { //nolint:recvcheck // what prints it has to print values too
 	bot      int64
 	endpoint func(method string) string // with the token, where no formatting finds it
@@ -163,7 +161,7 @@ func password(base *url.URL) string {
 	return secret
 }
 
-// Bot is the bot's id: the number before the token's colon.
+// Bot returns the bot's id: the number before the colon in its token.
 func (c *Client) Bot() int64 { return c.bot }
 
 // String names the bot, without its token.
@@ -178,16 +176,16 @@ func (c Client) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.String()
 // LogValue is String.
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// Call implements [Caller] for any method of the Bot API. params encodes to a JSON
-// object, is nil, or holds a [File], which makes the request multipart; its members
-// that are null are left out. result is decoded into unless it is nil.
+// Call implements [Caller] for any method of the Bot API. params is nil or encodes to a
+// JSON object. A [File] in it makes the request multipart. Its members that are null are
+// left out. The result of the method is decoded into result unless that is nil.
 //
-// A refusal is an *[APIError], and params that cannot be sent are a *[ReplyError], as
-// those of a [Reply]. If ctx ends first, the error is ctx.Err() and the cause of that
-// too. A panic of params, of a File's Body or of ClientConfig.HTTP is a *[PanicError].
+// If the Bot API refuses, the error is an *[APIError]. If params cannot be sent, it is a
+// *[ReplyError], as for a [Reply]. If ctx ends first, it wraps ctx.Err() and the cause of
+// ctx. If params, the Body of a File or ClientConfig.HTTP panics, it is a *[PanicError].
 //
-// The body of a [File] is read while it is sent. A call that Patience would repeat
-// is not repeated if such a body has been read and cannot seek.
+// The Body of a [File] is read while it is sent. If it has been read and cannot seek, the
+// call is not repeated, whatever Patience says.
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
 	answer, err := c.ask(ctx, method, params)
 	if err != nil || result == nil {
@@ -199,14 +197,14 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	return nil
 }
 
-// Me is what getMe tells of a bot.
+// Me is the result of getMe.
 type Me struct {
 	ID        int64  `json:"id"`
 	FirstName string `json:"first_name"`
 	Username  string `json:"username"`
 }
 
-// GetMe asks who the bot is.
+// GetMe calls getMe.
 func (c *Client) GetMe(ctx context.Context) (Me, error) {
 	var me Me
 	err := c.Call(ctx, "getMe", nil, &me)
@@ -314,7 +312,7 @@ func (c *Client) roundTrip(ctx context.Context, method string, m *botapi.Message
 	return answer{res.StatusCode, said}, err
 }
 
-// stopPatience is how long the user's code may go on when the ctx of a call has
+// stopPatience is how long the user's code may go on after the context of a call has
 // ended.
 const stopPatience = time.Second
 

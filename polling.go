@@ -18,38 +18,41 @@ import (
 	"github.com/tghook/tghook/internal/window"
 )
 
-// PollConfig is how [Poll] receives. The zero value of each field is its default.
+// PollConfig says how [Poll] receives. The zero value of each field is its default.
 type PollConfig struct {
-	// Dispatch is shared by every door. In a poll, Caller is its client unless it is
-	// set, Bot is the client's, and MaxLane is at least 100, because a poll holds 100
-	// updates. Where MaxAttempts is zero, "Giving up" in the package's documentation says
+	// Dispatch has the settings that all doors have. In a poll, Caller is the client unless
+	// it is set, Bot is the client's, and MaxLane is at least 100, because a poll holds 100
+	// updates. If MaxAttempts is zero, "Giving up" in the package's documentation says
 	// what a full window changes.
 	Dispatch DispatchConfig
-	// AllowedUpdates are the kinds that the bot is to get from now on. Default: those
-	// of the handler's method AllowedUpdates, as [Kinds] has it, else as they were.
+	// AllowedUpdates are the kinds of update that the bot gets from now on. If nil, those
+	// of the handler's method AllowedUpdates, as [Kinds] has it. Without that method
+	// Telegram sends the same kinds as before.
 	AllowedUpdates []string
 	// Wait is how long Telegram waits for an update to come before it answers, in
-	// whole seconds up to 50. A Timeout of [ClientConfig].HTTP must be more than 15
-	// seconds longer. Default: 50 seconds.
+	// whole seconds up to 50. If zero, 50 seconds. If [ClientConfig].HTTP has a Timeout, it
+	// must be more than 15 seconds longer than Wait.
 	Wait time.Duration
-	// DropPending forgets all updates that wait when Poll is called.
+	// DropPending drops all updates that wait when Poll is called.
 	DropPending bool
-	// TakeOver deletes a webhook that is set. Without it Poll refuses to start then.
+	// TakeOver deletes the webhook, if one is set. Without TakeOver Poll returns
+	// [ErrWebhookSet] then.
 	TakeOver bool
-	// PutBackSecret, where TakeOver has deleted a webhook, sets that again when Poll
-	// ends: with this secret, and PutBackCertificate if it had one, since Telegram
-	// tells neither. If it is needed and not given, nothing is deleted.
+	// PutBackSecret is the secret_token of the webhook that TakeOver deletes. If it is set,
+	// Poll sets that webhook again when it ends, with this secret. If the webhook has a
+	// certificate of its own, give it as PutBackCertificate. Telegram shows neither of
+	// them. If the certificate is missing, Poll returns an error and deletes nothing.
 	PutBackSecret      string
 	PutBackCertificate []byte
-	// Grace is how long Poll waits, when ctx ends, for handlers, Observe, OnError and
-	// DeadLetter. Then it cancels the handlers with [ErrShutdown]. Poll returns after
-	// Grace and a second at the latest. Default: 8 seconds, since many platforms kill
-	// after ten.
+	// Grace is how long Poll waits for handlers, Observe, OnError and DeadLetter after its
+	// context has ended. Then it cancels the handlers with [ErrShutdown]. Poll returns after
+	// Grace and a second at the latest. If zero, 8 seconds, because many platforms kill a
+	// process after ten.
 	Grace time.Duration
-	// OnError is told why getUpdates failed; Poll recovers by itself. The calls come one
-	// at a time and in order, and Poll does not wait for them before it goes on. If
-	// 1,000 of them and of Observe's have not returned, further ones are not made, and
-	// the Logger is told. If nil, the Logger is told at warn level.
+	// OnError gets the reason why getUpdates failed. Poll recovers by itself. OnError is
+	// called once at a time and in order, and Poll does not wait for it before it goes on. If
+	// 1,000 calls of OnError and Observe have not returned, further calls are left out, and
+	// logged instead. If nil, the error is logged at warn level.
 	OnError func(context.Context, error)
 }
 
@@ -64,49 +67,49 @@ const (
 	idleTime      = 5 * time.Second // a poll that has lived so long was accepted
 )
 
-// The two conflicts that getUpdates may be answered with. The errors that
-// PollConfig.OnError and Poll give wrap one of them, and the *[APIError].
+// The two conflicts that getUpdates may be answered with. The error of
+// PollConfig.OnError and of Poll wraps one of them, and the *[APIError].
 var (
-	ErrWebhookSet  = errors.New("tghook: a webhook is set, so that updates go there: delete it, or set PollConfig.TakeOver")
-	ErrOtherPoller = errors.New("tghook: another process polls for this bot: only one may")
+	ErrWebhookSet  = errors.New("tghook: a webhook is set, and updates go there; delete it, or set PollConfig.TakeOver")
+	ErrOtherPoller = errors.New("tghook: another process polls for this bot; only one may")
 )
 
-// Poll receives updates by getUpdates, for laptops and for servers that cannot be
-// reached. It blocks until ctx ends, waits for what runs, confirms what was handled,
-// and returns nil, or why the webhook could not be put back.
+// Poll receives updates by getUpdates, for laptops and for servers that Telegram cannot
+// reach. It blocks until ctx ends. Then it waits for the updates that run, confirms those
+// that were handled, and returns nil, or the reason why the webhook could not be put back.
 //
-// Poll returns an error sooner for a mistake in cfg, for a webhook that is set, and
-// where the Bot API says that it does not know the token: with 401, 404 or 421 in its
-// own envelope, {"ok":false,"error_code":404}. From any other failure it recovers. The
-// page of a proxy is one, whatever its status. So is 400 Logged out: Telegram logs the
-// bot in again some minutes later. A call that is cut after it has waited for 5 seconds
-// or more, as proxies do, is made again after about a second; OnError is told once
-// until a call is answered.
+// Poll returns an error sooner for a mistake in cfg, for a webhook that is set, and if the
+// Bot API says that it does not know the token: with 401, 404 or 421 in its own envelope,
+// {"ok":false,"error_code":404}. It recovers from all other failures. These include the
+// page of a proxy, with any status, and 400 Logged out, because Telegram logs the
+// bot in again some minutes later. Some proxies cut a call that has waited for 5 seconds
+// or more. Such a call is made again after about a second, and OnError is called once for
+// all of them until a call is answered.
 //
-// The handler sees no difference to a webhook: one update at a time in each lane,
-// lanes in parallel. Replies go by Caller. An update that fails is run again in its
+// For the handler a poll is like a webhook: one update at a time in each lane,
+// lanes in parallel. Replies are sent by Caller. An update that fails is run again in its
 // lane after 1, 2, 4 ... 60 seconds, or after its [RetryAfter]. It becomes a dead letter
 // when it is given up: see "Giving up" in the package's documentation. It becomes one
 // sooner if Telegram would no longer deliver it by the next attempt: an inline_query
 // after 30 seconds, a callback_query, shipping_query or pre_checkout_query after 150. While
-// 100 updates are held, what only waits for its next attempt makes it within a second. A dead letter that is refused is offered again in
-// the same way.
+// 100 updates are held, an update that waits for its next attempt makes it within a second.
+// A dead letter that DeadLetter refuses is offered again in the same way.
 //
-// Telegram is told of an update only when that and all before it have been handled,
-// so that a crash loses nothing: no offset need be kept on disk. At most 100
-// updates, and 4 MiB, are held at a time, counted from the oldest that is not
-// finished.
+// Poll confirms an update to Telegram only when it and all updates before it have been
+// handled. So a crash loses nothing, and no offset has to be kept on disk. Poll holds at
+// most 100 updates, and 4 MiB, at a time, counted from the oldest that is not finished.
 //
-// Poll ends within Grace and a second, whatever the functions in cfg do: one that blocks
-// is left alone then, and none begins after Poll has returned. While Poll runs, each may
-// panic, call [runtime.Goexit] or block, and other updates are handled meanwhile. Lane
-// has 5 seconds, and what it cannot place is a dead letter. What is no update goes to
-// DeadLetter; until it is accepted, nothing behind it is confirmed. If DeadLetter has
-// not returned 10 seconds after HandlerTimeout, the Logger gets what is no update.
+// Poll returns within Grace and a second after ctx has ended, whatever the functions in cfg
+// do. A function that blocks is left alone then, and none begins after Poll has returned.
+// While Poll runs, each function may panic, call [runtime.Goexit] or block, and other
+// updates are handled meanwhile. Lane has 5 seconds. If it fails, the update becomes a dead
+// letter. Data that is not an update goes to DeadLetter. Until DeadLetter accepts it, no
+// update behind it is confirmed. If DeadLetter has not returned 10 seconds after
+// HandlerTimeout, the data is logged.
 //
-// What could not be confirmed within Grace and a second comes again at the next start,
-// also if it was handled. OnError is told so. A webhook is put back afterwards, for
-// which Poll takes up to 10 seconds more.
+// An update that could not be confirmed within Grace and a second comes again at the next
+// start, even if it was handled. OnError gets that error. A webhook is put back afterwards,
+// which takes up to 10 seconds more.
 func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	p, err := newPoller(c, h, cfg)
 	if err != nil {
@@ -282,22 +285,22 @@ func (p *poller) takeOver(ctx context.Context) (restore *WebhookRequest, err err
 	return restore, p.persist(ctx, func(ctx context.Context) error { return p.client.DeleteWebhook(ctx, p.cfg.DropPending) })
 }
 
-// UpdatesRequest is what getUpdates is asked
+// UpdatesRequest has the parameters of getUpdates
 // (https://core.telegram.org/bots/api#getupdates).
 type UpdatesRequest struct {
 	// Offset confirms all updates with a smaller id: Telegram forgets them.
 	Offset int64
-	// Limit is how many updates are wanted, 1 to 100. Default: 100.
+	// Limit is how many updates are wanted, 1 to 100. If zero, 100.
 	Limit int
 	// Wait is how long Telegram waits for an update to come, in whole seconds up to
-	// 50. Default: not at all.
+	// 50. If zero, Telegram does not wait.
 	Wait time.Duration
-	// AllowedUpdates, unless nil, sets which kinds the bot gets from now on; empty is
-	// Telegram's default.
+	// AllowedUpdates are the kinds of update that the bot gets from now on. If nil, they
+	// stay as they are. If empty, Telegram's default.
 	AllowedUpdates []string
 }
 
-// GetUpdates takes updates, in the form that [ParseUpdate] reads.
+// GetUpdates calls getUpdates. [ParseUpdate] reads each of the updates that it returns.
 func (c *Client) GetUpdates(ctx context.Context, req UpdatesRequest) ([]json.RawMessage, error) {
 	params := map[string]any{}
 	if req.Offset != 0 {
