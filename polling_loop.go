@@ -17,16 +17,16 @@ import (
 	"github.com/tghook/tghook/internal/retry"
 )
 
-// What a poll may take beyond its Grace, a second in all: for its handlers to return
-// once they were cancelled, to confirm, and to tell the user.
+// When, after its Grace, a poll goes on without its handlers, which were cancelled, without
+// the confirmation, and without the functions of the user. In all it takes a second.
 const (
 	pollCancelTime = 250 * time.Millisecond
 	confirmTime    = 800 * time.Millisecond
 	tellTime       = 950 * time.Millisecond
 )
 
-// repetition is how long Telegram minds that an offset is repeated, and a second for
-// the way there: it holds such a call for 3 seconds, although that asks not to wait.
+// repetition is how long a repeated offset has an effect, and a second for the way there.
+// Telegram holds such a call for 3 seconds, although it asks not to wait.
 const repetition = 4 * time.Second
 
 var errEnding = errors.New("tghook: the dispatcher has not ended yet")
@@ -47,7 +47,8 @@ func (p *poller) persist(ctx context.Context, f func(context.Context) error) err
 	}
 }
 
-// rest waits until it makes sense to ask again after err. Its error is final.
+// rest waits until the next call makes sense after err. If it returns an error, that is
+// final.
 func (p *poller) rest(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -80,8 +81,8 @@ func (p *poller) report(ctx context.Context, err error) {
 	}
 }
 
-// log writes a line, in order and without waiting. Where the Logger itself does not
-// return, nobody can be told.
+// log writes a line, in order and without waiting. If the Logger itself does not
+// return, the line is lost.
 func (p *poller) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
 	p.logs.InTurn(func() { p.cfg.Dispatch.log(ctx, level, message, attrs...) })
 }
@@ -158,8 +159,8 @@ func (p *poller) poll(ctx context.Context) error {
 	}
 }
 
-// answered takes what a call has brought. It is false if the next one may bring the
-// same, at once.
+// answered takes the updates of a call. It returns false if the next call may return the
+// same ones at once.
 func (p *poller) answered(ctx context.Context, offset int64, asked time.Duration, updates []json.RawMessage) bool {
 	p.dispatcher.polledAt(time.Now())
 	p.window.Tell(offset)
@@ -175,8 +176,8 @@ func (p *poller) answered(ctx context.Context, offset int64, asked time.Duration
 	return false
 }
 
-// cutIdle returns err, unless that says no more than before: that something on the way
-// cuts a poll which waits. That is no outage, so that the pause does not grow.
+// cutIdle returns err, or nil if it was reported before that something on the way cuts a poll
+// that waits. This is not an outage, so the pause does not grow.
 func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Duration) error {
 	var refused *APIError
 	if wait == 0 || lived < idleTime || ctx.Err() != nil || unconnected(err) || errors.As(err, &refused) && refused.own {
@@ -192,11 +193,11 @@ func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Durati
 	}
 	p.cut = true
 	return fmt.Errorf("tghook: a poll was cut after %v, before the %v of PollConfig.Wait: "+
-		"if that happens again, give a Wait that is shorter: %w", lived.Round(time.Second), wait, err)
+		"if that happens again, give a shorter Wait: %w", lived.Round(time.Second), wait, err)
 }
 
-// await returns when asking Telegram makes sense: when there is something to
-// confirm, or when new updates may have come and there is room for them.
+// await returns when a call makes sense: when an update can be confirmed, or when new
+// updates may have come and there is room for them.
 func (p *poller) await(ctx context.Context) error {
 	timer := time.NewTimer(p.again - p.dispatcher.now())
 	defer timer.Stop()
@@ -228,7 +229,7 @@ func (p *poller) crowd(full bool) {
 	}
 }
 
-// reportPin tells what keeps the window full. await calls it once for each.
+// reportPin reports the update that keeps the window full. await calls it once for each.
 func (p *poller) reportPin(ctx context.Context) {
 	pin := p.window.Oldest()
 	const message = "tghook: the poll waits for this, with 100 behind it"
@@ -252,8 +253,8 @@ func (p *poller) observe(ctx context.Context, v Delivery) {
 	p.cfg.Dispatch.observe(ctx, v)
 }
 
-// take hands over what is new, in order, and reports whether there was any. What
-// has no room stays with Telegram, and so does what is behind.
+// take hands over the new updates, in order, and reports whether there were any. An update
+// that has no room stays with Telegram, and so do those behind it.
 func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool) {
 	values := context.WithoutCancel(ctx)
 	seen := map[string]bool{}
@@ -316,9 +317,9 @@ var errNothingNew = errors.New("tghook: getUpdates gives nothing but what cannot
 // letterTime is how long DeadLetter may go on after its ctx has ended.
 const letterTime = 10 * time.Second
 
-// bury makes a dead letter of what is no update, beside the poll. There is no id by
-// which Telegram could be told to forget it: that is done when one behind it is
-// confirmed, which is not before the dead letter is accepted.
+// bury makes a dead letter of data that is not an update, beside the poll. It has no id by
+// which Telegram could be told to forget it. Telegram forgets it when an update behind it is
+// confirmed, and that waits until the dead letter is accepted.
 func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
 	l := &letter{}
 	p.letters[string(raw)] = l
@@ -341,8 +342,8 @@ func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
 	})
 }
 
-// offer gives what is no update to DeadLetter once. Where that does not return, the
-// Logger gets it.
+// offer gives data that is not an update to DeadLetter once. If DeadLetter does not return,
+// the data is logged.
 func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
 	write := func(ctx context.Context, _ *Update, cause error) error {
 		return p.cfg.Dispatch.write(ctx, slog.LevelError, "tghook: dead letter", slog.Any("error", cause), slog.String("update", string(u.Raw)))

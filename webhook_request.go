@@ -21,19 +21,19 @@ import (
 	"github.com/tghook/tghook/internal/redact"
 )
 
-// Request is one HTTP request, from whatever server.
+// Request is one HTTP request, of any server.
 type Request struct {
 	Method, Host, Path, ContentType string
-	ContentEncoding                 string    // other than identity is refused
+	ContentEncoding                 string    // empty or identity; any other is refused
 	Secret, ForwardedFor            []string  // every line of X-Telegram-Bot-Api-Secret-Token and X-Forwarded-For
 	RemoteAddr                      string    // the peer's address, with or without a port
 	ContentLength                   int64     // negative if unknown
-	Body                            io.Reader // read before the handler starts, never kept; nil is empty
-	Ephemeral                       bool      // as Config.Ephemeral, for a door that knows
+	Body                            io.Reader // read before the handler starts, and not kept; nil is an empty body
+	Ephemeral                       bool      // as Config.Ephemeral, set by a door that knows its platform
 }
 
-// Response is what to answer. A door sends it as it is: Header may be nil, and
-// neither Content-Length nor Date is in it.
+// Response is the answer to a Request. A door sends it unchanged. Header may be nil, and
+// has neither Content-Length nor Date.
 type Response struct {
 	Status int
 	Header http.Header
@@ -86,9 +86,10 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// boundBody ends the reading of the body at a time, also for those who are refused: the
-// server reads their body to its end. It lifts the deadline there, to see whether the peer
-// hangs up. A server that has a timeout of its own, or supports none, has to do with that.
+// boundBody sets the time at which the reading of the body ends. It applies to requests that
+// are refused too, because the server reads their body to its end. There the server lifts the
+// deadline, to see whether the peer hangs up. A server with a timeout of its own keeps that,
+// and a server that supports none has none.
 func boundBody(rw http.ResponseWriter, r *http.Request, end time.Time) error {
 	if server, _ := r.Context().Value(http.ServerContextKey).(*http.Server); server != nil && server.ReadTimeout != 0 {
 		return nil
@@ -109,8 +110,8 @@ func first(values []string) string {
 	return values[0]
 }
 
-// receive checks a request and reads its update, in the order that the least is
-// done for those who may not ask.
+// receive checks a request and reads its update. The cheap checks come first, so that a
+// stranger costs little.
 func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
 	if req.Method != http.MethodPost {
 		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", envelope.Excerpt([]byte(req.Method), 0))}
@@ -146,7 +147,7 @@ const wasRead = "has a middleware read it? Mount the webhook without that"
 // notAnUpdate says what is wrong with a body that did not parse, of which length bytes
 // were announced.
 func notAnUpdate(body []byte, length int64) string {
-	const problem = "the body is no update"
+	const problem = "the body is not an update"
 	switch start := bytes.TrimLeft(body, " \t\r\n"); {
 	case int64(len(body)) < length:
 		return fmt.Sprintf("%s: %d of %d bytes are left: %s", problem, len(body), length, wasRead)
@@ -165,7 +166,7 @@ func isJSON(contentType string) bool {
 	return mediaType == botapi.TypeJSON && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
 }
 
-// reject answers what is no update.
+// reject answers a request that is refused.
 func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestError) Response {
 	refused.Path, refused.Peer = w.pathOf(req), w.sources.name(req.RemoteAddr, req.ForwardedFor)
 	res := Response{Status: refused.Status}
@@ -183,8 +184,8 @@ func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestErro
 	return res
 }
 
-// response is what Telegram is told. A failure has no body: of one Telegram
-// would read nothing.
+// response is the answer to Telegram. A failure has no body, because Telegram would not
+// read it.
 func (v *verdict) response() Response {
 	switch {
 	case v.acked && len(v.reply) > 0:
@@ -201,8 +202,8 @@ func (v *verdict) response() Response {
 	}
 }
 
-// logRefusal writes a line for a request that was refused. GET and HEAD are most often
-// somebody's health check, or a browser: they are worth a line an hour.
+// logRefusal writes a line for a request that was refused. GET and HEAD are mostly a health
+// check or a browser: they get one line an hour.
 func (w *Webhook) logRefusal(ctx context.Context, method string, refused *RequestError) {
 	attrs := []slog.Attr{slog.String("path", refused.Path), slog.String("peer", refused.Peer)}
 	if refused.Status == http.StatusMethodNotAllowed && (method == http.MethodGet || method == http.MethodHead) {

@@ -13,7 +13,7 @@ import (
 	"github.com/tghook/tghook/internal/envelope"
 )
 
-// TelegramSources are the addresses that Telegram says it sends from. They may
+// TelegramSources returns the addresses from which Telegram sends, as it says. They may
 // change (https://core.telegram.org/bots/webhooks).
 func TelegramSources() []netip.Prefix {
 	return []netip.Prefix{
@@ -155,14 +155,14 @@ func validSecret(s string) bool {
 	return len(s) <= maxSecret
 }
 
-// SecretFor derives [Config].Secret from the bot's token and the webhook's URL,
-// so that all replicas agree on it without another setting. Nobody can tell the
-// token from it.
+// SecretFor derives [Config].Secret from the bot's token and the webhook's URL. So all
+// replicas have the same secret without another setting. The token cannot be computed from
+// it.
 func SecretFor(token, url string) string { return derive(token, "secret", url) }
 
-// PathFor derives a path that cannot be guessed, for those who want one besides
-// the secret: "/" and 64 hexadecimal digits. Never put the token itself in a
-// path: servers and proxies log paths.
+// PathFor derives a path that cannot be guessed: "/" and 64 hexadecimal digits. Use it if
+// you want one besides the secret. Do not put the token itself in a path, because servers
+// and proxies log paths.
 func PathFor(token string) string { return "/" + derive(token, "path", "") }
 
 func derive(token, purpose, of string) string {
