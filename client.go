@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/botapi"
 	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/keepalive"
@@ -23,36 +24,34 @@ import (
 	"github.com/tghook/tghook/internal/retry"
 )
 
-// ClientConfig is how a [Client] reaches the Bot API. The zero value of each
-// field is its default. It is printed without what is secret in it.
+// ClientConfig says how a [Client] reaches the Bot API. The zero value of each
+// field is its default. It is printed without a password or token in BaseURL.
 type ClientConfig struct {
-	// BaseURL is that of a Bot API server of your own, such as
-	// http://localhost:8081. Default: https://api.telegram.org.
+	// BaseURL is the URL of a Bot API server of your own, such as
+	// http://localhost:8081. If empty, https://api.telegram.org.
 	BaseURL string
-	// TestEnvironment talks to Telegram's test servers, which have tokens of their
+	// TestEnvironment calls Telegram's test servers, which have tokens of their
 	// own (https://core.telegram.org/bots/features#testing-your-bot).
 	TestEnvironment bool
-	// Local says that the server at BaseURL runs with --local: it takes webhooks by
-	// http, and on any port and address, and the files of a call may have 2000 MB
-	// together.
+	// Local says that the server at BaseURL runs with --local. Such a server takes webhooks
+	// by http, and on any port and address. The files of one call may have 2000 MB.
 	Local bool
-	// HTTP sends the requests; a copy of it follows no redirect, since that would
-	// hand the token on. Default: one without a timeout, so that a call ends with its
-	// ctx. Where HTTP, or its Transport, is nil, requests go by a copy of
-	// [http.DefaultTransport] that pings HTTP/2 connections after 10 seconds of
-	// silence, and gives them up after 10 more.
+	// HTTP sends the requests. A copy of it is used that follows no redirect, because a
+	// redirect would get the token. If nil, a client without a timeout: a call ends with its
+	// context. If HTTP or its Transport is nil, a copy of [http.DefaultTransport] is used. It
+	// pings an HTTP/2 connection after 10 seconds of silence, and closes it after 10 more.
 	//
-	// Have a Transport of your own ping too. Else a connection that has died in
-	// silence is used again by each call, and each waits for its own end:
+	// Let a Transport of your own ping too. Otherwise each call uses a connection that has
+	// died in silence again, and waits until its own context ends:
 	//
 	//	transport := http.DefaultTransport.(*http.Transport).Clone()
 	//	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second}
 	HTTP *http.Client
-	// Patience is how long a call may wait in all to be repeated where that is
-	// safe: after 429, for as long as Telegram says; when no connection came about;
-	// and, for setWebhook, deleteWebhook and the methods that begin with get, after
-	// any network error and 5xx, unless pending updates would be dropped once more.
-	// Default: no repetition.
+	// Patience is how long the attempts of one call may wait in all. A call is repeated only
+	// where that is safe: after 429, when Telegram says so; if there was no connection; and,
+	// for setWebhook, deleteWebhook and the methods that begin with get, after
+	// any network error and 5xx, unless pending updates would be dropped again.
+	// If zero, no call is repeated.
 	Patience time.Duration
 }
 
@@ -70,8 +69,8 @@ func (c ClientConfig) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.St
 // LogValue is String.
 func (c ClientConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON leaves HTTP out, and what is secret in BaseURL: NewClient refuses the
-// BaseURL then.
+// MarshalJSON leaves out HTTP, and what is secret in BaseURL. If something was left out of
+// BaseURL, NewClient refuses it.
 func (c ClientConfig) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct { //nolint:musttag // its names in JSON are those of its fields
 		BaseURL         string
@@ -81,8 +80,8 @@ func (c ClientConfig) MarshalJSON() ([]byte, error) {
 	}{redact.URL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
 }
 
-// Client calls the Bot API with one bot's token. The token appears in no error, and
-// not when a Client is printed. It is a [Caller], and safe for concurrent use.
+// Client calls the Bot API with one bot's token. The token does not appear in an error, nor
+// when a Client is printed. A Client is a [Caller], and is safe for concurrent use.
 type Client struct { //nolint:recvcheck // what prints it has to print values too
 	bot      int64
 	endpoint func(method string) string // with the token, where no formatting finds it
@@ -162,7 +161,7 @@ func password(base *url.URL) string {
 	return secret
 }
 
-// Bot is the bot's id: the number before the token's colon.
+// Bot returns the bot's id: the number before the colon in its token.
 func (c *Client) Bot() int64 { return c.bot }
 
 // String names the bot, without its token.
@@ -177,31 +176,16 @@ func (c Client) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.String()
 // LogValue is String.
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// APIError is the Bot API's answer that it did not do what was asked, or an answer
-// that is none of the Bot API, such as a proxy's.
-type APIError struct {
-	Method          string
-	Code            int           // error_code, or the HTTP status where there is none
-	Description     string        // Telegram's words, or an excerpt of what came instead
-	RetryAfter      time.Duration // after 429; else 0
-	MigrateToChatID int64         // the supergroup that a group has become; else 0
-	own             bool          // it is Telegram's word, not a proxy's
-}
-
-func (e *APIError) Error() string {
-	return fmt.Sprintf("tghook: %s: %d %s", e.Method, e.Code, e.Description)
-}
-
-// Call implements [Caller] for any method of the Bot API. params encodes to a JSON
-// object, is nil, or holds a [File], which makes the request multipart; its members
-// that are null are left out. result is decoded into unless it is nil.
+// Call implements [Caller] for any method of the Bot API. params is nil or encodes to a
+// JSON object. A [File] in it makes the request multipart. Its members that are null are
+// left out. The result of the method is decoded into result unless that is nil.
 //
-// A refusal is an *[APIError], and params that cannot be sent are a *[ReplyError], as
-// those of a [Reply]. If ctx ends first, the error is ctx.Err() and the cause of that
-// too. A panic of params, of a File's Body or of ClientConfig.HTTP is a *[PanicError].
+// If the Bot API refuses, the error is an *[APIError]. If params cannot be sent, it is a
+// *[ReplyError], as for a [Reply]. If ctx ends first, it wraps ctx.Err() and the cause of
+// ctx. If params, the Body of a File or ClientConfig.HTTP panics, it is a *[PanicError].
 //
-// The body of a [File] is read while it is sent. A call that Patience would repeat
-// is not repeated if such a body has been read and cannot seek.
+// The Body of a [File] is read while it is sent. If it has been read and cannot seek, the
+// call is not repeated, whatever Patience says.
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
 	answer, err := c.ask(ctx, method, params)
 	if err != nil || result == nil {
@@ -213,15 +197,29 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	return nil
 }
 
+// Me is the result of getMe.
+type Me struct {
+	ID        int64  `json:"id"`
+	FirstName string `json:"first_name"`
+	Username  string `json:"username"`
+}
+
+// GetMe calls getMe.
+func (c *Client) GetMe(ctx context.Context) (Me, error) {
+	var me Me
+	err := c.Call(ctx, "getMe", nil, &me)
+	return me, err
+}
+
 // ask is Call that returns the result as it came.
 func (c *Client) ask(ctx context.Context, method string, params any) (result []byte, err error) {
 	err = guard.Call(func() error { // ctx is the user's too
-		m, err := guard.Beside(ctx, stopPatience, func() (*message, error) {
+		m, err := guard.Beside(ctx, stopPatience, func() (*botapi.Message, error) {
 			m, err := Reply{method, params}.message()
 			if err != nil {
 				return nil, err
 			}
-			return m, unsendable(method, m.check(c.maxFiles()))
+			return m, unsendable(method, m.Check(c.maxFiles()))
 		})
 		if err != nil {
 			return c.redacted(err) // a File may come from Telegram itself
@@ -235,20 +233,20 @@ func (c *Client) ask(ctx context.Context, method string, params any) (result []b
 // maxFiles is how many bytes the files of a call may have.
 func (c *Client) maxFiles() int64 {
 	if c.local {
-		return maxLocalFileBytes
+		return botapi.MaxLocalFileBytes
 	}
-	return maxFileBytes
+	return botapi.MaxFileBytes
 }
 
 // send makes a call, and repeats it where that is safe.
-func (c *Client) send(ctx context.Context, method string, m *message) (result []byte, err error) {
+func (c *Client) send(ctx context.Context, method string, m *botapi.Message) (result []byte, err error) {
 	same := idempotent(method, m)
 	var spent error
 	again := func(err error) bool {
-		if !repeatable(err, same) || m.end() != nil {
+		if !repeatable(err, same) || m.End() != nil {
 			return false
 		}
-		spent = m.spent()
+		spent = m.Spent()
 		return spent == nil
 	}
 	err = retry.Do(ctx, c.patience, again, askedWait, func() (err error) {
@@ -267,13 +265,13 @@ func (c *Client) undecoded(method string, err error) error {
 
 // post makes one request of what is in memory, and returns the result.
 func (c *Client) post(ctx context.Context, method string, body payload) (result []byte, err error) {
-	return c.exchange(ctx, method, &message{contentType: body.contentType(), text: [][]byte{body}})
+	return c.exchange(ctx, method, botapi.NewMessage(body))
 }
 
 // exchange makes one request and returns the result.
-func (c *Client) exchange(ctx context.Context, method string, m *message) (result []byte, err error) {
+func (c *Client) exchange(ctx context.Context, method string, m *botapi.Message) (result []byte, err error) {
 	res, err := guard.Beside(ctx, stopPatience, func() (answer, error) { return c.roundTrip(ctx, method, m) })
-	unread := m.end()
+	unread := m.End()
 	switch {
 	case err != nil && unread != nil:
 		return nil, c.redacted(unsendable(method, unread))
@@ -292,8 +290,8 @@ type answer struct {
 	body   []byte
 }
 
-func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answer, error) {
-	body, err := m.open(c.maxFiles())
+func (c *Client) roundTrip(ctx context.Context, method string, m *botapi.Message) (answer, error) {
+	body, err := m.Open(c.maxFiles())
 	if err != nil {
 		return answer{}, err
 	}
@@ -302,9 +300,9 @@ func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answ
 		_ = body.Close()
 		return answer{}, err
 	}
-	req.ContentLength = m.size()
-	req.GetBody = func() (io.ReadCloser, error) { return m.open(c.maxFiles()) }
-	req.Header.Set("Content-Type", m.contentType)
+	req.ContentLength = m.Size()
+	req.GetBody = func() (io.ReadCloser, error) { return m.Open(c.maxFiles()) }
+	req.Header.Set("Content-Type", m.ContentType)
 	res, err := c.http.Do(req) // of a ReplyTransport's request it has the method, which is of letters
 	if err != nil {
 		return answer{}, err
@@ -314,7 +312,7 @@ func (c *Client) roundTrip(ctx context.Context, method string, m *message) (answ
 	return answer{res.StatusCode, said}, err
 }
 
-// stopPatience is how long the user's code may go on when the ctx of a call has
+// stopPatience is how long the user's code may go on after the context of a call has
 // ended.
 const stopPatience = time.Second
 
@@ -349,7 +347,7 @@ func (c *Client) decode(method string, status int, answer []byte) (result []byte
 			MigrateToChatID: refusal.Parameters.MigrateTo, own: refusal.Code != 0,
 		}
 	default: // a proxy's words, none, or cut at maxAnswer
-		words := excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
+		words := envelope.Excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
 		return nil, &APIError{Method: method, Code: status, Description: fmt.Sprintf(
 			"(%s) %d bytes are no answer of the Bot API: %q", http.StatusText(status), len(answer), words)}
 	}
@@ -382,11 +380,13 @@ func unconnected(err error) bool {
 	return errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect")
 }
 
+const dropPending = "drop_pending_updates"
+
 // idempotent reports whether a call does no more if it is made twice.
-func idempotent(method string, m *message) bool {
+func idempotent(method string, m *botapi.Message) bool {
 	switch method = strings.ToLower(method); method {
 	case "setwebhook", "deletewebhook":
-		return !m.has(dropPending) // what has come meanwhile would be dropped too
+		return !m.Has(dropPending) // what has come meanwhile would be dropped too
 	}
 	return strings.HasPrefix(method, "get")
 }

@@ -175,7 +175,7 @@ func briefly(stack []byte) string {
 	}
 	for i := 0; i+1 < len(lines) && len(calls) < most; i += 2 {
 		function := lines[i][:max(0, strings.LastIndexByte(lines[i], '('))] // without its arguments
-		if strings.HasPrefix(function, "github.com/tghook/tghook.") || strings.HasPrefix(function, "github.com/tghook/tghook/internal/") || strings.HasPrefix(lines[i], "created by ") {
+		if strings.HasPrefix(function, "github.com/tghook/tghook.") || strings.HasPrefix(function, "github.com/tghook/tghook/internal/guard.") || strings.HasPrefix(lines[i], "created by ") {
 			break
 		}
 		if strings.HasPrefix(function, "runtime.") {

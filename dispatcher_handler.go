@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tghook/tghook/internal/botapi"
 	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/lane"
@@ -118,7 +119,7 @@ func (d *Dispatcher) answer(ctx context.Context, u *Update) (res dispatch.Result
 		return res, err
 	}
 	d.methods.check(ctx, &d.cfg, reply.Method)
-	carried := ridesResponse(reply.Method)
+	carried := botapi.Rides(reply.Method)
 	if !carried && d.cfg.Caller == nil {
 		return res, &ReplyError{reply.Method, fmt.Errorf("it is ignored in an answer, and there is %w", dispatch.ErrNoSender)}
 	}

@@ -113,7 +113,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 // documentedVariables are those in the doc comment of FromEnv.
 func documentedVariables(t *testing.T) (names []string) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "env.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), "run_env.go", nil, parser.ParseComments)
 	require.NoError(t, err)
 	for _, declared := range file.Decls {
 		if f, ok := declared.(*ast.FuncDecl); ok && f.Name.Name == "FromEnv" {
@@ -172,9 +172,9 @@ func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 		}, fields, "mistakes")
 	}
 	for name, test := range map[string]struct{ value, problem string }{
-		"TELEGRAM_SELF_SIGNED":      {"yes", "is neither true nor false"},
-		"TELEGRAM_MAX_CONNECTIONS":  {"4.5", "is no whole number"},
-		"TELEGRAM_GRACE":            {"8", "is no duration such as 8s"},
+		"TELEGRAM_SELF_SIGNED":      {"yes", "neither true nor false"},
+		"TELEGRAM_MAX_CONNECTIONS":  {"4.5", "not a whole number"},
+		"TELEGRAM_GRACE":            {"8", "not a duration; give one such as 8s"},
 		"TELEGRAM_ALLOWED_UPDATES":  {",message", "has an empty item: separate the items by one comma each"},
 		"TELEGRAM_UPLOAD_CERT_FILE": {filepath.Dir(empty) + "/none.pem", "cannot be read: no such file or directory"},
 	} {
@@ -285,7 +285,7 @@ func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 
 	t.Setenv("TELEGRAM_TOKEN", "")
 	_, err = tghook.FromEnv()
-	assert.Equal(t, "tghook: TELEGRAM_TOKEN: is not set: give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read", err.Error(), "without a token")
+	assert.Equal(t, "tghook: TELEGRAM_TOKEN: not set; give the token that @BotFather gave you; TELEGRAM_BOT_TOKEN is set, and is not read", err.Error(), "without a token")
 
 	for i := range 50 {
 		t.Setenv(fmt.Sprint("TELEGRAM_OTHER", i), "x")

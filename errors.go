@@ -6,34 +6,36 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 )
 
-// The causes ([context.Cause]) for which a handler's ctx ends while the handler runs.
+// The causes ([context.Cause]) for which a handler's context ends while the handler runs.
 var (
-	// ErrLate: the delivery was answered, and its policy is LateCancel. Delivery.Err of
-	// an [OutcomeLate] wraps it too, unless LateAck has acknowledged the update or the
-	// sender has gone. Its text says what the delivery waited for, how long, and by which
-	// setting.
+	// ErrLate says that the delivery was answered, and its policy is LateCancel.
+	// Delivery.Err of an [OutcomeLate] wraps it too, unless LateAck has acknowledged the
+	// update or the sender has gone. The text of that error says what the delivery waited
+	// for, how long, and by which setting.
 	ErrLate = dispatch.ErrLate
-	// ErrHandlerTimeout: the handler has run for DispatchConfig.HandlerTimeout. It
-	// is a [context.DeadlineExceeded] too. It is also the error of the dead letter if the
+	// ErrHandlerTimeout says that the handler has run for DispatchConfig.HandlerTimeout. It
+	// wraps [context.DeadlineExceeded]. It is also the error of the dead letter if the
 	// handler has not returned 10 seconds later.
 	ErrHandlerTimeout = dispatch.ErrTimeout
-	// ErrShutdown: the ctx given to Shutdown ended before the handler did. It is
+	// ErrShutdown says that the context given to Shutdown ended before the handler. It is
 	// also the error of an update that arrives after Shutdown was called.
 	ErrShutdown = dispatch.ErrShutdown
-	// ErrClaimLost: the Store has given the update to another process, or may have,
-	// because the lease could not be renewed. A [Store] returns it, wrapped or not, for
-	// a claim that does not hold.
+	// ErrClaimLost says that the Store has given the update to another process, or may have
+	// done so because the lease could not be renewed. A [Store] returns it, wrapped or not,
+	// for a claim that it no longer has.
 	ErrClaimLost = dispatch.ErrClaimLost
 )
 
-// ErrNotRun is wrapped by the error of [Dispatcher.Do] for an update that was
-// turned away: no attempt was made, and it is to be offered again.
+// ErrNotRun says that no attempt was made for an update. The error of [Dispatcher.Do]
+// wraps it. Offer the update again.
 var ErrNotRun = dispatch.ErrNotRun
 
 var errTooOld = errors.New("tghook: older than DispatchConfig.MaxAge")
@@ -41,17 +43,39 @@ var errTooOld = errors.New("tghook: older than DispatchConfig.MaxAge")
 // ConfigError is one mistake in a configuration.
 type ConfigError struct {
 	Field   string // such as "Config.Secret"
-	Problem string // what is wrong and what to do
+	Problem string // what is wrong, and what is accepted
 }
 
 func (e *ConfigError) Error() string { return "tghook: " + e.Field + ": " + e.Problem }
 
+// APIError says that the Bot API refused a call, or that the answer did not come from the
+// Bot API, but from a proxy, for example.
+type APIError struct {
+	Method          string
+	Code            int           // error_code, or the HTTP status where there is none
+	Description     string        // Telegram's words, or an excerpt of the other answer
+	RetryAfter      time.Duration // after 429; else 0
+	MigrateToChatID int64         // the supergroup that a group has become; else 0
+	own             bool          // it is Telegram's word, not a proxy's
+}
+
+func (e *APIError) Error() string {
+	return fmt.Sprintf("tghook: %s: %d %s", e.Method, e.Code, e.Description)
+}
+
+// unknownToken reports whether Telegram itself says that it does not know the token. A
+// 404 of a proxy does not say that. A Bot API server that serves other bots only answers
+// 421. Source: telegram-bot-api, ClientManager::send.
+func (e *APIError) unknownToken() bool {
+	return e.own && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMisdirectedRequest}, e.Code)
+}
+
 // RequestError says why a request was refused before it became an update.
 type RequestError struct {
 	Status  int    // the HTTP status that was answered; 503 if there was no room for the body
-	Problem string // what is wrong; never the secret
-	Path    string // of the request, at most 200 bytes; what looks like a token is struck out
-	Peer    string // whose request it was: an address, as far as Config.TrustedProxies tell it
+	Problem string // what is wrong, without the secret
+	Path    string // of the request, at most 200 bytes, without what looks like a token
+	Peer    string // the address of the sender, as Config.TrustedProxies tell it
 	Err     error  // the cause, or nil
 }
 
@@ -64,12 +88,12 @@ func (e *RequestError) Error() string {
 
 func (e *RequestError) Unwrap() error { return e.Err }
 
-// DecodeError says that data is no update, or that an update does not fit the
-// type it was decoded into. A handler's error that wraps it makes the update a
+// DecodeError says that data is not an update, or that an update does not fit the
+// type that it was decoded into. If the error of a handler wraps it, the update becomes a
 // dead letter.
 type DecodeError struct {
 	UpdateID int64  // 0 if unknown
-	Excerpt  string // at most 64 bytes around the fault, for data that is no update
+	Excerpt  string // at most 64 bytes around the fault, for data that is not an update
 	Err      error  // what is wrong, and where
 }
 
@@ -106,9 +130,9 @@ func (e *ReplyError) Unwrap() error { return e.Err }
 // formats it.
 type PanicError = guard.PanicError
 
-// Drop marks err, returned by a handler, as final: the update goes to
-// DispatchConfig.DeadLetter, is acknowledged, and is not delivered again. It
-// prevails over a [RetryAfter] in the same error. Drop(nil) is an error too.
+// Drop marks the error of a handler as final: the update goes to
+// DispatchConfig.DeadLetter, is acknowledged, and is not delivered again. If the error
+// wraps a [RetryAfter] too, Drop applies. Drop(nil) is an error too.
 func Drop(err error) error { return &dropError{err} }
 
 type dropError struct{ err error }
@@ -122,13 +146,12 @@ func (e *dropError) Error() string {
 
 func (e *dropError) Unwrap() error { return e.err }
 
-// RetryAfter marks err, returned by a handler, with the time after which the
-// update should come again. d is rounded up to whole seconds, is at least one
-// second, and is bounded by kind so that the update does not expire meanwhile:
-// 3 s for an inline_query, 15 s for a callback_query, shipping_query or
-// pre_checkout_query, a minute for a chosen_inline_result, else an hour. While the
-// window of a poll is full, the update runs again within a second.
-// RetryAfter(d, nil) is an error too.
+// RetryAfter marks the error of a handler with the time after which the update should
+// come again. d is rounded up to whole seconds, and is at least one second. It is at most
+// 3 seconds for an inline_query, 15 seconds for a callback_query, shipping_query or
+// pre_checkout_query, a minute for a chosen_inline_result, and an hour for all others, so
+// that the update does not expire meanwhile. While the window of a poll is full, the update
+// runs again within a second. RetryAfter(d, nil) is an error too.
 func RetryAfter(d time.Duration, err error) error { return &retryError{d, err} }
 
 type retryError struct {
@@ -145,8 +168,8 @@ func (e *retryError) Error() string {
 
 func (e *retryError) Unwrap() error { return e.err }
 
-// RetryDelay is the time after which the update of err should come again: of a
-// [RetryAfter], or of an error of [Dispatcher.Do]. It is false if err names none.
+// RetryDelay returns the time after which the update of err should come again. err is that
+// of a [RetryAfter], or of [Dispatcher.Do]. It returns false if err has no such time.
 func RetryDelay(err error) (time.Duration, bool) {
 	if retry, ok := err.(*retryError); ok { //nolint:errorlint // mostly it is that itself
 		return retry.after, true

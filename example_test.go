@@ -94,8 +94,8 @@ func ExampleNew_mistakes() {
 	fmt.Println(err)
 	// Output:
 	// tghook: Handler: is nil: give one
-	// tghook: Config.Secret: is empty, so that anybody could post updates: give the secret_token of setWebhook
-	// tghook: Config.MaxBody: is negative: give a number of bytes, or 0 for the default
+	// tghook: Config.Secret: empty; pass the secret_token given to setWebhook (or set InsecureNoSecret)
+	// tghook: Config.MaxBody: -1 is negative; give a number of bytes, or 0 for 1 MiB
 }
 
 // Typed decodes updates into a type of yours, or into the type of your bot library.

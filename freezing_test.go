@@ -62,7 +62,7 @@ func TestUnusualTimesAndSizes(t *testing.T) {
 		assert.Equal(t, c.warned, len(rig.Warnings(logged, text)) == 1, after.String()+": warned")
 	}
 	_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret, LateAfter: 8})
-	assert.Equal(t, "tghook: Config.LateAfter: is 8ns: give it with its unit, as in 8*time.Second, or 0 for 8 seconds", err.Error(), "its words")
+	assert.Equal(t, "tghook: Config.LateAfter: 8ns is too short; give it with its unit, as in 8*time.Second, or 0 for 8 seconds", err.Error(), "its words")
 	for size, mistake := range map[int64]bool{1: true, 64<<10 - 1: true, 64 << 10: false, 0: false, -1: true} {
 		_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret, MaxBody: size})
 		assert.Equal(t, mistake, err != nil, "MaxBody")

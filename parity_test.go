@@ -117,7 +117,7 @@ func TestTheDocumentationHasEachVariableOfFromEnv(t *testing.T) {
 		}
 		return names
 	}
-	assert.Equal(t, found("env.go"), found("docs/running.md"), "docs/running.md")
+	assert.Equal(t, found("run_env.go"), found("docs/running.md"), "docs/running.md")
 }
 
 // python-telegram-bot's start_webhook(listen, port, url_path, cert, key,

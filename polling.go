@@ -1,58 +1,59 @@
 package tghook
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"math"
-	"net/http"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/tghook/tghook/internal/callback"
 	"github.com/tghook/tghook/internal/dispatch"
-	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/redact"
 	"github.com/tghook/tghook/internal/retry"
+	"github.com/tghook/tghook/internal/window"
 )
 
-// PollConfig is how [Poll] receives. The zero value of each field is its default.
+// PollConfig says how [Poll] receives. The zero value of each field is its default.
 type PollConfig struct {
-	// Dispatch is shared by every door. In a poll, Caller is its client unless it is
-	// set, Bot is the client's, and MaxLane is at least 100, because a poll holds 100
-	// updates. Where MaxAttempts is zero, "Giving up" in the package's documentation says
+	// Dispatch has the settings that all doors have. In a poll, Caller is the client unless
+	// it is set, Bot is the client's, and MaxLane is at least 100, because a poll holds 100
+	// updates. If MaxAttempts is zero, "Giving up" in the package's documentation says
 	// what a full window changes.
 	Dispatch DispatchConfig
-	// AllowedUpdates are the kinds that the bot is to get from now on. Default: those
-	// of the handler's method AllowedUpdates, as [Kinds] has it, else as they were.
+	// AllowedUpdates are the kinds of update that the bot gets from now on. If nil, those
+	// of the handler's method AllowedUpdates, as [Kinds] has it. Without that method
+	// Telegram sends the same kinds as before.
 	AllowedUpdates []string
 	// Wait is how long Telegram waits for an update to come before it answers, in
-	// whole seconds up to 50. A Timeout of [ClientConfig].HTTP must be more than 15
-	// seconds longer. Default: 50 seconds.
+	// whole seconds up to 50. If zero, 50 seconds. If [ClientConfig].HTTP has a Timeout, it
+	// must be more than 15 seconds longer than Wait.
 	Wait time.Duration
-	// DropPending forgets all updates that wait when Poll is called.
+	// DropPending drops all updates that wait when Poll is called.
 	DropPending bool
-	// TakeOver deletes a webhook that is set. Without it Poll refuses to start then.
+	// TakeOver deletes the webhook, if one is set. Without TakeOver Poll returns
+	// [ErrWebhookSet] then.
 	TakeOver bool
-	// PutBackSecret, where TakeOver has deleted a webhook, sets that again when Poll
-	// ends: with this secret, and PutBackCertificate if it had one, since Telegram
-	// tells neither. If it is needed and not given, nothing is deleted.
+	// PutBackSecret is the secret_token of the webhook that TakeOver deletes. If it is set,
+	// Poll sets that webhook again when it ends, with this secret. If the webhook has a
+	// certificate of its own, give it as PutBackCertificate. Telegram shows neither of
+	// them. If the certificate is missing, Poll returns an error and deletes nothing.
 	PutBackSecret      string
 	PutBackCertificate []byte
-	// Grace is how long Poll waits, when ctx ends, for handlers, Observe, OnError and
-	// DeadLetter. Then it cancels the handlers with [ErrShutdown]. Poll returns after
-	// Grace and a second at the latest. Default: 8 seconds, since many platforms kill
-	// after ten.
+	// Grace is how long Poll waits for handlers, Observe, OnError and DeadLetter after its
+	// context has ended. Then it cancels the handlers with [ErrShutdown]. Poll returns after
+	// Grace and a second at the latest. If zero, 8 seconds, because many platforms kill a
+	// process after ten.
 	Grace time.Duration
-	// OnError is told why getUpdates failed; Poll recovers by itself. The calls come one
-	// at a time and in order, and Poll does not wait for them before it goes on. If
-	// 1,000 of them and of Observe's have not returned, further ones are not made, and
-	// the Logger is told. If nil, the Logger is told at warn level.
+	// OnError gets the reason why getUpdates failed. Poll recovers by itself. OnError is
+	// called once at a time and in order, and Poll does not wait for it before it goes on. If
+	// 1,000 calls of OnError and Observe have not returned, further calls are left out, and
+	// logged instead. If nil, the error is logged at warn level.
 	OnError func(context.Context, error)
 }
 
@@ -67,49 +68,49 @@ const (
 	idleTime      = 5 * time.Second // a poll that has lived so long was accepted
 )
 
-// The two conflicts that getUpdates may be answered with. The errors that
-// PollConfig.OnError and Poll give wrap one of them, and the *[APIError].
+// The two conflicts that getUpdates may be answered with. The error of
+// PollConfig.OnError and of Poll wraps one of them, and the *[APIError].
 var (
-	ErrWebhookSet  = errors.New("tghook: a webhook is set, so that updates go there: delete it, or set PollConfig.TakeOver")
-	ErrOtherPoller = errors.New("tghook: another process polls for this bot: only one may")
+	ErrWebhookSet  = errors.New("tghook: a webhook is set, and updates go there; delete it, or set PollConfig.TakeOver")
+	ErrOtherPoller = errors.New("tghook: another process polls for this bot; only one may")
 )
 
-// Poll receives updates by getUpdates, for laptops and for servers that cannot be
-// reached. It blocks until ctx ends, waits for what runs, confirms what was handled,
-// and returns nil, or why the webhook could not be put back.
+// Poll receives updates by getUpdates, for laptops and for servers that Telegram cannot
+// reach. It blocks until ctx ends. Then it waits for the updates that run, confirms those
+// that were handled, and returns nil, or the reason why the webhook could not be put back.
 //
-// Poll returns an error sooner for a mistake in cfg, for a webhook that is set, and
-// where the Bot API says that it does not know the token: with 401, 404 or 421 in its
-// own envelope, {"ok":false,"error_code":404}. From any other failure it recovers. The
-// page of a proxy is one, whatever its status. So is 400 Logged out: Telegram logs the
-// bot in again some minutes later. A call that is cut after it has waited for 5 seconds
-// or more, as proxies do, is made again after about a second; OnError is told once
-// until a call is answered.
+// Poll returns an error sooner for a mistake in cfg, for a webhook that is set, and if the
+// Bot API says that it does not know the token: with 401, 404 or 421 in its own envelope,
+// {"ok":false,"error_code":404}. It recovers from all other failures. These include the
+// page of a proxy, with any status, and 400 Logged out, because Telegram logs the
+// bot in again some minutes later. Some proxies cut a call that has waited for 5 seconds
+// or more. Such a call is made again after about a second, and OnError is called once for
+// all of them until a call is answered.
 //
-// The handler sees no difference to a webhook: one update at a time in each lane,
-// lanes in parallel. Replies go by Caller. An update that fails is run again in its
+// For the handler a poll is like a webhook: one update at a time in each lane,
+// lanes in parallel. Replies are sent by Caller. An update that fails is run again in its
 // lane after 1, 2, 4 ... 60 seconds, or after its [RetryAfter]. It becomes a dead letter
 // when it is given up: see "Giving up" in the package's documentation. It becomes one
 // sooner if Telegram would no longer deliver it by the next attempt: an inline_query
 // after 30 seconds, a callback_query, shipping_query or pre_checkout_query after 150. While
-// 100 updates are held, what only waits for its next attempt makes it within a second. A dead letter that is refused is offered again in
-// the same way.
+// 100 updates are held, an update that waits for its next attempt makes it within a second.
+// A dead letter that DeadLetter refuses is offered again in the same way.
 //
-// Telegram is told of an update only when that and all before it have been handled,
-// so that a crash loses nothing: no offset need be kept on disk. At most 100
-// updates, and 4 MiB, are held at a time, counted from the oldest that is not
-// finished.
+// Poll confirms an update to Telegram only when it and all updates before it have been
+// handled. So a crash loses nothing, and no offset has to be kept on disk. Poll holds at
+// most 100 updates, and 4 MiB, at a time, counted from the oldest that is not finished.
 //
-// Poll ends within Grace and a second, whatever the functions in cfg do: one that blocks
-// is left alone then, and none begins after Poll has returned. While Poll runs, each may
-// panic, call [runtime.Goexit] or block, and other updates are handled meanwhile. Lane
-// has 5 seconds, and what it cannot place is a dead letter. What is no update goes to
-// DeadLetter; until it is accepted, nothing behind it is confirmed. If DeadLetter has
-// not returned 10 seconds after HandlerTimeout, the Logger gets what is no update.
+// Poll returns within Grace and a second after ctx has ended, whatever the functions in cfg
+// do. A function that blocks is left alone then, and none begins after Poll has returned.
+// While Poll runs, each function may panic, call [runtime.Goexit] or block, and other
+// updates are handled meanwhile. Lane has 5 seconds. If it fails, the update becomes a dead
+// letter. Data that is not an update goes to DeadLetter. Until DeadLetter accepts it, no
+// update behind it is confirmed. If DeadLetter has not returned 10 seconds after
+// HandlerTimeout, the data is logged.
 //
-// What could not be confirmed within Grace and a second comes again at the next start,
-// also if it was handled. OnError is told so. A webhook is put back afterwards, for
-// which Poll takes up to 10 seconds more.
+// An update that could not be confirmed within Grace and a second comes again at the next
+// start, even if it was handled. OnError gets that error. A webhook is put back afterwards,
+// which takes up to 10 seconds more.
 func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 	p, err := newPoller(c, h, cfg)
 	if err != nil {
@@ -141,15 +142,23 @@ func (p *poller) receive(ctx context.Context) error {
 	return err
 }
 
+// unlessEnded is err, or nil if it says no more than that ctx has ended.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) {
+		return nil
+	}
+	return err
+}
+
 type poller struct {
 	client     *Client // which has no patience: that is here
 	cfg        PollConfig
 	dispatcher *Dispatcher
 	allowed    []string
-	window     window
-	calls      *callbacks    // of Observe, OnError and DeadLetter
-	logs       *callbacks    // of the Logger
-	moved      chan struct{} // gets a word when a held update has ended
+	window     *window.Window[heldUpdate]
+	calls      *callback.Group // of Observe, OnError and DeadLetter
+	logs       *callback.Group // of the Logger
+	moved      chan struct{}   // gets a word when a held update has ended
 
 	// What follows is of the poll's goroutine alone.
 	again   time.Duration      // not before then is the offset sent again
@@ -158,6 +167,28 @@ type poller struct {
 	cut     bool               // it was reported that polls are cut, and none has been answered since
 	backoff retry.Backoff
 }
+
+// heldUpdate is an update that a poll has received, or what is no update.
+type heldUpdate struct {
+	update   *Update // nil: it is no update
+	delivery *dispatch.Delivery
+	letter   *letter
+}
+
+// letter is the dead letter of what is no update.
+type letter struct{ accepted atomic.Bool }
+
+func newWindow(d *Dispatcher) *window.Window[heldUpdate] {
+	return window.New(func(h heldUpdate) bool {
+		if h.letter != nil {
+			return h.letter.accepted.Load()
+		}
+		return d.engine.Acknowledged(h.delivery)
+	})
+}
+
+// full reports whether the window has no room.
+func (p *poller) full() bool { return p.window.Len() >= pollWindow }
 
 func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	if cfg.Dispatch.Caller == nil && c != nil {
@@ -186,8 +217,8 @@ func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	once := *c
 	once.patience = 0
 	return &poller{
-		client: &once, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates), window: window{engine: d.engine},
-		calls: newCallbacks(), logs: newCallbacks(), moved: make(chan struct{}, 1), letters: map[string]*letter{},
+		client: &once, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates), window: newWindow(d),
+		calls: callback.NewGroup(), logs: callback.NewGroup(), moved: make(chan struct{}, 1), letters: map[string]*letter{},
 	}, nil
 }
 
@@ -227,7 +258,7 @@ func (p *poller) takeOver(ctx context.Context) (restore *WebhookRequest, err err
 		return err
 	})
 	if err == nil && p.allowed == nil {
-		p.cfg.Dispatch.tellFilter(ctx, p.dispatcher.handler, info)
+		p.cfg.Dispatch.tellFilter(ctx, p.dispatcher.handler, info.AllowedUpdates)
 	}
 	switch {
 	case err != nil:
@@ -254,357 +285,48 @@ func (p *poller) takeOver(ctx context.Context) (restore *WebhookRequest, err err
 	return restore, p.persist(ctx, func(ctx context.Context) error { return p.client.DeleteWebhook(ctx, p.cfg.DropPending) })
 }
 
-// persist calls f until it succeeds or fails for good.
-func (p *poller) persist(ctx context.Context, f func(context.Context) error) error {
-	for {
-		asking, cancel := context.WithTimeout(ctx, pollSlack)
-		err := f(asking)
-		cancel()
-		if err == nil {
-			p.backoff.Reset()
-			return nil
-		}
-		if err := p.rest(ctx, err); err != nil {
-			return err
-		}
-	}
+// UpdatesRequest has the parameters of getUpdates
+// (https://core.telegram.org/bots/api#getupdates).
+type UpdatesRequest struct {
+	// Offset confirms all updates with a smaller id: Telegram forgets them.
+	Offset int64
+	// Limit is how many updates are wanted, 1 to 100. If zero, 100.
+	Limit int
+	// Wait is how long Telegram waits for an update to come, in whole seconds up to
+	// 50. If zero, Telegram does not wait.
+	Wait time.Duration
+	// AllowedUpdates are the kinds of update that the bot gets from now on. If nil, they
+	// stay as they are. If empty, Telegram's default.
+	AllowedUpdates []string
 }
 
-// rest waits until it makes sense to ask again after err. Its error is final.
-func (p *poller) rest(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+// GetUpdates calls getUpdates. [ParseUpdate] reads each of the updates that it returns.
+func (c *Client) GetUpdates(ctx context.Context, req UpdatesRequest) ([]json.RawMessage, error) {
+	params := map[string]any{}
+	if req.Offset != 0 {
+		params["offset"] = req.Offset
 	}
-	wait := p.backoff.Next()
-	var refused *APIError
-	if errors.As(err, &refused) {
-		switch {
-		case refused.RetryAfter > 0:
-			wait = refused.RetryAfter
-		case refused.own && refused.Code == http.StatusConflict:
-			err, wait = conflict(refused), max(wait, conflictPause)
-		case refused.unknownToken():
-			return err
-		}
+	if req.Limit != 0 {
+		params["limit"] = req.Limit
 	}
-	p.report(ctx, err)
-	return retry.Sleep(ctx, wait)
-}
-
-// unknownToken reports whether Telegram itself says that it does not know the token:
-// a proxy's 404 says nothing of that. 421 is a Bot API server's that serves other
-// bots only. Source: telegram-bot-api, ClientManager::send.
-func (e *APIError) unknownToken() bool {
-	return e.own && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMisdirectedRequest}, e.Code)
-}
-
-// report tells the user what went wrong, in order and without waiting.
-func (p *poller) report(ctx context.Context, err error) {
-	told := p.calls.inTurn(func() {
-		if broken := guard.Call(func() error { p.cfg.OnError(ctx, err); return nil }); broken != nil {
-			p.log(ctx, slog.LevelError, "tghook: PollConfig.OnError panicked", slog.Any("error", broken))
-		}
+	if req.Wait != 0 {
+		params["timeout"] = int(req.Wait / time.Second)
+	}
+	if req.AllowedUpdates != nil {
+		params["allowed_updates"] = req.AllowedUpdates
+	}
+	result, err := c.ask(ctx, "getUpdates", params)
+	if err != nil {
+		return nil, err
+	}
+	updates := []json.RawMessage{}
+	err = envelope.Elements(result, func(update []byte) {
+		updates = append(updates, bytes.Clone(update)) // one that is kept does not keep all
 	})
-	if !told {
-		p.log(ctx, slog.LevelError, "tghook: OnError or Observe does not return: OnError is not told of this", slog.Any("error", err))
+	if err != nil {
+		return nil, c.undecoded("getUpdates", err)
 	}
-}
-
-// log writes a line, in order and without waiting. Where the Logger itself does not
-// return, nobody can be told.
-func (p *poller) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
-	p.logs.inTurn(func() { p.cfg.Dispatch.log(ctx, level, message, attrs...) })
-}
-
-// conflict names the cause of a 409. Source of the words: tdlib/telegram-bot-api,
-// Client::abort_long_poll and its callers.
-func conflict(refused *APIError) error {
-	if strings.Contains(strings.ToLower(refused.Description), "webhook") {
-		return fmt.Errorf("%w: %w", ErrWebhookSet, refused)
-	}
-	return fmt.Errorf("%w: %w", ErrOtherPoller, refused)
-}
-
-// run polls until ctx ends, or Telegram refuses for good. It does not wait for the
-// poll's goroutine, which closes polled when it returns.
-func (p *poller) run(ctx context.Context, polled chan<- struct{}) error {
-	final := make(chan error, 1)
-	go func() {
-		defer close(polled)
-		final <- p.persevere(ctx)
-	}()
-	select {
-	case err := <-final:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// persevere polls until ctx ends or Telegram refuses for good. A panic or a
-// runtime.Goexit, of a RoundTripper say, is one failure more.
-func (p *poller) persevere(ctx context.Context) error {
-	for {
-		var final error
-		err := <-guard.Start(func() error { final = p.poll(ctx); return nil })
-		if err == nil {
-			return final
-		}
-		p.report(ctx, fmt.Errorf("tghook: getUpdates: %w", err))
-		if err := retry.Sleep(ctx, p.backoff.Next()); err != nil {
-			return err
-		}
-	}
-}
-
-// poll takes updates until ctx ends or Telegram refuses for good.
-func (p *poller) poll(ctx context.Context) error {
-	for {
-		if err := p.await(ctx); err != nil {
-			return err
-		}
-		req := UpdatesRequest{Offset: p.window.offset(), Limit: pollWindow, AllowedUpdates: p.allowed}
-		if p.window.empty() {
-			req.Wait = p.cfg.Wait
-		}
-		asked := p.dispatcher.engine.Now()
-		p.window.ask(req.Offset, asked)
-		asking, cancel := context.WithTimeout(ctx, req.Wait+pollSlack)
-		updates, err := p.client.GetUpdates(asking, req)
-		cancel()
-		switch {
-		case err != nil:
-			err = p.cutIdle(ctx, err, req.Wait, p.dispatcher.engine.Now()-asked)
-		case p.answered(ctx, req.Offset, asked, updates):
-		default:
-			err = errNothingNew
-		}
-		if err == nil {
-			continue
-		}
-		if err := p.rest(ctx, err); err != nil {
-			return err
-		}
-	}
-}
-
-// answered takes what a call has brought. It is false if the next one may bring the
-// same, at once.
-func (p *poller) answered(ctx context.Context, offset int64, asked time.Duration, updates []json.RawMessage) bool {
-	now := time.Now()
-	p.dispatcher.polled.Store(&now)
-	p.window.tell(offset)
-	p.cut = false
-	p.again = p.dispatcher.engine.Now() + pollInterval
-	if len(updates) == 0 {
-		p.again = asked + pollInterval
-	}
-	if p.take(ctx, updates) || len(updates) == 0 || !p.window.empty() {
-		p.backoff.Reset()
-		return true
-	}
-	return false
-}
-
-// cutIdle returns err, unless that says no more than before: that something on the way
-// cuts a poll which waits. That is no outage, so that the pause does not grow.
-func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Duration) error {
-	var refused *APIError
-	if wait == 0 || lived < idleTime || ctx.Err() != nil || unconnected(err) || errors.As(err, &refused) && refused.own {
-		return err
-	}
-	p.backoff.Reset()
-	if lived >= wait { // it was given up here, or nearly answered
-		return err
-	}
-	if p.cut {
-		p.again = p.dispatcher.engine.Now() + p.backoff.Next()
-		return nil
-	}
-	p.cut = true
-	return fmt.Errorf("tghook: a poll was cut after %v, before the %v of PollConfig.Wait: "+
-		"if that happens again, give a Wait that is shorter: %w", lived.Round(time.Second), wait, err)
-}
-
-// await returns when asking Telegram makes sense: when there is something to
-// confirm, or when new updates may have come and there is room for them.
-func (p *poller) await(ctx context.Context) error {
-	timer := time.NewTimer(p.again - p.dispatcher.engine.Now())
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		_, confirmable := p.window.confirmable()
-		full := p.window.full()
-		p.crowd(full)
-		if confirmable {
-			return nil
-		}
-		select {
-		case <-p.moved:
-		case <-timer.C:
-			if !full {
-				return nil
-			}
-			p.reportPin(ctx) // and wait for it
-		case <-ctx.Done():
-		}
-	}
-	return context.Cause(ctx)
-}
-
-// crowd tells the dispatcher whether the window is full.
-func (p *poller) crowd(full bool) {
-	if full != p.crowded {
-		p.crowded = full
-		p.dispatcher.engine.SetCrowded(full)
-	}
-}
-
-// reportPin tells what keeps the window full. await calls it once for each.
-func (p *poller) reportPin(ctx context.Context) {
-	pin := p.window.oldest()
-	const message = "tghook: the poll waits for this, with 100 behind it"
-	if pin.update == nil {
-		p.log(ctx, slog.LevelWarn, message, slog.String("kind", "no update"))
-		return
-	}
-	u := pin.update
-	p.log(ctx, slog.LevelWarn, message,
-		slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)), slog.Int64("chat", u.ChatID))
-	p.calls.start(func() {}, func() { p.observe(ctx, Delivery{Update: u, Outcome: OutcomePinning}) })
-}
-
-// observe is called in a goroutine of its own.
-func (p *poller) observe(ctx context.Context, v Delivery) {
-	if p.calls.crowded() {
-		p.log(ctx, slog.LevelError, "tghook: Observe or OnError does not return: Observe is not told of this",
-			slog.Int64("update_id", v.Update.ID), slog.String("outcome", string(v.Outcome)))
-		return
-	}
-	p.cfg.Dispatch.observe(ctx, v)
-}
-
-// take hands over what is new, in order, and reports whether there was any. What
-// has no room stays with Telegram, and so does what is behind.
-func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool) {
-	values := context.WithoutCancel(ctx)
-	seen := map[string]bool{}
-	for _, raw := range updates {
-		if ctx.Err() != nil {
-			return some
-		}
-		u, err := ParseUpdate(raw)
-		switch {
-		case u == nil:
-			seen[string(raw)] = true
-			if p.letters[string(raw)] == nil {
-				if p.window.full() {
-					return some
-				}
-				p.bury(ctx, raw, err)
-			}
-			continue
-		case p.window.has(u.ID):
-			continue
-		case p.window.full(): // more than was asked for
-			return some
-		case !p.window.isNew(u.ID):
-			p.window.startAnew()
-		}
-		d := p.admit(values, u)
-		over := p.dispatcher.engine.Settled(d)
-		if over && !d.Verdict().Acked {
-			return some
-		}
-		p.window.hold(u, d)
-		some = true
-		p.calls.start(func() { p.awaitEnd(d, over) }, func() { p.observe(values, deliveryOf(d.Verdict(), u, 0)) })
-	}
-	maps.DeleteFunc(p.letters, func(raw string, l *letter) bool { return !seen[raw] && l.accepted.Load() })
-	return some
-}
-
-// admit hands u to the engine. An update without a lane becomes a dead letter, since
-// nobody would deliver it again.
-func (p *poller) admit(values context.Context, u *Update) *dispatch.Delivery {
-	e := p.dispatcher.engine
-	d, err := e.Arrive(values, e.Now(), dispatch.Mute)
-	lane, broken := p.dispatcher.laneOf(u)
-	item := itemOf(u)
-	item.Unfit = cmp.Or(err, broken)
-	return e.Admit(d, lane, item)
-}
-
-// awaitEnd waits for the end of an update that is held, and tells of it.
-func (p *poller) awaitEnd(d *dispatch.Delivery, over bool) {
-	if over || d.Wait(p.calls.over) {
-		p.hasMoved()
-	}
-}
-
-func (p *poller) hasMoved() {
-	select {
-	case p.moved <- struct{}{}:
-	default:
-	}
-}
-
-var errNothingNew = errors.New("tghook: getUpdates gives nothing but what cannot be read")
-
-// letterTime is how long DeadLetter may go on after its ctx has ended.
-const letterTime = 10 * time.Second
-
-// bury makes a dead letter of what is no update, beside the poll. There is no id by
-// which Telegram could be told to forget it: that is done when one behind it is
-// confirmed, which is not before the dead letter is accepted.
-func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
-	l := &letter{}
-	p.letters[string(raw)] = l
-	p.window.holdLetter(l)
-	u := &Update{Raw: raw}
-	p.calls.start(func() {}, func() {
-		var backoff retry.Backoff
-		for {
-			err := p.offer(ctx, u, cause)
-			if err == nil {
-				l.accepted.Store(true)
-				p.hasMoved()
-				return
-			}
-			p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w", err))
-			if retry.Sleep(ctx, backoff.Next()) != nil {
-				return
-			}
-		}
-	})
-}
-
-// offer gives what is no update to DeadLetter once. Where that does not return, the
-// Logger gets it.
-func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
-	write := func(ctx context.Context, _ *Update, cause error) error {
-		return p.cfg.Dispatch.write(ctx, slog.LevelError, "tghook: dead letter", slog.Any("error", cause), slog.String("update", string(u.Raw)))
-	}
-	deadLetter := p.cfg.Dispatch.DeadLetter
-	if deadLetter == nil {
-		deadLetter = write
-	}
-	limit := time.Duration(math.MaxInt64)
-	if timeout := p.cfg.Dispatch.HandlerTimeout; timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
-		limit = timeout + letterTime
-	}
-	var returned atomic.Bool
-	err := guard.Within(limit, func() error {
-		defer returned.Store(true)
-		return deadLetter(ctx, u, cause)
-	})
-	if err != nil && !returned.Load() {
-		p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w: what it was given goes to the Logger", err))
-		return guard.Within(letterTime, func() error { return write(ctx, u, cause) })
-	}
-	return err
+	return updates, nil
 }
 
 // Format implements [fmt.Formatter]: the fields that are set, without the secrets.

@@ -1,32 +1,31 @@
 package tghook
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
+	"io"
+	"log/slog"
+	"sync"
 
-	"github.com/tghook/tghook/internal/envelope"
+	"github.com/tghook/tghook/internal/botapi"
+	"github.com/tghook/tghook/internal/spelling"
 )
 
-// Reply is at most one Bot API method with which a handler answers. It rides
-// the HTTP response where that is possible, else it goes by
-// DispatchConfig.Caller; either way its result is not seen. The zero Reply says
-// nothing. A Reply that is returned beside an error is discarded.
+// Reply is the Bot API method with which a handler answers. It is sent in the HTTP
+// response where that is possible (a webhook reply), else by DispatchConfig.Caller. The
+// handler does not get its result. The zero Reply sends nothing. A Reply that is returned
+// beside an error is discarded.
 type Reply struct {
 	// Method is the method's name, such as "sendMessage".
 	Method string
-	// Params must encode to a JSON object of at most 1 MiB, the method included;
-	// nil is an empty one. A [File] anywhere in it makes the reply multipart.
-	// Members that are null are left out: Telegram would take them for the text
+	// Params must encode to a JSON object of at most 1 MiB, the method included.
+	// nil is an empty object. A [File] anywhere in it makes the reply multipart.
+	// Members that are null are left out, because Telegram would take them for the text
 	// "null".
 	//
-	// What Telegram would take for something else, or for nothing, is a *[ReplyError]
-	// that names the field: an [io.Reader], or an upload of another library, in place
-	// of a File; a [time.Duration] or [time.Time], where the Bot API has whole seconds;
-	// a member with a capital letter, as of a struct without tags.
+	// A value that Telegram would misunderstand or ignore is a *[ReplyError], which names
+	// the field: an [io.Reader], or an upload of another library, in place of a File; a
+	// [time.Duration] or [time.Time], where the Bot API has whole seconds; a member with a
+	// capital letter, as a struct without tags has them.
 	Params any
 }
 
@@ -34,207 +33,121 @@ type Reply struct {
 var NoReply Reply
 
 // Caller calls a method of the Bot API. params encodes to a JSON object, and may
-// hold a [File]; result is decoded into unless it is nil. A Caller must be safe
-// for concurrent use.
+// hold a [File]. The result of the method is decoded into result unless that is nil. A
+// Caller must be safe for concurrent use.
 //
-// A reply is sent again after an error that has an *[APIError] of code 429 or 5xx in it,
-// or an error of a connection ([net.Error], [io.EOF]), or [context.DeadlineExceeded], while
-// that makes sense: 15 seconds for the methods that begin with answer, 5 for sendChatAction,
-// else 2 minutes. It waits as long as APIError.RetryAfter says, and is given up at once if
-// that is too long. It goes once to the supergroup of APIError.MigrateToChatID, where its
-// chat_id is that of a group. The next updates of its lane wait meanwhile. Telegram may
-// have executed a call whose answer was lost, so that it executes such a reply twice.
+// A reply is sent again after an error that wraps an *[APIError] of code 429 or 5xx, an
+// error of a connection ([net.Error], [io.EOF]), or [context.DeadlineExceeded]. This goes on
+// for 15 seconds for the methods that begin with answer, for 5 seconds for sendChatAction,
+// and for 2 minutes for all others. The next attempt waits as long as APIError.RetryAfter
+// says. If that is too long, the reply is given up at once. If APIError.MigrateToChatID
+// names a supergroup and the chat_id of the reply is that of a group, the reply is sent to
+// the supergroup once. The next updates of its lane wait meanwhile. If the answer to a call
+// is lost, Telegram may have executed it, and then executes it twice.
 //
-// Each call has 30 seconds, or all of the time where there are files. Where the Caller is
-// a [Client], its Patience does not count. A Caller that has not returned 10 seconds after
-// the end of its ctx is left alone, and the reply is given up.
+// Each call has 30 seconds, or all of the time if there are files. If the Caller is a
+// [Client], its Patience does not apply. If a Caller has not returned 10 seconds after the
+// end of its context, its call is left alone, and the reply is given up.
 type Caller interface {
 	Call(ctx context.Context, method string, params, result any) error
 }
 
-// maxReply bounds a reply's parameters: tdlib/telegram-bot-api refuses more.
-const maxReply = 1 << 20
-
-// ridesResponse reports whether Telegram executes method when it is answered
-// with. Source: tdlib/telegram-bot-api, WebhookActor::handle.
-func ridesResponse(method string) bool {
-	method = strings.ToLower(method)
-	switch method {
-	case "setwebhook", "deletewebhook", "close", "logout":
-		return false
-	}
-	return !strings.HasPrefix(method, "get")
+// File is a file to upload. It stands in the Params of a [Reply], or in the parameters of
+// a call by a [Client], and is sent with it. A zero File is left out if its field says
+// omitempty or omitzero. Otherwise it is an error.
+//
+// Body is read from its current position to its end, and is not closed. The Body of a
+// Reply is read after the handler has returned. If Body is an [io.Seeker] that can seek, it
+// is set back afterwards. So a call that is repeated, or a handler that runs again, can use
+// the File again. A Body that stands at its end is read from its start. A Body that cannot
+// seek can be used once, and a second use is an error. Two calls must not use the same Body
+// at once.
+//
+// One call may have 50 files. Together they may have 50 MB, and 2000 MB in a call with
+// [ClientConfig].Local (https://core.telegram.org/bots/api#sending-files). A Client streams
+// them. The files of a Reply are read into memory, and may have 50 MB.
+type File struct {
+	// Name is the file's name, as the chat shows it. If empty, a random name.
+	Name string
+	// Body is the content of the file.
+	Body io.Reader
 }
+
+// MarshalJSON returns the reference by which Telegram finds the file among the
+// parts of a multipart request.
+func (f File) MarshalJSON() ([]byte, error) { return botapi.File(f).MarshalJSON() }
+
+// encoder finds each [File] in Params.
+var encoder = botapi.NewEncoder[File]()
 
 // encode makes the payload of r. Its error is a *ReplyError if no repetition
 // could help, and another if reading a file failed.
 func (r Reply) encode() (payload, error) {
-	params, files, err := r.prepare()
-	var body payload
-	switch {
-	case err != nil:
-	case files == nil:
-		body, err = encodeJSON(r.Method, params)
-	default:
-		var m *message
-		if m, err = encodeMultipart(r.Method, params, files); err == nil {
-			body, err = m.payload()
-			return body, unsendable(r.Method, err)
-		}
+	body, err := encoder.Encode(r.Method, r.Params)
+	switch err.(type) { //nolint:errorlint // it is made there, and others wrap what is the user's
+	case nil, *botapi.ReadError:
+		return body, err
 	}
-	if err != nil {
-		return nil, &ReplyError{r.Method, err}
-	}
-	return body, nil
-}
-
-// unsendable is err as a *ReplyError, if it is the problem of a file.
-func unsendable(method string, err error) error {
-	if problem, ok := err.(fileError); ok { //nolint:errorlint // it is made here, and others wrap what is the user's
-		return &ReplyError{method, problem}
-	}
-	return err
+	return nil, &ReplyError{r.Method, err}
 }
 
 // message is r as it is to be sent, with its files unread. Its error is a
 // *ReplyError.
-func (r Reply) message() (m *message, err error) {
-	params, files, err := r.prepare()
-	switch {
-	case err != nil:
-	case files == nil:
-		var body payload
-		body, err = encodeJSON(r.Method, params)
-		m = &message{contentType: contentTypeJSON, text: [][]byte{body}}
-	default:
-		m, err = encodeMultipart(r.Method, params, files)
-	}
+func (r Reply) message() (*botapi.Message, error) {
+	m, err := encoder.Message(r.Method, r.Params)
 	if err != nil {
 		return nil, &ReplyError{r.Method, err}
 	}
 	return m, nil
 }
 
-// prepare encodes Params. files are those that it refers to; nil if it refers to
-// none.
-func (r Reply) prepare() (params []byte, files map[string]File, err error) {
-	if err := checkMethod(r.Method); err != nil {
-		return nil, nil, err
+// unsendable is err as a *ReplyError, if it is the problem of a file.
+func unsendable(method string, err error) error {
+	if problem, ok := err.(botapi.FileError); ok { //nolint:errorlint // it is made there, and others wrap what is the user's
+		return &ReplyError{method, problem}
 	}
-	if r.Params == nil {
-		return []byte("{}"), nil, nil
-	}
-	found, err := surveyed(r.Params)
-	if err != nil {
-		return nil, nil, err
-	}
-	if params, err = json.Marshal(r.Params); err != nil {
-		return nil, nil, fmt.Errorf("encode Params: %w", err)
-	}
-	if string(params) == "null" { // a nil of some type
-		return []byte("{}"), nil, nil
-	}
-	if params[0] != '{' {
-		return nil, nil, fmt.Errorf("encode Params: a %T is no JSON object", r.Params)
-	}
-	if !bytes.Contains(params, []byte(attachPrefix)) {
-		return params, nil, nil
-	}
-	if params, err = withoutZero(params, found.zero); err != nil || !bytes.Contains(params, []byte(attachPrefix)) {
-		return params, nil, err
-	}
-	if found.files == nil {
-		found.files = map[string]File{}
-	}
-	return params, found.files, nil
-}
-
-func checkMethod(method string) error {
-	if method == "" {
-		return errors.New("there are Params but no Method")
-	}
-	for _, c := range []byte(method) {
-		if c|0x20 < 'a' || c|0x20 > 'z' {
-			return errors.New("a method's name consists of letters")
-		}
-	}
-	return nil
-}
-
-// fields calls f for each member of params that may be sent.
-func fields(params []byte, f func(key, value []byte) error) error {
-	return envelope.Members(params, func(key, value []byte) error {
-		if strings.EqualFold(string(key), "method") {
-			return fmt.Errorf("a member %q in Params: the method is Reply.Method alone", key)
-		}
-		if string(value) == "null" {
-			return nil
-		}
-		if err := wrongKey(key); err != nil {
-			return err
-		}
-		return f(key, value)
-	})
-}
-
-func encodeJSON(method string, params []byte) (payload, error) {
-	body := make([]byte, 0, len(payloadStart)+len(method)+len(`",`)+len(params))
-	body = append(body, payloadStart...) // the method first: of equal keys Telegram takes the first
-	body = append(body, method...)
-	body = append(body, '"')
-	err := fields(params, func(key, value []byte) error {
-		if len(bytes.Trim(key, "abcdefghijklmnopqrstuvwxyz_")) > 0 { // Telegram's need no escapes
-			quoted, err := json.Marshal(string(key))
-			if err != nil {
-				return err
-			}
-			key = quoted[1 : len(quoted)-1]
-		}
-		body = append(body, `,"`...)
-		body = append(body, key...)
-		body = append(body, `":`...)
-		body = append(body, value...)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	body = append(body, '}')
-	if len(body) > maxReply {
-		return nil, fmt.Errorf("%d bytes of JSON are more than the %d that Telegram takes", len(body), maxReply)
-	}
-	return body, nil
+	return err
 }
 
 // payload is a reply in the form that it is sent, kept and stored in: the body
 // of a response. nil is no reply. A payload is never changed.
 type payload []byte
 
-const (
-	contentTypeJSON = "application/json"
-	payloadStart    = `{"method":"`
-)
-
-func (p payload) contentType() string {
-	if p[0] == '{' {
-		return contentTypeJSON
-	}
-	return contentTypeMultipart + "; boundary=" + p.boundary()
-}
-
 // reply returns p as a Reply again: Params encode to what p was made of.
 func (p payload) reply() (Reply, error) {
-	switch {
-	case len(p) == 0:
-		return NoReply, nil
-	case p[0] != '{':
-		return decodeMultipart(p)
+	method, params, err := botapi.Decode(p, func(f botapi.File) any { return File(f) })
+	return Reply{method, params}, err
+}
+
+// maxUnknownMethods bounds the names that are remembered, and so the warnings.
+const maxUnknownMethods = 100
+
+// spellcheck warns of replies whose method this package does not know. That is no
+// error: Telegram may know it. It is safe for concurrent use.
+type spellcheck struct {
+	mu     sync.Mutex
+	warned map[string]bool // by method; made when it is needed
+}
+
+// check warns once of a method.
+func (s *spellcheck) check(ctx context.Context, cfg *DispatchConfig, method string) {
+	if _, known := botapi.Lookup(method); known || !s.first(method) {
+		return
 	}
-	rest, ok := bytes.CutPrefix(p, []byte(payloadStart))
-	method, rest, closed := bytes.Cut(rest, []byte(`"`))
-	if !ok || !closed || len(rest) == 0 {
-		return NoReply, fmt.Errorf("tghook: not a stored reply: %q", excerpt(p, 0))
+	cfg.log(ctx, slog.LevelWarn, "tghook: a reply has a method that is not in Bot API 10.1: Telegram ignores a method that it does not know",
+		slog.String("method", method), slog.String("nearest", spelling.Nearest(method, botapi.Names())))
+}
+
+// first reports whether method is one to warn of, and was not seen before.
+func (s *spellcheck) first(method string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.warned[method] || len(s.warned) >= maxUnknownMethods {
+		return false
 	}
-	params := append([]byte{'{'}, bytes.TrimPrefix(rest, []byte(","))...)
-	return Reply{string(method), json.RawMessage(params)}, nil
+	if s.warned == nil {
+		s.warned = map[string]bool{}
+	}
+	s.warned[method] = true
+	return true
 }

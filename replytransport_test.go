@@ -685,7 +685,7 @@ func TestACallIsHeldOnlyForTheBotWhoseUpdateItIs(t *testing.T) {
 		want string
 	}{
 		{"another bot's", rig.APIBot + 1, rig.FromThere},
-		{"nobody knows whose", 0, "tghook: DispatchConfig.Bot: is needed with ReplyTransport: give Client.Bot()"},
+		{"nobody knows whose", 0, "tghook: DispatchConfig.Bot: not set, and ReplyTransport needs it; give Client.Bot()"},
 	} {
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: test.bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {

@@ -4,95 +4,36 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
-	"net/url"
+	"maps"
+	"net"
+	"net/http"
 	"os"
-	"reflect"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/tghook/tghook/internal/redact"
+	"github.com/tghook/tghook/internal/certificate"
+	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/retry"
+	"github.com/tghook/tghook/internal/spelling"
 )
 
-// RunConfig is how [Run] receives: by webhook where URL is set, else by long poll,
-// for which whatever is said of the webhook counts for nothing. The zero value of
-// each other field is its default; only Token has none, and need not be given with
-// KeepWebhook. It is printed without what is secret in it.
-type RunConfig struct { //nolint:recvcheck // what prints it has to print values too
-	// Token is the bot's, from @BotFather.
-	Token string
-	// URL is where Telegram is to send updates, as the world sees it. Empty: poll.
-	URL string
-	// Listen is the address to serve at: host:port, or the absolute path of a unix
-	// socket. Default: the port that the environment variable PORT names, as Heroku
-	// and Cloud Run set it, else with TLS the port of URL, and 8080 without. By long
-	// poll, Run serves HealthPath where Listen or PORT is set, by plain HTTP, and does
-	// not listen otherwise.
-	Listen string
-	// Path is where updates are served, if a proxy changes the URL's: as it stands in
-	// a URL. Default: the path of URL.
-	Path string
-	// HealthPath is answered 200, and 503 once ctx has ended. By long poll it is
-	// answered 503 also when getUpdates has not been answered for a minute more than
-	// Poll.Wait, and says when it last was. Default: /healthz.
-	HealthPath string
-	// Webhook says how updates are checked and handled. Its Dispatch is the poll's
-	// too. Without a Secret one is derived from Token and URL, see [SecretFor].
-	Webhook Config
-	// Poll is used where URL is empty. Its Dispatch must not be set.
-	Poll PollConfig
-	// Client is how the Bot API is reached. With a Patience the start fails when
-	// setWebhook has failed for so long. Without one it goes on trying until Telegram
-	// itself says no, as a poll does, and logs each failure.
-	Client ClientConfig
-	// KeepWebhook serves without telling Telegram anything: the webhook is set by
-	// somebody else. No Token is needed then, and no URL.
-	KeepWebhook bool
-	// DropPending forgets all updates that wait when Run is called.
-	DropPending bool
-	// AllowedUpdates are the kinds that the bot is to get. Default: those of the
-	// handler's method AllowedUpdates, as [Kinds] has it, else as they were.
-	AllowedUpdates []string
-	// MaxConnections and IPAddress are as in [WebhookRequest].
-	MaxConnections int
-	IPAddress      string
-	// CertFile and KeyFile serve TLS with a certificate, which is read once; TLS
-	// serves it with what you like. Default: plain HTTP, for a proxy in front.
-	CertFile, KeyFile string
-	TLS               *tls.Config
-	// Certificate is uploaded, where no public authority has issued the one that is
-	// served: see [WebhookRequest]. It is set again at each start.
-	Certificate []byte
-	// SelfSigned serves TLS with a certificate that Run makes for the host of URL
-	// and uploads. It is another one at each start, so that one process only may
-	// serve: replicas need CertFile, KeyFile and Certificate.
-	SelfSigned bool
-	// DrainDelay is how long Run goes on serving when ctx has ended, while HealthPath
-	// is answered 503, before Grace begins. It gives a load balancer the time to send
-	// requests elsewhere. It does not count for a poll. If zero, Run does not wait.
-	DrainDelay time.Duration
-	// Grace is how long Run waits, once ctx has ended, for what is not answered; it
-	// takes a second more to close. Default: 8 seconds, since many platforms kill
-	// after ten.
-	Grace time.Duration
-
-	read *environment // nil unless FromEnv made it
-}
-
-const defaultHealthPath = "/healthz"
-
-// Run receives updates until ctx ends, which is for the caller to tie to SIGINT
-// and SIGTERM with [os/signal.NotifyContext]. It returns nil then, and an error
-// sooner if it cannot go on. Handlers find the values of ctx in theirs.
+// Run receives updates until ctx ends, and returns nil then. It returns an error sooner if
+// it cannot go on. Let SIGINT and SIGTERM end ctx: see [os/signal.NotifyContext]. The
+// contexts of handlers have the values of ctx.
 //
-// With a URL it listens, sets the webhook, and serves. Whatever is wrong at this
-// end (a mistake in cfg, a port that is taken, a certificate that cannot be read, a
-// host that does not resolve) is an error before Telegram is told anything. In the
-// end it drains, and leaves the webhook as it is: the next start goes on from there.
+// With a URL it listens, sets the webhook, and serves. A mistake in cfg, a port that is
+// taken, a certificate that cannot be read and a host that does not resolve are errors
+// before Telegram is called. At its end Run drains, and leaves the webhook as it is, so
+// that the next start goes on from there.
 //
-// The parts of it are to be had one by one: see [Mount].
+// To use the parts of Run one by one, see [Mount].
 func Run(ctx context.Context, h Handler, cfg RunConfig) error {
 	m, err := Mount(h, cfg)
 	if err != nil {
@@ -108,150 +49,354 @@ func Run(ctx context.Context, h Handler, cfg RunConfig) error {
 	return m.serve(ctx, listener)
 }
 
-func (c RunConfig) withDefaults() RunConfig {
-	if c.Webhook.Secret == "" && !c.Webhook.InsecureNoSecret && c.URL != "" && c.Token != "" {
-		c.Webhook.Secret = SecretFor(c.Token, c.URL)
+// Mounted is [Run] in parts, for a server that has other things to do. It is an
+// [http.Handler]. It is safe for concurrent use.
+//
+// Mount it at Path, and at HealthPath if a platform asks there. Serve, then call
+// Receive. When Receive has returned, close the server.
+type Mounted struct {
+	given    RunConfig
+	cfg      RunConfig // with its defaults
+	client   *Client   // nil: there is no token
+	hook     *Webhook  // nil: it polls
+	poller   *poller   // nil: by webhook
+	request  WebhookRequest
+	resolver *net.Resolver // nil: the host of the URL is not looked up
+	handler  Handler
+	path     string
+	tls      *tls.Config // nil: plain HTTP
+	made     time.Time
+	received atomic.Bool // Receive was called
+	over     chan struct{}
+	draining atomic.Bool
+	ending   context.Context // ends what Receive does, without a delay
+	end      context.CancelFunc
+	strayed  atomic.Int64 // when a request at another path was last warned of
+}
+
+const (
+	headerTimeout     = 10 * time.Second
+	idleTimeout       = 90 * time.Second // Telegram keeps its connections idle for 60
+	maxRequestHeaders = 16 << 10
+	// After Grace there is a second more, for handlers that were cancelled, for the
+	// last answers on their way, and for the functions of the user in TLS. Telegram's
+	// connections without a request are not waited for.
+	cancelTime  = 500 * time.Millisecond
+	closingTime = 400 * time.Millisecond
+	leavingTime = 100 * time.Millisecond
+	// silence is how long getUpdates may be unanswered beyond PollConfig.Wait before
+	// the bot counts as ill.
+	silence = time.Minute
+	// strayInterval is how often a request at another path is warned of.
+	strayInterval = time.Minute
+)
+
+var errReceived = errors.New("tghook: Receive was called before: a Mounted receives once")
+
+// Mount returns the parts of a [Run] with cfg. It reads the files that cfg names, and
+// starts nothing. The error joins a *[ConfigError] for every mistake.
+func Mount(h Handler, cfg RunConfig) (*Mounted, error) {
+	m := &Mounted{given: cfg, cfg: cfg.withDefaults(), handler: h, over: make(chan struct{}), made: time.Now(), resolver: net.DefaultResolver}
+	m.ending, m.end = context.WithCancel(context.Background())
+	m.path = cfg.path().EscapedPath()
+	if err := errors.Join(cfg.named(m.prepare())...); err != nil {
+		return nil, err
 	}
-	if c.Listen == "" {
-		port := "8080"
-		if c.servesTLS() {
-			port = cmp.Or(c.public().Port(), "443")
+	for _, name := range cfg.read.strange() {
+		attrs := []slog.Attr{slog.String("variable", environmentPrefix+name)}
+		if near := spelling.Nearest(name, slices.Sorted(maps.Keys(variables))); near != "" {
+			attrs = append(attrs, slog.String("nearest", environmentPrefix+near))
 		}
-		c.Listen = ":" + cmp.Or(os.Getenv("PORT"), port)
+		m.log(context.Background(), slog.LevelWarn, "tghook: a variable that FromEnv does not read: it is misspelt, or another program's", attrs...)
 	}
-	c.Path = c.path().Path
-	c.HealthPath = cmp.Or(c.HealthPath, defaultHealthPath)
-	c.Grace = cmp.Or(c.Grace, defaultGrace)
-	return c
+	return m, nil
 }
 
-// polls reports whether updates come by long poll.
-func (c RunConfig) polls() bool { return c.URL == "" && !c.KeepWebhook }
-
-// servesTLS reports whether TLS is served.
-func (c RunConfig) servesTLS() bool { return !c.polls() && c.waysOfTLS() > 0 }
-
-// path is where updates are served; it is empty if Path is a mistake.
-func (c RunConfig) path() *url.URL {
-	target, err := url.ParseRequestURI(cmp.Or(c.Path, c.public().EscapedPath(), "/"))
-	if err != nil {
-		return &url.URL{}
+// prepare makes the parts, and returns every mistake.
+func (m *Mounted) prepare() []error {
+	errs := m.cfg.mistakes()
+	add := func(err error) { errs = append(errs, flattened(err)...) }
+	if m.cfg.Token != "" || !m.cfg.KeepWebhook {
+		var err error
+		m.client, err = NewClient(m.cfg.Token, m.cfg.Client)
+		add(err)
 	}
-	return target
-}
-
-// request is what setWebhook is asked.
-func (c RunConfig) request() WebhookRequest {
-	return WebhookRequest{
-		URL: c.URL, Certificate: c.Certificate, Reset: true, IPAddress: c.IPAddress, MaxConnections: c.MaxConnections,
-		DropPending: c.DropPending, SecretToken: c.Webhook.Secret,
-		InsecureNoSecret: c.Webhook.InsecureNoSecret || c.Webhook.Secret == "", // the latter is a mistake of Config.Secret
-	}
-}
-
-// public is URL, or empty if that is none, which is a mistake.
-func (c RunConfig) public() *url.URL {
-	public, err := url.Parse(c.URL)
-	if err != nil {
-		return &url.URL{}
-	}
-	return public
-}
-
-// mistakes are those that are mistakes for the poll too: what is to fail in
-// production had better fail on the laptop.
-func (c RunConfig) mistakes() (errs []error) {
-	add := func(bad bool, field, problem string) {
-		if bad {
-			errs = append(errs, &ConfigError{"RunConfig." + field, problem})
+	if client := m.client; client != nil {
+		if m.cfg.Webhook.Dispatch.Caller == nil {
+			m.cfg.Webhook.Dispatch.Caller = client
 		}
+		m.cfg.Webhook.Dispatch.Bot = cmp.Or(m.cfg.Webhook.Dispatch.Bot, client.bot)
 	}
-	where := "" // "Path", if that says where updates are served
-	if c.Path != c.public().Path {
-		where = "Path"
+	var err error
+	if m.cfg.polls() {
+		m.poller, err = newPoller(cmp.Or(m.client, &Client{}), m.handler, m.cfg.pollConfig()) // any, so that all mistakes are named
+		add(err)
+		return errs
 	}
-	_, err := url.Parse(c.URL)
-	add(err != nil, "URL", "is no URL: give one such as https://bot.example.org/telegram")
-	add(c.public().Fragment != "", "URL", "has a fragment, which Telegram would send as a part of the path: leave it out")
-	add(!strings.HasPrefix(c.Path, "/"), "Path", "must begin with a slash, and be written as in a URL")
-	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
-	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served: give another")
-	add(c.HealthPath == defaultHealthPath && c.Path == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath: give another")
-	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
-	add(c.DrainDelay < 0, "DrainDelay", "is negative: give a duration, or 0 not to wait")
-	add(strings.HasPrefix(c.Listen, "/") && len(c.Webhook.AllowedSources) > 0, "Webhook.AllowedSources",
-		"lets nobody in on a unix socket, where a peer has no address: check the source in the proxy, or set Listen to host:port")
-	add(c.Grace < 0, "Grace", "is negative: give a duration, or 0 for 8 seconds")
-	add(!reflect.ValueOf(c.Poll.Dispatch).IsZero(), "Poll.Dispatch", "is not used: set Webhook.Dispatch, which is the poll's too")
-	errs = append(errs, c.mistakesOfTLS()...)
-	return append(errs, mistakesInAllowed("RunConfig.AllowedUpdates", c.AllowedUpdates)...)
-}
-
-func (c RunConfig) mistakesOfTLS() (errs []error) {
-	add := func(bad bool, field, problem string) {
-		if bad {
-			errs = append(errs, &ConfigError{"RunConfig." + field, problem})
-		}
+	if !m.cfg.KeepWebhook {
+		m.request = m.cfg.request()
+		errs = append(errs, m.request.mistakes(m.cfg.Client.Local)...)
 	}
-	add(c.CertFile == "" && c.KeyFile != "", "KeyFile", "is given without CertFile (TELEGRAM_CERT_FILE): give both, or none")
-	add(c.CertFile != "" && c.KeyFile == "", "CertFile", "is given without KeyFile (TELEGRAM_KEY_FILE): give both, or none")
-	add(c.SelfSigned && c.waysOfTLS() > 1, "SelfSigned", "is given with another certificate: give one of CertFile with KeyFile, TLS, and SelfSigned")
-	add(!c.SelfSigned && c.waysOfTLS() > 1, "TLS", "is given with CertFile and KeyFile: give one of them")
-	add(c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil,
-		"TLS", "has no certificate: set Certificates or GetCertificate")
-	add(c.SelfSigned && len(c.Certificate) > 0, "Certificate", "is made by SelfSigned: give one of them")
-	add(c.SelfSigned && c.KeepWebhook, "SelfSigned", "cannot be uploaded with KeepWebhook")
-	add(c.SelfSigned && c.public().Scheme == "http", "SelfSigned", "serves TLS, and the URL begins with http://: give one with https://")
+	if m.client == nil && !m.cfg.KeepWebhook && m.cfg.Webhook.Secret == "" {
+		m.cfg.Webhook.InsecureNoSecret = true // it comes of the token, which is the mistake
+	}
+	m.hook, err = New(m.handler, m.cfg.Webhook)
+	add(err)
+	add(m.prepareTLS())
+	if len(errs) == 0 && !m.cfg.KeepWebhook {
+		m.request.AllowedUpdates = m.cfg.Webhook.Dispatch.allowedUpdates(m.handler, m.cfg.AllowedUpdates)
+	}
 	return errs
 }
 
-func (c RunConfig) waysOfTLS() (ways int) {
-	for _, given := range []bool{c.CertFile != "" || c.KeyFile != "", c.TLS != nil, c.SelfSigned} {
-		if given {
-			ways++
-		}
+// flattened are the errors that err joins.
+func flattened(err error) (errs []error) {
+	joined, ok := err.(interface{ Unwrap() []error }) // errors.Join's alone
+	if !ok {
+		return slices.DeleteFunc([]error{err}, func(err error) bool { return err == nil })
 	}
-	return ways
+	for _, one := range joined.Unwrap() {
+		errs = append(errs, flattened(one)...)
+	}
+	return errs
 }
 
-func (c RunConfig) pollConfig() PollConfig {
-	poll := c.Poll
-	poll.Dispatch = c.Webhook.Dispatch
-	poll.DropPending = poll.DropPending || c.DropPending
-	if poll.AllowedUpdates == nil {
-		poll.AllowedUpdates = c.AllowedUpdates
+// prepareTLS reads, or makes, what TLS is served with.
+func (m *Mounted) prepareTLS() error {
+	switch {
+	case m.cfg.TLS != nil:
+		m.tls = m.cfg.TLS.Clone()
+	case m.cfg.CertFile != "" && m.cfg.KeyFile != "":
+		pair, err := tls.LoadX509KeyPair(m.cfg.CertFile, m.cfg.KeyFile)
+		var where *fs.PathError
+		switch {
+		case errors.As(err, &where) && where.Path == m.cfg.CertFile:
+			return &ConfigError{"RunConfig.CertFile", "cannot be read: " + where.Err.Error()}
+		case errors.As(err, &where):
+			return &ConfigError{"RunConfig.KeyFile", "cannot be read: " + where.Err.Error()}
+		case err != nil:
+			return &ConfigError{"RunConfig.CertFile", "cannot be used with the key file: " + err.Error()}
+		}
+		m.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	case m.cfg.SelfSigned && m.cfg.public().Host != "":
+		pair, uploaded, err := certificate.SelfSigned(m.cfg.public().Hostname())
+		if err != nil {
+			return err
+		}
+		m.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		m.request.Certificate = uploaded
 	}
-	poll.Grace = cmp.Or(poll.Grace, max(c.Grace, 0)) // a negative one is named already
-	return poll
+	if m.strange() {
+		return &ConfigError{"RunConfig.Certificate", "is not the one that is served, and has not issued it, so that Telegram could not connect: " +
+			"give the public certificate of CertFile or TLS"}
+	}
+	if m.tls != nil && len(m.tls.NextProtos) == 0 {
+		m.tls.NextProtos = []string{"http/1.1"} // Telegram speaks no other
+	}
+	return nil
+}
+
+// strange reports whether the uploaded certificate has nothing to do with the one that
+// is served, as far as that is known here.
+func (m *Mounted) strange() bool {
+	return len(m.cfg.Certificate) > 0 && m.tls != nil && m.tls.GetCertificate == nil && m.tls.GetConfigForClient == nil &&
+		!certificate.Vouches(m.cfg.Certificate, m.tls.Certificates)
+}
+
+// Path returns the path of updates, written as in a URL: RunConfig.Path, or the path of
+// the URL. Mount m there for any method.
+func (m *Mounted) Path() string { return m.path }
+
+// HealthPath is RunConfig.HealthPath, or its default.
+func (m *Mounted) HealthPath() string { return m.cfg.HealthPath }
+
+// Receive sets the webhook, or polls if cfg has no URL, and blocks until ctx ends. Call it
+// once the server listens. While Telegram cannot be reached it tries again, and logs
+// that; see RunConfig.Client.
+//
+// After ctx has ended, Receive waits for DrainDelay, finishes the updates that were taken
+// within Grace and half a second, and returns nil. It returns an error sooner if Telegram
+// refuses. It can be called once.
+func (m *Mounted) Receive(ctx context.Context) error {
+	if !m.received.CompareAndSwap(false, true) {
+		return errReceived
+	}
+	defer close(m.over)
+	receiving, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(m.ending, func() { cancel(nil) })()
+	if m.poller != nil {
+		m.log(ctx, slog.LevelInfo, "tghook: polling, since no URL is given")
+		defer context.AfterFunc(receiving, func() { m.draining.Store(true) })()
+		return m.poller.receive(receiving)
+	}
+	told := m.tell(receiving)
+	select {
+	case err := <-told:
+		if err == nil {
+			m.log(ctx, slog.LevelInfo, "tghook: receiving updates by webhook")
+			<-receiving.Done()
+		}
+		m.windUp(ctx)
+		return unlessEnded(receiving, err)
+	case <-receiving.Done():
+	}
+	m.windUp(ctx)
+	select {
+	case err := <-told:
+		return unlessEnded(receiving, err)
+	default: // a transport that does not look at its ctx
+		return nil
+	}
+}
+
+// tell sets the webhook in a goroutine of its own, which the user's transport may end.
+func (m *Mounted) tell(ctx context.Context) <-chan error {
+	return guard.Start(func() error { return m.setWebhook(ctx) })
+}
+
+// setWebhook sets the webhook, and waits for Telegram as long as a poll would.
+func (m *Mounted) setWebhook(ctx context.Context) error {
+	if m.cfg.KeepWebhook {
+		if m.client != nil && m.cfg.Webhook.Dispatch.wantedBy(m.handler) != nil {
+			m.tellFilter(ctx)
+		}
+		return nil
+	}
+	var backoff retry.Backoff
+	for {
+		err := m.trySetting(ctx)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || m.cfg.Client.Patience > 0 || !passing(err) {
+			return err
+		}
+		wait := backoff.Next()
+		wait = cmp.Or(askedWait(err), wait)
+		m.log(ctx, slog.LevelWarn, "tghook: the webhook is not set yet: trying again", slog.Duration("after", wait), slog.Any("error", err))
+		if err := retry.Sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+	if m.request.AllowedUpdates == nil {
+		m.tellFilter(ctx)
+	}
+	return nil
+}
+
+// trySetting sets the webhook, if its host resolves.
+func (m *Mounted) trySetting(ctx context.Context) error {
+	trying, cancel := context.WithTimeout(ctx, settingPatience+m.cfg.Client.Patience+pollSlack)
+	defer cancel()
+	if err := m.resolve(trying); err != nil {
+		return err
+	}
+	return m.client.SetWebhook(trying, m.request)
+}
+
+func (m *Mounted) tellFilter(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, pollSlack)
+	defer cancel()
+	if info, err := m.client.GetWebhookInfo(asking); err == nil {
+		m.cfg.Webhook.Dispatch.tellFilter(ctx, m.handler, info.AllowedUpdates)
+	}
+}
+
+// passing reports whether another attempt may go better than the one that returned err.
+func passing(err error) bool {
+	var mistake *ConfigError
+	var unsendable *ReplyError
+	var unresolved *net.DNSError
+	var refused *APIError
+	switch {
+	case errors.As(err, &mistake), errors.As(err, &unsendable):
+		return false
+	case errors.As(err, new(*PanicError)), errors.Is(err, guard.ErrGoexit): // the user's transport
+		return false
+	case errors.As(err, &refused):
+		again := []int{http.StatusTooManyRequests, http.StatusConflict, http.StatusRequestTimeout}
+		return refused.Code/100 != 4 || slices.Contains(again, refused.Code) ||
+			strings.Contains(refused.Description, "no answer of the Bot API") || // a proxy's, or a portal's
+			strings.Contains(refused.Description, "Temporary failure") // to resolve the host, at Telegram's end
+	case errors.As(err, &unresolved):
+		return !unresolved.IsNotFound || errors.As(err, new(*net.OpError)) // the latter is the Bot API's host
+	}
+	return true
+}
+
+// windUp waits for DrainDelay if ctx has ended, and finishes the updates that were taken
+// within the grace.
+func (m *Mounted) windUp(ctx context.Context) {
+	m.draining.Store(true)
+	ending := context.WithoutCancel(ctx)
+	if ctx.Err() != nil && m.cfg.DrainDelay > 0 {
+		m.log(ending, slog.LevelInfo, "tghook: the end has come: serving on for DrainDelay", slog.Duration("delay", m.cfg.DrainDelay))
+		timer := time.NewTimer(m.cfg.DrainDelay)
+		select {
+		case <-timer.C:
+		case <-m.ending.Done():
+		}
+		timer.Stop()
+	}
+	left := guard.Within(m.cfg.Grace+cancelTime, func() error {
+		grace, cancel := context.WithTimeout(ending, m.cfg.Grace)
+		defer cancel()
+		return m.Shutdown(grace)
+	})
+	if left != nil {
+		m.log(ending, slog.LevelWarn, "tghook: not all updates were answered: Telegram will deliver them again", slog.Any("error", left))
+	}
+}
+
+// Shutdown ends Receive, without DrainDelay, and finishes the updates that were taken. By
+// webhook it calls [Webhook.Shutdown]. For a poll it waits until Receive has returned. It
+// may be called more than once, and without Receive.
+//
+// To remove a bot for good, call [Client.DeleteWebhook] first. Then Telegram keeps
+// the updates that come meanwhile.
+func (m *Mounted) Shutdown(ctx context.Context) error {
+	m.draining.Store(true)
+	m.end()
+	if m.hook != nil {
+		return m.hook.Shutdown(ctx)
+	}
+	if !m.received.Load() {
+		return nil
+	}
+	select {
+	case <-m.over:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("tghook: shutdown: %w", context.Cause(ctx))
+	}
+}
+
+// resolve fails if the host of the URL does not resolve, because Telegram could not resolve
+// it either.
+func (m *Mounted) resolve(ctx context.Context) error {
+	if m.cfg.IPAddress != "" || m.resolver == nil {
+		return nil
+	}
+	network := "ip4" // Telegram connects by no other
+	if m.cfg.Client.Local {
+		network = "ip"
+	}
+	if _, err := m.resolver.LookupNetIP(ctx, network, m.cfg.public().Hostname()); err != nil {
+		return fmt.Errorf("tghook: the host of %s does not resolve, so that Telegram would refuse it: %w", m.given.nameOf("RunConfig.URL"), err)
+	}
+	return nil
 }
 
 // String names the bot and how its updates come, and nothing that is secret.
-func (c RunConfig) String() string {
-	bot, _ := botOf(c.Token)
-	by := "webhook"
-	if c.polls() {
-		by = "long poll"
-	}
-	return fmt.Sprintf("RunConfig of bot %d, by %s", bot, by)
+func (m *Mounted) String() string { return "Mounted " + m.given.String() }
+
+// Format implements [fmt.Formatter]: every verb prints what String returns.
+func (m *Mounted) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
+
+// LogValue implements [slog.LogValuer] likewise.
+func (m *Mounted) LogValue() slog.Value { return slog.StringValue(m.String()) }
+
+func (m *Mounted) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	m.cfg.Webhook.Dispatch.log(ctx, level, message, attrs...)
 }
-
-// GoString is String.
-func (c RunConfig) GoString() string { return c.String() }
-
-// Format implements [fmt.Formatter]: String, or with %+v and %#v the fields that are
-// set, without the token and the secrets.
-func (c RunConfig) Format(f fmt.State, verb rune) {
-	if verb == 'v' && (f.Flag('+') || f.Flag('#')) {
-		redact.Format(f, c)
-		return
-	}
-	_, _ = io.WriteString(f, c.String())
-}
-
-// LogValue implements [slog.LogValuer]: the fields that are set, without the token and
-// the secrets.
-func (c RunConfig) LogValue() slog.Value { return redact.LogValue(c) }
-
-// MarshalJSON implements [json.Marshaler]: the fields that are set, without the token
-// and the secrets.
-func (c RunConfig) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(c) }

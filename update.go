@@ -10,7 +10,7 @@ import (
 )
 
 // Kind says what an update is about. It is the name of the field that holds
-// the update's content. Kinds that this package does not know pass unchanged.
+// the update's content. A kind that this package does not know is passed on unchanged.
 type Kind string
 
 // The kinds that Telegram sends, as of Bot API 10.3. Telegram leaves out
@@ -46,9 +46,9 @@ const (
 	KindStoppedMessageGeneration Kind = "stopped_message_generation"
 )
 
-// How long an update is remembered: as long as Telegram keeps offering it, and
-// the time that a last attempt may take. Source of the former:
-// tdlib/telegram-bot-api, Client::add_update_impl and its callers.
+// How long an update is remembered: as long as Telegram delivers it again, and
+// the time that a last attempt may take. Source: tdlib/telegram-bot-api,
+// Client::add_update_impl and its callers.
 const (
 	attemptTime    = 3 * time.Minute
 	inlineMemory   = 30*time.Second + attemptTime
@@ -73,8 +73,8 @@ func (k Kind) memory() time.Duration {
 }
 
 // maxRetryAfter bounds the Retry-After of an update of kind k. Telegram drops
-// an update whose wait would outlast its life, and a query does not say how
-// much of its life is left. More than an hour Telegram does not wait.
+// an update that would expire before the wait is over, and a query does not say how
+// much time it has left. Telegram waits for an hour at most.
 func (k Kind) maxRetryAfter() time.Duration {
 	switch k {
 	case KindInlineQuery:
@@ -88,32 +88,32 @@ func (k Kind) maxRetryAfter() time.Duration {
 	}
 }
 
-// Update is the envelope of one update: what is needed to deliver it, and the
-// update itself as Telegram sent it. It is plain data. A handler must not
-// change it; reading it is safe for concurrent use.
+// Update is one update: the fields that are needed to deliver it, and all of it as
+// Telegram sent it (Raw). It is plain data. A handler must not
+// change it. Reading it is safe for concurrent use.
 type Update struct {
 	// ID is update_id, unique within one bot.
 	ID int64
-	// Kind is empty only for an update that names no kind, which reaches
-	// DeadLetter and no handler.
+	// Kind is empty only for an update without a kind. Such an update goes to
+	// DeadLetter, and not to the handler.
 	Kind Kind
-	// ChatID is 0 where the kind has no chat.
+	// ChatID is the chat. It is 0 if the kind has no chat.
 	ChatID int64
-	// UserID is the user who acted (from, user): 0 where the kind has none, and for
+	// UserID is the user who acted (from, user). It is 0 if the kind has none, and for
 	// a message or post that was sent as a chat (sender_chat). For a
 	// message_reaction by a chat it is that chat's id (actor_chat).
 	UserID int64
-	// Date is when it happened, in Unix seconds: date of a message or post, and of what
-	// else states one; edit_date of an edited message; add_date of a chat_boost and
-	// remove_date of a removed_chat_boost. It is 0 where the update does not say: for
+	// Date is when it happened, in Unix seconds: edit_date of an edited message, add_date of
+	// a chat_boost, remove_date of a removed_chat_boost, and date of messages, posts and
+	// others that have one. It is 0 if the update does not say: for
 	// queries, for a callback_query (the date of its message is not that of the press),
 	// a business_connection (its date stays that of its beginning), polls, payments,
 	// subscriptions, deleted messages and kinds that this package does not know.
 	Date int64
 	// ThreadID is message_thread_id: the topic of a forum or of a private chat with
 	// topics, and in another supergroup the thread of replies (there is_topic_message is
-	// not set). It is that of a message, of the message below a callback_query's button, or
-	// of a stopped_message_generation. It is 0 elsewhere, and in the topic General.
+	// not set). A message has it, the message below the button of a callback_query, and a
+	// stopped_message_generation. It is 0 for all others, and in the topic General.
 	ThreadID int64
 	// Raw is the update's JSON. It belongs to the update and stays valid.
 	Raw json.RawMessage
@@ -121,28 +121,28 @@ type Update struct {
 	pollID string // the lane of poll and poll_answer
 }
 
-// ErrNoKind is wrapped by the [DecodeError] of an update that is well formed
-// but holds nothing that could be a kind.
+// ErrNoKind says that an update is well formed, and has no member that could be a kind.
+// Its [DecodeError] wraps it.
 var ErrNoKind = errors.New("no kind of update in it")
 
-// ParseUpdate finds the envelope of one update in its JSON, in one pass that
-// also proves that data is exactly one well-formed JSON object with an integer
+// ParseUpdate reads one update from its JSON, in one pass. It also checks that data is
+// exactly one well-formed JSON object with an integer
 // update_id. The update keeps data, which must not change afterwards. It is
 // safe for concurrent use.
 //
-// Where an object has a key twice, the last one counts. Of two kinds the first
-// known one counts. Ids and dates that are no 64-bit integers are 0.
+// If an object has a key twice, the last one applies. If an update has two kinds, the first
+// known one applies. An id or date that is not a 64-bit integer is 0.
 //
-// Errors are a *[DecodeError], which says where. If it wraps [ErrNoKind] the
-// update is returned as well, with ID and Raw set: hand it to [Dispatcher.Do],
-// which dead-letters it. With any other error the update is nil.
+// The error is a *[DecodeError], which says where the fault is. If it wraps [ErrNoKind], the
+// update is returned too, with ID and Raw set. Give it to [Dispatcher.Do], which makes it a
+// dead letter. With any other error the update is nil.
 func ParseUpdate(data []byte) (*Update, error) {
 	e, err := envelope.Scan(data)
 	if err != nil && !errors.Is(err, envelope.ErrNoKind) {
 		decodeErr := &DecodeError{Err: err}
 		var syntax *envelope.SyntaxError
 		if errors.As(err, &syntax) {
-			decodeErr.Excerpt = excerpt(data, syntax.Offset)
+			decodeErr.Excerpt = envelope.Excerpt(data, syntax.Offset)
 		}
 		return nil, decodeErr
 	}
@@ -157,14 +157,14 @@ func ParseUpdate(data []byte) (*Update, error) {
 		pollID:   string(e.PollID),
 	}
 	if err != nil {
-		return u, &DecodeError{UpdateID: e.ID, Excerpt: excerpt(data, 0), Err: ErrNoKind}
+		return u, &DecodeError{UpdateID: e.ID, Excerpt: envelope.Excerpt(data, 0), Err: ErrNoKind}
 	}
 	return u, nil
 }
 
 // Decode unmarshals the whole update into v with encoding/json. Its error is a
-// *[DecodeError]: returned by a handler, it makes the update a dead letter, for
-// no redelivery would change it.
+// *[DecodeError]. If a handler returns it, the update becomes a dead letter, because no
+// redelivery would change the update.
 func (u *Update) Decode(v any) error { return u.decode(json.Unmarshal, v) }
 
 func (u *Update) decode(unmarshal func([]byte, any) error, v any) error {
@@ -173,12 +173,4 @@ func (u *Update) decode(unmarshal func([]byte, any) error, v any) error {
 		return &DecodeError{UpdateID: u.ID, Err: err}
 	}
 	return nil
-}
-
-const excerptLen = 64
-
-// excerpt is at most excerptLen bytes of data around offset.
-func excerpt(data []byte, offset int) string {
-	from := max(0, min(offset-excerptLen/2, len(data)-excerptLen))
-	return string(data[from:min(len(data), from+excerptLen)])
 }

@@ -1,76 +1,78 @@
 package tghook
 
 import (
-	"bytes"
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"math/rand/v2"
-	"mime"
-	"net/http"
 	"net/netip"
-	"strconv"
-	"strings"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/redact"
+	"github.com/tghook/tghook/internal/throttle"
 )
 
-// Config is how a [Webhook] receives. The zero value of each field is its safe
-// default; only a secret has none.
+// Config says how a [Webhook] receives. The zero value of each field is its safe
+// default. Only the secret has no default.
 type Config struct { //nolint:recvcheck // what prints it has to print values too
-	// Dispatch is shared by every door that takes updates to the same handler.
+	// Dispatch has the settings that all doors have.
 	Dispatch DispatchConfig
 	// Secret is the secret_token that setWebhook was called with: 1 to 256
 	// characters of A-Z, a-z, 0-9, _ and - (https://core.telegram.org/bots/api#setwebhook).
+	// It is required unless InsecureNoSecret is set.
 	Secret string
-	// PreviousSecret is accepted too, while a new secret is on its way to Telegram.
+	// PreviousSecret is a second secret that is accepted. Set it while you change Secret,
+	// until Telegram has the new one.
 	PreviousSecret string
-	// InsecureNoSecret lets anybody who finds the address post updates, where
-	// Secret is empty.
+	// InsecureNoSecret allows an empty Secret. Then anybody who finds the address can post
+	// updates.
 	InsecureNoSecret bool
 	// AllowedSources are the addresses that updates may come from, such as
-	// [TelegramSources]. If empty, any. Behind a proxy they are of use only with
-	// TrustedProxies. A peer on a unix socket has no address: if AllowedSources is set
-	// it is refused on every door, and the proxy has to check the source.
+	// [TelegramSources]. If empty, any.
+	//
+	// Behind a proxy set TrustedProxies too. A peer on a unix socket has no address. If
+	// AllowedSources is set, such a peer is refused on every door, and the proxy has to
+	// check the source.
 	AllowedSources []netip.Prefix
-	// TrustedProxies are the addresses whose X-Forwarded-For is believed: read
-	// from right to left, as far as trusted proxies reach. Default: nobody's.
-	// X-Real-IP and Forwarded are never believed.
+	// TrustedProxies are the addresses of the proxies whose X-Forwarded-For is believed.
+	// It is read from right to left, as far as its addresses are trusted proxies. If empty,
+	// no proxy is believed. X-Real-IP and Forwarded are never read.
 	TrustedProxies []netip.Prefix
 	// Late says what happens to an update whose handler does not finish within
-	// LateAfter. Default: LateRetry.
+	// LateAfter. If zero, LateRetry.
 	Late LatePolicy
-	// LateAfter counts from each delivery's own arrival. Default 8 s, since
-	// Telegram opens but one connection to a bot whose last success is over 10 s
-	// old; negative: never, not even at the end of the ctx that an update arrives
-	// with. Else it is at most 5 s for inline_query and pre_checkout_query, and ends
-	// before the deadline of that ctx by 500 ms or 5 % of what is left, whichever is
-	// more.
+	// LateAfter is how long a delivery waits for its handler before Late applies, measured
+	// from its own arrival. If zero, 8 seconds, because Telegram opens only one connection
+	// to a bot whose last success is more than 10 seconds old. If negative, never, not even
+	// when the context of the request ends.
+	//
+	// Unless it is negative, it is at most 5 seconds for an inline_query and a
+	// pre_checkout_query. If the context of the request has a deadline, Late applies before
+	// that: by 500 ms, or by 5 % of the time that is left if that is more.
 	LateAfter time.Duration
-	// Deadline overrides LateAfter and Late for an update; 0 and LateDefault leave
-	// them as they are. It is called concurrently. If it has not returned after 5
+	// Deadline returns LateAfter and Late for one update. If it returns 0 or LateDefault,
+	// the fields above apply. It is called concurrently. If it has not returned after 5
 	// seconds, the update is answered 500.
 	Deadline func(*Update) (time.Duration, LatePolicy)
 	// Ephemeral says that the process is frozen once it has answered, as on Lambda
-	// or a throttled Cloud Run. LateRetry and LateAck act as LateCancel then.
+	// or a throttled Cloud Run. Then LateRetry and LateAck act as LateCancel.
 	Ephemeral bool
-	// MaxBody bounds a request's body in bytes. Default 1 MiB, twice what Telegram
-	// sends. All bodies that are being read at one time have 64 MiB; while
-	// Dispatch.MaxInFlight is reached they have 4 MiB. What does not fit is answered
-	// 503 with Retry-After.
+	// MaxBody is how many bytes the body of a request may have. If zero, 1 MiB, which is
+	// twice what Telegram sends. More is answered 413.
+	//
+	// All bodies that are read at one time may have 64 MiB, and 4 MiB while
+	// Dispatch.MaxInFlight is reached. A body that does not fit is answered 503 with
+	// Retry-After.
 	MaxBody int64
 }
 
 const (
 	defaultMaxBody = 1 << 20
-	maxSecret      = 256
-	// bodyTimeout bounds the reading of a body on net/http.
+	// bodyTimeout is how long a body may take to come on net/http.
 	bodyTimeout = 10 * time.Second
 )
 
@@ -79,11 +81,12 @@ const (
 type Webhook struct {
 	cfg        Config // without the secrets
 	dispatcher *Dispatcher
-	secrets    func() [][]byte // a function, into which fmt does not look
+	secrets    secrets
+	sources    sources
 	freezing   *freezing
 	reading    *reading
-	refusals   *refusals
-	probes     *refusals
+	refusals   *throttle.Throttle
+	probes     *throttle.Throttle
 }
 
 // New returns a Webhook that gives its updates to h. It starts nothing. The error
@@ -99,18 +102,14 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 		cfg.MaxBody = defaultMaxBody
 	}
 	cfg.warn()
-	var secrets [][]byte
-	for _, secret := range []string{cfg.Secret, cfg.PreviousSecret} {
-		if secret != "" {
-			secrets = append(secrets, []byte(secret))
-		}
-	}
+	secrets := newSecrets(cfg.Secret, cfg.PreviousSecret)
 	cfg.Secret, cfg.PreviousSecret = "", ""
-	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch, dispatch.Redelivered{}), secrets: func() [][]byte { return secrets }}
+	w := &Webhook{cfg: cfg, dispatcher: newDispatcher(h, cfg.Dispatch, dispatch.Redelivered{}), secrets: secrets}
+	w.sources = sources{allowed: cfg.AllowedSources, proxies: cfg.TrustedProxies}
 	w.freezing = &freezing{platform: freezingPlatform()}
 	w.reading = newReading(w.dispatcher, cfg.MaxBody)
-	w.refusals = newRefusals(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
-	w.probes = newRefusals(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests"))
+	w.refusals = throttle.New(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
+	w.probes = throttle.New(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests"))
 	return w, nil
 }
 
@@ -122,65 +121,34 @@ func (c Config) mistakes(h Handler) []error {
 		}
 	}
 	add(c.Secret == "" && !c.InsecureNoSecret, "Secret",
-		"is empty, so that anybody could post updates: give the secret_token of setWebhook")
+		"empty; pass the secret_token given to setWebhook (or set InsecureNoSecret)")
 	add(c.Secret != "" && !validSecret(c.Secret), "Secret", secretRule)
 	add(c.PreviousSecret != "" && !validSecret(c.PreviousSecret), "PreviousSecret", secretRule)
-	add(c.PreviousSecret != "" && c.Secret == "", "PreviousSecret", "is set without Secret: give both")
+	add(c.PreviousSecret != "" && c.Secret == "", "PreviousSecret", "set without Secret; set both")
 	for i, p := range c.AllowedSources {
-		add(!p.IsValid(), fmt.Sprintf("AllowedSources[%d]", i), "is no prefix: make it with netip.ParsePrefix")
+		add(!p.IsValid(), fmt.Sprintf("AllowedSources[%d]", i), "not a valid prefix; make one with netip.ParsePrefix")
 	}
 	for i, p := range c.TrustedProxies {
-		add(!p.IsValid(), fmt.Sprintf("TrustedProxies[%d]", i), "is no prefix: make it with netip.ParsePrefix")
+		add(!p.IsValid(), fmt.Sprintf("TrustedProxies[%d]", i), "not a valid prefix; make one with netip.ParsePrefix")
 	}
-	add(c.Late < LateDefault || c.Late > LateAck, "Late", "is no LatePolicy: give LateRetry, LateCancel or LateAck")
-	add(c.MaxBody < 0, "MaxBody", "is negative: give a number of bytes, or 0 for the default")
+	add(c.Late < LateDefault || c.Late > LateAck, "Late", fmt.Sprintf("%d is not a LatePolicy; give LateRetry, LateCancel or LateAck", c.Late))
+	add(c.MaxBody < 0, "MaxBody", fmt.Sprintf("%d is negative; give a number of bytes, or 0 for 1 MiB", c.MaxBody))
 	add(c.MaxBody > 0 && c.MaxBody < leastMaxBody, "MaxBody",
-		"is in bytes, and too small for a long message with the one that it answers: give 64 KiB or more, or 0 for 1 MiB")
+		fmt.Sprintf("%d bytes are too few for a long message with the one that it answers; give 64 KiB or more, or 0 for 1 MiB", c.MaxBody))
 	add(c.LateAfter > 0 && c.LateAfter < time.Millisecond, "LateAfter",
-		"is "+c.LateAfter.String()+": give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
+		c.LateAfter.String()+" is too short; give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
 	return errs
 }
 
-const secretRule = "must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -, as Telegram demands of a secret_token"
-
-func validSecret(s string) bool {
-	for _, c := range []byte(s) {
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return len(s) <= maxSecret
-}
-
-// Request is one HTTP request, from whatever server.
-type Request struct {
-	Method, Host, Path, ContentType string
-	ContentEncoding                 string    // other than identity is refused
-	Secret, ForwardedFor            []string  // every line of X-Telegram-Bot-Api-Secret-Token and X-Forwarded-For
-	RemoteAddr                      string    // the peer's address, with or without a port
-	ContentLength                   int64     // negative if unknown
-	Body                            io.Reader // read before the handler starts, never kept; nil is empty
-	Ephemeral                       bool      // as Config.Ephemeral, for a door that knows
-}
-
-// Response is what to answer. A door sends it as it is: Header may be nil, and
-// neither Content-Length nor Date is in it.
-type Response struct {
-	Status int
-	Header http.Header
-	Body   []byte
-}
-
-// Serve receives one request and returns what to answer once its update has been
-// handled, or was found to be late. It does not fail, and does not keep anything
-// of req. The handler's ctx carries the values of ctx; see [Config.LateAfter] for
-// its deadline.
+// Serve receives one request. It returns the answer when the update has been
+// handled, or is late. It does not fail, and keeps nothing of req. The handler's context
+// has the values of ctx; see [Config].LateAfter for the deadline of ctx.
 func (w *Webhook) Serve(ctx context.Context, req Request) Response {
 	res, _ := w.serve(ctx, w.dispatcher.engine.Now(), &req)
 	return res
 }
 
-// serve is Serve, with the error that made the answer a failure.
+// serve is Serve. It also returns the error that made the answer a failure.
 func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request) (Response, error) {
 	w.dispatcher.engine.Begin()
 	defer w.dispatcher.engine.End()
@@ -198,13 +166,13 @@ func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request
 	return res, v.Err
 }
 
-// Deliver hands over an update that came by another way than a request, and is
-// authentic, such as from a queue. Of Config only Dispatch counts for it. Its reply
-// goes by Caller, for there is no response to carry it.
+// Deliver hands over an update that did not come by a request, such as one from a queue.
+// The update is not checked: it must be authentic. Of Config only Dispatch applies to it.
+// Its reply is sent by Caller, because there is no response.
 //
-// The error is as that of [Dispatcher.Do]: nil acknowledges the update, else it
-// must be offered again. Where ctx has a deadline the handler's ctx ends before it,
-// with [ErrLate] and by the margin of [Config].LateAfter.
+// The error is as that of [Dispatcher.Do]: nil acknowledges the update. After any other
+// error it must be offered again. If ctx has a deadline, the handler's context ends before
+// it with [ErrLate], by the margin given at [Config].LateAfter.
 func (w *Webhook) Deliver(ctx context.Context, u *Update) error {
 	d := w.dispatcher
 	d.engine.Begin()
@@ -248,128 +216,62 @@ func (w *Webhook) deliver(ctx context.Context, u *Update) dispatch.Verdict {
 	return v
 }
 
-// receive checks a request and reads its update, in the order that the least is
-// done for those who may not ask.
-func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
-	if req.Method != http.MethodPost {
-		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", excerpt([]byte(req.Method), 0))}
-	}
-	if problem := w.stranger(req); problem != "" {
-		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
-	}
-	if problem := w.unauthentic(req.Secret); problem != "" {
-		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
-	}
-	if !isJSON(req.ContentType) {
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Type %q: want application/json", excerpt([]byte(req.ContentType), 0))}
-	}
-	if req.ContentEncoding != "" && !strings.EqualFold(req.ContentEncoding, "identity") {
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Encoding %q: the body must not be encoded", excerpt([]byte(req.ContentEncoding), 0))}
-	}
-	body, refused := w.reading.read(req.Body, req.ContentLength, w.cfg.MaxBody)
-	if refused != nil {
-		return nil, refused
-	}
-	if len(body) == 0 && req.ContentLength != 0 {
-		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body is empty: " + wasRead}
-	}
-	u, err := ParseUpdate(body)
-	if u == nil {
-		return nil, &RequestError{Status: http.StatusBadRequest, Problem: notAnUpdate(body, req.ContentLength), Err: err}
-	}
-	return u, nil
+// Shutdown calls [Dispatcher.Shutdown]. Call it before the Shutdown of the server.
+func (w *Webhook) Shutdown(ctx context.Context) error {
+	err := w.dispatcher.Shutdown(ctx)
+	w.refusals.Stop(ctx)
+	w.probes.Stop(ctx)
+	return err
 }
 
-const wasRead = "has a middleware read it? Mount the webhook without that"
+// Stats calls [Dispatcher.Stats].
+func (w *Webhook) Stats() Stats { return w.dispatcher.Stats() }
 
-// notAnUpdate says what is wrong with a body that did not parse, of which length bytes
-// were announced.
-func notAnUpdate(body []byte, length int64) string {
-	const problem = "the body is no update"
-	switch start := bytes.TrimLeft(body, " \t\r\n"); {
-	case int64(len(body)) < length:
-		return fmt.Sprintf("%s: %d of %d bytes are left: %s", problem, len(body), length, wasRead)
-	case length < 0 && len(start) > 0 && start[0] != '{':
-		return problem + ": it does not begin with a brace: " + wasRead
-	default:
-		return problem
+const (
+	leastMaxBody = 64 << 10
+	shortestLate = 100 * time.Millisecond
+	longestLate  = 55 * time.Second // Telegram waits for 60
+)
+
+// warn logs what is most likely a mistake.
+func (c *Config) warn() {
+	tooLong := c.LateAfter > longestLate && !c.Ephemeral && freezingPlatform() == "" // there a deadline may come first
+	if c.LateAfter > 0 && c.LateAfter < shortestLate || tooLong {
+		c.Dispatch.log(context.Background(), slog.LevelWarn,
+			"tghook: Config.LateAfter is unusual: Telegram waits 60 s for an answer, and 8 s is the default", slog.Duration("LateAfter", c.LateAfter))
 	}
 }
 
-// unauthentic says what is wrong with a request's secret; nothing if it is right.
-func (w *Webhook) unauthentic(lines []string) string {
-	switch {
-	case len(w.secrets()) == 0:
-		return ""
-	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
-		return "secret token missing: was setWebhook given one, and does every proxy pass X-Telegram-Bot-Api-Secret-Token on?"
-	case len(lines) > 1:
-		return "secret token doubled: Telegram sends X-Telegram-Bot-Api-Secret-Token once"
-	}
-	match := 0
-	for _, secret := range w.secrets() {
-		match |= subtle.ConstantTimeCompare([]byte(lines[0]), secret)
-	}
-	if match == 0 {
-		return "secret token wrong: is it the one that setWebhook was given?"
+// freezing warns once if the platform may freeze the process as soon as it has answered,
+// and the configuration does not say so.
+type freezing struct {
+	platform string // the variable by which it is known; "" if there is none
+	once     sync.Once
+}
+
+// freezingPlatform returns the environment variable that is set by a platform which may
+// freeze a process that has answered; "" if none is set.
+func freezingPlatform() string {
+	for _, variable := range []string{"K_SERVICE", "AWS_LAMBDA_FUNCTION_NAME", "VERCEL", "FUNCTION_TARGET"} {
+		if os.Getenv(variable) != "" {
+			return variable
+		}
 	}
 	return ""
 }
 
-func isJSON(contentType string) bool {
-	if contentType == contentTypeJSON {
-		return true
+// warn is called with the first updates, because only a request says whether its door knows
+// the platform. If Late is set to LateRetry or LateCancel, the user knows it.
+func (f *freezing) warn(ctx context.Context, c *Config, known bool) {
+	if f.platform == "" || known || c.Ephemeral || c.Late == LateRetry || c.Late == LateCancel {
+		return
 	}
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	return mediaType == contentTypeJSON && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
+	f.once.Do(func() {
+		c.Dispatch.log(ctx, slog.LevelWarn, "tghook: this platform may freeze a process that has answered, and what it was doing is lost or done twice: "+
+			"set Config.Ephemeral, or, where the CPU is always allocated, Config.Late to LateRetry, which silences this; see docs/doors.md",
+			slog.String("variable", f.platform))
+	})
 }
-
-// reject answers what is no update.
-func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestError) Response {
-	refused.Path, refused.Peer = w.pathOf(req), w.peerOf(req)
-	res := Response{Status: refused.Status}
-	switch res.Status {
-	case http.StatusMethodNotAllowed:
-		res.Header = http.Header{"Allow": {http.MethodPost}}
-	case http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
-		res.Header = http.Header{"Connection": {"close"}} // the body is unread
-	case http.StatusServiceUnavailable:
-		// What is left of net/http's body net/http reads and forgets, and the connection stays.
-		res.Header = http.Header{"Retry-After": {strconv.Itoa(2 + rand.IntN(2))}} //nolint:gosec // jitter is no secret
-	}
-	w.logRefusal(ctx, req.Method, refused)
-	w.dispatcher.observe(ctx, Delivery{Outcome: OutcomeRejected, Status: res.Status, Err: refused})
-	return res
-}
-
-// responseTo is what Telegram is told. A failure has no body: of one Telegram
-// would read nothing.
-func responseTo(v *dispatch.Verdict) Response {
-	switch {
-	case v.Acked && len(v.Reply.Body) > 0:
-		return Response{http.StatusOK, http.Header{"Content-Type": {payload(v.Reply.Body).contentType()}}, v.Reply.Body}
-	case v.Acked:
-		return Response{Status: http.StatusOK}
-	case v.Retry > 0:
-		seconds := int64((v.Retry + time.Second - 1) / time.Second)
-		return Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}}
-	case v.Outcome == dispatch.Late: // by LateCancel: Telegram backs off by itself
-		return Response{Status: http.StatusServiceUnavailable}
-	default:
-		return Response{Status: http.StatusInternalServerError}
-	}
-}
-
-// Shutdown is that of the [Dispatcher] beneath: call it before the server's own.
-func (w *Webhook) Shutdown(ctx context.Context) error {
-	err := w.dispatcher.Shutdown(ctx)
-	w.refusals.stop(ctx)
-	w.probes.stop(ctx)
-	return err
-}
-
-// Stats is that of the [Dispatcher] beneath.
-func (w *Webhook) Stats() Stats { return w.dispatcher.Stats() }
 
 // Format implements [fmt.Formatter]: the fields that are set, without the secrets.
 func (c Config) Format(f fmt.State, _ rune) { redact.Format(f, c) }

@@ -19,19 +19,20 @@ const (
 
 // reading bounds the memory of the bodies that are being read at one time.
 //
-// An update that is admitted is counted by MaxInFlight. Its body comes before that, and
+// MaxInFlight counts an update that is admitted. Its body comes before that, and
 // many bodies may come slowly at once. So all bodies that are being read share maxReading
-// bytes. Where that is used up, a request is answered 503 and the rest of its body is not
+// bytes. When these are used up, a request is answered 503 and the rest of its body is not
 // read.
 //
-// While MaxInFlight is reached most of what comes is going to be turned away, so that its
-// body need not be read. A redelivery of a known update must still join it, and its id is
-// only in its body. Hence bodies are read all the same, but within maxReadingFull bytes:
+// While MaxInFlight is reached most new updates are turned away, and their bodies need not
+// be read. But a redelivery of a known update must still join it, and its id is
+// only in its body. So bodies are read within maxReadingFull bytes, which is
 // room for thousands of usual updates, or for several of the largest. A redelivery that
 // finds no room comes again after two seconds, as any update that is turned away does.
 //
-// The alternatives were worse: to read no body while full would let no redelivery join,
-// so that a slow update could not end; to count bodies would let 1024 bodies of 1 MiB in.
+// The alternatives were worse. If no body were read while MaxInFlight is reached, no
+// redelivery could join, and a slow update could not end. If the bodies were counted, 1024
+// bodies of 1 MiB could be in memory.
 type reading struct {
 	dispatcher *Dispatcher
 	most       int64 // in bytes
@@ -106,7 +107,7 @@ func (b *reading) read(r io.Reader, length, limit int64) (body []byte, refused *
 func readOnce(r io.Reader, p []byte) (n int, err error) {
 	defer guard.Recover(&err)
 	if n, err = r.Read(p); n < 0 || n > len(p) {
-		return 0, fmt.Errorf("Read of %T returned %d for %d bytes", r, n, len(p))
+		return 0, fmt.Errorf("the Read of a %T returned %d for %d bytes", r, n, len(p))
 	}
 	return n, err
 }
@@ -147,5 +148,5 @@ func tooLarge(limit int64) *RequestError {
 }
 
 func tooBusy() *RequestError {
-	return &RequestError{Status: http.StatusServiceUnavailable, Problem: "too many bodies are being read at once, or MaxInFlight is reached: the body was not read"}
+	return &RequestError{Status: http.StatusServiceUnavailable, Problem: "too many bodies are being read at once, or MaxInFlight is reached; the body was not read"}
 }

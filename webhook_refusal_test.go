@@ -54,7 +54,7 @@ func TestARefusalIsLoggedWithThePathThePeerAndTheProblem(t *testing.T) {
 		{func(r *tghook.Request) { r.ContentType = "text/" + strings.Repeat("x", 500) }, []string{"status=415", `Content-Type \"text/` + strings.Repeat("x", 59) + `\": want`}},
 		{func(r *tghook.Request) { r.ContentType = "" }, []string{"status=415", `Content-Type \"\": want application/json`}},
 		{func(r *tghook.Request) { r.ContentEncoding = "gzip" }, []string{"status=415", `Content-Encoding \"gzip\"`}},
-		{func(r *tghook.Request) { r.Body = strings.NewReader("{") }, []string{"status=400", "the body is no update", "error="}},
+		{func(r *tghook.Request) { r.Body = strings.NewReader("{") }, []string{"status=400", "the body is not an update", "error="}},
 	} {
 		var logged rig.Log
 		w, seen := hookFor(t, forbidden(t), logging(&logged), func(cfg *tghook.Config) { cfg.Dispatch.Bot = 42 })
@@ -191,8 +191,8 @@ func TestAPartlyReadBodyIsToldLikeOneThatWasReadWhole(t *testing.T) {
 		{"read whole, in chunks", nil, -1, "the body is empty: has a middleware read it?"},
 		{"read in part", update[20:], int64(len(update)), fmt.Sprintf("%d of %d bytes are left: has a middleware read it?", len(update)-20, len(update))},
 		{"read in part, in chunks", update[20:], -1, "does not begin with a brace: has a middleware read it?"},
-		{"malformed", []byte("hi"), 2, "the body is no update"},
-		{"malformed, in chunks", []byte(" {"), -1, "the body is no update"},
+		{"malformed", []byte("hi"), 2, "the body is not an update"},
+		{"malformed, in chunks", []byte(" {"), -1, "the body is not an update"},
 	} {
 		w, seen := hookFor(t, forbidden(t))
 		req := rig.FromTelegram(nil)

@@ -32,7 +32,7 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// Recover, deferred, turns a panic into a *PanicError.
+// Recover turns a panic into a *PanicError. It has to be deferred itself.
 func Recover(err *error) {
 	if v := recover(); v != nil {
 		*err = &PanicError{Value: v, Stack: debug.Stack()}

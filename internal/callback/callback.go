@@ -1,17 +1,18 @@
-package tghook
+// Package callback calls functions of the user beside the work that they are told of.
+package callback
 
 import (
 	"context"
 	"sync"
 )
 
-// maxCallbacks bounds the goroutines that wait for a function of the user's which
+// maxPending bounds the goroutines that wait for a function of the user's which
 // does not return.
-const maxCallbacks = 1000
+const maxPending = 1000
 
-// callbacks calls functions of the user beside the poll: one that blocks, panics or
+// Group calls functions of the user beside the poll: one that blocks, panics or
 // ends its goroutine does not hold up the poll.
-type callbacks struct {
+type Group struct {
 	over chan struct{} // closed when none may begin any more
 
 	mu      sync.Mutex
@@ -21,10 +22,11 @@ type callbacks struct {
 	last    chan struct{} // closed when the last of those in turn is over; nil: there was none
 }
 
-func newCallbacks() *callbacks { return &callbacks{over: make(chan struct{})} }
+// NewGroup returns a Group without calls.
+func NewGroup() *Group { return &Group{over: make(chan struct{})} }
 
-// start calls call in a goroutine of its own, after wait, unless the end has come.
-func (c *callbacks) start(wait, call func()) {
+// Start calls call in a goroutine of its own, after wait, unless the end has come.
+func (c *Group) Start(wait, call func()) {
 	c.mu.Lock()
 	c.pending++
 	c.mu.Unlock()
@@ -37,10 +39,10 @@ func (c *callbacks) start(wait, call func()) {
 	}()
 }
 
-// inTurn is start behind those that were started in turn before. It does nothing, and
+// InTurn is start behind those that were started in turn before. It does nothing, and
 // is false, if too many are pending.
-func (c *callbacks) inTurn(call func()) bool {
-	if c.crowded() {
+func (c *Group) InTurn(call func()) bool {
+	if c.Crowded() {
 		return false
 	}
 	over := make(chan struct{})
@@ -48,7 +50,7 @@ func (c *callbacks) inTurn(call func()) bool {
 	before := c.last
 	c.last = over
 	c.mu.Unlock()
-	c.start(func() {
+	c.Start(func() {
 		if before == nil {
 			return
 		}
@@ -63,7 +65,7 @@ func (c *callbacks) inTurn(call func()) bool {
 	return true
 }
 
-func (c *callbacks) finish() {
+func (c *Group) finish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending--
@@ -73,22 +75,22 @@ func (c *callbacks) finish() {
 	}
 }
 
-func (c *callbacks) isClosed() bool {
+func (c *Group) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closed
 }
 
-// crowded reports whether so many are pending that no more may be.
-func (c *callbacks) crowded() bool {
+// Crowded reports whether so many are pending that no more may be.
+func (c *Group) Crowded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pending > maxCallbacks
+	return c.pending > maxPending
 }
 
-// end waits until none is pending, or ctx ends. None begins afterwards. It reports
+// End waits until none is pending, or ctx ends. None begins afterwards. It reports
 // whether all have ended.
-func (c *callbacks) end(ctx context.Context) bool {
+func (c *Group) End(ctx context.Context) bool {
 	idle := make(chan struct{})
 	c.mu.Lock()
 	if c.pending > 0 {
@@ -107,3 +109,6 @@ func (c *callbacks) end(ctx context.Context) bool {
 	close(c.over)
 	return c.pending == 0
 }
+
+// Over is closed when no call may begin any more.
+func (c *Group) Over() <-chan struct{} { return c.over }

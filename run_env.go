@@ -5,20 +5,19 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// FromEnv returns a [RunConfig] filled from the environment, for programs that
-// are configured by it alone. Variables that are empty or not set count as not
-// given. The error joins a *[ConfigError] for every mistake, also for those that [Run]
-// would find, which names the variable and never tells its value. What Run finds later
-// is named by the variable too, as long as the program does not change the field.
-// Run logs a variable that begins with TELEGRAM_ and is not one of these; it is no
-// mistake, since another program may read it.
+// FromEnv returns a [RunConfig] filled from the environment, for a program that
+// is configured by it alone. A variable that is empty is as one that is not set. The error
+// joins a *[ConfigError] for every mistake, also for those that [Run] would find. It names
+// the variable, and not its value. A mistake that Run finds later is named by the variable
+// too, if the program has not changed the field. Run logs a variable that begins with
+// TELEGRAM_ and is not in this list. That is not an error, because another program may
+// read it.
 //
 //	TELEGRAM_TOKEN            Token
 //	TELEGRAM_WEBHOOK_URL      URL; without it Run polls
@@ -68,7 +67,7 @@ func FromEnv() (RunConfig, error) {
 		Grace:      e.duration("GRACE"),
 	}
 	if cfg.Token == "" && !cfg.KeepWebhook {
-		problem := "is not set: give the token that @BotFather gave you"
+		problem := "not set; give the token that @BotFather gave you"
 		if other := environmentPrefix + "BOT_TOKEN"; os.Getenv(other) != "" {
 			problem += "; " + other + " is set, and is not read"
 		}
@@ -77,26 +76,6 @@ func FromEnv() (RunConfig, error) {
 	cfg.read = e.remember(&cfg)
 	return cfg, errors.Join(append(e.mistakes, cfg.mistakesOfRun()...)...)
 }
-
-// variables are those that FromEnv reads, without their prefix, and the field that
-// each of them fills.
-var variables = map[string]string{
-	"TOKEN": "Token", "WEBHOOK_URL": "URL", "LISTEN": "Listen", "PATH": "Path", "SECRET": "Webhook.Secret",
-	"PREVIOUS_SECRET": "Webhook.PreviousSecret", "CERT_FILE": "CertFile", "KEY_FILE": "KeyFile", "UPLOAD_CERT_FILE": "Certificate",
-	"SELF_SIGNED": "SelfSigned", "KEEP_WEBHOOK": "KeepWebhook", "DROP_PENDING": "DropPending", "TAKE_OVER": "Poll.TakeOver",
-	"POLL_WAIT": "Poll.Wait", "ALLOWED_UPDATES": "AllowedUpdates", "MAX_CONNECTIONS": "MaxConnections", "IP_ADDRESS": "IPAddress",
-	"API_URL": "Client.BaseURL", "API_LOCAL": "Client.Local", "TEST_ENVIRONMENT": "Client.TestEnvironment", "PATIENCE": "Client.Patience",
-	"DRAIN_DELAY": "DrainDelay", "GRACE": "Grace",
-}
-
-// environment reads variables, and collects what is wrong with them.
-type environment struct {
-	given    map[string]any // what the variables that are set have made of their fields
-	mistakes []error
-	wrong    []string // the variables that have one
-}
-
-const environmentPrefix = "TELEGRAM_"
 
 func (e *environment) mistake(name, problem string) {
 	e.mistakes = append(e.mistakes, &ConfigError{environmentPrefix + name, problem})
@@ -111,52 +90,6 @@ func (e *environment) remember(cfg *RunConfig) *environment {
 		}
 	}
 	return e
-}
-
-func fieldOf(cfg *RunConfig, path string) any {
-	value := reflect.ValueOf(cfg).Elem()
-	for name := range strings.SplitSeq(path, ".") {
-		value = value.FieldByName(name)
-	}
-	return value.Interface()
-}
-
-// nameOf is the variable that has filled a field of which a mistake tells, or the
-// field if there is none.
-func (c *RunConfig) nameOf(field string) string {
-	if c.read == nil {
-		return field
-	}
-	last, _, _ := strings.Cut(field[strings.LastIndexByte(field, '.')+1:], "[")
-	if last == "SecretToken" {
-		last = "Secret"
-	}
-	for name, path := range variables {
-		given, ok := c.read.given[name]
-		if ok && strings.EqualFold(path[strings.LastIndexByte(path, '.')+1:], last) && reflect.DeepEqual(fieldOf(c, path), given) {
-			return environmentPrefix + name
-		}
-	}
-	return field
-}
-
-// named are errs, with the variables in place of the fields that they have filled.
-// What becomes the same is told once.
-func (c *RunConfig) named(errs []error) (named []error) {
-	told := map[ConfigError]bool{}
-	for _, err := range errs {
-		mistake, ok := err.(*ConfigError) //nolint:errorlint // a wrapped one has words of its own
-		if !ok {
-			named = append(named, err)
-			continue
-		}
-		one := ConfigError{c.nameOf(mistake.Field), mistake.Problem}
-		if !told[one] {
-			told[one] = true
-			named = append(named, &one)
-		}
-	}
-	return named
 }
 
 // mistakesOfRun are those that [Run] would find in what the variables have filled, and
@@ -176,26 +109,6 @@ func (c *RunConfig) mistakesOfRun() (errs []error) {
 	return errs
 }
 
-// maxStrange bounds the variables that are warned of.
-const maxStrange = 10
-
-// strange are variables that look like those that FromEnv reads, sorted, without their
-// prefix.
-func (e *environment) strange() (names []string) {
-	if e == nil {
-		return nil
-	}
-	for _, entry := range os.Environ() {
-		variable, value, _ := strings.Cut(entry, "=")
-		name, ours := strings.CutPrefix(variable, environmentPrefix)
-		if ours && variables[name] == "" && strings.TrimSpace(value) != "" {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names[:min(len(names), maxStrange)]
-}
-
 func (*environment) text(name string) string {
 	return strings.TrimSpace(os.Getenv(environmentPrefix + name))
 }
@@ -207,7 +120,7 @@ func (e *environment) flag(name string) bool {
 	}
 	value, err := strconv.ParseBool(text)
 	if err != nil {
-		e.mistake(name, "is neither true nor false")
+		e.mistake(name, "neither true nor false")
 	}
 	return value
 }
@@ -219,7 +132,7 @@ func (e *environment) number(name string) int {
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil {
-		e.mistake(name, "is no whole number")
+		e.mistake(name, "not a whole number")
 	}
 	return value
 }
@@ -231,7 +144,7 @@ func (e *environment) duration(name string) time.Duration {
 	}
 	value, err := time.ParseDuration(text)
 	if err != nil {
-		e.mistake(name, "is no duration such as 8s")
+		e.mistake(name, "not a duration; give one such as 8s")
 	}
 	return value
 }

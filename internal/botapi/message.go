@@ -1,4 +1,4 @@
-package tghook
+package botapi
 
 import (
 	"bytes"
@@ -12,14 +12,19 @@ import (
 	"github.com/tghook/tghook/internal/guard"
 )
 
-// message is a call as it is sent: text, and the files between.
-type message struct {
-	contentType string
+// Message is a call as it is sent: text, and the files between.
+type Message struct {
+	ContentType string
 	text        [][]byte // one more than there are files
 	files       []*attachment
 
 	mu   sync.Mutex
 	last *upload // the attempt to send it
+}
+
+// NewMessage returns a body that is in memory as it is sent.
+func NewMessage(body []byte) *Message {
+	return &Message{ContentType: ContentType(body), text: [][]byte{body}}
 }
 
 // attachment is a file of a message.
@@ -74,17 +79,17 @@ func (a *attachment) spent() error {
 	if !a.begun || a.seeker != nil {
 		return nil
 	}
-	return fileError(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek: give a new File, or a Body that can", a.Name, a.Body))
+	return FileError(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek: give a new File, or a Body that can", a.Name, a.Body))
 }
 
-// fileError is why a file can never be sent.
-type fileError string
+// FileError is why a file can never be sent.
+type FileError string
 
-func (e fileError) Error() string { return string(e) }
+func (e FileError) Error() string { return string(e) }
 
 // tooMuch says that files have more bytes than Telegram takes.
 func tooMuch(most int64) error {
-	return fileError(fmt.Sprintf("the files have more than the %d bytes that Telegram takes", most))
+	return FileError(fmt.Sprintf("the files have more than the %d bytes that Telegram takes", most))
 }
 
 // copyTo reads the file, of which there may be so many bytes.
@@ -94,7 +99,7 @@ func (a *attachment) copyTo(w io.Writer, most int64) (n int64, err error) {
 	}
 	a.begun = true
 	if err := a.rewind(); err != nil {
-		return 0, &readError{a.Name, err}
+		return 0, &ReadError{a.Name, err}
 	}
 	source := &sourceReader{from: a.Body, left: most + 1}
 	if a.size >= 0 {
@@ -103,13 +108,13 @@ func (a *attachment) copyTo(w io.Writer, most int64) (n int64, err error) {
 	n, err = io.Copy(w, source)
 	switch {
 	case source.err != nil:
-		return n, &readError{a.Name, source.err}
+		return n, &ReadError{a.Name, source.err}
 	case err != nil:
 		return n, err
 	case n < a.size:
-		return n, &readError{a.Name, fmt.Errorf("%w after %d of %d bytes", io.ErrUnexpectedEOF, n, a.size)}
+		return n, &ReadError{a.Name, fmt.Errorf("%w after %d of %d bytes", io.ErrUnexpectedEOF, n, a.size)}
 	case n == 0 && a.seeker == nil:
-		return n, fileError(fmt.Sprintf("File %q has nothing to read: it is empty, or has been read before. Give a new File, or a Body that can seek", a.Name))
+		return n, FileError(fmt.Sprintf("File %q has nothing to read: it is empty, or has been read before. Give a new File, or a Body that can seek", a.Name))
 	}
 	return n, nil
 }
@@ -144,8 +149,8 @@ func (s *sourceReader) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// size is how long the message is; -1 if that is not known.
-func (m *message) size() (size int64) {
+// Size is how long the message is; -1 if that is not known.
+func (m *Message) Size() (size int64) {
 	for _, text := range m.text {
 		size += int64(len(text))
 	}
@@ -158,8 +163,8 @@ func (m *message) size() (size int64) {
 	return size
 }
 
-// check compares what is known of the files with what there may be.
-func (m *message) check(most int64) error {
+// Check compares what is known of the files with what there may be.
+func (m *Message) Check(most int64) error {
 	known := int64(0)
 	for _, file := range m.files {
 		known += max(file.size, 0)
@@ -171,7 +176,7 @@ func (m *message) check(most int64) error {
 }
 
 // copyTo reads the files, which may have so many bytes, and sets them back.
-func (m *message) copyTo(w io.Writer, most int64) (err error) {
+func (m *Message) copyTo(w io.Writer, most int64) (err error) {
 	left := most
 	defer func() {
 		for _, file := range m.files {
@@ -196,24 +201,24 @@ func (m *message) copyTo(w io.Writer, most int64) (err error) {
 	return nil
 }
 
-// payload reads all of m into memory.
-func (m *message) payload() (payload, error) {
+// bytes reads all of m into memory.
+func (m *Message) bytes() ([]byte, error) {
 	if len(m.files) == 0 {
 		return m.text[0], nil
 	}
-	if err := m.check(maxFileBytes); err != nil {
+	if err := m.Check(MaxFileBytes); err != nil {
 		return nil, err
 	}
 	var body bytes.Buffer
-	body.Grow(int(max(m.size(), 0)) + bytes.MinRead)
-	if err := m.copyTo(&body, maxFileBytes); err != nil {
+	body.Grow(int(max(m.Size(), 0)) + bytes.MinRead)
+	if err := m.copyTo(&body, MaxFileBytes); err != nil {
 		return nil, err
 	}
 	return body.Bytes(), nil
 }
 
-// spent says why m cannot be sent again; nil if it can.
-func (m *message) spent() error {
+// Spent says why m cannot be sent again; nil if it can.
+func (m *Message) Spent() error {
 	for _, file := range m.files {
 		if err := file.spent(); err != nil {
 			return err
@@ -222,30 +227,30 @@ func (m *message) spent() error {
 	return nil
 }
 
-// has reports whether text is in m, the files aside.
-func (m *message) has(text string) bool {
+// Has reports whether text is in m, the files aside.
+func (m *Message) Has(text string) bool {
 	return slices.ContainsFunc(m.text, func(part []byte) bool { return bytes.Contains(part, []byte(text)) })
 }
 
-// open begins an attempt to send m, of whose files it reads so many bytes.
-func (m *message) open(most int64) (io.ReadCloser, error) {
+// Open begins an attempt to send m, of whose files it reads so many bytes.
+func (m *Message) Open(most int64) (io.ReadCloser, error) {
 	if len(m.files) == 0 {
 		return io.NopCloser(bytes.NewReader(m.text[0])), nil
 	}
-	if err := m.end(); err != nil {
+	if err := m.End(); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.spent(); err != nil {
+	if err := m.Spent(); err != nil {
 		return nil, err
 	}
 	m.last = newUpload(m, most)
 	return m.last, nil
 }
 
-// end ends the attempt to send m, if any. Its error is that of reading a file.
-func (m *message) end() error {
+// End ends the attempt to send m, if any. Its error is that of reading a file.
+func (m *Message) End() error {
 	m.mu.Lock()
 	last := m.last
 	m.mu.Unlock()
@@ -259,7 +264,7 @@ func (m *message) end() error {
 // the user's functions: they get a goroutine of their own, since net/http's must
 // not end.
 type upload struct {
-	message *message
+	message *Message
 	most    int64
 	begin   sync.Once
 	r       *io.PipeReader
@@ -274,7 +279,7 @@ const readPatience = time.Second
 
 var errSent = errors.New("the request has ended")
 
-func newUpload(m *message, most int64) *upload {
+func newUpload(m *Message, most int64) *upload {
 	u := &upload{message: m, most: most, done: make(chan struct{})}
 	u.r, u.w = io.Pipe()
 	return u

@@ -2,6 +2,7 @@ package tghook
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -12,9 +13,99 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
+	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/guard"
 )
+
+// Listen listens where cfg says, or PORT. The listener serves TLS already if cfg says
+// so, and the bot does not poll.
+func (m *Mounted) Listen(ctx context.Context) (net.Listener, error) {
+	listener, err := listen(ctx, m.cfg.Listen)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, m.notListening(err)
+	}
+	return m.secured(listener), nil
+}
+
+// secured is listener with TLS, if that is served here.
+func (m *Mounted) secured(listener net.Listener) net.Listener {
+	if m.tls == nil {
+		return listener
+	}
+	return tls.NewListener(listener, m.tls)
+}
+
+// ServeHTTP answers a request by its path: updates at Path, the state of the bot at
+// HealthPath, and 404 elsewhere.
+func (m *Mounted) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if m.hook != nil && r.URL.Path == m.cfg.Path {
+		m.hook.ServeHTTP(rw, r)
+		return
+	}
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(rw).SetReadDeadline(time.Now()) // the server would wait for the body
+	}
+	if r.URL.Path == m.cfg.HealthPath {
+		m.serveHealth(rw)
+		return
+	}
+	if r.Header["X-Telegram-Bot-Api-Secret-Token"] != nil {
+		m.warnOfStray(r)
+	}
+	rw.WriteHeader(http.StatusNotFound)
+}
+
+// serveHealth answers 503 at the end, and for a poll that gets no answer.
+func (m *Mounted) serveHealth(rw http.ResponseWriter) {
+	status, line := http.StatusOK, ""
+	if m.poller != nil {
+		last := m.poller.lastAnswer()
+		line = "getUpdates has not been answered yet\n"
+		if !last.IsZero() {
+			line = fmt.Sprintf("getUpdates was last answered %v ago, at %s\n", time.Since(last).Truncate(time.Second), last.UTC().Format(time.RFC3339))
+		}
+		if time.Since(later(last, m.made)) > m.poller.cfg.Wait+silence {
+			status = http.StatusServiceUnavailable
+		}
+	}
+	if m.draining.Load() || m.hook != nil && m.hook.dispatcher.engine.IsClosing() {
+		status = http.StatusServiceUnavailable
+	}
+	if line != "" {
+		rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	rw.WriteHeader(status)
+	_, _ = rw.Write([]byte(line))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// warnOfStray tells that Telegram, it seems, sends updates to another path.
+func (m *Mounted) warnOfStray(r *http.Request) {
+	now, last := time.Now().UnixNano(), m.strayed.Load()
+	if last != 0 && now-last < int64(strayInterval) || !m.strayed.CompareAndSwap(last, now) {
+		return
+	}
+	path, served := envelope.Excerpt([]byte(r.URL.Path), 0), m.cfg.Path
+	if m.client != nil {
+		path, served = m.client.redact(path), m.client.redact(served)
+	}
+	text := "tghook: a request with a secret token came to a path where no updates are served: is it the path of the URL? See RunConfig.Path"
+	if m.hook == nil {
+		text = "tghook: a request with a secret token came, though the bot polls: no URL is set"
+	}
+	m.log(r.Context(), slog.LevelWarn, text, slog.String("path", path), slog.String("served", served), slog.String("peer", r.RemoteAddr))
+}
 
 // serve is [Run] with a server, on listener.
 func (m *Mounted) serve(ctx context.Context, listener net.Listener) error {

@@ -22,34 +22,35 @@ import (
 	"github.com/tghook/tghook/internal/retry"
 )
 
-// WebhookRequest is what setWebhook is asked
+// WebhookRequest has the parameters of setWebhook
 // (https://core.telegram.org/bots/api#setwebhook).
 type WebhookRequest struct { //nolint:recvcheck // what prints it has to print values too
-	// URL is where Telegram is to send updates: https, on port 443, 80, 88 or 8443,
+	// URL is where Telegram sends updates to: https, on port 443, 80, 88 or 8443,
 	// to a host with an IPv4 address.
 	URL string
-	// Certificate is the public certificate in PEM form, where no public authority
-	// has issued it: up to the self-signed one, which Telegram trusts alone then.
-	// The host, an address too, must be its DNS name or, where it has none, its
-	// common name.
+	// Certificate is the public certificate in PEM form. Set it if no public authority has
+	// issued the certificate. It must go up to the self-signed one. Telegram trusts only
+	// that then. The host must be its DNS name or, if it has no DNS name, its common name.
+	// This is true of a host that is an IP address, too.
 	Certificate []byte
-	// IPAddress, an IPv4 address, is used in place of what the host resolves to.
+	// IPAddress is an IPv4 address to which Telegram connects. If empty, Telegram resolves
+	// the host.
 	IPAddress string
 	// MaxConnections is how many requests Telegram may make at once, 1 to 100.
-	// Default: Telegram's, which is 40.
+	// If zero, Telegram's default, which is 40.
 	MaxConnections int
-	// AllowedUpdates, unless nil, sets which kinds the bot gets; empty is Telegram's
-	// default.
+	// AllowedUpdates are the kinds of update that the bot gets. If nil, they stay as they
+	// are. If empty, Telegram's default.
 	AllowedUpdates []string
-	// DropPending forgets all updates that wait to be delivered.
+	// DropPending drops all updates that wait to be delivered.
 	DropPending bool
 	// SecretToken is [Config].Secret. It is required unless InsecureNoSecret is set.
 	SecretToken string
-	// InsecureNoSecret sets a webhook without a secret, so that anybody who finds the
+	// InsecureNoSecret sets a webhook without a secret. Then anybody who finds the
 	// URL can send updates.
 	InsecureNoSecret bool
-	// Reset sets a webhook with a Certificate also when getWebhookInfo shows no
-	// difference: it tells neither the certificate nor the secret, nor whether
+	// Reset calls setWebhook with a Certificate even if getWebhookInfo shows no difference.
+	// getWebhookInfo shows neither the certificate nor the secret, nor whether
 	// IPAddress was given.
 	Reset bool
 }
@@ -83,20 +84,19 @@ func findHost(ctx context.Context, network, host string) error {
 	return ctx.Err()
 }
 
-// SetWebhook sets the webhook. It may be called at every start: Telegram does
-// nothing if the call repeats the last one. That is not so with a Certificate,
-// with which it is called only if getWebhookInfo differs, for Reset, and for
-// DropPending.
+// SetWebhook sets the webhook. It may be called at every start, because Telegram does
+// nothing if the call repeats the last one. With a Certificate this is not true. Then
+// SetWebhook calls Telegram only if getWebhookInfo differs, for Reset, and for DropPending.
 //
-// What Telegram would refuse only after it has deleted the webhook before is an
-// error first, which joins a *[ConfigError] for every mistake. A host that does not
-// resolve is one too, where the Bot API is Telegram's own and IPAddress is not set:
-// Telegram's resolver is not asked otherwise.
+// Telegram finds some mistakes only after it has deleted the previous webhook. SetWebhook
+// finds them before it calls Telegram. The error joins a *[ConfigError] for every mistake. A
+// host that does not resolve is an error too, if the Bot API is Telegram's own and IPAddress
+// is not set. In other cases Telegram's resolver is not used.
 //
-// While Telegram says 429, or another replica sets the webhook too, SetWebhook waits
-// and tries again: for a minute, and [ClientConfig].Patience, in all. While Telegram
-// cannot resolve the host for now, it does so for seven minutes, since the webhook
-// before has been deleted by then.
+// While Telegram answers 429, or another replica sets the webhook too, SetWebhook waits
+// and tries again, for a minute and [ClientConfig].Patience in all. While Telegram
+// cannot resolve the host for now, SetWebhook tries again for seven minutes, because the
+// previous webhook has been deleted by then.
 func (c *Client) SetWebhook(ctx context.Context, req WebhookRequest) error {
 	if err := errors.Join(req.mistakes(c.local)...); err != nil {
 		return err
@@ -163,7 +163,7 @@ func connections(local bool) (most, usual int) {
 	return 100, 40
 }
 
-// isSet reports whether Telegram tells of no difference.
+// isSet reports whether getWebhookInfo shows no difference.
 func (r *WebhookRequest) isSet(info WebhookInfo, local bool) bool {
 	_, usual := connections(local)
 	return info.URL == r.URL && info.HasCustomCertificate && info.MaxConnections == cmp.Or(r.MaxConnections, usual) &&
@@ -201,8 +201,8 @@ func (r *WebhookRequest) params() map[string]any {
 	return params
 }
 
-// mistakes are what Telegram would refuse, or would never deliver to. A local
-// Bot API server takes more.
+// mistakes returns what Telegram would refuse, and URLs to which it would not deliver. A
+// local Bot API server accepts more.
 func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	add := func(bad bool, field, problem string) {
 		if bad {
@@ -236,7 +236,7 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	add(r.MaxConnections < 0 || r.MaxConnections > most, "MaxConnections", fmt.Sprintf("must be 1 to %d, or 0 for Telegram's default", most))
 	if r.SecretToken == "" {
 		add(!r.InsecureNoSecret, "SecretToken",
-			"is empty, so that anybody who finds the URL could send updates: give Config.Secret, or set InsecureNoSecret")
+			"empty; give Config.Secret (or set InsecureNoSecret)")
 	} else {
 		add(!validSecret(r.SecretToken), "SecretToken", secretRule)
 	}
@@ -299,6 +299,37 @@ var reservedNets = []netip.Prefix{
 }
 
 func reserved(a netip.Addr) bool { return contains(reservedNets, a) }
+
+// WebhookInfo is the result of getWebhookInfo
+// (https://core.telegram.org/bots/api#webhookinfo). It does not have the secret.
+type WebhookInfo struct {
+	URL                          string   `json:"url"` // empty: none is set
+	HasCustomCertificate         bool     `json:"has_custom_certificate"`
+	PendingUpdateCount           int      `json:"pending_update_count"`
+	IPAddress                    string   `json:"ip_address"`
+	LastErrorDate                int64    `json:"last_error_date"`    // Unix time; not cleared by a later success
+	LastErrorMessage             string   `json:"last_error_message"` // not cleared by a later success
+	LastSynchronizationErrorDate int64    `json:"last_synchronization_error_date"`
+	MaxConnections               int      `json:"max_connections"`
+	AllowedUpdates               []string `json:"allowed_updates"` // nil: Telegram's default
+}
+
+// GetWebhookInfo calls getWebhookInfo.
+func (c *Client) GetWebhookInfo(ctx context.Context) (WebhookInfo, error) {
+	var info WebhookInfo
+	err := c.Call(ctx, "getWebhookInfo", nil, &info)
+	return info, err
+}
+
+// DeleteWebhook removes the webhook. If drop is true, it also drops the updates that wait to
+// be delivered.
+func (c *Client) DeleteWebhook(ctx context.Context, drop bool) error {
+	params := map[string]bool{}
+	if drop {
+		params[dropPending] = true
+	}
+	return c.Call(ctx, "deleteWebhook", params, nil)
+}
 
 // String names the URL, without what is secret in it.
 func (r WebhookRequest) String() string { return "WebhookRequest for " + redact.URL(r.URL) }

@@ -1,0 +1,130 @@
+package botapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tghook/tghook/internal/envelope"
+)
+
+// MaxParams bounds a reply's parameters: tdlib/telegram-bot-api refuses more.
+const MaxParams = 1 << 20
+
+// What a body is.
+const (
+	TypeJSON      = "application/json"
+	TypeMultipart = "multipart/form-data"
+	bodyStart     = `{"method":"`
+)
+
+// ContentType is the Content-Type of a body.
+func ContentType(body []byte) string {
+	if body[0] == '{' {
+		return TypeJSON
+	}
+	return TypeMultipart + "; boundary=" + boundary(body)
+}
+
+// Decode returns the call that body was made of. file makes a value of params of each
+// file. It has no params where body is empty.
+func Decode(body []byte, file func(File) any) (method string, params any, err error) {
+	switch {
+	case len(body) == 0:
+		return "", nil, nil
+	case body[0] != '{':
+		return decodeMultipart(body, file)
+	}
+	rest, ok := bytes.CutPrefix(body, []byte(bodyStart))
+	name, rest, closed := bytes.Cut(rest, []byte(`"`))
+	if !ok || !closed || len(rest) == 0 {
+		return "", nil, fmt.Errorf("tghook: not a stored reply: %q", envelope.Excerpt(body, 0))
+	}
+	encoded := append([]byte{'{'}, bytes.TrimPrefix(rest, []byte(","))...)
+	return string(name), json.RawMessage(encoded), nil
+}
+
+// CheckMethod says what is wrong with the name of a method.
+func CheckMethod(method string) error {
+	if method == "" {
+		return errors.New("there are Params but no Method")
+	}
+	for _, c := range []byte(method) {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			return errors.New("a method's name consists of letters")
+		}
+	}
+	return nil
+}
+
+// fields calls f for each member of params that may be sent.
+func fields(params []byte, f func(key, value []byte) error) error {
+	return envelope.Members(params, func(key, value []byte) error {
+		if strings.EqualFold(string(key), "method") {
+			return fmt.Errorf("a member %q in Params: the method is Reply.Method alone", key)
+		}
+		if string(value) == "null" {
+			return nil
+		}
+		if err := wrongKey(key); err != nil {
+			return err
+		}
+		return f(key, value)
+	})
+}
+
+// JSON makes the body of a call of params, a JSON object.
+func JSON(method string, params []byte) ([]byte, error) {
+	body := make([]byte, 0, len(bodyStart)+len(method)+len(`",`)+len(params))
+	body = append(body, bodyStart...) // the method first: of equal keys Telegram takes the first
+	body = append(body, method...)
+	body = append(body, '"')
+	err := fields(params, func(key, value []byte) error {
+		if len(bytes.Trim(key, "abcdefghijklmnopqrstuvwxyz_")) > 0 { // Telegram's need no escapes
+			quoted, err := json.Marshal(string(key))
+			if err != nil {
+				return err
+			}
+			key = quoted[1 : len(quoted)-1]
+		}
+		body = append(body, `,"`...)
+		body = append(body, key...)
+		body = append(body, `":`...)
+		body = append(body, value...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	body = append(body, '}')
+	if len(body) > MaxParams {
+		return nil, fmt.Errorf("%d bytes of JSON are more than the %d that Telegram takes", len(body), MaxParams)
+	}
+	return body, nil
+}
+
+// wrongKey says what is wrong with a member that Telegram would not look at.
+func wrongKey(key []byte) error {
+	if !bytes.ContainsFunc(key, func(c rune) bool { return 'A' <= c && c <= 'Z' }) {
+		return nil
+	}
+	return fmt.Errorf("a member %q in Params: no parameter of the Bot API has a capital letter. Give the field a tag, such as `json:%q`", key, snake(key))
+}
+
+// snake is a Go name as the Bot API would have it: ChatID is chat_id.
+func snake(name []byte) string {
+	var b strings.Builder
+	upper := func(i int) bool { return i < len(name) && 'A' <= name[i] && name[i] <= 'Z' }
+	for i, c := range name {
+		if upper(i) && i > 0 && (!upper(i-1) || i+1 < len(name) && !upper(i+1)) && name[i-1] != '_' {
+			_ = b.WriteByte('_')
+		}
+		if upper(i) {
+			c |= 0x20
+		}
+		_ = b.WriteByte(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,201 @@
+package botapi
+
+import (
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// traits is what the survey has to know of a type.
+type traits struct {
+	simple            bool // nothing of it needs a look
+	file              bool
+	marshals          bool // by itself
+	marshalsAddressed bool // by a pointer
+	reads             bool // it, or a pointer to it, is an io.Reader
+	uploads           bool // it may be an upload of tgbotapi's
+	describes         bool // it has a member that each file has which Telegram describes, and none that it takes
+	hasFile           bool // among its fields
+	fields            []fieldTraits
+}
+
+// fieldTraits are those of a field that encoding/json sees.
+type fieldTraits struct {
+	index               int
+	name                string
+	skipped             bool // by json:"-"
+	omitEmpty, omitZero bool
+}
+
+var (
+	durationType  = reflect.TypeFor[time.Duration]()
+	timeType      = reflect.TypeFor[time.Time]()
+	readerType    = reflect.TypeFor[io.Reader]()
+	marshalerType = reflect.TypeFor[json.Marshaler]()
+	textType      = reflect.TypeFor[encoding.TextMarshaler]()
+	uploadType    = reflect.TypeFor[interface{ NeedsUpload() bool }]()
+	isZeroType    = reflect.TypeFor[interface{ IsZero() bool }]()
+)
+
+func (e *Encoder) traitsOf(t reflect.Type) *traits {
+	if known, ok := e.traits.Load(t); ok {
+		return known.(*traits)
+	}
+	found := &traits{file: t == e.file}
+	pointer := reflect.PointerTo(t)
+	marshals := func(t reflect.Type) bool { return t.Implements(marshalerType) || t.Implements(textType) }
+	found.marshals, found.marshalsAddressed = t != timeType && marshals(t), marshals(pointer) && t != timeType
+	found.reads = t.Implements(readerType) || pointer.Implements(readerType)
+	found.uploads = t.Implements(uploadType)
+	switch t.Kind() {
+	case reflect.Struct:
+		found.fields = fieldsOf(t)
+		for _, field := range found.fields {
+			found.hasFile = found.hasFile || t.Field(field.index).Type == e.file
+			found.describes = found.describes || describes(t.Field(field.index))
+		}
+	case reflect.Map, reflect.Slice, reflect.Array:
+		found.simple = !found.reads && !found.uploads && scalar(t.Elem())
+	default:
+		found.simple = !found.reads && !found.uploads && scalar(t)
+	}
+	e.traits.Store(t, found)
+	return found
+}
+
+// describes reports whether f is a member that each file has which Telegram describes.
+func describes(f reflect.StructField) bool {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name == "file_unique_id"
+}
+
+// scalar reports whether t is encoded as a number, a text or a bool, and says no
+// more than it seems to.
+func scalar(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array, reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice, reflect.Struct:
+		return false
+	}
+	return t != durationType && !t.Implements(uploadType)
+}
+
+func fieldsOf(t reflect.Type) (all []fieldTraits) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if !reachable(f) {
+			continue
+		}
+		tag := f.Tag.Get("json")
+		_, options, _ := strings.Cut(tag, ",")
+		field := fieldTraits{index: i, name: f.Name, skipped: tag == "-"}
+		for option := range strings.SplitSeq(options, ",") {
+			field.omitEmpty = field.omitEmpty || option == "omitempty"
+			field.omitZero = field.omitZero || option == "omitzero"
+		}
+		all = append(all, field)
+	}
+	return all
+}
+
+// reachable reports whether encoding/json looks into a field: an embedded struct
+// counts even if its type is not exported.
+func reachable(f reflect.StructField) bool {
+	t := f.Type
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return f.IsExported() || f.Anonymous && t.Kind() == reflect.Struct
+}
+
+// leavesOut reports whether encoding/json leaves out a field with this value.
+func (f fieldTraits) leavesOut(v reflect.Value) bool {
+	if f.omitZero {
+		if v.Type().Implements(isZeroType) && v.CanInterface() && (v.Kind() != reflect.Pointer || !v.IsNil()) {
+			return v.Interface().(interface{ IsZero() bool }).IsZero()
+		}
+		return v.IsZero()
+	}
+	if !f.omitEmpty {
+		return false
+	}
+	switch v.Kind() {
+	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
+		return v.Len() == 0
+	case reflect.Struct:
+		return false
+	}
+	return v.IsZero()
+}
+
+// misfit is why Telegram would not get what v, which is no Marshaler's, means.
+func (s *survey) misfit(t *traits, v reflect.Value) error {
+	typ, name := v.Type(), typeOf(v)
+	var problem string
+	switch {
+	case typ == durationType:
+		problem = "is a time.Duration, which JSON has in nanoseconds: give seconds, such as int(d.Seconds())"
+	case typ == timeType:
+		problem = "is a time.Time, which JSON has as a text: give its Unix()"
+	case t.reads && !absent(v):
+		problem = fmt.Sprintf("is a %s, a reader, of which JSON has nothing: %s", name, giveFile)
+	case t.uploads && v.CanInterface() && !absent(v) && v.Interface().(interface{ NeedsUpload() bool }).NeedsUpload():
+		problem = fmt.Sprintf("is a %s, the upload of another library: %s", name, giveFile)
+	case t.describes:
+		problem = fmt.Sprintf("is a %s, a file as Telegram or another library describes it: give its file_id, or %s", name, giveFile)
+	case typ.Kind() == reflect.Struct && typ.NumField() > 0 && len(t.fields) == 0:
+		problem = fmt.Sprintf("is a %s, of which JSON has nothing, since it exports no field: give what it stands for", name)
+	default:
+		return nil
+	}
+	return &misfit{"", problem}
+}
+
+// fileIn is the file that v holds.
+func (e *Encoder) fileIn(v reflect.Value) File {
+	return v.Convert(reflect.TypeFor[File]()).Interface().(File)
+}
+
+// typeOf is the type of v, or of the pointer that leads to it.
+func typeOf(v reflect.Value) string {
+	if v.CanAddr() {
+		return "*" + v.Type().String()
+	}
+	return v.Type().String()
+}
+
+// heldReader names a field of a Marshaler, or of what is embedded in it, that holds
+// a reader: the upload types of other libraries are made so.
+func (e *Encoder) heldReader(v reflect.Value) string {
+	if v.Kind() != reflect.Struct {
+		return ""
+	}
+	for i := range v.NumField() {
+		if v.Type().Field(i).Type != e.file && e.reads(v.Field(i)) {
+			return v.Type().Field(i).Name
+		}
+	}
+	return ""
+}
+
+// reads reports whether v holds a reader.
+func (e *Encoder) reads(v reflect.Value) bool {
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return false
+		}
+		v = v.Elem()
+	}
+	return e.traitsOf(v.Type()).reads && !absent(v)
+}
+
+func absent(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Map, reflect.Slice, reflect.Func, reflect.Chan, reflect.Pointer, reflect.Interface:
+		return v.IsNil()
+	}
+	return false
+}

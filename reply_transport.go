@@ -1,0 +1,292 @@
+package tghook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tghook/tghook/internal/botapi"
+)
+
+// ReplyTransport sends the calls of another bot library in the response, as a
+// [Reply] is sent. Give it to the [http.Client] of the library. A call belongs to the update
+// of a handler if it is made with the context of that handler, or one derived from it:
+//
+//	client, err := tghook.NewClient(token, tghook.ClientConfig{})
+//	...
+//	http.Client{Transport: &tghook.ReplyTransport{Client: client}}
+//	tghook.Config{Dispatch: tghook.DispatchConfig{Bot: client.Bot(), ...}, ...}
+//
+// A call of one of Methods is held back, and the library is told at once that it
+// succeeded. When the handler returns, the call that is held then is its reply. It is sent
+// in the response, and again in the response to a redelivery. If there is no response, it is
+// called once; Caller is not needed for that. Before any later call to the bot the held one
+// is called, which keeps the order. So of several calls only the last can be sent in the
+// response. Nobody sees what Telegram answers to a held call. It is called again as [Caller]
+// says. If it still fails, Observe gets [OutcomeCallLost], or [OutcomeReplyLost] for the
+// last call.
+//
+// If the handler returns an error or panics, the held call is discarded. A failure that a
+// middleware of yours handles does not discard it. If the handler returns a Reply too, the
+// held call is called before it. If the delivery is answered late while a call is held, the
+// call is made at once, except under LateCancel.
+//
+// All other calls go to Base unchanged:
+//
+//   - calls without a handler's context, and calls of another bot or of another method;
+//   - calls that a response cannot have: more than 1 MiB of parameters or 50 MiB of files,
+//     a GET, a URL with a query;
+//   - calls by a [Client]: return a Reply instead;
+//   - all calls while no response waits for the handler: when [IsLate] is true, after
+//     LateAck, in a poll and in [Webhook.Deliver]. [Dispatcher.Do] returns the held call
+//     as its Reply.
+//
+// The handler must not return before its calls have returned. If a library runs its own
+// handlers in goroutines, tell it not to. The handler's context ends when it returns. A
+// later call with it fails with [context.Canceled], and few libraries report that. Give
+// [context.WithoutCancel] of the context to a goroutine that goes on: its calls go to Base
+// unchanged. A library that uses fasthttp has to be switched to net/http.
+//
+// The body of a call that may be held is read into memory once. A multipart body is held as
+// it came, and any other as JSON. All other bodies are streamed.
+//
+// A ReplyTransport is safe for concurrent use. After the first call its fields must not
+// change, and it must not be copied. If a field is wrong, every call returns a
+// *[ConfigError].
+type ReplyTransport struct {
+	// Base makes the calls. If nil, the default transport of a [Client]: see
+	// [ClientConfig].HTTP.
+	Base http.RoundTripper
+	// Client says which bot's calls may be held: calls to its server, with its token,
+	// in a handler of a dispatcher that has its id in DispatchConfig.Bot. It is
+	// required, and makes no calls.
+	Client *Client
+	// Methods are the methods that may be held, in upper or lower case. If empty, all
+	// methods of Bot API 10.1 that answer True and that a response can have, except
+	// sendChatAction, sendMessageDraft and sendRichMessageDraft, which show what the handler
+	// is about to do. With AllowNoResult also the methods that answer with a message.
+	//
+	// Leave out the methods whose failure the handler has to see, and those that
+	// must not wait until the handler returns, or for LateAfter.
+	Methods []string
+	// AllowNoResult allows Methods that answer with one message, or with the id of one.
+	// The library gets a message with the id 0 in a chat with the id 0. In the Bot API the
+	// id 0 is that of a message that is not sent yet. Such a message cannot be edited,
+	// deleted or answered.
+	AllowNoResult bool
+
+	once    sync.Once
+	warned  atomic.Bool // that DispatchConfig.Bot is not set
+	err     error
+	answers map[string]string // to the methods that may be held, in lower case
+	through *Client           // Client, by Base
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	t.once.Do(t.prepare)
+	if t.err != nil {
+		return refuse(req, t.err)
+	}
+	method := t.methodOf(req.URL)
+	if method == "" {
+		return t.base().RoundTrip(req)
+	}
+	run := runOf(req.Context(), t.Client.bot)
+	if run == nil {
+		if unnamed := runOf(req.Context(), 0); unnamed != nil {
+			return refuse(req, t.nameless(req.Context(), unnamed))
+		}
+		return t.base().RoundTrip(req)
+	}
+	if err := tooLate(req.Context(), run); err != nil {
+		return refuse(req, err)
+	}
+	out := req
+	var call *held
+	answer, ok := t.answers[strings.ToLower(method)]
+	if ok && run.mayBeCarried() {
+		var err error
+		if call, out, err = t.read(method, req); err != nil {
+			return nil, err
+		}
+	}
+	if !run.pass(req.Context(), call) {
+		return t.base().RoundTrip(out)
+	}
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {botapi.TypeJSON}},
+		Body:   io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer)),
+		Request: req,
+	}, nil
+}
+
+// tooLate says why a call fails that is made with the ctx of a handler that has
+// returned; nil if it is not.
+func tooLate(ctx context.Context, run *run) error {
+	why := ctx.Err()
+	if why == nil || run == nil || run.Running() {
+		return nil
+	}
+	return fmt.Errorf("tghook: the handler has returned, and its context has ended: "+
+		"give context.WithoutCancel(ctx) to a goroutine that goes on: %w", why)
+}
+
+// nameless is the mistake that run has no bot. It is logged once: most programs ignore
+// the error of a call that answers a user.
+func (t *ReplyTransport) nameless(ctx context.Context, run *run) error {
+	err := &ConfigError{"DispatchConfig.Bot", "not set, and ReplyTransport needs it; give Client.Bot()"}
+	if t.warned.CompareAndSwap(false, true) {
+		run.dispatcher.cfg.log(ctx, slog.LevelError, "tghook: no call of the bot library is made", slog.String("error", err.Error()))
+	}
+	return err
+}
+
+// With returns a client for a library whose calls take no context. Make a copy of the
+// library's bot with that client for each update. ctx is the context of the handler. Every
+// request of the client is made with it, and its own context is ignored.
+func (t *ReplyTransport) With(ctx context.Context) *http.Client {
+	return &http.Client{Transport: transportWith{t, ctx}}
+}
+
+type transportWith struct {
+	*ReplyTransport
+
+	ctx context.Context
+}
+
+func (t transportWith) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.ReplyTransport.RoundTrip(req.WithContext(t.ctx))
+}
+
+func (t *ReplyTransport) base() http.RoundTripper {
+	if t.Base == nil {
+		return &pinging
+	}
+	return t.Base
+}
+
+// refuse answers a request that is not made.
+func refuse(req *http.Request, err error) (*http.Response, error) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+	return nil, err
+}
+
+// prepare checks the fields, and works out what follows from them.
+func (t *ReplyTransport) prepare() {
+	var errs []error
+	if t.Client == nil {
+		errs = append(errs, &ConfigError{"ReplyTransport.Client", "is nil: make one with NewClient"})
+	} else {
+		through := *t.Client
+		through.http.Transport = t.base()
+		t.through = &through
+	}
+	t.answers = map[string]string{}
+	for name, m := range botapi.Methods() {
+		if len(t.Methods) == 0 && !m.Progress && (m.Answer == botapi.AnswerTrue || m.Answer != "" && t.AllowNoResult) {
+			t.answers[name] = m.Answer
+		}
+	}
+	for i, method := range t.Methods {
+		known, _ := botapi.Lookup(method)
+		answer := known.Answer
+		problem := ""
+		switch {
+		case !botapi.Rides(method):
+			problem = "cannot be sent in a response; leave it out"
+		case answer == "":
+			problem = "has an answer that only Telegram knows, or is unknown; leave it out"
+		case answer != botapi.AnswerTrue && !t.AllowNoResult:
+			problem = "answers with a message, which the library would not get; leave it out, or set AllowNoResult"
+		}
+		if problem != "" {
+			errs = append(errs, &ConfigError{fmt.Sprintf("ReplyTransport.Methods[%d]", i), method + " " + problem})
+		}
+		t.answers[strings.ToLower(method)] = answer
+	}
+	t.err = errors.Join(errs...)
+}
+
+// methodOf is the method that is called at u, and empty if it is none of the
+// bot's.
+func (t *ReplyTransport) methodOf(u *url.URL) string {
+	plain := url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path}
+	method, ours := strings.CutPrefix(plain.String(), t.Client.endpoint(""))
+	if !ours || botapi.CheckMethod(method) != nil {
+		return ""
+	}
+	return method
+}
+
+// read reads the call that req is. It is nil if it cannot ride. Either way the
+// request that is returned has the body again.
+func (t *ReplyTransport) read(method string, req *http.Request) (*held, *http.Request, error) {
+	limit := int64(botapi.MaxParams)
+	mediaType, params, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	start := ""
+	if mediaType == botapi.TypeMultipart {
+		limit += botapi.MaxFileBytes
+		start = botapi.MethodPart(method, params["boundary"])
+	}
+	if req.Method != http.MethodPost || req.URL.RawQuery != "" || req.Header.Get("Content-Encoding") != "" || req.ContentLength > limit {
+		return nil, req, nil
+	}
+	source := req.Body
+	if source == nil {
+		source = http.NoBody
+	}
+	buffer := bytes.NewBuffer(make([]byte, 0, int64(len(start))+max(req.ContentLength, 0)+bytes.MinRead))
+	buffer.WriteString(start)
+	if _, err := buffer.ReadFrom(io.LimitReader(source, limit+1)); err != nil {
+		_ = source.Close()
+		return nil, nil, err
+	}
+	body := buffer.Bytes()[len(start):]
+	again := req.WithContext(req.Context()) // a copy
+	if int64(len(body)) > limit {
+		again.Body = rest{io.MultiReader(bytes.NewReader(body), source), source}
+		return nil, again, nil
+	}
+	_ = source.Close()
+	again.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	again.Body, _ = again.GetBody()
+	again.ContentLength = int64(len(body))
+
+	var p []byte
+	var err error
+	switch {
+	case len(body) == 0:
+		p, err = botapi.JSON(method, []byte("{}"))
+	case mediaType == botapi.TypeJSON:
+		p, err = botapi.JSON(method, body)
+	case mediaType == "application/x-www-form-urlencoded":
+		p, err = botapi.Form(method, body)
+	case start != "":
+		p, err = botapi.Multipart(buffer.Bytes(), start, params["boundary"])
+	default:
+		return nil, again, nil
+	}
+	if err != nil { // Telegram will say what is wrong
+		return nil, again, nil //nolint:nilerr // it goes to Base then
+	}
+	return &held{t.through, method, p}, again, nil
+}
+
+// rest is a body of which the beginning had been read.
+type rest struct {
+	io.Reader
+	io.Closer
+}

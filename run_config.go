@@ -1,0 +1,321 @@
+package tghook
+
+import (
+	"cmp"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tghook/tghook/internal/redact"
+)
+
+// RunConfig says how [Run] receives: by webhook if URL is set, else by long poll. A poll
+// ignores the fields that are about the webhook. The zero value of each field is its
+// default. Only Token is required, unless KeepWebhook is set. A RunConfig is printed without
+// its token and secrets.
+type RunConfig struct { //nolint:recvcheck // what prints it has to print values too
+	// Token is the bot's token, from @BotFather.
+	Token string
+	// URL is where Telegram sends updates to, as the world sees it. If empty, Run polls.
+	URL string
+	// Listen is the address to serve at: host:port, or the absolute path of a unix
+	// socket. If empty, the port in the environment variable PORT, which Heroku
+	// and Cloud Run set. If that is empty too, the port of URL with TLS, and 8080 without.
+	//
+	// By long poll Run serves HealthPath, by plain HTTP, if Listen or PORT is set. Otherwise
+	// it does not listen.
+	Listen string
+	// Path is the path at which updates are served, written as in a URL. Set it if a proxy
+	// changes the path. If empty, the path of URL.
+	Path string
+	// HealthPath is answered 200, and 503 once the context of Run has ended. By long poll it
+	// is answered 503 also if getUpdates has not been answered for Poll.Wait and a minute,
+	// and the answer says when it last was. If empty, /healthz.
+	HealthPath string
+	// Webhook says how updates are checked and handled. A poll uses its Dispatch too. If its
+	// Secret is empty, it is derived from Token and URL: see [SecretFor].
+	Webhook Config
+	// Poll is used if URL is empty. Its Dispatch must not be set.
+	Poll PollConfig
+	// Client says how the Bot API is reached. If its Patience is set, the start fails when
+	// setWebhook has failed for so long. If not, Run tries again until Telegram
+	// itself refuses, as a poll does, and logs each failure.
+	Client ClientConfig
+	// KeepWebhook serves without calling Telegram. Somebody else sets the webhook. Then
+	// neither Token nor URL is required.
+	KeepWebhook bool
+	// DropPending drops all updates that wait when Run is called.
+	DropPending bool
+	// AllowedUpdates are the kinds of update that the bot gets. If nil, those of the
+	// handler's method AllowedUpdates, as [Kinds] has it. Without that method Telegram sends
+	// the same kinds as before.
+	AllowedUpdates []string
+	// MaxConnections and IPAddress are as in [WebhookRequest].
+	MaxConnections int
+	IPAddress      string
+	// CertFile and KeyFile are the files of a certificate with which TLS is served. They are
+	// read once. TLS is a configuration of your own in their place. If none is set, plain
+	// HTTP, for a proxy in front.
+	CertFile, KeyFile string
+	TLS               *tls.Config
+	// Certificate is uploaded at each start. Set it if no public authority has issued the
+	// certificate that is served: see [WebhookRequest].
+	Certificate []byte
+	// SelfSigned serves TLS with a certificate that Run makes for the host of URL
+	// and uploads. Each start makes another one, so only one process can serve. Replicas need
+	// CertFile, KeyFile and Certificate.
+	SelfSigned bool
+	// DrainDelay is how long Run goes on serving after its context has ended, before Grace
+	// begins. HealthPath is answered 503 meanwhile, so that a load balancer sends
+	// requests elsewhere. A poll ignores it. If zero, Run does not wait.
+	DrainDelay time.Duration
+	// Grace is how long Run waits for updates that are not answered, once its context has
+	// ended and DrainDelay is over. Closing takes a second more. If zero, 8 seconds, because
+	// many platforms kill a process after ten.
+	Grace time.Duration
+
+	read *environment // nil unless FromEnv made it
+}
+
+const defaultHealthPath = "/healthz"
+
+func (c RunConfig) withDefaults() RunConfig {
+	if c.Webhook.Secret == "" && !c.Webhook.InsecureNoSecret && c.URL != "" && c.Token != "" {
+		c.Webhook.Secret = SecretFor(c.Token, c.URL)
+	}
+	if c.Listen == "" {
+		port := "8080"
+		if c.servesTLS() {
+			port = cmp.Or(c.public().Port(), "443")
+		}
+		c.Listen = ":" + cmp.Or(os.Getenv("PORT"), port)
+	}
+	c.Path = c.path().Path
+	c.HealthPath = cmp.Or(c.HealthPath, defaultHealthPath)
+	c.Grace = cmp.Or(c.Grace, defaultGrace)
+	return c
+}
+
+// polls reports whether updates come by long poll.
+func (c RunConfig) polls() bool { return c.URL == "" && !c.KeepWebhook }
+
+// servesTLS reports whether TLS is served.
+func (c RunConfig) servesTLS() bool { return !c.polls() && c.waysOfTLS() > 0 }
+
+// path is where updates are served; it is empty if Path is a mistake.
+func (c RunConfig) path() *url.URL {
+	target, err := url.ParseRequestURI(cmp.Or(c.Path, c.public().EscapedPath(), "/"))
+	if err != nil {
+		return &url.URL{}
+	}
+	return target
+}
+
+// request is what setWebhook is asked.
+func (c RunConfig) request() WebhookRequest {
+	return WebhookRequest{
+		URL: c.URL, Certificate: c.Certificate, Reset: true, IPAddress: c.IPAddress, MaxConnections: c.MaxConnections,
+		DropPending: c.DropPending, SecretToken: c.Webhook.Secret,
+		InsecureNoSecret: c.Webhook.InsecureNoSecret || c.Webhook.Secret == "", // the latter is a mistake of Config.Secret
+	}
+}
+
+// public is URL, or empty if that is none, which is a mistake.
+func (c RunConfig) public() *url.URL {
+	public, err := url.Parse(c.URL)
+	if err != nil {
+		return &url.URL{}
+	}
+	return public
+}
+
+// mistakes returns the mistakes in c. A poll refuses a mistake in the settings of the
+// webhook too: better on the laptop than in production.
+func (c RunConfig) mistakes() (errs []error) {
+	add := func(bad bool, field, problem string) {
+		if bad {
+			errs = append(errs, &ConfigError{"RunConfig." + field, problem})
+		}
+	}
+	where := "" // "Path", if that says where updates are served
+	if c.Path != c.public().Path {
+		where = "Path"
+	}
+	_, err := url.Parse(c.URL)
+	add(err != nil, "URL", "is no URL: give one such as https://bot.example.org/telegram")
+	add(c.public().Fragment != "", "URL", "has a fragment, which Telegram would send as a part of the path: leave it out")
+	add(!strings.HasPrefix(c.Path, "/"), "Path", "must begin with a slash, and be written as in a URL")
+	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
+	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served: give another")
+	add(c.HealthPath == defaultHealthPath && c.Path == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath: give another")
+	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
+	add(c.DrainDelay < 0, "DrainDelay", "is negative: give a duration, or 0 not to wait")
+	add(strings.HasPrefix(c.Listen, "/") && len(c.Webhook.AllowedSources) > 0, "Webhook.AllowedSources",
+		"lets nobody in on a unix socket, where a peer has no address: check the source in the proxy, or set Listen to host:port")
+	add(c.Grace < 0, "Grace", "is negative: give a duration, or 0 for 8 seconds")
+	add(!reflect.ValueOf(c.Poll.Dispatch).IsZero(), "Poll.Dispatch", "is not used: set Webhook.Dispatch, which is the poll's too")
+	errs = append(errs, c.mistakesOfTLS()...)
+	return append(errs, mistakesInAllowed("RunConfig.AllowedUpdates", c.AllowedUpdates)...)
+}
+
+func (c RunConfig) mistakesOfTLS() (errs []error) {
+	add := func(bad bool, field, problem string) {
+		if bad {
+			errs = append(errs, &ConfigError{"RunConfig." + field, problem})
+		}
+	}
+	add(c.CertFile == "" && c.KeyFile != "", "KeyFile", "is given without CertFile (TELEGRAM_CERT_FILE): give both, or none")
+	add(c.CertFile != "" && c.KeyFile == "", "CertFile", "is given without KeyFile (TELEGRAM_KEY_FILE): give both, or none")
+	add(c.SelfSigned && c.waysOfTLS() > 1, "SelfSigned", "is given with another certificate: give one of CertFile with KeyFile, TLS, and SelfSigned")
+	add(!c.SelfSigned && c.waysOfTLS() > 1, "TLS", "is given with CertFile and KeyFile: give one of them")
+	add(c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil,
+		"TLS", "has no certificate: set Certificates or GetCertificate")
+	add(c.SelfSigned && len(c.Certificate) > 0, "Certificate", "is made by SelfSigned: give one of them")
+	add(c.SelfSigned && c.KeepWebhook, "SelfSigned", "cannot be uploaded with KeepWebhook")
+	add(c.SelfSigned && c.public().Scheme == "http", "SelfSigned", "serves TLS, and the URL begins with http://: give one with https://")
+	return errs
+}
+
+func (c RunConfig) waysOfTLS() (ways int) {
+	for _, given := range []bool{c.CertFile != "" || c.KeyFile != "", c.TLS != nil, c.SelfSigned} {
+		if given {
+			ways++
+		}
+	}
+	return ways
+}
+
+func (c RunConfig) pollConfig() PollConfig {
+	poll := c.Poll
+	poll.Dispatch = c.Webhook.Dispatch
+	poll.DropPending = poll.DropPending || c.DropPending
+	if poll.AllowedUpdates == nil {
+		poll.AllowedUpdates = c.AllowedUpdates
+	}
+	poll.Grace = cmp.Or(poll.Grace, max(c.Grace, 0)) // a negative one is named already
+	return poll
+}
+
+// String names the bot and how its updates come, and nothing that is secret.
+func (c RunConfig) String() string {
+	bot, _ := botOf(c.Token)
+	by := "webhook"
+	if c.polls() {
+		by = "long poll"
+	}
+	return fmt.Sprintf("RunConfig of bot %d, by %s", bot, by)
+}
+
+// GoString is String.
+func (c RunConfig) GoString() string { return c.String() }
+
+// Format implements [fmt.Formatter]: String, or with %+v and %#v the fields that are
+// set, without the token and the secrets.
+func (c RunConfig) Format(f fmt.State, verb rune) {
+	if verb == 'v' && (f.Flag('+') || f.Flag('#')) {
+		redact.Format(f, c)
+		return
+	}
+	_, _ = io.WriteString(f, c.String())
+}
+
+// LogValue implements [slog.LogValuer]: the fields that are set, without the token and
+// the secrets.
+func (c RunConfig) LogValue() slog.Value { return redact.LogValue(c) }
+
+// MarshalJSON implements [json.Marshaler]: the fields that are set, without the token
+// and the secrets.
+func (c RunConfig) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(c) }
+
+// variables are those that FromEnv reads, without their prefix, and the field that
+// each of them fills.
+var variables = map[string]string{
+	"TOKEN": "Token", "WEBHOOK_URL": "URL", "LISTEN": "Listen", "PATH": "Path", "SECRET": "Webhook.Secret",
+	"PREVIOUS_SECRET": "Webhook.PreviousSecret", "CERT_FILE": "CertFile", "KEY_FILE": "KeyFile", "UPLOAD_CERT_FILE": "Certificate",
+	"SELF_SIGNED": "SelfSigned", "KEEP_WEBHOOK": "KeepWebhook", "DROP_PENDING": "DropPending", "TAKE_OVER": "Poll.TakeOver",
+	"POLL_WAIT": "Poll.Wait", "ALLOWED_UPDATES": "AllowedUpdates", "MAX_CONNECTIONS": "MaxConnections", "IP_ADDRESS": "IPAddress",
+	"API_URL": "Client.BaseURL", "API_LOCAL": "Client.Local", "TEST_ENVIRONMENT": "Client.TestEnvironment", "PATIENCE": "Client.Patience",
+	"DRAIN_DELAY": "DrainDelay", "GRACE": "Grace",
+}
+
+// environment reads variables, and collects what is wrong with them.
+type environment struct {
+	given    map[string]any // what the variables that are set have made of their fields
+	mistakes []error
+	wrong    []string // the variables that have one
+}
+
+const environmentPrefix = "TELEGRAM_"
+
+func fieldOf(cfg *RunConfig, path string) any {
+	value := reflect.ValueOf(cfg).Elem()
+	for name := range strings.SplitSeq(path, ".") {
+		value = value.FieldByName(name)
+	}
+	return value.Interface()
+}
+
+// nameOf is the variable that has filled a field of which a mistake tells, or the
+// field if there is none.
+func (c *RunConfig) nameOf(field string) string {
+	if c.read == nil {
+		return field
+	}
+	last, _, _ := strings.Cut(field[strings.LastIndexByte(field, '.')+1:], "[")
+	if last == "SecretToken" {
+		last = "Secret"
+	}
+	for name, path := range variables {
+		given, ok := c.read.given[name]
+		if ok && strings.EqualFold(path[strings.LastIndexByte(path, '.')+1:], last) && reflect.DeepEqual(fieldOf(c, path), given) {
+			return environmentPrefix + name
+		}
+	}
+	return field
+}
+
+// named are errs, with the variables in place of the fields that they have filled.
+// What becomes the same is told once.
+func (c *RunConfig) named(errs []error) (named []error) {
+	told := map[ConfigError]bool{}
+	for _, err := range errs {
+		mistake, ok := err.(*ConfigError) //nolint:errorlint // a wrapped one has words of its own
+		if !ok {
+			named = append(named, err)
+			continue
+		}
+		one := ConfigError{c.nameOf(mistake.Field), mistake.Problem}
+		if !told[one] {
+			told[one] = true
+			named = append(named, &one)
+		}
+	}
+	return named
+}
+
+// maxStrange bounds the variables that are warned of.
+const maxStrange = 10
+
+// strange are variables that look like those that FromEnv reads, sorted, without their
+// prefix.
+func (e *environment) strange() (names []string) {
+	if e == nil {
+		return nil
+	}
+	for _, entry := range os.Environ() {
+		variable, value, _ := strings.Cut(entry, "=")
+		name, ours := strings.CutPrefix(variable, environmentPrefix)
+		if ours && variables[name] == "" && strings.TrimSpace(value) != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), maxStrange)]
+}

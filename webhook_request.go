@@ -1,0 +1,241 @@
+package tghook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tghook/tghook/internal/botapi"
+	"github.com/tghook/tghook/internal/dispatch"
+	"github.com/tghook/tghook/internal/envelope"
+	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/redact"
+)
+
+// Request is one HTTP request, of any server.
+type Request struct {
+	Method, Host, Path, ContentType string
+	ContentEncoding                 string    // empty or identity; any other is refused
+	Secret, ForwardedFor            []string  // every line of X-Telegram-Bot-Api-Secret-Token and X-Forwarded-For
+	RemoteAddr                      string    // the peer's address, with or without a port
+	ContentLength                   int64     // negative if unknown
+	Body                            io.Reader // read before the handler starts, and not kept; nil is an empty body
+	Ephemeral                       bool      // as Config.Ephemeral, set by a door that knows its platform
+}
+
+// Response is the answer to a Request. A door sends it unchanged. Header may be nil, and
+// has neither Content-Length nor Date.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Format implements [fmt.Formatter]: the fields that are set, without the secret and the
+// body.
+func (r Request) Format(f fmt.State, _ rune) { redact.Format(f, r) }
+
+// LogValue implements [slog.LogValuer]: the fields that are set, without the secret and
+// the body.
+func (r Request) LogValue() slog.Value { return redact.LogValue(r) }
+
+// MarshalJSON implements [json.Marshaler]: the fields that are set, without the secret
+// and the body.
+func (r Request) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(r) }
+
+// ServeHTTP receives one request on net/http. A handler's panic with
+// [http.ErrAbortHandler] is passed on to the server.
+func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	arrived := w.dispatcher.engine.Now()
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = guard.Call(func() error { // r's context and rw may be the user's own
+			return boundBody(rw, r, w.dispatcher.engine.At(arrived+bodyTimeout))
+		})
+	}
+	res, err := w.serve(r.Context(), arrived, &Request{
+		Method:          r.Method,
+		Host:            r.Host,
+		Path:            r.URL.Path,
+		ContentType:     first(r.Header["Content-Type"]),
+		ContentEncoding: strings.Join(r.Header["Content-Encoding"], ", "),
+		Secret:          r.Header["X-Telegram-Bot-Api-Secret-Token"],
+		ForwardedFor:    r.Header["X-Forwarded-For"],
+		RemoteAddr:      r.RemoteAddr,
+		ContentLength:   r.ContentLength,
+		Body:            r.Body,
+	})
+	if err != nil && aborted(inspect(err).panicked) {
+		panic(http.ErrAbortHandler)
+	}
+	maps.Copy(rw.Header(), res.Header)
+	if len(res.Body) > 0 {
+		rw.Header()["Content-Length"] = []string{strconv.Itoa(len(res.Body))}
+	}
+	rw.WriteHeader(res.Status)
+	if len(res.Body) > 0 {
+		_, _ = rw.Write(res.Body) // if Telegram does not get it, it sends the update again
+	}
+}
+
+// boundBody sets the time at which the reading of the body ends. It applies to requests that
+// are refused too, because the server reads their body to its end. There the server lifts the
+// deadline, to see whether the peer hangs up. A server with a timeout of its own keeps that,
+// and a server that supports none has none.
+func boundBody(rw http.ResponseWriter, r *http.Request, end time.Time) error {
+	if server, _ := r.Context().Value(http.ServerContextKey).(*http.Server); server != nil && server.ReadTimeout != 0 {
+		return nil
+	}
+	return http.NewResponseController(rw).SetReadDeadline(end)
+}
+
+// aborted reports whether p is a panic with which a handler asks net/http to cut the
+// connection. p may be nil.
+func aborted(p *PanicError) bool {
+	return p != nil && p.Value == http.ErrAbortHandler //nolint:errorlint // net/http compares so too
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// receive checks a request and reads its update. The cheap checks come first, so that a
+// stranger costs little.
+func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
+	if req.Method != http.MethodPost {
+		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", envelope.Excerpt([]byte(req.Method), 0))}
+	}
+	if problem := w.sources.stranger(req.RemoteAddr, req.ForwardedFor); problem != "" {
+		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
+	}
+	if problem := w.secrets.unauthentic(req.Secret); problem != "" {
+		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
+	}
+	if !isJSON(req.ContentType) {
+		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Type %q: want application/json", envelope.Excerpt([]byte(req.ContentType), 0))}
+	}
+	if req.ContentEncoding != "" && !strings.EqualFold(req.ContentEncoding, "identity") {
+		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Encoding %q: the body must not be encoded", envelope.Excerpt([]byte(req.ContentEncoding), 0))}
+	}
+	body, refused := w.reading.read(req.Body, req.ContentLength, w.cfg.MaxBody)
+	if refused != nil {
+		return nil, refused
+	}
+	if len(body) == 0 && req.ContentLength != 0 {
+		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body is empty: " + wasRead}
+	}
+	u, err := ParseUpdate(body)
+	if u == nil {
+		return nil, &RequestError{Status: http.StatusBadRequest, Problem: notAnUpdate(body, req.ContentLength), Err: err}
+	}
+	return u, nil
+}
+
+const wasRead = "has a middleware read it? Mount the webhook without that"
+
+// notAnUpdate says what is wrong with a body that did not parse, of which length bytes
+// were announced.
+func notAnUpdate(body []byte, length int64) string {
+	const problem = "the body is not an update"
+	switch start := bytes.TrimLeft(body, " \t\r\n"); {
+	case int64(len(body)) < length:
+		return fmt.Sprintf("%s: %d of %d bytes are left: %s", problem, len(body), length, wasRead)
+	case length < 0 && len(start) > 0 && start[0] != '{':
+		return problem + ": it does not begin with a brace: " + wasRead
+	default:
+		return problem
+	}
+}
+
+func isJSON(contentType string) bool {
+	if contentType == botapi.TypeJSON {
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return mediaType == botapi.TypeJSON && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
+}
+
+// reject answers a request that is refused.
+func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestError) Response {
+	refused.Path, refused.Peer = w.pathOf(req), w.sources.name(req.RemoteAddr, req.ForwardedFor)
+	res := Response{Status: refused.Status}
+	switch res.Status {
+	case http.StatusMethodNotAllowed:
+		res.Header = http.Header{"Allow": {http.MethodPost}}
+	case http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
+		res.Header = http.Header{"Connection": {"close"}} // the body is unread
+	case http.StatusServiceUnavailable:
+		// What is left of net/http's body net/http reads and forgets, and the connection stays.
+		res.Header = http.Header{"Retry-After": {strconv.Itoa(2 + rand.IntN(2))}} //nolint:gosec // jitter is no secret
+	}
+	w.logRefusal(ctx, req.Method, refused)
+	w.dispatcher.observe(ctx, Delivery{Outcome: OutcomeRejected, Status: res.Status, Err: refused})
+	return res
+}
+
+// response is the answer to Telegram. A failure has no body, because Telegram would not
+// read it.
+func responseTo(v *dispatch.Verdict) Response {
+	switch {
+	case v.Acked && len(v.Reply.Body) > 0:
+		return Response{http.StatusOK, http.Header{"Content-Type": {botapi.ContentType(v.Reply.Body)}}, v.Reply.Body}
+	case v.Acked:
+		return Response{Status: http.StatusOK}
+	case v.Retry > 0:
+		seconds := int64((v.Retry + time.Second - 1) / time.Second)
+		return Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}}
+	case v.Outcome == dispatch.Late: // by LateCancel: Telegram backs off by itself
+		return Response{Status: http.StatusServiceUnavailable}
+	default:
+		return Response{Status: http.StatusInternalServerError}
+	}
+}
+
+// logRefusal writes a line for a request that was refused. GET and HEAD are mostly a health
+// check or a browser: they get one line an hour.
+func (w *Webhook) logRefusal(ctx context.Context, method string, refused *RequestError) {
+	attrs := []slog.Attr{slog.String("path", refused.Path), slog.String("peer", refused.Peer)}
+	if refused.Status == http.StatusMethodNotAllowed && (method == http.MethodGet || method == http.MethodHead) {
+		if w.probes.Take() {
+			w.cfg.Dispatch.log(ctx, slog.LevelInfo, "tghook: a "+method+" request where Telegram sends POST", attrs...)
+		}
+		return
+	}
+	if !w.refusals.Take() {
+		return
+	}
+	attrs = append(attrs, slog.Int("status", refused.Status), slog.String("problem", refused.Problem))
+	if refused.Err != nil {
+		attrs = append(attrs, slog.Any("error", refused.Err))
+	}
+	w.cfg.Dispatch.log(ctx, slog.LevelWarn, "tghook: request refused", attrs...)
+}
+
+// logMore returns what writes the line that counts.
+func (w *Webhook) logMore(level slog.Level, line string) func(count int) {
+	return func(count int) { w.cfg.Dispatch.log(context.Background(), level, line, slog.Int("count", count)) }
+}
+
+const maxPath = 200 // bytes of a path in a log
+
+// pathOf is the path of a request as a log may have it.
+func (w *Webhook) pathOf(req *Request) string {
+	path := req.Path[:min(len(req.Path), 20*maxPath)]
+	for _, secret := range w.secrets() {
+		path = strings.ReplaceAll(path, string(secret), redact.Hidden)
+	}
+	path = redact.Tokens(path)
+	return path[:min(len(path), maxPath)]
+}
