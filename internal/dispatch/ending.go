@@ -209,27 +209,44 @@ func (e *Engine) leaveLaneLocked(f *flight, end *ending) (next *flight) {
 // fileLocked keeps of f what has to be known after its end. carried says that a delivery
 // was told of it.
 func (e *Engine) fileLocked(f *flight, end *ending, carried bool, now time.Duration) {
-	pending := len(end.Reply.Body) > 0 && !carried && len(end.stored) == 0 // the reply: a redelivery carries it, or it is sent
 	switch {
 	case !end.Acked:
-		if f.letter != nil || f.attempt.number > 0 && e.Store == nil { // else there is nothing to know that the Store does not
-			e.keepFailureLocked(f)
-		}
-	case carried, !pending && (f.promised || end.kept): // nobody will ask, or others know the answer
+		e.fileFailureLocked(f)
+	case carried:
 		e.memory.succeed(f.item.ID, f.item.Life, end.Reply.Body, now)
-	case pending && e.shutdown.phase != stopped:
-		e.awaitCarrierLocked(f, end)
-		return // a redelivery will report it, or sendAwaited
-	case pending:
+	default:
+		e.fileUntoldLocked(f, end, now)
+		return
+	}
+	if !carried {
+		e.reportEnding(f, end)
+	}
+}
+
+// fileFailureLocked keeps that f has failed, unless no attempt was made or the Store
+// knows as much.
+func (e *Engine) fileFailureLocked(f *flight) {
+	if f.letter != nil || f.attempt.number > 0 && e.Store == nil {
+		e.keepFailureLocked(f)
+	}
+}
+
+// fileUntoldLocked keeps that f has succeeded, and that no delivery was told.
+func (e *Engine) fileUntoldLocked(f *flight, end *ending, now time.Duration) {
+	replied := len(end.Reply.Body) > 0
+	switch {
+	case replied && len(end.stored) == 0 && e.shutdown.phase != stopped:
+		e.awaitCarrierLocked(f, end) // a redelivery reports it, or sendAwaited
+		return
+	case replied && len(end.stored) == 0:
 		end.Outcome, end.Err = ReplyLost, ErrShutdown
 		e.keepUntoldLocked(f, end)
+	case f.promised || end.kept: // nobody will ask, or others know the answer
+		e.memory.succeed(f.item.ID, f.item.Life, end.Reply.Body, now)
 	default:
 		e.keepUntoldLocked(f, end)
 	}
-	if carried {
-		return
-	}
-	if end.Outcome == Replied && len(end.Reply.Body) > 0 {
+	if end.Outcome == Replied && replied {
 		end.Outcome = Handled // the reply is in the Store, for the process that a redelivery reaches
 	}
 	e.reportEnding(f, end)

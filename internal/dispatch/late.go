@@ -54,24 +54,10 @@ func (e *Engine) leave(d *Delivery, late Deadline) {
 	}
 	f.remove(d)
 	now := e.Now()
-	d.verdict = Verdict{Outcome: Late, Retry: lateRetry, Late: true, Attempt: f.attempt.number, Waited: now - d.at}
-	if f.phase != waiting && f.phase != claiming {
-		d.verdict.Waited = max(0, f.attempt.started-d.at)
-	}
-	if late.Then == hangUp { // Deliver adds the cause
-		d.verdict.Late = false
-		f.offers.missed(now, 0)
-	} else {
-		d.verdict.Err, d.verdict.Quiet = f.whyLate(late, now)
-		f.wasLate = true
-		if late.Then == Cancel && (f.phase == running || f.phase == settling) { // an attempt that fails: its sender backs off
-			d.verdict.Retry = 0
-		}
-		f.offers.missed(now, d.verdict.Retry)
-	}
+	d.verdict = f.verdictLate(d, late, now)
 	f.late.Store(f.wasLate && len(f.waiters) == 0)
-	if f.late.Load() && late.Then != Cancel && f.user != nil && f.user.attached != nil && !f.user.returned {
-		e.effects.late = append(e.effects.late, f.user.attached)
+	if v := f.attached(); f.late.Load() && late.Then != Cancel && v != nil {
+		e.effects.late = append(e.effects.late, v)
 	}
 	switch late.Then {
 	case Acknowledge:
@@ -80,6 +66,34 @@ func (e *Engine) leave(d *Delivery, late Deadline) {
 		e.cancelLocked(f, late)
 	case hangUp, Retry:
 	}
+}
+
+// verdictLate is the verdict of a delivery that does not wait for the end of f.
+func (f *flight) verdictLate(d *Delivery, late Deadline, now time.Duration) Verdict {
+	v := Verdict{Outcome: Late, Retry: lateRetry, Attempt: f.attempt.number, Waited: now - d.at}
+	if f.phase != waiting && f.phase != claiming {
+		v.Waited = max(0, f.attempt.started-d.at)
+	}
+	if late.Then == hangUp { // Deliver adds the cause
+		f.offers.missed(now, 0)
+		return v
+	}
+	v.Late, f.wasLate = true, true
+	v.Err, v.Quiet = f.whyLate(late, now)
+	if late.Then == Cancel && (f.phase == running || f.phase == settling) { // an attempt that fails: its sender backs off
+		v.Retry = 0
+	}
+	f.offers.missed(now, v.Retry)
+	return v
+}
+
+// attached is what the owner keeps with the context of the handler that runs; nil if
+// there is none.
+func (f *flight) attached() Attached {
+	if f.user == nil || f.user.returned {
+		return nil
+	}
+	return f.user.attached
 }
 
 // promise acknowledges f for d, unless the Store has not agreed yet, or the attempt has
