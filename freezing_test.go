@@ -60,7 +60,7 @@ func TestUnusualTimesAndSizes(t *testing.T) {
 		same(t, after.String()+": warned", len(warnings(logged, text)) == 1, c.warned)
 	}
 	_, err := tghook.New(tghook.HandlerFunc(nothing), tghook.Config{Secret: hookSecret, LateAfter: 8})
-	same(t, "its words", err.Error(), "tghook: Config.LateAfter: is 8ns: give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
+	same(t, "its words", err.Error(), "tghook: Config.LateAfter: 8ns is too short; give it with its unit, as in 8*time.Second, or 0 for 8 seconds")
 	for size, mistake := range map[int64]bool{1: true, 64<<10 - 1: true, 64 << 10: false, 0: false, -1: true} {
 		_, err := tghook.New(tghook.HandlerFunc(nothing), tghook.Config{Secret: hookSecret, MaxBody: size})
 		same(t, "MaxBody", err != nil, mistake)

@@ -230,18 +230,18 @@ func (c PollConfig) mistakes(client *Client, h Handler) []error {
 			errs = append(errs, &ConfigError{field, problem})
 		}
 	}
-	add(client == nil, "Client", "is nil: make one with NewClient")
+	add(client == nil, "Client", "nil; make one with NewClient")
 	add(c.Wait < 0 || c.Wait > maxPollWait || c.Wait%time.Second != 0, "PollConfig.Wait", "must be whole seconds up to 50")
 	if client != nil {
 		longest := cmp.Or(c.Wait, maxPollWait) + pollSlack
 		add(client.http.Timeout > 0 && client.http.Timeout <= longest, "ClientConfig.HTTP", fmt.Sprintf(
-			"has a Timeout of %v, which would cut a poll that waits: give none, since a call ends with its ctx, or more than the %v of PollConfig.Wait and %v",
+			"has a Timeout of %v, which would cut a poll that waits; give none, because a call ends with its context, or more than the %v of PollConfig.Wait and %v",
 			client.http.Timeout, cmp.Or(c.Wait, maxPollWait), pollSlack))
 	}
-	add(c.Grace < 0, "PollConfig.Grace", "is negative: give a duration, or 0 for 8 seconds")
+	add(c.Grace < 0, "PollConfig.Grace", "negative; give a duration, or 0 for 8 seconds")
 	add(c.PutBackSecret != "" && !validSecret(c.PutBackSecret), "PollConfig.PutBackSecret", secretRule)
 	add(c.PutBackSecret != "" && !c.TakeOver, "PollConfig.PutBackSecret", "is set without TakeOver: nothing would be put back")
-	add(len(c.PutBackCertificate) > 0 && c.PutBackSecret == "", "PollConfig.PutBackCertificate", "is set without PutBackSecret: give both")
+	add(len(c.PutBackCertificate) > 0 && c.PutBackSecret == "", "PollConfig.PutBackCertificate", "is set without PutBackSecret; give both")
 	return errs
 }
 

@@ -188,7 +188,7 @@ func refuse(req *http.Request, err error) (*http.Response, error) {
 func (t *ReplyTransport) prepare() {
 	var errs []error
 	if t.Client == nil {
-		errs = append(errs, &ConfigError{"ReplyTransport.Client", "is nil: make one with NewClient"})
+		errs = append(errs, &ConfigError{"ReplyTransport.Client", "nil; make one with NewClient"})
 	} else {
 		through := *t.Client
 		through.http.Transport = t.base()

@@ -187,7 +187,7 @@ func (m *Mounted) notListening(err error) error {
 	}
 	var refused syscall.Errno
 	if !errors.As(err, &refused) { // it may be anything, a token too, so that it is not told
-		return &ConfigError{field, given + "is no address to listen at: give host:port, or the absolute path of a unix socket"}
+		return &ConfigError{field, given + "not an address to listen at; give host:port, or the absolute path of a unix socket"}
 	}
 	remedy := "give another"
 	switch {

@@ -332,7 +332,7 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 		"sources on a socket": {func(cfg *tghook.RunConfig) {
 			cfg.Listen, cfg.Webhook.AllowedSources = socket+"2", tghook.TelegramSources()
 		}, "RunConfig.Webhook.AllowedSources: lets nobody in on a unix socket"},
-		"two kinds in one":                  {func(cfg *tghook.RunConfig) { cfg.AllowedUpdates = []string{"message", "poll,poll_answer"} }, "RunConfig.AllowedUpdates[1]: is no kind"},
+		"two kinds in one":                  {func(cfg *tghook.RunConfig) { cfg.AllowedUpdates = []string{"message", "poll,poll_answer"} }, "RunConfig.AllowedUpdates[1]: is not the name of a kind"},
 		"a negative DrainDelay":             {func(cfg *tghook.RunConfig) { cfg.DrainDelay = -1 }, "RunConfig.DrainDelay"},
 		"the health path at Path":           {func(cfg *tghook.RunConfig) { cfg.Path = "/healthz" }, "RunConfig.Path: has the path /healthz"},
 		"a nil Client":                      {func(cfg *tghook.RunConfig) { cfg.Webhook.Dispatch.Caller = (*tghook.Client)(nil) }, "Config.Dispatch.Caller: is a nil *Client"},
@@ -645,7 +645,7 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 		"a variable with something else in it": {
 			map[string]string{"TELEGRAM_LISTEN": apiToken},
 			func(*tghook.RunConfig) {},
-			"tghook: TELEGRAM_LISTEN: is no address to listen at: give host:port, or the absolute path of a unix socket",
+			"tghook: TELEGRAM_LISTEN: not an address to listen at; give host:port, or the absolute path of a unix socket",
 		},
 		"a variable that counts no more": {
 			map[string]string{"TELEGRAM_LISTEN": "127.0.0.1:1"},

@@ -153,7 +153,7 @@ func TestARequestWrongInManyWaysGetsTheFirstAnswer(t *testing.T) {
 		{"Content-Type", 415, nil, func() { req.ContentType = "application/json" }},
 		{"encoded", 415, nil, func() { req.ContentEncoding = "identity" }},
 		{"bytes", 413, http.Header{"Connection": {"close"}}, func() { req.ContentLength, req.Body = 1, strings.NewReader("{") }},
-		{"no update", 400, nil, func() { req = fromTelegram(textFrom(1, 1)) }},
+		{"not an update", 400, nil, func() { req = fromTelegram(textFrom(1, 1)) }},
 		{"", 200, nil, func() {}},
 	}
 	for _, step := range steps {

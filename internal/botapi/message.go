@@ -79,7 +79,7 @@ func (a *attachment) spent() error {
 	if !a.begun || a.seeker != nil {
 		return nil
 	}
-	return FileError(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek: give a new File, or a Body that can", a.Name, a.Body))
+	return FileError(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek; give a new File, or a Body that can", a.Name, a.Body))
 }
 
 // FileError is why a file can never be sent.

@@ -77,7 +77,7 @@ func (e *Encoder) prepare(method string, given any) (params []byte, files map[st
 		return []byte("{}"), nil, nil
 	}
 	if params[0] != '{' {
-		return nil, nil, fmt.Errorf("encode Params: a %T is no JSON object", given)
+		return nil, nil, fmt.Errorf("encode Params: a %T is not a JSON object", given)
 	}
 	if !bytes.Contains(params, []byte(attachPrefix)) {
 		return params, nil, nil

@@ -137,17 +137,17 @@ func (s *survey) misfit(t *traits, v reflect.Value) error {
 	var problem string
 	switch {
 	case typ == durationType:
-		problem = "is a time.Duration, which JSON has in nanoseconds: give seconds, such as int(d.Seconds())"
+		problem = "is a time.Duration, which JSON has in nanoseconds; give seconds, such as int(d.Seconds())"
 	case typ == timeType:
-		problem = "is a time.Time, which JSON has as a text: give its Unix()"
+		problem = "is a time.Time, which JSON has as a text; give its Unix()"
 	case t.reads && !absent(v):
 		problem = fmt.Sprintf("is a %s, a reader, of which JSON has nothing: %s", name, giveFile)
 	case t.uploads && v.CanInterface() && !absent(v) && v.Interface().(interface{ NeedsUpload() bool }).NeedsUpload():
 		problem = fmt.Sprintf("is a %s, the upload of another library: %s", name, giveFile)
 	case t.describes:
-		problem = fmt.Sprintf("is a %s, a file as Telegram or another library describes it: give its file_id, or %s", name, giveFile)
+		problem = fmt.Sprintf("is a %s, a file as Telegram or another library describes it; give its file_id, or %s", name, giveFile)
 	case typ.Kind() == reflect.Struct && typ.NumField() > 0 && len(t.fields) == 0:
-		problem = fmt.Sprintf("is a %s, of which JSON has nothing, since it exports no field: give what it stands for", name)
+		problem = fmt.Sprintf("is a %s, of which JSON has nothing, because it exports no field; give what it stands for", name)
 	default:
 		return nil
 	}
