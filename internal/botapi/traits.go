@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// traits is what the survey has to know of a type.
+// traits is what the survey knows of a type.
 type traits struct {
 	simple            bool // nothing of it needs a look
 	file              bool
@@ -59,10 +59,11 @@ func (e *Encoder) traitsOf(t reflect.Type) *traits {
 			found.describes = found.describes || describes(t.Field(field.index))
 		}
 	case reflect.Map, reflect.Slice, reflect.Array:
-		found.simple = !found.reads && !found.uploads && scalar(t.Elem())
+		found.simple = scalar(t.Elem())
 	default:
-		found.simple = !found.reads && !found.uploads && scalar(t)
+		found.simple = scalar(t)
 	}
+	found.simple = found.simple && !found.reads && !found.uploads
 	e.traits.Store(t, found)
 	return found
 }
@@ -73,8 +74,8 @@ func describes(f reflect.StructField) bool {
 	return name == "file_unique_id"
 }
 
-// scalar reports whether t is encoded as a number, a text or a bool, and says no
-// more than it seems to.
+// scalar reports whether t is encoded as a number, a text or a bool, and means just that: a
+// time.Duration does not.
 func scalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Array, reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice, reflect.Struct:
@@ -131,7 +132,7 @@ func (f fieldTraits) leavesOut(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// misfit is why Telegram would not get what v, which is no Marshaler's, means.
+// misfit returns why Telegram would not understand v, which is not a Marshaler.
 func (s *survey) misfit(t *traits, v reflect.Value) error {
 	typ, name := v.Type(), typeOf(v)
 	var problem string
