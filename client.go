@@ -95,7 +95,7 @@ type Client struct { //nolint:recvcheck // what prints it has to print values to
 const (
 	defaultBaseURL = "https://api.telegram.org"
 	maxAnswer      = 32 << 20 // getUpdates answers with 4 MiB at most
-	maxPage        = 4 << 10  // of what is no answer, to make an excerpt of
+	maxPage        = 4 << 10  // of an answer that is not the Bot API's, for an excerpt
 	maxToken       = 80       // tdlib/telegram-bot-api refuses more
 )
 

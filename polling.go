@@ -161,20 +161,20 @@ type poller struct {
 
 	// What follows is of the poll's goroutine alone.
 	again   time.Duration      // not before then is the offset sent again
-	letters map[string]*letter // of what is no update, as long as answers have it
+	letters map[string]*letter // of data that is not an update, as long as answers have it
 	crowded bool               // what the dispatcher was told last
 	cut     bool               // it was reported that polls are cut, and none has been answered since
 	backoff retry.Backoff
 }
 
-// heldUpdate is an update that a poll has received, or what is no update.
+// heldUpdate is an update that a poll has received, or data that is not an update.
 type heldUpdate struct {
-	update  *Update // nil: it is no update
+	update  *Update // nil if the data is not an update
 	arrival *arrival
 	letter  *letter
 }
 
-// letter is the dead letter of what is no update.
+// letter is the dead letter of data that is not an update.
 type letter struct{ accepted atomic.Bool }
 
 func newWindow(d *Dispatcher) *window.Window[heldUpdate] {

@@ -131,7 +131,7 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// tooLate says why a call fails that is made with the ctx of a handler that has
+// tooLate says why a call fails that is made with the context of a handler that has
 // returned; nil if it is not.
 func tooLate(ctx context.Context, run *handlerContext) error {
 	why := ctx.Err()

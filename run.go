@@ -245,7 +245,7 @@ func (m *Mounted) Receive(ctx context.Context) error {
 	select {
 	case err := <-told:
 		return unlessEnded(receiving, err)
-	default: // a transport that does not look at its ctx
+	default: // a transport that does not look at its context
 		return nil
 	}
 }

@@ -1,4 +1,4 @@
-// Package callback calls functions of the user beside the work that they are told of.
+// Package callback calls functions of the user beside the work of which they get a report.
 package callback
 
 import (
