@@ -95,7 +95,7 @@ type Client struct { //nolint:recvcheck // what prints it has to print values to
 const (
 	defaultBaseURL = "https://api.telegram.org"
 	maxAnswer      = 32 << 20 // getUpdates answers with 4 MiB at most
-	maxPage        = 4 << 10  // of what is no answer, to make an excerpt of
+	maxPage        = 4 << 10  // of an answer that is not the Bot API's, for an excerpt
 	maxToken       = 80       // tdlib/telegram-bot-api refuses more
 )
 
@@ -113,15 +113,15 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 		}
 	}
 	bot, ok := botOf(token)
-	add(!ok, "token", "is no token: it must be a bot's id, a colon and a secret, as @BotFather gives it")
+	add(!ok, "token", "not a token; it must be a bot's id, a colon and a secret, as @BotFather gives it")
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = defaultBaseURL
 	}
 	base, err := url.Parse(cfg.BaseURL)
 	add(err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || strings.ContainsAny(cfg.BaseURL, "?#"),
-		"ClientConfig.BaseURL", "is no http or https URL: give one such as "+defaultBaseURL)
-	add(err == nil && path.Base(base.Path) == "bot", "ClientConfig.BaseURL", "ends in /bot, which is added to it: leave that out")
-	add(cfg.Patience < 0, "ClientConfig.Patience", "is negative: give a duration, or 0 to repeat nothing")
+		"ClientConfig.BaseURL", "not an http or https URL; give one such as "+defaultBaseURL)
+	add(err == nil && path.Base(base.Path) == "bot", "ClientConfig.BaseURL", "ends in /bot, which is added to it; leave that out")
+	add(cfg.Patience < 0, "ClientConfig.Patience", "negative; give a duration, or 0 to repeat nothing")
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -349,7 +349,7 @@ func (c *Client) decode(method string, status int, answer []byte) (result []byte
 	default: // a proxy's words, none, or cut at maxAnswer
 		words := envelope.Excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
 		return nil, &APIError{Method: method, Code: status, Description: fmt.Sprintf(
-			"(%s) %d bytes are no answer of the Bot API: %q", http.StatusText(status), len(answer), words)}
+			"(%s) %d bytes are not an answer of the Bot API: %q", http.StatusText(status), len(answer), words)}
 	}
 }
 

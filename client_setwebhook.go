@@ -211,10 +211,10 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	}
 	host := ""
 	if target, err := url.Parse(r.URL); err != nil || !usableHost(target.Host) {
-		add(true, "URL", "is no URL with a host: give one such as https://bot.example.org/telegram")
+		add(true, "URL", "not a URL with a host; give one such as https://bot.example.org/telegram")
 	} else {
 		host = target.Hostname()
-		add(strings.Contains(r.URL, "#"), "URL", "has a fragment, which Telegram would send as a part of the path: leave it out")
+		add(strings.Contains(r.URL, "#"), "URL", "has a fragment, which Telegram would send as a part of the path; leave it out")
 		add(target.Scheme != "https" && (!local || target.Scheme != "http"), "URL", "must begin with https://")
 		add(!local && !slices.Contains([]string{"", "443", "80", "88", "8443"}, target.Port()), "URL",
 			"has port "+target.Port()+": Telegram connects to 443, 80, 88 and 8443 only")
@@ -230,7 +230,7 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 		problem := unreachable(r.IPAddress)
 		add(problem != "", "IPAddress", problem)
 	} else {
-		add(err != nil && r.IPAddress != "", "IPAddress", "is no address: give one such as 149.154.167.220")
+		add(err != nil && r.IPAddress != "", "IPAddress", "not an address; give one such as 149.154.167.220")
 	}
 	most, _ := connections(local)
 	add(r.MaxConnections < 0 || r.MaxConnections > most, "MaxConnections", fmt.Sprintf("must be 1 to %d, or 0 for Telegram's default", most))
@@ -262,12 +262,12 @@ func unreachable(host string) string {
 		name := strings.TrimSuffix(host, ".")
 		dot := strings.LastIndexByte(name, '.')
 		if dot < 0 || name[dot+1] >= '0' && name[dot+1] <= '9' { // the latter is an address to some resolvers
-			return "has a host that is known in your own network at most: give the public one"
+			return "has a host that is known in your own network at most; give the public one"
 		}
 	case !addr.Is4():
 		return "has an IPv6 address: Telegram connects by IPv4 only"
 	case reserved(addr):
-		return "has the reserved address " + addr.String() + ": give the public one"
+		return "has the reserved address " + addr.String() + "; give the public one"
 	}
 	return ""
 }

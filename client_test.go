@@ -194,15 +194,15 @@ func TestARefusalIsAnAPIError(t *testing.T) {
 		},
 		"a proxy's page": {
 			502, "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
-			tghook.APIError{Method: "sendMessage", Code: 502, Description: `(Bad Gateway) 74 bytes are no answer of the Bot API: "<html><head><title>502 Bad Gateway</title></head><body>nginx</bo"`},
+			tghook.APIError{Method: "sendMessage", Code: 502, Description: `(Bad Gateway) 74 bytes are not an answer of the Bot API: "<html><head><title>502 Bad Gateway</title></head><body>nginx</bo"`},
 			"",
 		},
-		"no body":             {413, "", tghook.APIError{Method: "sendMessage", Code: 413, Description: `(Request Entity Too Large) 0 bytes are no answer of the Bot API: ""`}, ""},
-		"half an envelope":    {200, `{"ok":true,"resu`, tghook.APIError{Method: "sendMessage", Code: 200, Description: `(OK) 16 bytes are no answer of the Bot API: "{\"ok\":true,\"resu"`}, ""},
-		"a list":              {200, `[true]`, tghook.APIError{Method: "sendMessage", Code: 200, Description: `(OK) 6 bytes are no answer of the Bot API: "[true]"`}, ""},
-		"something of others": {200, `{"status":"up"}`, tghook.APIError{Method: "sendMessage", Code: 200, Description: `(OK) 15 bytes are no answer of the Bot API: "{\"status\":\"up\"}"`}, ""},
-		"ok of another type":  {200, `{"ok":"true"}`, tghook.APIError{Method: "sendMessage", Code: 200, Description: `(OK) 13 bytes are no answer of the Bot API: "{\"ok\":\"true\"}"`}, ""},
-		"a wait below zero":   {429, `{"ok":false,"parameters":{"retry_after":-1}}`, tghook.APIError{Method: "sendMessage", Code: 429, Description: `(Too Many Requests) 44 bytes are no answer of the Bot API: "{\"ok\":false,\"parameters\":{\"retry_after\":-1}}"`}, ""},
+		"no body":             {413, "", tghook.APIError{Method: "sendMessage", Code: 413, Description: `(Request Entity Too Large) 0 bytes are not an answer of the Bot API: ""`}, ""},
+		"half an envelope":    {200, `{"ok":true,"resu`, tghook.APIError{Method: "sendMessage", Code: 200, Description: `(OK) 16 bytes are not an answer of the Bot API: "{\"ok\":true,\"resu"`}, ""},
+		"a list":              {200, `[true]`, tghook.APIError{Method: "sendMessage", Code: 200, Description: `(OK) 6 bytes are not an answer of the Bot API: "[true]"`}, ""},
+		"something of others": {200, `{"status":"up"}`, tghook.APIError{Method: "sendMessage", Code: 200, Description: `(OK) 15 bytes are not an answer of the Bot API: "{\"status\":\"up\"}"`}, ""},
+		"ok of another type":  {200, `{"ok":"true"}`, tghook.APIError{Method: "sendMessage", Code: 200, Description: `(OK) 13 bytes are not an answer of the Bot API: "{\"ok\":\"true\"}"`}, ""},
+		"a wait below zero":   {429, `{"ok":false,"parameters":{"retry_after":-1}}`, tghook.APIError{Method: "sendMessage", Code: 429, Description: `(Too Many Requests) 44 bytes are not an answer of the Bot API: "{\"ok\":false,\"parameters\":{\"retry_after\":-1}}"`}, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -260,7 +260,7 @@ func TestAnAnswerHas32MiBAtMost(t *testing.T) {
 	}).Client(t, tghook.ClientConfig{Patience: time.Hour})
 	err := c.Call(t.Context(), "getChat", nil, &text)
 	var refused *tghook.APIError
-	if !errors.As(err, &refused) || refused.Code != 200 || !strings.Contains(refused.Description, "33554432 bytes are no answer") {
+	if !errors.As(err, &refused) || refused.Code != 200 || !strings.Contains(refused.Description, "33554432 bytes are not an answer") {
 		t.Error(err)
 	}
 	assert.Equal(t, most, body.read, "bytes read")
@@ -359,11 +359,11 @@ func TestNoErrorTellsTheToken(t *testing.T) {
 		}, io.ErrUnexpectedEOF, ""},
 		"a page that shows the path": {
 			rig.Answers(404, "<h1>Not found: /bot"+rig.APIToken+"/getMe</h1>"), nil,
-			`tghook: getMe: 404 (Not Found) 77 bytes are no answer of the Bot API: "<h1>Not found: /bot<token>/getMe</h1>"`,
+			`tghook: getMe: 404 (Not Found) 77 bytes are not an answer of the Bot API: "<h1>Not found: /bot<token>/getMe</h1>"`,
 		},
 		"a page that is cut off in it": {
 			rig.Answers(404, "<h1>Not found: /bot"+rig.APIToken[:20]), nil,
-			`tghook: getMe: 404 (Not Found) 39 bytes are no answer of the Bot API: "<h1>Not found: /bot<token>"`,
+			`tghook: getMe: 404 (Not Found) 39 bytes are not an answer of the Bot API: "<h1>Not found: /bot<token>"`,
 		},
 		"one where an excerpt would cut it": {rig.Answers(404, strings.Repeat("a", 40)+rig.APIToken), nil, ""},
 		"a description": {

@@ -265,7 +265,7 @@ func (c *DispatchConfig) tellFilter(ctx context.Context, h Handler, sent []strin
 		c.log(ctx, slog.LevelWarn, "tghook: Telegram does not send kinds that the handler wants: name them where the webhook is set",
 			slog.Any("missing", missing), slog.Any("sent", sent))
 	case wanted == nil && len(sent) > 0:
-		c.log(ctx, slog.LevelInfo, "tghook: Telegram sends these kinds alone, as it was told earlier: set AllowedUpdates to change that",
+		c.log(ctx, slog.LevelInfo, "tghook: Telegram sends these kinds alone, as it was told earlier; set AllowedUpdates to change that",
 			slog.Any("sent", sent))
 	}
 }

@@ -162,20 +162,20 @@ type poller struct {
 
 	// What follows is of the poll's goroutine alone.
 	again   time.Duration      // not before then is the offset sent again
-	letters map[string]*letter // of what is no update, as long as answers have it
+	letters map[string]*letter // of data that is not an update, as long as answers have it
 	crowded bool               // what the dispatcher was told last
 	cut     bool               // it was reported that polls are cut, and none has been answered since
 	backoff retry.Backoff
 }
 
-// heldUpdate is an update that a poll has received, or what is no update.
+// heldUpdate is an update that a poll has received, or data that is not an update.
 type heldUpdate struct {
-	update   *Update // nil: it is no update
+	update   *Update // nil if the data is not an update
 	delivery *dispatch.Delivery
 	letter   *letter
 }
 
-// letter is the dead letter of what is no update.
+// letter is the dead letter of data that is not an update.
 type letter struct{ accepted atomic.Bool }
 
 func newWindow(d *Dispatcher) *window.Window[heldUpdate] {
@@ -230,18 +230,18 @@ func (c PollConfig) mistakes(client *Client, h Handler) []error {
 			errs = append(errs, &ConfigError{field, problem})
 		}
 	}
-	add(client == nil, "Client", "is nil: make one with NewClient")
+	add(client == nil, "Client", "nil; make one with NewClient")
 	add(c.Wait < 0 || c.Wait > maxPollWait || c.Wait%time.Second != 0, "PollConfig.Wait", "must be whole seconds up to 50")
 	if client != nil {
 		longest := cmp.Or(c.Wait, maxPollWait) + pollSlack
 		add(client.http.Timeout > 0 && client.http.Timeout <= longest, "ClientConfig.HTTP", fmt.Sprintf(
-			"has a Timeout of %v, which would cut a poll that waits: give none, since a call ends with its ctx, or more than the %v of PollConfig.Wait and %v",
+			"has a Timeout of %v, which would cut a poll that waits; give none, because a call ends with its context, or more than the %v of PollConfig.Wait and %v",
 			client.http.Timeout, cmp.Or(c.Wait, maxPollWait), pollSlack))
 	}
-	add(c.Grace < 0, "PollConfig.Grace", "is negative: give a duration, or 0 for 8 seconds")
+	add(c.Grace < 0, "PollConfig.Grace", "negative; give a duration, or 0 for 8 seconds")
 	add(c.PutBackSecret != "" && !validSecret(c.PutBackSecret), "PollConfig.PutBackSecret", secretRule)
 	add(c.PutBackSecret != "" && !c.TakeOver, "PollConfig.PutBackSecret", "is set without TakeOver: nothing would be put back")
-	add(len(c.PutBackCertificate) > 0 && c.PutBackSecret == "", "PollConfig.PutBackCertificate", "is set without PutBackSecret: give both")
+	add(len(c.PutBackCertificate) > 0 && c.PutBackSecret == "", "PollConfig.PutBackCertificate", "is set without PutBackSecret; give both")
 	return errs
 }
 

@@ -323,7 +323,7 @@ func (p *poller) hasMoved() {
 
 var errNothingNew = errors.New("tghook: getUpdates gives nothing but what cannot be read")
 
-// letterTime is how long DeadLetter may go on after its ctx has ended.
+// letterTime is how long DeadLetter may go on after its context has ended.
 const letterTime = 10 * time.Second
 
 // bury makes a dead letter of data that is not an update, beside the poll. It has no id by
@@ -442,7 +442,7 @@ func (p *poller) confirm(ctx context.Context) error {
 	}
 	if p.window.Repeats(offset, p.dispatcher.engine.Now()-repetition) {
 		// The call before was not answered, and Telegram would hold its repetition. One
-		// without an offset confirms nothing, and is no repetition.
+		// without an offset confirms nothing, and is not a repetition.
 		_, _ = p.client.GetUpdates(ctx, UpdatesRequest{Limit: 1})
 	}
 	_, err := p.client.GetUpdates(ctx, UpdatesRequest{Offset: offset, Limit: 1})

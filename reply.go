@@ -110,7 +110,7 @@ func unsendable(method string, err error) error {
 }
 
 // payload is a reply in the form that it is sent, kept and stored in: the body
-// of a response. nil is no reply. A payload is never changed.
+// of a response. nil is the payload without a reply. A payload is never changed.
 type payload []byte
 
 // reply returns p as a Reply again: Params encode to what p was made of.

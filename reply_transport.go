@@ -131,7 +131,7 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// tooLate says why a call fails that is made with the ctx of a handler that has
+// tooLate says why a call fails that is made with the context of a handler that has
 // returned; nil if it is not.
 func tooLate(ctx context.Context, run *run) error {
 	why := ctx.Err()
@@ -188,7 +188,7 @@ func refuse(req *http.Request, err error) (*http.Response, error) {
 func (t *ReplyTransport) prepare() {
 	var errs []error
 	if t.Client == nil {
-		errs = append(errs, &ConfigError{"ReplyTransport.Client", "is nil: make one with NewClient"})
+		errs = append(errs, &ConfigError{"ReplyTransport.Client", "nil; make one with NewClient"})
 	} else {
 		through := *t.Client
 		through.http.Transport = t.base()

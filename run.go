@@ -245,7 +245,7 @@ func (m *Mounted) Receive(ctx context.Context) error {
 	select {
 	case err := <-told:
 		return unlessEnded(receiving, err)
-	default: // a transport that does not look at its ctx
+	default: // a transport that does not look at its context
 		return nil
 	}
 }
@@ -317,7 +317,7 @@ func passing(err error) bool {
 	case errors.As(err, &refused):
 		again := []int{http.StatusTooManyRequests, http.StatusConflict, http.StatusRequestTimeout}
 		return refused.Code/100 != 4 || slices.Contains(again, refused.Code) ||
-			strings.Contains(refused.Description, "no answer of the Bot API") || // a proxy's, or a portal's
+			strings.Contains(refused.Description, "not an answer of the Bot API") || // a proxy's, or a portal's
 			strings.Contains(refused.Description, "Temporary failure") // to resolve the host, at Telegram's end
 	case errors.As(err, &unresolved):
 		return !unresolved.IsNotFound || errors.As(err, new(*net.OpError)) // the latter is the Bot API's host

@@ -149,18 +149,18 @@ func (c RunConfig) mistakes() (errs []error) {
 		where = "Path"
 	}
 	_, err := url.Parse(c.URL)
-	add(err != nil, "URL", "is no URL: give one such as https://bot.example.org/telegram")
-	add(c.public().Fragment != "", "URL", "has a fragment, which Telegram would send as a part of the path: leave it out")
+	add(err != nil, "URL", "not a URL; give one such as https://bot.example.org/telegram")
+	add(c.public().Fragment != "", "URL", "has a fragment, which Telegram would send as a part of the path; leave it out")
 	add(!strings.HasPrefix(c.Path, "/"), "Path", "must begin with a slash, and be written as in a URL")
 	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
-	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served: give another")
-	add(c.HealthPath == defaultHealthPath && c.Path == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath: give another")
+	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served; give another")
+	add(c.HealthPath == defaultHealthPath && c.Path == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath; give another")
 	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
-	add(c.DrainDelay < 0, "DrainDelay", "is negative: give a duration, or 0 not to wait")
+	add(c.DrainDelay < 0, "DrainDelay", "negative; give a duration, or 0 not to wait")
 	add(strings.HasPrefix(c.Listen, "/") && len(c.Webhook.AllowedSources) > 0, "Webhook.AllowedSources",
 		"lets nobody in on a unix socket, where a peer has no address: check the source in the proxy, or set Listen to host:port")
-	add(c.Grace < 0, "Grace", "is negative: give a duration, or 0 for 8 seconds")
-	add(!reflect.ValueOf(c.Poll.Dispatch).IsZero(), "Poll.Dispatch", "is not used: set Webhook.Dispatch, which is the poll's too")
+	add(c.Grace < 0, "Grace", "negative; give a duration, or 0 for 8 seconds")
+	add(!reflect.ValueOf(c.Poll.Dispatch).IsZero(), "Poll.Dispatch", "is not used; set Webhook.Dispatch, which is the poll's too")
 	errs = append(errs, c.mistakesOfTLS()...)
 	return append(errs, mistakesInAllowed("RunConfig.AllowedUpdates", c.AllowedUpdates)...)
 }
@@ -171,15 +171,15 @@ func (c RunConfig) mistakesOfTLS() (errs []error) {
 			errs = append(errs, &ConfigError{"RunConfig." + field, problem})
 		}
 	}
-	add(c.CertFile == "" && c.KeyFile != "", "KeyFile", "is given without CertFile (TELEGRAM_CERT_FILE): give both, or none")
-	add(c.CertFile != "" && c.KeyFile == "", "CertFile", "is given without KeyFile (TELEGRAM_KEY_FILE): give both, or none")
-	add(c.SelfSigned && c.waysOfTLS() > 1, "SelfSigned", "is given with another certificate: give one of CertFile with KeyFile, TLS, and SelfSigned")
-	add(!c.SelfSigned && c.waysOfTLS() > 1, "TLS", "is given with CertFile and KeyFile: give one of them")
+	add(c.CertFile == "" && c.KeyFile != "", "KeyFile", "is given without CertFile (TELEGRAM_CERT_FILE); give both, or none")
+	add(c.CertFile != "" && c.KeyFile == "", "CertFile", "is given without KeyFile (TELEGRAM_KEY_FILE); give both, or none")
+	add(c.SelfSigned && c.waysOfTLS() > 1, "SelfSigned", "is given with another certificate; give one of CertFile with KeyFile, TLS, and SelfSigned")
+	add(!c.SelfSigned && c.waysOfTLS() > 1, "TLS", "is given with CertFile and KeyFile; give one of them")
 	add(c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil,
-		"TLS", "has no certificate: set Certificates or GetCertificate")
-	add(c.SelfSigned && len(c.Certificate) > 0, "Certificate", "is made by SelfSigned: give one of them")
+		"TLS", "has no certificate; set Certificates or GetCertificate")
+	add(c.SelfSigned && len(c.Certificate) > 0, "Certificate", "is made by SelfSigned; give one of them")
 	add(c.SelfSigned && c.KeepWebhook, "SelfSigned", "cannot be uploaded with KeepWebhook")
-	add(c.SelfSigned && c.public().Scheme == "http", "SelfSigned", "serves TLS, and the URL begins with http://: give one with https://")
+	add(c.SelfSigned && c.public().Scheme == "http", "SelfSigned", "serves TLS, and the URL begins with http://; give one with https://")
 	return errs
 }
 

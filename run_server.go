@@ -60,7 +60,7 @@ func (m *Mounted) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	rw.WriteHeader(http.StatusNotFound)
 }
 
-// serveHealth answers 503 at the end, and for a poll that gets no answer.
+// serveHealth answers 200, and 503 at the end and while getUpdates is not answered.
 func (m *Mounted) serveHealth(rw http.ResponseWriter) {
 	status, line := http.StatusOK, ""
 	if m.poller != nil {
@@ -90,7 +90,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// warnOfStray tells that Telegram, it seems, sends updates to another path.
+// warnOfStray logs that Telegram seems to send updates to another path.
 func (m *Mounted) warnOfStray(r *http.Request) {
 	now, last := time.Now().UnixNano(), m.strayed.Load()
 	if last != 0 && now-last < int64(strayInterval) || !m.strayed.CompareAndSwap(last, now) {
@@ -146,7 +146,7 @@ func (m *Mounted) serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// serverLog has what the server logs, such as failures of TLS, in the bot's log.
+// serverLog writes the lines of the server, such as failures of TLS, to the bot's log.
 type serverLog struct{ m *Mounted }
 
 func (l serverLog) Write(line []byte) (int, error) {
@@ -154,8 +154,8 @@ func (l serverLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// listen opens address, which is that of a unix socket if it begins with a slash.
-// A socket that a process left behind is replaced.
+// listen listens at address, which is that of a unix socket if it begins with a slash.
+// It replaces a socket that a process has left behind.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	network := "tcp"
 	if strings.HasPrefix(address, "/") {
@@ -187,7 +187,7 @@ func (m *Mounted) notListening(err error) error {
 	}
 	var refused syscall.Errno
 	if !errors.As(err, &refused) { // it may be anything, a token too, so that it is not told
-		return &ConfigError{field, given + "is no address to listen at: give host:port, or the absolute path of a unix socket"}
+		return &ConfigError{field, given + "not an address to listen at; give host:port, or the absolute path of a unix socket"}
 	}
 	remedy := "give another"
 	switch {

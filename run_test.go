@@ -620,7 +620,7 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 		"a variable with something else in it": {
 			map[string]string{"TELEGRAM_LISTEN": rig.APIToken},
 			func(*tghook.RunConfig) {},
-			"tghook: TELEGRAM_LISTEN: is no address to listen at: give host:port, or the absolute path of a unix socket",
+			"tghook: TELEGRAM_LISTEN: not an address to listen at; give host:port, or the absolute path of a unix socket",
 		},
 		"a variable that counts no more": {
 			map[string]string{"TELEGRAM_LISTEN": "127.0.0.1:1"},

@@ -94,12 +94,12 @@ func withConnections(n int) tghook.WebhookRequest {
 func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T) {
 	t.Parallel()
 	const (
-		noURL    = "is no URL with a host"
+		noURL    = "not a URL with a host"
 		port     = "443, 80, 88 and 8443 only"
 		ipv6     = "has an IPv6 address"
 		reserved = "has the reserved address"
 		unknown  = "is known in your own network at most"
-		noIP     = "is no address"
+		noIP     = "not an address"
 		secret   = "must be 1 to 256 characters"
 	)
 	tests := []struct {

@@ -52,7 +52,7 @@ func (s *sources) stranger(peer string, forwardedFor []string) string {
 
 // source is the address that a request comes from: the peer's or, behind trusted
 // proxies, the first from the right that is not one of them. given is the text that it
-// was read from. If that is no address, source is not valid.
+// was read from. If the text is not an address, source is not valid.
 func (s *sources) source(peer string, forwardedFor []string) (source netip.Addr, given string) {
 	source, given = parseAddr(peer), peer
 	if !source.IsValid() || !contains(s.proxies, source) {
@@ -78,7 +78,8 @@ func (s *sources) name(peer string, forwardedFor []string) string {
 }
 
 // parseAddr reads an address with or without a port, an IPv6 address also in brackets.
-// An IPv4 address in IPv6 form is that IPv4 address. What is no address is not valid.
+// It returns the IPv4 address of an IPv4 address in IPv6 form, and an invalid one if s is not
+// an address.
 func parseAddr(s string) netip.Addr {
 	s = strings.TrimSpace(s)
 	withPort, err := netip.ParseAddrPort(s) // first, for servers give it

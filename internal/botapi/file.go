@@ -51,7 +51,7 @@ func (f File) reference() (ref string, err error) {
 	}
 	defer func() {
 		if recover() != nil {
-			err = fmt.Errorf("File.Body, a %T, is not comparable: give a pointer to it", f.Body)
+			err = fmt.Errorf("File.Body, a %T, is not comparable; give a pointer to it", f.Body)
 		}
 	}()
 	return fmt.Sprintf("%s%016x", attachPrefix, maphash.Comparable(referenceSeed, f)), nil

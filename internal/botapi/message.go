@@ -79,7 +79,7 @@ func (a *attachment) spent() error {
 	if !a.begun || a.seeker != nil {
 		return nil
 	}
-	return FileError(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek: give a new File, or a Body that can", a.Name, a.Body))
+	return FileError(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek; give a new File, or a Body that can", a.Name, a.Body))
 }
 
 // FileError is why a file can never be sent.
@@ -260,9 +260,8 @@ func (m *Message) End() error {
 	return last.end()
 }
 
-// upload is the body of a request that reads files meanwhile. What reads them are
-// the user's functions: they get a goroutine of their own, since net/http's must
-// not end.
+// upload is the body of a request. It reads files while it is sent. Functions of the user
+// read them. They run in a goroutine of their own, because one of net/http must not end.
 type upload struct {
 	message *Message
 	most    int64
@@ -273,8 +272,7 @@ type upload struct {
 	err     error // of reading, when done is closed
 }
 
-// readPatience is how long an attempt that has ended waits for the Body that is
-// being read.
+// readPatience is how long the end of an attempt waits for a Body that is being read.
 const readPatience = time.Second
 
 var errSent = errors.New("the request has ended")

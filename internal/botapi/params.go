@@ -26,7 +26,8 @@ func NewEncoder[F ~struct {
 }
 
 // Encode returns the body of a call, with its files. The error is a *[ReadError] if a
-// file could not be read, which may go better the next time. No other error can be helped.
+// file could not be read. Then another attempt may succeed. After any other error the call can
+// never be sent.
 func (e *Encoder) Encode(method string, params any) ([]byte, error) {
 	encoded, files, err := e.prepare(method, params)
 	if err != nil {
@@ -77,7 +78,7 @@ func (e *Encoder) prepare(method string, given any) (params []byte, files map[st
 		return []byte("{}"), nil, nil
 	}
 	if params[0] != '{' {
-		return nil, nil, fmt.Errorf("encode Params: a %T is no JSON object", given)
+		return nil, nil, fmt.Errorf("encode Params: a %T is not a JSON object", given)
 	}
 	if !bytes.Contains(params, []byte(attachPrefix)) {
 		return params, nil, nil
@@ -114,8 +115,7 @@ const maxDepth = 1000
 
 var errTooDeep = errors.New("nested too deep")
 
-// surveyed is what is to be known of params before they are encoded. An error names
-// the field.
+// surveyed walks over params before they are encoded. An error names the field.
 func (e *Encoder) surveyed(params any) (survey, error) {
 	s := survey{encoder: e}
 	if fields, ok := params.(map[string]any); ok && plain(fields) {
@@ -140,8 +140,8 @@ func plain(fields map[string]any) bool {
 	return true
 }
 
-// misfit says why a value in Params would not reach Telegram. Its text begins with
-// the path to it.
+// misfit says why Telegram would not understand a value in Params. Its text begins with
+// the path of the value.
 type misfit struct {
 	path    string // behind "Params"
 	problem string
@@ -245,8 +245,8 @@ func (s *survey) fields(v reflect.Value, t *traits, depth int) error {
 	return nil
 }
 
-// hidden collects the files that a Marshaler may make use of: nobody knows what it
-// does with which field. Its error is about a Marshaler that holds a reader.
+// hidden collects the files that a Marshaler may encode. Nobody knows what it does with
+// its fields. The error is about a Marshaler that has a reader.
 func (s *survey) hidden(v reflect.Value) (err error) {
 	switch v.Kind() {
 	case reflect.Interface:

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// traits is what the survey has to know of a type.
+// traits is what the survey knows of a type.
 type traits struct {
 	simple            bool // nothing of it needs a look
 	file              bool
@@ -59,10 +59,11 @@ func (e *Encoder) traitsOf(t reflect.Type) *traits {
 			found.describes = found.describes || describes(t.Field(field.index))
 		}
 	case reflect.Map, reflect.Slice, reflect.Array:
-		found.simple = !found.reads && !found.uploads && scalar(t.Elem())
+		found.simple = scalar(t.Elem())
 	default:
-		found.simple = !found.reads && !found.uploads && scalar(t)
+		found.simple = scalar(t)
 	}
+	found.simple = found.simple && !found.reads && !found.uploads
 	e.traits.Store(t, found)
 	return found
 }
@@ -73,8 +74,8 @@ func describes(f reflect.StructField) bool {
 	return name == "file_unique_id"
 }
 
-// scalar reports whether t is encoded as a number, a text or a bool, and says no
-// more than it seems to.
+// scalar reports whether t is encoded as a number, a text or a bool, and means just that: a
+// time.Duration does not.
 func scalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Array, reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice, reflect.Struct:
@@ -131,23 +132,23 @@ func (f fieldTraits) leavesOut(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// misfit is why Telegram would not get what v, which is no Marshaler's, means.
+// misfit returns why Telegram would not understand v, which is not a Marshaler.
 func (s *survey) misfit(t *traits, v reflect.Value) error {
 	typ, name := v.Type(), typeOf(v)
 	var problem string
 	switch {
 	case typ == durationType:
-		problem = "is a time.Duration, which JSON has in nanoseconds: give seconds, such as int(d.Seconds())"
+		problem = "is a time.Duration, which JSON has in nanoseconds; give seconds, such as int(d.Seconds())"
 	case typ == timeType:
-		problem = "is a time.Time, which JSON has as a text: give its Unix()"
+		problem = "is a time.Time, which JSON has as a text; give its Unix()"
 	case t.reads && !absent(v):
 		problem = fmt.Sprintf("is a %s, a reader, of which JSON has nothing: %s", name, giveFile)
 	case t.uploads && v.CanInterface() && !absent(v) && v.Interface().(interface{ NeedsUpload() bool }).NeedsUpload():
 		problem = fmt.Sprintf("is a %s, the upload of another library: %s", name, giveFile)
 	case t.describes:
-		problem = fmt.Sprintf("is a %s, a file as Telegram or another library describes it: give its file_id, or %s", name, giveFile)
+		problem = fmt.Sprintf("is a %s, a file as Telegram or another library describes it; give its file_id, or %s", name, giveFile)
 	case typ.Kind() == reflect.Struct && typ.NumField() > 0 && len(t.fields) == 0:
-		problem = fmt.Sprintf("is a %s, of which JSON has nothing, since it exports no field: give what it stands for", name)
+		problem = fmt.Sprintf("is a %s, of which JSON has nothing, because it exports no field; give what it stands for", name)
 	default:
 		return nil
 	}

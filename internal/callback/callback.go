@@ -1,4 +1,4 @@
-// Package callback calls functions of the user beside the work that they are told of.
+// Package callback calls functions of the user beside the work of which they get a report.
 package callback
 
 import (
@@ -10,8 +10,8 @@ import (
 // does not return.
 const maxPending = 1000
 
-// Group calls functions of the user beside the poll: one that blocks, panics or
-// ends its goroutine does not hold up the poll.
+// Group calls functions of the user in goroutines of their own. A function that blocks,
+// panics or ends its goroutine does not hold up the caller. It is safe for concurrent use.
 type Group struct {
 	over chan struct{} // closed when none may begin any more
 
@@ -39,8 +39,8 @@ func (c *Group) Start(wait, call func()) {
 	}()
 }
 
-// InTurn is start behind those that were started in turn before. It does nothing, and
-// is false, if too many are pending.
+// InTurn calls call after the calls that InTurn has started before. If too many are pending,
+// it does nothing and returns false.
 func (c *Group) InTurn(call func()) bool {
 	if c.Crowded() {
 		return false

@@ -29,7 +29,7 @@ func Unfit(certificate []byte, host string) string {
 	case len(certificate) > maxCertificate:
 		return fmt.Sprintf("has %d bytes, more than the %d that Telegram takes", len(certificate), maxCertificate)
 	case bytes.Contains(certificate, []byte("PRIVATE KEY")):
-		return "has a private key in it: give the public certificate alone"
+		return "has a private key in it; give the public certificate alone"
 	}
 	var certificates []*x509.Certificate
 	for block, rest := pem.Decode(certificate); block != nil; block, rest = pem.Decode(rest) {

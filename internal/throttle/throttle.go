@@ -22,8 +22,8 @@ type Throttle struct {
 	stopped bool
 }
 
-// New returns a Throttle that writes most lines in each window, and more at its end if lines
-// were left out.
+// New returns a Throttle that lets most lines be written in each window of time. At the end
+// of a window it calls more with the number of lines that were left out, if there were any.
 func New(most int, window time.Duration, more func(count int)) *Throttle {
 	return &Throttle{most: most, window: window, more: more}
 }
