@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	token    = "7244100913:AAH-stand_in_token_0123456789abcdef" //nolint:gosec // no bot's
+	token    = "7244100913:AAH-stand_in_token_0123456789abcdef"
 	patience = 30 * time.Second
 )
 
@@ -276,7 +276,7 @@ func isAProgram(t *testing.T, webhook bool) {
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	var output bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), binary) //nolint:gosec // this very program
+	cmd := exec.CommandContext(t.Context(), binary)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.Env = []string{asProgram + "=1", "TELEGRAM_TOKEN=" + token, "TELEGRAM_API_URL=" + tg.URL, "TELEGRAM_API_LOCAL=true"}
 	if webhook {
