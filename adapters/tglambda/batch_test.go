@@ -188,9 +188,8 @@ func TestMessageThatIsNoUpdateGoesBackToTheQueue(t *testing.T) {
 		bad.Body = body
 		assert.Equal(t, failed("1", "2"), invoke(t.Context(), t, f, batch(t, bad, behind, other)), body)
 		assert.Equal(t, 1, handled, body)
-		if !strings.Contains(log.String(), "message_id=1 ") || strings.Count(log.String(), "\n") != 1 {
-			t.Errorf("%q: logged %s", body, log.String())
-		}
+		assert.Contains(t, log.String(), "message_id=1 ", body)
+		assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
 	}
 }
 
@@ -203,9 +202,8 @@ func TestMessageWithoutAKindIsADeadLetter(t *testing.T) {
 	}}}
 	kindless := message("", 0, 1)
 	kindless.Body = `{"update_id":1}`
-	if got := invoke(t.Context(), t, mount(t, cfg, nothing), batch(t, kindless)); got != failed() || !slices.Equal(letters, []int64{1}) {
-		t.Errorf("got %s, dead letters %v", got, letters)
-	}
+	assert.Equal(t, failed(), invoke(t.Context(), t, mount(t, cfg, nothing), batch(t, kindless)))
+	assert.Equal(t, []int64{1}, letters)
 }
 
 func TestBatchEndsBeforeTheFunctionsTimeout(t *testing.T) {
@@ -226,13 +224,11 @@ func TestBatchEndsBeforeTheFunctionsTimeout(t *testing.T) {
 		start := time.Now()
 		// An update behind a late one would be begun only to be ended at once.
 		got := invoke(ctx, t, f, batch(t, message("", 41, 1), message("", 41, 2), message("", 42, 3)))
-		if took := time.Since(start); got != failed("1", "2") || took != 2500*time.Millisecond {
-			t.Errorf("got %s after %v", got, took)
-		}
+		assert.Equal(t, failed("1", "2"), got)
+		assert.Equal(t, 2500*time.Millisecond, time.Since(start))
 		synctest.Wait()
-		if len(causes) != 1 || !errors.Is(causes[0], tghook.ErrLate) {
-			t.Errorf("handlers of the late chat ended with %v", causes)
-		}
+		require.Len(t, causes, 1)
+		require.ErrorIs(t, causes[0], tghook.ErrLate)
 		assert.Equal(t, "3@0s", handler.were(), "runs")
 		time.Sleep(48 * time.Hour)
 	})
@@ -309,8 +305,7 @@ func TestWhatIsNotHandledIsReportedThoughTheContextIsFaulty(t *testing.T) {
 		require.NoError(t, err)
 		ctx := foul{t.Context(), deadline}
 		answer, err := tglambda.Handler(hook).Invoke(ctx, batch(t, message("", 7, 1), message("a", 8, 2), message("a", 8, 3)))
-		if want := failed("1", "2", "3"); err != nil || string(answer) != want {
-			t.Errorf("Deadline %s: got %s and %v, want %s", name, answer, err, want)
-		}
+		require.NoError(t, err, name)
+		assert.Equal(t, failed("1", "2", "3"), string(answer), name)
 	}
 }

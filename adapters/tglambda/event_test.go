@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -68,14 +67,12 @@ func TestRequestIsWhatEachShapeTells(t *testing.T) {
 			want.ContentLength, want.Ephemeral = int64(len(goldenBody)), true
 
 			e := decode(t, golden(t, name))
-			if !e.isRequest() || e.isBatch() {
-				t.Errorf("recognised as request: %v, as batch: %v", e.isRequest(), e.isBatch())
-			}
+			assert.True(t, e.isRequest())
+			assert.False(t, e.isBatch())
 			got := e.request()
 			body, err := io.ReadAll(got.Body)
-			if err != nil || string(body) != goldenBody {
-				t.Errorf("body %q, %v", body, err)
-			}
+			require.NoError(t, err)
+			assert.Equal(t, goldenBody, string(body)) //nolint:testifylint // the very bytes, not the same JSON
 			got.Body = nil
 			assert.Equal(t, want, got)
 		})
@@ -88,9 +85,9 @@ func TestRequestHasTheSizeOfTheDecodedBody(t *testing.T) {
 		e := event{Body: encoded, IsBase64Encoded: true}
 		req := e.request()
 		body, err := io.ReadAll(req.Body)
-		if err != nil || int64(len(body)) != want || req.ContentLength != want {
-			t.Errorf("%q: ContentLength %d of %q, %v", encoded, req.ContentLength, body, err)
-		}
+		require.NoError(t, err)
+		assert.Len(t, body, int(want), encoded)
+		assert.Equal(t, want, req.ContentLength, encoded)
 	}
 }
 
@@ -134,9 +131,8 @@ func TestLoadBalancersLastHopIsThePeer(t *testing.T) {
 		{[]string{"149.154.167.220,"}, "", []string{"149.154.167.220"}},
 	} {
 		peer, before := lastHop(c.lines)
-		if peer != c.peer || !reflect.DeepEqual(before, c.before) {
-			t.Errorf("%q: %q after %q, want %q after %q", c.lines, peer, before, c.peer, c.before)
-		}
+		assert.Equal(t, c.peer, peer, c.lines)
+		assert.Equal(t, c.before, before, c.lines)
 	}
 }
 
@@ -155,8 +151,7 @@ func TestAnEventWithTheRightFieldsIsToldWhyItIsNotRecognised(t *testing.T) {
 		{`{"Records":[{"EventSource":"aws:sns"}]}`, `of records from "aws:sns" is not recognised, because not all`},
 	} {
 		_, err := handler{}.Invoke(t.Context(), []byte(c.event))
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "7654321") {
-			t.Errorf("%s: got %v, want %s", c.event, err, c.want)
-		}
+		require.ErrorContains(t, err, c.want, c.event)
+		assert.NotContains(t, err.Error(), "7654321")
 	}
 }

@@ -229,9 +229,9 @@ func TestHandlerGetsTheBytesThatWereSent(t *testing.T) {
 				got = u.Raw
 				return tghook.NoReply, nil
 			})
-			if status, _, _ := post(t, client(shape, f), []byte(body)); status != 200 || string(got) != body {
-				t.Errorf("%s: %d, the handler got %q", shape, status, got)
-			}
+			status, _, _ := post(t, client(shape, f), []byte(body))
+			assert.Equal(t, 200, status, shape)
+			assert.Equal(t, body, string(got), shape)
 		}
 	}
 }
@@ -247,9 +247,8 @@ func TestFilesGoOutAsTheyAre(t *testing.T) {
 		})
 		status, header, body := post(t, client(shape, f), []byte(messageIn(42, 1)))
 		contentType := header.Get("Content-Type")
-		if status != 200 || !strings.HasPrefix(contentType, "multipart/form-data; boundary=") {
-			t.Errorf("%s: %d %q", shape, status, contentType)
-		}
+		assert.Equal(t, 200, status, shape)
+		assert.Regexp(t, "^multipart/form-data; boundary=", contentType, shape)
 		// A REST API without binaryMediaTypes passes on the base64 that it got.
 		if whole := bytes.Contains(body, photo); whole == (shape == gateway.RESTText) {
 			t.Errorf("%s: the photo is in the answer: %v", shape, whole)
@@ -264,9 +263,9 @@ func TestFileOfTextGoesOutInBase64Too(t *testing.T) {
 		f := mount(t, tghook.Config{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
 			return tghook.Reply{Method: "sendDocument", Params: map[string]any{"document": tghook.File{Name: "a.txt", Body: strings.NewReader("text")}}}, nil
 		})
-		if got := invoke(t.Context(), t, f, golden(t, name)); !strings.HasSuffix(got, `,"isBase64Encoded":true}`) || strings.Contains(got, "text") {
-			t.Errorf("%s: got %s", name, got)
-		}
+		got := invoke(t.Context(), t, f, golden(t, name))
+		assert.Regexp(t, `,"isBase64Encoded":true}$`, got, name)
+		assert.NotContains(t, got, "text", name)
 	}
 }
 
@@ -391,12 +390,9 @@ func TestGuardEndsTheHandlerBeforeTheFunctionsTimeout(t *testing.T) {
 				got := invoke(ctx, t, f, golden(t, "http_v2"))
 				took := time.Since(start)
 				synctest.Wait()
-				if got != `{"statusCode":503,"headers":{},"body":"","isBase64Encoded":false}` || took != c.want {
-					t.Errorf("policy %d, timeout %v: got %s after %v, want %v", policy, c.timeout, got, took, c.want)
-				}
-				if !errors.Is(cause, tghook.ErrLate) {
-					t.Errorf("policy %d: the handler's ctx ended with %v", policy, cause)
-				}
+				assert.JSONEq(t, `{"statusCode":503,"headers":{},"body":"","isBase64Encoded":false}`, got)
+				assert.Equal(t, c.want, took, "policy %d, timeout %v", policy, c.timeout)
+				require.ErrorIs(t, cause, tghook.ErrLate, "policy %d", policy)
 			})
 		}
 	}
@@ -435,12 +431,10 @@ func TestUnrecognisedEventIsNamedWithoutItsValues(t *testing.T) {
 		{"half an object", `{"headers":{"X-Telegram-Bot-Api-Secret-Token":"s3cret`, `the event is no JSON object: `},
 	} {
 		answer, err := f.Invoke(t.Context(), []byte(c.payload))
-		if err == nil || !strings.HasPrefix(err.Error(), "tglambda: "+c.want) || !strings.HasSuffix(err.Error(), "and SQS") || answer != nil {
-			t.Errorf("%s: answer %s, error\n%v\nwant\ntglambda: %s", c.what, answer, err, c.want)
-		}
-		if err != nil && strings.Contains(err.Error(), secret) {
-			t.Errorf("%s: %v", c.what, err)
-		}
+		require.ErrorContains(t, err, "tglambda: "+c.want, c.what)
+		assert.Regexp(t, "and SQS$", err.Error(), c.what)
+		assert.NotContains(t, err.Error(), secret, c.what)
+		assert.Nil(t, answer, c.what)
 	}
 }
 

@@ -287,9 +287,7 @@ func TestALibraryIsToldWhatIsWrongWithTheTransportAtItsStart(t *testing.T) {
 			return err
 		},
 	} {
-		if err := start(); err == nil || !strings.Contains(err.Error(), "tghook: ReplyTransport.Client: is nil") {
-			t.Errorf("%s: got %v", name, err)
-		}
+		require.ErrorContains(t, start(), "tghook: ReplyTransport.Client: ", name)
 	}
 }
 

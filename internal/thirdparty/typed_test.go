@@ -144,9 +144,8 @@ func wantDeadLetter(t *testing.T, body []byte, u *tghook.Update, handled []seen,
 	t.Helper()
 	assert.Empty(t, handled, "handled")
 	require.Len(t, dead, 1)
-	if got := dead[0].update; got.ID != u.ID || !bytes.Equal(got.Raw, body) {
-		t.Errorf("the dead letter is not the update as it came: %d\n%s", got.ID, got.Raw)
-	}
+	assert.Equal(t, u.ID, dead[0].update.ID)
+	assert.Equal(t, string(body), string(dead[0].update.Raw), "the dead letter")
 	var decode *tghook.DecodeError
 	if !errors.As(dead[0].err, &decode) {
 		t.Errorf("dead letter's error is a %T: %v", dead[0].err, dead[0].err)
@@ -174,9 +173,8 @@ func TestTypedMessage(t *testing.T) {
 			body := tghooktest.Update("message")
 			u, handled, dead := deliver(t, lib.handler, body)
 			wantHandled(t, body, u, handled, dead)
-			if got := handled[0]; got.text != wantText || got.chatID != wantChat {
-				t.Errorf("text %q in chat %d, want %q in %d", got.text, got.chatID, wantText, wantChat)
-			}
+			assert.Equal(t, wantText, handled[0].text)
+			assert.Equal(t, int64(wantChat), handled[0].chatID)
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
@@ -45,7 +46,7 @@ func TestTheBotOnAServerOfYours(t *testing.T) {
 	tg.User("Zoë").Chat().Send("bye")
 	tg.WaitDelivered(t)
 	sent := tg.Calls("sendMessage")
-	if len(sent) != 2 || sent[0].Reply || !sent[1].Reply {
-		t.Errorf("the messages went by %v, want the second in the response", sent)
-	}
+	require.Len(t, sent, 2)
+	assert.False(t, sent[0].Reply)
+	assert.True(t, sent[1].Reply, "the second message is in the response")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/PaulSonOfLars/gotgbot/v2"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
@@ -32,7 +33,7 @@ func TestACallKeepsTheCtxThatItIsGiven(t *testing.T) {
 		}
 		own, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
-		if _, err := b.SendMessageWithContext(own, u.ChatID, "with a ctx", nil); err != nil {
+		if _, err := b.SendMessageWithContext(own, u.ChatID, "with a context", nil); err != nil {
 			t.Error(err)
 		}
 		_, err := b.SendMessage(u.ChatID, "without", nil)
@@ -46,7 +47,9 @@ func TestACallKeepsTheCtxThatItIsGiven(t *testing.T) {
 	tg.User("Zoë").Chat().Send("hi")
 	tg.WaitDelivered(t)
 	sent := tg.Calls("sendMessage")
-	if len(sent) != 2 || sent[0].Params["text"] != "with a ctx" || sent[0].Reply || sent[1].Params["text"] != "without" || !sent[1].Reply {
-		t.Errorf("the messages went by %v, want those in time, the second in the response", sent)
-	}
+	require.Len(t, sent, 2)
+	assert.Equal(t, "with a context", sent[0].Params["text"])
+	assert.False(t, sent[0].Reply)
+	assert.Equal(t, "without", sent[1].Params["text"])
+	assert.True(t, sent[1].Reply, "the second message is in the response")
 }

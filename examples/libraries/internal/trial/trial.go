@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	token    = "7244100913:AAH-stand_in_token_0123456789abcdef" //nolint:gosec // no bot's
+	token    = "7244100913:AAH-stand_in_token_0123456789abcdef"
 	patience = 30 * time.Second
 )
 
@@ -174,9 +174,9 @@ func (b *bot) said(t *testing.T, texts ...string) {
 	require.Len(t, sent, len(texts))
 	for i, text := range texts {
 		call, rides := sent[i], b.webhook && i == len(texts)-1
-		if call.Params["text"] != text || call.Reply != rides || call.Err != nil {
-			t.Errorf("message %d is %q, in a response: %v, error: %v; want %q, %v", i, call.Params["text"], call.Reply, call.Err, text, rides)
-		}
+		assert.Equal(t, text, call.Params["text"], "message %d", i)
+		assert.Equal(t, rides, call.Reply, "message %d is in a response", i)
+		assert.Nil(t, call.Err, "message %d", i)
 	}
 }
 
@@ -195,9 +195,8 @@ func failsOnce(t *testing.T, b *bot) {
 	b.first(func(context.Context) (string, error) { return "", errGreeting })
 	b.succeedsThen(t)
 	failures, _ := b.failed()
-	if len(failures) != 1 || !errors.Is(failures[0], errGreeting) {
-		t.Errorf("the failures are %v, want that of the handler", failures)
-	}
+	require.Len(t, failures, 1)
+	require.ErrorIs(t, failures[0], errGreeting)
 }
 
 func panicsOnce(t *testing.T, b *bot) {
@@ -205,14 +204,12 @@ func panicsOnce(t *testing.T, b *bot) {
 	b.first(func(context.Context) (string, error) { panic(errGreeting) })
 	b.succeedsThen(t)
 	failures, _ := b.failed()
+	require.Len(t, failures, 1)
 	var panicked *tghook.PanicError
-	if len(failures) != 1 || !errors.As(failures[0], &panicked) {
-		t.Fatalf("the failures are %v, want a panic", failures)
-	}
+	require.ErrorAs(t, failures[0], &panicked)
 	told := panicked.Error() + "\n" + string(panicked.Stack)
-	if !strings.Contains(told, errGreeting.Error()) || !strings.Contains(told, "trial.panicsOnce") {
-		t.Errorf("the panic does not have its value and its place:\n%s", told)
-	}
+	assert.Contains(t, told, errGreeting.Error())
+	assert.Contains(t, told, "trial.panicsOnce")
 }
 
 // exitsOnce makes the first attempt end its goroutine, as a test's FailNow does.
@@ -276,7 +273,7 @@ func isAProgram(t *testing.T, webhook bool) {
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	var output bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), binary) //nolint:gosec // this very program
+	cmd := exec.CommandContext(t.Context(), binary)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.Env = []string{asProgram + "=1", "TELEGRAM_TOKEN=" + token, "TELEGRAM_API_URL=" + tg.URL, "TELEGRAM_API_LOCAL=true"}
 	if webhook {
@@ -295,9 +292,9 @@ func isAProgram(t *testing.T, webhook bool) {
 	if strings.Contains(output.String(), "stand_in_token") {
 		t.Errorf("its output contains the token:\n%s", &output)
 	}
-	if sent := tg.Calls("sendMessage"); len(sent) != 1 || sent[0].Reply != webhook {
-		t.Errorf("the greeting went by %v", sent)
-	}
+	sent := tg.Calls("sendMessage")
+	require.Len(t, sent, 1)
+	assert.Equal(t, webhook, sent[0].Reply, "the greeting is in a response")
 }
 
 func freeAddress(t *testing.T) string {
