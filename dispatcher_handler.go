@@ -94,8 +94,8 @@ func (o owner) Handle(ctx *dispatch.Context) (res dispatch.Result) {
 	u, err := updateOf(ctx.Item), guard.ErrGoexit
 	defer func() {
 		attached, inTime := ctx.Return() // what follows has its own time
-		if r, ok := attached.(*run); ok {
-			r.close(&res, err == nil && inTime)
+		if r, ok := attached.(*run); ok && inTime {
+			r.close(&res, err)
 		}
 	}()
 	err = guard.Call(func() (err error) {

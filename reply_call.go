@@ -369,14 +369,14 @@ func (r *run) AnsweredLate() {
 	}
 }
 
-// close makes the call that is held the reply of a handler that has returned. A failure
+// close makes the call that is held the reply of a handler that has returned err. A failure
 // discards it, as a lost claim does, and a Reply of the handler's own follows it.
-func (r *run) close(res *dispatch.Result, succeeded bool) {
+func (r *run) close(res *dispatch.Result, err error) {
 	r.turn <- struct{}{}
 	defer r.done()
 	r.closed = true
 	switch {
-	case r.last == nil || !succeeded || errors.Is(context.Cause(r.Context), ErrClaimLost):
+	case r.last == nil || err != nil || errors.Is(context.Cause(r.Context), ErrClaimLost):
 	case len(res.Reply.Body) == 0:
 		res.Reply = dispatch.Reply{Body: r.last.body, Sender: &replySender{held: r.last}}
 	default:

@@ -88,7 +88,7 @@ func (e *Engine) acquire(f *flight, end *ending) bool {
 func (e *Engine) newLease(f *flight, end *ending) *lease {
 	e.mu.Lock()
 	defer e.unlock()
-	if err := e.refusal(f); err != nil {
+	if err := e.refusalLocked(f); err != nil {
 		e.turnAwayLocked(f, turnedAway(&f.item, err), end)
 		return nil
 	}
@@ -110,7 +110,7 @@ func (e *Engine) decideLocked(f *flight, c *lease, a *Answer, asked time.Duratio
 		c.attempt = a.Attempt
 		f.claim = c
 		f.history.read(a.Note, e.origin, e.lastSuccess, e.successes)
-		if err := e.refusal(f); err != nil {
+		if err := e.refusalLocked(f); err != nil {
 			e.turnAwayLocked(f, turnedAway(&f.item, err), end)
 			return false
 		}
@@ -185,7 +185,7 @@ func (e *Engine) release(c *lease) {
 // tellStore tells the Store how an attempt ended.
 func (e *Engine) tellStore(f *flight, end *ending) {
 	c := f.claim
-	if c == nil || end.lost || end.skipped {
+	if c == nil || end.store == taken || end.skipped {
 		return
 	}
 	var err error
@@ -196,8 +196,10 @@ func (e *Engine) tellStore(f *flight, end *ending) {
 	}
 	switch {
 	case err == nil:
-		end.kept = end.Acked
-	case err == ErrClaimLost && !f.promised: //nolint:errorlint // the Store returns it itself
+		if end.Acked {
+			end.store = success
+		}
+	case err == ErrClaimLost && !f.acknowledged: //nolint:errorlint // the Store returns it itself
 		end.lose(f)
 	default:
 		end.Err = errors.Join(end.Err, err)

@@ -11,13 +11,21 @@ type ending struct {
 	Verdict
 
 	due     due
-	skipped bool    // no attempt was made
-	again   bool    // it may run again at once, for a delivery that came after Cancel
-	lost    bool    // its claim no longer holds: the Store is not told
-	kept    bool    // the Store knows of its success, and has stored
+	skipped bool // no attempt was made
+	carried bool // a delivery is told of the result
+	store   storeKnows
 	stored  []byte  // the reply for the Store
-	report  *report // for the owner; nil: a delivery carries the result
+	report  *report // for the owner; nil: there is none
 }
+
+// storeKnows is what the Store knows of an ending.
+type storeKnows uint8
+
+const (
+	unknown storeKnows = iota
+	success            // and it has the reply
+	taken              // the claim no longer holds: the Store is not told
+)
 
 // due is what has to be done at the end of an attempt.
 type due uint8
@@ -31,7 +39,7 @@ const (
 // lose makes end that of an attempt whose claim is lost.
 func (end *ending) lose(f *flight) {
 	end.Verdict = turnedAway(&f.item, ErrClaimLost)
-	end.Outcome, end.Err, end.lost = Failed, ErrClaimLost, true
+	end.Outcome, end.Err, end.store = Failed, ErrClaimLost, taken
 }
 
 // judge decides what a result means. From here on the end of f is fixed: it cannot be
@@ -41,19 +49,19 @@ func (e *Engine) judge(f *flight, h *handover, end *ending) {
 	defer e.mu.Unlock()
 	f.attempt.ended, f.phase = e.Now(), settling
 	switch {
-	case f.claimLost() && !f.promised:
+	case f.claimLost() && !f.acknowledged:
 		end.lose(f)
 	case f.letter != nil:
 		end.due = deadLetter
 	case h.result.Failure.Err == nil:
-		e.accept(f, &h.result, end)
+		e.acceptLocked(f, &h.result, end)
 	default:
-		e.refuse(f, h, end)
+		e.refuseLocked(f, h, end)
 	}
 }
 
-// accept judges a success.
-func (e *Engine) accept(f *flight, res *Result, end *ending) {
+// acceptLocked judges a success.
+func (e *Engine) acceptLocked(f *flight, res *Result, end *ending) {
 	reply := &res.Reply
 	end.Acked, end.Outcome = true, Handled
 	e.successes++
@@ -64,7 +72,7 @@ func (e *Engine) accept(f *flight, res *Result, end *ending) {
 	end.Reply, end.Outcome = *reply, Replied
 	carrier := f.carrier()
 	switch {
-	case res.CallOnly, carrier != nil && carrier.mute, f.promised && carrier == nil:
+	case res.CallOnly, carrier != nil && carrier.mute, f.acknowledged && carrier == nil:
 		end.due = call
 	case e.Store != nil && (carrier != nil || reply.Sender == nil):
 		end.stored = reply.Body
@@ -73,17 +81,17 @@ func (e *Engine) accept(f *flight, res *Result, end *ending) {
 	}
 }
 
-// refuse judges a failure.
-func (e *Engine) refuse(f *flight, h *handover, end *ending) {
+// refuseLocked judges a failure.
+func (e *Engine) refuseLocked(f *flight, h *handover, end *ending) {
 	failed := &h.result.Failure
 	err := failed.Err
 	if late := f.attempt.cancelled; late != nil {
 		err = &attemptError{"cancelled since it was late: " + late.String(), err}
 	}
 	f.history.add(failedAttempt{
-		at: f.attempt.ended, hopeless: failed.Hopeless, successes: e.successes, crowded: e.crowded, failing: e.failing(f),
+		at: f.attempt.ended, hopeless: failed.Hopeless, successes: e.successes, crowded: e.crowded, failing: e.failingLocked(f),
 	})
-	if why := e.givesUp(f, h, err); why != nil {
+	if why := e.givesUpLocked(f, h, err); why != nil {
 		f.letter, end.due = &letter{why, DeadLettered}, deadLetter
 		switch {
 		case failed.Dropped:
@@ -94,16 +102,15 @@ func (e *Engine) refuse(f *flight, h *handover, end *ending) {
 		return
 	}
 	end.Outcome, end.Err, end.Retry = Failed, err, failed.Retry
-	end.again = f.attempt.cancelled != nil && e.shutdown.phase == open && end.Retry == 0
 	if end.Retry == 0 && e.shutdown.phase == stopped {
 		end.Retry = turnedAway(&f.item, ErrShutdown).Retry
 	}
 }
 
-// givesUp is the reason for a dead letter after an attempt that failed with err; nil if
+// givesUpLocked is the reason for a dead letter after an attempt that failed with err; nil if
 // another attempt is possible.
-func (e *Engine) givesUp(f *flight, h *handover, err error) error {
-	if f.promised || h.abandoned || h.result.Failure.Final || e.Source.outlived(f, h.result.Failure.Retry) {
+func (e *Engine) givesUpLocked(f *flight, h *handover, err error) error {
+	if f.acknowledged || h.abandoned || h.result.Failure.Final || e.Source.outlived(f, h.result.Failure.Retry) {
 		return err
 	}
 	if e.MaxAttempts == 0 {
@@ -124,7 +131,7 @@ func (e *Engine) bury(f *flight, end *ending) {
 	ctx := e.contextLocked(f, e.Timeout)
 	e.mu.Unlock()
 	why := f.letter.why
-	if err := e.Owner.DeadLetter(ctx, Letter{why, f.promised}); err != nil {
+	if err := e.Owner.DeadLetter(ctx, Letter{why, f.acknowledged}); err != nil {
 		end.Outcome, end.Err = Failed, errors.Join(err, why)
 		return
 	}
@@ -155,17 +162,19 @@ func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
 		e.reportEnding(f, end)
 		f.dropClaim()
 		return nil, true
-	case end.again && e.repeatLocked(f, end):
+	case e.repeatLocked(f, end):
 		return nil, true
 	default:
 		return e.completeLocked(f, end), false
 	}
 }
 
-// repeatLocked has f run again for a delivery that came after Cancel, if one still waits.
+// repeatLocked has f run again at once if its attempt was cancelled and failed, and a
+// delivery that came after that still waits.
 func (e *Engine) repeatLocked(f *flight, end *ending) bool {
+	failed := !end.Acked && end.due == nothing && end.Retry == 0
 	newest := f.carrier()
-	if newest == nil || e.shutdown.phase == stopped {
+	if f.attempt.cancelled == nil || !failed || newest == nil || e.shutdown.phase != open {
 		return false
 	}
 	e.reportEnding(f, end)
@@ -186,7 +195,8 @@ func (e *Engine) completeLocked(f *flight, end *ending) (next *flight) {
 	f.dropClaim()
 	delete(e.flights, f.item.ID)
 	next = e.leaveLaneLocked(f, end)
-	e.fileLocked(f, end, carrier != nil || end.skipped, now)
+	end.carried = carrier != nil || end.skipped
+	e.fileLocked(f, end, now)
 	e.checkIdleLocked()
 	return next
 }
@@ -206,19 +216,18 @@ func (e *Engine) leaveLaneLocked(f *flight, end *ending) (next *flight) {
 	return nil
 }
 
-// fileLocked keeps of f what has to be known after its end. carried says that a delivery
-// was told of it.
-func (e *Engine) fileLocked(f *flight, end *ending, carried bool, now time.Duration) {
+// fileLocked keeps of f what has to be known after its end.
+func (e *Engine) fileLocked(f *flight, end *ending, now time.Duration) {
 	switch {
 	case !end.Acked:
 		e.fileFailureLocked(f)
-	case carried:
+	case end.carried:
 		e.memory.succeed(f.item.ID, f.item.Life, end.Reply.Body, now)
 	default:
 		e.fileUntoldLocked(f, end, now)
 		return
 	}
-	if !carried {
+	if !end.carried {
 		e.reportEnding(f, end)
 	}
 }
@@ -241,7 +250,7 @@ func (e *Engine) fileUntoldLocked(f *flight, end *ending, now time.Duration) {
 	case replied && len(end.stored) == 0:
 		end.Outcome, end.Err = ReplyLost, ErrShutdown
 		e.keepUntoldLocked(f, end)
-	case f.promised || end.kept: // nobody will ask, or others know the answer
+	case f.acknowledged || end.store == success: // nobody will ask, or others know the answer
 		e.memory.succeed(f.item.ID, f.item.Life, end.Reply.Body, now)
 	default:
 		e.keepUntoldLocked(f, end)

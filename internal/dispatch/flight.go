@@ -29,10 +29,10 @@ type flight struct {
 	history history
 	letter  *letter // the dead letter that is due in place of an attempt; nil: none
 
-	promised bool        // a delivery was acknowledged before the attempt has ended
-	wasLate  bool        // some delivery was answered while it ran
-	late     atomic.Bool // the last delivery was, and none has come since
-	named    bool        // the log has named it as what others wait for
+	acknowledged bool        // a delivery was acknowledged before the attempt has ended
+	wasLate      bool        // some delivery was answered while it ran
+	late         atomic.Bool // the last delivery was, and none has come since
+	named        bool        // the log has named it as what others wait for
 
 	handed *handover     // another worker has begun with it
 	wake   chan struct{} // ends its pause; nil before the first
@@ -157,4 +157,21 @@ func (f *flight) endUser(cause error) {
 
 // isKept reports whether the dead letter of f is on its way, and its sender would not
 // deliver it again.
-func (f *flight) isKept() bool { return f.promised && f.phase == settling && f.letter != nil }
+func (f *flight) isKept() bool { return f.acknowledged && f.phase == settling && f.letter != nil }
+
+// offers is what is known of the deliveries of an item.
+type offers struct {
+	count int
+	due   time.Duration // when its sender offers it again, as far as is known
+}
+
+// missed notes when the sender offers an item again, for a delivery that ends now
+// without an answer, or with one that asks for after. Without an answer it is 0, 2, 4, 8,
+// 16, 32 and then about 64 to 120 seconds. Source: tdlib/telegram-bot-api,
+// WebhookActor::on_update_error.
+func (o *offers) missed(now, after time.Duration) {
+	if after == 0 && o.count > 1 {
+		after = min(time.Second<<min(o.count-1, 7), 2*time.Minute)
+	}
+	o.due = max(o.due, now+after)
+}

@@ -61,7 +61,7 @@ func (e *Engine) leave(d *Delivery, late Deadline) {
 	}
 	switch late.Then {
 	case Acknowledge:
-		f.promise(d)
+		f.acknowledge(d)
 	case Cancel:
 		e.cancelLocked(f, late)
 	case hangUp, Retry:
@@ -96,13 +96,13 @@ func (f *flight) attached() Attached {
 	return f.user.attached
 }
 
-// promise acknowledges f for d, unless the Store has not agreed yet, or the attempt has
+// acknowledge tells d that the item need not come again, unless the Store has not agreed yet, or the attempt has
 // ended, which may have been a failure.
-func (f *flight) promise(d *Delivery) {
+func (f *flight) acknowledge(d *Delivery) {
 	if !f.granted() || f.phase == settling {
 		return
 	}
-	d.verdict.Acked, d.verdict.Err, f.promised = true, nil, true
+	d.verdict.Acked, d.verdict.Err, f.acknowledged = true, nil, true
 }
 
 // cancelLocked ends the attempt of f, or its wait, if no delivery is left.

@@ -46,24 +46,24 @@ type rest struct {
 type pastFailure struct {
 	rest
 
-	attempts int
-	history  history
-	letter   *letter
-	promised bool // its sender does not deliver it again
+	attempts     int
+	history      history
+	letter       *letter
+	acknowledged bool // its sender does not deliver it again
 }
 
 // untold is an item that has succeeded, and no delivery was told.
 type untold struct {
 	rest
 
-	state    untoldState
-	reply    Reply
-	attempt  int
-	took     time.Duration
-	late     bool
-	promised bool    // its sender need not know
-	kept     bool    // the Store knows
-	report   *report // awaitsCarrier
+	state        untoldState
+	reply        Reply
+	attempt      int
+	took         time.Duration
+	late         bool
+	acknowledged bool    // its sender need not know
+	kept         bool    // the Store knows
+	report       *report // awaitsCarrier
 }
 
 type untoldState uint8
@@ -177,7 +177,7 @@ func (e *Engine) restOf(f *flight) rest {
 
 // keepFailureLocked remembers that f has failed.
 func (e *Engine) keepFailureLocked(f *flight) {
-	p := &pastFailure{rest: e.restOf(f), attempts: f.attempt.number, history: f.history, letter: f.letter, promised: f.promised}
+	p := &pastFailure{rest: e.restOf(f), attempts: f.attempt.number, history: f.history, letter: f.letter, acknowledged: f.acknowledged}
 	if p.letter != nil && p.letter.outcome == Abandoned {
 		p.letter = &letter{p.letter.why, DeadLettered} // when its handler returns is over
 	}
@@ -199,7 +199,7 @@ func (e *Engine) expireFailure(p *pastFailure) {
 func (e *Engine) untoldOf(f *flight, end *ending) *untold {
 	u := &untold{
 		rest: e.restOf(f), reply: end.Reply, attempt: f.attempt.number, took: f.attempt.took(), late: f.wasLate,
-		promised: f.promised, kept: end.kept,
+		acknowledged: f.acknowledged, kept: end.store == success,
 	}
 	e.memory.untold[u.id] = u
 	e.memory.awaited.add(u.reply.Body)
@@ -264,7 +264,7 @@ func (e *Engine) sendAwaited(u *untold) {
 	e.background--
 	switch {
 	case e.memory.untold[u.id] != u: // a redelivery was told meanwhile
-	case u.promised || u.kept:
+	case u.acknowledged || u.kept:
 		e.memory.acknowledge(u, nil, e.Now())
 	default:
 		e.restLocked(u)

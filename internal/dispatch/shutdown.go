@@ -205,7 +205,7 @@ func (e *Engine) stop() (overdue []int64) {
 
 func (e *Engine) stopFlightsLocked() {
 	for id, f := range e.flights {
-		if !f.promised {
+		if !f.acknowledged {
 			e.shutdown.stranded = append(e.shutdown.stranded, id)
 		}
 		switch {
@@ -228,7 +228,7 @@ func (e *Engine) stopMemoryLocked() (overdue []int64) {
 			u.timer.Stop()
 		}
 		switch {
-		case u.promised:
+		case u.acknowledged:
 		case u.state != awaitsCarrier && u.offers.due+redeliveryDelay <= e.Now():
 			overdue = append(overdue, id)
 		default:
@@ -248,12 +248,12 @@ func (e *Engine) unkept() (ids []int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, f := range e.flights {
-		if f.promised {
+		if f.acknowledged {
 			ids = append(ids, id)
 		}
 	}
 	for id, p := range e.memory.failures {
-		if p.promised {
+		if p.acknowledged {
 			ids = append(ids, id)
 		}
 	}

@@ -127,9 +127,9 @@ func (e *Engine) SetCrowded(full bool) {
 	}
 }
 
-// failing counts the items beside f that have failed and are not over. It matters, and
+// failingLocked counts the items beside f that have failed and are not over. It matters, and
 // is counted, only while the engine is crowded.
-func (e *Engine) failing(f *flight) (n int) {
+func (e *Engine) failingLocked(f *flight) (n int) {
 	if !e.crowded {
 		return 0
 	}

@@ -39,7 +39,7 @@ func (f *flight) turn() {
 
 // startOver has f, which has its turn still, go to its handler once more.
 func (f *flight) startOver() {
-	f.attempt.cancelled, f.promised, f.wasLate, f.named = nil, false, false, false
+	f.attempt.cancelled, f.acknowledged, f.wasLate, f.named = nil, false, false, false
 	f.turn()
 }
 
@@ -154,13 +154,15 @@ func (w *worker) linger() *flight {
 func (e *Engine) begin(f *flight, end *ending) (ctx *Context, due bool) {
 	e.mu.Lock()
 	defer e.unlock()
-	if err := e.refusal(f); err != nil {
+	if err := e.refusalLocked(f); err != nil {
 		e.turnAwayLocked(f, turnedAway(&f.item, err), end)
 		return nil, false
 	}
 	f.attempt.cancelled, f.attempt.started, f.named = nil, e.Now(), false
-	if why := e.Owner.Refuse(&f.item); f.letter == nil && why != nil {
-		f.letter = &letter{why, DeadLettered}
+	if f.letter == nil {
+		if why := e.Owner.Refuse(&f.item); why != nil {
+			f.letter = &letter{why, DeadLettered}
+		}
 	}
 	if f.letter == nil {
 		f.attempt.number++
@@ -179,8 +181,8 @@ func (e *Engine) begin(f *flight, end *ending) (ctx *Context, due bool) {
 	return ctx, true
 }
 
-// refusal is why f, whose turn has come, is not to run after all. The mutex is held.
-func (e *Engine) refusal(f *flight) error {
+// refusalLocked is why f, whose turn has come, is not to run after all.
+func (e *Engine) refusalLocked(f *flight) error {
 	switch {
 	case e.shutdown.phase == stopped:
 		return ErrShutdown
@@ -246,7 +248,7 @@ func (e *Engine) handBack(f *flight, ctx *Context) bool {
 // turnAwayLocked ends the turn of f without an attempt: with a dead letter where a
 // delivery of it was acknowledged already.
 func (e *Engine) turnAwayLocked(f *flight, v Verdict, end *ending) {
-	if f.promised && !v.Acked {
+	if f.acknowledged && !v.Acked {
 		f.phase, f.attempt.started = settling, e.Now()
 		f.attempt.ended = f.attempt.started
 		f.letter = &letter{v.Err, DeadLettered}
@@ -262,7 +264,7 @@ func (e *Engine) turnAwayLocked(f *flight, v Verdict, end *ending) {
 // withdrawLocked ends a flight that waits for its turn.
 func (e *Engine) withdrawLocked(f *flight, err error) {
 	v := turnedAway(&f.item, err)
-	if f.promised {
+	if f.acknowledged {
 		f.letter = &letter{v.Err, DeadLettered}
 		f.phase, f.handed = running, &handover{}
 		f.attempt.started = e.Now()
