@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/tghook/tghook/internal/dispatch"
+	"github.com/tghook/tghook/internal/envelope"
+	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/spelling"
 )
 
 // DispatchConfig is what every door shares. The zero value of each field is its
@@ -278,4 +283,62 @@ func (d *Dispatcher) Stats() Stats {
 		s.Polled = *at
 	}
 	return s
+}
+
+// warnOfKinds logs the kinds of h that this package does not know.
+func (c *DispatchConfig) warnOfKinds(h Handler) {
+	kinds, _ := kindsIn(h)
+	c.warnOfUnknown("Kinds", kinds.AllowedUpdates())
+}
+
+// warnOfUnknown logs the kinds that this package does not know. They may be newer than
+// it. They may also be misspelt, and Telegram does not report that.
+func (c *DispatchConfig) warnOfUnknown(where string, kinds []string) {
+	known := envelope.Kinds()
+	for _, kind := range kinds {
+		if !slices.Contains(known, strings.ToLower(kind)) {
+			c.log(context.Background(), slog.LevelWarn, "tghook: an unknown kind of update: it is misspelt, or newer than Bot API 10.3",
+				slog.String("field", where), slog.String("kind", kind), slog.String("nearest", spelling.Nearest(kind, known)))
+		}
+	}
+}
+
+// allowedUpdates returns the kinds that Telegram is told: the configured ones, else those
+// that h wants, else nil. It logs what is wrong with them.
+func (c *DispatchConfig) allowedUpdates(h Handler, configured []string) []string {
+	c.warnOfUnknown("AllowedUpdates", configured)
+	if configured == nil {
+		return c.wantedBy(h)
+	}
+	if missing := missingIn(configured, c.wantedBy(h)); len(missing) > 0 {
+		c.log(context.Background(), slog.LevelWarn, "tghook: the handler wants kinds that AllowedUpdates does not have", slog.Any("kinds", missing))
+	}
+	return configured
+}
+
+// wantedBy are the kinds that h says it wants; nil if it says nothing.
+func (c *DispatchConfig) wantedBy(h Handler) (kinds []string) {
+	s, ok := h.(selective)
+	if !ok {
+		return nil
+	}
+	if err := guard.Call(func() error { kinds = s.AllowedUpdates(); return nil }); err != nil {
+		c.log(context.Background(), slog.LevelError, "tghook: the handler's AllowedUpdates panicked", slog.Any("error", err))
+	}
+	return kinds
+}
+
+// tellFilter logs which kinds Telegram leaves out, because an earlier setWebhook or
+// getUpdates told it so. It is for a start at which Telegram is not told any kinds.
+func (c *DispatchConfig) tellFilter(ctx context.Context, h Handler, sent []string) {
+	wanted := c.wantedBy(h)
+	missing := missingIn(sent, wanted)
+	switch {
+	case len(missing) > 0:
+		c.log(ctx, slog.LevelWarn, "tghook: Telegram does not send kinds that the handler wants: name them where the webhook is set",
+			slog.Any("missing", missing), slog.Any("sent", sent))
+	case wanted == nil && len(sent) > 0:
+		c.log(ctx, slog.LevelInfo, "tghook: Telegram sends these kinds alone, as it was told earlier; set AllowedUpdates to change that",
+			slog.Any("sent", sent))
+	}
 }

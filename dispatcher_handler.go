@@ -5,24 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"sync"
 	"time"
 
 	"github.com/tghook/tghook/internal/botapi"
 	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/lane"
+	"github.com/tghook/tghook/internal/spelling"
 )
 
 // owner is a Dispatcher as its engine knows it.
 type owner struct{ *Dispatcher }
 
 func updateOf(it *dispatch.Item) *Update { return it.Value.(*Update) }
-
-type (
-	updateKey struct{} // of FromContext
-	lateKey   struct{} // of IsLate
-)
 
 // Value answers FromContext, IsLate and runOf.
 func (o owner) Value(ctx *dispatch.Context, key any) (any, bool) {
@@ -133,35 +129,6 @@ func failed(err error, k Kind) dispatch.Failure {
 	return dispatch.Failure{Err: err, Retry: f.retryAfter(k), Final: f.final(), Dropped: f.dropped != nil, Hopeless: f.hopeless()}
 }
 
-// hopeless reports whether an attempt that failed so says more of the update, or of the
-// handler, than of the world: it panicked, or the Bot API refuses what is asked.
-func (f *findings) hopeless() bool {
-	if f.panicked != nil || f.exited {
-		return true
-	}
-	if f.api == nil {
-		return false
-	}
-	switch f.api.Code {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
-		return true
-	}
-	return false
-}
-
-// final reports whether no repetition can help.
-func (f *findings) final() bool {
-	return f.dropped != nil || f.undecodable != nil || f.unsendable != nil
-}
-
-// retryAfter is what the error asks for, within the bounds of k; 0 if it does not.
-func (f *findings) retryAfter(k Kind) time.Duration {
-	if f.retry == nil {
-		return 0
-	}
-	return min(max(f.retry.after, time.Second), k.maxRetryAfter())
-}
-
 // DeadLetter gives an update to the user's DeadLetter.
 func (o owner) DeadLetter(ctx *dispatch.Context, l dispatch.Letter) error {
 	u := updateOf(ctx.Item)
@@ -211,4 +178,34 @@ func (o owner) Untold(ids []int64) {
 			slog.String("update_ids", dispatch.FirstOf(ids)))
 		return nil
 	})
+}
+
+// spellcheck warns of replies whose method this package does not know. That is no
+// error: Telegram may know it. It is safe for concurrent use.
+type spellcheck struct {
+	mu     sync.Mutex
+	warned map[string]bool // by method; made when it is needed
+}
+
+// check warns once of a method.
+func (s *spellcheck) check(ctx context.Context, cfg *DispatchConfig, method string) {
+	if _, known := botapi.Lookup(method); known || !s.first(method) {
+		return
+	}
+	cfg.log(ctx, slog.LevelWarn, "tghook: a reply has a method that is not in Bot API 10.1: Telegram ignores a method that it does not know",
+		slog.String("method", method), slog.String("nearest", spelling.Nearest(method, botapi.Names())))
+}
+
+// first reports whether method is one to warn of, and was not seen before.
+func (s *spellcheck) first(method string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.warned[method] || len(s.warned) >= maxUnknownMethods {
+		return false
+	}
+	if s.warned == nil {
+		s.warned = map[string]bool{}
+	}
+	s.warned[method] = true
+	return true
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tghook/tghook/internal/dispatch"
@@ -236,3 +237,45 @@ func (f *findings) look(i *guard.Inspection, err error) {
 
 // wrap is the error with words of the library's before it.
 func (f *findings) wrap(before string) error { return guard.Wrap(before+": "+f.text, f.err) }
+
+// unwelcome reports whether somebody wants no more of the bot: nothing is broken.
+func (f *findings) unwelcome() bool {
+	if f.api == nil || f.api.Code != http.StatusForbidden {
+		return false
+	}
+	for _, words := range []string{"bot was blocked by the user", "user is deactivated", "bot was kicked"} {
+		if strings.Contains(f.api.Description, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// hopeless reports whether an attempt that failed so says more of the update, or of the
+// handler, than of the world: it panicked, or the Bot API refuses what is asked.
+func (f *findings) hopeless() bool {
+	if f.panicked != nil || f.exited {
+		return true
+	}
+	if f.api == nil {
+		return false
+	}
+	switch f.api.Code {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
+		return true
+	}
+	return false
+}
+
+// final reports whether no repetition can help.
+func (f *findings) final() bool {
+	return f.dropped != nil || f.undecodable != nil || f.unsendable != nil
+}
+
+// retryAfter is what the error asks for, within the bounds of k; 0 if it does not.
+func (f *findings) retryAfter(k Kind) time.Duration {
+	if f.retry == nil {
+		return 0
+	}
+	return min(max(f.retry.after, time.Second), k.maxRetryAfter())
+}

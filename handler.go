@@ -4,14 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/tghook/tghook/internal/envelope"
-	"github.com/tghook/tghook/internal/guard"
-	"github.com/tghook/tghook/internal/spelling"
 )
 
 // Handler handles the updates of a lane one at a time, and those of different lanes at
@@ -92,6 +87,8 @@ func TypedWith[T any](unmarshal func([]byte, any) error, f func(ctx context.Cont
 		return f(ctx, typed)
 	})
 }
+
+type updateKey struct{}
 
 // FromContext returns the update that the handler with this context handles.
 func FromContext(ctx context.Context) (*Update, bool) {
@@ -189,24 +186,6 @@ func mistakesInAllowed(field string, kinds []string) (errs []error) {
 	return errs
 }
 
-// warnOfKinds logs the kinds of h that this package does not know.
-func (c *DispatchConfig) warnOfKinds(h Handler) {
-	kinds, _ := kindsIn(h)
-	c.warnOfUnknown("Kinds", kinds.AllowedUpdates())
-}
-
-// warnOfUnknown logs the kinds that this package does not know. They may be newer than
-// it. They may also be misspelt, and Telegram does not report that.
-func (c *DispatchConfig) warnOfUnknown(where string, kinds []string) {
-	known := envelope.Kinds()
-	for _, kind := range kinds {
-		if !slices.Contains(known, strings.ToLower(kind)) {
-			c.log(context.Background(), slog.LevelWarn, "tghook: an unknown kind of update: it is misspelt, or newer than Bot API 10.3",
-				slog.String("field", where), slog.String("kind", kind), slog.String("nearest", spelling.Nearest(kind, known)))
-		}
-	}
-}
-
 func isNil(h Handler) bool {
 	f, ok := h.(HandlerFunc)
 	return h == nil || ok && f == nil
@@ -218,31 +197,6 @@ type selective interface{ AllowedUpdates() []string }
 // optIn are the kinds that Telegram's default leaves out.
 var optIn = []Kind{KindChatMember, KindMessageReaction, KindMessageReactionCount}
 
-// allowedUpdates returns the kinds that Telegram is told: the configured ones, else those
-// that h wants, else nil. It logs what is wrong with them.
-func (c *DispatchConfig) allowedUpdates(h Handler, configured []string) []string {
-	c.warnOfUnknown("AllowedUpdates", configured)
-	if configured == nil {
-		return c.wantedBy(h)
-	}
-	if missing := missingIn(configured, c.wantedBy(h)); len(missing) > 0 {
-		c.log(context.Background(), slog.LevelWarn, "tghook: the handler wants kinds that AllowedUpdates does not have", slog.Any("kinds", missing))
-	}
-	return configured
-}
-
-// wantedBy are the kinds that h says it wants; nil if it says nothing.
-func (c *DispatchConfig) wantedBy(h Handler) (kinds []string) {
-	s, ok := h.(selective)
-	if !ok {
-		return nil
-	}
-	if err := guard.Call(func() error { kinds = s.AllowedUpdates(); return nil }); err != nil {
-		c.log(context.Background(), slog.LevelError, "tghook: the handler's AllowedUpdates panicked", slog.Any("error", err))
-	}
-	return kinds
-}
-
 // missingIn are the wanted kinds that Telegram does not send by allowed.
 func missingIn(allowed, wanted []string) (missing []string) {
 	for _, kind := range wanted {
@@ -253,21 +207,6 @@ func missingIn(allowed, wanted []string) (missing []string) {
 		}
 	}
 	return missing
-}
-
-// tellFilter logs which kinds Telegram leaves out, because an earlier setWebhook or
-// getUpdates told it so. It is for a start at which Telegram is not told any kinds.
-func (c *DispatchConfig) tellFilter(ctx context.Context, h Handler, sent []string) {
-	wanted := c.wantedBy(h)
-	missing := missingIn(sent, wanted)
-	switch {
-	case len(missing) > 0:
-		c.log(ctx, slog.LevelWarn, "tghook: Telegram does not send kinds that the handler wants: name them where the webhook is set",
-			slog.Any("missing", missing), slog.Any("sent", sent))
-	case wanted == nil && len(sent) > 0:
-		c.log(ctx, slog.LevelInfo, "tghook: Telegram sends these kinds alone, as it was told earlier; set AllowedUpdates to change that",
-			slog.Any("sent", sent))
-	}
 }
 
 // stackNeed is what decoding JSON with encoding/json needs of a goroutine's stack,

@@ -3,11 +3,8 @@ package tghook
 import (
 	"context"
 	"io"
-	"log/slog"
-	"sync"
 
 	"github.com/tghook/tghook/internal/botapi"
-	"github.com/tghook/tghook/internal/spelling"
 )
 
 // Reply is the Bot API method with which a handler answers. It is sent in the HTTP
@@ -121,33 +118,3 @@ func (p payload) reply() (Reply, error) {
 
 // maxUnknownMethods bounds the names that are remembered, and so the warnings.
 const maxUnknownMethods = 100
-
-// spellcheck warns of replies whose method this package does not know. That is no
-// error: Telegram may know it. It is safe for concurrent use.
-type spellcheck struct {
-	mu     sync.Mutex
-	warned map[string]bool // by method; made when it is needed
-}
-
-// check warns once of a method.
-func (s *spellcheck) check(ctx context.Context, cfg *DispatchConfig, method string) {
-	if _, known := botapi.Lookup(method); known || !s.first(method) {
-		return
-	}
-	cfg.log(ctx, slog.LevelWarn, "tghook: a reply has a method that is not in Bot API 10.1: Telegram ignores a method that it does not know",
-		slog.String("method", method), slog.String("nearest", spelling.Nearest(method, botapi.Names())))
-}
-
-// first reports whether method is one to warn of, and was not seen before.
-func (s *spellcheck) first(method string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.warned[method] || len(s.warned) >= maxUnknownMethods {
-		return false
-	}
-	if s.warned == nil {
-		s.warned = map[string]bool{}
-	}
-	s.warned[method] = true
-	return true
-}

@@ -251,19 +251,6 @@ func (c *replyCall) lost(ctx context.Context, f *findings, calls int) error {
 	return fmt.Errorf("%w; %w", err, why.wrap("its time was over"))
 }
 
-// unwelcome reports whether somebody wants no more of the bot: nothing is broken.
-func (f *findings) unwelcome() bool {
-	if f.api == nil || f.api.Code != http.StatusForbidden {
-		return false
-	}
-	for _, words := range []string{"bot was blocked by the user", "user is deactivated", "bot was kicked"} {
-		if strings.Contains(f.api.Description, words) {
-			return true
-		}
-	}
-	return false
-}
-
 // held is a call that a ReplyTransport has answered and not made yet.
 type held struct {
 	client *Client // by which it is made where nothing carries it
@@ -383,4 +370,15 @@ func (r *run) close(res *dispatch.Result, err error) {
 		r.sendLast()
 	}
 	r.last = nil
+}
+
+// tooLate says why a call fails that is made with the context of a handler that has
+// returned; nil if it is not.
+func tooLate(ctx context.Context, run *run) error {
+	why := ctx.Err()
+	if why == nil || run == nil || run.Running() {
+		return nil
+	}
+	return fmt.Errorf("tghook: the handler has returned, and its context has ended: "+
+		"give context.WithoutCancel(ctx) to a goroutine that goes on: %w", why)
 }

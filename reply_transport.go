@@ -131,17 +131,6 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// tooLate says why a call fails that is made with the context of a handler that has
-// returned; nil if it is not.
-func tooLate(ctx context.Context, run *run) error {
-	why := ctx.Err()
-	if why == nil || run == nil || run.Running() {
-		return nil
-	}
-	return fmt.Errorf("tghook: the handler has returned, and its context has ended: "+
-		"give context.WithoutCancel(ctx) to a goroutine that goes on: %w", why)
-}
-
 // nameless is the mistake that run has no bot. It is logged once: most programs ignore
 // the error of a call that answers a user.
 func (t *ReplyTransport) nameless(ctx context.Context, run *run) error {

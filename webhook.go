@@ -1,6 +1,7 @@
 package tghook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -304,4 +305,69 @@ func (w *Webhook) shown() Config {
 		}
 	}
 	return cfg
+}
+
+// guard hands u to the dispatcher and sees to it that the delivery is answered
+// in time. arrived is when it came, by the dispatcher's clock.
+func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) dispatch.Verdict {
+	var late dispatch.Deadline
+	err := guard.Call(func() (err error) {
+		late, err = w.deadlineOf(ctx, u, arrived, ephemeral)
+		return err
+	})
+	if err != nil {
+		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
+	}
+	return w.dispatcher.deliver(ctx, dispatch.Carries, arrived, u, late)
+}
+
+// deadlineOf is that of a delivery of u.
+func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (dispatch.Deadline, error) {
+	late := dispatch.Deadline{After: w.cfg.LateAfter, Setting: "Config.LateAfter"}
+	policy := w.cfg.Late
+	if w.cfg.Deadline != nil {
+		type own struct {
+			after  time.Duration
+			policy LatePolicy
+		}
+		told := make(chan own, 1)
+		err := guard.Within(callbackTime, func() error {
+			var o own
+			o.after, o.policy = w.cfg.Deadline(u)
+			told <- o
+			return nil
+		})
+		if err != nil {
+			return dispatch.Deadline{}, fmt.Errorf("tghook: Config.Deadline: %w", err)
+		}
+		o := <-told
+		if o.after != 0 {
+			late.After, late.Setting = o.after, "Config.Deadline"
+		}
+		policy = cmp.Or(o.policy, policy)
+	}
+	late.Then = dispatch.Retry
+	switch {
+	case ephemeral || policy == LateCancel:
+		late.Then = dispatch.Cancel
+	case policy == LateAck:
+		late.Then = dispatch.Acknowledge
+	}
+	if late.After >= 0 {
+		late.AtMost(u.Kind.maxLateAfter(), "the bound for its kind")
+		late.AtMost(w.dispatcher.inTime(ctx, arrived), "the deadline of the context that it arrived with")
+	}
+	return late, nil
+}
+
+// inTime is how long after its arrival a delivery can still be answered before
+// ctx ends.
+func (d *Dispatcher) inTime(ctx context.Context, arrived time.Duration) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return 1<<63 - 1
+	}
+	left := time.Until(end)
+	margin := max(500*time.Millisecond, left/20)
+	return max(0, d.engine.Now()-arrived+left-margin)
 }
