@@ -63,9 +63,9 @@ func TestANilClientIsAMistake(t *testing.T) {
 	var c *tghook.Client
 	dispatch := tghook.DispatchConfig{Caller: c}
 	_, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret, Dispatch: dispatch})
-	assert.Equal(t, []string{"Config.Dispatch.Caller"}, mistaken(t, err), "of a webhook")
+	assert.Equal(t, []string{"Config.Dispatch.Caller"}, rig.Mistaken(t, err), "of a webhook")
 	_, err = tghook.NewDispatcher(tghook.HandlerFunc(rig.Nothing), dispatch)
-	assert.Equal(t, []string{"DispatchConfig.Caller"}, mistaken(t, err), "of a dispatcher")
+	assert.Equal(t, []string{"DispatchConfig.Caller"}, rig.Mistaken(t, err), "of a dispatcher")
 	err = tghook.Poll(t.Context(), rig.NewClient(t, tghook.ClientConfig{}), tghook.HandlerFunc(rig.Nothing), tghook.PollConfig{Dispatch: dispatch})
-	assert.Equal(t, []string{"PollConfig.Dispatch.Caller"}, mistaken(t, err), "of a poll")
+	assert.Equal(t, []string{"PollConfig.Dispatch.Caller"}, rig.Mistaken(t, err), "of a poll")
 }

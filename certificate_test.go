@@ -176,7 +176,7 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 				}
 				return
 			}
-			mistakes := configErrors(t, err)
+			mistakes := rig.ConfigErrors(t, err)
 			if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest.Certificate" || !strings.Contains(mistakes[0].Problem, test.problem) {
 				t.Errorf("%v, want %q", err, test.problem)
 			}
@@ -230,7 +230,7 @@ func TestRunComparesTheUploadedCertificateWithTheOneItServes(t *testing.T) {
 		err := tghook.CheckRun(tghook.HandlerFunc(rig.Nothing), tghook.RunConfig{Token: rig.APIToken, URL: "https://" + host + "/", TLS: test.served, Certificate: test.uploaded})
 		fields := []string{}
 		if err != nil {
-			fields = mistaken(t, err)
+			fields = rig.Mistaken(t, err)
 		}
 		want := []string{"RunConfig.Certificate"}
 		if test.belongs {

@@ -631,17 +631,6 @@ func TestAClientIsPrintedWithoutItsToken(t *testing.T) {
 	assert.NoError(t, err, "its error")
 }
 
-// mistaken are the fields that err finds mistakes in.
-func mistaken(t *testing.T, err error) []string {
-	t.Helper()
-	mistakes := configErrors(t, err)
-	fields := make([]string, len(mistakes))
-	for i, mistake := range mistakes {
-		fields[i] = mistake.Field
-	}
-	return fields
-}
-
 func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 	t.Parallel()
 	longest := "7:" + rig.APISecret + strings.Repeat("a", 80-len("7:"+rig.APISecret))
@@ -651,7 +640,7 @@ func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 		"bot" + rig.APIToken, rig.APIToken + "/test", rig.APIToken + ":a", rig.APIToken + "?", rig.APIToken + "é", longest + "a",
 	} {
 		c, err := tghook.NewClient(token, tghook.ClientConfig{})
-		mistakes := configErrors(t, err)
+		mistakes := rig.ConfigErrors(t, err)
 		if c != nil || len(mistakes) != 1 || mistakes[0].Field != "token" {
 			t.Errorf("a token of %d bytes: %v", len(token), err)
 			continue
@@ -667,7 +656,7 @@ func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 		"http://h/%zz", "http://user:" + rig.APISecret + "@[::1/", "https://h:port",
 	} {
 		c, err := tghook.NewClient("no "+rig.APIToken, tghook.ClientConfig{BaseURL: base, Patience: -1})
-		assert.Equal(t, []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"}, mistaken(t, err), "mistakes with "+strings.ReplaceAll(base, rig.APISecret, "SECRET"))
+		assert.Equal(t, []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"}, rig.Mistaken(t, err), "mistakes with "+strings.ReplaceAll(base, rig.APISecret, "SECRET"))
 		rig.KeepsToken(t, err)
 		if c != nil {
 			t.Error("a client")

@@ -97,7 +97,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	assert.Equal(t, []string{
 		"TELEGRAM_DROP_PENDING", "TELEGRAM_SELF_SIGNED", "TELEGRAM_UPLOAD_CERT_FILE", "TELEGRAM_SELF_SIGNED",
 		"TELEGRAM_UPLOAD_CERT_FILE", // which is not the one of CERT_FILE
-	}, mistaken(t, err), "those that do not go together")
+	}, rig.Mistaken(t, err), "those that do not go together")
 	assert.Equal(t, want, tghook.Unread(cfg), "all")
 
 	for name := range all {
@@ -139,7 +139,7 @@ func TestFromEnvTakesNoForAnAnswer(t *testing.T) {
 func TestFromEnvNeedsATokenUnlessTheWebhookIsKept(t *testing.T) {
 	setEnv(t, nil)
 	_, err := tghook.FromEnv()
-	mistakes := configErrors(t, err)
+	mistakes := rig.ConfigErrors(t, err)
 	if len(mistakes) != 1 || mistakes[0].Field != "TELEGRAM_TOKEN" {
 		t.Error(err)
 	}
@@ -162,7 +162,7 @@ func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 		_, err := tghook.FromEnv()
 		rig.KeepsToken(t, err)
 		fields := map[string]int{}
-		for _, mistake := range configErrors(t, err) {
+		for _, mistake := range rig.ConfigErrors(t, err) {
 			fields[mistake.Field]++
 		}
 		assert.Equal(t, map[string]int{
@@ -204,7 +204,7 @@ func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
 	})
 	_, err := tghook.FromEnv()
 	rig.KeepsToken(t, err)
-	fields := slices.Compact(slices.Sorted(slices.Values(mistaken(t, err))))
+	fields := slices.Compact(slices.Sorted(slices.Values(rig.Mistaken(t, err))))
 	assert.Equal(t, []string{
 		"TELEGRAM_ALLOWED_UPDATES", "TELEGRAM_API_URL", "TELEGRAM_CERT_FILE", "TELEGRAM_DRAIN_DELAY", "TELEGRAM_GRACE",
 		"TELEGRAM_IP_ADDRESS", "TELEGRAM_MAX_CONNECTIONS", "TELEGRAM_PATH", "TELEGRAM_PATIENCE", "TELEGRAM_PREVIOUS_SECRET", "TELEGRAM_SECRET",
@@ -212,11 +212,11 @@ func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
 	}, fields, "by webhook")
 	lines := strings.Split(err.Error(), "\n")
 	slices.Sort(lines)
-	assert.Equal(t, len(mistaken(t, err)), len(slices.Compact(lines)), "what is told twice")
+	assert.Equal(t, len(rig.Mistaken(t, err)), len(slices.Compact(lines)), "what is told twice")
 
 	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_POLL_WAIT": "51s", "TELEGRAM_KEY_FILE": "key.pem"})
 	_, err = tghook.FromEnv()
-	assert.Equal(t, []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"}, mistaken(t, err), "by poll")
+	assert.Equal(t, []string{"TELEGRAM_KEY_FILE", "TELEGRAM_POLL_WAIT"}, rig.Mistaken(t, err), "by poll")
 
 	// The mistakes of others are not the environment's.
 	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_WEBHOOK_URL": rig.HookURL, "TELEGRAM_GRACE": "3s"})
@@ -224,17 +224,17 @@ func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
 	assert.NoError(t, err, "error")
 	cfg.Grace, cfg.MaxConnections, cfg.URL = -1, 101, "http://bot.example.org/telegram"
 	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
-	assert.Equal(t, []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"}, mistaken(t, err), "what the program has set")
+	assert.Equal(t, []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"}, rig.Mistaken(t, err), "what the program has set")
 	cfg, _ = tghook.FromEnv()
 	cfg.Webhook.Dispatch.MaxLane, cfg.KeepWebhook, cfg.DropPending = -1, true, true
 	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
-	assert.Equal(t, []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"}, mistaken(t, err), "what it has added")
+	assert.Equal(t, []string{"RunConfig.DropPending", "Config.Dispatch.MaxLane"}, rig.Mistaken(t, err), "what it has added")
 	cfg, _ = tghook.FromEnv()
 	cfg.HealthPath = "/telegram"
 	cfg.Client.Local = true
 	cfg.Certificate = []byte("x")
 	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
-	assert.Equal(t, []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"}, mistaken(t, err), "what it has added")
+	assert.Equal(t, []string{"RunConfig.HealthPath", "WebhookRequest.Certificate"}, rig.Mistaken(t, err), "what it has added")
 }
 
 func TestFromEnvTakesTheJSONThatSetWebhookTakes(t *testing.T) {
@@ -249,7 +249,7 @@ func TestFromEnvTakesTheJSONThatSetWebhookTakes(t *testing.T) {
 	for _, value := range []string{`["message"`, `[message]`, `[1]`, `[["message"]]`} {
 		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_ALLOWED_UPDATES": value})
 		_, err := tghook.FromEnv()
-		assert.Equal(t, []string{"TELEGRAM_ALLOWED_UPDATES"}, mistaken(t, err), value)
+		assert.Equal(t, []string{"TELEGRAM_ALLOWED_UPDATES"}, rig.Mistaken(t, err), value)
 	}
 }
 

@@ -83,10 +83,10 @@ func TestANilHandlerInKindsIsAMistake(t *testing.T) {
 	t.Parallel()
 	h := tghook.Kinds{tghook.KindMessage: nil, tghook.KindPoll: tghook.HandlerFunc(nil), tghook.KindCallbackQuery: noting("forCallback")}
 	_, err := tghook.New(h, tghook.Config{Secret: rig.HookSecret})
-	assert.Equal(t, []string{"Kinds[message]", "Kinds[poll]"}, mistaken(t, err), "mistakes")
+	assert.Equal(t, []string{"Kinds[message]", "Kinds[poll]"}, rig.Mistaken(t, err), "mistakes")
 	delete(h, tghook.KindMessage)
 	_, err = tghook.NewDispatcher(h, tghook.DispatchConfig{})
-	assert.Equal(t, []string{"Kinds[poll]"}, mistaken(t, err), "mistakes")
+	assert.Equal(t, []string{"Kinds[poll]"}, rig.Mistaken(t, err), "mistakes")
 }
 
 func TestKindsTellsWhatItWants(t *testing.T) {
@@ -207,17 +207,17 @@ func TestWhatNoUpdateCanBeIsAMistakeInKinds(t *testing.T) {
 		"nil, in a chain":  {tghook.Chain(tghook.Kinds{tghook.KindPoll: nil}, wrap), []string{"Kinds[poll]"}},
 	} {
 		_, err := tghook.New(c.h, tghook.Config{Secret: rig.HookSecret})
-		assert.Equal(t, c.want, mistaken(t, err), name+", by webhook")
+		assert.Equal(t, c.want, rig.Mistaken(t, err), name+", by webhook")
 		_, err = tghook.NewDispatcher(c.h, tghook.DispatchConfig{})
-		assert.Equal(t, c.want, mistaken(t, err), name+", on a door of one's own")
+		assert.Equal(t, c.want, rig.Mistaken(t, err), name+", on a door of one's own")
 		err = tghook.Poll(t.Context(), rig.NewClient(t, tghook.ClientConfig{}), c.h, tghook.PollConfig{})
-		assert.Equal(t, c.want, mistaken(t, err), name+", by poll")
+		assert.Equal(t, c.want, rig.Mistaken(t, err), name+", by poll")
 	}
 	bad := []string{"message", "[\"message\"]", "", "poll-answer"}
 	err := tghook.Poll(t.Context(), rig.NewClient(t, tghook.ClientConfig{}), h, tghook.PollConfig{AllowedUpdates: bad})
-	assert.Equal(t, []string{"PollConfig.AllowedUpdates[1]", "PollConfig.AllowedUpdates[2]", "PollConfig.AllowedUpdates[3]"}, mistaken(t, err), "AllowedUpdates of a poll")
+	assert.Equal(t, []string{"PollConfig.AllowedUpdates[1]", "PollConfig.AllowedUpdates[2]", "PollConfig.AllowedUpdates[3]"}, rig.Mistaken(t, err), "AllowedUpdates of a poll")
 	err = rig.NewClient(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: rig.HookURL, SecretToken: rig.HookToken, AllowedUpdates: bad[3:]})
-	assert.Equal(t, []string{"WebhookRequest.AllowedUpdates[0]"}, mistaken(t, err), "AllowedUpdates of a webhook")
+	assert.Equal(t, []string{"WebhookRequest.AllowedUpdates[0]"}, rig.Mistaken(t, err), "AllowedUpdates of a webhook")
 }
 
 // They may be newer than this package.

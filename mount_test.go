@@ -261,9 +261,9 @@ func TestMountNamesEveryMistakeAsRunDoes(t *testing.T) {
 	_, err := tghook.Mount(nil, tghook.RunConfig{URL: "https://bot.example.org/", Grace: -1, DrainDelay: -1, MaxConnections: 101})
 	assert.Equal(t, []string{
 		"RunConfig.DrainDelay", "RunConfig.Grace", "token", "WebhookRequest.MaxConnections", "Handler",
-	}, mistaken(t, err), "mistakes")
+	}, rig.Mistaken(t, err), "mistakes")
 	_, err = tghook.Mount(nil, tghook.RunConfig{Grace: -1, Poll: tghook.PollConfig{Wait: -1}})
-	assert.Equal(t, []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"}, mistaken(t, err), "of a poll")
+	assert.Equal(t, []string{"RunConfig.Grace", "token", "Handler", "PollConfig.Wait"}, rig.Mistaken(t, err), "of a poll")
 }
 
 func TestAMountedIsPrintedWithoutWhatIsSecret(t *testing.T) {

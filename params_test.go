@@ -224,7 +224,7 @@ func TestAZeroFileIsLeftOutWhereItsFieldSaysSo(t *testing.T) {
 	assert.Equal(t, []string{`media=[{"type":"photo","media":"<a:AAA>"},{"type":"video","media":"<b:BBB>","thumbnail":"<c:CCC>"}]`, "method=m"}, got, "in an album")
 	for name, params := range map[string]any{
 		"one by pointer":      map[string]any{"photo": &tghook.File{}},
-		"one in a Marshaler":  rig.JsonBy(func() ([]byte, error) { return json.Marshal(map[string]any{"photo": tghook.File{}}) }),
+		"one in a Marshaler":  rig.JSONBy(func() ([]byte, error) { return json.Marshal(map[string]any{"photo": tghook.File{}}) }),
 		"one of two, wrongly": []any{single{}, map[string]any{"a": tghook.File{}}},
 	} {
 		if err := unsendable(t, tghook.Reply{Method: "m", Params: map[string]any{"a": params}}); !strings.Contains(err.Error(), "Body") {

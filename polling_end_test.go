@@ -42,7 +42,7 @@ func TestPollStopsWithinItsGraceAndASecond(t *testing.T) {
 		inner := func(t *testing.T) {
 			tg := rig.NewTelegram(t)
 			ctx, stop := context.WithCancel(t.Context())
-			client, err := tghook.NewClient(rig.APIToken, tghook.ClientConfig{BaseURL: tg.URL, Patience: time.Hour, HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			client, err := tghook.NewClient(rig.APIToken, tghook.ClientConfig{BaseURL: tg.URL, Patience: time.Hour, HTTP: &http.Client{Transport: rig.Transport(func(r *http.Request) (*http.Response, error) {
 				if ctx.Err() != nil { // it hangs at the end
 					<-r.Context().Done()
 					return nil, r.Context().Err()
@@ -91,7 +91,7 @@ func TestAPollThatIsCutWhileItWaitsIsNoOutage(t *testing.T) {
 	} {
 		inner := func(t *testing.T) {
 			tg := rig.NewTelegram(t)
-			client, err := tghook.NewClient(rig.APIToken, tghook.ClientConfig{BaseURL: tg.URL, HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			client, err := tghook.NewClient(rig.APIToken, tghook.ClientConfig{BaseURL: tg.URL, HTTP: &http.Client{Transport: rig.Transport(func(r *http.Request) (*http.Response, error) {
 				ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
 				defer cancel()
 				res, err := tg.RoundTrip(r.WithContext(ctx))

@@ -837,7 +837,7 @@ func TestPollGivesUpACallThatHangs(t *testing.T) {
 		inner := func(t *testing.T) {
 			tg := rig.NewTelegram(t)
 			hung := false
-			client, err := tghook.NewClient(rig.APIToken, tghook.ClientConfig{BaseURL: tg.URL, HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			client, err := tghook.NewClient(rig.APIToken, tghook.ClientConfig{BaseURL: tg.URL, HTTP: &http.Client{Transport: rig.Transport(func(r *http.Request) (*http.Response, error) {
 				if !hung && strings.HasSuffix(r.URL.Path, method) {
 					hung = true
 					<-r.Context().Done()
@@ -865,10 +865,6 @@ func TestPollGivesUpACallThatHangs(t *testing.T) {
 		t.Run(method, func(t *testing.T) { rig.Bubble(t, inner) })
 	}
 }
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // The new ids are near below the old ones, and there is no room for them yet: an
 // offset behind the old ones would have Telegram forget them.

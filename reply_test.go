@@ -113,7 +113,7 @@ func TestAJSONReplyIsTheMethodThenTheParameters(t *testing.T) {
 		{"a nil map", map[string]any(nil), `}`},
 		{"a nil pointer", (*struct{})(nil), `}`},
 		{"only null", json.RawMessage(`{"a":null,"b":null}`), `}`},
-		{"a Marshaler", rig.JsonBy(func() ([]byte, error) { return []byte(`{ "b":"x" }`), nil }), `,"b":"x"}`},
+		{"a Marshaler", rig.JSONBy(func() ([]byte, error) { return []byte(`{ "b":"x" }`), nil }), `,"b":"x"}`},
 		{"large integers", json.RawMessage(`{"id":12345678901234567890123}`), `,"id":12345678901234567890123}`},
 		{"keys with quotes", map[string]any{`a"b\`: 1, "\u00e9": 2, "\n": 3}, `,"\n":3,"a\"b\\":1,"` + "\u00e9" + `":2}`},
 		{"a nested method", map[string]any{"a": map[string]any{"method": "x"}, "methods": 1, "xmethod": 2}, `,"a":{"method":"x"},"methods":1,"xmethod":2}`},
@@ -276,9 +276,9 @@ func TestParamsThatCannotBeEncodedAreADeadLetter(t *testing.T) {
 		"raw nothing":         json.RawMessage{},
 		"raw half":            json.RawMessage(`{"a":`),
 		"raw two":             json.RawMessage(`{}{}`),
-		"a Marshaler's error": rig.JsonBy(func() ([]byte, error) { return nil, refusal }),
-		"a Marshaler's junk":  rig.JsonBy(func() ([]byte, error) { return []byte("junk"), nil }),
-		"a Marshaler's array": rig.JsonBy(func() ([]byte, error) { return []byte("[1]"), nil }),
+		"a Marshaler's error": rig.JSONBy(func() ([]byte, error) { return nil, refusal }),
+		"a Marshaler's junk":  rig.JSONBy(func() ([]byte, error) { return []byte("junk"), nil }),
+		"a Marshaler's array": rig.JSONBy(func() ([]byte, error) { return []byte("[1]"), nil }),
 		"a File alone":        tghook.File{Name: "a", Body: strings.NewReader("x")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -297,7 +297,7 @@ func TestParamsThatCannotBeEncodedAreADeadLetter(t *testing.T) {
 // A panic may be gone the next time: it is a failure like any panic.
 func TestAPanickingMarshalerIs500(t *testing.T) {
 	t.Parallel()
-	params := rig.JsonBy(func() ([]byte, error) { panic("unmarshalled") })
+	params := rig.JSONBy(func() ([]byte, error) { panic("unmarshalled") })
 	w, seen := hookFor(t, replying(tghook.Reply{Method: "sendMessage", Params: params}, nil))
 	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 || len(res.Body) > 0 {
 		t.Errorf("got %d %q, want 500 alone", res.Status, res.Body)
@@ -329,8 +329,8 @@ func TestAMethodAmongTheParamsNeverReachesTheBody(t *testing.T) {
 		"escaped all over":   json.RawMessage(`{"\u006d\u0065\u0074\u0068\u006F\u0064":"banChatMember"}`),
 		"escaped capital":    json.RawMessage(`{"\u004dethod":"banChatMember"}`),
 		"with white space":   json.RawMessage("{ \"method\"\n:\t\"banChatMember\" }"),
-		"a Marshaler":        rig.JsonBy(func() ([]byte, error) { return []byte(`{"a":1,"method":"banChatMember"}`), nil }),
-		"a Marshaler, sly":   rig.JsonBy(func() ([]byte, error) { return []byte(`{"a":1,"m\u0065thod":"banChatMember"}`), nil }),
+		"a Marshaler":        rig.JSONBy(func() ([]byte, error) { return []byte(`{"a":1,"method":"banChatMember"}`), nil }),
+		"a Marshaler, sly":   rig.JSONBy(func() ([]byte, error) { return []byte(`{"a":1,"m\u0065thod":"banChatMember"}`), nil }),
 		"beside a File":      map[string]any{"photo": tghook.File{Name: "a", Body: strings.NewReader("x")}, "method": "banChatMember"},
 		"a File":             map[string]any{"method": tghook.File{Name: "a", Body: strings.NewReader("x")}},
 		"a File, other case": map[string]any{"Method": &tghook.File{Name: "a", Body: strings.NewReader("x")}},

@@ -662,7 +662,7 @@ func TestAReplyTransportNamesEveryMistakeAtEveryCall(t *testing.T) {
 		if err == nil {
 			res.Body.Close()
 		}
-		mistakes := configErrors(t, err)
+		mistakes := rig.ConfigErrors(t, err)
 		fields := make([]string, 0, len(mistakes))
 		for _, mistake := range mistakes {
 			fields = append(fields, mistake.Field)

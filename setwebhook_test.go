@@ -176,7 +176,7 @@ func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T)
 	tg := rig.NewTelegram(t)
 	for _, test := range tests {
 		err := tg.Client(t, tghook.ClientConfig{Patience: time.Hour}).SetWebhook(t.Context(), test.req)
-		mistakes := configErrors(t, err)
+		mistakes := rig.ConfigErrors(t, err)
 		if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest."+test.field || !strings.Contains(mistakes[0].Problem, test.problem) {
 			t.Errorf("%.60q %q: %v, want %q of %s", test.req.URL, test.req.IPAddress, err, test.problem, test.field)
 		}
@@ -204,15 +204,15 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 		for i := range want {
 			want[i] = "WebhookRequest." + want[i]
 		}
-		if !slices.Equal(mistaken(t, err), want) {
+		if !slices.Equal(rig.Mistaken(t, err), want) {
 			t.Errorf("%v, want %v", err, want)
 		}
 		rig.KeepsToken(t, err)
 	}
 	good := tghook.WebhookRequest{InsecureNoSecret: true, Certificate: certified(t, nil, named("bot.example.org")).pem}
-	assert.Equal(t, []string{"WebhookRequest.URL"}, mistaken(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), "mistakes of a URL alone")
+	assert.Equal(t, []string{"WebhookRequest.URL"}, rig.Mistaken(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), "mistakes of a URL alone")
 	wrong.URL, wrong.IPAddress = "http://laptop:8080/", ""
-	assert.Len(t, configErrors(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong)), 6, "mistakes of a URL and others")
+	assert.Len(t, rig.ConfigErrors(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong)), 6, "mistakes of a URL and others")
 	assert.Empty(t, tg.Calls(), "requests")
 }
 
@@ -261,7 +261,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 		rig.ToURL("ftp://127.0.0.1/"), rig.ToURL("laptop:9000"), withConnections(100_001), withSecret("é"), toIP("laptop"), rig.ToURL("http://laptop/" + strings.Repeat("a", 4096)),
 		{URL: rig.HookURL, Certificate: []byte("none"), InsecureNoSecret: true},
 	} {
-		if mistakes := configErrors(t, tg.Client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
+		if mistakes := rig.ConfigErrors(t, tg.Client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
 			t.Errorf("a local server, %.40s: %v", req.URL, mistakes)
 		}
 	}

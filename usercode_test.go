@@ -73,7 +73,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 			"panics with": func() { panic(&badError{text: func() { time.Sleep(time.Hour) }}) },
 		}
 		fails := map[string]error{
-			"typed nil": (*nilError)(nil), "typed nil, wrapped": fmt.Errorf("a: %w", io.EOF), "ring": ring, "wide": errors.Join(many...), "deep": deep, "looped": looped,
+			"typed nil": (*rig.NilError)(nil), "typed nil, wrapped": fmt.Errorf("a: %w", io.EOF), "ring": ring, "wide": errors.Join(many...), "deep": deep, "looped": looped,
 		}
 		for name, f := range bad {
 			fails["Error "+name] = &badError{text: f}
@@ -93,7 +93,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 				return c.Call(ctx, "m", uploadOf(bodyOf(func([]byte) (int, error) { return 0, err })), nil)
 			}
 			calls["an error of MarshalJSON: "+name] = func(c *tghook.Client, ctx context.Context) error {
-				return c.Call(ctx, "m", rig.JsonBy(func() ([]byte, error) { return nil, err }), nil)
+				return c.Call(ctx, "m", rig.JSONBy(func() ([]byte, error) { return nil, err }), nil)
 			}
 			calls["a cause: "+name] = func(_ *tghook.Client, ctx context.Context) error {
 				ctx, cancel := context.WithCancelCause(ctx)
@@ -111,7 +111,7 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 				return c.Call(ctx, "m", uploadOf(bodyOf(func([]byte) (int, error) { f(); return 0, io.ErrUnexpectedEOF })), nil)
 			}
 			calls["MarshalJSON "+name] = func(c *tghook.Client, ctx context.Context) error {
-				return c.Call(ctx, "m", rig.JsonBy(func() ([]byte, error) { f(); return nil, io.EOF }), nil)
+				return c.Call(ctx, "m", rig.JSONBy(func() ([]byte, error) { f(); return nil, io.EOF }), nil)
 			}
 		}
 		reading := rig.Transport(func(r *http.Request) (*http.Response, error) {
@@ -158,7 +158,7 @@ func TestAPanicInACallIsAnError(t *testing.T) {
 	}).Client(t, tghook.ClientConfig{})
 	_, byHTTP := c.GetMe(t.Context())
 	byBody := c.Call(t.Context(), "m", uploadOf(&panickyReader{}), nil)
-	byParams := c.Call(t.Context(), "m", rig.JsonBy(func() ([]byte, error) { panic("marshal") }), nil)
+	byParams := c.Call(t.Context(), "m", rig.JSONBy(func() ([]byte, error) { panic("marshal") }), nil)
 	for _, err := range []error{byHTTP, byBody, byParams} {
 		rig.KeepsToken(t, err)
 		if !strings.Contains(err.Error(), "panic") {

@@ -223,7 +223,7 @@ func TestAFoulBodyHurtsItsRequestAlone(t *testing.T) {
 		"reads too much":    {func(p []byte) (int, error) { return len(p) + 1, nil }, "400"},
 		"never reads":       {func([]byte) (int, error) { return 0, nil }, "400"},
 		"returns a nil error of a type": {func([]byte) (int, error) {
-			var err *nilError
+			var err *rig.NilError
 			return 0, err
 		}, "400"},
 		"returns an error that wraps itself":       {func([]byte) (int, error) { return 0, rig.NewCycle() }, "400"},

@@ -656,7 +656,7 @@ func TestNewReturnsEveryConfigErrorAtOnce(t *testing.T) {
 				t.Fatalf("got %v and error %v", w, err)
 			}
 			var fields []string
-			for _, mistake := range configErrors(t, err) {
+			for _, mistake := range rig.ConfigErrors(t, err) {
 				fields = append(fields, mistake.Field)
 				if text := mistake.Error(); text != "tghook: "+mistake.Field+": "+mistake.Problem || mistake.Problem == "" {
 					t.Errorf("error text %q", text)
@@ -672,31 +672,6 @@ func TestNewReturnsEveryConfigErrorAtOnce(t *testing.T) {
 			}
 		})
 	}
-}
-
-// configErrors unfolds what errors.Join made; the first one errors.As finds too.
-func configErrors(t *testing.T, err error) (all []*tghook.ConfigError) {
-	t.Helper()
-	if err == nil {
-		return nil
-	}
-	var first *tghook.ConfigError
-	if !errors.As(err, &first) {
-		t.Fatalf("no *ConfigError in %v", err)
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []*tghook.ConfigError{first}
-	}
-	for _, one := range joined.Unwrap() {
-		var mistake *tghook.ConfigError
-		if !errors.As(one, &mistake) {
-			t.Errorf("%v (%T) is no *ConfigError", one, one)
-			continue
-		}
-		all = append(all, mistake)
-	}
-	return all
 }
 
 // The secret, and what was presented in its place, must not leak. Not parallel:

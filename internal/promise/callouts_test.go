@@ -484,7 +484,7 @@ func callOuts() map[string]func(b *foulBot) {
 			}
 		},
 		"MarshalJSON": func(b *foulBot) {
-			params := rig.JsonBy(func() ([]byte, error) { return []byte(`{"chat_id":1,"text":"a"}`), b.act() })
+			params := rig.JSONBy(func() ([]byte, error) { return []byte(`{"chat_id":1,"text":"a"}`), b.act() })
 			b.handle = rig.Taking(0, tghook.Reply{Method: "sendMessage", Params: params}, nil)
 		},
 		"Lane": func(b *foulBot) {

@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"bytes"
@@ -40,8 +40,8 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 	refused := func(code int) error {
 		return &tghook.APIError{Method: "sendMessage", Code: code, Description: http.StatusText(code)}
 	}
-	cyclic := &oddError{}
-	cyclic.unwrap = func() []error { return []error{cyclic} }
+	cyclic := &rig.OddError{}
+	cyclic.Wrapped = func() []error { return []error{cyclic} }
 	action := tghook.Reply{Method: "sendChatAction", Params: map[string]any{"chat_id": 7, "action": "typing"}}
 	const (
 		ok   = "replied"
@@ -90,9 +90,9 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 		{"cannot be sent", rig.Hello, always(&tghook.ReplyError{Method: "sendMessage", Err: io.EOF}), lost, 1, 0, 0},
 		{"a panic", rig.Hello, func(context.Context, int) error { panic(io.EOF) }, lost, 1, 0, 0},
 		{"Goexit", rig.Hello, func(context.Context, int) error { runtime.Goexit(); return nil }, lost, 1, 0, 0},
-		{"a nil pointer", rig.Hello, always((*nilError)(nil)), lost, 1, 0, 0},
+		{"a nil pointer", rig.Hello, always((*rig.NilError)(nil)), lost, 1, 0, 0},
 		{"a cycle", rig.Hello, always(cyclic), lost, 1, 0, 0},
-		{"an error that takes a minute", rig.Hello, always(&oddError{text: func() string { time.Sleep(time.Minute); return "" }}), lost, 1, 5 * time.Second, 5 * time.Second},
+		{"an error that takes a minute", rig.Hello, always(&rig.OddError{Text: func() string { time.Sleep(time.Minute); return "" }}), lost, 1, 5 * time.Second, 5 * time.Second},
 		{"hangs until its ctx ends", rig.Hello, func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }, lost, 4, 2 * time.Minute, 2 * time.Minute},
 		{"hangs once", rig.Hello, func(ctx context.Context, n int) error {
 			if n > 0 {

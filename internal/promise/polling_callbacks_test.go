@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"bytes"
@@ -64,7 +64,7 @@ func TestPollSurvivesWhatItCalls(t *testing.T) {
 				defer close(end)
 				var returned, begun atomic.Int64
 				cfg := tghook.PollConfig{Grace: 2 * time.Second}
-				p := &rig.Poll{Bot: &rig.Bot{TB: t}, Tg: tg, Done: make(chan error, 1)}
+				p := &rig.Poll{Bot: &rig.Bot{TB: t}, Telegram: tg, Done: make(chan error, 1)}
 				p.Record(&cfg.Dispatch)
 				set(&cfg, func() {
 					begun.Add(1)

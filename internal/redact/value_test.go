@@ -1,4 +1,4 @@
-package tghook_test
+package redact_test
 
 import (
 	"bytes"
@@ -166,7 +166,8 @@ func fill(v reflect.Value, text string) (found int) {
 // Nobody can give methods to a field that is not exported: a Webhook has no secret there.
 func TestAWebhookInAnUnexportedFieldTellsNoSecret(t *testing.T) {
 	t.Parallel()
-	w, _ := hookFor(t, rig.Nothing)
+	w, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret})
+	require.NoError(t, err)
 	for _, v := range []any{
 		struct{ hook *tghook.Webhook }{w},
 		struct{ hook tghook.Webhook }{*w},
