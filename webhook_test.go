@@ -9,7 +9,6 @@ import (
 	"log"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -19,7 +18,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -182,10 +180,14 @@ func (s *claims) Claim(_ context.Context, c tghook.Claim, _, _ time.Duration) (t
 	s.asked.Add(1)
 	return tghook.ClaimResult{Attempt: 1}, nil
 }
+
 func (*claims) Renew(context.Context, tghook.Claim, time.Duration) error { return nil }
-func (*claims) Done(context.Context, tghook.Claim, []byte) error         { return nil }
-func (*claims) Fail(context.Context, tghook.Claim, []byte) error         { return nil }
-func (*claims) Release(context.Context, tghook.Claim) error              { return nil }
+
+func (*claims) Done(context.Context, tghook.Claim, []byte) error { return nil }
+
+func (*claims) Fail(context.Context, tghook.Claim, []byte) error { return nil }
+
+func (*claims) Release(context.Context, tghook.Claim) error { return nil }
 
 func TestToldMissingDoubledOrWrongSecret(t *testing.T) {
 	t.Parallel()
@@ -726,152 +728,6 @@ func TestTheSecretIsInNoLogLineErrorOrDelivery(t *testing.T) {
 	logged.Check(t, "log", logged.String(), rig.HookSecret, previous, presented)
 }
 
-// pipes is a listener of connections in memory, for synctest.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (l *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipes) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipes) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
 func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
 
-// servePipes serves h in memory until the test ends. Call it in a bubble.
-func servePipes(t *testing.T, h http.Handler) (dial func() *wire) {
-	t.Helper()
-	l := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
-	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() { _ = server.Serve(l) }()
-	var open []net.Conn
-	t.Cleanup(func() {
-		_ = server.Close()
-		for _, c := range open {
-			_ = c.Close()
-		}
-		<-time.After(time.Second) // net/http lingers before it closes a connection
-	})
-	return func() *wire {
-		near, far := net.Pipe()
-		l.conns <- far
-		_ = near.SetDeadline(time.Now().Add(time.Hour)) // for good, in other words
-		open = append(open, near)
-		return newWire(t, near)
-	}
-}
-
-// Ten seconds are for all of the body, however it drips.
-func TestASlowOrHalfOpenBodyMeetsADeadlineAndOthersGoOn(t *testing.T) {
-	t.Parallel()
-	body := textFrom(1, 1)
-	for name, send := range map[string]func(c *wire){
-		"half-open": func(c *wire) { c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-20]) },
-		"no body at all": func(c *wire) {
-			c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-len(body)])
-		},
-		"dripping": func(c *wire) {
-			c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-len(body)])
-			go func() {
-				for i := range body {
-					<-time.After(time.Second)
-					if _, err := c.conn.Write(body[i : i+1]); err != nil {
-						return
-					}
-				}
-			}()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var runs atomic.Int64
-				w, seen := hookFor(t, counted(&runs))
-				dial := servePipes(t, w)
-				slow, other := dial(), dial()
-				start := time.Now()
-				send(slow)
-				for id := range int64(3) {
-					other.send(rawPost(rig.HookSecret, textFrom(10+id, 1)))
-					if res := other.read(); res.status != 200 {
-						t.Errorf("another request was answered %d", res.status)
-					}
-				}
-				if waited := time.Since(start); waited != 0 {
-					t.Errorf("other requests waited %v for the slow one", waited)
-				}
-				res := slow.read()
-				if waited := time.Since(start); res.status != http.StatusRequestTimeout || !res.Close || waited != 10*time.Second {
-					t.Errorf("the slow request was answered %d (Connection: close %v) after %v, want 408 after 10s", res.status, res.Close, waited)
-				}
-				slow.readEOF()
-				if all := seen.list(); runs.Load() != 3 || len(all) != 4 || all[3].Outcome != tghook.OutcomeRejected {
-					t.Errorf("%d runs; Observe was told %+v", runs.Load(), all)
-				}
-			})
-		})
-	}
-}
-
-// The deadline is for the body: a handler may take longer.
-func TestTheReadDeadlineEndsWithTheBody(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w, _ := hookFor(t, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			select {
-			case <-time.After(time.Minute):
-				return tghook.NoReply, nil
-			case <-ctx.Done():
-				return tghook.NoReply, context.Cause(ctx)
-			}
-		}, func(cfg *tghook.Config) { cfg.LateAfter = -1 })
-		c := servePipes(t, w)()
-		for id := range int64(3) {
-			c.send(rawPost(rig.HookSecret, textFrom(id, 1)))
-			if res := c.read(); res.status != 200 {
-				t.Errorf("got %d, want 200", res.status)
-			}
-		}
-	})
-}
-
-// net/http reads a refused body before it answers, unless it is told to close the
-// connection; nobody without the secret may hold one open for good.
-func TestARefusedRequestWithAHalfOpenBodyIsOverSoon(t *testing.T) {
-	t.Parallel()
-	body := textFrom(1, 1)
-	for name, head := range map[string]string{
-		"wrong method": strings.Replace(string(rawPost("", body)), "POST", "PUT", 1),
-		"wrong secret": string(rawPost("wrong", body)),
-		"wrong type":   strings.Replace(string(rawPost(rig.HookSecret, body)), "application/json", "text/xml", 1),
-		"too large":    strings.Replace(string(rawPost(rig.HookSecret, body)), "Content-Length: ", "Content-Length: 9000", 1),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				w, _ := hookFor(t, forbidden(t))
-				c := servePipes(t, w)()
-				start := time.Now()
-				c.send([]byte(head[:len(head)-20]))
-				if res := c.read(); res.Close {
-					c.readEOF()
-				}
-				if waited := time.Since(start); waited > 20*time.Second {
-					t.Errorf("over after %v, want at most 20s", waited)
-				}
-			})
-		})
-	}
-}
+func (pipeAddr) String() string { return "pipe" }
