@@ -276,7 +276,7 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 		"a port":          {"bot.example.org:8443", "/", "/", "", ""},
 		"no path":         {"bot.example.org", "?", "/?", "", ""},
 		"a query":         {"bot.example.org", "/?", "/?", "", ""},
-		"a secret":        {"bot.example.org", "/", "/", rig.HookToken, "X-Telegram-Bot-API-Secret-Token: " + rig.HookToken + "\r\n"},
+		"a secret":        {"bot.example.org", "/", "/", rig.HookToken, "X-Telegram-Bot-Api-Secret-Token: " + rig.HookToken + "\r\n"},
 		"a user":          {"me:pass@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("me:pass")) + "\r\n"},
 		"an escaped user": {"m%65@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("m%65")) + "\r\n"},
 		"spaces":          {"bot.example.org", "/a b c", "/a%20b%20c", "", ""},

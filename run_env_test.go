@@ -408,7 +408,7 @@ func TestAWebhookIsServedBelowARoute(t *testing.T) {
 	for path, want := range map[string]int{"/bots/first": 200, "/bots/second": 404, "/first": 404} {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(rig.MessageIn(7, 1)))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 		rec := httptest.NewRecorder()
 		site.ServeHTTP(rec, req)
 		assert.Equal(t, want, rec.Code, path)

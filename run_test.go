@@ -187,7 +187,7 @@ func (r *running) post(client *http.Client, url, body string) string {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	require.NoError(r.t, err)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-API-Secret-Token", r.secret)
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", r.secret)
 	res, err := client.Do(req)
 	require.NoError(r.t, err)
 	defer res.Body.Close()

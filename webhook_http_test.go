@@ -103,7 +103,7 @@ func dialHook(t *testing.T, h http.Handler) *wire {
 func rawPost(secret string, body []byte) []byte {
 	raw := []byte("POST /hook HTTP/1.1\r\nHost: bot.example.org:8443\r\n")
 	if secret != "" {
-		raw = append(raw, "X-Telegram-Bot-API-Secret-Token: "+secret+"\r\n"...)
+		raw = append(raw, "X-Telegram-Bot-Api-Secret-Token: "+secret+"\r\n"...)
 	}
 	raw = append(raw, "Content-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"...)
@@ -144,7 +144,7 @@ func TestResponsesAreTheseBytesOnTheWire(t *testing.T) {
 		{"RetryAfter of a day", replying(tghook.NoReply, tghook.RetryAfter(24*time.Hour, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\n" + empty},
 		{"wrong secret", forbidden(t), swap(rig.HookSecret, "wrong"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
 		{"no secret", forbidden(t), rawPost("", update), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
-		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-API-Secret-Token: "+rig.HookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
+		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-Api-Secret-Token: "+rig.HookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
 		{"GET", forbidden(t), []byte("GET /hook HTTP/1.1\r\nHost: bot.example.org\r\n\r\n"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
 		{"PUT with a body", forbidden(t), swap("POST", "PUT"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
 		{"body too large", forbidden(t), rawPost(rig.HookSecret, sized(64<<10+1)), "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n" + empty},
@@ -193,7 +193,7 @@ func TestExactlyTelegramsHeadersAreAccepted(t *testing.T) {
 	t.Parallel()
 	update := "{\"update_id\":7,\n\"message\":{\"message_id\":1,\"date\":0,\"chat\":{\"id\":1,\"type\":\"private\"}}}"
 	hook := dialHook(t, accepting(t, update))
-	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-API-Secret-Token: " + rig.HookSecret +
+	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-Api-Secret-Token: " + rig.HookSecret +
 		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(update)) +
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n" + update))
 	if res := hook.read(); res.status != 200 {
@@ -331,7 +331,7 @@ func TestErrAbortHandlerLeavesServeHTTPAndIs500FromServe(t *testing.T) {
 		}()
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 		w.ServeHTTP(httptest.NewRecorder(), req)
 		t.Error("ServeHTTP returned")
 	}()
@@ -464,7 +464,7 @@ func entries(w *tghook.Webhook) map[string]func(ctx context.Context, id int64) s
 			rec := httptest.NewRecorder()
 			req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hook", bytes.NewReader(textFrom(id, id)))
 			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+			req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 			w.ServeHTTP(rec, req.WithContext(ctx))
 			return strconv.Itoa(rec.Code)
 		},

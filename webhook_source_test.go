@@ -165,7 +165,7 @@ func TestOnNetHTTPOnlyForwardedForCounts(t *testing.T) {
 		req.RemoteAddr = "192.0.2.1:1234"
 		req.Header = c.header
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 		rec := httptest.NewRecorder()
 		w.ServeHTTP(rec, req)
 		if rec.Code != c.want {

@@ -388,7 +388,7 @@ func TestALimitOfTheServersOwnIs413(t *testing.T) {
 	rec := httptest.NewRecorder()
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(sized(2000)))
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 	http.MaxBytesHandler(w, 1000).ServeHTTP(rec, req)
 	if rec.Code != 413 {
 		t.Errorf("got %d, want 413", rec.Code)
@@ -501,7 +501,7 @@ func TestABodyThatAMiddlewareHasReadIs400(t *testing.T) {
 	rec := httptest.NewRecorder()
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 	eager.ServeHTTP(rec, req)
 	if rec.Code != 400 {
 		t.Errorf("got %d, want 400", rec.Code)
