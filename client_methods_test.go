@@ -29,7 +29,7 @@ import (
 func TestGetMeTellsWhoTheBotIs(t *testing.T) {
 	t.Parallel()
 	me, err := rig.NewTelegram(t).Client(t, tghook.ClientConfig{}).GetMe(t.Context())
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, tghook.Me{ID: 7244100913, FirstName: "Stand-in Bot", Username: "stand_in_bot"}, me, "bot")
 }
 
@@ -39,7 +39,7 @@ func TestGetWebhookInfoTellsAllThatTelegramDoes(t *testing.T) {
 		`"last_error_date":1700000000,"last_error_message":"Connection refused","max_connections":40,"ip_address":"149.154.167.220",`+
 		`"allowed_updates":["message","chat_member"],"last_synchronization_error_date":1700000001}}`).Client(t, tghook.ClientConfig{})
 	info, err := c.GetWebhookInfo(t.Context())
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, tghook.WebhookInfo{
 		URL: "https://bot.example.org/telegram", HasCustomCertificate: true, PendingUpdateCount: 3, IPAddress: "149.154.167.220",
 		LastErrorDate: 1700000000, LastErrorMessage: "Connection refused", LastSynchronizationErrorDate: 1700000001,
@@ -48,7 +48,7 @@ func TestGetWebhookInfoTellsAllThatTelegramDoes(t *testing.T) {
 
 	none := rig.Answers(200, `{"ok":true,"result":{"url":"","has_custom_certificate":false,"pending_update_count":0}}`).Client(t, tghook.ClientConfig{})
 	info, err = none.GetWebhookInfo(t.Context())
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, tghook.WebhookInfo{}, info, "none")
 }
 
@@ -62,9 +62,9 @@ func TestDeleteWebhookDropsPendingUpdatesOnlyIfAsked(t *testing.T) {
 		tg.Set(t, rig.ToURL(rig.HookURL))
 		tg.Send(t, rig.MessageIn(7, 1))
 		c := tg.Client(t, tghook.ClientConfig{})
-		assert.NoError(t, c.DeleteWebhook(t.Context(), drop))
+		require.NoError(t, c.DeleteWebhook(t.Context(), drop))
 		info, err := c.GetWebhookInfo(t.Context())
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 		assert.Equal(t, want, tg.Calls("deleteWebhook")[0].Params, "call")
 		assert.Empty(t, info.URL, "webhook")
 		assert.Equal(t, drop, tg.Pending() == 0, "dropped")
@@ -86,7 +86,7 @@ func TestGetUpdatesAsksForWhatIsGiven(t *testing.T) {
 			return rig.APIAnswer(200, `{"ok":true,"result":[{"update_id":12,`+"\n"+`"message":{}},{"update_id":"no update"}]}`), err
 		}).Client(t, tghook.ClientConfig{})
 		updates, err := c.GetUpdates(t.Context(), req)
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 		assert.Equal(t, []json.RawMessage{[]byte("{\"update_id\":12,\n\"message\":{}}"), []byte(`{"update_id":"no update"}`)}, updates, "updates")
 	}
 }
@@ -98,7 +98,7 @@ func TestGetUpdatesReturnsWhatIsNestedTooDeepForAnUpdate(t *testing.T) {
 		return rig.APIAnswer(200, `{"ok":true,"result":[`+deep+`,{"update_id":2,"message":{}}]}`), nil
 	}).Client(t, tghook.ClientConfig{})
 	updates, err := c.GetUpdates(t.Context(), tghook.UpdatesRequest{})
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, []json.RawMessage{[]byte(deep), []byte(`{"update_id":2,"message":{}}`)}, updates, "updates")
 }
 
@@ -347,7 +347,7 @@ func TestAPollFindsOutThatItsConnectionIsDead(t *testing.T) {
 		cancel()
 		return tghook.NoReply, nil
 	})
-	assert.NoError(t, tghook.Poll(ctx, c, h, tghook.PollConfig{}))
+	require.NoError(t, tghook.Poll(ctx, c, h, tghook.PollConfig{}))
 	select {
 	case <-handled:
 	default:
@@ -492,11 +492,11 @@ func TestACallIsRepeatedWhereThatIsSafeAndAskedFor(t *testing.T) {
 func TestACallWaitsForAsLongAsTelegramSaysAndBacksOffElse(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		f := &flaky{fails: 2, answer: tooMany}
-		assert.NoError(t, f.client(t, time.Minute).Call(t.Context(), "sendMessage", nil, nil))
+		require.NoError(t, f.client(t, time.Minute).Call(t.Context(), "sendMessage", nil, nil))
 		assert.Equal(t, []time.Duration{0, 7 * time.Second, 14 * time.Second}, f.asked, "asked after")
 
 		f = &flaky{fails: 9, answer: unreachable}
-		assert.NoError(t, f.client(t, time.Hour).Call(t.Context(), "sendMessage", nil, nil))
+		require.NoError(t, f.client(t, time.Hour).Call(t.Context(), "sendMessage", nil, nil))
 		assert.Len(t, f.asked, 10, "requests")
 		var jittered bool
 		for i, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60, 60} {
@@ -559,7 +559,7 @@ func TestTheEndOfAContextEndsTheWait(t *testing.T) {
 			cancel()
 			assert.Equal(t, 3*time.Second, time.Since(f.begun), "it returns after")
 			for _, want := range test.want {
-				assert.ErrorIs(t, err, want)
+				require.ErrorIs(t, err, want)
 			}
 			var refused *tghook.APIError
 			if !errors.As(err, &refused) {

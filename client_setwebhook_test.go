@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -251,7 +252,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 	} {
 		tg := rig.NewServer(t, !test.local)
 		tg.Name(t, test.req.URL)
-		assert.NoError(t, tg.Client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req), test.req.URL)
+		require.NoError(t, tg.Client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req), test.req.URL)
 		if calls := tg.Calls("setWebhook"); len(calls) != 1 || calls[0].Params["url"] != test.req.URL {
 			t.Errorf("%s: %v", test.req.URL, calls)
 		}
@@ -367,7 +368,7 @@ func TestSetWebhookIsHarmlessAtEveryStart(t *testing.T) {
 			{fits(func(r *tghook.WebhookRequest) { r.SecretToken, r.AllowedUpdates = "second", []string{"message"} }), "Webhook is already set"},
 			{withSecret("second"), "Webhook is already set"},
 		} {
-			assert.NoError(t, c.SetWebhook(t.Context(), test.req))
+			require.NoError(t, c.SetWebhook(t.Context(), test.req))
 			assert.Equal(t, []string{test.want}, tg.answered(), "answers")
 			assert.Equal(t, test.req.SecretToken, tg.secret(), "secret")
 			time.Sleep(time.Second)
@@ -390,7 +391,7 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 			if change != nil {
 				change(&req)
 			}
-			assert.NoError(t, c.SetWebhook(t.Context(), req))
+			require.NoError(t, c.SetWebhook(t.Context(), req))
 			assert.Equal(t, want, tg.answered(), what)
 			current = req
 			current.Reset, current.DropPending = false, false
@@ -430,10 +431,10 @@ func TestALocalServerHasMoreConnectionsByDefault(t *testing.T) {
 		for local, want := range map[bool][]string{true: {"getWebhookInfo"}, false: {"getWebhookInfo", "Webhook was set"}} {
 			tg := &noted{Telegram: rig.NewServer(t, !local)}
 			c := tg.client(t, tghook.ClientConfig{Local: local})
-			assert.NoError(t, c.SetWebhook(t.Context(), hundred))
+			require.NoError(t, c.SetWebhook(t.Context(), hundred))
 			tg.answered()
 			time.Sleep(time.Second)
-			assert.NoError(t, c.SetWebhook(t.Context(), req))
+			require.NoError(t, c.SetWebhook(t.Context(), req))
 			assert.Equal(t, want, tg.answered(), "answers")
 		}
 	})

@@ -133,11 +133,11 @@ func TestCallDecodesTheResult(t *testing.T) {
 		MessageID int `json:"message_id"`
 		Chat      struct{ ID int64 }
 	}
-	assert.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &message))
+	require.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &message))
 	assert.Equal(t, 5, message.MessageID, "message_id")
 	assert.Equal(t, int64(-1001234567890123), message.Chat.ID, "chat")
 	var raw json.RawMessage
-	assert.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &raw))
+	require.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &raw))
 	assert.Equal(t, `{"message_id":5,"chat":{"id":-1001234567890123}}`, string(raw), "raw")
 	if err := sent.Call(t.Context(), "sendMessage", nil, nil); err != nil {
 		t.Error("a result that nobody wants:", err)
@@ -249,7 +249,7 @@ func TestAnAnswerHas32MiBAtMost(t *testing.T) {
 	const most = 32 << 20
 	largest := `{"ok":true,"result":"` + strings.Repeat("a", most-len(`{"ok":true,"result":""}`)) + `"}`
 	var text string
-	assert.NoError(t, rig.Answers(200, largest).Client(t, tghook.ClientConfig{}).Call(t.Context(), "getChat", nil, &text))
+	require.NoError(t, rig.Answers(200, largest).Client(t, tghook.ClientConfig{}).Call(t.Context(), "getChat", nil, &text))
 	assert.Len(t, text, most-len(`{"ok":true,"result":""}`), "the largest")
 
 	body := &endlessAnswer{start: `{"ok":true,"result":"`}
@@ -685,7 +685,7 @@ func TestABaseURLMayHaveAPathAndTheTestEnvironmentAPathOfItsOwn(t *testing.T) {
 			asked = r.URL.String()
 			return rig.APIAnswer(200, `{"ok":true,"result":{"id":1}}`), nil
 		}).Client(t, test.cfg).GetMe(t.Context())
-		assert.NoError(t, err)
+		require.NoError(t, err)
 		assert.Equal(t, test.want, asked, name)
 	}
 }

@@ -167,7 +167,7 @@ func TestInspectWrapsWithoutCallingAgain(t *testing.T) {
 		assert.Equal(t, "tghook: reply by Caller: no luck", wrapped.Error(), "text")
 	}
 	assert.Equal(t, 1, calls, "calls of Error")
-	assert.True(t, errors.Is(wrapped, err), "wraps")
+	assert.ErrorIs(t, wrapped, err, "wraps")
 }
 
 const (

@@ -72,7 +72,7 @@ func TestPollStopsWithinItsGraceAndASecond(t *testing.T) {
 			rig.Pass(500 * time.Millisecond)
 			start := time.Now()
 			stop()
-			assert.NoError(t, <-done, "Poll returned")
+			require.NoError(t, <-done, "Poll returned")
 			if took := time.Since(start); took > grace+time.Second {
 				t.Errorf("the end took %v", took)
 			}
@@ -243,7 +243,7 @@ func TestPollKnowsWhenItWasLastAnswered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		assert.Equal(t, true, last().IsZero(), "before it polls")
+		assert.True(t, last().IsZero(), "before it polls")
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- run(ctx) }()

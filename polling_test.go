@@ -154,7 +154,7 @@ func TestPollRefusesToStartBesideAWebhookUnlessTold(t *testing.T) {
 		assert.Equal(t, []int64{1}, p.Order(), "runs")
 		assert.Equal(t, "the-secret", tg.Calls("setWebhook")[1].Params["secret_token"], "secret put back")
 		info, err := tg.Client(t, tghook.ClientConfig{}).GetWebhookInfo(t.Context())
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 		assert.Equal(t, tghook.WebhookInfo{URL: hook.URL, MaxConnections: 7, IPAddress: info.IPAddress}, info, "put back") // all kinds, as it was
 	})
 }
@@ -291,7 +291,7 @@ func TestPollTellsTelegramWhichKindsItsHandlerWants(t *testing.T) {
 			}()
 			rig.Pass(time.Second)
 			cancel()
-			assert.NoError(t, <-done)
+			require.NoError(t, <-done)
 			rig.Pass(time.Minute) // the call waits still
 			assert.Equal(t, c.want, tg.Calls("getUpdates")[0].Params["allowed_updates"], "allowed_updates")
 		}
@@ -670,7 +670,7 @@ func TestPollLogsWhatIsNoUpdateWhereNobodyTakesDeadLetters(t *testing.T) {
 		rig.Pass(500 * time.Millisecond)
 		assert.Equal(t, []int64{1}, r.Order(), "runs")
 		cancel()
-		assert.NoError(t, <-done, "Poll returned")
+		require.NoError(t, <-done, "Poll returned")
 		assert.Equal(t, 0, tg.Pending(), "pending")
 	})
 }

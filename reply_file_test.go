@@ -735,10 +735,10 @@ func TestAZeroFileIsLeftOutWhereItsFieldSaysSo(t *testing.T) {
 	}
 	res, err := answerWith(t, tghook.Reply{Method: "m", Params: single{}})
 	assert.Equal(t, `{"method":"m"}`, string(res.Body), "nothing else")
-	assert.NoError(t, err, "dead letter")
+	require.NoError(t, err, "dead letter")
 	res, err = answerWith(t, tghook.Reply{Method: "m", Params: map[string]any{"a": []any{single{}, &single{}}, "b": 1}})
 	assert.Equal(t, `{"method":"m","a":[{},{}],"b":1}`, string(res.Body), "nested")
-	assert.NoError(t, err, "dead letter")
+	require.NoError(t, err, "dead letter")
 	parts := rides(t, tghook.Reply{Method: "m", Params: media{Type: "photo", Media: file("a", "AAA")}})
 	assert.Equal(t, []string{"method=m", "type=photo", "media:a=AAA"}, resolved(t, parts), "at the top")
 	parts = rides(t, tghook.Reply{Method: "m", Params: map[string]any{"media": []media{{Type: "photo", Media: file("a", "AAA")}, {Type: "video", Media: file("b", "BBB"), Thumb: file("c", "CCC")}}}})

@@ -513,7 +513,7 @@ func TestAnUploadIsNotInMemory(t *testing.T) {
 	for name, body := range map[string]io.Reader{"of a known size": &zeros{size: size}, "of an unknown one": once(&zeros{size: size})} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil))
+		require.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil))
 		runtime.ReadMemStats(&after)
 		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > size/20 {
 			t.Errorf("a file %s, of %d bytes, took %d", name, size, allocated)
@@ -566,7 +566,7 @@ func TestAnUploadSaysItsLengthIfItIsKnown(t *testing.T) {
 		"a pipe's end": {bytes.NewBufferString("content"), false},
 	} {
 		s := &sink{}
-		assert.NoError(t, s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", uploadOf(test.body), nil))
+		require.NoError(t, s.client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", uploadOf(test.body), nil))
 		assert.Equal(t, test.known, s.length > 0, name)
 		assert.Equal(t, []string{"content"}, s.seen, name)
 	}
@@ -590,7 +590,7 @@ func TestAFileIsReadFromWhereItStoodEachTime(t *testing.T) {
 			s := &sink{answers: []outcome{tooMany, tooMany}}
 			c := s.client(t, tghook.ClientConfig{Patience: time.Minute})
 			for range 2 { // calls with the same File
-				assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil))
+				require.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil))
 			}
 			assert.Equal(t, []string{test.want, test.want, test.want, test.want}, s.seen, name)
 
@@ -623,12 +623,12 @@ func TestAFileThatServesOnceIsNeverSentEmptyOrHalf(t *testing.T) {
 			assert.Equal(t, []string{"content"}, s.seen, name+": what was sent")
 
 			s = &sink{answers: []outcome{unreachable}}
-			assert.NoErrorf(t, s.client(t, patience).Call(t.Context(), "sendDocument", uploadOf(kind()), nil), "%s, when nothing was read of it", name)
+			require.NoErrorf(t, s.client(t, patience).Call(t.Context(), "sendDocument", uploadOf(kind()), nil), "%s, when nothing was read of it", name)
 			assert.Equal(t, []string{"content"}, s.seen, name+": what was sent then")
 
 			s = &sink{}
 			c, body := s.client(t, patience), kind()
-			assert.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil), name+": the first call")
+			require.NoError(t, c.Call(t.Context(), "sendDocument", uploadOf(body), nil), name+": the first call")
 			err = c.Call(t.Context(), "sendDocument", uploadOf(body), nil)
 			var unsendableError *tghook.ReplyError
 			if !errors.As(err, &unsendableError) || !strings.Contains(err.Error(), `"a.bin"`) {
@@ -653,7 +653,7 @@ func TestAFileThatServesOnceIsNeverSentEmptyOrHalf(t *testing.T) {
 			_, _ = io.CopyN(io.Discard, r.Body, 1000)
 			return nil, io.ErrUnexpectedEOF
 		}).Client(t, patience)
-		assert.ErrorIs(t, c.Call(t.Context(), "sendDocument", uploadOf(buffer), nil), io.ErrUnexpectedEOF)
+		require.ErrorIs(t, c.Call(t.Context(), "sendDocument", uploadOf(buffer), nil), io.ErrUnexpectedEOF)
 		unsendable(t, tghook.Reply{Method: "sendDocument", Params: uploadOf(buffer)})
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -418,7 +419,7 @@ func TestACallWaitsForTheHeldOneNoLongerThanItsContext(t *testing.T) {
 			start := time.Now()
 			impatient := rig.Library{Client: &http.Client{Transport: lib.Transport, Timeout: time.Second}, Base: lib.Base}
 			_, err := impatient.Post(ctx, "deleteMessage", "application/json", strings.NewReader("{}"))
-			assert.True(t, errors.Is(err, context.DeadlineExceeded), "it is the client's timeout")
+			require.ErrorIs(t, err, context.DeadlineExceeded, "it is the client's timeout")
 			assert.Equal(t, time.Second, time.Since(start), "took")
 			return tghook.NoReply, nil
 		})
@@ -678,13 +679,13 @@ func TestDoReturnsTheFilesOfTheHeldCall(t *testing.T) {
 		return tghook.NoReply, setPhoto(ctx, lib, contentType, body)
 	})
 	reply, err := c.Do(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1)))
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, "setChatPhoto", reply.Method, "method")
 	params := reply.Params.(map[string]any)
 	assert.Equal(t, any("7"), params["chat_id"], "chat_id")
 	file := params["photo"].(tghook.File)
 	content, err := io.ReadAll(file.Body)
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, "photo.bin: a file", file.Name+": "+string(content), "file")
 }
 

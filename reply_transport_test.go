@@ -284,7 +284,7 @@ func TestAFileThatIsNotToBeHeldFlowsThrough(t *testing.T) {
 		return tghook.NoReply, err
 	})
 	_, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, int64(0), before.Load(), "read before the call left")
 	assert.Equal(t, int64(len(start)+size), read.Load(), "read in all")
 	assert.Equal(t, int64(1), closed.Load(), "closed")
@@ -409,7 +409,7 @@ func TestACallOutsideOfAHandlerPassesThrough(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, rig.APIBase+"deleteMessage", strings.NewReader("{}"))
 	require.NoError(t, err)
 	got, err := lib.Do(req)
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, rig.FromThere, got, "answer")
 	assert.Equal(t, []string{"deleteMessage {}"}, api.All(), "calls")
 }
@@ -467,7 +467,7 @@ func TestTheRequestOfTheLibraryIsNotChanged(t *testing.T) {
 				t.Errorf("the request was changed: %+v", req)
 			}
 			assert.Equal(t, header, req.Header, "header")
-			assert.True(t, res.Request.URL == req.URL, "the response is to it")
+			assert.Same(t, res.Request.URL, req.URL, "the response is to it")
 			return tghook.NoReply, nil
 		})
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1))[:3], "answer")
@@ -706,7 +706,7 @@ func TestDoReturnsTheHeldCall(t *testing.T) {
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 	c := rig.NewDispatcher(t, rig.ForBot(tghook.DispatchConfig{}), rig.Calling(t, lib, nil, rig.Pressed))
 	got, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, `answerCallbackQuery{"callback_query_id":"5"}`, got, "reply")
 }
 

@@ -3,7 +3,6 @@ package tghook_test
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -87,7 +86,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 			want := tghook.RunConfig{Token: rig.APIToken}
 			test.change(&want)
 			cfg, err := tghook.FromEnv()
-			assert.NoError(t, err, name+": error")
+			require.NoError(t, err, name+": error")
 			assert.Equal(t, want, tghook.Unread(cfg), name)
 			setEnv(t, nil)
 		}
@@ -113,7 +112,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 	all["TELEGRAM_TOKEN"] = rig.APIToken
 	setEnv(t, all)
 	cfg, err = tghook.FromEnv()
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	assert.Equal(t, tghook.RunConfig{Token: rig.APIToken}, tghook.Unread(cfg), "empty ones")
 }
 
@@ -138,7 +137,7 @@ func TestFromEnvTakesNoForAnAnswer(t *testing.T) {
 			"TELEGRAM_TAKE_OVER": no, "TELEGRAM_API_LOCAL": no, "TELEGRAM_TEST_ENVIRONMENT": no,
 		})
 		cfg, err := tghook.FromEnv()
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 		assert.Equal(t, tghook.RunConfig{Token: rig.APIToken}, tghook.Unread(cfg), no)
 	}
 }
@@ -219,7 +218,7 @@ func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
 	}, fields, "by webhook")
 	lines := strings.Split(err.Error(), "\n")
 	slices.Sort(lines)
-	assert.Equal(t, len(rig.Mistaken(t, err)), len(slices.Compact(lines)), "what is told twice")
+	assert.Len(t, slices.Compact(lines), len(rig.Mistaken(t, err)), "what is told twice")
 
 	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_POLL_WAIT": "51s", "TELEGRAM_KEY_FILE": "key.pem"})
 	_, err = tghook.FromEnv()
@@ -228,7 +227,7 @@ func TestFromEnvFindsWhatRunWouldFind(t *testing.T) {
 	// The mistakes of others are not the environment's.
 	setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_WEBHOOK_URL": rig.HookURL, "TELEGRAM_GRACE": "3s"})
 	cfg, err := tghook.FromEnv()
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	cfg.Grace, cfg.MaxConnections, cfg.URL = -1, 101, "http://bot.example.org/telegram"
 	_, err = tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg)
 	assert.Equal(t, []string{"RunConfig.Grace", "WebhookRequest.URL", "WebhookRequest.MaxConnections"}, rig.Mistaken(t, err), "what the program has set")
@@ -250,7 +249,7 @@ func TestFromEnvTakesTheJSONThatSetWebhookTakes(t *testing.T) {
 	} {
 		setEnv(t, map[string]string{"TELEGRAM_TOKEN": rig.APIToken, "TELEGRAM_ALLOWED_UPDATES": value})
 		cfg, err := tghook.FromEnv()
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 		assert.Equal(t, want, cfg.AllowedUpdates, value)
 	}
 	for _, value := range []string{`["message"`, `[message]`, `[1]`, `[["message"]]`} {
@@ -269,7 +268,7 @@ func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 	t.Setenv("TELEGRAM_EMPTY", " ")
 	t.Setenv("TELEGRAM_TOKEN", rig.APIToken)
 	cfg, err := tghook.FromEnv()
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	log, logged := rig.Logger()
 	cfg.Webhook.Dispatch.Logger = log
 	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg); err != nil {
@@ -300,7 +299,7 @@ func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 	t.Setenv("TELEGRAM_TOKEN", rig.APIToken)
 	log, logged = rig.Logger()
 	cfg, err = tghook.FromEnv()
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	cfg.Webhook.Dispatch.Logger = log
 	if _, err := tghook.Mount(tghook.HandlerFunc(rig.Nothing), cfg); err != nil {
 		t.Fatal(err)
@@ -436,7 +435,7 @@ func TestAnErrorIsSeenAndMayBeTakenAway(t *testing.T) {
 		assert.Equal(t, rig.ErrBroken, r.Last().Err, "told to Observe")
 		assert.Equal(t, "200", r.Post(rig.MessageIn(8, 2)), "taken away")
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "the last attempt")
-		assert.True(t, errors.Is(r.Letter(0).Err, rig.ErrBroken), "told to DeadLetter")
+		require.ErrorIs(t, r.Letter(0).Err, rig.ErrBroken, "told to DeadLetter")
 		assert.Equal(t, []error{rig.ErrBroken, rig.ErrBroken, rig.ErrBroken}, seen, "told to the middleware")
 	})
 }
@@ -506,7 +505,7 @@ func TestAQueueAndAWorkerLoseNothing(t *testing.T) {
 		assert.Equal(t, "200", door.Post(rig.MessageIn(7, 1)), "the same again")
 		assert.Len(t, queue, 1, "in the queue")
 		raw := <-queue
-		assert.True(t, errors.Is(worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), rig.ErrBroken), "a failure")
+		require.ErrorIs(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), rig.ErrBroken, "a failure")
 		assert.NoError(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), "offered again")
 		assert.NoError(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), "offered once more")
 		assert.Equal(t, []string{rig.HelloCall}, api.All(), "replies")

@@ -98,7 +98,7 @@ func TestAMountedBotHonoursTheSameSettings(t *testing.T) {
 	m.end()
 	assert.Equal(t, "503", r.post(client, "http://"+address+"/alive", ""), "health at the end")
 	assert.Equal(t, "503", r.post(client, "http://"+address+"/a%20b", rig.MessageIn(7, 3)), "an update at the end")
-	assert.True(t, m.Receive(t.Context()) != nil, "again")
+	assert.NotEqual(t, m.Receive(t.Context()), nil, "again")
 }
 
 func TestAMountedBotPollsWithoutAURL(t *testing.T) {
@@ -221,7 +221,7 @@ func TestAMountedBotDrainsAndHasItsGrace(t *testing.T) {
 		m.stop()
 		synctest.Wait()
 		assert.Equal(t, 503, s.answer(healthCheck), "health at the end")
-		assert.NoError(t, <-m.done, "Receive")
+		require.NoError(t, <-m.done, "Receive")
 		if took := time.Since(start); took < 18*time.Second || took > 19*time.Second {
 			t.Errorf("Receive returned after %v", took)
 		}
@@ -439,7 +439,7 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 			tg.Name(t, test.url)
 			err := tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: test.url, Certificate: test.certificate, InsecureNoSecret: true})
 			if test.problem == "" {
-				assert.NoError(t, err)
+				require.NoError(t, err)
 				if calls := tg.Calls("setWebhook"); len(calls) != 1 || !bytes.Equal(calls[0].Files["certificate"].Content, test.certificate) {
 					t.Errorf("it was not uploaded: %d calls", len(calls))
 				}

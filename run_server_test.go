@@ -195,7 +195,7 @@ func TestRunEndsWithItsServer(t *testing.T) {
 			s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.Client.HTTP.Transport = unanswered })
 			_ = s.listener.Close()
 			s.ends()
-			assert.ErrorIs(t, s.err, net.ErrClosed)
+			require.ErrorIs(t, s.err, net.ErrClosed)
 			rig.KeepsToken(t, s.err)
 		})
 	})
@@ -399,7 +399,7 @@ func TestRunWaitsForItsResolver(t *testing.T) {
 	rig.Until(t, "the failure is logged", func() bool { return strings.Contains(logged.String(), "does not resolve") })
 	s.stop(errTerminated)
 	rig.Receive(t, "the end", s.result.Done)
-	assert.NoError(t, s.err, "Run's error")
+	require.NoError(t, s.err, "Run's error")
 	assert.Empty(t, s.tg.Calls("setWebhook"), "webhooks set")
 }
 

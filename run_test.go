@@ -85,7 +85,7 @@ func startRunTrusted(t *testing.T, roots *x509.CertPool, h tghook.Handler, chang
 	r.tg.OnCall(func(c tghooktest.Call) (fault tghooktest.CallFault) {
 		if c.Method == "setWebhook" {
 			first.Do(func() {
-				assert.NoErrorf(t, r.connect(), "when the webhook is set, nobody listens")
+				require.NoErrorf(t, r.connect(), "when the webhook is set, nobody listens")
 				close(r.ready)
 			})
 		}
@@ -148,7 +148,7 @@ func (r *running) connect() error {
 func (r *running) end() {
 	r.t.Helper()
 	r.stop()
-	assert.NoError(r.t, rig.Receive(r.t, "the end of Run", r.done), "Run returned")
+	require.NoError(r.t, rig.Receive(r.t, "the end of Run", r.done), "Run returned")
 	r.gone()
 }
 
@@ -639,7 +639,7 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 			setEnv(t, variables)
 			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(_ *running, cfg *tghook.RunConfig) {
 				read, err := tghook.FromEnv()
-				assert.NoError(t, err, "FromEnv")
+				require.NoError(t, err, "FromEnv")
 				read.URL, read.Client = cfg.URL, cfg.Client
 				c.change(&read)
 				*cfg = read

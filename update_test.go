@@ -374,7 +374,7 @@ func TestTelegramIsToldTheKindsThatAreWanted(t *testing.T) {
 		}()
 		first := rig.Receive(t, "getUpdates", asked)
 		cancel()
-		assert.NoError(t, rig.Receive(t, "the end of Poll", done), what+": error")
+		require.NoError(t, rig.Receive(t, "the end of Poll", done), what+": error")
 		log.SetOutput(original)
 		assert.Equal(t, test.told, first.Params["allowed_updates"], what)
 		warning := ""
@@ -440,12 +440,12 @@ func TestUnknownKindsAreToldOnceWithTheNearest(t *testing.T) {
 		_, err := tghook.Mount(c.h, tghook.RunConfig{
 			Token: rig.APIToken, URL: rig.HookURL, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch},
 		})
-		assert.NoError(t, err, name)
+		require.NoError(t, err, name)
 		assert.Equal(t, c.want, rig.Warnings(logged, text, "field", "kind", "nearest"), name+", by webhook")
 		log, logged = rig.Logger()
 		dispatch.Logger = log
 		_, err = tghook.Mount(c.h, tghook.RunConfig{Token: rig.APIToken, AllowedUpdates: c.allowed, Webhook: tghook.Config{Dispatch: dispatch}})
-		assert.NoError(t, err, name)
+		require.NoError(t, err, name)
 		assert.Equal(t, c.want, rig.Warnings(logged, text, "field", "kind", "nearest"), name+", by poll")
 	}
 }
@@ -500,7 +500,7 @@ func TestWhatTelegramFiltersIsToldAtTheStart(t *testing.T) {
 					return strings.Contains(logged.String(), "receiving updates by webhook") || len(tg.Calls("getUpdates")) > 0
 				})
 				cancel()
-				assert.NoError(t, rig.Receive(t, "its end", done), "Receive")
+				require.NoError(t, rig.Receive(t, "its end", done), "Receive")
 				assert.Equal(t, c.want, rig.Warnings(logged, c.text, "sent"), "what is told")
 			}
 		})

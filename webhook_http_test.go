@@ -407,7 +407,7 @@ func TestTheHandlerGoesOnWhenTheClientIsGone(t *testing.T) {
 		t.Errorf("of the one who left Observe was told %+v, want late with context.Canceled", v)
 	}
 	close(release)
-	assert.NoError(t, rig.Receive(t, "the handler to end", ended), "the handler's ctx ended with the client")
+	require.NoError(t, rig.Receive(t, "the handler to end", ended), "the handler's ctx ended with the client")
 	rig.Receive(t, "the report of the run", left) // its run, which no delivery carried
 	// The update comes again, and the handler need not.
 	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 {

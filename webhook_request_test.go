@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -378,7 +379,7 @@ func TestRefusalsAreLoggedAtABoundedRate(t *testing.T) {
 		refused(t, w, 11)
 		assert.Len(t, logged.Lines(), 10, "lines of another minute")
 		rig.Pass(10 * time.Second)
-		assert.NoError(t, w.Shutdown(t.Context()))
+		require.NoError(t, w.Shutdown(t.Context()))
 		assert.Equal(t, []string{`level=WARN msg="tghook: more requests refused" count=1 bot=42`}, logged.Lines(), "line at the end of the Webhook")
 		refused(t, w, 50)
 		assert.Len(t, logged.Lines(), 10, "lines after Shutdown")

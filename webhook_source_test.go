@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -280,6 +281,6 @@ func TestDerivedSecretsAndPathsAreFitForTelegram(t *testing.T) {
 		t.Error(path, err)
 	}
 	tg := rig.NewTelegram(t)
-	assert.NoError(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: public.String(), SecretToken: secret}))
+	require.NoError(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), tghook.WebhookRequest{URL: public.String(), SecretToken: secret}))
 	assert.Equal(t, secret, tg.Calls("setWebhook")[0].Params["secret_token"], "secret")
 }

@@ -19,7 +19,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
@@ -338,7 +337,7 @@ func (m *pollModel) disturb(fault pollFault, d time.Duration) {
 		req.IPAddress = "149.154.167.220" // else SetWebhook asks a resolver
 		_ = m.somebody().SetWebhook(ctx, req)
 		<-ctx.Done()
-		assert.NoError(m.t, m.somebody().DeleteWebhook(m.t.Context(), false))
+		require.NoError(m.t, m.somebody().DeleteWebhook(m.t.Context(), false))
 	default:
 		<-ctx.Done()
 	}

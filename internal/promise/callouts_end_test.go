@@ -112,7 +112,7 @@ func raceWithShutdown(t *testing.T, name string) {
 	err := door.stop(ctx)
 	returned.Store(true)
 	mu.Lock()
-	assert.NoError(t, err, "Shutdown")
+	require.NoError(t, err, "Shutdown")
 	for _, id := range due {
 		if !told[id] {
 			t.Errorf("Observe was not told of delivery %d, which was over before Shutdown", id)
@@ -212,7 +212,7 @@ func TestShutdownOutlivesTheCountOfRefusals(t *testing.T) {
 				b.calm = false
 				b.mu.Unlock()
 				start := time.Now()
-				assert.NoError(t, shutDown(t, w.Shutdown, 5*time.Second))
+				require.NoError(t, shutDown(t, w.Shutdown, 5*time.Second))
 				if took := time.Since(start); took > 0 && what == "exits" {
 					t.Errorf("Shutdown took %v", took)
 				}

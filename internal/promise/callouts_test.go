@@ -710,7 +710,7 @@ func TestEveryCallOutOfAPollHurtsItsUpdateAlone(t *testing.T) {
 								t.Helper()
 								start := time.Now()
 								cancel()
-								assert.NoError(t, <-done, "Poll returned")
+								require.NoError(t, <-done, "Poll returned")
 								if took := time.Since(start); took > 3*time.Second {
 									t.Errorf("the end took %v, with a Grace of 2 s", took)
 								}

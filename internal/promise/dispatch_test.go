@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -24,7 +25,7 @@ func TestDoReturnsTheReply(t *testing.T) {
 	for range 2 {
 		reply, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
 		assert.Equal(t, rig.HelloCall, reply, "reply")
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 	}
 	assert.Equal(t, "replied/1/0/rode duplicate/0/0/rode", c.Outcomes(), "outcomes")
 	assert.Equal(t, int64(5), c.Last().Bot, "bot")
@@ -66,7 +67,7 @@ func TestDoEndsWithItsContext(t *testing.T) {
 		assert.Equal(t, "late/1/0", c.Outcomes(), "outcomes")
 		reply, err = c.DoBody(t.Context(), rig.MessageIn(7, 1))
 		assert.Equal(t, rig.HelloCall, reply, "reply")
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 		c.Did(rig.Counts{Runs: 1})
 	})
 }
@@ -75,9 +76,9 @@ func TestDoWithoutAKindIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	c := rig.NewDispatcher(t, tghook.DispatchConfig{}, rig.Nothing)
 	_, err := c.DoBody(t.Context(), `{"update_id":1}`)
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	c.Did(rig.Counts{Letters: 1})
-	assert.ErrorIs(t, c.Letter(0).Err, tghook.ErrNoKind)
+	require.ErrorIs(t, c.Letter(0).Err, tghook.ErrNoKind)
 	assert.Equal(t, "dead_lettered/0/0", c.Outcomes(), "outcomes")
 }
 
@@ -174,7 +175,7 @@ func TestALaneThatPanicsFailsItsDeliveryAlone(t *testing.T) {
 	}
 	assert.Equal(t, "failed/0/0", c.Outcomes(), "outcomes")
 	_, err := c.DoBody(t.Context(), rig.MessageIn(7, 2))
-	assert.NoError(t, err, "the next")
+	require.NoError(t, err, "the next")
 	c.Did(rig.Counts{Runs: 1})
 	c.Clean(c.Stats())
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -149,7 +150,7 @@ func TestAReplyThatNothingHasCarried(t *testing.T) {
 					}})
 					rig.Pass(10*time.Second + 1)
 					assert.Equal(t, "late/1/503/late reply_lost/1/0/late", r.Outcomes(), "outcomes")
-					assert.ErrorIs(t, r.Last().Err, rig.ErrBroken)
+					require.ErrorIs(t, r.Last().Err, rig.ErrBroken)
 					assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery")
 					r.Did(rig.Counts{Runs: 1, Calls: 1})
 				})
@@ -233,7 +234,7 @@ func TestAReplyRidesOrIsCalledNeverBoth(t *testing.T) {
 		}
 		t.Logf("%d rode, %d were called", rode.Load(), len(calls))
 		assert.Equal(t, updates, int(rode.Load())+len(calls), "rode or called")
-		assert.Equal(t, len(calls), len(api.All()), "called once each")
+		assert.Len(t, api.All(), len(calls), "called once each")
 		assert.Len(t, r.Runs, updates, "runs")
 		assert.Equal(t, tghook.Stats{Remembered: updates}, r.Stats(), "stats")
 	})
@@ -247,7 +248,7 @@ func TestACarriedReplyIsReplayedForTenMinutes(t *testing.T) {
 		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "after five minutes")
 		rig.Pass(5*time.Minute - 1)
 		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "just before ten")
-		assert.NoError(t, r.Last().Err, "error")
+		require.NoError(t, r.Last().Err, "error")
 		rig.Pass(1)
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "after ten minutes")
 		assert.Equal(t, tghook.OutcomeDuplicate, r.Last().Outcome, "outcome")
@@ -270,7 +271,7 @@ func TestCarriedRepliesAreKeptUpToEightMebibytes(t *testing.T) {
 		t.Error("Observe is not told that the reply is gone")
 	}
 	for id := range int64(8) {
-		assert.True(t, len(r.Post(rig.MessageIn(id+1, id+1))) > 1<<19, "status")
+		assert.Greater(t, len(r.Post(rig.MessageIn(id+1, id+1))), 1<<19, "status")
 	}
 	r.Did(rig.Counts{Runs: 9})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -113,7 +114,7 @@ func TestPollSurvivesWhatItCalls(t *testing.T) {
 				}
 				start := time.Now()
 				cancel()
-				assert.NoError(t, <-p.Done, "Poll returned")
+				require.NoError(t, <-p.Done, "Poll returned")
 				if took := time.Since(start); took > 3*time.Second {
 					t.Errorf("the end took %v, with a Grace of 2 s", took)
 				}

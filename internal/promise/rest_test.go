@@ -106,10 +106,10 @@ func TestADoorLearnsWhetherAnAttemptWasMadeAndWhenToComeAgain(t *testing.T) {
 				t.Errorf("update %d: got %v, to come again after %s (%v)", want.id, err, after, ok)
 			}
 			if want.id == 9 {
-				assert.NoError(t, <-first, "the first")
+				require.NoError(t, <-first, "the first")
 			}
 		}
-		assert.NoError(t, c.Shutdown(t.Context()), "of a shutdown")
+		require.NoError(t, c.Shutdown(t.Context()), "of a shutdown")
 		if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 10)); !errors.Is(err, tghook.ErrShutdown) || !errors.Is(err, tghook.ErrNotRun) {
 			t.Errorf("got %v", err)
 		}
@@ -174,7 +174,7 @@ func TestWhatAnotherReplicaHasAnsweredIsNotWaitedFor(t *testing.T) {
 		assert.Equal(t, `200 application/json {"method":"sendMessage"}`, b.Post(rig.MessageIn(1, 1)), "there")
 		assert.Equal(t, 0, a.Stats().Unacknowledged, "unacknowledged")
 		begun := time.Now()
-		assert.NoError(t, a.Shutdown(withTimeout(t)), "shutdown")
+		require.NoError(t, a.Shutdown(withTimeout(t)), "shutdown")
 		assert.Equal(t, time.Duration(0), time.Since(begun), "time it took")
 		assert.Equal(t, `200 application/json {"method":"sendMessage"}`, a.Post(rig.MessageIn(1, 1)), "here again")
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -84,7 +85,7 @@ func TestALostClaimEndsTheHandlerAndDiscardsItsReply(t *testing.T) {
 				assert.Equal(t, 10*time.Second, took, "took")
 				assert.Equal(t, tghook.ErrClaimLost, <-cause, "cause")
 				assert.Equal(t, "failed/1/503", r.Outcomes(), "outcomes")
-				assert.ErrorIs(t, r.Last().Err, tghook.ErrClaimLost)
+				require.ErrorIs(t, r.Last().Err, tghook.ErrClaimLost)
 				assert.Equal(t, 0, shared.Count("Done 1")+shared.Count("Fail 1")+shared.Count("Release 1"), "store")
 				if how == "stolen" { // the other owner's result stands
 					shared.Set(func(s *rig.Store) {
@@ -169,7 +170,7 @@ func TestDoneThatFailsLeavesTheLocalRecord(t *testing.T) {
 				}
 				assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 				assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
-				assert.ErrorIs(t, r.Last().Err, rig.ErrStoreDown)
+				require.ErrorIs(t, r.Last().Err, rig.ErrStoreDown)
 				assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
 				r.Did(rig.Counts{Runs: 1})
 			})

@@ -78,7 +78,7 @@ func TestToldHandlerReturnedNil(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, rig.Taking(0, tghook.Reply{Method: "getMe"}, nil))
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 		assert.Equal(t, "reply_lost/1/200", r.Outcomes(), "outcomes")
-		assert.ErrorIs(t, r.Last().Err, rig.ErrBroken)
+		require.ErrorIs(t, r.Last().Err, rig.ErrBroken)
 		r.Did(rig.Counts{Runs: 1, Calls: 1})
 	})
 }
@@ -540,12 +540,12 @@ func TestToldShuttingDown(t *testing.T) {
 			id := 100 + int64(i)
 			unknown := r.Send(rig.KindBy(kind, 5, id))
 			assert.Contains(t, rig.ShedAnswers, unknown.Now(), string(kind))
-			assert.ErrorIs(t, r.Last().Err, tghook.ErrShutdown)
+			require.ErrorIs(t, r.Last().Err, tghook.ErrShutdown)
 		}
 		joined := r.Send(rig.MessageIn(7, 1))
 		assert.Equal(t, "200", rig.MustWait(running), "running")
 		assert.Equal(t, rig.HelloAnswer, rig.MustWait(joined), "joined")
-		assert.NoError(t, <-down, "Shutdown")
+		require.NoError(t, <-down, "Shutdown")
 		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "replayed")
 		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 2)), "unknown, when all is over")
 		r.Did(rig.Counts{Runs: 1})

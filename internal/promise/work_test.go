@@ -59,7 +59,7 @@ func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
 			assert.Equal(t, "200", rig.MustWait(first), "first")
 			assert.Equal(t, "200", rig.MustWait(second), "second")
 			r.Did(rig.Counts{Runs: 1, Letters: 1})
-			assert.True(t, strings.Contains(r.Outcomes(), "dead_lettered/0/200"), "outcomes")
+			assert.Contains(t, r.Outcomes(), "dead_lettered/0/200", "outcomes")
 		})
 	})
 	t.Run("at a repetition", func(t *testing.T) {

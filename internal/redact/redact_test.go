@@ -76,7 +76,7 @@ func everyPrinting(tb testing.TB, v any) []string {
 		all = append(all, fmt.Sprintf(verb, v))
 	}
 	encoded, err := json.Marshal(v)
-	assert.NoError(tb, err)
+	require.NoError(tb, err)
 	return append(all, string(encoded))
 }
 
@@ -132,7 +132,7 @@ func TestWhatJSONLeavesOutIsMissed(t *testing.T) {
 	assert.Equal(t, tghook.WebhookRequest{URL: rig.HookURL, SecretToken: "<secret>", MaxConnections: 7}, request, "request")
 	c := rig.NewTelegram(t).Client(t, tghook.ClientConfig{})
 	assert.Equal(t, []string{"WebhookRequest.SecretToken"}, rig.Mistaken(t, c.SetWebhook(t.Context(), request)), "mistakes")
-	assert.NoError(t, json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), "error") //nolint:musttag // its names in JSON are those of its fields
+	require.NoError(t, json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), "error") //nolint:musttag // its names in JSON are those of its fields
 	assert.Equal(t, "abc", request.SecretToken, "a secret from a file")
 
 	var cfg tghook.ClientConfig

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
@@ -60,7 +59,7 @@ func printed(t *testing.T, v any) map[string]string {
 	slog.New(slog.NewJSONHandler(&lines, nil)).With("with", v).Info("message", "v", v)
 	all["slog text"], all["slog JSON"] = text.String(), lines.String()
 	encoded, err := json.Marshal(v)
-	assert.NoError(t, err, "json.Marshal")
+	require.NoError(t, err, "json.Marshal")
 	all["JSON"] = string(encoded)
 	return all
 }

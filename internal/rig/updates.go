@@ -60,6 +60,7 @@ var ClampedKinds = []tghook.Kind{
 // Hello is a reply, and [HelloBody] the body of the response that carries it.
 var Hello = tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 7, "text": "hello"}}
 
+// What comes of [Hello]: the body and the answer that carry it, and the call that makes it.
 const (
 	HelloBody   = `{"method":"sendMessage","chat_id":7,"text":"hello"}`
 	HelloAnswer = "200 application/json " + HelloBody

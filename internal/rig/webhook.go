@@ -138,12 +138,12 @@ func NewDispatcher(tb testing.TB, cfg tghook.DispatchConfig, h tghook.HandlerFun
 
 // DoBody hands one update over. It returns the reply as its method and its parameters.
 func (c Dispatcher) DoBody(ctx context.Context, body string) (string, error) {
-	reply, err := c.Dispatcher.Do(ctx, Parsed(c.TB, body))
+	reply, err := c.Do(ctx, Parsed(c.TB, body))
 	if reply == tghook.NoReply {
 		return "", err
 	}
 	params, encodeErr := json.Marshal(reply.Params)
-	assert.NoError(c.TB, encodeErr)
+	require.NoError(c.TB, encodeErr)
 	return reply.Method + string(params), err
 }
 
