@@ -145,9 +145,7 @@ func TestAMethodThatIsNoneIsToldOnceWithTheNearest(t *testing.T) {
 		reply(name)
 		reply(strings.ToUpper(name))
 	}
-	if known < 180 {
-		t.Errorf("%d methods are known to tghooktest", known)
-	}
+	assert.GreaterOrEqualf(t, known, 180, "%d methods are known to tghooktest", known)
 	assert.Nil(t, rig.Warnings(logged, text, "method"), "of those that are known")
 	for range 3 {
 		for _, name := range []string{"sendMesage", "SendMesssage", "answerCallback", "frobnicate"} {
@@ -288,9 +286,7 @@ func TestACallFindsOutThatItsConnectionIsDead(t *testing.T) {
 	held := make(chan struct{})
 	defer close(held)
 	c, r := overHTTP2(t, func(rw http.ResponseWriter, req *http.Request) {
-		if req.ProtoMajor != 2 {
-			t.Errorf("by %s", req.Proto)
-		}
+		assert.Equalf(t, 2, req.ProtoMajor, "by %s", req.Proto)
 		if strings.HasSuffix(req.URL.Path, "/sendMessage") {
 			r.freeze()
 			<-held
@@ -373,9 +369,7 @@ func TestTheDefaultClientPings(t *testing.T) {
 			t.Errorf("%s: a dead connection is found after %v", name, after)
 		}
 	}
-	if shared := http.DefaultTransport.(*http.Transport); shared.HTTP2 != nil {
-		t.Error("http.DefaultTransport was changed")
-	}
+	assert.Nil(t, http.DefaultTransport.(*http.Transport).HTTP2, "http.DefaultTransport was changed")
 	own := &http.Transport{}
 	assert.Equal(t, http.RoundTripper(own), tghook.TransportOf(rig.NewClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: own}})), "a transport of one's own")
 }
@@ -562,9 +556,7 @@ func TestTheEndOfAContextEndsTheWait(t *testing.T) {
 				require.ErrorIs(t, err, want)
 			}
 			var refused *tghook.APIError
-			if !errors.As(err, &refused) {
-				t.Errorf("%v does not say why it waited", err)
-			}
+			assert.ErrorAsf(t, err, &refused, "%v does not say why it waited", err)
 			assert.Equal(t, []time.Duration{0}, f.asked, "asked after")
 		}
 	})

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -205,9 +204,7 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 		for i := range want {
 			want[i] = "WebhookRequest." + want[i]
 		}
-		if !slices.Equal(rig.Mistaken(t, err), want) {
-			t.Errorf("%v, want %v", err, want)
-		}
+		assert.Equalf(t, want, rig.Mistaken(t, err), "%v, want %v", err, want)
 		rig.KeepsToken(t, err)
 	}
 	good := tghook.WebhookRequest{InsecureNoSecret: true, Certificate: certified(t, nil, named("bot.example.org")).pem}
@@ -262,9 +259,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 		rig.ToURL("ftp://127.0.0.1/"), rig.ToURL("laptop:9000"), withConnections(100_001), withSecret("é"), toIP("laptop"), rig.ToURL("http://laptop/" + strings.Repeat("a", 4096)),
 		{URL: rig.HookURL, Certificate: []byte("none"), InsecureNoSecret: true},
 	} {
-		if mistakes := rig.ConfigErrors(t, tg.Client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
-			t.Errorf("a local server, %.40s: %v", req.URL, mistakes)
-		}
+		assert.Lenf(t, rig.ConfigErrors(t, tg.Client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)), 1, "a local server, %.40s", req.URL)
 	}
 	assert.Empty(t, tg.Calls(), "requests")
 }
@@ -497,9 +492,7 @@ func TestSetWebhookGivesWayForAMinute(t *testing.T) {
 				if err := f.client(t, 0).SetWebhook(t.Context(), req); err != nil && len(req.Certificate) == 0 {
 					t.Error(err)
 				}
-				if len(f.asked) < 3 {
-					t.Errorf("asked after %v", f.asked)
-				}
+				assert.GreaterOrEqualf(t, len(f.asked), 3, "asked after %v", f.asked)
 
 				for _, patience := range []time.Duration{0, 5 * time.Minute} {
 					f = &flaky{fails: 1 << 30, answer: answer}

@@ -119,9 +119,7 @@ func TestCallRefusesWhatCannotBeSentBeforeItAsks(t *testing.T) {
 	} {
 		err := c.Call(t.Context(), call.method, call.params, nil)
 		var unsendable *tghook.ReplyError
-		if !errors.As(err, &unsendable) {
-			t.Errorf("%s: %v", name, err)
-		}
+		assert.ErrorAs(t, err, &unsendable, name)
 		rig.KeepsToken(t, err)
 	}
 }
@@ -301,9 +299,7 @@ func TestTheUsersHTTPClientIsNotChanged(t *testing.T) {
 	t.Parallel()
 	user := &http.Client{Timeout: time.Minute}
 	rig.NewClient(t, tghook.ClientConfig{HTTP: user})
-	if user.CheckRedirect != nil {
-		t.Error("it follows no redirects any more")
-	}
+	assert.Nil(t, user.CheckRedirect, "it follows no redirects any more")
 }
 
 // tellingError has the token in its words, as those of transports that name the
@@ -618,9 +614,7 @@ func TestAClientIsPrintedWithoutItsToken(t *testing.T) {
 	c := rig.NewTelegram(t).Client(t, tghook.ClientConfig{Patience: time.Minute})
 	for _, v := range []any{c, *c, []*tghook.Client{c}, struct{ C *tghook.Client }{c}, map[string]any{"client": *c}} {
 		for _, text := range rig.Printings(v) {
-			if rig.Leaks(text) {
-				t.Errorf("a %T: %s", v, text)
-			}
+			assert.Falsef(t, rig.Leaks(text), "a %T", v)
 		}
 	}
 	assert.Equal(t, int64(7244100913), c.Bot(), "bot")
@@ -658,9 +652,7 @@ func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 		c, err := tghook.NewClient("no "+rig.APIToken, tghook.ClientConfig{BaseURL: base, Patience: -1})
 		assert.Equal(t, []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"}, rig.Mistaken(t, err), "mistakes with "+strings.ReplaceAll(base, rig.APISecret, "SECRET"))
 		rig.KeepsToken(t, err)
-		if c != nil {
-			t.Error("a client")
-		}
+		assert.Nil(t, c, "a client")
 	}
 }
 

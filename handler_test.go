@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -74,14 +73,10 @@ func TestTheFirstMiddlewareOfAChainIsOutermost(t *testing.T) {
 	if _, err := tghook.Chain(h, middlewares...).HandleUpdate(t.Context(), mustParse(t, textFrom(1, 1))); err != nil {
 		t.Fatal(err)
 	}
-	if want := strings.Fields("a b c handler /c /b /a"); !slices.Equal(order, want) {
-		t.Errorf("got %q, want %q", order, want)
-	}
+	assert.Equal(t, strings.Fields("a b c handler /c /b /a"), order)
 	order = nil
 	_, _ = tghook.Chain(h).HandleUpdate(t.Context(), mustParse(t, textFrom(1, 1)))
-	if !slices.Equal(order, []string{"handler"}) {
-		t.Errorf("a chain of nothing ran %q", order)
-	}
+	assert.Equalf(t, []string{"handler"}, order, "a chain of nothing ran %q", order)
 }
 
 func TestTypedGivesEachUpdateAsTheUsersTypeAndTheEnvelopeInCtx(t *testing.T) {
@@ -101,14 +96,10 @@ func TestTypedGivesEachUpdateAsTheUsersTypeAndTheEnvelopeInCtx(t *testing.T) {
 	})
 	w, seen := hookFor(t, h.HandleUpdate)
 	for id := range int64(3) {
-		if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(id, 9))); string(res.Body) != `{"method":"sendMessage","text":"hi"}` {
-			t.Errorf("got %s", res.Body)
-		}
+		assert.Equal(t, `{"method":"sendMessage","text":"hi"}`, string(w.Serve(t.Context(), rig.FromTelegram(textFrom(id, 9))).Body))
 	}
 	for _, v := range seen.list() {
-		if v.Outcome != tghook.OutcomeReplied {
-			t.Errorf("Observe was told %+v", v)
-		}
+		assert.Equalf(t, tghook.OutcomeReplied, v.Outcome, "Observe was told %+v", v)
 	}
 	// Without a dispatcher, as in a unit test, it is the same.
 	if _, err := h.HandleUpdate(t.Context(), mustParse(t, textFrom(7, 8))); err != nil || last.ID != 7 {
@@ -125,9 +116,7 @@ func TestTypedWithUsesTheDecoderGiven(t *testing.T) {
 		return nil
 	}
 	h := tghook.TypedWith(unmarshal, func(_ context.Context, text *string) (tghook.Reply, error) {
-		if *text != "decoded" {
-			t.Errorf("got %q", *text)
-		}
+		assert.Equal(t, "decoded", *text)
 		return tghook.Reply{Method: "sendMessage"}, nil
 	})
 	u := mustParse(t, tghooktest.Update("poll"))
@@ -141,9 +130,7 @@ func TestTypedTakesEveryFixture(t *testing.T) {
 	var runs int
 	h := tghook.Typed(func(_ context.Context, u *map[string]json.RawMessage) (tghook.Reply, error) {
 		runs++
-		if len(*u) != 2 {
-			t.Errorf("got %d members", len(*u))
-		}
+		assert.Len(t, *u, 2)
 		return tghook.NoReply, nil
 	})
 	for name, body := range tghooktest.Updates() {
@@ -171,9 +158,7 @@ func TestTypedGivesTheEnvelopeOfTheUpdateAtHand(t *testing.T) {
 		}
 		return inner.HandleUpdate(ctx, other)
 	})
-	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 {
-		t.Errorf("got %d", res.Status)
-	}
+	assert.Equal(t, 200, w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))).Status)
 }
 
 func TestFromContextOutsideAHandlerIsFalse(t *testing.T) {
@@ -244,9 +229,7 @@ func TestWhatTheUsersTypeCannotHoldIsADeadLetterOnce(t *testing.T) {
 				t.Errorf("dead letters %q, the last for %v, want one of update 5 with a *DecodeError", raws, cause1)
 			}
 			var panicked *tghook.PanicError
-			if strings.Contains(name, "panic") != errors.As(cause1, &panicked) {
-				t.Errorf("%v: is it a panic?", cause1)
-			}
+			assert.Equalf(t, errors.As(cause1, &panicked), strings.Contains(name, "panic"), "%v: is it a panic?", cause1)
 			if strings.HasPrefix(name, "a decoder") && !errors.Is(cause1, cause) {
 				t.Errorf("%v does not wrap the decoder's error", cause1)
 			}
@@ -287,9 +270,7 @@ func TestTheChatGoesOnAfterAnUndecodableUpdate(t *testing.T) {
 			t.Errorf("%s: got %d %q, want 200 %q", c.body, res.Status, res.Body, c.want)
 		}
 	}
-	if len(dead.all) != 1 {
-		t.Errorf("%d dead letters, want one", len(dead.all))
-	}
+	assert.Lenf(t, dead.all, 1, "%d dead letters, want one", len(dead.all))
 }
 
 // ringError wraps itself.
@@ -413,12 +394,8 @@ func TestACallSurvivesWhateverTheUsersCodeDoes(t *testing.T) {
 			_ = fmt.Sprintf("%v %+v %#v", err, err, err)
 			_ = errors.Is(err, rig.ErrBroken)
 			_ = errors.As(err, new(*tghook.APIError))
-			if len(err.Error()) > 256<<10 {
-				t.Errorf("%s: %d bytes of error", name, len(err.Error()))
-			}
-			if took := time.Since(begun); took > 16*time.Second {
-				t.Errorf("%s: the error is not harmless: %v", name, took)
-			}
+			assert.LessOrEqual(t, len(err.Error()), 256<<10, name)
+			assert.LessOrEqualf(t, time.Since(begun), 16*time.Second, "%s: the error is not harmless", name)
 		}
 	})
 }

@@ -90,9 +90,7 @@ func resolved(t *testing.T, parts []part) (all []string) {
 				text = strings.ReplaceAll(text, ref, "<"+file.file+":"+file.content+">")
 			}
 		}
-		if dangling.MatchString(text) {
-			t.Errorf("%s=%s refers to no part", p.name, text)
-		}
+		assert.Falsef(t, dangling.MatchString(text), "%s=%s refers to no part", p.name, text)
 		if p.file != "" {
 			all = append(all, p.name+":"+p.file+"="+text)
 		} else {
@@ -189,21 +187,15 @@ func TestFilesRideAsParts(t *testing.T) {
 			t.Parallel()
 			parts := rides(t, tghook.Reply{Method: "m", Params: c.params})
 			got := resolved(t, parts)
-			if !slices.Equal(got, c.want) {
-				t.Errorf("got  %q\nwant %q", got, c.want)
-			}
+			assert.Equalf(t, c.want, got, "got  %q\nwant %q", got, c.want)
 			for _, p := range parts {
 				want := []string{"Content-Disposition"}
 				if p.file != "" {
 					want = append(want, "Content-Type")
 				}
-				if !slices.Equal(p.header, want) {
-					t.Errorf("part %s has header %q, want %q", p.name, p.header, want)
-				}
+				assert.Equalf(t, want, p.header, "part %s has header %q, want %q", p.name, p.header, want)
 			}
-			if n := len(slices.CompactFunc(parts, func(a, b part) bool { return a.file != "" && a.name == b.name })); n != len(parts) {
-				t.Error("a file is there twice")
-			}
+			assert.Equal(t, len(parts), len(slices.CompactFunc(parts, func(a, b part) bool { return a.file != "" && a.name == b.name })), "a file is there twice")
 		})
 	}
 }
@@ -231,9 +223,7 @@ type bytesReader struct {
 func TestAReaderMayBeAStructAsLongAsItIsComparable(t *testing.T) {
 	t.Parallel()
 	parts := rides(t, tghook.Reply{Method: "m", Params: map[string]any{"photo": tghook.File{Name: "x", Body: valueReader{strings.NewReader("1")}}}})
-	if got := resolved(t, parts); !slices.Equal(got, []string{"method=m", "photo:x=1"}) {
-		t.Errorf("got %q", got)
-	}
+	assert.Equal(t, []string{"method=m", "photo:x=1"}, resolved(t, parts))
 	err := unsendable(t, tghook.Reply{Method: "m", Params: map[string]any{"photo": tghook.File{Name: "x", Body: bytesReader{Reader: bytes.NewReader([]byte("1"))}}}})
 	if !strings.Contains(err.Error(), "bytesReader") || !strings.Contains(err.Error(), "pointer") {
 		t.Errorf("%q names neither the type nor the remedy", err)
@@ -243,9 +233,7 @@ func TestAReaderMayBeAStructAsLongAsItIsComparable(t *testing.T) {
 func TestAFileWithoutABodyIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	for _, params := range []any{map[string]any{"photo": tghook.File{Name: "x"}}, map[string]any{"photo": &tghook.File{}}, []tghook.File{{}}, photoFields{}} {
-		if err := unsendable(t, tghook.Reply{Method: "m", Params: params}); !strings.Contains(err.Error(), "File.Body is nil") {
-			t.Errorf("got %q", err)
-		}
+		assert.Contains(t, unsendable(t, tghook.Reply{Method: "m", Params: params}).Error(), "File.Body is nil")
 	}
 }
 
@@ -260,9 +248,7 @@ func TestAFileWithoutANameIsGivenOne(t *testing.T) {
 		}
 	}
 	slices.Sort(contents)
-	if !slices.Equal(contents, []string{"1", "2"}) {
-		t.Errorf("parts %+v, want two files", parts)
-	}
+	assert.Equalf(t, []string{"1", "2"}, contents, "parts %+v, want two files", parts)
 }
 
 // Names come from users, and must stay within their quotes.
@@ -275,9 +261,7 @@ func TestOddNamesDoNotBreakOutOfTheirPart(t *testing.T) {
 		t.Run(fmt.Sprintf("%.20q", name), func(t *testing.T) {
 			t.Parallel()
 			parts := rides(t, tghook.Reply{Method: "m", Params: map[string]any{"chat_id": 1, "photo": file(name, "CONTENT"), "k" + strings.ToLower(name): "text"}})
-			if len(parts) != 4 {
-				t.Fatalf("%d parts, want 4: %+v", len(parts), parts)
-			}
+			require.Lenf(t, parts, 4, "%d parts, want 4", len(parts))
 			files := 0
 			for i, p := range parts {
 				if i > 0 && p.name == "method" || i == 0 && (p.name != "method" || p.content != "m") {
@@ -290,9 +274,7 @@ func TestOddNamesDoNotBreakOutOfTheirPart(t *testing.T) {
 					files++
 				}
 			}
-			if files != 1 {
-				t.Errorf("%d files, want one: %+v", files, parts)
-			}
+			assert.Equalf(t, 1, files, "%d files, want one", files)
 		})
 	}
 }
@@ -343,9 +325,7 @@ func (*panickyReader) Read([]byte) (int, error) { panic("reader") }
 func TestAPanickingReaderIs500(t *testing.T) {
 	t.Parallel()
 	w, seen := hookFor(t, replying(tghook.Reply{Method: "m", Params: map[string]any{"photo": tghook.File{Body: &panickyReader{}}}}, nil))
-	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 {
-		t.Errorf("got %d, want 500", res.Status)
-	}
+	assert.Equal(t, 500, w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))).Status)
 	var panicked *tghook.PanicError
 	if v := seen.only(t); !errors.As(v.Err, &panicked) {
 		t.Errorf("Observe was told %+v, want the panic", v)
@@ -361,9 +341,7 @@ func TestFiftyFilesPassAndNotOneMore(t *testing.T) {
 		}
 		return tghook.Reply{Method: "m", Params: map[string]any{"media": all}}
 	}
-	if parts := rides(t, many(50)); len(parts) != 52 {
-		t.Errorf("got %d parts, want 52", len(parts))
-	}
+	assert.Len(t, rides(t, many(50)), 52)
 	if err := unsendable(t, many(51)); !strings.Contains(err.Error(), "51") || !strings.Contains(err.Error(), "50") {
 		t.Errorf("%q does not say how many there are and may be", err)
 	}
@@ -383,9 +361,7 @@ func TestFiftyMebibytesOfFilesPassAndNotOneByteMore(t *testing.T) {
 		"one byte more": two(half(most/2), half(most/2+1)),
 		"without end":   two(half(10), &endless{}),
 	} {
-		if err := unsendable(t, reply); !strings.Contains(err.Error(), strconv.Itoa(most)) {
-			t.Errorf("%s: %q does not name the limit", name, err)
-		}
+		assert.Contains(t, unsendable(t, reply).Error(), strconv.Itoa(most), name)
 	}
 }
 
@@ -395,9 +371,7 @@ func TestFieldsBesideFilesHaveABoundOfTheirOwn(t *testing.T) {
 	over := map[string]any{"photo": file("x", "1"), "text": strings.Repeat("x", 1<<20)}
 	unsendable(t, tghook.Reply{Method: "m", Params: over})
 	inside := map[string]any{"photo": file("x", "1"), "text": strings.Repeat("x", 1<<20-len("method"+"m"+"text"))}
-	if parts := rides(t, tghook.Reply{Method: "m", Params: inside}); len(parts) != 3 {
-		t.Errorf("got %d parts, want 3", len(parts))
-	}
+	assert.Len(t, rides(t, tghook.Reply{Method: "m", Params: inside}), 3)
 }
 
 // secretive hides a File from everything but encoding/json.
@@ -446,9 +420,7 @@ func TestFilesThatJSONLeavesOutAreLeftOut(t *testing.T) {
 		fileList
 		Photo tghook.File `json:"photo"`
 	}{fileList{file("hidden", "0")}, file("x", "1")}
-	if got := resolved(t, rides(t, tghook.Reply{Method: "m", Params: params})); !slices.Equal(got, []string{"method=m", "photo:x=1"}) {
-		t.Errorf("got %q", got)
-	}
+	assert.Equal(t, []string{"method=m", "photo:x=1"}, resolved(t, rides(t, tghook.Reply{Method: "m", Params: params})))
 }
 
 type ring struct {
@@ -462,9 +434,7 @@ func TestAHiddenCycleOfPointersDoesNotHurt(t *testing.T) {
 	params := &ring{Photo: file("x", "1")}
 	params.Next = &ring{Next: params, All: map[string]any{}}
 	params.Next.All["self"] = params.Next.All
-	if got := resolved(t, rides(t, tghook.Reply{Method: "m", Params: params})); !slices.Equal(got, []string{"method=m", "photo:x=1"}) {
-		t.Errorf("got %q", got)
-	}
+	assert.Equal(t, []string{"method=m", "photo:x=1"}, resolved(t, rides(t, tghook.Reply{Method: "m", Params: params})))
 }
 
 // What a Caller is given is as good as what a handler returned: to be sent, it
@@ -488,9 +458,7 @@ func TestALateReplyWithFilesGoesByCallerAsItWouldHaveRidden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			late := sentLate(t, func() tghook.Reply { return tghook.Reply{Method: "sendPhoto", Params: params()} })
-			if late.method != "sendPhoto" {
-				t.Errorf("the Caller was given method %q", late.method)
-			}
+			assert.Equalf(t, "sendPhoto", late.method, "the Caller was given method %q", late.method)
 			want := resolved(t, rides(t, tghook.Reply{Method: "sendPhoto", Params: params()}))
 			res, err := answerWith(t, tghook.Reply{Method: late.method, Params: late.params})
 			require.NoError(t, err, "what the Caller was given cannot be sent")
@@ -678,9 +646,7 @@ func TestParamsThatTelegramWouldMisreadAreAnErrorThatNamesTheField(t *testing.T)
 			called := rig.NewTelegram(t).Client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", test.params, nil)
 			assert.Equal(t, err.Error(), called.Error(), "by a Client")
 			for _, want := range test.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("%q does not say %s", err, want)
-				}
+				assert.Containsf(t, err.Error(), want, "%q does not say %s", err, want)
 			}
 		})
 	}
@@ -750,9 +716,7 @@ func TestAZeroFileIsLeftOutWhereItsFieldSaysSo(t *testing.T) {
 		"one in a Marshaler":  rig.JSONBy(func() ([]byte, error) { return json.Marshal(map[string]any{"photo": tghook.File{}}) }),
 		"one of two, wrongly": []any{single{}, map[string]any{"a": tghook.File{}}},
 	} {
-		if err := unsendable(t, tghook.Reply{Method: "m", Params: map[string]any{"a": params}}); !strings.Contains(err.Error(), "Body") {
-			t.Errorf("%s: %v", name, err)
-		}
+		assert.Contains(t, unsendable(t, tghook.Reply{Method: "m", Params: map[string]any{"a": params}}).Error(), "Body", name)
 	}
 }
 

@@ -53,9 +53,7 @@ func answerWith(t *testing.T, reply tghook.Reply, changes ...func(*tghook.Config
 		return reply, nil
 	}, changes...)
 	res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1)))
-	if res.Status != 200 {
-		t.Errorf("got %d, want 200", res.Status)
-	}
+	assert.Equal(t, 200, res.Status)
 	v := seen.only(t)
 	again := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1)))
 	if kept := len(res.Body) <= 8<<20; again.Status != res.Status || kept && !bytes.Equal(again.Body, res.Body) {
@@ -84,12 +82,8 @@ func unsendable(t *testing.T, reply tghook.Reply, changes ...func(*tghook.Config
 	t.Helper()
 	res, err := answerWith(t, reply, changes...)
 	var replyErr *tghook.ReplyError
-	if !errors.As(err, &replyErr) {
-		t.Fatalf("got answer %.200q and dead letter %v, want a *ReplyError", res.Body, err)
-	}
-	if replyErr.Method != reply.Method {
-		t.Errorf("the error is about method %q, want %q", replyErr.Method, reply.Method)
-	}
+	require.ErrorAsf(t, err, &replyErr, "got answer %.200q and dead letter %v, want a *ReplyError", res.Body, err)
+	assert.Equalf(t, reply.Method, replyErr.Method, "the error is about method %q, want %q", replyErr.Method, reply.Method)
 	return replyErr
 }
 
@@ -134,9 +128,7 @@ func TestAJSONReplyIsTheMethodThenTheParameters(t *testing.T) {
 			if got := res.Header["Content-Type"]; len(res.Header) != 1 || len(got) != 1 || got[0] != "application/json" {
 				t.Errorf("header %v, want Content-Type: application/json alone", res.Header)
 			}
-			if !json.Valid(res.Body) {
-				t.Errorf("%s is not valid", res.Body)
-			}
+			assert.Truef(t, json.Valid(res.Body), "%s is not valid", res.Body)
 		})
 	}
 }
@@ -214,9 +206,7 @@ func TestRefusedMethodsNeverRideButGoByCaller(t *testing.T) {
 func TestRefusedMethodsAreDeadLettersWithoutACaller(t *testing.T) {
 	t.Parallel()
 	for _, method := range refusedMethods {
-		if err := unsendable(t, tghook.Reply{Method: method}); !strings.Contains(err.Error(), "no Caller") {
-			t.Errorf("%s: %q does not say what is missing", method, err)
-		}
+		assert.Contains(t, unsendable(t, tghook.Reply{Method: method}).Error(), "no Caller", method)
 	}
 }
 
@@ -257,9 +247,7 @@ func TestAReplyOfAMebibytePassesAndNotOneByteMore(t *testing.T) {
 		t.Errorf("%.300q does not say how large it is, or says too much", err)
 	}
 	// What goes by Caller is bounded as well: Telegram is the same.
-	if err := unsendable(t, tghook.Reply{Method: "getStickerSet", Params: over}, func(cfg *tghook.Config) { cfg.Dispatch.Caller = &calls{} }); err == nil {
-		t.Error("no error by Caller")
-	}
+	assert.NotNil(t, unsendable(t, tghook.Reply{Method: "getStickerSet", Params: over}, func(cfg *tghook.Config) { cfg.Dispatch.Caller = &calls{} }), "no error by Caller")
 }
 
 func TestParamsThatCannotBeEncodedAreADeadLetter(t *testing.T) {
@@ -290,9 +278,7 @@ func TestParamsThatCannotBeEncodedAreADeadLetter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := unsendable(t, tghook.Reply{Method: "sendMessage", Params: params})
-			if text := err.Error(); !strings.HasPrefix(text, `tghook: reply "sendMessage" cannot be sent: `) {
-				t.Errorf("got %q", text)
-			}
+			assert.True(t, strings.HasPrefix(err.Error(), `tghook: reply "sendMessage" cannot be sent: `))
 			if name == "a Marshaler's error" && !errors.Is(err, refusal) {
 				t.Errorf("%v does not wrap the cause", err)
 			}
@@ -357,9 +343,7 @@ func TestOddMethodNamesAreADeadLetter(t *testing.T) {
 	} {
 		unsendable(t, tghook.Reply{Method: method})
 	}
-	if err := unsendable(t, tghook.Reply{Params: map[string]any{"chat_id": 1}}); !strings.Contains(err.Error(), "Method") {
-		t.Errorf("Params without Method: got %q", err)
-	}
+	assert.Contains(t, unsendable(t, tghook.Reply{Params: map[string]any{"chat_id": 1}}).Error(), "Method", "Params without Method")
 }
 
 // sentLate is what a Caller is given of a reply that comes after LateAck has
@@ -381,9 +365,7 @@ func sentLate(t *testing.T, makeReply func() tghook.Reply) called {
 		synctest.Wait()
 	})
 	got := caller.list()
-	if len(got) != 1 {
-		t.Fatalf("the Caller was called %d times, want once", len(got))
-	}
+	require.Lenf(t, got, 1, "the Caller was called %d times, want once", len(got))
 	return got[0]
 }
 
@@ -638,12 +620,8 @@ func TestAFileThatServesOnceIsNeverSentEmptyOrHalf(t *testing.T) {
 
 			body = kind()
 			answerOnce, _ := answerWith(t, tghook.Reply{Method: "sendDocument", Params: uploadOf(body)})
-			if !bytes.Contains(answerOnce.Body, []byte("content")) {
-				t.Errorf("%s as a reply: %s", name, answerOnce.Body)
-			}
-			if err := unsendable(t, tghook.Reply{Method: "sendDocument", Params: uploadOf(body)}); !strings.Contains(err.Error(), `"a.bin"`) {
-				t.Errorf("%s as a reply again: %v", name, err)
-			}
+			assert.Truef(t, bytes.Contains(answerOnce.Body, []byte("content")), "%s as a reply", name)
+			assert.Containsf(t, unsendable(t, tghook.Reply{Method: "sendDocument", Params: uploadOf(body)}).Error(), `"a.bin"`, "%s as a reply again", name)
 		}
 
 		// Of a call that breaks off, half of a buffer is gone.

@@ -145,9 +145,7 @@ func wantMultipart(t *testing.T, got []byte, contentType string, body []byte) {
 	t.Helper()
 	boundary := strings.TrimPrefix(contentType, "multipart/form-data; boundary=")
 	method := "--" + boundary + "\r\nContent-Disposition: form-data; name=\"method\"\r\n\r\nsetChatPhoto\r\n"
-	if string(got) != method+string(body) {
-		t.Errorf("%d bytes, want %d: those of the library behind its method", len(got), len(method)+len(body))
-	}
+	assert.Equalf(t, method+string(body), string(got), "%d bytes, want %d: those of the library behind its method", len(got), len(method)+len(body))
 	parsedForm, err := multipart.NewReader(bytes.NewReader(got), boundary).ReadForm(4 << 20)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"setChatPhoto"}, parsedForm.Value["method"], "method")
@@ -324,9 +322,7 @@ func TestAFileIsInMemoryOnce(t *testing.T) {
 		res := r.ServeWith(t.Context(), rig.MessageIn(7, 1), nil)
 		runtime.ReadMemStats(&end)
 		assert.Equal(t, then == "", len(res.Body) > len(body), name+": in the response")
-		if got := end.TotalAlloc - start.TotalAlloc; got > uint64(len(body))*11/10 {
-			t.Errorf("%s: %d bytes were allocated for a body of %d", name, got, len(body))
-		}
+		assert.LessOrEqual(t, end.TotalAlloc-start.TotalAlloc, uint64(len(body))*11/10, name)
 	}
 }
 
@@ -628,9 +624,7 @@ func TestEveryMethodIsHeldByWhatItAnswers(t *testing.T) {
 		r.Post(rig.MessageIn(7, int64(id)+1))
 		assert.Equal(t, want, gets, method+" gets")
 	}
-	if len(rows) < 150 {
-		t.Errorf("the table has %d methods", len(rows))
-	}
+	assert.GreaterOrEqualf(t, len(rows), 150, "the table has %d methods", len(rows))
 }
 
 func TestNoMethodThatNeverRidesIsHeldByDefault(t *testing.T) {

@@ -278,9 +278,7 @@ func TestUnknownVariablesAreToldAtTheStart(t *testing.T) {
 		"TELEGRAM_BOT_TOKEN TELEGRAM_TOKEN 7244100913", "TELEGRAM_CHAT_ID  7244100913", "TELEGRAM_LISTNE TELEGRAM_LISTEN 7244100913",
 		"TELEGRAM_WEBHOOK TELEGRAM_WEBHOOK_URL 7244100913",
 	}, rig.Warnings(logged, text, "variable", "nearest", "bot"), "told")
-	if rig.Leaks(logged.String()) {
-		t.Error(logged.String())
-	}
+	assert.False(t, rig.Leaks(logged.String()), logged.String())
 
 	log, logged = rig.Logger()
 	by := tghook.RunConfig{Token: rig.APIToken, Webhook: tghook.Config{Dispatch: tghook.DispatchConfig{Logger: log}}}
@@ -334,18 +332,14 @@ func TestEveryRowOfComingFromNamesItsTest(t *testing.T) {
 		}
 		rows++
 		named := regexp.MustCompile("`(Test[^`]*)`").FindAllStringSubmatch(cells[3], -1)
-		if len(named) == 0 {
-			t.Errorf("no test is named for %s", cells[1])
-		}
+		assert.NotEmptyf(t, named, "no test is named for %s", cells[1])
 		for _, match := range named {
 			if !tests[match[1]] {
 				t.Errorf("%s: there is no %s", cells[1], match[1])
 			}
 		}
 	}
-	if rows < 30 {
-		t.Errorf("%d rows were found", rows)
-	}
+	assert.GreaterOrEqualf(t, rows, 30, "%d rows were found", rows)
 }
 
 func TestTheDocumentationHasEachVariableOfFromEnv(t *testing.T) {

@@ -282,9 +282,7 @@ func TestAMountedIsPrintedWithoutWhatIsSecret(t *testing.T) {
 	require.NoError(t, err)
 	for _, value := range []any{m, struct{ Handler http.Handler }{m}, http.Server{Handler: m}.Handler} {
 		for _, text := range append(rig.Printings(value), fmt.Sprintf("%d %x", value, value)) {
-			if rig.Leaks(text) {
-				t.Errorf("the token or a secret is told: %s", text)
-			}
+			assert.False(t, rig.Leaks(text), "the token or a secret is told")
 		}
 	}
 	assert.Equal(t, "Mounted RunConfig of bot 7244100913, by webhook", fmt.Sprint(m), "by webhook")

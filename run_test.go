@@ -155,9 +155,7 @@ func (r *running) end() {
 // gone checks that nobody listens any more.
 func (r *running) gone() {
 	r.t.Helper()
-	if r.connect() == nil {
-		r.t.Error("somebody listens still")
-	}
+	assert.Error(r.t, r.connect(), "somebody listens still")
 }
 
 // fails is the error that Run returns by itself.
@@ -356,9 +354,7 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(_ *running, cfg *tghook.RunConfig) { c.change(cfg) })
 			err := r.fails()
 			for want := range strings.SplitSeq(c.want, "|") {
-				if !strings.Contains(fmt.Sprint(err), want) {
-					t.Errorf("%v does not say %q", err, want)
-				}
+				assert.Containsf(t, fmt.Sprint(err), want, "%v does not say %q", err, want)
 			}
 			r.untold()
 			r.gone()
@@ -575,9 +571,7 @@ func TestARunConfigIsPrintedWithoutWhatIsSecret(t *testing.T) {
 	}
 	for _, value := range []any{cfg, &cfg, struct{ Run tghook.RunConfig }{cfg}} {
 		for _, text := range rig.Printings(value) {
-			if rig.Leaks(text) {
-				t.Errorf("the token or a secret is told: %s", text)
-			}
+			assert.False(t, rig.Leaks(text), "the token or a secret is told")
 		}
 	}
 	assert.Equal(t, "RunConfig of bot 7244100913, by webhook", fmt.Sprint(cfg), "by webhook")
@@ -673,8 +667,8 @@ func TestRunListensWhilePollingWhereItIsTold(t *testing.T) {
 			r.tg.ExpectCall(t, "getWebhookInfo") // after which it polls
 			if listens != "" {
 				assert.Equal(t, "200", r.post(plainClient(t), "http://"+r.address+"/healthz", "")[:3], "health")
-			} else if r.connect() == nil {
-				t.Error("it listens")
+			} else {
+				require.Error(t, r.connect(), "it listens")
 			}
 			r.end()
 		})

@@ -139,9 +139,7 @@ func TestParseErrorsSayWhereAndShowIt(t *testing.T) {
 		if undecodable.Excerpt != c.excerpt || len(c.excerpt) > 64 {
 			t.Errorf("%s: excerpt %q, want %q", c.name, undecodable.Excerpt, c.excerpt)
 		}
-		if undecodable.UpdateID != 0 {
-			t.Errorf("%s: UpdateID %d", c.name, undecodable.UpdateID)
-		}
+		assert.Equalf(t, int64(0), undecodable.UpdateID, "%s: UpdateID %d", c.name, undecodable.UpdateID)
 	}
 }
 
@@ -178,9 +176,7 @@ func TestRawIsTheDataGivenAndDecodeReadsAllOfIt(t *testing.T) {
 	if err := u.Decode(&got); err != nil || got.ID != u.ID || got.Query.From.ID != u.UserID {
 		t.Errorf("got %+v and %v", got, err)
 	}
-	if !bytes.Equal(data, tghooktest.Update("callback_query")) {
-		t.Error("the data was written to")
-	}
+	assert.Equal(t, tghooktest.Update("callback_query"), data, "the data was written to")
 }
 
 func TestDecodeErrorsNameTheUpdate(t *testing.T) {
@@ -195,9 +191,7 @@ func TestDecodeErrorsNameTheUpdate(t *testing.T) {
 	if !errors.As(err, &undecodable) || undecodable.UpdateID != 77 || undecodable.Excerpt != "" || !strings.HasPrefix(err.Error(), "tghook: decode update 77: json: ") {
 		t.Errorf("got %v, want a *DecodeError of update 77 that wraps the error of encoding/json", err)
 	}
-	if err := u.Decode(nil); !errors.As(err, &undecodable) {
-		t.Errorf("Decode(nil): got %v, want a *DecodeError", err)
-	}
+	assert.ErrorAs(t, u.Decode(nil), &undecodable, "Decode(nil)")
 }
 
 // What a handler keeps of an update holds no more than the update.

@@ -62,9 +62,7 @@ func (c *wire) read() heard {
 	c.t.Helper()
 	c.seen.Reset()
 	res, err := http.ReadResponse(c.in, &http.Request{Method: http.MethodPost})
-	if err != nil {
-		c.t.Fatalf("%v after %q", err, c.seen.Bytes())
-	}
+	require.NoErrorf(c.t, err, "%v after %q", err, c.seen.Bytes())
 	defer func() { _ = res.Body.Close() }()
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
 		c.t.Fatalf("%v after %q", err, c.seen.Bytes())
@@ -196,18 +194,14 @@ func TestExactlyTelegramsHeadersAreAccepted(t *testing.T) {
 	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-Api-Secret-Token: " + rig.HookSecret +
 		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(update)) +
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n" + update))
-	if res := hook.read(); res.status != 200 {
-		t.Errorf("got %d, want 200", res.status)
-	}
+	assert.Equal(t, 200, hook.read().status)
 }
 
 // accepting is a Webhook that takes the one update only.
 func accepting(t *testing.T, update string) *tghook.Webhook {
 	t.Helper()
 	w, _ := hookFor(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-		if string(u.Raw) != update {
-			t.Errorf("the handler got %q, want %q", u.Raw, update)
-		}
+		assert.Equal(t, update, string(u.Raw), "the handler")
 		return tghook.NoReply, nil
 	})
 	return w
@@ -224,9 +218,7 @@ func TestHeaderNamesMayBeInAnyLetterCase(t *testing.T) {
 		}
 		hook := dialHook(t, accepting(t, body))
 		hook.send([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body))
-		if res := hook.read(); res.status != 200 {
-			t.Errorf("%q: got %d, want 200", lines[2], res.status)
-		}
+		assert.Equal(t, 200, hook.read().status, lines[2])
 	}
 }
 
@@ -282,9 +274,7 @@ func TestOneConnectionServesManyUpdates(t *testing.T) {
 			want = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: 39\r\nContent-Type: application/json\r\n\r\n"+`{"method":"sendMessage","chat_id":%d}`, 1000+id)
 		}
 		hook.read()
-		if got := hook.bytes(); got != want {
-			t.Errorf("update %d: got %q, want %q", id, got, want)
-		}
+		assert.Equalf(t, want, hook.bytes(), "update %d", id)
 	}
 	if n := opened.Load(); n != 1 {
 		t.Errorf("%d connections were opened, want one", n)
@@ -302,9 +292,7 @@ func TestALongReplyHasAContentLengthAndIsNotChunked(t *testing.T) {
 		res := hook.read()
 		body := `{"method":"sendMessage","text":"` + text + `"}`
 		want := "HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nContent-Type: application/json\r\n\r\n" + body
-		if got := hook.bytes(); got != want {
-			t.Errorf("%d bytes of text: got %.120q..., want %.120q...", n, got, want)
-		}
+		assert.Equalf(t, want, hook.bytes(), "%d bytes of text", n)
 		if res.ContentLength != int64(len(body)) || len(res.TransferEncoding) > 0 {
 			t.Errorf("%d bytes of text: Content-Length %d, Transfer-Encoding %q, want %d and none", n, res.ContentLength, res.TransferEncoding, len(body))
 		}
@@ -336,9 +324,7 @@ func TestErrAbortHandlerLeavesServeHTTPAndIs500FromServe(t *testing.T) {
 		t.Error("ServeHTTP returned")
 	}()
 
-	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 {
-		t.Errorf("Serve: got %d, want 500", res.Status)
-	}
+	assert.Equal(t, 500, w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))).Status, "Serve")
 	if n := attempts.Load(); n != 3 {
 		t.Errorf("the handler ran %d times, want 3", n)
 	}
@@ -368,16 +354,12 @@ func TestAPanicIs500WithItsStackAndTheChatGoesOn(t *testing.T) {
 			if v.Outcome != tghook.OutcomeFailed || v.Status != 500 || v.Attempt != 1 || !errors.As(v.Err, &panicked) {
 				t.Fatalf("Observe was told %+v, want a failure with a *PanicError", v)
 			}
-			if !bytes.Contains(panicked.Stack, []byte("http_test.go")) {
-				t.Errorf("the stack does not lead to the handler:\n%s", panicked.Stack)
-			}
+			assert.Truef(t, bytes.Contains(panicked.Stack, []byte("http_test.go")), "the stack does not lead to the handler:\n%s", panicked.Stack)
 			if name == "an error" && !errors.Is(v.Err, cause) {
 				t.Errorf("%v does not wrap the error that was panicked with", v.Err)
 			}
 			hook.send(rawPost(rig.HookSecret, textFrom(2, 1)))
-			if res := hook.read(); res.status != 200 {
-				t.Errorf("the chat's next update: got %d, want 200", res.status)
-			}
+			assert.Equal(t, 200, hook.read().status, "the chat's next update")
 		})
 	}
 }
@@ -410,9 +392,7 @@ func TestTheHandlerGoesOnWhenTheClientIsGone(t *testing.T) {
 	require.NoError(t, rig.Receive(t, "the handler to end", ended), "the handler's ctx ended with the client")
 	rig.Receive(t, "the report of the run", left) // its run, which no delivery carried
 	// The update comes again, and the handler need not.
-	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 {
-		t.Errorf("the redelivery: got %d, want 200", res.Status)
-	}
+	assert.Equal(t, 200, w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))).Status, "the redelivery")
 	if v := rig.Receive(t, "the report of the redelivery", left); v.Outcome != tghook.OutcomeDuplicate {
 		t.Errorf("of the redelivery Observe was told %+v, want a duplicate", v)
 	}
@@ -555,9 +535,7 @@ func TestAFoulContextOfARedeliveryHurtsNobody(t *testing.T) {
 		close(foul.done)
 		got, took := again.Wait()
 		assert.Equal(t, "200", got, "the redelivery")
-		if took > 10*time.Second {
-			t.Errorf("it took %v", took)
-		}
+		assert.LessOrEqualf(t, took, 10*time.Second, "it took %v", took)
 		assert.Equal(t, []string{rig.HelloCall}, api.All(), "calls")
 	})
 }
@@ -736,9 +714,7 @@ func TestTheReadDeadlineEndsWithTheBody(t *testing.T) {
 		c := servePipes(t, w)()
 		for id := range int64(3) {
 			c.send(rawPost(rig.HookSecret, textFrom(id, 1)))
-			if res := c.read(); res.status != 200 {
-				t.Errorf("got %d, want 200", res.status)
-			}
+			assert.Equal(t, 200, c.read().status)
 		}
 	})
 }

@@ -148,9 +148,7 @@ func TestWhileFullFewBodiesAreRead(t *testing.T) {
 				still++
 			}
 		}
-		if still == 0 {
-			t.Error("no body is being read: a redelivery could never join")
-		}
+		assert.NotEqual(t, 0, still, "no body is being read: a redelivery could never join")
 		joined := post()
 		assert.Empty(t, joined.Now(), "a redelivery, whose small body has room")
 		close(release)
@@ -302,9 +300,7 @@ func refused(t *testing.T, w *tghook.Webhook, n int) {
 	for range n {
 		req := rig.FromTelegram(textFrom(1, 1))
 		req.Secret = []string{"presented"}
-		if res := w.Serve(t.Context(), req); res.Status != 401 {
-			t.Errorf("got %d, want 401", res.Status)
-		}
+		assert.Equal(t, 401, w.Serve(t.Context(), req).Status)
 	}
 }
 
@@ -337,9 +333,7 @@ func TestARefusalIsLoggedWithThePathThePeerAndTheProblem(t *testing.T) {
 		}
 		common := []string{"level=WARN", `msg="tghook: request refused"`, "path=/bot<token>/[hidden] ", "peer=149.154.167.220 ", "bot=42"}
 		for _, want := range slices.Concat(c.want, common) {
-			if !strings.Contains(lines[0], want) {
-				t.Errorf("the line %q has no %q", lines[0], want)
-			}
+			assert.Containsf(t, lines[0], want, "the line %q has no %q", lines[0], want)
 		}
 		logged.Check(t, "the line", lines[0], rig.HookSecret, rig.APIToken, "presented")
 		told := requestError(t, seen.only(t).Err)
@@ -397,9 +391,7 @@ func TestProbesAreOneQuietLineAnHour(t *testing.T) {
 		for i := range 360 {
 			req := rig.FromTelegram(nil)
 			req.Method, req.Secret, req.RemoteAddr = []string{http.MethodGet, http.MethodHead}[i%2], nil, "192.0.2.9:1"
-			if res := w.Serve(t.Context(), req); res.Status != 405 {
-				t.Errorf("got %d, want 405", res.Status)
-			}
+			assert.Equal(t, 405, w.Serve(t.Context(), req).Status)
 			rig.Pass(10 * time.Second)
 		}
 		assert.Equal(t, []string{

@@ -137,9 +137,7 @@ func TestForwardedForIsReadFromTheRightAsFarAsTrustReaches(t *testing.T) {
 func TestASourceAmongTheProxiesMayBeAllowed(t *testing.T) {
 	t.Parallel()
 	both := prefixes("10.0.0.0/8")
-	if !servedFrom(t, both, both, "10.0.0.1:1", []string{"10.1.1.1, 10.2.3.4"}) {
-		t.Error("10.1.1.1 was not let in")
-	}
+	assert.True(t, servedFrom(t, both, both, "10.0.0.1:1", []string{"10.1.1.1, 10.2.3.4"}), "10.1.1.1 was not let in")
 }
 
 func TestOnNetHTTPOnlyForwardedForCounts(t *testing.T) {
@@ -169,9 +167,7 @@ func TestOnNetHTTPOnlyForwardedForCounts(t *testing.T) {
 		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 		rec := httptest.NewRecorder()
 		w.ServeHTTP(rec, req)
-		if rec.Code != c.want {
-			t.Errorf("%s: got %d, want %d", c.name, rec.Code, c.want)
-		}
+		assert.Equal(t, c.want, rec.Code, c.name)
 	}
 }
 
@@ -261,18 +257,14 @@ func TestDerivedSecretsAndPathsDiffer(t *testing.T) {
 			t.Errorf("%s is as %s", what, other)
 		}
 		seen[derived] = what
-		if rig.Leaks(derived) {
-			t.Errorf("%s: %s", what, derived)
-		}
+		assert.False(t, rig.Leaks(derived), what)
 	}
 }
 
 func TestDerivedSecretsAndPathsAreFitForTelegram(t *testing.T) {
 	t.Parallel()
 	secret, path := tghook.SecretFor(rig.APIToken, rig.HookURL), tghook.PathFor(rig.APIToken)
-	if !regexp.MustCompile(`^[A-Za-z0-9_-]{64}$`).MatchString(secret) {
-		t.Error(secret)
-	}
+	assert.True(t, regexp.MustCompile(`^[A-Za-z0-9_-]{64}$`).MatchString(secret), secret)
 	if _, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: secret}); err != nil {
 		t.Error(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
@@ -48,9 +49,7 @@ func (s *sightings) list() []tghook.Delivery {
 func (s *sightings) only(t *testing.T) tghook.Delivery {
 	t.Helper()
 	all := s.list()
-	if len(all) != 1 {
-		t.Fatalf("Observe was told %d times, want once: %+v", len(all), all)
-	}
+	require.Lenf(t, all, 1, "Observe was told %d times, want once", len(all))
 	return all[0]
 }
 
@@ -111,9 +110,7 @@ func sized(n int) []byte {
 func requestError(t *testing.T, err error) *tghook.RequestError {
 	t.Helper()
 	var refused *tghook.RequestError
-	if !errors.As(err, &refused) {
-		t.Fatalf("got error %v (%T), want a *RequestError", err, err)
-	}
+	require.ErrorAsf(t, err, &refused, "got error %v (%T), want a *RequestError", err, err)
 	return refused
 }
 
@@ -147,9 +144,7 @@ func TestARequestWrongInManyWaysGetsTheFirstAnswer(t *testing.T) {
 			t.Errorf("%s: got %d %v %q, want %d %v and no body", step.problem, res.Status, res.Header, res.Body, step.status, step.header)
 		}
 		v := seen.only(t)
-		if v.Status != step.status {
-			t.Errorf("%s: Observe was told of status %d, want %d", step.problem, v.Status, step.status)
-		}
+		assert.Equalf(t, step.status, v.Status, "%s: Observe was told of status %d, want %d", step.problem, v.Status, step.status)
 		if step.status != 200 {
 			refused := requestError(t, v.Err)
 			if v.Outcome != tghook.OutcomeRejected || v.Update != nil || refused.Status != step.status || !strings.Contains(refused.Problem, step.problem) {
@@ -251,9 +246,7 @@ func TestWhileRotatingEitherSecretIsAccepted(t *testing.T) {
 		{"new after rotating", "new", over, 200},
 		{"old after rotating", "old", over, 401},
 	} {
-		if got := status(c.secret, c.change); got != c.want {
-			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
-		}
+		assert.Equal(t, c.want, status(c.secret, c.change), c.name)
 	}
 }
 
@@ -264,17 +257,13 @@ func TestWithoutASecretAnybodyMayPostOnlyIfToldSo(t *testing.T) {
 	for i, lines := range [][]string{nil, {"anything"}, {"a", "b"}} {
 		req := rig.FromTelegram(textFrom(int64(i), 1))
 		req.Secret = lines
-		if res := w.Serve(t.Context(), req); res.Status != 200 {
-			t.Errorf("InsecureNoSecret, secret %q: got %d, want 200", lines, res.Status)
-		}
+		assert.Equalf(t, 200, w.Serve(t.Context(), req).Status, "InsecureNoSecret, secret %q", lines)
 	}
 	// It is no switch that turns a secret off.
 	w, _ = hookFor(t, forbidden(t), func(cfg *tghook.Config) { cfg.InsecureNoSecret = true })
 	req := rig.FromTelegram(textFrom(9, 1))
 	req.Secret = nil
-	if res := w.Serve(t.Context(), req); res.Status != 401 {
-		t.Errorf("InsecureNoSecret beside a Secret: got %d, want 401", res.Status)
-	}
+	assert.Equal(t, 401, w.Serve(t.Context(), req).Status, "InsecureNoSecret beside a Secret")
 }
 
 func TestToldWrongContentTypeOrEncoding(t *testing.T) {
@@ -350,9 +339,7 @@ func TestToldOverMaxBody(t *testing.T) {
 	} {
 		req := rig.FromTelegram(sized(c.body))
 		req.ContentLength = c.length
-		if res := w.Serve(t.Context(), req); res.Status != c.want {
-			t.Errorf("%s: got %d, want %d", c.name, res.Status, c.want)
-		}
+		assert.Equal(t, c.want, w.Serve(t.Context(), req).Status, c.name)
 	}
 	for _, v := range seen.list() {
 		if v.Status == 413 && !strings.Contains(v.Err.Error(), strconv.Itoa(most)) {
@@ -366,18 +353,14 @@ func TestToldOverMaxBody(t *testing.T) {
 	if res := w.Serve(t.Context(), req); res.Status != 413 || res.Header.Get("Connection") != "close" {
 		t.Errorf("an endless body: got %d %v, want 413 with Connection: close", res.Status, res.Header)
 	}
-	if body.read > 4*most {
-		t.Errorf("%d bytes were read of a body that may have %d", body.read, most)
-	}
+	assert.LessOrEqualf(t, body.read, int64(4*most), "%d bytes were read of a body that may have %d", body.read, most)
 }
 
 func TestMaxBodyIsOneMebibyteByDefault(t *testing.T) {
 	t.Parallel()
 	w, _ := hookFor(t, idle)
 	for size, want := range map[int]int{1 << 20: 200, 1<<20 + 1: 413} {
-		if res := w.Serve(t.Context(), rig.FromTelegram(sized(size))); res.Status != want {
-			t.Errorf("%d bytes: got %d, want %d", size, res.Status, want)
-		}
+		assert.Equalf(t, want, w.Serve(t.Context(), rig.FromTelegram(sized(size))).Status, "%d bytes", size)
 	}
 }
 
@@ -390,9 +373,7 @@ func TestALimitOfTheServersOwnIs413(t *testing.T) {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 	http.MaxBytesHandler(w, 1000).ServeHTTP(rec, req)
-	if rec.Code != 413 {
-		t.Errorf("got %d, want 413", rec.Code)
-	}
+	assert.Equal(t, 413, rec.Code)
 }
 
 // brokenBody ends with an error after some of an update.
@@ -454,9 +435,7 @@ func TestToldBodyNotWellFormed(t *testing.T) {
 			if strings.Contains(v.Err.Error(), strings.Repeat("x", 65)) || len(v.Err.Error()) > 512 {
 				t.Errorf("the error has %d bytes: %.600s", len(v.Err.Error()), v.Err)
 			}
-			if runs.Load() != 0 {
-				t.Error("the handler was run")
-			}
+			assert.Equal(t, int64(0), runs.Load(), "the handler was run")
 			// The next valid update works.
 			if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 || runs.Load() != 1 {
 				t.Errorf("the next update: got %d after %d runs, want 200 after one", res.Status, runs.Load())
@@ -471,9 +450,7 @@ func TestABodyThatBreaksOffIs400(t *testing.T) {
 	cause := errors.New("connection reset")
 	req := rig.FromTelegram(nil)
 	req.ContentLength, req.Body = 500, brokenBody{strings.NewReader(`{"update_id":1,"message":{}}`), cause}
-	if res := w.Serve(t.Context(), req); res.Status != 400 {
-		t.Errorf("got %d, want 400", res.Status)
-	}
+	assert.Equal(t, 400, w.Serve(t.Context(), req).Status)
 	if v := seen.only(t); !errors.Is(v.Err, cause) {
 		t.Errorf("Observe was told %v, want the cause %v", v.Err, cause)
 	}
@@ -484,9 +461,7 @@ func TestAMissingBodyIs400(t *testing.T) {
 	w, _ := hookFor(t, forbidden(t))
 	req := rig.FromTelegram(nil)
 	req.Body = nil
-	if res := w.Serve(t.Context(), req); res.Status != 400 {
-		t.Errorf("got %d, want 400", res.Status)
-	}
+	assert.Equal(t, 400, w.Serve(t.Context(), req).Status)
 }
 
 // A middleware that reads the body leaves nothing: that is a clear error rather
@@ -503,9 +478,7 @@ func TestABodyThatAMiddlewareHasReadIs400(t *testing.T) {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 	eager.ServeHTTP(rec, req)
-	if rec.Code != 400 {
-		t.Errorf("got %d, want 400", rec.Code)
-	}
+	assert.Equal(t, 400, rec.Code)
 	if err := requestError(t, seen.only(t).Err); !strings.Contains(err.Error(), "the body is empty: has a middleware read it?") {
 		t.Errorf("error %q does not say that the body was empty", err)
 	}
@@ -549,9 +522,7 @@ func TestAnUnknownKindPassesWithRawIntact(t *testing.T) {
 			got = u
 			return tghook.NoReply, nil
 		})
-		if res := w.Serve(t.Context(), rig.FromTelegram([]byte(c.body))); res.Status != 200 {
-			t.Errorf("%s: got %d, want 200", c.name, res.Status)
-		}
+		assert.Equal(t, 200, w.Serve(t.Context(), rig.FromTelegram([]byte(c.body))).Status, c.name)
 		if got == nil || string(got.Kind) != c.kind || string(got.Raw) != c.body {
 			t.Errorf("%s: the handler got %+v, want kind %s and all of the body", c.name, got, c.kind)
 		}
@@ -600,9 +571,7 @@ func TestNothingElseClosesTheConnection(t *testing.T) {
 		w, _ := hookFor(t, h, func(cfg *tghook.Config) {
 			cfg.Dispatch.DeadLetter = func(context.Context, *tghook.Update, error) error { return nil }
 		})
-		if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Header.Get("Connection") != "" {
-			t.Errorf("%s: %d with Connection: %s", name, res.Status, res.Header.Get("Connection"))
-		}
+		assert.Empty(t, w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))).Header.Get("Connection"), name)
 	}
 }
 
@@ -654,9 +623,7 @@ func TestNewReturnsEveryConfigErrorAtOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w, err := tghook.New(c.h, c.cfg)
-			if (err == nil) != (w != nil) {
-				t.Fatalf("got %v and error %v", w, err)
-			}
+			require.Equal(t, (w != nil), (err == nil))
 			var fields []string
 			for _, mistake := range rig.ConfigErrors(t, err) {
 				fields = append(fields, mistake.Field)
@@ -664,9 +631,7 @@ func TestNewReturnsEveryConfigErrorAtOnce(t *testing.T) {
 					t.Errorf("error text %q", text)
 				}
 			}
-			if !slices.Equal(fields, c.fields) {
-				t.Errorf("got errors for %q, want for %q", fields, c.fields)
-			}
+			assert.Equalf(t, c.fields, fields, "got errors for %q, want for %q", fields, c.fields)
 			for _, secret := range []string{c.cfg.Secret, c.cfg.PreviousSecret} {
 				if err != nil && len(secret) > 1 && strings.Contains(err.Error(), secret) {
 					t.Errorf("the error tells the secret: %v", err)

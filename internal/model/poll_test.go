@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
@@ -58,9 +59,7 @@ func playPoll(t *testing.T, seed uint64) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newPollModel(t, seed)
 		m.run()
-		if t.Failed() {
-			t.Errorf("TGHOOK_POLL_SEED=%d\n%s", seed, strings.Join(m.log, "\n"))
-		}
+		assert.Falsef(t, t.Failed(), "TGHOOK_POLL_SEED=%d\n%s", seed, strings.Join(m.log, "\n"))
 		time.Sleep(4 * 24 * time.Hour)
 	})
 }

@@ -70,9 +70,7 @@ func raceWithShutdown(t *testing.T, name string) {
 	door := doors(t, h, tghook.DispatchConfig{
 		Logger: slog.New(slog.DiscardHandler),
 		Observe: func(_ context.Context, v tghook.Delivery) {
-			if returned.Load() {
-				t.Error("Observe is called after Shutdown has returned")
-			}
+			assert.False(t, returned.Load(), "Observe is called after Shutdown has returned")
 			runtime.Gosched()
 			mu.Lock()
 			defer mu.Unlock()

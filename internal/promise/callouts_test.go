@@ -675,9 +675,7 @@ func TestShutdownEndsInTimeWhateverACallOutDoes(t *testing.T) {
 					b.behave()
 					b.start() // the next process
 					got, _ := one.Wait()
-					if !strings.HasPrefix(got, "200") {
-						t.Errorf("answered %s", got)
-					}
+					assert.Truef(t, strings.HasPrefix(got, "200"), "answered %s", got)
 					got, _ = b.send(2, 1).Wait()
 					assert.Equal(t, "200", got, "the next one of the chat")
 					b.kept(1, 2)

@@ -188,9 +188,7 @@ func TestOrderWithinALaneHoldsUnderLoad(t *testing.T) {
 		order := make([][]int64, chats)
 		c := rig.NewDispatcher(t, tghook.DispatchConfig{MaxLane: each}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			chat := u.ChatID - 1
-			if running[chat].Add(1) > 1 {
-				t.Errorf("chat %d: two handlers at once", chat)
-			}
+			assert.LessOrEqualf(t, running[chat].Add(1), int32(1), "chat %d: two handlers at once", chat)
 			mu.Lock()
 			order[chat] = append(order[chat], u.ID)
 			mu.Unlock()
@@ -227,9 +225,7 @@ func TestOrderWithinALaneHoldsOnARealClock(t *testing.T) {
 		if u.ChatID != 1 {
 			return tghook.NoReply, nil
 		}
-		if running.Add(1) > 1 {
-			t.Error("two handlers at once")
-		}
+		assert.LessOrEqual(t, running.Add(1), int32(1), "two handlers at once")
 		order = append(order, u.ID)
 		running.Add(-1)
 		return tghook.NoReply, nil
@@ -288,8 +284,8 @@ func TestMaxInFlightIsNeverExceeded(t *testing.T) {
 		wg.Go(func() {
 			if got, err := c.DoBody(t.Context(), rig.MessageIn(id%50, id)); err != nil {
 				shed.Add(1)
-			} else if got != rig.HelloCall {
-				t.Errorf("reply %q", got)
+			} else {
+				assert.Equal(t, rig.HelloCall, got, "reply")
 			}
 			if n := c.Stats().InFlight; n < 0 || n > most {
 				t.Errorf("%d in flight", n)
@@ -297,9 +293,7 @@ func TestMaxInFlightIsNeverExceeded(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if peak.Load() > most {
-		t.Errorf("%d handlers at once", peak.Load())
-	}
+	assert.LessOrEqualf(t, peak.Load(), int32(most), "%d handlers at once", peak.Load())
 	assert.Equal(t, int32(1000), ran.Load()+shed.Load(), "ran or shed")
 	c.Clean(c.Stats())
 }

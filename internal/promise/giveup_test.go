@@ -220,9 +220,7 @@ func TestTheLogOfADeadLetterNamesTheClause(t *testing.T) {
 		r := &rig.Bot{TB: t, Webhook: w}
 		r.Offered(rig.MessageIn(7, 1), time.Hour)
 		found := log.With("level=ERROR", "tghook: dead letter", "given up after 8 attempts, 8 of which count: "+itself, "update_id=1", "bot was blocked")
-		if len(found) != 1 {
-			t.Errorf("the log has %d such lines:\n%s", len(found), log)
-		}
+		assert.Lenf(t, found, 1, "the log has %d such lines:\n%s", len(found), log)
 	})
 }
 
@@ -265,9 +263,7 @@ func TestAnUpdateThatMayHealIsGivenUpWithAStoreToo(t *testing.T) {
 		rigs := []*rig.Bot{rig.NewBot(t, rig.Replica(shared), handle), rig.NewBot(t, rig.Replica(shared), handle)}
 		start, n := time.Now(), 0
 		for ; rigs[n%2].Post(rig.MessageIn(7, 1)) != "200"; n++ {
-			if time.Since(start) > time.Hour {
-				t.Fatal("it is never given up")
-			}
+			require.LessOrEqual(t, time.Since(start), time.Hour, "it is never given up")
 			rig.Pass(time.Minute)
 			for i, r := range rigs {
 				assert.Equal(t, "200", r.Post(rig.MessageIn(8, int64(100+2*n+i))), "another")

@@ -69,9 +69,7 @@ func TestPollSurvivesWhatItCalls(t *testing.T) {
 				p.Record(&cfg.Dispatch)
 				set(&cfg, func() {
 					begun.Add(1)
-					if returned.Load() > 0 {
-						t.Errorf("%s begins after Poll has returned", name)
-					}
+					assert.LessOrEqualf(t, returned.Load(), int64(0), "%s begins after Poll has returned", name)
 					harm(end)
 				})
 				ctx, cancel := context.WithCancel(t.Context())
@@ -109,9 +107,7 @@ func TestPollSurvivesWhatItCalls(t *testing.T) {
 						t.Errorf("%d has not run", id)
 					}
 				}
-				if begun.Load() == 0 {
-					t.Errorf("%s was not called", name)
-				}
+				assert.NotEqualf(t, int64(0), begun.Load(), "%s was not called", name)
 				start := time.Now()
 				cancel()
 				require.NoError(t, <-p.Done, "Poll returned")
@@ -166,9 +162,7 @@ func TestPollTellsObserveNothingAfterItsEnd(t *testing.T) {
 		tg := rig.NewTelegram(t)
 		var returned atomic.Bool
 		p := rig.StartPoll(t, tg, tghook.PollConfig{Grace: time.Second, Dispatch: tghook.DispatchConfig{Observe: func(context.Context, tghook.Delivery) {
-			if returned.Load() {
-				t.Error("Observe is called after Poll has returned")
-			}
+			assert.False(t, returned.Load(), "Observe is called after Poll has returned")
 		}}}, rig.Taking(time.Minute, tghook.NoReply, nil))
 		tg.Send(t, rig.MessageIn(7, 1))
 		rig.Pass(time.Second)
@@ -212,9 +206,7 @@ func TestPollBoundsTheGoroutinesOfABlockedObserve(t *testing.T) {
 		mu.Lock()
 		text := lines.String()
 		mu.Unlock()
-		if !strings.Contains(text, "Observe is not told of this") {
-			t.Error("the log does not say what Observe was not told")
-		}
+		assert.Contains(t, text, "Observe is not told of this", "the log does not say what Observe was not told")
 		p.Stop()
 		assert.NoError(t, <-p.Done, "Poll returned")
 	})

@@ -252,9 +252,7 @@ func TestAReplyThatIsGivenUpIsReportedInTelegramsWords(t *testing.T) {
 				require.ErrorAs(t, r.Last().Err, &refused, "an APIError")
 				assert.Equal(t, "tghook: reply sendMessage by Caller: tghook: sendMessage: "+words, r.Last().Err.Error(), "error")
 				for _, want := range []string{"level=" + level.String(), "outcome=reply_lost", "sendMessage", words} {
-					if !strings.Contains(logged.String(), want) {
-						t.Errorf("the log has no %s: %s", want, &logged)
-					}
+					assert.Containsf(t, logged.String(), want, "the log has no %s", want)
 				}
 			})
 		})

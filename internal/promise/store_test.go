@@ -619,8 +619,6 @@ func TestWithAStoreHandlersEndWithinADay(t *testing.T) {
 	for timeout, wrong := range map[time.Duration]bool{0: false, 24 * time.Hour: false, 24*time.Hour + 1: true, -1: true} {
 		cfg := tghook.DispatchConfig{Bot: 1, Store: rig.NewStore(), HandlerTimeout: timeout}
 		_, err := tghook.NewDispatcher(tghook.HandlerFunc(rig.Nothing), cfg)
-		if got := err != nil && strings.Contains(err.Error(), "DispatchConfig.HandlerTimeout"); got != wrong {
-			t.Errorf("HandlerTimeout %v: %v", timeout, err)
-		}
+		assert.Equalf(t, wrong, err != nil && strings.Contains(err.Error(), "DispatchConfig.HandlerTimeout"), "HandlerTimeout %v", timeout)
 	}
 }

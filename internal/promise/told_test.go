@@ -120,9 +120,7 @@ func buries(t *testing.T, cfg tghook.Config, h tghook.HandlerFunc, outcome strin
 		r.Did(rig.Counts{Runs: 1, Letters: 2})
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery, accepted")
 		r.Did(rig.Counts{Runs: 1, Letters: 3})
-		if !accepts(r.Letter(2).Err) {
-			t.Errorf("DeadLetter is told %v at last", r.Letter(2).Err)
-		}
+		assert.Truef(t, accepts(r.Letter(2).Err), "DeadLetter is told %v at last", r.Letter(2).Err)
 		assert.Equal(t, "failed/1/500 failed/1/500 "+outcome+"/1/200", r.Outcomes(), "outcomes")
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "one more")
 		r.Did(rig.Counts{Runs: 1, Letters: 3})
@@ -161,9 +159,7 @@ func TestToldDrop(t *testing.T) {
 		r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, tghook.Drop(errors.New("gone"))))
 		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
 		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "redelivery")
-		if !isBroken(r.Last().Err) {
-			t.Errorf("Observe is told %v", r.Last().Err)
-		}
+		assert.Truef(t, isBroken(r.Last().Err), "Observe is told %v", r.Last().Err)
 		r.Did(rig.Counts{Runs: 1, Letters: 2})
 	})
 }
@@ -188,9 +184,7 @@ func TestToldMaxAttemptsReached(t *testing.T) {
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 		r.Did(rig.Counts{Runs: 1, Letters: 1})
 		var panicked *tghook.PanicError
-		if !errors.As(r.Letter(0).Err, &panicked) {
-			t.Errorf("DeadLetter is told %v", r.Letter(0).Err)
-		}
+		assert.ErrorAsf(t, r.Letter(0).Err, &panicked, "DeadLetter is told %v", r.Letter(0).Err)
 	})
 }
 

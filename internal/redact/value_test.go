@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
@@ -106,9 +107,7 @@ func TestNoConfigOrRequestThatIsPrintedTellsASecret(t *testing.T) {
 						secret, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
 						base64.StdEncoding.EncodeToString([]byte(secret))[:12], strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]"),
 					} {
-						if strings.Contains(text, form) {
-							t.Errorf("%s, %s, %s tells a secret: %s", name, place, means, text)
-						}
+						assert.NotContainsf(t, text, form, "%s, %s, %s tells a secret", name, place, means)
 					}
 				}
 				complete := means == "%+v" || means == "%#v" || means == "JSON" || strings.HasPrefix(means, "slog")
@@ -134,9 +133,7 @@ func TestEveryFieldNamedForASecretIsHidden(t *testing.T) {
 	const canary = "canary-secret_9876"
 	for _, v := range []any{new(tghook.Config), new(tghook.Request), new(tghook.PollConfig), new(tghook.RunConfig)} {
 		found := fill(reflect.ValueOf(v).Elem(), canary)
-		if found == 0 {
-			t.Errorf("%T has no field for a secret", v)
-		}
+		assert.NotEqualf(t, 0, found, "%T has no field for a secret", v)
 		if text := fmt.Sprintf("%+v", v); strings.Contains(text, canary) || strings.Count(text, "[hidden]") < found {
 			t.Errorf("%T: %d fields are not hidden: %s", v, found, text)
 		}
@@ -175,13 +172,9 @@ func TestAWebhookInAnUnexportedFieldTellsNoSecret(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%p", "%w"} {
 			text := fmt.Sprintf(verb, v)
 			for _, form := range []string{rig.HookSecret, hex.EncodeToString([]byte(rig.HookSecret)), strings.Trim(fmt.Sprintf("%d", []byte(rig.HookSecret)), "[]")} {
-				if strings.Contains(text, form) {
-					t.Errorf("%s of a %T tells the secret: %s", verb, v, text)
-				}
+				assert.NotContainsf(t, text, form, "%s of a %T tells the secret", verb, v)
 			}
 		}
 	}
-	if text := fmt.Errorf("hook %w", errors.Join(fmt.Errorf("%v", w))).Error(); strings.Contains(text, rig.HookSecret) {
-		t.Errorf("an error tells the secret: %s", text)
-	}
+	assert.NotContains(t, fmt.Errorf("hook %w", errors.Join(fmt.Errorf("%v", w))).Error(), rig.HookSecret, "an error tells the secret")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -78,9 +79,7 @@ func ConfigErrors(t *testing.T, err error) (all []*tghook.ConfigError) {
 		return nil
 	}
 	var first *tghook.ConfigError
-	if !errors.As(err, &first) {
-		t.Fatalf("no *ConfigError in %v", err)
-	}
+	require.ErrorAsf(t, err, &first, "no *ConfigError in %v", err)
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []*tghook.ConfigError{first}

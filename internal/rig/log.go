@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 )
 
@@ -90,8 +91,6 @@ func (b *Log) String() string {
 func (*Log) Check(t *testing.T, where, text string, secrets ...string) {
 	t.Helper()
 	for _, secret := range secrets {
-		if strings.Contains(text, secret) {
-			t.Errorf("%s: %q is in %s", where, secret, text)
-		}
+		assert.NotContains(t, text, secret, where)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // Main runs the tests of a package. It fails if a goroutine outlives them, or if they
@@ -117,9 +119,7 @@ func KeepsToken(tb testing.TB, err error) {
 		return
 	}
 	for _, text := range Printings(err) {
-		if Leaks(text) {
-			tb.Errorf("the token is told: %s", text)
-		}
+		assert.False(tb, Leaks(text), "the token is told")
 	}
 	switch wrapping := err.(type) { //nolint:errorlint // this is the walk
 	case interface{ Unwrap() error }:

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Eventually runs f in a goroutine of its own. In a bubble, f has gone as far as it can when Eventually returns.
@@ -42,9 +44,7 @@ func Receive[T any](tb testing.TB, what string, from <-chan T) T {
 func Until(tb testing.TB, what string, is func() bool) {
 	tb.Helper()
 	for start := time.Now(); !is(); runtime.Gosched() {
-		if time.Since(start) > InTime {
-			tb.Fatalf("waited %v until %s", InTime, what)
-		}
+		require.LessOrEqualf(tb, time.Since(start), InTime, "waited %v until %s", InTime, what)
 	}
 }
 
