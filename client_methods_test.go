@@ -556,7 +556,7 @@ func TestTheEndOfAContextEndsTheWait(t *testing.T) {
 				require.ErrorIs(t, err, want)
 			}
 			var refused *tghook.APIError
-			assert.ErrorAsf(t, err, &refused, "%v does not say why it waited", err)
+			require.ErrorAsf(t, err, &refused, "%v does not say why it waited", err)
 			assert.Equal(t, []time.Duration{0}, f.asked, "asked after")
 		}
 	})

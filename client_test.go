@@ -119,7 +119,7 @@ func TestCallRefusesWhatCannotBeSentBeforeItAsks(t *testing.T) {
 	} {
 		err := c.Call(t.Context(), call.method, call.params, nil)
 		var unsendable *tghook.ReplyError
-		assert.ErrorAs(t, err, &unsendable, name)
+		require.ErrorAs(t, err, &unsendable, name)
 		rig.KeepsToken(t, err)
 	}
 }

@@ -195,7 +195,7 @@ func TestFilesRideAsParts(t *testing.T) {
 				}
 				assert.Equalf(t, want, p.header, "part %s has header %q, want %q", p.name, p.header, want)
 			}
-			assert.Equal(t, len(parts), len(slices.CompactFunc(parts, func(a, b part) bool { return a.file != "" && a.name == b.name })), "a file is there twice")
+			assert.Len(t, slices.CompactFunc(parts, func(a, b part) bool { return a.file != "" && a.name == b.name }), len(parts), "a file is there twice")
 		})
 	}
 }

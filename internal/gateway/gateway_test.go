@@ -254,7 +254,7 @@ func TestFunctionHasTheDeadlineOfTheRequestAndOutlivesItsClient(t *testing.T) {
 		if got := <-left; got != 3*time.Second {
 			t.Errorf("%v were left", got)
 		}
-		assert.NoError(t, <-ended, "the function's ctx")
+		require.NoError(t, <-ended, "the function's ctx")
 
 		res, err = door.RoundTrip(request(t, ""))
 		if err != nil || res.StatusCode != http.StatusInternalServerError || res.Request == nil {

@@ -252,7 +252,7 @@ func TestACarriedReplyIsReplayedForTenMinutes(t *testing.T) {
 		rig.Pass(1)
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "after ten minutes")
 		assert.Equal(t, tghook.OutcomeDuplicate, r.Last().Outcome, "outcome")
-		assert.Error(t, r.Last().Err, "Observe is not told that the reply is gone")
+		require.Error(t, r.Last().Err, "Observe is not told that the reply is gone")
 		r.Did(rig.Counts{Runs: 1})
 	})
 }
@@ -265,7 +265,7 @@ func TestCarriedRepliesAreKeptUpToEightMebibytes(t *testing.T) {
 		r.Post(rig.MessageIn(id, id))
 	}
 	assert.Equal(t, "200", r.Post(rig.MessageIn(0, 0)), "the oldest")
-	assert.Error(t, r.Last().Err, "Observe is not told that the reply is gone")
+	require.Error(t, r.Last().Err, "Observe is not told that the reply is gone")
 	for id := range int64(8) {
 		assert.Greater(t, len(r.Post(rig.MessageIn(id+1, id+1))), 1<<19, "status")
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -168,7 +169,7 @@ func TestADeadlineThatPanicsFailsItsDeliveryAlone(t *testing.T) {
 	r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
 	assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
 	var panicked *tghook.PanicError
-	assert.ErrorAsf(t, r.Last().Err, &panicked, "Observe is told %v", r.Last().Err)
+	require.ErrorAsf(t, r.Last().Err, &panicked, "Observe is told %v", r.Last().Err)
 	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 2)), "next of the lane")
 	r.Did(rig.Counts{Runs: 1})
 	r.Clean(r.Stats())

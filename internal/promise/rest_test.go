@@ -192,7 +192,7 @@ func TestShutdownReturnsWhenTheStoreHasBeenTold(t *testing.T) {
 		s.Set(func(s *rig.Store) { s.Latency = 20 * time.Millisecond })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		assert.Error(t, r.Shutdown(ctx), "no error")
+		require.Error(t, r.Shutdown(ctx), "no error")
 		assert.Equal(t, 1, s.Count("Fail 0"), "failed")
 		assert.Equal(t, 0, s.Count("Claim 1")+s.Count("Claim 2"), "claimed, though their turn has not come")
 	})

@@ -127,7 +127,7 @@ func TestShutdownWaitsForARedeliveryUntilItIsOverdue(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			start := time.Now()
-			assert.Error(t, r.Shutdown(ctx), "Shutdown returned nil")
+			require.Error(t, r.Shutdown(ctx), "Shutdown returned nil")
 			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("it took %v", took)
 			}
