@@ -384,12 +384,7 @@ func TestPollAsksNoMoreThanItMust(t *testing.T) {
 func TestPollSaysWhichUpdateFillsItsWindow(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		tg := rig.NewTelegram(t)
-		p := rig.StartPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-			if u.ID == 5 {
-				time.Sleep(time.Minute)
-			}
-			return tghook.NoReply, nil
-		})
+		p := rig.StartPoll(t, tg, tghook.PollConfig{}, slowOnly(5))
 		for id := range int64(200) {
 			tg.Send(t, rig.MessageIn(id, id+1))
 		}

@@ -50,15 +50,20 @@ func TestPollRunsLanesInParallelInOrderAndConfirmsWhatIsHandled(t *testing.T) {
 	})
 }
 
+// slowOnly is a handler that takes a minute for update id, and no time for all others.
+func slowOnly(id int64) tghook.HandlerFunc {
+	return func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		if u.ID == id {
+			time.Sleep(time.Minute)
+		}
+		return tghook.NoReply, nil
+	}
+}
+
 func TestPollGoesOnWhileOneChatTakesAMinute(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		tg := rig.NewTelegram(t)
-		p := rig.StartPoll(t, tg, tghook.PollConfig{}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-			if u.ID == 1 {
-				time.Sleep(time.Minute)
-			}
-			return tghook.NoReply, nil
-		})
+		p := rig.StartPoll(t, tg, tghook.PollConfig{}, slowOnly(1))
 		for id := range int64(150) {
 			tg.Send(t, rig.MessageIn(1+id, 1+id))
 		}
@@ -472,12 +477,7 @@ func TestPollGoesOnWhenObserveEndsItsGoroutine(t *testing.T) {
 					runtime.Goexit()
 				}
 			},
-		}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-			if u.ID == 1 {
-				time.Sleep(time.Minute)
-			}
-			return tghook.NoReply, nil
-		})
+		}}, slowOnly(1))
 		for id := range int64(150) {
 			tg.Send(t, rig.MessageIn(1+id, 1+id))
 		}

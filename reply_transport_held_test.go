@@ -159,6 +159,16 @@ func TestARedeliveryCarriesWhatWasOnItsWayAtTheDeadline(t *testing.T) {
 	})
 }
 
+// hangingUp is a handler that calls, and then loses the sender of its update.
+func hangingUp(lib rig.Library, hangUp func()) tghook.HandlerFunc {
+	return func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
+		hangUp()
+		time.Sleep(time.Second)
+		return tghook.NoReply, nil
+	}
+}
+
 // A held call that nobody is there to carry waits for a redelivery, as a Reply
 // does, and then is made by Base, with a Caller or without.
 func TestAHeldCallThatNothingCarriesIsMadeOnce(t *testing.T) {
@@ -170,12 +180,7 @@ func TestAHeldCallThatNothingCarriesIsMadeOnce(t *testing.T) {
 				cfg := rig.LibraryConfig()
 				cfg.Dispatch.Caller = caller
 				ctx, hangUp := context.WithCancel(t.Context())
-				r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-					hangUp()
-					time.Sleep(time.Second)
-					return tghook.NoReply, nil
-				})
+				r := rig.NewBot(t, cfg, hangingUp(lib, hangUp))
 				assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
 				rig.Pass(11*time.Second - 1) // the handler takes one, and then ten pass
 				assert.Nil(t, api.All(), "calls before")
@@ -198,12 +203,7 @@ func TestAHeldCallThatNothingHasCarriedRidesTheRedelivery(t *testing.T) {
 				api := &rig.BotAPI{}
 				lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 				ctx, hangUp := context.WithCancel(t.Context())
-				r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-					hangUp()
-					time.Sleep(time.Second)
-					return tghook.NoReply, nil
-				})
+				r := rig.NewBot(t, rig.LibraryConfig(), hangingUp(lib, hangUp))
 				assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
 				rig.Pass(time.Second)
 				if queue { // which carries nothing
@@ -560,12 +560,7 @@ func TestAHeldCallThatNothingCarriesDoesNotWaitInTheStore(t *testing.T) {
 		api := &rig.BotAPI{}
 		lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 		ctx, hangUp := context.WithCancel(t.Context())
-		r := rig.NewBot(t, cfg, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`)
-			hangUp()
-			time.Sleep(time.Second)
-			return tghook.NoReply, nil
-		})
+		r := rig.NewBot(t, cfg, hangingUp(lib, hangUp))
 		assert.Equal(t, "503 after 2", rig.MustWait(r.SendWith(ctx, rig.MessageIn(7, 1))), "answer")
 		rig.Pass(time.Minute)
 		assert.Equal(t, []string{rig.PressedCall}, api.All(), "calls")

@@ -229,20 +229,26 @@ func TestWhatCannotRidePassesThroughAsItIs(t *testing.T) {
 	}
 }
 
+// draining is a Bot API that reads the whole body. It stores in before how much was read
+// when the call arrived.
+func draining(read, before *atomic.Int64) rig.Transport {
+	return func(req *http.Request) (*http.Response, error) {
+		before.Store(read.Load())
+		_, err := io.Copy(io.Discard, req.Body)
+		req.Body.Close()
+		res := rig.APIAnswer(200, rig.FromThere)
+		res.Request = req
+		return res, err
+	}
+}
+
 // A file that no reply may have is not read into memory: it flows on.
 func TestAFileThatIsTooLargeFlowsThrough(t *testing.T) {
 	t.Parallel()
 	contentType, start := form(t, nil, map[string][]byte{"photo": {}})
 	const size = 60 << 20
 	var read, closed, most atomic.Int64
-	api := rig.Transport(func(req *http.Request) (*http.Response, error) {
-		most.Store(read.Load())
-		_, err := io.Copy(io.Discard, req.Body)
-		req.Body.Close()
-		res := rig.APIAnswer(200, rig.FromThere)
-		res.Request = req
-		return res, err
-	})
+	api := draining(&read, &most)
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	cfg := rig.LibraryConfig()
 	cfg.LateAfter = -1
@@ -267,14 +273,7 @@ func TestAFileThatIsNotToBeHeldFlowsThrough(t *testing.T) {
 	contentType, start := form(t, nil, map[string][]byte{"photo": {}})
 	const size = 20 << 20
 	var read, closed, before atomic.Int64
-	api := rig.Transport(func(req *http.Request) (*http.Response, error) {
-		before.Store(read.Load())
-		_, err := io.Copy(io.Discard, req.Body)
-		req.Body.Close()
-		res := rig.APIAnswer(200, rig.FromThere)
-		res.Request = req
-		return res, err
-	})
+	api := draining(&read, &before)
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 	c := rig.NewDispatcher(t, rig.ForBot(tghook.DispatchConfig{}), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		got, err := lib.Post(ctx, "sendPhoto", contentType, &hugeBody{start: bytes.NewReader(start), left: size, read: &read, closed: &closed})
