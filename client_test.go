@@ -119,9 +119,7 @@ func TestCallRefusesWhatCannotBeSentBeforeItAsks(t *testing.T) {
 	} {
 		err := c.Call(t.Context(), call.method, call.params, nil)
 		var unsendable *tghook.ReplyError
-		if !errors.As(err, &unsendable) {
-			t.Errorf("%s: %v", name, err)
-		}
+		require.ErrorAs(t, err, &unsendable, name)
 		rig.KeepsToken(t, err)
 	}
 }
@@ -133,11 +131,11 @@ func TestCallDecodesTheResult(t *testing.T) {
 		MessageID int `json:"message_id"`
 		Chat      struct{ ID int64 }
 	}
-	assert.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &message))
+	require.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &message))
 	assert.Equal(t, 5, message.MessageID, "message_id")
 	assert.Equal(t, int64(-1001234567890123), message.Chat.ID, "chat")
 	var raw json.RawMessage
-	assert.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &raw))
+	require.NoError(t, sent.Call(t.Context(), "sendMessage", nil, &raw))
 	assert.Equal(t, `{"message_id":5,"chat":{"id":-1001234567890123}}`, string(raw), "raw")
 	if err := sent.Call(t.Context(), "sendMessage", nil, nil); err != nil {
 		t.Error("a result that nobody wants:", err)
@@ -249,7 +247,7 @@ func TestAnAnswerHas32MiBAtMost(t *testing.T) {
 	const most = 32 << 20
 	largest := `{"ok":true,"result":"` + strings.Repeat("a", most-len(`{"ok":true,"result":""}`)) + `"}`
 	var text string
-	assert.NoError(t, rig.Answers(200, largest).Client(t, tghook.ClientConfig{}).Call(t.Context(), "getChat", nil, &text))
+	require.NoError(t, rig.Answers(200, largest).Client(t, tghook.ClientConfig{}).Call(t.Context(), "getChat", nil, &text))
 	assert.Len(t, text, most-len(`{"ok":true,"result":""}`), "the largest")
 
 	body := &endlessAnswer{start: `{"ok":true,"result":"`}
@@ -301,9 +299,7 @@ func TestTheUsersHTTPClientIsNotChanged(t *testing.T) {
 	t.Parallel()
 	user := &http.Client{Timeout: time.Minute}
 	rig.NewClient(t, tghook.ClientConfig{HTTP: user})
-	if user.CheckRedirect != nil {
-		t.Error("it follows no redirects any more")
-	}
+	assert.Nil(t, user.CheckRedirect, "it follows no redirects any more")
 }
 
 // tellingError has the token in its words, as those of transports that name the
@@ -618,9 +614,7 @@ func TestAClientIsPrintedWithoutItsToken(t *testing.T) {
 	c := rig.NewTelegram(t).Client(t, tghook.ClientConfig{Patience: time.Minute})
 	for _, v := range []any{c, *c, []*tghook.Client{c}, struct{ C *tghook.Client }{c}, map[string]any{"client": *c}} {
 		for _, text := range rig.Printings(v) {
-			if rig.Leaks(text) {
-				t.Errorf("a %T: %s", v, text)
-			}
+			assert.Falsef(t, rig.Leaks(text), "a %T", v)
 		}
 	}
 	assert.Equal(t, int64(7244100913), c.Bot(), "bot")
@@ -629,17 +623,6 @@ func TestAClientIsPrintedWithoutItsToken(t *testing.T) {
 	encoded, err := json.Marshal(map[string]any{"client": c})
 	assert.Equal(t, `{"client":{}}`, string(encoded), "JSON")
 	assert.NoError(t, err, "its error")
-}
-
-// mistaken are the fields that err finds mistakes in.
-func mistaken(t *testing.T, err error) []string {
-	t.Helper()
-	mistakes := configErrors(t, err)
-	fields := make([]string, len(mistakes))
-	for i, mistake := range mistakes {
-		fields[i] = mistake.Field
-	}
-	return fields
 }
 
 func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
@@ -651,7 +634,7 @@ func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 		"bot" + rig.APIToken, rig.APIToken + "/test", rig.APIToken + ":a", rig.APIToken + "?", rig.APIToken + "é", longest + "a",
 	} {
 		c, err := tghook.NewClient(token, tghook.ClientConfig{})
-		mistakes := configErrors(t, err)
+		mistakes := rig.ConfigErrors(t, err)
 		if c != nil || len(mistakes) != 1 || mistakes[0].Field != "token" {
 			t.Errorf("a token of %d bytes: %v", len(token), err)
 			continue
@@ -667,11 +650,9 @@ func TestNewClientNamesEveryMistakeAndNoToken(t *testing.T) {
 		"http://h/%zz", "http://user:" + rig.APISecret + "@[::1/", "https://h:port",
 	} {
 		c, err := tghook.NewClient("no "+rig.APIToken, tghook.ClientConfig{BaseURL: base, Patience: -1})
-		assert.Equal(t, []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"}, mistaken(t, err), "mistakes with "+strings.ReplaceAll(base, rig.APISecret, "SECRET"))
+		assert.Equal(t, []string{"token", "ClientConfig.BaseURL", "ClientConfig.Patience"}, rig.Mistaken(t, err), "mistakes with "+strings.ReplaceAll(base, rig.APISecret, "SECRET"))
 		rig.KeepsToken(t, err)
-		if c != nil {
-			t.Error("a client")
-		}
+		assert.Nil(t, c, "a client")
 	}
 }
 
@@ -696,7 +677,7 @@ func TestABaseURLMayHaveAPathAndTheTestEnvironmentAPathOfItsOwn(t *testing.T) {
 			asked = r.URL.String()
 			return rig.APIAnswer(200, `{"ok":true,"result":{"id":1}}`), nil
 		}).Client(t, test.cfg).GetMe(t.Context())
-		assert.NoError(t, err)
+		require.NoError(t, err)
 		assert.Equal(t, test.want, asked, name)
 	}
 }

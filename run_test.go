@@ -85,7 +85,7 @@ func startRunTrusted(t *testing.T, roots *x509.CertPool, h tghook.Handler, chang
 	r.tg.OnCall(func(c tghooktest.Call) (fault tghooktest.CallFault) {
 		if c.Method == "setWebhook" {
 			first.Do(func() {
-				assert.NoErrorf(t, r.connect(), "when the webhook is set, nobody listens")
+				require.NoErrorf(t, r.connect(), "when the webhook is set, nobody listens")
 				close(r.ready)
 			})
 		}
@@ -148,16 +148,14 @@ func (r *running) connect() error {
 func (r *running) end() {
 	r.t.Helper()
 	r.stop()
-	assert.NoError(r.t, rig.Receive(r.t, "the end of Run", r.done), "Run returned")
+	require.NoError(r.t, rig.Receive(r.t, "the end of Run", r.done), "Run returned")
 	r.gone()
 }
 
 // gone checks that nobody listens any more.
 func (r *running) gone() {
 	r.t.Helper()
-	if r.connect() == nil {
-		r.t.Error("somebody listens still")
-	}
+	assert.Error(r.t, r.connect(), "somebody listens still")
 }
 
 // fails is the error that Run returns by itself.
@@ -187,7 +185,7 @@ func (r *running) post(client *http.Client, url, body string) string {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	require.NoError(r.t, err)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-API-Secret-Token", r.secret)
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", r.secret)
 	res, err := client.Do(req)
 	require.NoError(r.t, err)
 	defer res.Body.Close()
@@ -356,9 +354,7 @@ func TestRunFailsBeforeTelegramIsToldAnything(t *testing.T) {
 			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(_ *running, cfg *tghook.RunConfig) { c.change(cfg) })
 			err := r.fails()
 			for want := range strings.SplitSeq(c.want, "|") {
-				if !strings.Contains(fmt.Sprint(err), want) {
-					t.Errorf("%v does not say %q", err, want)
-				}
+				assert.Containsf(t, fmt.Sprint(err), want, "%v does not say %q", err, want)
 			}
 			r.untold()
 			r.gone()
@@ -575,9 +571,7 @@ func TestARunConfigIsPrintedWithoutWhatIsSecret(t *testing.T) {
 	}
 	for _, value := range []any{cfg, &cfg, struct{ Run tghook.RunConfig }{cfg}} {
 		for _, text := range rig.Printings(value) {
-			if rig.Leaks(text) {
-				t.Errorf("the token or a secret is told: %s", text)
-			}
+			assert.False(t, rig.Leaks(text), "the token or a secret is told")
 		}
 	}
 	assert.Equal(t, "RunConfig of bot 7244100913, by webhook", fmt.Sprint(cfg), "by webhook")
@@ -639,7 +633,7 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 			setEnv(t, variables)
 			r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(_ *running, cfg *tghook.RunConfig) {
 				read, err := tghook.FromEnv()
-				assert.NoError(t, err, "FromEnv")
+				require.NoError(t, err, "FromEnv")
 				read.URL, read.Client = cfg.URL, cfg.Client
 				c.change(&read)
 				*cfg = read
@@ -673,8 +667,8 @@ func TestRunListensWhilePollingWhereItIsTold(t *testing.T) {
 			r.tg.ExpectCall(t, "getWebhookInfo") // after which it polls
 			if listens != "" {
 				assert.Equal(t, "200", r.post(plainClient(t), "http://"+r.address+"/healthz", "")[:3], "health")
-			} else if r.connect() == nil {
-				t.Error("it listens")
+			} else {
+				require.Error(t, r.connect(), "it listens")
 			}
 			r.end()
 		})

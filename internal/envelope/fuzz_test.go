@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -94,9 +95,7 @@ func TestScanAgreesWithTheOracle(t *testing.T) {
 		w := writer{Rand: rand.New(rand.NewPCG(n, 0))}
 		w.object(0)
 		checkScan(t, w.Bytes())
-		if t.Failed() {
-			t.Fatalf("seed %d: %s", n, w.Bytes())
-		}
+		require.Falsef(t, t.Failed(), "seed %d", n)
 	}
 }
 
@@ -104,9 +103,7 @@ func checkScan(t *testing.T, data []byte) {
 	t.Helper()
 	before := bytes.Clone(data)
 	e, err := Scan(data)
-	if !bytes.Equal(data, before) {
-		t.Fatal("the body was written to")
-	}
+	require.Equal(t, before, data, "the body was written to")
 	if !agreeOnSyntax(t, data, '{', MaxDepth, err) {
 		return
 	}
@@ -135,9 +132,7 @@ func FuzzMembers(f *testing.F) {
 			t.Errorf("got keys %q, want %q", keys, want)
 		}
 		for key, want := range object(data) {
-			if got := values[key]; !bytes.Equal(got, want) {
-				t.Errorf("%q: got %s, want %s", key, got, want)
-			}
+			assert.Equal(t, want, values[key], key)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -81,9 +82,7 @@ func TestMembersDoesNotAllocate(t *testing.T) {
 	allocs := testing.AllocsPerRun(100, func() {
 		require.NoError(t, Members(params, func(key, value []byte) error { n += len(key) + len(value); return nil }))
 	})
-	if allocs != 0 {
-		t.Errorf("%v allocations", allocs)
-	}
+	assert.Zero(t, allocs, "allocations")
 }
 
 func TestElements(t *testing.T) {
@@ -109,8 +108,6 @@ func TestElements(t *testing.T) {
 		if err != nil {
 			got = append(got, err.Error())
 		}
-		if got := strings.Join(got, " "); got != want {
-			t.Errorf("%.40s: got %.80s, want %.80s", array, got, want)
-		}
+		assert.Equalf(t, want, strings.Join(got, " "), "%.40s", array)
 	}
 }

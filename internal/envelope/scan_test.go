@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -566,9 +567,7 @@ func TestScanDoesNotAllocate(t *testing.T) {
 				t.Fatal(name, err)
 			}
 		})
-		if allocs != 0 {
-			t.Errorf("%s: %v allocations", name, allocs)
-		}
+		assert.Zero(t, allocs, name)
 	}
 }
 
@@ -577,9 +576,7 @@ func TestScanPollIDAliasesTheBody(t *testing.T) {
 	body := []byte(`{"update_id":1,"poll":{"id":"77"}}`)
 	e, err := Scan(body)
 	require.NoError(t, err)
-	if want := strings.Index(string(body), "77"); &e.PollID[0] != &body[want] {
-		t.Error("PollID is a copy")
-	}
+	assert.Same(t, &body[strings.Index(string(body), "77")], &e.PollID[0], "PollID is a copy")
 	if _ = append(e.PollID, 'x'); string(body[len(body)-3:]) != `"}}` {
 		t.Errorf("an append to PollID wrote to the body: %s", body)
 	}

@@ -92,9 +92,7 @@ func TestEventIsWhatTheDoorMakesOfARequest(t *testing.T) {
 			require.NoError(t, err)
 			for _, want := range wants {
 				for path, value := range want {
-					if got := at(t, event, path); got != value {
-						t.Errorf("%s: %s: got %s, want %s", shape, path, got, value)
-					}
+					assert.Equalf(t, value, at(t, event, path), "%s", shape)
 				}
 			}
 		})
@@ -109,9 +107,7 @@ func TestEventHasABinaryBodyInBase64(t *testing.T) {
 		for r, want := range map[*http.Request]string{binary: `"AP8="`, encoded: `"e30="`} {
 			event, err := gateway.Event(shape, r)
 			require.NoError(t, err)
-			if got := at(t, event, "body") + at(t, event, "isBase64Encoded"); got != want+"true" {
-				t.Errorf("%s: got %s, want %s", shape, got, want)
-			}
+			assert.Equalf(t, want+"true", at(t, event, "body")+at(t, event, "isBase64Encoded"), "%s", shape)
 		}
 	}
 }
@@ -168,9 +164,7 @@ func TestResponseIsWhatTheDoorMakesOfAnAnswer(t *testing.T) {
 	} {
 		for _, shape := range c.shapes {
 			res := gateway.Response(shape, []byte(c.answer)) //nolint:bodyclose // said closes it
-			if got := said(t, res); got != c.want {
-				t.Errorf("%s: %s: got %q, want %q", shape, c.answer, got, c.want)
-			}
+			assert.Equalf(t, c.want, said(t, res), "%s", shape)
 		}
 	}
 }
@@ -220,9 +214,7 @@ func TestResponseToABadAnswerIsAFailure(t *testing.T) {
 				answer = nil
 			}
 			res := gateway.Response(shape, answer)
-			if got := said(t, res); got != failures[shape] {
-				t.Errorf("%s: %s: got %q, want %q", shape, answer, got, failures[shape])
-			}
+			assert.Equalf(t, failures[shape], said(t, res), "%s", shape)
 			if problem := res.Header.Get("X-Gateway-Problem"); !strings.Contains(problem, c.problem) {
 				t.Errorf("%s: %s: got problem %q, want %q", shape, answer, problem, c.problem)
 			}
@@ -262,7 +254,7 @@ func TestFunctionHasTheDeadlineOfTheRequestAndOutlivesItsClient(t *testing.T) {
 		if got := <-left; got != 3*time.Second {
 			t.Errorf("%v were left", got)
 		}
-		assert.NoError(t, <-ended, "the function's ctx")
+		require.NoError(t, <-ended, "the function's ctx")
 
 		res, err = door.RoundTrip(request(t, ""))
 		if err != nil || res.StatusCode != http.StatusInternalServerError || res.Request == nil {

@@ -1,13 +1,15 @@
 package lane
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
 
 func enter(t *testing.T, l *Lanes[int], k Key, v int) *Place[int] {
 	t.Helper()
 	p := &Place[int]{Value: v}
-	if !l.Enter(k, p) {
-		t.Fatalf("%d was refused", v)
-	}
+	require.Truef(t, l.Enter(k, p), "%d was refused", v)
 	return p
 }
 
@@ -21,18 +23,14 @@ func TestLanesAreFirstInFirstOut(t *testing.T) {
 	if !one.AtHead() || two.AtHead() || !other.AtHead() {
 		t.Fatal("only the first of each lane is at its head")
 	}
-	if l.Enter(a, &Place[int]{Value: 4}) {
-		t.Fatal("a fourth entered a lane of three")
-	}
+	require.False(t, l.Enter(a, &Place[int]{Value: 4}), "a fourth entered a lane of three")
 	if next := l.Leave(two); next != nil {
 		t.Fatalf("leaving from the middle made %d the head", next.Value)
 	}
 	if next := l.Leave(one); next != three || !three.AtHead() {
 		t.Fatal("three did not follow one")
 	}
-	if next := l.Leave(three); next != nil {
-		t.Fatal("an empty lane has a head")
-	}
+	require.Nil(t, l.Leave(three), "an empty lane has a head")
 	if l.Leave(other); l.Len() != 0 {
 		t.Fatalf("%d lanes left of none", l.Len())
 	}
@@ -45,9 +43,7 @@ func TestTheTailCanLeaveAndAnotherEnter(t *testing.T) {
 	one, two := enter(t, l, k, 1), enter(t, l, k, 2)
 	l.Leave(two)
 	three := enter(t, l, k, 3)
-	if next := l.Leave(one); next != three {
-		t.Fatal("three did not follow one")
-	}
+	require.Same(t, three, l.Leave(one), "three did not follow one")
 }
 
 func TestTheZeroKeyIsNoLane(t *testing.T) {
@@ -71,9 +67,7 @@ func TestEmptiedQueuesAreUsedAgain(t *testing.T) {
 	for i := range places {
 		l.Leave(&places[i])
 	}
-	if len(l.spare) != maxSpare {
-		t.Fatalf("kept %d spare queues, want %d", len(l.spare), maxSpare)
-	}
+	require.Lenf(t, l.spare, maxSpare, "kept %d spare queues, want %d", len(l.spare), maxSpare)
 	p := &Place[int]{}
 	if n := testing.AllocsPerRun(100, func() { l.Enter(Key{ID: 7}, p); l.Leave(p) }); n != 0 {
 		t.Fatalf("%v allocations to enter and leave", n)

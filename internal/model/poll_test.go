@@ -59,9 +59,7 @@ func playPoll(t *testing.T, seed uint64) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newPollModel(t, seed)
 		m.run()
-		if t.Failed() {
-			t.Errorf("TGHOOK_POLL_SEED=%d\n%s", seed, strings.Join(m.log, "\n"))
-		}
+		assert.Falsef(t, t.Failed(), "TGHOOK_POLL_SEED=%d\n%s", seed, strings.Join(m.log, "\n"))
 		time.Sleep(4 * 24 * time.Hour)
 	})
 }
@@ -338,7 +336,7 @@ func (m *pollModel) disturb(fault pollFault, d time.Duration) {
 		req.IPAddress = "149.154.167.220" // else SetWebhook asks a resolver
 		_ = m.somebody().SetWebhook(ctx, req)
 		<-ctx.Done()
-		assert.NoError(m.t, m.somebody().DeleteWebhook(m.t.Context(), false))
+		require.NoError(m.t, m.somebody().DeleteWebhook(m.t.Context(), false))
 	default:
 		<-ctx.Done()
 	}

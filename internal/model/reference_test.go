@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
 
@@ -88,9 +90,7 @@ func TestModelChecker(t *testing.T) {
 		tr.stats = []modelStats{{}}
 		return &tr
 	}
-	if failure := good().check(""); failure != nil {
-		t.Fatalf("a good trace is called bad: %s", failure)
-	}
+	require.Nil(t, good().check(""), "a good trace is called bad")
 	for _, test := range []struct {
 		invariant, name string
 		spoil           func(*modelTrace)
@@ -241,9 +241,7 @@ func TestModelChecker(t *testing.T) {
 		t.Run(test.invariant+"/"+strings.ReplaceAll(test.name, " ", "_"), func(t *testing.T) {
 			tr := good()
 			test.spoil(tr)
-			if tr.check(test.invariant) == nil {
-				t.Error("was not found")
-			}
+			assert.NotNil(t, tr.check(test.invariant), "was not found")
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 )
 
@@ -224,7 +225,5 @@ func TestModelShrinker(t *testing.T) {
 		{what: modelArrive, id: 71, kind: "message", chat: 1, steps: []modelStep{{does: modelPanic, takes: 10*time.Second}}},
 	},
 }`
-	if got != want {
-		t.Errorf("shrunk to\n%s\nwant\n%s", got, want)
-	}
+	assert.Equalf(t, want, got, "shrunk to\n%s\nwant\n%s", got, want)
 }

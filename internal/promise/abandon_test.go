@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -118,7 +119,7 @@ func TestShutdownDoesNotWaitForAnAbandonedHandler(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{LateAfter: -1}, deaf(release, laterResults["success"]))
 		r.Send(rig.MessageIn(7, 1)).Wait()
 		start := time.Now()
-		assert.NoError(t, r.Shutdown(context.Background()), "Shutdown")
+		require.NoError(t, r.Shutdown(context.Background()), "Shutdown")
 		assert.Equal(t, time.Duration(0), time.Since(start), "Shutdown took")
 		assert.Equal(t, 1, r.Stats().Abandoned, "abandoned")
 		told := r.Outcomes()
@@ -137,7 +138,7 @@ func TestShutdownWaitsUntilAHandlerIsAbandonedAtMost(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{LateAfter: -1}, deaf(release, laterResults["success"]))
 		first := r.Send(rig.MessageIn(7, 1))
 		start := time.Now()
-		assert.NoError(t, r.Shutdown(context.Background()), "Shutdown")
+		require.NoError(t, r.Shutdown(context.Background()), "Shutdown")
 		assert.Equal(t, 5*time.Minute+10*time.Second, time.Since(start), "Shutdown took")
 		assert.Equal(t, "200", rig.MustWait(first), "answer")
 	})
@@ -220,7 +221,7 @@ func TestADeadLetterThatFailsForAnAbandonedUpdateIsOfferedAgain(t *testing.T) {
 			assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "third")
 			r.Did(rig.Counts{Runs: 2, Letters: 3})
 			for i := range 3 {
-				assert.ErrorIs(t, r.Letter(i).Err, tghook.ErrHandlerTimeout)
+				require.ErrorIs(t, r.Letter(i).Err, tghook.ErrHandlerTimeout)
 			}
 			assert.Equal(t, 1, r.Stats().Abandoned, "abandoned")
 		})

@@ -484,7 +484,7 @@ func callOuts() map[string]func(b *foulBot) {
 			}
 		},
 		"MarshalJSON": func(b *foulBot) {
-			params := rig.JsonBy(func() ([]byte, error) { return []byte(`{"chat_id":1,"text":"a"}`), b.act() })
+			params := rig.JSONBy(func() ([]byte, error) { return []byte(`{"chat_id":1,"text":"a"}`), b.act() })
 			b.handle = rig.Taking(0, tghook.Reply{Method: "sendMessage", Params: params}, nil)
 		},
 		"Lane": func(b *foulBot) {
@@ -633,9 +633,10 @@ func callOutsOfAWebhook() map[string]func(b *foulBot) {
 	return all
 }
 
-// TestAFoulContextHurtsItsRequestAlone has the contexts at ServeHTTP,
-// TestACallSurvivesWhateverTheUsersCodeDoes what a Client calls.
-func TestEveryCallOutHurtsItsUpdateAlone(t *testing.T) {
+// foulWebhooks runs f for each call out of a Webhook and each harm, while the delivery one
+// of chat 1 meets it.
+func foulWebhooks(t *testing.T, f func(t *testing.T, b *foulBot, one *rig.Pending)) {
+	t.Helper()
 	for name, set := range callOutsOfAWebhook() {
 		for what, harm := range harms {
 			t.Run(name+" "+what, func(t *testing.T) {
@@ -645,46 +646,41 @@ func TestEveryCallOutHurtsItsUpdateAlone(t *testing.T) {
 					b.start()
 					one := b.send(1, 1)
 					b.called()
-					got, took := b.send(2, 2).Wait()
-					if assert.Equal(t, "200", got, "another chat meanwhile"); took > 8*time.Second {
-						t.Errorf("another chat was answered after %v", took)
-					}
-					one.Wait()
-					got, _ = b.send(3, 1).Wait()
-					assert.Equal(t, "200", got, "the next one of the chat")
-					b.kept(1, 2, 3)
-					rig.Pass(2 * time.Minute)
-					assert.NoError(t, b.shutDown(5*time.Second), "Shutdown")
+					f(t, b, one)
 				})
 			})
 		}
 	}
 }
 
-func TestShutdownEndsInTimeWhateverACallOutDoes(t *testing.T) {
-	for name, set := range callOutsOfAWebhook() {
-		for what, harm := range harms {
-			t.Run(name+" "+what, func(t *testing.T) {
-				rig.Bubble(t, func(t *testing.T) {
-					b := newFoulBot(t, harm)
-					set(b)
-					b.start()
-					one := b.send(1, 1)
-					b.called()
-					_ = b.shutDown(5 * time.Second)
-					b.behave()
-					b.start() // the next process
-					got, _ := one.Wait()
-					if !strings.HasPrefix(got, "200") {
-						t.Errorf("answered %s", got)
-					}
-					got, _ = b.send(2, 1).Wait()
-					assert.Equal(t, "200", got, "the next one of the chat")
-					b.kept(1, 2)
-				})
-			})
+// TestAFoulContextHurtsItsRequestAlone has the contexts at ServeHTTP,
+// TestACallSurvivesWhateverTheUsersCodeDoes what a Client calls.
+func TestEveryCallOutHurtsItsUpdateAlone(t *testing.T) {
+	foulWebhooks(t, func(t *testing.T, b *foulBot, one *rig.Pending) {
+		got, took := b.send(2, 2).Wait()
+		if assert.Equal(t, "200", got, "another chat meanwhile"); took > 8*time.Second {
+			t.Errorf("another chat was answered after %v", took)
 		}
-	}
+		one.Wait()
+		got, _ = b.send(3, 1).Wait()
+		assert.Equal(t, "200", got, "the next one of the chat")
+		b.kept(1, 2, 3)
+		rig.Pass(2 * time.Minute)
+		assert.NoError(t, b.shutDown(5*time.Second), "Shutdown")
+	})
+}
+
+func TestShutdownEndsInTimeWhateverACallOutDoes(t *testing.T) {
+	foulWebhooks(t, func(t *testing.T, b *foulBot, one *rig.Pending) {
+		_ = b.shutDown(5 * time.Second)
+		b.behave()
+		b.start() // the next process
+		got, _ := one.Wait()
+		assert.Truef(t, strings.HasPrefix(got, "200"), "answered %s", got)
+		got, _ = b.send(2, 1).Wait()
+		assert.Equal(t, "200", got, "the next one of the chat")
+		b.kept(1, 2)
+	})
 }
 
 // TestPollSurvivesWhatItCalls has what returns no error, and OnError.
@@ -710,7 +706,7 @@ func TestEveryCallOutOfAPollHurtsItsUpdateAlone(t *testing.T) {
 								t.Helper()
 								start := time.Now()
 								cancel()
-								assert.NoError(t, <-done, "Poll returned")
+								require.NoError(t, <-done, "Poll returned")
 								if took := time.Since(start); took > 3*time.Second {
 									t.Errorf("the end took %v, with a Grace of 2 s", took)
 								}

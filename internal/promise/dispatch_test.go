@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -24,7 +25,7 @@ func TestDoReturnsTheReply(t *testing.T) {
 	for range 2 {
 		reply, err := c.DoBody(t.Context(), rig.MessageIn(7, 1))
 		assert.Equal(t, rig.HelloCall, reply, "reply")
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 	}
 	assert.Equal(t, "replied/1/0/rode duplicate/0/0/rode", c.Outcomes(), "outcomes")
 	assert.Equal(t, int64(5), c.Last().Bot, "bot")
@@ -66,7 +67,7 @@ func TestDoEndsWithItsContext(t *testing.T) {
 		assert.Equal(t, "late/1/0", c.Outcomes(), "outcomes")
 		reply, err = c.DoBody(t.Context(), rig.MessageIn(7, 1))
 		assert.Equal(t, rig.HelloCall, reply, "reply")
-		assert.NoError(t, err, "error")
+		require.NoError(t, err, "error")
 		c.Did(rig.Counts{Runs: 1})
 	})
 }
@@ -75,9 +76,9 @@ func TestDoWithoutAKindIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	c := rig.NewDispatcher(t, tghook.DispatchConfig{}, rig.Nothing)
 	_, err := c.DoBody(t.Context(), `{"update_id":1}`)
-	assert.NoError(t, err, "error")
+	require.NoError(t, err, "error")
 	c.Did(rig.Counts{Letters: 1})
-	assert.ErrorIs(t, c.Letter(0).Err, tghook.ErrNoKind)
+	require.ErrorIs(t, c.Letter(0).Err, tghook.ErrNoKind)
 	assert.Equal(t, "dead_lettered/0/0", c.Outcomes(), "outcomes")
 }
 
@@ -174,7 +175,7 @@ func TestALaneThatPanicsFailsItsDeliveryAlone(t *testing.T) {
 	}
 	assert.Equal(t, "failed/0/0", c.Outcomes(), "outcomes")
 	_, err := c.DoBody(t.Context(), rig.MessageIn(7, 2))
-	assert.NoError(t, err, "the next")
+	require.NoError(t, err, "the next")
 	c.Did(rig.Counts{Runs: 1})
 	c.Clean(c.Stats())
 }
@@ -187,9 +188,7 @@ func TestOrderWithinALaneHoldsUnderLoad(t *testing.T) {
 		order := make([][]int64, chats)
 		c := rig.NewDispatcher(t, tghook.DispatchConfig{MaxLane: each}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			chat := u.ChatID - 1
-			if running[chat].Add(1) > 1 {
-				t.Errorf("chat %d: two handlers at once", chat)
-			}
+			assert.LessOrEqualf(t, running[chat].Add(1), int32(1), "chat %d: two handlers at once", chat)
 			mu.Lock()
 			order[chat] = append(order[chat], u.ID)
 			mu.Unlock()
@@ -226,9 +225,7 @@ func TestOrderWithinALaneHoldsOnARealClock(t *testing.T) {
 		if u.ChatID != 1 {
 			return tghook.NoReply, nil
 		}
-		if running.Add(1) > 1 {
-			t.Error("two handlers at once")
-		}
+		assert.LessOrEqual(t, running.Add(1), int32(1), "two handlers at once")
 		order = append(order, u.ID)
 		running.Add(-1)
 		return tghook.NoReply, nil
@@ -287,8 +284,8 @@ func TestMaxInFlightIsNeverExceeded(t *testing.T) {
 		wg.Go(func() {
 			if got, err := c.DoBody(t.Context(), rig.MessageIn(id%50, id)); err != nil {
 				shed.Add(1)
-			} else if got != rig.HelloCall {
-				t.Errorf("reply %q", got)
+			} else {
+				assert.Equal(t, rig.HelloCall, got, "reply")
 			}
 			if n := c.Stats().InFlight; n < 0 || n > most {
 				t.Errorf("%d in flight", n)
@@ -296,9 +293,7 @@ func TestMaxInFlightIsNeverExceeded(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if peak.Load() > most {
-		t.Errorf("%d handlers at once", peak.Load())
-	}
+	assert.LessOrEqualf(t, peak.Load(), int32(most), "%d handlers at once", peak.Load())
 	assert.Equal(t, int32(1000), ran.Load()+shed.Load(), "ran or shed")
 	c.Clean(c.Stats())
 }
@@ -673,4 +668,100 @@ func TestTenThousandHandlersAtOnce(t *testing.T) {
 	rig.Receive(t, "the last handler to start", all)
 	wg.Wait()
 	assert.Equal(t, tghook.Stats{Remembered: most}, r.Stats(), "stats")
+}
+
+func TestDeliverSendsTheReplyByCallerWithinTheLane(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.Caller{}
+		var before []int // calls made when each handler started
+		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			before = append(before, len(api.All()))
+			time.Sleep(time.Second)
+			return rig.Hello, nil
+		})
+		api.Do = func(context.Context, string) error { time.Sleep(time.Second); return nil }
+		first := rig.Eventually(func() string { return r.Queued(t.Context(), rig.MessageIn(7, 1)) })
+		second := rig.Eventually(func() string { return r.Queued(t.Context(), rig.MessageIn(7, 2)) })
+		for _, p := range []*rig.Pending{first, second} {
+			if got, _ := p.Wait(); got != "acknowledged" {
+				t.Errorf("got %q", got)
+			}
+		}
+		assert.Equal(t, []int{0, 1}, before, "calls made before each start")
+		assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "a redelivery")
+		assert.Equal(t, []string{rig.HelloCall, rig.HelloCall}, api.All(), "calls")
+		assert.Equal(t, "replied/1/0 replied/1/0 duplicate/0/0", r.Outcomes(), "outcomes")
+		r.Did(rig.Counts{Runs: 2, Calls: 2})
+	})
+}
+
+func TestDeliverWithoutACallerLosesTheReplyAndSaysSo(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, nil))
+		assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "answer")
+		assert.Equal(t, "reply_lost/1/0", r.Outcomes(), "outcomes")
+	})
+}
+
+func TestDeliverGivesTheErrorOfTheHandler(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, tghook.RetryAfter(time.Minute, rig.ErrBroken)))
+		err := r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1)))
+		after, ok := tghook.RetryDelay(err)
+		if !errors.Is(err, rig.ErrBroken) || !ok || after != time.Minute {
+			t.Errorf("got %v, to be offered again after %v", err, after)
+		}
+		assert.Equal(t, "failed/1/0", r.Outcomes(), "outcomes")
+	})
+}
+
+func TestDeliverEndsTheHandlerBeforeItsOwnDeadline(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		var causes []error
+		r := rig.NewBot(t, tghook.Config{LateAfter: time.Second}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			<-ctx.Done()
+			causes = append(causes, context.Cause(ctx))
+			return tghook.NoReply, ctx.Err()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		p := rig.Eventually(func() string { return r.Queued(ctx, rig.MessageIn(7, 1)) })
+		got, took := p.Wait()
+		if got != "answered before the handler had finished: it was given 9.5s by the deadline of the context that it arrived with" || took != 9500*time.Millisecond {
+			t.Errorf("got %q after %v", got, took)
+		}
+		assert.Equal(t, []error{tghook.ErrLate}, causes, "causes")
+	})
+}
+
+// The first delivery was late, so that nothing has carried the reply: the second
+// sees to it before it acknowledges.
+func TestDeliverSendsTheReplyOfARunThatNobodyWaitedFor(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		api := &rig.Caller{}
+		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, rig.Taking(3*time.Second, rig.Hello, nil))
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		p := rig.Eventually(func() string { return r.Queued(ctx, rig.MessageIn(7, 1)) })
+		if got, took := p.Wait(); got != "answered before the handler had finished: it was given 1.5s by the deadline of the context that it arrived with" || took != 1500*time.Millisecond {
+			t.Errorf("got %q after %v", got, took)
+		}
+		rig.Pass(2 * time.Second)
+		r.Did(rig.Counts{Runs: 1})
+		assert.Equal(t, "acknowledged", r.Queued(t.Context(), rig.MessageIn(7, 1)), "the redelivery")
+		r.Did(rig.Counts{Runs: 1, Calls: 1})
+		rig.Pass(time.Minute)
+		r.Did(rig.Counts{Runs: 1, Calls: 1})
+		assert.Equal(t, "late/1/0/late replied/1/0/late", r.Outcomes(), "outcomes")
+	})
+}
+
+func TestDeliverWithoutADeadlineWaits(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		r := rig.NewBot(t, tghook.Config{LateAfter: time.Second, Late: tghook.LateAck}, rig.Taking(time.Minute, tghook.NoReply, nil))
+		p := rig.Eventually(func() string { return r.Queued(t.Context(), rig.MessageIn(7, 1)) })
+		if got, took := p.Wait(); got != "acknowledged" || took != time.Minute {
+			t.Errorf("got %q after %v", got, took)
+		}
+	})
 }

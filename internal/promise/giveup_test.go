@@ -154,13 +154,19 @@ func TestAnOutageDeadLettersNothing(t *testing.T) {
 					time.Sleep(every)
 					tg.Send(t, rig.MessageIn(id+1, id+2000))
 				}
-				rig.Pass(20 * time.Minute)
-				assert.Equal(t, 0, p.Buried(), "dead letters")
-				assert.Equal(t, 0, tg.Pending(), "pending")
-				p.End()
+				nothingIsGivenUp(t, p)
 			})
 		})
 	}
+}
+
+// nothingIsGivenUp lets the outage end, and then expects that all updates were handled.
+func nothingIsGivenUp(t *testing.T, p *rig.Poll) {
+	t.Helper()
+	rig.Pass(20 * time.Minute)
+	assert.Equal(t, 0, p.Buried(), "dead letters")
+	assert.Equal(t, 0, p.Telegram.Pending(), "pending")
+	p.End()
 }
 
 // An outage begins for some before it does for others: that one succeeds after another
@@ -182,10 +188,7 @@ func TestAnOutageThatBeginsGraduallyDeadLettersNothingThoughTheWindowIsFull(t *t
 		for id := range int64(200) {
 			tg.Send(t, rig.MessageIn(id+1, id+1))
 		}
-		rig.Pass(20 * time.Minute)
-		assert.Equal(t, 0, p.Buried(), "dead letters")
-		assert.Equal(t, 0, tg.Pending(), "pending")
-		p.End()
+		nothingIsGivenUp(t, p)
 	})
 }
 
@@ -220,9 +223,7 @@ func TestTheLogOfADeadLetterNamesTheClause(t *testing.T) {
 		r := &rig.Bot{TB: t, Webhook: w}
 		r.Offered(rig.MessageIn(7, 1), time.Hour)
 		found := log.With("level=ERROR", "tghook: dead letter", "given up after 8 attempts, 8 of which count: "+itself, "update_id=1", "bot was blocked")
-		if len(found) != 1 {
-			t.Errorf("the log has %d such lines:\n%s", len(found), log)
-		}
+		assert.Lenf(t, found, 1, "the log has %d such lines:\n%s", len(found), log)
 	})
 }
 
@@ -265,9 +266,7 @@ func TestAnUpdateThatMayHealIsGivenUpWithAStoreToo(t *testing.T) {
 		rigs := []*rig.Bot{rig.NewBot(t, rig.Replica(shared), handle), rig.NewBot(t, rig.Replica(shared), handle)}
 		start, n := time.Now(), 0
 		for ; rigs[n%2].Post(rig.MessageIn(7, 1)) != "200"; n++ {
-			if time.Since(start) > time.Hour {
-				t.Fatal("it is never given up")
-			}
+			require.LessOrEqual(t, time.Since(start), time.Hour, "it is never given up")
 			rig.Pass(time.Minute)
 			for i, r := range rigs {
 				assert.Equal(t, "200", r.Post(rig.MessageIn(8, int64(100+2*n+i))), "another")

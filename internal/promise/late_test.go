@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -168,9 +169,7 @@ func TestADeadlineThatPanicsFailsItsDeliveryAlone(t *testing.T) {
 	r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, nil))
 	assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
 	var panicked *tghook.PanicError
-	if !errors.As(r.Last().Err, &panicked) {
-		t.Errorf("Observe is told %v", r.Last().Err)
-	}
+	require.ErrorAsf(t, r.Last().Err, &panicked, "Observe is told %v", r.Last().Err)
 	assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 2)), "next of the lane")
 	r.Did(rig.Counts{Runs: 1})
 	r.Clean(r.Stats())
@@ -321,9 +320,7 @@ func TestTheRedeliveryAfterLateCancelWaitsForTheRun(t *testing.T) {
 		var runs int32
 		cfg := tghook.Config{Late: tghook.LateCancel, Dispatch: tghook.DispatchConfig{Caller: &rig.Caller{}}}
 		r := rig.NewBot(t, cfg, func(context.Context, *tghook.Update) (tghook.Reply, error) {
-			if at.Add(1) > 1 {
-				t.Error("two handlers at once")
-			}
+			assert.LessOrEqual(t, at.Add(1), int32(1), "two handlers at once")
 			defer at.Add(-1)
 			if runs++; runs == 1 {
 				time.Sleep(20 * time.Second)

@@ -106,10 +106,10 @@ func TestADoorLearnsWhetherAnAttemptWasMadeAndWhenToComeAgain(t *testing.T) {
 				t.Errorf("update %d: got %v, to come again after %s (%v)", want.id, err, after, ok)
 			}
 			if want.id == 9 {
-				assert.NoError(t, <-first, "the first")
+				require.NoError(t, <-first, "the first")
 			}
 		}
-		assert.NoError(t, c.Shutdown(t.Context()), "of a shutdown")
+		require.NoError(t, c.Shutdown(t.Context()), "of a shutdown")
 		if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 10)); !errors.Is(err, tghook.ErrShutdown) || !errors.Is(err, tghook.ErrNotRun) {
 			t.Errorf("got %v", err)
 		}
@@ -123,9 +123,7 @@ func TestTheContextOfAHandlerCanBePrintedAtAnyTime(t *testing.T) {
 		go func() { printed <- fmt.Sprintf("%v %+v", ctx, ctx) }()
 		<-time.After(0)
 		_ = ctx.Done()
-		if got := <-printed; got != "tghook handler context tghook handler context" {
-			t.Errorf("got %q", got)
-		}
+		assert.Equal(t, "tghook handler context tghook handler context", <-printed)
 		return tghook.NoReply, nil
 	})
 	if _, err := c.DoBody(t.Context(), rig.MessageIn(1, 1)); err != nil {
@@ -174,7 +172,7 @@ func TestWhatAnotherReplicaHasAnsweredIsNotWaitedFor(t *testing.T) {
 		assert.Equal(t, `200 application/json {"method":"sendMessage"}`, b.Post(rig.MessageIn(1, 1)), "there")
 		assert.Equal(t, 0, a.Stats().Unacknowledged, "unacknowledged")
 		begun := time.Now()
-		assert.NoError(t, a.Shutdown(withTimeout(t)), "shutdown")
+		require.NoError(t, a.Shutdown(withTimeout(t)), "shutdown")
 		assert.Equal(t, time.Duration(0), time.Since(begun), "time it took")
 		assert.Equal(t, `200 application/json {"method":"sendMessage"}`, a.Post(rig.MessageIn(1, 1)), "here again")
 	})
@@ -194,9 +192,7 @@ func TestShutdownReturnsWhenTheStoreHasBeenTold(t *testing.T) {
 		s.Set(func(s *rig.Store) { s.Latency = 20 * time.Millisecond })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.Shutdown(ctx); err == nil {
-			t.Error("no error")
-		}
+		require.Error(t, r.Shutdown(ctx), "no error")
 		assert.Equal(t, 1, s.Count("Fail 0"), "failed")
 		assert.Equal(t, 0, s.Count("Claim 1")+s.Count("Claim 2"), "claimed, though their turn has not come")
 	})
@@ -209,9 +205,7 @@ func TestAClaimWithoutAStateIsNone(t *testing.T) {
 		cfg := rig.Replica(nil)
 		cfg.Dispatch.Store = zeroStore{}
 		r := rig.NewBot(t, cfg, rig.Nothing)
-		if got := r.Post(rig.MessageIn(1, 1)); !strings.HasPrefix(got, "503 after ") {
-			t.Errorf("got %s", got)
-		}
+		assert.True(t, strings.HasPrefix(r.Post(rig.MessageIn(1, 1)), "503 after "))
 		r.Did(rig.Counts{})
 	})
 }
@@ -225,9 +219,7 @@ func (zeroStore) Claim(context.Context, tghook.Claim, time.Duration, time.Durati
 func TestTypedWithANilFunctionPanicsAtOnce(t *testing.T) {
 	t.Parallel()
 	defer func() {
-		if recover() == nil {
-			t.Error("no panic")
-		}
+		assert.NotNil(t, recover(), "no panic")
 	}()
 	tghook.Typed[struct{}](nil)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -20,7 +21,7 @@ func TestShutdownWaitsForARedeliveryUntilItIsOverdue(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
-		assert.NoError(t, r.Shutdown(ctx), "Shutdown")
+		require.NoError(t, r.Shutdown(ctx), "Shutdown")
 		return time.Since(start)
 	}
 	t.Run("after an answer with Retry-After", func(t *testing.T) {
@@ -126,9 +127,7 @@ func TestShutdownWaitsForARedeliveryUntilItIsOverdue(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			start := time.Now()
-			if err := r.Shutdown(ctx); err == nil {
-				t.Error("Shutdown returned nil")
-			}
+			require.Error(t, r.Shutdown(ctx), "Shutdown returned nil")
 			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("it took %v", took)
 			}
@@ -155,10 +154,10 @@ func TestShutdownWaitsForWhatRuns(t *testing.T) {
 		assert.Equal(t, "<nil>", got, "Shutdown")
 		assert.Equal(t, 6*time.Second, took, "took")
 		assert.Equal(t, "<nil>", rig.MustWait(again), "Shutdown at the same time")
-		assert.NoError(t, r.Shutdown(t.Context()), "Shutdown once more")
+		require.NoError(t, r.Shutdown(t.Context()), "Shutdown once more")
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		assert.NoError(t, r.Shutdown(ended), "Shutdown with a ctx that has ended")
+		require.NoError(t, r.Shutdown(ended), "Shutdown with a ctx that has ended")
 		r.Did(rig.Counts{Runs: 2})
 	})
 }
@@ -168,7 +167,7 @@ func TestShutdownOfWhatHasDoneNothing(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	c := rig.NewDispatcher(t, tghook.DispatchConfig{}, rig.Nothing)
-	assert.NoError(t, c.Shutdown(ended), "Shutdown")
+	require.NoError(t, c.Shutdown(ended), "Shutdown")
 	if _, err := c.DoBody(t.Context(), rig.MessageIn(7, 1)); !errors.Is(err, tghook.ErrShutdown) {
 		t.Errorf("Do: %v", err)
 	}
@@ -178,7 +177,7 @@ func TestShutdownTurnsAwayWhatHadFailed(t *testing.T) {
 	t.Parallel()
 	r := rig.NewBot(t, tghook.Config{}, rig.Taking(0, rig.Hello, rig.ErrBroken))
 	assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "failed")
-	assert.NoError(t, r.Shutdown(t.Context()), "Shutdown")
+	require.NoError(t, r.Shutdown(t.Context()), "Shutdown")
 	assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 1)), "redelivery")
 	r.Did(rig.Counts{Runs: 1})
 }
@@ -303,11 +302,11 @@ func TestAHardStopBuriesWhatLateAckLeftBehind(t *testing.T) {
 		assert.Equal(t, "200", rig.MustWait(queued), "queued")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		assert.ErrorIs(t, r.Shutdown(ctx), context.DeadlineExceeded)
+		require.ErrorIs(t, r.Shutdown(ctx), context.DeadlineExceeded)
 		rig.Pass(time.Second)
 		r.Did(rig.Counts{Runs: 1, Letters: 2})
 		for _, letter := range r.Letters {
-			assert.ErrorIs(t, letter.Err, tghook.ErrShutdown)
+			require.ErrorIs(t, letter.Err, tghook.ErrShutdown)
 		}
 		r.Clean(r.Stats())
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -84,7 +85,7 @@ func TestALostClaimEndsTheHandlerAndDiscardsItsReply(t *testing.T) {
 				assert.Equal(t, 10*time.Second, took, "took")
 				assert.Equal(t, tghook.ErrClaimLost, <-cause, "cause")
 				assert.Equal(t, "failed/1/503", r.Outcomes(), "outcomes")
-				assert.ErrorIs(t, r.Last().Err, tghook.ErrClaimLost)
+				require.ErrorIs(t, r.Last().Err, tghook.ErrClaimLost)
 				assert.Equal(t, 0, shared.Count("Done 1")+shared.Count("Fail 1")+shared.Count("Release 1"), "store")
 				if how == "stolen" { // the other owner's result stands
 					shared.Set(func(s *rig.Store) {
@@ -169,7 +170,7 @@ func TestDoneThatFailsLeavesTheLocalRecord(t *testing.T) {
 				}
 				assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
 				assert.Equal(t, "replied/1/200/rode", r.Outcomes(), "outcomes")
-				assert.ErrorIs(t, r.Last().Err, rig.ErrStoreDown)
+				require.ErrorIs(t, r.Last().Err, rig.ErrStoreDown)
 				assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "redelivery")
 				r.Did(rig.Counts{Runs: 1})
 			})
@@ -618,8 +619,6 @@ func TestWithAStoreHandlersEndWithinADay(t *testing.T) {
 	for timeout, wrong := range map[time.Duration]bool{0: false, 24 * time.Hour: false, 24*time.Hour + 1: true, -1: true} {
 		cfg := tghook.DispatchConfig{Bot: 1, Store: rig.NewStore(), HandlerTimeout: timeout}
 		_, err := tghook.NewDispatcher(tghook.HandlerFunc(rig.Nothing), cfg)
-		if got := err != nil && strings.Contains(err.Error(), "DispatchConfig.HandlerTimeout"); got != wrong {
-			t.Errorf("HandlerTimeout %v: %v", timeout, err)
-		}
+		assert.Equalf(t, wrong, err != nil && strings.Contains(err.Error(), "DispatchConfig.HandlerTimeout"), "HandlerTimeout %v", timeout)
 	}
 }

@@ -78,7 +78,7 @@ func TestToldHandlerReturnedNil(t *testing.T) {
 		r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Caller: api}}, rig.Taking(0, tghook.Reply{Method: "getMe"}, nil))
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 		assert.Equal(t, "reply_lost/1/200", r.Outcomes(), "outcomes")
-		assert.ErrorIs(t, r.Last().Err, rig.ErrBroken)
+		require.ErrorIs(t, r.Last().Err, rig.ErrBroken)
 		r.Did(rig.Counts{Runs: 1, Calls: 1})
 	})
 }
@@ -120,9 +120,7 @@ func buries(t *testing.T, cfg tghook.Config, h tghook.HandlerFunc, outcome strin
 		r.Did(rig.Counts{Runs: 1, Letters: 2})
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "redelivery, accepted")
 		r.Did(rig.Counts{Runs: 1, Letters: 3})
-		if !accepts(r.Letter(2).Err) {
-			t.Errorf("DeadLetter is told %v at last", r.Letter(2).Err)
-		}
+		assert.Truef(t, accepts(r.Letter(2).Err), "DeadLetter is told %v at last", r.Letter(2).Err)
 		assert.Equal(t, "failed/1/500 failed/1/500 "+outcome+"/1/200", r.Outcomes(), "outcomes")
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "one more")
 		r.Did(rig.Counts{Runs: 1, Letters: 3})
@@ -161,9 +159,7 @@ func TestToldDrop(t *testing.T) {
 		r := rig.NewBot(t, cfg, rig.Taking(0, rig.Hello, tghook.Drop(errors.New("gone"))))
 		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "answer")
 		assert.Equal(t, "500", r.Post(rig.MessageIn(7, 1)), "redelivery")
-		if !isBroken(r.Last().Err) {
-			t.Errorf("Observe is told %v", r.Last().Err)
-		}
+		assert.Truef(t, isBroken(r.Last().Err), "Observe is told %v", r.Last().Err)
 		r.Did(rig.Counts{Runs: 1, Letters: 2})
 	})
 }
@@ -188,9 +184,7 @@ func TestToldMaxAttemptsReached(t *testing.T) {
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "answer")
 		r.Did(rig.Counts{Runs: 1, Letters: 1})
 		var panicked *tghook.PanicError
-		if !errors.As(r.Letter(0).Err, &panicked) {
-			t.Errorf("DeadLetter is told %v", r.Letter(0).Err)
-		}
+		assert.ErrorAsf(t, r.Letter(0).Err, &panicked, "DeadLetter is told %v", r.Letter(0).Err)
 	})
 }
 
@@ -540,12 +534,12 @@ func TestToldShuttingDown(t *testing.T) {
 			id := 100 + int64(i)
 			unknown := r.Send(rig.KindBy(kind, 5, id))
 			assert.Contains(t, rig.ShedAnswers, unknown.Now(), string(kind))
-			assert.ErrorIs(t, r.Last().Err, tghook.ErrShutdown)
+			require.ErrorIs(t, r.Last().Err, tghook.ErrShutdown)
 		}
 		joined := r.Send(rig.MessageIn(7, 1))
 		assert.Equal(t, "200", rig.MustWait(running), "running")
 		assert.Equal(t, rig.HelloAnswer, rig.MustWait(joined), "joined")
-		assert.NoError(t, <-down, "Shutdown")
+		require.NoError(t, <-down, "Shutdown")
 		assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "replayed")
 		assert.Contains(t, rig.ShedAnswers, r.Post(rig.MessageIn(7, 2)), "unknown, when all is over")
 		r.Did(rig.Counts{Runs: 1})

@@ -4,6 +4,9 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 const hour = time.Hour
@@ -59,12 +62,8 @@ func TestSmallValuesTakeNoMoreThanTheBound(t *testing.T) {
 		}
 		most = max(most, heap()-before)
 		t.Logf("%d values of %d bytes take %.1f MiB", len(m.entries), size, float64(most)/(1<<20))
-		if most > bound+rounded {
-			t.Errorf("%d bytes are used, and the bound is %d", most, bound)
-		}
-		if most < bound/3 {
-			t.Errorf("%d bytes are used of %d", most, bound)
-		}
+		assert.LessOrEqualf(t, most, int64(bound+rounded), "%d bytes are used, and the bound is %d", most, bound)
+		assert.GreaterOrEqualf(t, most, int64(bound/3), "%d bytes are used of %d", most, bound)
 		runtime.KeepAlive(m)
 	}
 }
@@ -86,12 +85,8 @@ func TestAQueueDoesNotKeepWhatItHasGivenOut(t *testing.T) {
 	for i := range int64(100_000) {
 		q.push(item{id: i})
 		if i >= 10 {
-			if got := q.pop().id; got != i-10 {
-				t.Fatalf("got %d, want %d", got, i-10)
-			}
+			require.Equal(t, i-10, q.pop().id)
 		}
 	}
-	if cap(q.items) > 100 {
-		t.Fatalf("%d places for 10 items", cap(q.items))
-	}
+	require.LessOrEqualf(t, cap(q.items), 100, "%d places for 10 items", cap(q.items))
 }

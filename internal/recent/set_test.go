@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
 )
 
 func (s *Set) has(id int64, now time.Duration) bool {
@@ -87,9 +89,7 @@ func TestAHundredThousandIdsFitSixteenMiB(t *testing.T) {
 		if s.Len() > 100_000 || s.Len() < 99_900 || s.Evicted() != 300_000-uint64(s.Len()) {
 			t.Errorf("%s: %d held, %d evicted", name, s.Len(), s.Evicted())
 		}
-		if used > 16<<20 {
-			t.Errorf("%s: %d bytes", name, used)
-		}
+		assert.LessOrEqual(t, used, int64(16<<20), name)
 		runtime.KeepAlive(s)
 	}
 }

@@ -8,18 +8,20 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// transport is a Bot API, and the way to it.
+// A Transport is a Bot API, and the way to it.
 type Transport func(*http.Request) (*http.Response, error)
 
 // RoundTrip implements [http.RoundTripper].
 func (f Transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// Client is a Client of this Bot API.
 func (f Transport) Client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	tb.Helper()
 	cfg.HTTP = &http.Client{Transport: f}
 	return NewClient(tb, cfg)
 }
 
+// NewClient is a Client with [APIToken].
 func NewClient(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	tb.Helper()
 	c, err := tghook.NewClient(APIToken, cfg)
@@ -27,9 +29,10 @@ func NewClient(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	return c
 }
 
-// answers is a Bot API that says the same to everything.
+// Answers is a Bot API that says the same to everything.
 func Answers(status int, body string) Transport {
 	return func(*http.Request) (*http.Response, error) { return APIAnswer(status, body), nil }
 }
 
+// APIOK is the body of an answer that has nothing to say.
 const APIOK = `{"ok":true,"result":true}`

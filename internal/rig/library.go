@@ -15,9 +15,10 @@ import (
 	"github.com/tghook/tghook"
 )
 
+// APIBot is the id of the bot of [APIToken].
 const APIBot = 7244100913 // of apiToken
 
-// wireAPI is a Bot API that notes what it is asked: the method, and the body.
+// A BotAPI notes each call: its method and its body.
 type BotAPI struct {
 	mu    sync.Mutex
 	calls []string
@@ -60,24 +61,27 @@ func (a *BotAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
+// All returns the calls so far.
 func (a *BotAPI) All() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.calls)
 }
 
-// library makes calls as bot libraries do.
+// A Library makes calls as bot libraries do.
 type Library struct {
 	*http.Client
 
 	Base string // of the API's URL
 }
 
+// APIBase is the URL of the Bot API up to the method, and FromThere what a [BotAPI] answers.
 const (
 	APIBase   = "https://api.telegram.org/bot" + APIToken + "/"
 	FromThere = `{"ok":true,"result":"from Telegram"}`
 )
 
+// Do makes a request, and returns the body of the answer.
 func (l Library) Do(req *http.Request) (string, error) {
 	res, err := l.Client.Do(req)
 	if err != nil {
@@ -91,6 +95,7 @@ func (l Library) Do(req *http.Request) (string, error) {
 	return string(body), err
 }
 
+// Post calls a method with a body.
 func (l Library) Post(ctx context.Context, method, contentType string, body io.Reader) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.Base+method, body)
 	if err != nil {
@@ -100,7 +105,7 @@ func (l Library) Post(ctx context.Context, method, contentType string, body io.R
 	return l.Do(req)
 }
 
-// call calls a method with JSON, and returns the answer, or the error.
+// Call calls a method with JSON, and returns the answer, or the error.
 func (l Library) Call(ctx context.Context, method, params string) string {
 	got, err := l.Post(ctx, method, "application/json", strings.NewReader(params))
 	if err != nil {
@@ -109,22 +114,23 @@ func (l Library) Call(ctx context.Context, method, params string) string {
 	return got
 }
 
-// newLibrary is a library that calls api by t.
+// NewLibrary is a Library that calls api through t.
 func NewLibrary(tb testing.TB, t *tghook.ReplyTransport, api http.RoundTripper) Library {
 	tb.Helper()
 	t.Base, t.Client = api, NewClient(tb, tghook.ClientConfig{})
 	return Library{&http.Client{Transport: t}, APIBase}
 }
 
-// forBot says whose updates the dispatcher gets.
+// ForBot sets the Bot of cfg to [APIBot].
 func ForBot(cfg tghook.DispatchConfig) tghook.DispatchConfig {
 	cfg.Bot = APIBot
 	return cfg
 }
 
+// LibraryConfig is the configuration of a bot whose library calls as [APIBot].
 func LibraryConfig() tghook.Config { return tghook.Config{Dispatch: ForBot(tghook.DispatchConfig{})} }
 
-// calling is a handler that makes calls by lib, of which each must be held.
+// Calling is a handler that makes calls by lib, of which each must be held.
 func Calling(tb testing.TB, lib Library, then error, calls ...string) tghook.HandlerFunc {
 	return func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 		for _, call := range calls {
@@ -135,6 +141,7 @@ func Calling(tb testing.TB, lib Library, then error, calls ...string) tghook.Han
 	}
 }
 
+// Calls of a library, and what comes of them.
 const (
 	Pressed       = `answerCallbackQuery {"callback_query_id":"5"}`
 	pressedBody   = `{"method":"answerCallbackQuery","callback_query_id":"5"}`

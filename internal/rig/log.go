@@ -8,17 +8,18 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook"
 )
 
-// wordy has a log.
+// Wordy gives cfg a Logger, and returns what is logged.
 func Wordy(cfg *tghook.DispatchConfig) *Log {
 	b := &Log{}
 	cfg.Logger = slog.New(slog.NewTextHandler(b, nil))
 	return b
 }
 
-// with is the lines with all of words.
+// With returns the lines that have all of words in them.
 func (b *Log) With(words ...string) (found []string) {
 next:
 	for line := range strings.Lines(b.String()) {
@@ -32,13 +33,13 @@ next:
 	return found
 }
 
-// logger is a logger into a buffer.
+// Logger is a logger into a buffer.
 func Logger() (*slog.Logger, *Log) {
 	logged := new(Log)
 	return slog.New(slog.NewTextHandler(logged, nil)), logged
 }
 
-// warnings are the fields of the lines in logged that say text.
+// Warnings are the fields of the lines in logged that say text.
 func Warnings(logged *Log, text string, fields ...string) (all []string) {
 	for line := range strings.Lines(logged.String()) {
 		if !strings.Contains(line, text) {
@@ -54,7 +55,7 @@ func Warnings(logged *Log, text string, fields ...string) (all []string) {
 	return all
 }
 
-// lines are those that were logged since the last call.
+// Lines are those that were logged since the last call.
 func (b *Log) Lines() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -66,28 +67,30 @@ func (b *Log) Lines() []string {
 	return strings.Split(text, "\n")
 }
 
+// A Log keeps what is logged.
 type Log struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
+// Write implements [io.Writer].
 func (b *Log) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
+// String returns all that was logged.
 func (b *Log) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
 }
 
+// Check fails if text, which was found where, has one of secrets in it.
 func (*Log) Check(t *testing.T, where, text string, secrets ...string) {
 	t.Helper()
 	for _, secret := range secrets {
-		if strings.Contains(text, secret) {
-			t.Errorf("%s: %q is in %s", where, secret, text)
-		}
+		assert.NotContains(t, text, secret, where)
 	}
 }

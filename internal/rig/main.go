@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // Main runs the tests of a package. It fails if a goroutine outlives them, or if they
@@ -28,7 +30,7 @@ func Main(m *testing.M, idle func()) {
 	os.Exit(code)
 }
 
-// strayGoroutines gives those that are about to end the time of patience.
+// strayGoroutines returns the stacks of the goroutines that are still there after patience.
 func strayGoroutines(patience time.Duration) (stacks []string) {
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		t.CloseIdleConnections()
@@ -67,6 +69,7 @@ const (
 	HookToken = "a-stand_in_secret_0123456789"         // of setWebhook
 )
 
+// Leaks reports whether text has a token or a secret of the tests in it.
 func Leaks(text string) bool {
 	return strings.Contains(text, tokenMark) || strings.Contains(text, SecretMark)
 }
@@ -107,7 +110,7 @@ func watched(m *testing.M) int {
 	return code
 }
 
-// keepsToken checks that err tells no token, however it, or an error in it, is
+// KeepsToken checks that err tells no token, however it, or an error in it, is
 // printed.
 func KeepsToken(tb testing.TB, err error) {
 	tb.Helper()
@@ -116,9 +119,7 @@ func KeepsToken(tb testing.TB, err error) {
 		return
 	}
 	for _, text := range Printings(err) {
-		if Leaks(text) {
-			tb.Errorf("the token is told: %s", text)
-		}
+		assert.False(tb, Leaks(text), "the token is told")
 	}
 	switch wrapping := err.(type) { //nolint:errorlint // this is the walk
 	case interface{ Unwrap() error }:
@@ -132,7 +133,7 @@ func KeepsToken(tb testing.TB, err error) {
 	}
 }
 
-// printings are the ways that programs print a value.
+// Printings are the ways that programs print a value.
 func Printings(v any) (all []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		all = append(all, fmt.Sprintf(verb, v))

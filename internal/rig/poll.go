@@ -9,17 +9,18 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// A polling bot, in a bubble.
+// A Poll is a polling bot, in a bubble.
 type Poll struct {
 	*Bot
-	Tg   *Telegram
-	Stop context.CancelFunc
-	Done chan error
+	Telegram *Telegram
+	Stop     context.CancelFunc
+	Done     chan error
 }
 
+// StartPoll starts a Poll.
 func StartPoll(t *testing.T, tg *Telegram, cfg tghook.PollConfig, h tghook.HandlerFunc) *Poll {
 	t.Helper()
-	p := &Poll{Bot: &Bot{TB: t}, Tg: tg, Done: make(chan error, 1)}
+	p := &Poll{Bot: &Bot{TB: t}, Telegram: tg, Done: make(chan error, 1)}
 	p.Record(&cfg.Dispatch)
 	ctx, cancel := context.WithCancel(t.Context())
 	p.Stop = cancel
@@ -28,12 +29,12 @@ func StartPoll(t *testing.T, tg *Telegram, cfg tghook.PollConfig, h tghook.Handl
 	return p
 }
 
-// end stops the poll, which must return nil.
+// End stops the poll, which must return nil.
 func (p *Poll) End() {
 	p.TB.Helper()
 	p.Stop()
 	assert.NoError(p.TB, <-p.Done, "Poll returned")
 }
 
-// sorted is what was run, for updates of which no order is promised.
+// Sorted is what was run, for updates of which no order is promised.
 func (p *Poll) Sorted() []int64 { return slices.Sorted(slices.Values(p.Order())) }

@@ -8,14 +8,16 @@ import (
 	"time"
 )
 
+// A SlowReader takes a second for each Read.
 type SlowReader struct{ io.Reader }
 
+// Read implements [io.Reader].
 func (r *SlowReader) Read(p []byte) (int, error) {
 	time.Sleep(time.Second)
 	return r.Reader.Read(p)
 }
 
-// race delivers that many updates, each as often as it takes.
+// Race delivers that many updates, each as often as it takes.
 func Race(t *testing.T, r *Bot, updates, atOnce int64) {
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, atOnce)

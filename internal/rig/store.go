@@ -12,9 +12,10 @@ import (
 	"github.com/tghook/tghook"
 )
 
+// ErrStoreDown is the error of a Store that is down.
 var ErrStoreDown = errors.New("store down")
 
-// netStore is a Store at the other end of a network, with faults to switch on.
+// A Store stands at the other end of a network, with faults to switch on.
 type Store struct {
 	mu   sync.Mutex
 	Rows map[tghook.Key]*storeRow
@@ -38,25 +39,29 @@ type storeRow struct {
 	forget time.Time
 }
 
+// NewStore is an empty Store.
 func NewStore() *Store { return &Store{Rows: make(map[tghook.Key]*storeRow)} }
 
-// replica is the configuration of one of several processes that share s.
+// Replica is the configuration of one of several processes that share s.
 func Replica(s *Store) tghook.Config {
 	return tghook.Config{Dispatch: tghook.DispatchConfig{Bot: 1, Store: s}}
 }
 
+// Set changes the faults of s.
 func (s *Store) Set(change func(*Store)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(s)
 }
 
+// Log returns the operations that were applied, such as "Claim 1, Done 1".
 func (s *Store) Log() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return strings.Join(s.ops, ", ")
 }
 
+// Count returns how often op was applied.
 func (s *Store) Count(op string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,6 +104,7 @@ func (s *Store) call(ctx context.Context, method string, k tghook.Key, apply fun
 	return err
 }
 
+// Claim implements [tghook.Store].
 func (s *Store) Claim(ctx context.Context, c tghook.Claim, lease, ttl time.Duration) (res tghook.ClaimResult, err error) {
 	k := c.Key
 	err = s.call(ctx, "Claim", k, func() error {
@@ -142,10 +148,12 @@ func (s *Store) held(ctx context.Context, method string, c tghook.Claim, apply f
 	})
 }
 
+// Renew implements [tghook.Store].
 func (s *Store) Renew(ctx context.Context, c tghook.Claim, lease time.Duration) error {
 	return s.held(ctx, "Renew", c, func(row *storeRow) { row.until = time.Now().Add(lease) })
 }
 
+// Done implements [tghook.Store].
 func (s *Store) Done(ctx context.Context, c tghook.Claim, reply []byte) error {
 	s.mu.Lock()
 	row := s.Rows[c.Key]
@@ -159,15 +167,17 @@ func (s *Store) Done(ctx context.Context, c tghook.Claim, reply []byte) error {
 	})
 }
 
+// Fail implements [tghook.Store].
 func (s *Store) Fail(ctx context.Context, c tghook.Claim, note []byte) error {
 	return s.held(ctx, "Fail", c, func(row *storeRow) { row.holder, row.note = "", note; row.failed++ })
 }
 
+// Release implements [tghook.Store].
 func (s *Store) Release(ctx context.Context, c tghook.Claim) error {
 	return s.held(ctx, "Release", c, func(row *storeRow) { row.holder = "" })
 }
 
-// steal gives every update that is held to a process which is not there.
+// Steal gives every update that is held to a process which is not there.
 func (s *Store) Steal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,15 +15,18 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
+// HookURL is the URL of the tests' webhook. Nobody answers there.
 const HookURL = "https://bot.example.org/telegram"
 
+// ToURL sets a webhook without a secret.
 func ToURL(url string) tghook.WebhookRequest {
 	return tghook.WebhookRequest{URL: url, InsecureNoSecret: true}
 }
 
+// APIToken is the token of the tests' bot.
 const APIToken = "7244100913:AAH-stand_in_token_0123456789abcdefg"
 
-// telegram is a [tghooktest.Server] in memory, and the way there, on which calls may
+// Telegram is a [tghooktest.Server] in memory, and the way there, on which calls may
 // meet something else.
 type Telegram struct {
 	*tghooktest.Server
@@ -36,12 +39,13 @@ type Telegram struct {
 	asked map[string]int // how often, by method
 }
 
+// NewTelegram is Telegram's Bot API, in memory.
 func NewTelegram(tb testing.TB) *Telegram {
 	tb.Helper()
 	return NewServer(tb, true)
 }
 
-// newServer is Telegram's, or a local one. A webhook at hookURL finds nobody who answers.
+// NewServer is Telegram's, or a local one. A webhook at hookURL finds nobody who answers.
 func NewServer(tb testing.TB, cloud bool) *Telegram {
 	tb.Helper()
 	cfg := tghooktest.ServerConfig{Token: APIToken, InMemory: true, Cloud: cloud}
@@ -58,7 +62,7 @@ func (tg *Telegram) listen(tb testing.TB, addr string) {
 	tb.Cleanup(func() { _ = l.Close() })
 }
 
-// name has the host of a URL resolve.
+// Name has the host of a URL resolve.
 func (tg *Telegram) Name(tb testing.TB, address string) {
 	tb.Helper()
 	target, err := url.Parse(address)
@@ -66,7 +70,7 @@ func (tg *Telegram) Name(tb testing.TB, address string) {
 	tg.listen(tb, net.JoinHostPort(target.Hostname(), "0"))
 }
 
-// client is a Client of this Telegram.
+// Client is a Client of this Telegram.
 func (tg *Telegram) Client(tb testing.TB, cfg tghook.ClientConfig) *tghook.Client {
 	tb.Helper()
 	cfg.BaseURL, cfg.HTTP = tg.URL, &http.Client{Transport: tg}
@@ -88,14 +92,14 @@ func (tg *Telegram) RoundTrip(r *http.Request) (*http.Response, error) {
 	return server.Client().Transport.RoundTrip(r)
 }
 
-// polls is how often getUpdates was called, be it answered or not.
+// Polls is how often getUpdates was called, be it answered or not.
 func (tg *Telegram) Polls() int {
 	tg.mu.Lock()
 	defer tg.mu.Unlock()
 	return tg.asked["getUpdates"]
 }
 
-// countAnew forgets everything, so that any update_id may come next.
+// CountAnew forgets everything, so that any update_id may come next.
 func (tg *Telegram) CountAnew(tb testing.TB) {
 	tb.Helper()
 	next := NewTelegram(tb).Server
@@ -104,7 +108,7 @@ func (tg *Telegram) CountAnew(tb testing.TB) {
 	tg.Server = next
 }
 
-// send has the bot get updates, with the ids that they have.
+// Send has the bot get updates, with the ids that they have.
 func (tg *Telegram) Send(tb testing.TB, bodies ...string) {
 	tb.Helper()
 	for _, body := range bodies {
@@ -114,13 +118,14 @@ func (tg *Telegram) Send(tb testing.TB, bodies ...string) {
 	}
 }
 
-// set sets a webhook.
+// Set sets a webhook.
 func (tg *Telegram) Set(tb testing.TB, req tghook.WebhookRequest) {
 	tb.Helper()
 	req.InsecureNoSecret = true
 	require.NoError(tb, tg.Client(tb, tghook.ClientConfig{}).SetWebhook(tb.Context(), req))
 }
 
+// APIAnswer is an answer of the Bot API.
 func APIAnswer(status int, body string) *http.Response {
 	rec := httptest.NewRecorder()
 	rec.Header().Set("Content-Type", "application/json")

@@ -7,8 +7,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
+// Eventually runs f in a goroutine of its own. In a bubble, f has gone as far as it can when Eventually returns.
 func Eventually(f func() string) *Pending {
 	p := &Pending{Done: make(chan struct{})}
 	start := time.Now()
@@ -21,11 +24,11 @@ func Eventually(f func() string) *Pending {
 	return p
 }
 
-// inTime is how long a test on a real clock waits for what must happen, and would
+// InTime is how long a test on a real clock waits for what must happen, and would
 // at once.
 const InTime = 30 * time.Second
 
-// receive waits for what is to come.
+// Receive waits for a value from a channel.
 func Receive[T any](tb testing.TB, what string, from <-chan T) T {
 	tb.Helper()
 	select {
@@ -37,21 +40,19 @@ func Receive[T any](tb testing.TB, what string, from <-chan T) T {
 	}
 }
 
-// until waits for what is to be.
+// Until waits until is returns true.
 func Until(tb testing.TB, what string, is func() bool) {
 	tb.Helper()
 	for start := time.Now(); !is(); runtime.Gosched() {
-		if time.Since(start) > InTime {
-			tb.Fatalf("waited %v until %s", InTime, what)
-		}
+		require.LessOrEqualf(tb, time.Since(start), InTime, "waited %v until %s", InTime, what)
 	}
 }
 
-// shedAnswers are those with the jitter of an update that was turned away.
+// ShedAnswers are the answers to an update that was turned away. They have jitter.
 var ShedAnswers = []string{"503 after 2", "503 after 3", "503 after 4", "503 after 5"}
 
-// inBubble is a test in time of its own. At its end days pass, so that what does
-// not end is a leak.
+// Bubble runs a test in time of its own. Days pass at its end, so that a goroutine which
+// does not end is a leak.
 func Bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
@@ -61,14 +62,14 @@ func Bubble(t *testing.T, f func(t *testing.T)) {
 	})
 }
 
-// pass lets time go by in a bubble, and what is due then happen.
+// Pass lets d go by in a bubble, and then runs what is due.
 func Pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// alone is inBubble in a process of its own, for what may take the process with
-// it, or hold a lock for ever.
+// Alone is Bubble in a process of its own. It is for tests that may end the process, or
+// hold a lock for ever.
 func Alone(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	const variable = "TGHOOK_TEST_ALONE"
@@ -84,6 +85,7 @@ func Alone(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
+// Heap returns the bytes in use after a garbage collection.
 func Heap() int64 {
 	runtime.GC()
 	runtime.GC()

@@ -20,7 +20,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// goneDuring has the senders of updates go while the handlers, which take a second, run.
+// GoneDuring has the senders of updates go while the handlers, which take a second, run.
 func (r *Bot) GoneDuring(first, n int64) {
 	const batch = 500
 	for ; n > 0; n, first = n-batch, first+batch {
@@ -34,7 +34,7 @@ func (r *Bot) GoneDuring(first, n int64) {
 	}
 }
 
-// queued hands body over as a queue does.
+// Queued hands body over as a queue does.
 func (r *Bot) Queued(ctx context.Context, body string) string {
 	if err := r.Deliver(ctx, Parsed(r.TB, body)); err != nil {
 		return strings.TrimPrefix(err.Error(), "tghook: ")
@@ -42,8 +42,8 @@ func (r *Bot) Queued(ctx context.Context, body string) string {
 	return "acknowledged"
 }
 
-// asked hands an update over in the background; in a bubble, it has been
-// admitted when asked returns.
+// Asked hands an update over in the background. In a bubble, it has been admitted when
+// Asked returns.
 func (c Dispatcher) Asked(body string) *Pending {
 	return Eventually(func() string {
 		reply, err := c.DoBody(context.Background(), body)
@@ -54,7 +54,7 @@ func (c Dispatcher) Asked(body string) *Pending {
 	})
 }
 
-// offered delivers body as Telegram does, until it is acknowledged or limit has
+// Offered delivers body as Telegram does, until it is acknowledged or limit has
 // passed, and returns the number of deliveries. The pauses double up to two minutes;
 // Retry-After replaces them.
 func (r *Bot) Offered(body string, limit time.Duration) (deliveries int, acked bool) {
@@ -74,22 +74,22 @@ func (r *Bot) Offered(body string, limit time.Duration) (deliveries int, acked b
 	return deliveries, false
 }
 
-// buried is how many dead letters there were.
+// Buried returns the number of dead letters.
 func (r *Bot) Buried() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.Letters)
 }
 
-// told is what Observe was told.
+// Told returns the deliveries that Observe was called with.
 func (r *Bot) Told() []tghook.Delivery {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.Deliveries)
 }
 
-// A rig is a Webhook that keeps a record of what it did. Whatever it answers is
-// checked against what every answer must be.
+// A Bot is a Webhook that keeps a record of what it did. It checks every answer against
+// what every answer must be.
 type Bot struct {
 	*tghook.Webhook
 	TB testing.TB
@@ -102,12 +102,13 @@ type Bot struct {
 	Rode       int // replies, of those that race delivered
 }
 
+// A DeadLetter is what DeadLetter was called with.
 type DeadLetter struct {
 	ID  int64
 	Err error
 }
 
-// newRig sets no secret and records what goes through the functions of cfg.
+// NewBot makes a Bot without a secret. It records the calls of the functions of cfg.
 func NewBot(tb testing.TB, cfg tghook.Config, h tghook.HandlerFunc) *Bot {
 	tb.Helper()
 	r := &Bot{TB: tb}
@@ -119,12 +120,13 @@ func NewBot(tb testing.TB, cfg tghook.Config, h tghook.HandlerFunc) *Bot {
 	return r
 }
 
-// A core is a Dispatcher that keeps a record of what it did.
+// A Dispatcher keeps a record of what it did.
 type Dispatcher struct {
 	*tghook.Dispatcher
 	*Bot
 }
 
+// NewDispatcher makes a Dispatcher. It records the calls of the functions of cfg.
 func NewDispatcher(tb testing.TB, cfg tghook.DispatchConfig, h tghook.HandlerFunc) Dispatcher {
 	tb.Helper()
 	r := &Bot{TB: tb}
@@ -134,17 +136,18 @@ func NewDispatcher(tb testing.TB, cfg tghook.DispatchConfig, h tghook.HandlerFun
 	return Dispatcher{d, r}
 }
 
-// do hands one update over, and says what came of it.
+// DoBody hands one update over. It returns the reply as its method and its parameters.
 func (c Dispatcher) DoBody(ctx context.Context, body string) (string, error) {
-	reply, err := c.Dispatcher.Do(ctx, Parsed(c.TB, body))
+	reply, err := c.Do(ctx, Parsed(c.TB, body))
 	if reply == tghook.NoReply {
 		return "", err
 	}
 	params, encodeErr := json.Marshal(reply.Params)
-	assert.NoError(c.TB, encodeErr)
+	require.NoError(c.TB, encodeErr)
 	return reply.Method + string(params), err
 }
 
+// Record has r record the calls of the functions of cfg.
 func (r *Bot) Record(cfg *tghook.DispatchConfig) {
 	r.API, _ = cfg.Caller.(*Caller)
 	letter, observe := cfg.DeadLetter, cfg.Observe
@@ -170,6 +173,7 @@ func (r *Bot) Record(cfg *tghook.DispatchConfig) {
 	}
 }
 
+// Recorded is h, and r records its runs.
 func (r *Bot) Recorded(h tghook.HandlerFunc) tghook.Handler {
 	return tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 		r.mu.Lock()
@@ -179,14 +183,16 @@ func (r *Bot) Recorded(h tghook.HandlerFunc) tghook.Handler {
 	})
 }
 
-// post delivers body and returns the answer, such as "200", "500", "503 after 2"
+// Post delivers body and returns the answer, such as "200", "500", "503 after 2"
 // or `200 application/json {"method":"sendMessage"}`.
 func (r *Bot) Post(body string) string { return r.PostWith(context.Background(), body) }
 
+// PostWith is [Bot.Post] with a context.
 func (r *Bot) PostWith(ctx context.Context, body string) string {
 	return Answer(r.ServeWith(ctx, body, nil))
 }
 
+// ServeWith delivers body in a request that change, if not nil, has changed.
 func (r *Bot) ServeWith(ctx context.Context, body string, change func(*tghook.Request)) tghook.Response {
 	req := tghook.Request{
 		Method: http.MethodPost, ContentType: "application/json",
@@ -232,7 +238,7 @@ func (r *Bot) sweep(body string, res tghook.Response) {
 	}
 }
 
-// answer writes a response in one line.
+// Answer writes a response in one line.
 func Answer(res tghook.Response) string {
 	words := []string{strconv.Itoa(res.Status)}
 	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
@@ -249,29 +255,30 @@ func Answer(res tghook.Response) string {
 	return strings.Join(words, " ")
 }
 
-// A pending delivery has been sent, and may have been answered.
+// A Pending delivery has been sent, and may have been answered.
 type Pending struct {
 	Done   chan struct{}
 	Answer string
 	took   time.Duration
 }
 
-// send delivers body, of which the answer comes later. In a bubble, the update
-// has been admitted when send returns.
+// Send delivers body. The answer comes later. In a bubble, the update has been admitted
+// when Send returns.
 func (r *Bot) Send(body string) *Pending { return r.SendWith(context.Background(), body) }
 
+// SendWith is [Bot.Send] with a context.
 func (r *Bot) SendWith(ctx context.Context, body string) *Pending {
 	return Eventually(func() string { return r.PostWith(ctx, body) })
 }
 
-// wait returns the answer and after how long it came.
+// Wait returns the answer and after how long it came.
 func (p *Pending) Wait() (string, time.Duration) {
 	<-p.Done
 	synctest.Wait()
 	return p.Answer, p.took
 }
 
-// now is the answer, or "" as long as there is none.
+// Now returns the answer, or "" as long as there is none.
 func (p *Pending) Now() string {
 	synctest.Wait()
 	select {
@@ -282,7 +289,7 @@ func (p *Pending) Now() string {
 	}
 }
 
-// outcomes writes what Observe was told: outcome/attempt/status, and flags.
+// Outcomes writes the deliveries that Observe was called with: outcome/attempt/status, and flags.
 func (r *Bot) Outcomes() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -300,7 +307,7 @@ func (r *Bot) Outcomes() string {
 	return strings.Join(all, " ")
 }
 
-// last is the last thing that Observe was told.
+// Last returns the last delivery that Observe was called with.
 func (r *Bot) Last() tghook.Delivery {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -310,7 +317,7 @@ func (r *Bot) Last() tghook.Delivery {
 	return r.Deliveries[len(r.Deliveries)-1]
 }
 
-// letter is the nth that DeadLetter was given, if it was.
+// Letter returns the nth dead letter, if there was one.
 func (r *Bot) Letter(n int) DeadLetter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -320,7 +327,7 @@ func (r *Bot) Letter(n int) DeadLetter {
 	return r.Letters[n]
 }
 
-// order is that in which handlers were started.
+// Order returns the ids of the updates in the order in which their handlers were started.
 func (r *Bot) Order() []int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -347,7 +354,7 @@ func (r *Bot) Did(want Counts) {
 	assert.Equal(r.TB, want, got, "runs %v, dead letters %v, calls %v", r.Runs, r.Letters, called)
 }
 
-// clean checks that nothing is held any more.
+// Clean fails if an update or a lane is still held.
 func (r *Bot) Clean(s tghook.Stats) {
 	r.TB.Helper()
 	if s.InFlight != 0 || s.Lanes != 0 {
@@ -355,11 +362,12 @@ func (r *Bot) Clean(s tghook.Stats) {
 	}
 }
 
-// forget drops what the rig has recorded.
+// Forget drops what the rig has recorded.
 func (r *Bot) Forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Deliveries, r.Letters, r.Runs = nil, nil, nil
 }
 
+// MustWait waits for the answer.
 func MustWait(p *Pending) string { got, _ := p.Wait(); return got }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"mime"
 	"mime/multipart"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,7 +18,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
@@ -87,9 +90,7 @@ func resolved(t *testing.T, parts []part) (all []string) {
 				text = strings.ReplaceAll(text, ref, "<"+file.file+":"+file.content+">")
 			}
 		}
-		if dangling.MatchString(text) {
-			t.Errorf("%s=%s refers to no part", p.name, text)
-		}
+		assert.Falsef(t, dangling.MatchString(text), "%s=%s refers to no part", p.name, text)
 		if p.file != "" {
 			all = append(all, p.name+":"+p.file+"="+text)
 		} else {
@@ -186,21 +187,15 @@ func TestFilesRideAsParts(t *testing.T) {
 			t.Parallel()
 			parts := rides(t, tghook.Reply{Method: "m", Params: c.params})
 			got := resolved(t, parts)
-			if !slices.Equal(got, c.want) {
-				t.Errorf("got  %q\nwant %q", got, c.want)
-			}
+			assert.Equalf(t, c.want, got, "got  %q\nwant %q", got, c.want)
 			for _, p := range parts {
 				want := []string{"Content-Disposition"}
 				if p.file != "" {
 					want = append(want, "Content-Type")
 				}
-				if !slices.Equal(p.header, want) {
-					t.Errorf("part %s has header %q, want %q", p.name, p.header, want)
-				}
+				assert.Equalf(t, want, p.header, "part %s has header %q, want %q", p.name, p.header, want)
 			}
-			if n := len(slices.CompactFunc(parts, func(a, b part) bool { return a.file != "" && a.name == b.name })); n != len(parts) {
-				t.Error("a file is there twice")
-			}
+			assert.Len(t, slices.CompactFunc(parts, func(a, b part) bool { return a.file != "" && a.name == b.name }), len(parts), "a file is there twice")
 		})
 	}
 }
@@ -228,9 +223,7 @@ type bytesReader struct {
 func TestAReaderMayBeAStructAsLongAsItIsComparable(t *testing.T) {
 	t.Parallel()
 	parts := rides(t, tghook.Reply{Method: "m", Params: map[string]any{"photo": tghook.File{Name: "x", Body: valueReader{strings.NewReader("1")}}}})
-	if got := resolved(t, parts); !slices.Equal(got, []string{"method=m", "photo:x=1"}) {
-		t.Errorf("got %q", got)
-	}
+	assert.Equal(t, []string{"method=m", "photo:x=1"}, resolved(t, parts))
 	err := unsendable(t, tghook.Reply{Method: "m", Params: map[string]any{"photo": tghook.File{Name: "x", Body: bytesReader{Reader: bytes.NewReader([]byte("1"))}}}})
 	if !strings.Contains(err.Error(), "bytesReader") || !strings.Contains(err.Error(), "pointer") {
 		t.Errorf("%q names neither the type nor the remedy", err)
@@ -240,9 +233,7 @@ func TestAReaderMayBeAStructAsLongAsItIsComparable(t *testing.T) {
 func TestAFileWithoutABodyIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	for _, params := range []any{map[string]any{"photo": tghook.File{Name: "x"}}, map[string]any{"photo": &tghook.File{}}, []tghook.File{{}}, photoFields{}} {
-		if err := unsendable(t, tghook.Reply{Method: "m", Params: params}); !strings.Contains(err.Error(), "File.Body is nil") {
-			t.Errorf("got %q", err)
-		}
+		assert.Contains(t, unsendable(t, tghook.Reply{Method: "m", Params: params}).Error(), "File.Body is nil")
 	}
 }
 
@@ -257,9 +248,7 @@ func TestAFileWithoutANameIsGivenOne(t *testing.T) {
 		}
 	}
 	slices.Sort(contents)
-	if !slices.Equal(contents, []string{"1", "2"}) {
-		t.Errorf("parts %+v, want two files", parts)
-	}
+	assert.Equalf(t, []string{"1", "2"}, contents, "parts %+v, want two files", parts)
 }
 
 // Names come from users, and must stay within their quotes.
@@ -272,9 +261,7 @@ func TestOddNamesDoNotBreakOutOfTheirPart(t *testing.T) {
 		t.Run(fmt.Sprintf("%.20q", name), func(t *testing.T) {
 			t.Parallel()
 			parts := rides(t, tghook.Reply{Method: "m", Params: map[string]any{"chat_id": 1, "photo": file(name, "CONTENT"), "k" + strings.ToLower(name): "text"}})
-			if len(parts) != 4 {
-				t.Fatalf("%d parts, want 4: %+v", len(parts), parts)
-			}
+			require.Lenf(t, parts, 4, "%d parts, want 4", len(parts))
 			files := 0
 			for i, p := range parts {
 				if i > 0 && p.name == "method" || i == 0 && (p.name != "method" || p.content != "m") {
@@ -287,9 +274,7 @@ func TestOddNamesDoNotBreakOutOfTheirPart(t *testing.T) {
 					files++
 				}
 			}
-			if files != 1 {
-				t.Errorf("%d files, want one: %+v", files, parts)
-			}
+			assert.Equalf(t, 1, files, "%d files, want one", files)
 		})
 	}
 }
@@ -340,9 +325,7 @@ func (*panickyReader) Read([]byte) (int, error) { panic("reader") }
 func TestAPanickingReaderIs500(t *testing.T) {
 	t.Parallel()
 	w, seen := hookFor(t, replying(tghook.Reply{Method: "m", Params: map[string]any{"photo": tghook.File{Body: &panickyReader{}}}}, nil))
-	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 {
-		t.Errorf("got %d, want 500", res.Status)
-	}
+	assert.Equal(t, 500, w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))).Status)
 	var panicked *tghook.PanicError
 	if v := seen.only(t); !errors.As(v.Err, &panicked) {
 		t.Errorf("Observe was told %+v, want the panic", v)
@@ -358,9 +341,7 @@ func TestFiftyFilesPassAndNotOneMore(t *testing.T) {
 		}
 		return tghook.Reply{Method: "m", Params: map[string]any{"media": all}}
 	}
-	if parts := rides(t, many(50)); len(parts) != 52 {
-		t.Errorf("got %d parts, want 52", len(parts))
-	}
+	assert.Len(t, rides(t, many(50)), 52)
 	if err := unsendable(t, many(51)); !strings.Contains(err.Error(), "51") || !strings.Contains(err.Error(), "50") {
 		t.Errorf("%q does not say how many there are and may be", err)
 	}
@@ -380,9 +361,7 @@ func TestFiftyMebibytesOfFilesPassAndNotOneByteMore(t *testing.T) {
 		"one byte more": two(half(most/2), half(most/2+1)),
 		"without end":   two(half(10), &endless{}),
 	} {
-		if err := unsendable(t, reply); !strings.Contains(err.Error(), strconv.Itoa(most)) {
-			t.Errorf("%s: %q does not name the limit", name, err)
-		}
+		assert.Contains(t, unsendable(t, reply).Error(), strconv.Itoa(most), name)
 	}
 }
 
@@ -392,9 +371,7 @@ func TestFieldsBesideFilesHaveABoundOfTheirOwn(t *testing.T) {
 	over := map[string]any{"photo": file("x", "1"), "text": strings.Repeat("x", 1<<20)}
 	unsendable(t, tghook.Reply{Method: "m", Params: over})
 	inside := map[string]any{"photo": file("x", "1"), "text": strings.Repeat("x", 1<<20-len("method"+"m"+"text"))}
-	if parts := rides(t, tghook.Reply{Method: "m", Params: inside}); len(parts) != 3 {
-		t.Errorf("got %d parts, want 3", len(parts))
-	}
+	assert.Len(t, rides(t, tghook.Reply{Method: "m", Params: inside}), 3)
 }
 
 // secretive hides a File from everything but encoding/json.
@@ -443,9 +420,7 @@ func TestFilesThatJSONLeavesOutAreLeftOut(t *testing.T) {
 		fileList
 		Photo tghook.File `json:"photo"`
 	}{fileList{file("hidden", "0")}, file("x", "1")}
-	if got := resolved(t, rides(t, tghook.Reply{Method: "m", Params: params})); !slices.Equal(got, []string{"method=m", "photo:x=1"}) {
-		t.Errorf("got %q", got)
-	}
+	assert.Equal(t, []string{"method=m", "photo:x=1"}, resolved(t, rides(t, tghook.Reply{Method: "m", Params: params})))
 }
 
 type ring struct {
@@ -459,9 +434,7 @@ func TestAHiddenCycleOfPointersDoesNotHurt(t *testing.T) {
 	params := &ring{Photo: file("x", "1")}
 	params.Next = &ring{Next: params, All: map[string]any{}}
 	params.Next.All["self"] = params.Next.All
-	if got := resolved(t, rides(t, tghook.Reply{Method: "m", Params: params})); !slices.Equal(got, []string{"method=m", "photo:x=1"}) {
-		t.Errorf("got %q", got)
-	}
+	assert.Equal(t, []string{"method=m", "photo:x=1"}, resolved(t, rides(t, tghook.Reply{Method: "m", Params: params})))
 }
 
 // What a Caller is given is as good as what a handler returned: to be sent, it
@@ -485,9 +458,7 @@ func TestALateReplyWithFilesGoesByCallerAsItWouldHaveRidden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			late := sentLate(t, func() tghook.Reply { return tghook.Reply{Method: "sendPhoto", Params: params()} })
-			if late.method != "sendPhoto" {
-				t.Errorf("the Caller was given method %q", late.method)
-			}
+			assert.Equalf(t, "sendPhoto", late.method, "the Caller was given method %q", late.method)
 			want := resolved(t, rides(t, tghook.Reply{Method: "sendPhoto", Params: params()}))
 			res, err := answerWith(t, tghook.Reply{Method: late.method, Params: late.params})
 			require.NoError(t, err, "what the Caller was given cannot be sent")
@@ -534,5 +505,230 @@ func TestAFileOfARefusedMethodReachesTheCaller(t *testing.T) {
 	slices.Sort(parts)
 	if want := []string{"certificate:cert.pem=PEM", "method=sendDocument", "url=https://bot.example.org/"}; !slices.Equal(parts, want) {
 		t.Errorf("the Caller was given %q, want %q", parts, want)
+	}
+}
+
+// Upload types as other libraries have them.
+type (
+	namedReader interface { // telego's
+		io.Reader
+		Name() string
+	}
+	telegoFile struct {
+		File   namedReader
+		FileID string
+	}
+	gotgbotFile struct {
+		Name  string
+		Data  io.Reader
+		value string
+	}
+	gotgbotMedia   struct{ Media any }
+	gotelegramFile struct {
+		Filename string
+		Data     io.Reader
+	}
+	gotelegramMedia struct {
+		Media           string    `json:"media"`
+		MediaAttachment io.Reader `json:"-"`
+	}
+	telebotFile struct {
+		FileID     string    `json:"file_id"`
+		UniqueID   string    `json:"file_unique_id"`
+		FileLocal  string    `json:"file_local"`
+		FileReader io.Reader `json:"-"`
+	}
+	telebotPhoto struct {
+		telebotFile
+		Caption string `json:"caption,omitempty"`
+	}
+	apiFileBytes struct { // tgbotapi's, and what follows
+		Name  string
+		Bytes []byte
+	}
+	apiFilePath string
+	apiFileID   string
+	gotgFile    struct {
+		Name string
+		Body io.Reader
+		addr string
+	}
+	echotronFile struct {
+		id, path string
+		content  []byte
+	}
+	apiMessage struct {
+		ChatID           int64
+		ReplyToMessageID int
+		Text             string
+	}
+)
+
+func (f telegoFile) MarshalJSON() ([]byte, error) {
+	if f.FileID != "" {
+		return json.Marshal(f.FileID)
+	}
+	return []byte(`""`), nil
+}
+
+func (m gotgbotMedia) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"type": "photo", "media": m.Media})
+}
+
+func (f *gotgbotFile) MarshalJSON() ([]byte, error)    { return json.Marshal(f.value) }
+func (f *gotelegramFile) MarshalJSON() ([]byte, error) { return json.Marshal("@" + f.Filename) }
+func (f *gotgFile) MarshalJSON() ([]byte, error)       { return nil, errors.New("no address: " + f.addr) }
+func (apiFileBytes) NeedsUpload() bool                 { return true }
+func (apiFilePath) NeedsUpload() bool                  { return true }
+func (apiFileID) NeedsUpload() bool                    { return false }
+
+type timed struct {
+	ChatID  int64         `json:"chat_id"`
+	Timeout time.Duration `json:"timeout,omitempty"`
+	Until   time.Time     `json:"until_date,omitzero"`
+	Photo   io.Reader     `json:"photo"`
+	Hidden  io.Reader     `json:"-"`
+}
+
+func TestParamsThatTelegramWouldMisreadAreAnErrorThatNamesTheField(t *testing.T) {
+	t.Parallel()
+	stdin, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer stdin.Close()
+	defer w.Close()
+	reader := func() io.Reader { return strings.NewReader("content") }
+	document := func(v any) any { return map[string]any{"chat_id": 7, "document": v} }
+	for name, test := range map[string]struct {
+		params any
+		want   []string
+	}{
+		"a reader":                  {document(reader()), []string{`Params["document"]`, "*strings.Reader", "tghook.File{"}},
+		"a file of the disk":        {document(stdin), []string{`Params["document"]`, "*os.File", "tghook.File{"}},
+		"a buffer":                  {document(bytes.NewBufferString("x")), []string{`Params["document"]`, "*bytes.Buffer"}},
+		"a buffer by value":         {document(struct{ B bytes.Buffer }{}), []string{`Params["document"].B`, "bytes.Buffer"}},
+		"a reader in a struct":      {timed{Photo: reader()}, []string{"Params.Photo", "*strings.Reader"}},
+		"a reader in a pointer":     {&timed{Photo: reader()}, []string{"Params.Photo"}},
+		"a reader in a list":        {document([]any{map[string]any{"media": reader()}}), []string{`Params["document"][0]["media"]`}},
+		"a reader that is left out": {&timed{Hidden: reader()}, []string{"Params.Hidden", "tghook.File{"}},
+		"telego's":                  {document(telegoFile{File: stdin}), []string{`Params["document"]`, "telegoFile", "its File"}},
+		"gotgbot's":                 {document(&gotgbotFile{Name: "a", Data: reader()}), []string{`Params["document"]`, "its Data"}},
+		"gotgbot's media":           {document([]any{gotgbotMedia{&gotgbotFile{Data: reader()}}}), []string{`Params["document"][0].Media`, "its Data"}},
+		"go-telegram's":             {document(&gotelegramFile{"a.png", reader()}), []string{`Params["document"]`, "gotelegramFile"}},
+		"go-telegram's by value":    {document(gotelegramFile{"a.png", reader()}), []string{`Params["document"].Data`, "*strings.Reader"}},
+		"go-telegram's media":       {document([]any{&gotelegramMedia{"attach://a", reader()}}), []string{`Params["document"][0].MediaAttachment`}},
+		"telebot's":                 {document(telebotFile{FileReader: reader()}), []string{`Params["document"]`, "telebotFile", "file_id"}},
+		"telebot's from the disk":   {document(&telebotPhoto{telebotFile{FileLocal: "a.png"}, "hi"}), []string{`Params["document"]`, "telebotFile"}},
+		"telebot's as Params":       {&telebotPhoto{}, []string{"Params.telebotFile"}},
+		"tgbotapi's bytes":          {document(apiFileBytes{"a", []byte("x")}), []string{`Params["document"]`, "apiFileBytes", "another library"}},
+		"tgbotapi's path":           {document(apiFilePath("a.png")), []string{`Params["document"]`, "apiFilePath", "another library"}},
+		"tgbotapi's paths":          {document([]apiFilePath{"a.png"}), []string{`Params["document"][0]`}},
+		"tgbotapi's message":        {apiMessage{7, 1, "hi"}, []string{`"ChatID"`, `json:"chat_id"`}},
+		"one of its names":          {map[string]any{"chat_id": 7, "ReplyToMessageID": 1}, []string{`"ReplyToMessageID"`, `json:"reply_to_message_id"`}},
+		"names beside a File":       {map[string]any{"ChatID": 7, "photo": file("a", "b")}, []string{`"ChatID"`, `json:"chat_id"`}},
+		"names in JSON":             {json.RawMessage(`{"chatId":7}`), []string{`"chatId"`, `json:"chat_id"`}},
+		"go-tg's":                   {document(&gotgFile{"a", reader(), ""}), []string{`Params["document"]`, "its Body"}},
+		"go-tg's by value":          {document(gotgFile{"a", reader(), ""}), []string{`Params["document"].Body`}},
+		"echotron's":                {document(echotronFile{id: "1", path: "a.png", content: []byte("content")}), []string{`Params["document"]`, "echotronFile", "exports no field"}},
+		"a duration":                {timed{Timeout: time.Second}, []string{"Params.Timeout", "time.Duration", "seconds"}},
+		"a duration in a map":       {map[string]any{"cache_time": time.Minute}, []string{`Params["cache_time"]`, "seconds"}},
+		"no duration, in a map":     {map[string]any{"cache_time": time.Duration(0)}, []string{`Params["cache_time"]`, "seconds"}},
+		"a map of durations":        {map[string]time.Duration{"timeout": 1}, []string{`Params["timeout"]`, "seconds"}},
+		"a pointer to a duration":   {map[string]any{"a": []any{new(time.Duration)}}, []string{`Params["a"][0]`, "seconds"}},
+		"a time":                    {timed{Until: time.Now()}, []string{"Params.Until", "Unix()"}},
+		"a File without a Body":     {document(tghook.File{Name: "a"}), []string{`Params["document"]`, "File.Body is nil"}},
+		"a zero File that is wanted": {struct {
+			Photo tghook.File `json:"photo"`
+		}{}, []string{"Params.Photo", "File.Body is nil"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := unsendable(t, tghook.Reply{Method: "sendDocument", Params: test.params})
+			called := rig.NewTelegram(t).Client(t, tghook.ClientConfig{}).Call(t.Context(), "sendDocument", test.params, nil)
+			assert.Equal(t, err.Error(), called.Error(), "by a Client")
+			for _, want := range test.want {
+				assert.Containsf(t, err.Error(), want, "%q does not say %s", err, want)
+			}
+		})
+	}
+}
+
+// What looks a little like a mistake, and is none.
+func TestParamsThatTelegramReadsAsTheyAreMeantAreSent(t *testing.T) {
+	t.Parallel()
+	seconds := 7
+	type described struct {
+		Photo  tghook.File `json:"photo"`
+		Source io.Reader   `json:"-"` // the user's own business
+	}
+	source := strings.NewReader("AAA")
+	for name, test := range map[string]struct {
+		params any
+		want   string
+	}{
+		"a nil reader":              {&timed{ChatID: 7}, `{"method":"m","chat_id":7}`},
+		"a nil reader in a map":     {map[string]any{"photo": io.Reader(nil), "a": (*strings.Reader)(nil)}, `{"method":"m"}`},
+		"an upload that is an id":   {map[string]any{"a": telegoFile{FileID: "x"}, "b": apiFileID("y"), "c": &gotgbotFile{value: "z"}}, `{"method":"m","a":"x","b":"y","c":"z"}`},
+		"media that is an id":       {map[string]any{"media": []any{gotelegramMedia{Media: "x"}}}, `{"method":"m","media":[{"media":"x"}]}`},
+		"an empty object":           {map[string]any{"callback_game": struct{}{}}, `{"method":"m","callback_game":{}}`},
+		"capital letters below":     {map[string]any{"provider_data": map[string]any{"vatCode": 1}}, `{"method":"m","provider_data":{"vatCode":1}}`},
+		"a name that is not sent":   {map[string]any{"ChatID": nil, "chat_id": 7}, `{"method":"m","chat_id":7}`},
+		"numbers of every type":     {map[string]any{"a": int8(1), "b": uint64(2), "c": &seconds, "d": json.Number("3"), "e": []int64{4}}, `{"method":"m","a":1,"b":2,"c":7,"d":3,"e":[4]}`},
+		"a time that says its text": {map[string]any{"a": time.Unix(7, 0).Unix()}, `{"method":"m","a":7}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			res, err := answerWith(t, tghook.Reply{Method: "m", Params: test.params})
+			assert.Equal(t, test.want, string(res.Body), "body")
+			assert.NoError(t, err, "dead letter")
+		})
+	}
+	parts := rides(t, tghook.Reply{Method: "m", Params: described{tghook.File{Name: "a", Body: source}, source}})
+	assert.Equal(t, []string{"method=m", "photo:a=AAA"}, resolved(t, parts), "parts")
+}
+
+// encoding/json leaves a zero struct out for omitzero alone.
+func TestAZeroFileIsLeftOutWhereItsFieldSaysSo(t *testing.T) {
+	t.Parallel()
+	type media struct {
+		First tghook.File `json:"first,omitempty"` //nolint:modernize // what omitempty does is what is tested
+		Type  string      `json:"type"`
+		Media tghook.File `json:"media"`
+		Thumb tghook.File `json:"thumbnail,omitempty"` //nolint:modernize // what omitempty does is what is tested
+		Cover tghook.File `json:"cover,omitzero"`
+	}
+	type single struct {
+		Only tghook.File `json:"only,omitempty"` //nolint:modernize // what omitempty does is what is tested
+	}
+	res, err := answerWith(t, tghook.Reply{Method: "m", Params: single{}})
+	assert.Equal(t, `{"method":"m"}`, string(res.Body), "nothing else")
+	require.NoError(t, err, "dead letter")
+	res, err = answerWith(t, tghook.Reply{Method: "m", Params: map[string]any{"a": []any{single{}, &single{}}, "b": 1}})
+	assert.Equal(t, `{"method":"m","a":[{},{}],"b":1}`, string(res.Body), "nested")
+	require.NoError(t, err, "dead letter")
+	parts := rides(t, tghook.Reply{Method: "m", Params: media{Type: "photo", Media: file("a", "AAA")}})
+	assert.Equal(t, []string{"method=m", "type=photo", "media:a=AAA"}, resolved(t, parts), "at the top")
+	parts = rides(t, tghook.Reply{Method: "m", Params: map[string]any{"media": []media{{Type: "photo", Media: file("a", "AAA")}, {Type: "video", Media: file("b", "BBB"), Thumb: file("c", "CCC")}}}})
+	got := resolved(t, parts)
+	slices.Sort(got)
+	assert.Equal(t, []string{`media=[{"type":"photo","media":"<a:AAA>"},{"type":"video","media":"<b:BBB>","thumbnail":"<c:CCC>"}]`, "method=m"}, got, "in an album")
+	for name, params := range map[string]any{
+		"one by pointer":      map[string]any{"photo": &tghook.File{}},
+		"one in a Marshaler":  rig.JSONBy(func() ([]byte, error) { return json.Marshal(map[string]any{"photo": tghook.File{}}) }),
+		"one of two, wrongly": []any{single{}, map[string]any{"a": tghook.File{}}},
+	} {
+		assert.Contains(t, unsendable(t, tghook.Reply{Method: "m", Params: map[string]any{"a": params}}).Error(), "Body", name)
+	}
+}
+
+func TestALoopInParamsIsAnErrorAtOnce(t *testing.T) {
+	t.Parallel()
+	loop := map[string]any{}
+	for _, key := range []string{"a", "b", "c"} {
+		loop[key] = loop // 3 to the power of the depth, for who walks all of it
+	}
+	begun := time.Now()
+	unsendable(t, tghook.Reply{Method: "m", Params: loop})
+	if took := time.Since(begun); took > rig.InTime {
+		t.Errorf("it took %v", took)
 	}
 }

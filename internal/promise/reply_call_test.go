@@ -1,9 +1,8 @@
-package tghook_test
+package promise_test
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 )
@@ -40,8 +40,8 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 	refused := func(code int) error {
 		return &tghook.APIError{Method: "sendMessage", Code: code, Description: http.StatusText(code)}
 	}
-	cyclic := &oddError{}
-	cyclic.unwrap = func() []error { return []error{cyclic} }
+	cyclic := &rig.OddError{}
+	cyclic.Wrapped = func() []error { return []error{cyclic} }
 	action := tghook.Reply{Method: "sendChatAction", Params: map[string]any{"chat_id": 7, "action": "typing"}}
 	const (
 		ok   = "replied"
@@ -90,9 +90,9 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 		{"cannot be sent", rig.Hello, always(&tghook.ReplyError{Method: "sendMessage", Err: io.EOF}), lost, 1, 0, 0},
 		{"a panic", rig.Hello, func(context.Context, int) error { panic(io.EOF) }, lost, 1, 0, 0},
 		{"Goexit", rig.Hello, func(context.Context, int) error { runtime.Goexit(); return nil }, lost, 1, 0, 0},
-		{"a nil pointer", rig.Hello, always((*nilError)(nil)), lost, 1, 0, 0},
+		{"a nil pointer", rig.Hello, always((*rig.NilError)(nil)), lost, 1, 0, 0},
 		{"a cycle", rig.Hello, always(cyclic), lost, 1, 0, 0},
-		{"an error that takes a minute", rig.Hello, always(&oddError{text: func() string { time.Sleep(time.Minute); return "" }}), lost, 1, 5 * time.Second, 5 * time.Second},
+		{"an error that takes a minute", rig.Hello, always(&rig.OddError{Text: func() string { time.Sleep(time.Minute); return "" }}), lost, 1, 5 * time.Second, 5 * time.Second},
 		{"hangs until its ctx ends", rig.Hello, func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }, lost, 4, 2 * time.Minute, 2 * time.Minute},
 		{"hangs once", rig.Hello, func(ctx context.Context, n int) error {
 			if n > 0 {
@@ -112,7 +112,7 @@ func TestAReplyByCallerIsTriedAgainWhileThatMakesSense(t *testing.T) {
 				api.Do = func(ctx context.Context, _ string) error { n++; return tt.does(ctx, n-1) }
 				r := replyingBy(t, api, tt.reply)
 				start := time.Now()
-				assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+				require.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
 				took := time.Since(start)
 				assert.Equal(t, tt.want+"/1/0", r.Outcomes(), "outcomes")
 				if took < tt.least || took > tt.most {
@@ -210,7 +210,7 @@ func TestAReplyFollowsItsGroupOnce(t *testing.T) {
 						reply.Params.(params)["photo"] = photo()
 					}
 					r := replyingBy(t, caller, reply)
-					assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+					require.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
 					assert.Equal(t, tt.want+"/1/0", r.Outcomes(), "outcomes")
 					calls := api.All()
 					if len(calls) != tt.calls || tt.calls == 2 && !strings.Contains(calls[1], tt.second) {
@@ -246,15 +246,13 @@ func TestAReplyThatIsGivenUpIsReportedInTelegramsWords(t *testing.T) {
 				r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{
 					Caller: tg.Client(t, tghook.ClientConfig{}), Logger: slog.New(slog.NewTextHandler(&logged, nil)),
 				}}, rig.Taking(0, tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": chatID, "text": "hi"}}, nil))
-				assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+				require.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
 				assert.Equal(t, "reply_lost/1/0", r.Outcomes(), "outcomes")
 				var refused *tghook.APIError
-				assert.True(t, errors.As(r.Last().Err, &refused), "an APIError")
+				require.ErrorAs(t, r.Last().Err, &refused, "an APIError")
 				assert.Equal(t, "tghook: reply sendMessage by Caller: tghook: sendMessage: "+words, r.Last().Err.Error(), "error")
 				for _, want := range []string{"level=" + level.String(), "outcome=reply_lost", "sendMessage", words} {
-					if !strings.Contains(logged.String(), want) {
-						t.Errorf("the log has no %s: %s", want, &logged)
-					}
+					assert.Containsf(t, logged.String(), want, "the log has no %s", want)
 				}
 			})
 		})
@@ -277,7 +275,7 @@ func TestAReplyOutlivesAFloodAtTelegram(t *testing.T) {
 		client := tg.Client(t, tghook.ClientConfig{Patience: 2 * time.Minute}) // which counts for nothing here
 		r := replyingBy(t, client, tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": chat.ID, "text": "hello at last"}})
 		start := time.Now()
-		assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+		require.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
 		assert.Equal(t, 40*time.Second, time.Since(start), "took")
 		assert.Equal(t, 3, n, "calls")
 		chat.Expect(t, "hello at last")
@@ -294,7 +292,7 @@ func TestPatienceDoesNotMultiplyTheCallsOfAReply(t *testing.T) {
 		client := rig.NewClient(t, tghook.ClientConfig{HTTP: &http.Client{Transport: api}, Patience: time.Hour})
 		r := replyingBy(t, client, rig.Hello)
 		start := time.Now()
-		assert.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
+		require.NoError(t, r.Deliver(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1))), "acknowledged")
 		assert.Equal(t, 115*time.Second, time.Since(start), "took")
 		assert.Len(t, api.All(), 24, "calls")
 		assert.Equal(t, "tghook: reply sendMessage by Caller, given up after 24 calls: tghook: sendMessage: 429 Too Many Requests", r.Last().Err.Error(), "error")
@@ -316,7 +314,7 @@ func TestAReplyThatWaitsEndsWithTheDispatcher(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				_ = r.Shutdown(ctx)
-				assert.True(t, time.Since(start) < 10*time.Second, "Shutdown took")
+				assert.Less(t, time.Since(start), 10*time.Second, "Shutdown took")
 				_, took := p.Wait()
 				assert.Equal(t, 3*time.Second, took, "took")
 				assert.Equal(t, "reply_lost/1/0", r.Outcomes(), "outcomes")

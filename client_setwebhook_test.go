@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/rig"
 	"github.com/tghook/tghook/tghooktest"
@@ -176,7 +176,7 @@ func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T)
 	tg := rig.NewTelegram(t)
 	for _, test := range tests {
 		err := tg.Client(t, tghook.ClientConfig{Patience: time.Hour}).SetWebhook(t.Context(), test.req)
-		mistakes := configErrors(t, err)
+		mistakes := rig.ConfigErrors(t, err)
 		if len(mistakes) != 1 || mistakes[0].Field != "WebhookRequest."+test.field || !strings.Contains(mistakes[0].Problem, test.problem) {
 			t.Errorf("%.60q %q: %v, want %q of %s", test.req.URL, test.req.IPAddress, err, test.problem, test.field)
 		}
@@ -204,15 +204,13 @@ func TestSetWebhookNamesEveryMistakeAtOnce(t *testing.T) {
 		for i := range want {
 			want[i] = "WebhookRequest." + want[i]
 		}
-		if !slices.Equal(mistaken(t, err), want) {
-			t.Errorf("%v, want %v", err, want)
-		}
+		assert.Equalf(t, want, rig.Mistaken(t, err), "%v, want %v", err, want)
 		rig.KeepsToken(t, err)
 	}
 	good := tghook.WebhookRequest{InsecureNoSecret: true, Certificate: certified(t, nil, named("bot.example.org")).pem}
-	assert.Equal(t, []string{"WebhookRequest.URL"}, mistaken(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), "mistakes of a URL alone")
+	assert.Equal(t, []string{"WebhookRequest.URL"}, rig.Mistaken(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), good)), "mistakes of a URL alone")
 	wrong.URL, wrong.IPAddress = "http://laptop:8080/", ""
-	assert.Len(t, configErrors(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong)), 6, "mistakes of a URL and others")
+	assert.Len(t, rig.ConfigErrors(t, tg.Client(t, tghook.ClientConfig{}).SetWebhook(t.Context(), wrong)), 6, "mistakes of a URL and others")
 	assert.Empty(t, tg.Calls(), "requests")
 }
 
@@ -251,7 +249,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 	} {
 		tg := rig.NewServer(t, !test.local)
 		tg.Name(t, test.req.URL)
-		assert.NoError(t, tg.Client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req), test.req.URL)
+		require.NoError(t, tg.Client(t, tghook.ClientConfig{Local: test.local}).SetWebhook(t.Context(), test.req), test.req.URL)
 		if calls := tg.Calls("setWebhook"); len(calls) != 1 || calls[0].Params["url"] != test.req.URL {
 			t.Errorf("%s: %v", test.req.URL, calls)
 		}
@@ -261,9 +259,7 @@ func TestSetWebhookTakesWhatTelegramTakes(t *testing.T) {
 		rig.ToURL("ftp://127.0.0.1/"), rig.ToURL("laptop:9000"), withConnections(100_001), withSecret("é"), toIP("laptop"), rig.ToURL("http://laptop/" + strings.Repeat("a", 4096)),
 		{URL: rig.HookURL, Certificate: []byte("none"), InsecureNoSecret: true},
 	} {
-		if mistakes := configErrors(t, tg.Client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)); len(mistakes) != 1 {
-			t.Errorf("a local server, %.40s: %v", req.URL, mistakes)
-		}
+		assert.Lenf(t, rig.ConfigErrors(t, tg.Client(t, tghook.ClientConfig{Local: true}).SetWebhook(t.Context(), req)), 1, "a local server, %.40s", req.URL)
 	}
 	assert.Empty(t, tg.Calls(), "requests")
 }
@@ -276,7 +272,7 @@ func TestSetWebhookBoundsTheHeadersThatTelegramWouldSend(t *testing.T) {
 		"a port":          {"bot.example.org:8443", "/", "/", "", ""},
 		"no path":         {"bot.example.org", "?", "/?", "", ""},
 		"a query":         {"bot.example.org", "/?", "/?", "", ""},
-		"a secret":        {"bot.example.org", "/", "/", rig.HookToken, "X-Telegram-Bot-API-Secret-Token: " + rig.HookToken + "\r\n"},
+		"a secret":        {"bot.example.org", "/", "/", rig.HookToken, "X-Telegram-Bot-Api-Secret-Token: " + rig.HookToken + "\r\n"},
 		"a user":          {"me:pass@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("me:pass")) + "\r\n"},
 		"an escaped user": {"m%65@bot.example.org", "/", "/", "", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("m%65")) + "\r\n"},
 		"spaces":          {"bot.example.org", "/a b c", "/a%20b%20c", "", ""},
@@ -367,7 +363,7 @@ func TestSetWebhookIsHarmlessAtEveryStart(t *testing.T) {
 			{fits(func(r *tghook.WebhookRequest) { r.SecretToken, r.AllowedUpdates = "second", []string{"message"} }), "Webhook is already set"},
 			{withSecret("second"), "Webhook is already set"},
 		} {
-			assert.NoError(t, c.SetWebhook(t.Context(), test.req))
+			require.NoError(t, c.SetWebhook(t.Context(), test.req))
 			assert.Equal(t, []string{test.want}, tg.answered(), "answers")
 			assert.Equal(t, test.req.SecretToken, tg.secret(), "secret")
 			time.Sleep(time.Second)
@@ -390,7 +386,7 @@ func TestAWebhookWithACertificateIsComparedFirst(t *testing.T) {
 			if change != nil {
 				change(&req)
 			}
-			assert.NoError(t, c.SetWebhook(t.Context(), req))
+			require.NoError(t, c.SetWebhook(t.Context(), req))
 			assert.Equal(t, want, tg.answered(), what)
 			current = req
 			current.Reset, current.DropPending = false, false
@@ -430,10 +426,10 @@ func TestALocalServerHasMoreConnectionsByDefault(t *testing.T) {
 		for local, want := range map[bool][]string{true: {"getWebhookInfo"}, false: {"getWebhookInfo", "Webhook was set"}} {
 			tg := &noted{Telegram: rig.NewServer(t, !local)}
 			c := tg.client(t, tghook.ClientConfig{Local: local})
-			assert.NoError(t, c.SetWebhook(t.Context(), hundred))
+			require.NoError(t, c.SetWebhook(t.Context(), hundred))
 			tg.answered()
 			time.Sleep(time.Second)
-			assert.NoError(t, c.SetWebhook(t.Context(), req))
+			require.NoError(t, c.SetWebhook(t.Context(), req))
 			assert.Equal(t, want, tg.answered(), "answers")
 		}
 	})
@@ -496,9 +492,7 @@ func TestSetWebhookGivesWayForAMinute(t *testing.T) {
 				if err := f.client(t, 0).SetWebhook(t.Context(), req); err != nil && len(req.Certificate) == 0 {
 					t.Error(err)
 				}
-				if len(f.asked) < 3 {
-					t.Errorf("asked after %v", f.asked)
-				}
+				assert.GreaterOrEqualf(t, len(f.asked), 3, "asked after %v", f.asked)
 
 				for _, patience := range []time.Duration{0, 5 * time.Minute} {
 					f = &flaky{fails: 1 << 30, answer: answer}

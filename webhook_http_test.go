@@ -15,8 +15,10 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -60,9 +62,7 @@ func (c *wire) read() heard {
 	c.t.Helper()
 	c.seen.Reset()
 	res, err := http.ReadResponse(c.in, &http.Request{Method: http.MethodPost})
-	if err != nil {
-		c.t.Fatalf("%v after %q", err, c.seen.Bytes())
-	}
+	require.NoErrorf(c.t, err, "%v after %q", err, c.seen.Bytes())
 	defer func() { _ = res.Body.Close() }()
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
 		c.t.Fatalf("%v after %q", err, c.seen.Bytes())
@@ -101,7 +101,7 @@ func dialHook(t *testing.T, h http.Handler) *wire {
 func rawPost(secret string, body []byte) []byte {
 	raw := []byte("POST /hook HTTP/1.1\r\nHost: bot.example.org:8443\r\n")
 	if secret != "" {
-		raw = append(raw, "X-Telegram-Bot-API-Secret-Token: "+secret+"\r\n"...)
+		raw = append(raw, "X-Telegram-Bot-Api-Secret-Token: "+secret+"\r\n"...)
 	}
 	raw = append(raw, "Content-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"...)
@@ -142,7 +142,7 @@ func TestResponsesAreTheseBytesOnTheWire(t *testing.T) {
 		{"RetryAfter of a day", replying(tghook.NoReply, tghook.RetryAfter(24*time.Hour, fail)), good, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\n" + empty},
 		{"wrong secret", forbidden(t), swap(rig.HookSecret, "wrong"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
 		{"no secret", forbidden(t), rawPost("", update), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
-		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-API-Secret-Token: "+rig.HookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
+		{"doubled secret", forbidden(t), swap("X-Telegram", "X-Telegram-Bot-Api-Secret-Token: "+rig.HookSecret+"\r\nX-Telegram"), "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" + empty},
 		{"GET", forbidden(t), []byte("GET /hook HTTP/1.1\r\nHost: bot.example.org\r\n\r\n"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
 		{"PUT with a body", forbidden(t), swap("POST", "PUT"), "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\n" + empty},
 		{"body too large", forbidden(t), rawPost(rig.HookSecret, sized(64<<10+1)), "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n" + empty},
@@ -191,21 +191,17 @@ func TestExactlyTelegramsHeadersAreAccepted(t *testing.T) {
 	t.Parallel()
 	update := "{\"update_id\":7,\n\"message\":{\"message_id\":1,\"date\":0,\"chat\":{\"id\":1,\"type\":\"private\"}}}"
 	hook := dialHook(t, accepting(t, update))
-	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-API-Secret-Token: " + rig.HookSecret +
+	hook.send([]byte("POST /hook?bot=1 HTTP/1.1\r\nHost: bot.example.org:8443\r\nX-Telegram-Bot-Api-Secret-Token: " + rig.HookSecret +
 		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(update)) +
 		"\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n" + update))
-	if res := hook.read(); res.status != 200 {
-		t.Errorf("got %d, want 200", res.status)
-	}
+	assert.Equal(t, 200, hook.read().status)
 }
 
 // accepting is a Webhook that takes the one update only.
 func accepting(t *testing.T, update string) *tghook.Webhook {
 	t.Helper()
 	w, _ := hookFor(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-		if string(u.Raw) != update {
-			t.Errorf("the handler got %q, want %q", u.Raw, update)
-		}
+		assert.Equal(t, update, string(u.Raw), "the handler")
 		return tghook.NoReply, nil
 	})
 	return w
@@ -222,9 +218,7 @@ func TestHeaderNamesMayBeInAnyLetterCase(t *testing.T) {
 		}
 		hook := dialHook(t, accepting(t, body))
 		hook.send([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body))
-		if res := hook.read(); res.status != 200 {
-			t.Errorf("%q: got %d, want 200", lines[2], res.status)
-		}
+		assert.Equal(t, 200, hook.read().status, lines[2])
 	}
 }
 
@@ -280,9 +274,7 @@ func TestOneConnectionServesManyUpdates(t *testing.T) {
 			want = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: 39\r\nContent-Type: application/json\r\n\r\n"+`{"method":"sendMessage","chat_id":%d}`, 1000+id)
 		}
 		hook.read()
-		if got := hook.bytes(); got != want {
-			t.Errorf("update %d: got %q, want %q", id, got, want)
-		}
+		assert.Equalf(t, want, hook.bytes(), "update %d", id)
 	}
 	if n := opened.Load(); n != 1 {
 		t.Errorf("%d connections were opened, want one", n)
@@ -300,9 +292,7 @@ func TestALongReplyHasAContentLengthAndIsNotChunked(t *testing.T) {
 		res := hook.read()
 		body := `{"method":"sendMessage","text":"` + text + `"}`
 		want := "HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nContent-Type: application/json\r\n\r\n" + body
-		if got := hook.bytes(); got != want {
-			t.Errorf("%d bytes of text: got %.120q..., want %.120q...", n, got, want)
-		}
+		assert.Equalf(t, want, hook.bytes(), "%d bytes of text", n)
 		if res.ContentLength != int64(len(body)) || len(res.TransferEncoding) > 0 {
 			t.Errorf("%d bytes of text: Content-Length %d, Transfer-Encoding %q, want %d and none", n, res.ContentLength, res.TransferEncoding, len(body))
 		}
@@ -329,14 +319,12 @@ func TestErrAbortHandlerLeavesServeHTTPAndIs500FromServe(t *testing.T) {
 		}()
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", bytes.NewReader(textFrom(1, 1)))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 		w.ServeHTTP(httptest.NewRecorder(), req)
 		t.Error("ServeHTTP returned")
 	}()
 
-	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 500 {
-		t.Errorf("Serve: got %d, want 500", res.Status)
-	}
+	assert.Equal(t, 500, w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))).Status, "Serve")
 	if n := attempts.Load(); n != 3 {
 		t.Errorf("the handler ran %d times, want 3", n)
 	}
@@ -366,16 +354,12 @@ func TestAPanicIs500WithItsStackAndTheChatGoesOn(t *testing.T) {
 			if v.Outcome != tghook.OutcomeFailed || v.Status != 500 || v.Attempt != 1 || !errors.As(v.Err, &panicked) {
 				t.Fatalf("Observe was told %+v, want a failure with a *PanicError", v)
 			}
-			if !bytes.Contains(panicked.Stack, []byte("http_test.go")) {
-				t.Errorf("the stack does not lead to the handler:\n%s", panicked.Stack)
-			}
+			assert.Truef(t, bytes.Contains(panicked.Stack, []byte("http_test.go")), "the stack does not lead to the handler:\n%s", panicked.Stack)
 			if name == "an error" && !errors.Is(v.Err, cause) {
 				t.Errorf("%v does not wrap the error that was panicked with", v.Err)
 			}
 			hook.send(rawPost(rig.HookSecret, textFrom(2, 1)))
-			if res := hook.read(); res.status != 200 {
-				t.Errorf("the chat's next update: got %d, want 200", res.status)
-			}
+			assert.Equal(t, 200, hook.read().status, "the chat's next update")
 		})
 	}
 }
@@ -405,12 +389,10 @@ func TestTheHandlerGoesOnWhenTheClientIsGone(t *testing.T) {
 		t.Errorf("of the one who left Observe was told %+v, want late with context.Canceled", v)
 	}
 	close(release)
-	assert.NoError(t, rig.Receive(t, "the handler to end", ended), "the handler's ctx ended with the client")
+	require.NoError(t, rig.Receive(t, "the handler to end", ended), "the handler's ctx ended with the client")
 	rig.Receive(t, "the report of the run", left) // its run, which no delivery carried
 	// The update comes again, and the handler need not.
-	if res := w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))); res.Status != 200 {
-		t.Errorf("the redelivery: got %d, want 200", res.Status)
-	}
+	assert.Equal(t, 200, w.Serve(t.Context(), rig.FromTelegram(textFrom(1, 1))).Status, "the redelivery")
 	if v := rig.Receive(t, "the report of the redelivery", left); v.Outcome != tghook.OutcomeDuplicate {
 		t.Errorf("of the redelivery Observe was told %+v, want a duplicate", v)
 	}
@@ -462,7 +444,7 @@ func entries(w *tghook.Webhook) map[string]func(ctx context.Context, id int64) s
 			rec := httptest.NewRecorder()
 			req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hook", bytes.NewReader(textFrom(id, id)))
 			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+			req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 			w.ServeHTTP(rec, req.WithContext(ctx))
 			return strconv.Itoa(rec.Code)
 		},
@@ -553,9 +535,7 @@ func TestAFoulContextOfARedeliveryHurtsNobody(t *testing.T) {
 		close(foul.done)
 		got, took := again.Wait()
 		assert.Equal(t, "200", got, "the redelivery")
-		if took > 10*time.Second {
-			t.Errorf("it took %v", took)
-		}
+		assert.LessOrEqualf(t, took, 10*time.Second, "it took %v", took)
 		assert.Equal(t, []string{rig.HelloCall}, api.All(), "calls")
 	})
 }
@@ -619,5 +599,151 @@ func TestAFoulDeadlineOrLaneHurtsItsUpdateAlone(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// pipes is a listener of connections in memory, for synctest.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipes) Close() error { l.once.Do(func() { close(l.done) }); return nil }
+
+func (l *pipes) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+// servePipes serves h in memory until the test ends. Call it in a bubble.
+func servePipes(t *testing.T, h http.Handler) (dial func() *wire) {
+	t.Helper()
+	l := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = server.Serve(l) }()
+	var open []net.Conn
+	t.Cleanup(func() {
+		_ = server.Close()
+		for _, c := range open {
+			_ = c.Close()
+		}
+		<-time.After(time.Second) // net/http lingers before it closes a connection
+	})
+	return func() *wire {
+		near, far := net.Pipe()
+		l.conns <- far
+		_ = near.SetDeadline(time.Now().Add(time.Hour)) // for good, in other words
+		open = append(open, near)
+		return newWire(t, near)
+	}
+}
+
+// Ten seconds are for all of the body, however it drips.
+func TestASlowOrHalfOpenBodyMeetsADeadlineAndOthersGoOn(t *testing.T) {
+	t.Parallel()
+	body := textFrom(1, 1)
+	for name, send := range map[string]func(c *wire){
+		"half-open": func(c *wire) { c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-20]) },
+		"no body at all": func(c *wire) {
+			c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-len(body)])
+		},
+		"dripping": func(c *wire) {
+			c.send(rawPost(rig.HookSecret, body)[:len(rawPost(rig.HookSecret, body))-len(body)])
+			go func() {
+				for i := range body {
+					<-time.After(time.Second)
+					if _, err := c.conn.Write(body[i : i+1]); err != nil {
+						return
+					}
+				}
+			}()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var runs atomic.Int64
+				w, seen := hookFor(t, counted(&runs))
+				dial := servePipes(t, w)
+				slow, other := dial(), dial()
+				start := time.Now()
+				send(slow)
+				for id := range int64(3) {
+					other.send(rawPost(rig.HookSecret, textFrom(10+id, 1)))
+					if res := other.read(); res.status != 200 {
+						t.Errorf("another request was answered %d", res.status)
+					}
+				}
+				if waited := time.Since(start); waited != 0 {
+					t.Errorf("other requests waited %v for the slow one", waited)
+				}
+				res := slow.read()
+				if waited := time.Since(start); res.status != http.StatusRequestTimeout || !res.Close || waited != 10*time.Second {
+					t.Errorf("the slow request was answered %d (Connection: close %v) after %v, want 408 after 10s", res.status, res.Close, waited)
+				}
+				slow.readEOF()
+				if all := seen.list(); runs.Load() != 3 || len(all) != 4 || all[3].Outcome != tghook.OutcomeRejected {
+					t.Errorf("%d runs; Observe was told %+v", runs.Load(), all)
+				}
+			})
+		})
+	}
+}
+
+// The deadline is for the body: a handler may take longer.
+func TestTheReadDeadlineEndsWithTheBody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := hookFor(t, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			select {
+			case <-time.After(time.Minute):
+				return tghook.NoReply, nil
+			case <-ctx.Done():
+				return tghook.NoReply, context.Cause(ctx)
+			}
+		}, func(cfg *tghook.Config) { cfg.LateAfter = -1 })
+		c := servePipes(t, w)()
+		for id := range int64(3) {
+			c.send(rawPost(rig.HookSecret, textFrom(id, 1)))
+			assert.Equal(t, 200, c.read().status)
+		}
+	})
+}
+
+// net/http reads a refused body before it answers, unless it is told to close the
+// connection; nobody without the secret may hold one open for good.
+func TestARefusedRequestWithAHalfOpenBodyIsOverSoon(t *testing.T) {
+	t.Parallel()
+	body := textFrom(1, 1)
+	for name, head := range map[string]string{
+		"wrong method": strings.Replace(string(rawPost("", body)), "POST", "PUT", 1),
+		"wrong secret": string(rawPost("wrong", body)),
+		"wrong type":   strings.Replace(string(rawPost(rig.HookSecret, body)), "application/json", "text/xml", 1),
+		"too large":    strings.Replace(string(rawPost(rig.HookSecret, body)), "Content-Length: ", "Content-Length: 9000", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, _ := hookFor(t, forbidden(t))
+				c := servePipes(t, w)()
+				start := time.Now()
+				c.send([]byte(head[:len(head)-20]))
+				if res := c.read(); res.Close {
+					c.readEOF()
+				}
+				if waited := time.Since(start); waited > 20*time.Second {
+					t.Errorf("over after %v, want at most 20s", waited)
+				}
+			})
+		})
 	}
 }

@@ -18,46 +18,16 @@ import (
 	"github.com/tghook/tghook/internal/rig"
 )
 
-// An oddError is what its functions make of it.
-type oddError struct {
-	text   func() string
-	unwrap func() []error
-	as     func(any) bool
-	is     func(error) bool
-}
-
-func (e *oddError) Error() string {
-	if e.text == nil {
-		return "odd"
-	}
-	return e.text()
-}
-
-func (e *oddError) Unwrap() []error {
-	if e.unwrap == nil {
-		return nil
-	}
-	return e.unwrap()
-}
-
-func (e *oddError) As(target any) bool   { return e.as != nil && e.as(target) }
-func (e *oddError) Is(target error) bool { return e.is != nil && e.is(target) }
-
 // wrapping is an error around err alone.
-func wrapping(err func() error) *oddError {
-	return &oddError{unwrap: func() []error { return []error{err()} }}
+func wrapping(err func() error) *rig.OddError {
+	return &rig.OddError{Wrapped: func() []error { return []error{err()} }}
 }
-
-// A nilError is well only behind a pointer that is not nil.
-type nilError struct{ inner error }
-
-func (e *nilError) Error() string { return e.inner.Error() }
-func (e *nilError) Unwrap() error { return e.inner }
 
 // a listError cannot be compared.
 type listError []error
 
-func (e listError) Error() string   { return "list" }
+func (e listError) Error() string { return "list" }
+
 func (e listError) Unwrap() []error { return e }
 
 func goexit() string { runtime.Goexit(); return "" }
@@ -95,25 +65,25 @@ func TestInspectFindsWhatAnErrorHolds(t *testing.T) {
 		{"broken off", fmt.Errorf("call: %w", io.ErrUnexpectedEOF), "network"},
 		{"EOF", io.EOF, "network"},
 		{"uncomparable", listError{rig.ErrBroken, refused}, "api"},
-		{"its own As", &oddError{as: func(target any) bool {
+		{"its own As", &rig.OddError{AsFunc: func(target any) bool {
 			place, ok := target.(**tghook.APIError)
 			if ok {
 				*place = refused
 			}
 			return ok
 		}}, "api"},
-		{"an As that hands on", &oddError{as: func(target any) bool { return errors.As(tghook.Drop(refused), target) }}, "api dropped"},
-		{"an As that lies", &oddError{as: func(any) bool { return true }}, ""},
-		{"an As that panics after all", &oddError{as: func(target any) bool {
+		{"an As that hands on", &rig.OddError{AsFunc: func(target any) bool { return errors.As(tghook.Drop(refused), target) }}, "api dropped"},
+		{"an As that lies", &rig.OddError{AsFunc: func(any) bool { return true }}, ""},
+		{"an As that panics after all", &rig.OddError{AsFunc: func(target any) bool {
 			if place, ok := target.(**tghook.APIError); ok {
 				*place = refused
 			}
 			panic("as")
 		}}, ""},
-		{"its own Is", &oddError{is: func(target error) bool { return target == tghook.ErrClaimLost }}, "claimLost"}, //nolint:errorlint // an Is compares so
-		{"an Is that panics", &oddError{is: func(error) bool { panic("is") }}, ""},
+		{"its own Is", &rig.OddError{IsFunc: func(target error) bool { return target == tghook.ErrClaimLost }}, "claimLost"}, //nolint:errorlint // an Is compares so
+		{"an Is that panics", &rig.OddError{IsFunc: func(error) bool { panic("is") }}, ""},
 		{"beside an Unwrap that panics", errors.Join(wrapping(func() error { panic("unwrap") }), refused), "api"},
-		{"behind an As that panics", errors.Join(&oddError{as: func(any) bool { panic("as") }}, refused), "api"},
+		{"behind an As that panics", errors.Join(&rig.OddError{AsFunc: func(any) bool { panic("as") }}, refused), "api"},
 		{"within the depth", deep, "api"},
 		{"below the depth", fmt.Errorf("%w", fmt.Errorf("%w", deep)), ""},
 		{"below the count", errors.Join(append(wide, refused)...), ""},
@@ -134,7 +104,7 @@ func TestInspectPrefersTheOuterError(t *testing.T) {
 	outer, inner := &tghook.APIError{Code: 429}, &tghook.APIError{Code: 500}
 	assert.Equal(t, outer, tghook.InspectedAPI(errors.Join(fmt.Errorf("%w", outer), inner)), "first")
 	hiding := wrapping(func() error { return inner })
-	hiding.as = func(target any) bool {
+	hiding.AsFunc = func(target any) bool {
 		place, ok := target.(**tghook.APIError)
 		if ok {
 			*place = outer
@@ -147,10 +117,10 @@ func TestInspectPrefersTheOuterError(t *testing.T) {
 func TestInspectOutlivesEveryMethodOfAnError(t *testing.T) {
 	t.Parallel()
 	refused := &tghook.APIError{Method: "sendMessage", Code: 403, Description: "Forbidden"}
-	cyclic := &oddError{}
-	cyclic.unwrap = func() []error { return []error{cyclic} }
-	bush := &oddError{}
-	bush.unwrap = func() []error { return []error{bush, bush} }
+	cyclic := &rig.OddError{}
+	cyclic.Wrapped = func() []error { return []error{cyclic} }
+	bush := &rig.OddError{}
+	bush.Wrapped = func() []error { return []error{bush, bush} }
 	minute := func() string { time.Sleep(time.Minute); return "at last" }
 	hour := func(any) bool { time.Sleep(time.Hour); return false }
 	for _, tt := range []struct {
@@ -158,17 +128,17 @@ func TestInspectOutlivesEveryMethodOfAnError(t *testing.T) {
 		err              error
 		most             time.Duration // how long it may take
 	}{
-		{"a nil pointer", "a nil *tghook_test.nilError was returned as an error: return nil itself", "", (*nilError)(nil), 0},
-		{"within", "within: %!v(PANIC=Error method: runtime error: invalid memory address or nil pointer dereference)", "", &oddError{
-			text:   func() string { return fmt.Sprintf("within: %v", &nilError{}) },
-			unwrap: func() []error { return []error{&nilError{}} },
+		{"a nil pointer", "a nil *rig.NilError was returned as an error: return nil itself", "", (*rig.NilError)(nil), 0},
+		{"within", "within: %!v(PANIC=Error method: runtime error: invalid memory address or nil pointer dereference)", "", &rig.OddError{
+			Text:    func() string { return fmt.Sprintf("within: %v", &rig.NilError{}) },
+			Wrapped: func() []error { return []error{&rig.NilError{}} },
 		}, 0},
-		{"Error panics", "*tghook_test.oddError, whose Error method panicked", "", &oddError{text: func() string { panic("no words") }}, 0},
-		{"Error calls Goexit", "*tghook_test.oddError, whose Error method called runtime.Goexit", "", &oddError{text: goexit}, 0},
-		{"Error takes a minute", "*tghook.dropError, whose Error method did not return within 5s", "dropped", tghook.Drop(&oddError{text: minute}), 5 * time.Second},
-		{"As takes an hour", "dropped: odd", "dropped", tghook.Drop(&oddError{as: hour}), 5 * time.Second},
-		{"Unwrap calls Goexit", "odd", "api", &oddError{
-			as: func(target any) bool { return errors.As(refused, target) }, unwrap: func() []error { goexit(); return nil },
+		{"Error panics", "*rig.OddError, whose Error method panicked", "", &rig.OddError{Text: func() string { panic("no words") }}, 0},
+		{"Error calls Goexit", "*rig.OddError, whose Error method called runtime.Goexit", "", &rig.OddError{Text: goexit}, 0},
+		{"Error takes a minute", "*tghook.dropError, whose Error method did not return within 5s", "dropped", tghook.Drop(&rig.OddError{Text: minute}), 5 * time.Second},
+		{"As takes an hour", "dropped: odd", "dropped", tghook.Drop(&rig.OddError{AsFunc: hour}), 5 * time.Second},
+		{"Unwrap calls Goexit", "odd", "api", &rig.OddError{
+			AsFunc: func(target any) bool { return errors.As(refused, target) }, Wrapped: func() []error { goexit(); return nil },
 		}, 0},
 		{"a cycle", "odd", "", cyclic, 0},
 		{"a cycle of two ways", "odd", "", bush, 0},
@@ -192,11 +162,11 @@ func TestInspectOutlivesEveryMethodOfAnError(t *testing.T) {
 func TestInspectWrapsWithoutCallingAgain(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	err := &oddError{text: func() string { calls++; return "no luck" }}
+	err := &rig.OddError{Text: func() string { calls++; return "no luck" }}
 	wrapped := tghook.InspectedWrap(err, "tghook: reply by Caller")
 	for range 3 {
 		assert.Equal(t, "tghook: reply by Caller: no luck", wrapped.Error(), "text")
 	}
 	assert.Equal(t, 1, calls, "calls of Error")
-	assert.True(t, errors.Is(wrapped, err), "wraps")
+	assert.ErrorIs(t, wrapped, err, "wraps")
 }

@@ -130,9 +130,7 @@ func TestRunDrainsAtItsEnd(t *testing.T) {
 		assert.Empty(t, s.result.Now(), "ended")
 		close(release)
 		held.read()
-		if !strings.HasSuffix(held.bytes(), "\r\n\r\n"+rig.HelloBody) {
-			t.Errorf("the answer is %q", held.bytes())
-		}
+		assert.Truef(t, strings.HasSuffix(held.bytes(), "\r\n\r\n"+rig.HelloBody), "the answer is %q", held.bytes())
 		if took := s.ends(); took > time.Second || s.err != nil {
 			t.Errorf("Run returned %v, %v after the last answer", s.err, took)
 		}
@@ -195,7 +193,7 @@ func TestRunEndsWithItsServer(t *testing.T) {
 			s := stand(t, rig.Nothing, func(_ *standing, cfg *tghook.RunConfig) { cfg.Client.HTTP.Transport = unanswered })
 			_ = s.listener.Close()
 			s.ends()
-			assert.ErrorIs(t, s.err, net.ErrClosed)
+			require.ErrorIs(t, s.err, net.ErrClosed)
 			rig.KeepsToken(t, s.err)
 		})
 	})
@@ -399,7 +397,7 @@ func TestRunWaitsForItsResolver(t *testing.T) {
 	rig.Until(t, "the failure is logged", func() bool { return strings.Contains(logged.String(), "does not resolve") })
 	s.stop(errTerminated)
 	rig.Receive(t, "the end", s.result.Done)
-	assert.NoError(t, s.err, "Run's error")
+	require.NoError(t, s.err, "Run's error")
 	assert.Empty(t, s.tg.Calls("setWebhook"), "webhooks set")
 }
 
@@ -527,9 +525,7 @@ func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
 		rig.Pass(22 * time.Second)
 		assert.Equal(t, "200 getUpdates was last answered 2s ago, at 2000-01-01T00:00:20Z\n", health(), "later")
 		assert.Equal(t, 404, s.answer(update(7, 1)), "an update by webhook")
-		if !strings.Contains(logged.String(), "though the bot polls") {
-			t.Error(logged.String())
-		}
+		assert.Contains(t, logged.String(), "though the bot polls", logged.String())
 		silent.Store(true)
 		rig.Pass(80 * time.Second) // of which the running call, until the silence, takes up to 18
 		if got := health(); !strings.HasPrefix(got, "200 ") {

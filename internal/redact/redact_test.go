@@ -1,4 +1,4 @@
-package tghook_test
+package redact_test
 
 import (
 	"encoding/json"
@@ -76,7 +76,7 @@ func everyPrinting(tb testing.TB, v any) []string {
 		all = append(all, fmt.Sprintf(verb, v))
 	}
 	encoded, err := json.Marshal(v)
-	assert.NoError(tb, err)
+	require.NoError(tb, err)
 	return append(all, string(encoded))
 }
 
@@ -131,8 +131,8 @@ func TestWhatJSONLeavesOutIsMissed(t *testing.T) {
 	assert.NoError(t, json.Unmarshal(encoded, &request), "error") //nolint:musttag // its names in JSON are those of its fields
 	assert.Equal(t, tghook.WebhookRequest{URL: rig.HookURL, SecretToken: "<secret>", MaxConnections: 7}, request, "request")
 	c := rig.NewTelegram(t).Client(t, tghook.ClientConfig{})
-	assert.Equal(t, []string{"WebhookRequest.SecretToken"}, mistaken(t, c.SetWebhook(t.Context(), request)), "mistakes")
-	assert.NoError(t, json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), "error") //nolint:musttag // its names in JSON are those of its fields
+	assert.Equal(t, []string{"WebhookRequest.SecretToken"}, rig.Mistaken(t, c.SetWebhook(t.Context(), request)), "mistakes")
+	require.NoError(t, json.Unmarshal([]byte(`{"URL":"https://bot.example.org/","SecretToken":"abc"}`), &request), "error") //nolint:musttag // its names in JSON are those of its fields
 	assert.Equal(t, "abc", request.SecretToken, "a secret from a file")
 
 	var cfg tghook.ClientConfig
@@ -141,5 +141,5 @@ func TestWhatJSONLeavesOutIsMissed(t *testing.T) {
 	assert.NoError(t, json.Unmarshal(encoded, &cfg), "error") //nolint:musttag // its names in JSON are those of its fields
 	assert.True(t, cfg.Local && cfg.Patience == time.Second, "config")
 	_, err = tghook.NewClient(rig.APIToken, cfg)
-	assert.Equal(t, []string{"ClientConfig.BaseURL"}, mistaken(t, err), "mistakes")
+	assert.Equal(t, []string{"ClientConfig.BaseURL"}, rig.Mistaken(t, err), "mistakes")
 }

@@ -1,4 +1,4 @@
-package tghook_test
+package redact_test
 
 import (
 	"bytes"
@@ -60,7 +60,7 @@ func printed(t *testing.T, v any) map[string]string {
 	slog.New(slog.NewJSONHandler(&lines, nil)).With("with", v).Info("message", "v", v)
 	all["slog text"], all["slog JSON"] = text.String(), lines.String()
 	encoded, err := json.Marshal(v)
-	assert.NoError(t, err, "json.Marshal")
+	require.NoError(t, err, "json.Marshal")
 	all["JSON"] = string(encoded)
 	return all
 }
@@ -107,9 +107,7 @@ func TestNoConfigOrRequestThatIsPrintedTellsASecret(t *testing.T) {
 						secret, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
 						base64.StdEncoding.EncodeToString([]byte(secret))[:12], strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]"),
 					} {
-						if strings.Contains(text, form) {
-							t.Errorf("%s, %s, %s tells a secret: %s", name, place, means, text)
-						}
+						assert.NotContainsf(t, text, form, "%s, %s, %s tells a secret", name, place, means)
 					}
 				}
 				complete := means == "%+v" || means == "%#v" || means == "JSON" || strings.HasPrefix(means, "slog")
@@ -135,9 +133,7 @@ func TestEveryFieldNamedForASecretIsHidden(t *testing.T) {
 	const canary = "canary-secret_9876"
 	for _, v := range []any{new(tghook.Config), new(tghook.Request), new(tghook.PollConfig), new(tghook.RunConfig)} {
 		found := fill(reflect.ValueOf(v).Elem(), canary)
-		if found == 0 {
-			t.Errorf("%T has no field for a secret", v)
-		}
+		assert.NotEqualf(t, 0, found, "%T has no field for a secret", v)
 		if text := fmt.Sprintf("%+v", v); strings.Contains(text, canary) || strings.Count(text, "[hidden]") < found {
 			t.Errorf("%T: %d fields are not hidden: %s", v, found, text)
 		}
@@ -166,7 +162,8 @@ func fill(v reflect.Value, text string) (found int) {
 // Nobody can give methods to a field that is not exported: a Webhook has no secret there.
 func TestAWebhookInAnUnexportedFieldTellsNoSecret(t *testing.T) {
 	t.Parallel()
-	w, _ := hookFor(t, rig.Nothing)
+	w, err := tghook.New(tghook.HandlerFunc(rig.Nothing), tghook.Config{Secret: rig.HookSecret})
+	require.NoError(t, err)
 	for _, v := range []any{
 		struct{ hook *tghook.Webhook }{w},
 		struct{ hook tghook.Webhook }{*w},
@@ -175,13 +172,9 @@ func TestAWebhookInAnUnexportedFieldTellsNoSecret(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%p", "%w"} {
 			text := fmt.Sprintf(verb, v)
 			for _, form := range []string{rig.HookSecret, hex.EncodeToString([]byte(rig.HookSecret)), strings.Trim(fmt.Sprintf("%d", []byte(rig.HookSecret)), "[]")} {
-				if strings.Contains(text, form) {
-					t.Errorf("%s of a %T tells the secret: %s", verb, v, text)
-				}
+				assert.NotContainsf(t, text, form, "%s of a %T tells the secret", verb, v)
 			}
 		}
 	}
-	if text := fmt.Errorf("hook %w", errors.Join(fmt.Errorf("%v", w))).Error(); strings.Contains(text, rig.HookSecret) {
-		t.Errorf("an error tells the secret: %s", text)
-	}
+	assert.NotContains(t, fmt.Errorf("hook %w", errors.Join(fmt.Errorf("%v", w))).Error(), rig.HookSecret, "an error tells the secret")
 }

@@ -1,0 +1,9 @@
+package redact_test
+
+import (
+	"testing"
+
+	"github.com/tghook/tghook/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m, nil) }
