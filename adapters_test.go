@@ -17,7 +17,7 @@ import (
 	"github.com/tghook/tghook/adapters/tgfiber"
 	"github.com/tghook/tghook/adapters/tglambda"
 	"github.com/tghook/tghook/internal/gateway"
-	"github.com/tghook/tghook/internal/rig"
+	"github.com/tghook/tghook/internal/test/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
 

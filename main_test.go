@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/internal/rig"
+	"github.com/tghook/tghook/internal/test/rig"
 )
 
 func TestMain(m *testing.M) { rig.Main(m, tghook.CloseIdleConnections) }

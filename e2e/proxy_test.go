@@ -24,7 +24,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tghook/tghook/internal/doortest"
+	"github.com/tghook/tghook/internal/test/doortest"
 )
 
 // A proxy is a program with a configuration in docs/.

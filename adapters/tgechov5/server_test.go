@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/tghook/tghook/adapters/tgechov5"
-	"github.com/tghook/tghook/internal/doortest"
+	"github.com/tghook/tghook/internal/test/doortest"
 )
 
 // Its ReadTimeout of 30 seconds is also its idle timeout. Telegram may have sent an

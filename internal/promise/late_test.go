@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/internal/rig"
+	"github.com/tghook/tghook/internal/test/rig"
 )
 
 func TestLateAfterCountsFromEachDeliverysOwnArrival(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/internal/rig"
+	"github.com/tghook/tghook/internal/test/rig"
 )
 
 // What waits to come again needs neither its body nor the request's context: it

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/internal/rig"
+	"github.com/tghook/tghook/internal/test/rig"
 )
 
 // A success whose sender has left and whose redelivery goes to another process.

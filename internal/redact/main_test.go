@@ -3,7 +3,7 @@ package redact_test
 import (
 	"testing"
 
-	"github.com/tghook/tghook/internal/rig"
+	"github.com/tghook/tghook/internal/test/rig"
 )
 
 func TestMain(m *testing.M) { rig.Main(m, nil) }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/internal/doortest"
+	"github.com/tghook/tghook/internal/test/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 

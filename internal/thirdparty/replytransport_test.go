@@ -21,7 +21,7 @@ import (
 	tele "gopkg.in/telebot.v4"
 
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/internal/doortest"
+	"github.com/tghook/tghook/internal/test/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 

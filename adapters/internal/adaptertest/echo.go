@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/internal/doortest"
+	"github.com/tghook/tghook/internal/test/doortest"
 	"github.com/tghook/tghook/tghooktest"
 )
 
