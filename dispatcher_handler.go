@@ -164,14 +164,14 @@ func (c *DispatchConfig) logDeadLetter(ctx context.Context, u *Update, why error
 		slog.Any("error", why), slog.String("update", string(u.Raw)))
 }
 
-// Observe is told of a run whose result no delivery carries.
+// Observe passes on the report of a run whose result no delivery carries.
 func (o owner) Observe(values context.Context, r dispatch.Report) {
 	o.observe(values, Delivery{
 		Update: updateOf(&r.Item), Outcome: outcomes[r.Outcome], Attempt: r.Attempt, Late: r.Late, Took: r.Took, Err: r.Err,
 	})
 }
 
-// Untold is told of updates that have succeeded, and for which Telegram did not ask again.
+// Untold logs the updates that have succeeded, and that Telegram did not deliver again.
 func (o owner) Untold(ids []int64) {
 	_ = guard.Within(dispatch.LastWords, func() error {
 		o.cfg.log(context.Background(), slog.LevelWarn, "tghook: updates have succeeded, and Telegram did not ask again: it may deliver them to another process",

@@ -33,7 +33,7 @@ var errStillCalling = fmt.Errorf("%w within %v of the end of its ctx", guard.Err
 // where no response carries it. It is sent at least once: a call whose answer got lost is
 // repeated, though Telegram may have executed it.
 type replyCall struct {
-	what   string  // the words for an error: what is sent
+	what   string  // names the call in errors
 	caller Caller  // nil if client is set
 	client *Client // makes single requests: its Patience does not count
 	method string
@@ -346,7 +346,7 @@ func (r *run) sendLast() {
 	err = call.call().send(ctx)
 }
 
-// AnsweredLate makes the call that is held, since the delivery of its update has been
+// AnsweredLate makes the call that is held, because the delivery of its update has been
 // answered without it.
 func (r *run) AnsweredLate() {
 	r.turn <- struct{}{}

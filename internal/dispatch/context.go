@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Context is what the user's code gets that runs for an item. Most code never looks at
-// the end of its context, so that what can end, and its timer, are made only when
-// somebody does.
+// Context is the context of the user's code that runs for an item. Most code never looks
+// at the end of its context. So the part that can end, and its timer, are made when
+// somebody asks for them.
 type Context struct {
 	Item *Item
 
-	values   context.Context // those of the delivery, whose end does not count
+	values   context.Context // the delivery's: it has the values, and its end is ignored
 	flight   *flight
 	attempt  int
 	deadline time.Time // zero: none
@@ -60,9 +60,9 @@ func (c *Context) Running() bool { return c.flight.engine.running(c) }
 // Carried reports whether a delivery waits whose answer can carry a reply.
 func (c *Context) Carried() bool { return c.flight.engine.carried(c.flight) }
 
-// Return notes that the handler has returned. What follows until Owner.Handle returns has
-// its own time. Return gives back what is attached to c, if anything is. It is false if
-// the attempt was given up before.
+// Return notes that the handler has returned. Owner.Handle may take longer than the handler
+// may. Return gives back the value that is attached to c, or nil. inTime is false if the
+// attempt was given up before.
 func (c *Context) Return() (v Attached, inTime bool) { return c.flight.engine.noteReturn(c) }
 
 func (e *Engine) attach(c *Context, v Attached) Attached {
@@ -126,7 +126,7 @@ func (c *Context) end(cause error) {
 	}
 }
 
-// String keeps those who print a context from reading what the mutex guards.
+// String keeps fmt from reading fields that the mutex guards.
 func (c *Context) String() string { return "tghook handler context" }
 
 // Deadline implements [context.Context].
@@ -146,7 +146,7 @@ func (c *Context) Value(key any) any {
 	return c.cancellable().Value(key)
 }
 
-// values has those of a context, and does not end.
+// values is a context with the values of another one. It does not end.
 type values struct{ of context.Context }
 
 // ValuesOf is a context with the values of ctx, which may be the user's. It does not end.
@@ -156,8 +156,8 @@ func (values) Deadline() (deadline time.Time, ok bool) { return time.Time{}, fal
 func (values) Done() <-chan struct{}                   { return nil }
 func (values) Err() error                              { return nil }
 
-// Value is that of the context. It may panic, and those who ask may be goroutines that
-// nobody guards, such as net/http's.
+// Value asks the other context. That may panic, in a goroutine without a guard, such as
+// one of net/http's.
 func (v values) Value(key any) (value any) {
 	defer func() {
 		if recover() != nil {

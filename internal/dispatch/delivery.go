@@ -14,7 +14,7 @@ import (
 // Delivery is one arrival of an item.
 type Delivery struct {
 	ctx     context.Context
-	gone    <-chan struct{} // ctx's: asked for once, since ctx is the user's
+	gone    <-chan struct{} // ctx.Done(), called once, because ctx is the user's
 	at      time.Duration
 	mute    bool
 	flight  *flight     // that it waits for
@@ -127,14 +127,14 @@ func (d *Delivery) end() {
 	}
 }
 
-// with is d with a verdict, for a delivery that need not wait.
+// with returns d with a verdict, for a delivery that does not have to wait.
 func (d Delivery) with(v Verdict) *Delivery {
 	d.verdict = v
 	d.end()
 	return &d
 }
 
-// wake does nothing to a delivery that is awake: it finds out what it was told.
+// wake does nothing if the delivery is awake already.
 func wake(done chan<- signal, s signal) {
 	select {
 	case done <- s:
@@ -161,8 +161,8 @@ func causeOf(ctx context.Context) (cause error) {
 }
 
 // turnedAway is the verdict of an item that is not run now. It may come again in two to
-// five seconds: at random, so that items that are turned away together do not come back
-// together.
+// five seconds. The time is random, so that items that are turned away together do not
+// come back together.
 func turnedAway(it *Item, err error) Verdict {
 	after := time.Duration(2+rand.IntN(4)) * time.Second //nolint:gosec // jitter is no secret
 	return Verdict{Outcome: Shed, Err: fmt.Errorf("%w: %w", ErrNotRun, err), Retry: min(after, it.MaxRetry)}
@@ -195,8 +195,8 @@ func (e *Engine) Admit(d Delivery, k lane.Key, it Item) *Delivery {
 	return admitted
 }
 
-// revisitLocked is what a delivery is told of an item that has succeeded without anybody
-// knowing.
+// revisitLocked is the verdict of a delivery of an item that has succeeded, if no delivery
+// was told before.
 func (e *Engine) revisitLocked(u *untold, d Delivery) Verdict {
 	u.offers.count++
 	if !d.alive() { // Deliver adds the cause

@@ -1,15 +1,15 @@
 package dispatch
 
-// effects are what has to be done when the mutex is free. They are noted while it is
-// held, and unlock does them.
+// effects are calls and goroutines that wait for the mutex to be free. They are noted
+// while it is held, and unlock starts them.
 type effects struct {
 	turns    []*flight // they need a worker
 	reports  []*report
 	releases []*lease
-	late     []Attached // to what was answered late
+	late     []Attached // to contexts whose delivery was answered late
 }
 
-// unlock frees the mutex, and does what was noted under it.
+// unlock frees the mutex, and starts what was noted under it.
 func (e *Engine) unlock() {
 	todo := e.effects
 	e.effects = effects{}

@@ -27,7 +27,7 @@ const (
 	taken              // the claim no longer holds: the Store is not told
 )
 
-// due is what has to be done at the end of an attempt.
+// due is the work that is left at the end of an attempt.
 type due uint8
 
 const (
@@ -36,7 +36,7 @@ const (
 	call           // no delivery carries the reply
 )
 
-// lose makes end that of an attempt whose claim is lost.
+// lose makes end the end of an attempt whose claim is lost.
 func (end *ending) lose(f *flight) {
 	end.Verdict = turnedAway(&f.item, ErrClaimLost)
 	end.Outcome, end.Err, end.store = Failed, ErrClaimLost, taken
@@ -86,7 +86,7 @@ func (e *Engine) refuseLocked(f *flight, h *handover, end *ending) {
 	failed := &h.result.Failure
 	err := failed.Err
 	if late := f.attempt.cancelled; late != nil {
-		err = &attemptError{"cancelled since it was late: " + late.String(), err}
+		err = &attemptError{"cancelled because it was late: " + late.String(), err}
 	}
 	f.history.add(failedAttempt{
 		at: f.attempt.ended, hopeless: failed.Hopeless, successes: e.successes, crowded: e.crowded, failing: e.failingLocked(f),
@@ -201,7 +201,7 @@ func (e *Engine) completeLocked(f *flight, end *ending) (next *flight) {
 	return next
 }
 
-// leaveLaneLocked takes f out of its lane, and returns what is next there.
+// leaveLaneLocked takes f out of its lane, and returns the flight whose turn it is then.
 func (e *Engine) leaveLaneLocked(f *flight, end *ending) (next *flight) {
 	behind := f.place.Behind()
 	head := e.lanes.Leave(&f.place)
@@ -216,7 +216,7 @@ func (e *Engine) leaveLaneLocked(f *flight, end *ending) (next *flight) {
 	return nil
 }
 
-// fileLocked keeps of f what has to be known after its end.
+// fileLocked keeps the part of f that a later delivery needs to know.
 func (e *Engine) fileLocked(f *flight, end *ending, now time.Duration) {
 	switch {
 	case !end.Acked:

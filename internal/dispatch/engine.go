@@ -1,11 +1,11 @@
 // Package dispatch runs items: each once, the items of one lane one after the other and
 // in order. It knows which items have succeeded, which may come again, and who waits for
-// which. It knows nothing of what an item is.
+// which. It does not know what an item is.
 //
 // An item comes with a delivery. The first delivery begins a flight, which waits for its
 // turn in its lane. A worker then carries the flight from its turn to its end: see
 // worker.carry. Further deliveries of the item join the flight. When the flight ends, the
-// memory keeps what a later delivery has to be told.
+// memory keeps what a later delivery needs to know.
 package dispatch
 
 import (
@@ -37,25 +37,26 @@ type Config struct {
 	Lives []time.Duration
 }
 
-// Owner is the package that an Engine works for. The engine calls its methods without
-// a lock unless it says otherwise, and concurrently. They must not panic. Handle alone may end its goroutine, or
-// not return.
+// Owner is the package that an Engine works for. Its methods are called concurrently, and
+// without a lock unless their documentation says otherwise. They must not panic. Only
+// Handle may end its goroutine, or not return.
 type Owner interface {
 	// Handle makes one attempt of ctx.Item.
 	Handle(ctx *Context) Result
-	// Refuse says why the handler of an item whose turn has come may not run: its dead
-	// letter is due. It is nil for most. It is called under a lock.
+	// Refuse returns why the handler of an item may not run, when its turn has come. The
+	// item becomes a dead letter then. For most items Refuse returns nil. It is called
+	// under a lock.
 	Refuse(it *Item) error
-	// Label names the kind of an item in errors. It is called under a lock.
+	// Label returns the name of an item's kind, for errors. It is called under a lock.
 	Label(it *Item) string
-	// Value is what the context of an attempt has for a key. ok is false if that is for
-	// the context of the delivery to say.
+	// Value returns the value of a context for a key. If ok is false, the context of the
+	// delivery is asked.
 	Value(ctx *Context, key any) (value any, ok bool)
 	// DeadLetter accepts an item that is given up, or returns an error.
 	DeadLetter(ctx *Context, l Letter) error
-	// Observe is told of an attempt whose result no delivery carries.
+	// Observe gets the report of each attempt whose result no delivery carries.
 	Observe(values context.Context, r Report)
-	// Untold is told of items that have succeeded, and whose sender did not ask again.
+	// Untold gets the ids of items that have succeeded, and whose sender did not ask again.
 	Untold(ids []int64)
 }
 
@@ -70,7 +71,7 @@ type Letter struct {
 type Engine struct {
 	Config
 
-	origin time.Time       // what every time.Duration since is counted from
+	origin time.Time       // when the engine was made: every point in time counts from it
 	calls  context.Context // of the replies that are sent outside of a flight
 	cancel context.CancelCauseFunc
 	observers
@@ -80,7 +81,7 @@ type Engine struct {
 	flights     map[int64]*flight
 	lanes       *lane.Lanes[*flight]
 	memory      memory
-	idle        []*worker // workers that look once more, the one that looks first at the front
+	idle        []*worker // they look for work once more; the front one looks first
 	background  int       // calls that no flight waits for
 	abandoned   int       // handlers that were given up and have not returned
 	watching    bool      // a timer is set for the oldest attempt
@@ -104,10 +105,10 @@ func New(cfg Config) *Engine {
 	return e
 }
 
-// Now is the time since the engine was made.
+// Now returns the time since the engine was made.
 func (e *Engine) Now() time.Duration { return time.Since(e.origin) }
 
-// At is a time of Now as the clock's.
+// At returns the time of the clock at which Now is t.
 func (e *Engine) At(t time.Duration) time.Time { return e.origin.Add(t) }
 
 // Stats is what an engine holds at a moment.

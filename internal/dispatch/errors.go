@@ -27,7 +27,7 @@ var (
 )
 
 var (
-	errReplyGone = errors.New("tghook: the reply is no longer kept: answered without it")
+	errReplyGone = errors.New("tghook: the reply is no longer kept; the answer has none")
 	errExhausted = errors.New("tghook: MaxAttempts was reached in another process")
 )
 

@@ -31,8 +31,8 @@ type flight struct {
 
 	acknowledged bool        // a delivery was acknowledged before the attempt has ended
 	wasLate      bool        // some delivery was answered while it ran
-	late         atomic.Bool // the last delivery was, and none has come since
-	named        bool        // the log has named it as what others wait for
+	late         atomic.Bool // the last delivery was answered, and no other has come after it
+	named        bool        // the log has said that others wait for it
 
 	handed *handover     // another worker has begun with it
 	wake   chan struct{} // ends its pause; nil before the first
@@ -74,7 +74,7 @@ type handover struct {
 	abandoned bool // the handler has not returned
 }
 
-// resume goes on from what is remembered of a failure.
+// resume goes on from a failure that is remembered.
 func (f *flight) resume(past *pastFailure) {
 	f.offers, f.history, f.letter = past.offers, past.history, past.letter
 	f.attempt.number = past.attempts
@@ -145,7 +145,7 @@ func (f *flight) granted() bool {
 	return f.engine.Store == nil || f.claim != nil && !f.claim.lost
 }
 
-// claimLost reports whether f was this process's to run, and is no more.
+// claimLost reports whether this process had a claim on f and has lost it.
 func (f *flight) claimLost() bool { return f.claim != nil && f.claim.lost }
 
 // endUser ends the context of the user's code that runs for f, if any.
@@ -159,7 +159,7 @@ func (f *flight) endUser(cause error) {
 // deliver it again.
 func (f *flight) isKept() bool { return f.acknowledged && f.phase == settling && f.letter != nil }
 
-// offers is what is known of the deliveries of an item.
+// offers counts the deliveries of an item, and knows when the next one is due.
 type offers struct {
 	count int
 	due   time.Duration // when its sender offers it again, as far as is known

@@ -14,7 +14,7 @@ const (
 	mostSucceed     = 10               // as many succeed for each that fails: the world is well
 )
 
-// history is what is known of the failed attempts of an update. Times are on the
+// history counts the failed attempts of an update. Times are on the
 // dispatcher's clock. The zero history is that of an update that has not failed.
 type history struct {
 	failed    int // attempts

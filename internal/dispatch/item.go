@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Item is what is dispatched.
+// Item is one piece of work.
 type Item struct {
 	ID    int64
 	Value any // the owner's
@@ -20,7 +20,7 @@ type Item struct {
 // Reply is what an attempt leaves for the sender of its item. The first delivery that
 // can carries it.
 type Reply struct {
-	Body []byte // empty: there is no reply
+	Body []byte // if empty, there is no reply
 	// Sender sends the reply where no delivery carries it. If nil, nobody can.
 	Sender Sender
 }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Deadline is when a delivery is late, and what is done then.
+// Deadline says when a delivery is late, and what happens then.
 type Deadline struct { //nolint:recvcheck // what prints it has to print values too
-	After   time.Duration // since its arrival; negative: never
+	After   time.Duration // from its arrival on; if negative, never
 	Then    Departure
 	Setting string // that After comes from
 }
@@ -22,7 +22,7 @@ func (l *Deadline) AtMost(after time.Duration, setting string) {
 	}
 }
 
-// Departure is what is done about a delivery that does not wait for the end of its item.
+// Departure says why a delivery does not wait for the end of its item.
 type Departure uint8
 
 // The departures.

@@ -21,7 +21,7 @@ const (
 	maxAwaitedBytes = 64 << 20
 )
 
-// memory is what is known of items that no flight carries. The engine's mutex guards it.
+// memory knows the items that no flight carries. The engine's mutex guards it.
 type memory struct {
 	succeeded *recent.Set // and their senders know; marked: with a reply
 	replies   *recent.Map // of those, the newest
@@ -38,7 +38,7 @@ type rest struct {
 	life   time.Duration
 	until  time.Duration
 	timer  *time.Timer
-	place  *list.Element // among those that may be forgotten; nil: it may not be
+	place  *list.Element // in the list of items that may be forgotten; nil: it is not there
 	offers offers
 }
 
@@ -237,7 +237,7 @@ func (e *Engine) awaitCarrierLocked(f *flight, end *ending) {
 	u.timer = time.AfterFunc(awaitCarrier, func() { e.sendAwaited(u) })
 }
 
-// sendAwaited sends the reply of u, since no redelivery has come to carry it.
+// sendAwaited sends the reply of u, because no redelivery has come to carry it.
 func (e *Engine) sendAwaited(u *untold) {
 	e.mu.Lock()
 	if e.memory.untold[u.id] != u || u.state != awaitsCarrier || e.Now() < u.until || e.shutdown.phase == stopped {

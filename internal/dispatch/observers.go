@@ -9,7 +9,7 @@ import (
 type observers struct {
 	pending atomic.Int64 // deliveries and reports that are not observed yet
 	calls   atomic.Int64 // of Observe
-	closing atomic.Bool  // as shutdown.phase, for those who do not have the mutex
+	closing atomic.Bool  // as shutdown.phase, for readers without the mutex
 	over    atomic.Bool  // Shutdown returns: Observe is not called any more
 }
 

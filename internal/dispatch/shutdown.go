@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// LastWords is how long Shutdown waits, once its ctx has ended, for the handlers that
-	// it has cancelled and for what others depend on: the dead letters of what was
-	// acknowledged early, which nobody else has, and the Store's word, without which
-	// other processes wait for leases.
+	// LastWords is how long Shutdown still waits after its context has ended: for handlers
+	// that it has cancelled, for dead letters of items that were acknowledged early,
+	// because no other process has these, and for the Store, because other processes
+	// would wait for the leases.
 	LastWords = time.Second
 	// redeliveryDelay is how much later than it is due Shutdown waits for a redelivery.
 	redeliveryDelay = 3 * time.Second
@@ -24,8 +24,8 @@ type shutdown struct {
 	idle     chan struct{} // closed when closing and nothing is left to do
 	ended    chan struct{} // closed when stopped and nothing is left to do
 	quiet    chan struct{} // closed when over and no call of Observe goes on
-	looksAt  time.Duration // when it looks again for what is overdue
-	stranded []int64       // what was not acknowledged when it was stopped
+	looksAt  time.Duration // when it looks again for redeliveries that are overdue
+	stranded []int64       // ids that were not acknowledged when it was stopped
 }
 
 type shutdownPhase uint8
@@ -177,8 +177,7 @@ func closeOnce(c chan struct{}) {
 	}
 }
 
-// halt stops what still waits or runs, and returns the ids of what was not
-// acknowledged then.
+// halt stops all flights, and returns the ids that are not acknowledged then.
 func (e *Engine) halt() []int64 {
 	if overdue := e.stop(); len(overdue) > 0 {
 		e.Owner.Untold(overdue)
@@ -243,7 +242,7 @@ func (e *Engine) stopMemoryLocked() (overdue []int64) {
 	return overdue
 }
 
-// unkept is what was acknowledged early and has not ended well.
+// unkept returns the ids that were acknowledged early and have not ended well.
 func (e *Engine) unkept() (ids []int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

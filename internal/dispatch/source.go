@@ -9,8 +9,8 @@ type Source interface {
 	// requeue has f run again after a while, if that is the engine's task. asked is the
 	// time that its failure asks for; zero: none.
 	requeue(f *flight, asked time.Duration) bool
-	// inOrder reports whether what is behind a failed item in its lane has to come after
-	// it, also when it comes another time.
+	// inOrder reports whether the items behind a failed one in its lane must wait until it
+	// comes again.
 	inOrder() bool
 }
 
@@ -22,7 +22,7 @@ func (Redelivered) requeue(*flight, time.Duration) bool  { return false }
 func (Redelivered) inOrder() bool                        { return false }
 
 // Requeued is a Source that nobody delivers from again, such as a poll: the engine runs the
-// item again, in its lane, and what is behind it waits.
+// item again, in its lane, and the items behind it wait.
 type Requeued struct{}
 
 func (Requeued) inOrder() bool { return true }

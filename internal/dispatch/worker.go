@@ -86,7 +86,7 @@ func (w *worker) carry(f *flight) (next *flight) {
 			<-e.tell(end.report)
 		}
 	}
-	*end = ending{} // a worker that lingers keeps nothing of an item
+	*end = ending{} // a worker that lingers keeps no item alive
 	return next
 }
 

@@ -449,7 +449,7 @@ func TestTheLogOfACancelledAttemptSaysHowLongItWasGivenAndBySetting(t *testing.T
 				}
 				assert.Equal(t, strconv.Itoa(http.StatusServiceUnavailable), r.PostWith(ctx, test.body), "answer")
 				rig.Pass(time.Second)
-				if found := log.With("outcome=failed", "attempt=1", "cancelled since it was late: "+test.want); len(found) != 1 {
+				if found := log.With("outcome=failed", "attempt=1", "cancelled because it was late: "+test.want); len(found) != 1 {
 					t.Errorf("the log has %d such lines:\n%s", len(found), log)
 				}
 				if found := log.With("outcome=late", test.want); len(found) != 1 {
