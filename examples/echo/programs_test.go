@@ -81,7 +81,7 @@ func TestThePrograms(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, name))
 		cmd.Env = []string{} // not the developer's own
 		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "TELEGRAM_TOKEN: is not set") {
+		if err == nil || !strings.Contains(string(out), "TELEGRAM_TOKEN: not set") {
 			t.Errorf("%s without a token: %v\n%s", name, err, out)
 		}
 	}
