@@ -108,10 +108,10 @@ func (a *audit) table() {
 			title = "Without a chat: these are in order for each user, or for each poll."
 		}
 		fmt.Fprintf(a.out, "%s\n", title)
-		fmt.Fprintf(a.out, "  %-9s  %-26s  %-8s  %-6s  %-9s  %-7s  %s\n",
-			"update", "kind", "delivery", "status", "outcome", "took", "what Telegram does then")
+		fmt.Fprintf(a.out, "  %-9s  %-26s  %-8s  %-6s  %-9s  %-11s  %s\n",
+			"update", "kind", "delivery", "status", "outcome", "answered in", "what Telegram does then")
 		for _, r := range byChat[chat] {
-			line := fmt.Sprintf("  %-9d  %-26s  %-8d  %-6d  %-9s  %-7s  %s", r.UpdateID, r.Kind, r.Attempt, r.Status, r.seen.Outcome,
+			line := fmt.Sprintf("  %-9d  %-26s  %-8d  %-6d  %-9s  %-11s  %s", r.UpdateID, r.Kind, r.Attempt, r.Status, r.seen.Outcome,
 				r.Took.Round(100*time.Microsecond), r.then())
 			fmt.Fprintln(a.out, strings.TrimRight(line, " "))
 		}
