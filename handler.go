@@ -129,7 +129,7 @@ func (k Kinds) AllowedUpdates() []string {
 	return kinds
 }
 
-// mistakesInKinds are those of a Kinds in h.
+// mistakesInKinds returns the mistakes of a Kinds in h.
 func mistakesInKinds(h Handler) (errs []error) {
 	kinds, ok := kindsIn(h)
 	if ok && len(kinds) == 0 {
@@ -147,7 +147,7 @@ func mistakesInKinds(h Handler) (errs []error) {
 	return errs
 }
 
-// kindsIn is the Kinds that h is, or that it was before [Chain] wrapped it.
+// kindsIn returns h as a Kinds, if it is one or was one before [Chain] wrapped it.
 func kindsIn(h any) (Kinds, bool) {
 	for {
 		switch inner := h.(type) {
@@ -161,8 +161,9 @@ func kindsIn(h any) (Kinds, bool) {
 	}
 }
 
-// unfitKind says why Telegram cannot have such a kind; "" if it may have. An unknown kind
-// may be newer than this package, so it is not a mistake: warnOfUnknown warns of it.
+// unfitKind says why Telegram cannot have such a kind. It returns "" if Telegram may have
+// it. An unknown kind may be newer than this package. So it is not a mistake, and
+// warnOfUnknown logs it.
 func unfitKind(kind string, rightCase bool) string {
 	letters := func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
@@ -178,7 +179,7 @@ func unfitKind(kind string, rightCase bool) string {
 	return ""
 }
 
-// mistakesInAllowed are those in a list of kinds for Telegram, which does not look at
+// mistakesInAllowed returns the mistakes in a list of kinds for Telegram. Telegram ignores
 // the case of their letters.
 func mistakesInAllowed(field string, kinds []string) (errs []error) {
 	for i, kind := range kinds {
@@ -201,7 +202,7 @@ func (c *DispatchConfig) warnOfUnknown(where string, kinds []string) {
 	known := envelope.Kinds()
 	for _, kind := range kinds {
 		if !slices.Contains(known, strings.ToLower(kind)) {
-			c.log(context.Background(), slog.LevelWarn, "tghook: an unknown kind of update: it is misspelt, or newer than Bot API 10.3",
+			c.log(context.Background(), slog.LevelWarn, "tghook: an unknown kind of update: correct it if it is misspelt, or ignore this if it is newer than Bot API 10.3",
 				slog.String("field", where), slog.String("kind", kind), slog.String("nearest", spelling.Nearest(kind, known)))
 		}
 	}
@@ -212,38 +213,38 @@ func isNil(h Handler) bool {
 	return h == nil || ok && f == nil
 }
 
-// selective is a handler that knows which kinds it wants.
+// selective is implemented by a handler that knows which kinds it wants.
 type selective interface{ AllowedUpdates() []string }
 
 // optIn are the kinds that Telegram's default leaves out.
 var optIn = []Kind{KindChatMember, KindMessageReaction, KindMessageReactionCount}
 
-// allowedUpdates returns the kinds that Telegram is told: the configured ones, else those
-// that h wants, else nil. It logs what is wrong with them.
+// allowedUpdates returns the kinds that Telegram is told: the configured ones, or else those
+// that h wants, or else nil. It logs what is wrong with them.
 func (c *DispatchConfig) allowedUpdates(h Handler, configured []string) []string {
 	c.warnOfUnknown("AllowedUpdates", configured)
 	if configured == nil {
 		return c.wantedBy(h)
 	}
 	if missing := missingIn(configured, c.wantedBy(h)); len(missing) > 0 {
-		c.log(context.Background(), slog.LevelWarn, "tghook: the handler wants kinds that AllowedUpdates does not have", slog.Any("kinds", missing))
+		c.log(context.Background(), slog.LevelWarn, "tghook: the handler wants kinds that AllowedUpdates does not have, so Telegram will not send them: add them to it", slog.Any("kinds", missing))
 	}
 	return configured
 }
 
-// wantedBy are the kinds that h says it wants; nil if it says nothing.
+// wantedBy returns the kinds that h says it wants; nil if it says nothing.
 func (c *DispatchConfig) wantedBy(h Handler) (kinds []string) {
 	s, ok := h.(selective)
 	if !ok {
 		return nil
 	}
 	if err := guard.Call(func() error { kinds = s.AllowedUpdates(); return nil }); err != nil {
-		c.log(context.Background(), slog.LevelError, "tghook: the handler's AllowedUpdates panicked", slog.Any("error", err))
+		c.log(context.Background(), slog.LevelError, "tghook: the handler's method AllowedUpdates panicked, so Telegram is not told which kinds it wants", slog.Any("error", err))
 	}
 	return kinds
 }
 
-// missingIn are the wanted kinds that Telegram does not send by allowed.
+// missingIn returns the wanted kinds that Telegram does not send if it is told allowed.
 func missingIn(allowed, wanted []string) (missing []string) {
 	for _, kind := range wanted {
 		given := slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, kind) })
@@ -256,16 +257,16 @@ func missingIn(allowed, wanted []string) (missing []string) {
 }
 
 // tellFilter logs which kinds Telegram leaves out, because an earlier setWebhook or
-// getUpdates told it so. It is for a start at which Telegram is not told any kinds.
+// getUpdates told it so. It is called at a start that does not tell Telegram any kinds.
 func (c *DispatchConfig) tellFilter(ctx context.Context, h Handler, sent []string) {
 	wanted := c.wantedBy(h)
 	missing := missingIn(sent, wanted)
 	switch {
 	case len(missing) > 0:
-		c.log(ctx, slog.LevelWarn, "tghook: Telegram does not send kinds that the handler wants: name them where the webhook is set",
+		c.log(ctx, slog.LevelWarn, "tghook: Telegram does not send kinds that the handler wants: set AllowedUpdates, or name them where the webhook is set",
 			slog.Any("missing", missing), slog.Any("sent", sent))
 	case wanted == nil && len(sent) > 0:
-		c.log(ctx, slog.LevelInfo, "tghook: Telegram sends these kinds alone, as it was told earlier; set AllowedUpdates to change that",
+		c.log(ctx, slog.LevelInfo, "tghook: Telegram sends only these kinds, as an earlier call told it: set AllowedUpdates to change that",
 			slog.Any("sent", sent))
 	}
 }
