@@ -211,7 +211,7 @@ func TestPollBoundsTheGoroutinesOfABlockedObserve(t *testing.T) {
 		mu.Lock()
 		text := lines.String()
 		mu.Unlock()
-		if !strings.Contains(text, "Observe is not told of this") {
+		if !strings.Contains(text, "Observe was not called with a Delivery") {
 			t.Error("the log does not say what Observe was not told")
 		}
 		p.Stop()

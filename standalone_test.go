@@ -527,7 +527,7 @@ func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
 		rig.Pass(22 * time.Second)
 		assert.Equal(t, "200 getUpdates was last answered 2s ago, at 2000-01-01T00:00:20Z\n", health(), "later")
 		assert.Equal(t, 404, s.answer(update(7, 1)), "an update by webhook")
-		if !strings.Contains(logged.String(), "though the bot polls") {
+		if !strings.Contains(logged.String(), "and the bot polls") {
 			t.Error(logged.String())
 		}
 		silent.Store(true)

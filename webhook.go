@@ -238,7 +238,7 @@ func (c *Config) warn() {
 	tooLong := c.LateAfter > longestLate && !c.Ephemeral && freezingPlatform() == "" // on such a platform a deadline may come first
 	if c.LateAfter > 0 && c.LateAfter < shortestLate || tooLong {
 		c.Dispatch.log(context.Background(), slog.LevelWarn,
-			"tghook: Config.LateAfter is unusual: Telegram waits 60 s for an answer, so give less, or 0 for 8 s", slog.Duration("LateAfter", c.LateAfter))
+			"tghook: Config.LateAfter is unusual: the default is 8 s, and Telegram waits 60 s for an answer", slog.Duration("LateAfter", c.LateAfter))
 	}
 }
 
