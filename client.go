@@ -25,7 +25,7 @@ import (
 )
 
 // ClientConfig says how a [Client] reaches the Bot API. The zero value of each
-// field is its default. It is printed without a password or token in BaseURL.
+// field is its default. When it is printed, a password or token in BaseURL is left out.
 type ClientConfig struct {
 	// BaseURL is the URL of a Bot API server of your own, such as
 	// http://localhost:8081. If empty, https://api.telegram.org.
@@ -33,29 +33,33 @@ type ClientConfig struct {
 	// TestEnvironment calls Telegram's test servers, which have tokens of their
 	// own (https://core.telegram.org/bots/features#testing-your-bot).
 	TestEnvironment bool
-	// Local says that the server at BaseURL runs with --local. Such a server takes webhooks
-	// by http, and on any port and address. The files of one call may have 2000 MB.
+	// Local says that the server at BaseURL runs with --local. Such a server accepts
+	// webhooks with http, and with any port and address. The files of one call may have
+	// 2000 MB (https://core.telegram.org/bots/api#using-a-local-bot-api-server).
 	Local bool
-	// HTTP sends the requests. A copy of it is used that follows no redirect, because a
-	// redirect would get the token. If nil, a client without a timeout: a call ends with its
-	// context. If HTTP or its Transport is nil, a copy of [http.DefaultTransport] is used. It
-	// pings an HTTP/2 connection after 10 seconds of silence, and closes it after 10 more.
+	// HTTP sends the requests. The Client uses a copy of it that follows no redirect, because
+	// a redirect would send the token elsewhere. If nil, a client without a timeout: a call
+	// ends with its context. If HTTP or its Transport is nil, a copy of
+	// [http.DefaultTransport] is used. It pings an HTTP/2 connection after 10 seconds of
+	// silence, and closes it if there is no answer within 10 more.
 	//
-	// Let a Transport of your own ping too. Otherwise each call uses a connection that has
-	// died in silence again, and waits until its own context ends:
+	// Let a Transport of your own ping too. Otherwise, if a connection has died without
+	// being closed, each call uses it again, and waits until its own context ends:
 	//
 	//	transport := http.DefaultTransport.(*http.Transport).Clone()
 	//	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second}
 	HTTP *http.Client
-	// Patience is how long the attempts of one call may wait in all. A call is repeated only
-	// where that is safe: after 429, when Telegram says so; if there was no connection; and,
-	// for setWebhook, deleteWebhook and the methods that begin with get, after
-	// any network error and 5xx, unless pending updates would be dropped again.
-	// If zero, no call is repeated.
+	// Patience is how long one call may wait in all between its attempts. If zero, no call
+	// is repeated. A call is repeated only in these cases:
+	//
+	//   - the answer is 429, after the time that Telegram gives;
+	//   - there was no connection, so that nothing was sent;
+	//   - the method is setWebhook, deleteWebhook or begins with get, and there was another
+	//     network error or a 5xx. If the call drops pending updates, it is not repeated.
 	Patience time.Duration
 }
 
-// String names the server, without what is secret in its URL.
+// String names the server, without the secrets in its URL.
 func (c ClientConfig) String() string {
 	return "ClientConfig for " + redact.URL(cmp.Or(c.BaseURL, defaultBaseURL))
 }
@@ -69,8 +73,8 @@ func (c ClientConfig) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.St
 // LogValue is String.
 func (c ClientConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON leaves out HTTP, and what is secret in BaseURL. If something was left out of
-// BaseURL, NewClient refuses it.
+// MarshalJSON leaves out HTTP, and the secrets in BaseURL. NewClient refuses a BaseURL from
+// which something was left out.
 func (c ClientConfig) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct { //nolint:musttag // its names in JSON are those of its fields
 		BaseURL         string
@@ -84,27 +88,27 @@ func (c ClientConfig) MarshalJSON() ([]byte, error) {
 // when a Client is printed. A Client is a [Caller], and is safe for concurrent use.
 type Client struct { //nolint:recvcheck // what prints it has to print values too
 	bot      int64
-	endpoint func(method string) string // with the token, where no formatting finds it
+	endpoint func(method string) string // has the token; fmt does not look into a function
 	redact   func(text string) string
 	http     http.Client
 	patience time.Duration
 	local    bool
-	cloud    bool // Telegram's own servers are asked
+	cloud    bool // the calls go to Telegram's own servers
 }
 
 const (
 	defaultBaseURL = "https://api.telegram.org"
 	maxAnswer      = 32 << 20 // getUpdates answers with 4 MiB at most
-	maxPage        = 4 << 10  // of an answer that is not the Bot API's, for an excerpt
+	maxPage        = 4 << 10  // how much of an answer that is not the Bot API's is searched for an excerpt
 	maxToken       = 80       // tdlib/telegram-bot-api refuses more
 )
 
-// pinging makes the requests of all Clients that have no transport of their own, as
-// [http.DefaultTransport] does for the clients of net/http.
+// pinging is the transport of all Clients that have none of their own, as
+// [http.DefaultTransport] is for the clients of net/http.
 var pinging keepalive.Transport
 
-// NewClient returns a Client, which calls nothing yet. The error joins a
-// *[ConfigError] for every mistake.
+// NewClient returns a Client for the bot with this token. It calls nothing. The error joins
+// a *[ConfigError] for every mistake.
 func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	var errs []error
 	add := func(bad bool, field, problem string) {
@@ -147,7 +151,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	return c, nil
 }
 
-// botOf is the id that a token begins with.
+// botOf returns the bot's id, with which a token begins.
 func botOf(token string) (id int64, ok bool) {
 	number, secret, _ := strings.Cut(token, ":")
 	id, err := strconv.ParseInt(number, 10, 64)
@@ -155,7 +159,7 @@ func botOf(token string) (id int64, ok bool) {
 	return id, plain && secret != "" && len(token) <= maxToken && validSecret(secret)
 }
 
-// password is the one in base, which net/http sends.
+// password returns the password in base. net/http sends it.
 func password(base *url.URL) string {
 	secret, _ := base.User.Password()
 	return secret
@@ -177,12 +181,12 @@ func (c Client) Format(s fmt.State, verb rune) { redact.Text(s, verb, c.String()
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // Call implements [Caller] for any method of the Bot API. params is nil or encodes to a
-// JSON object. A [File] in it makes the request multipart. Its members that are null are
-// left out. The result of the method is decoded into result unless that is nil.
+// JSON object. Members that are null are left out. With a [File] in params the request is
+// multipart. The result of the method is decoded into result, unless result is nil.
 //
-// If the Bot API refuses, the error is an *[APIError]. If params cannot be sent, it is a
-// *[ReplyError], as for a [Reply]. If ctx ends first, it wraps ctx.Err() and the cause of
-// ctx. If params, the Body of a File or ClientConfig.HTTP panics, it is a *[PanicError].
+// If the Bot API refuses the call, the error is an *[APIError]. If params cannot be sent, it
+// is a *[ReplyError], as for a [Reply]. If ctx ends first, it wraps ctx.Err() and the cause
+// of ctx. If params, the Body of a File or ClientConfig.HTTP panics, it is a *[PanicError].
 //
 // The Body of a [File] is read while it is sent. If it has been read and cannot seek, the
 // call is not repeated, whatever Patience says.
@@ -211,7 +215,7 @@ func (c *Client) GetMe(ctx context.Context) (Me, error) {
 	return me, err
 }
 
-// ask is Call that returns the result as it came.
+// ask makes a call as Call does, and returns the result undecoded.
 func (c *Client) ask(ctx context.Context, method string, params any) (result []byte, err error) {
 	err = guard.Call(func() error { // ctx is the user's too
 		m, err := guard.Beside(ctx, stopPatience, func() (*botapi.Message, error) {
@@ -230,7 +234,7 @@ func (c *Client) ask(ctx context.Context, method string, params any) (result []b
 	return result, err
 }
 
-// maxFiles is how many bytes the files of a call may have.
+// maxFiles returns how many bytes the files of a call may have.
 func (c *Client) maxFiles() int64 {
 	if c.local {
 		return botapi.MaxLocalFileBytes
@@ -238,7 +242,7 @@ func (c *Client) maxFiles() int64 {
 	return botapi.MaxFileBytes
 }
 
-// send makes a call, and repeats it where that is safe.
+// send makes a call, and repeats it as ClientConfig.Patience says.
 func (c *Client) send(ctx context.Context, method string, m *botapi.Message) (result []byte, err error) {
 	same := idempotent(method, m)
 	var spent error
@@ -263,7 +267,7 @@ func (c *Client) undecoded(method string, err error) error {
 	return fmt.Errorf("tghook: %s: decode the result: %w", method, c.redacted(err))
 }
 
-// post makes one request of what is in memory, and returns the result.
+// post makes one request with a body that is in memory, and returns the result.
 func (c *Client) post(ctx context.Context, method string, body payload) (result []byte, err error) {
 	return c.exchange(ctx, method, botapi.NewMessage(body))
 }
@@ -284,7 +288,7 @@ func (c *Client) exchange(ctx context.Context, method string, m *botapi.Message)
 	return c.decode(method, res.status, res.body)
 }
 
-// answer is what came back.
+// answer is the status and the body of an HTTP response.
 type answer struct {
 	status int
 	body   []byte
@@ -316,8 +320,8 @@ func (c *Client) roundTrip(ctx context.Context, method string, m *botapi.Message
 // ended.
 const stopPatience = time.Second
 
-// decode reads the envelope of an answer. The result may be megabytes of updates, so
-// that encoding/json, which reads all of it twice, gets refusals only.
+// decode reads the envelope of an answer. The result may be megabytes of updates, and
+// encoding/json would read all of it twice. So it only gets refusals.
 func (c *Client) decode(method string, status int, answer []byte) (result []byte, err error) {
 	var ok []byte
 	err = envelope.Members(answer, func(key, value []byte) error {
@@ -346,14 +350,14 @@ func (c *Client) decode(method string, status int, answer []byte) (result []byte
 			RetryAfter:      time.Duration(refusal.Parameters.RetryAfter) * time.Second,
 			MigrateToChatID: refusal.Parameters.MigrateTo, own: refusal.Code != 0,
 		}
-	default: // a proxy's words, none, or cut at maxAnswer
+	default: // the page of a proxy, an empty answer, or one that was cut at maxAnswer
 		words := envelope.Excerpt([]byte(c.redact(string(answer[:min(len(answer), maxPage)]))), 0)
 		return nil, &APIError{Method: method, Code: status, Description: fmt.Sprintf(
 			"(%s) %d bytes are not an answer of the Bot API: %q", http.StatusText(status), len(answer), words)}
 	}
 }
 
-// failure is err, which is the network's, without the token.
+// failure returns an error of the network without the token.
 func (c *Client) failure(ctx context.Context, method string, err error) error {
 	if request, ok := err.(*url.Error); ok { //nolint:errorlint // net/http has made it
 		err = request.Err // its URL has the token, and the method is known
@@ -361,11 +365,11 @@ func (c *Client) failure(ctx context.Context, method string, err error) error {
 	return fmt.Errorf("tghook: %s: %w", method, redact.WithCause(ctx, c.redacted(err), c.redact))
 }
 
-// redacted is err without the token: see [redact.Error].
+// redacted returns err without the token: see [redact.Error].
 func (c *Client) redacted(err error) error { return redact.Error(err, c.redact) }
 
-// repeatable reports whether the call that failed has done nothing, or would do
-// the same again.
+// repeatable reports whether a call that failed with err can be repeated without harm: it
+// has had no effect, or a second one has the same effect.
 func repeatable(err error, idempotent bool) bool {
 	var refused *APIError
 	if errors.As(err, &refused) {
@@ -374,7 +378,7 @@ func repeatable(err error, idempotent bool) bool {
 	return unconnected(err) || idempotent
 }
 
-// unconnected reports whether no connection came about.
+// unconnected reports whether the connection could not be made, so that nothing was sent.
 func unconnected(err error) bool {
 	var network *net.OpError
 	return errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect")
@@ -382,16 +386,17 @@ func unconnected(err error) bool {
 
 const dropPending = "drop_pending_updates"
 
-// idempotent reports whether a call does no more if it is made twice.
+// idempotent reports whether a call that is made twice has the same effect as once.
 func idempotent(method string, m *botapi.Message) bool {
 	switch method = strings.ToLower(method); method {
 	case "setwebhook", "deletewebhook":
-		return !m.Has(dropPending) // what has come meanwhile would be dropped too
+		return !m.Has(dropPending) // a second call would drop updates that have come meanwhile
 	}
 	return strings.HasPrefix(method, "get")
 }
 
-// askedWait is how long Telegram says that a repetition is to wait; 0 if it does not say.
+// askedWait returns how long Telegram asks to wait before the call is repeated; 0 if it does
+// not say.
 func askedWait(err error) time.Duration {
 	var refused *APIError
 	if errors.As(err, &refused) {

@@ -28,19 +28,22 @@ type WebhookRequest struct { //nolint:recvcheck // what prints it has to print v
 	// URL is where Telegram sends updates to: https, on port 443, 80, 88 or 8443,
 	// to a host with an IPv4 address.
 	URL string
-	// Certificate is the public certificate in PEM form. Set it if no public authority has
-	// issued the certificate. It must go up to the self-signed one. Telegram trusts only
-	// that then. The host must be its DNS name or, if it has no DNS name, its common name.
-	// This is true of a host that is an IP address, too.
+	// Certificate is the public certificate in PEM form, with its chain up to the
+	// self-signed one. Set it if no public authority has issued the certificate. Telegram
+	// trusts only the certificates in it then.
+	//
+	// The host of URL must be a DNS name of the certificate. If the certificate has no DNS
+	// name, the host must be its common name. This applies also to a host that is an IP
+	// address.
 	Certificate []byte
-	// IPAddress is an IPv4 address to which Telegram connects. If empty, Telegram resolves
+	// IPAddress is the IPv4 address to which Telegram connects. If empty, Telegram resolves
 	// the host.
 	IPAddress string
-	// MaxConnections is how many requests Telegram may make at once, 1 to 100.
-	// If zero, Telegram's default, which is 40.
+	// MaxConnections is how many requests Telegram may make at once, 1 to 100, or to 100,000
+	// by a local Bot API server. If zero, Telegram's default: 40, or 100 by a local server.
 	MaxConnections int
-	// AllowedUpdates are the kinds of update that the bot gets. If nil, they stay as they
-	// are. If empty, Telegram's default.
+	// AllowedUpdates are the kinds of update that the bot gets. If nil, Telegram sends the
+	// same kinds as before. If empty and not nil, Telegram's default.
 	AllowedUpdates []string
 	// DropPending drops all updates that wait to be delivered.
 	DropPending bool
@@ -50,29 +53,31 @@ type WebhookRequest struct { //nolint:recvcheck // what prints it has to print v
 	// URL can send updates.
 	InsecureNoSecret bool
 	// Reset calls setWebhook with a Certificate even if getWebhookInfo shows no difference.
-	// getWebhookInfo shows neither the certificate nor the secret, nor whether
-	// IPAddress was given.
+	// Set it after you have changed the certificate or the secret, or have set or removed
+	// IPAddress, because getWebhookInfo does not show that.
 	Reset bool
 }
 
 const (
-	// maxHeaders bounds the header block of Telegram's requests: with a longer one it
+	// maxHeaders bounds the header block of Telegram's requests. If it is longer, Telegram
 	// never sends an update, and records no error. Source: tdlib/td, HttpHeaderCreator
-	// and StringBuilder, which keeps 30 bytes of 4096 to itself.
+	// and StringBuilder, which uses 30 bytes of 4096 itself.
 	maxHeaders = 4096 - 30
-	// settingPatience is how long SetWebhook gives way to other replicas.
+	// settingPatience is how long SetWebhook tries again while another replica sets the
+	// webhook too, or Telegram answers 429.
 	settingPatience = time.Minute
-	// resolvingPatience is how long it waits, in all, until Telegram can resolve the host.
-	// Telegram keeps a failure for 5 minutes, and a wait takes 75 s at most. Source: tdlib/td, GetHostByNameActor.
+	// resolvingPatience is how long SetWebhook waits in all until Telegram can resolve the
+	// host. Telegram remembers a failure for 5 minutes, and one wait takes 75 s at most.
+	// Source: tdlib/td, GetHostByNameActor.
 	resolvingPatience = 7 * time.Minute
 	lookupTime        = 5 * time.Second
 )
 
-// lookup resolves a host. Tests replace it, since they must not ask the network.
+// lookup resolves a host. Tests replace it, because they must not use the network.
 var lookup = net.DefaultResolver.LookupNetIP
 
-// findHost fails if network's resolver says that host does not exist. Where the
-// resolver does not answer, Telegram's counts.
+// findHost returns an error if the resolver says that host does not exist. If the resolver
+// does not answer, findHost returns nil, because Telegram's resolver may know the host.
 func findHost(ctx context.Context, network, host string) error {
 	asking, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
@@ -84,33 +89,34 @@ func findHost(ctx context.Context, network, host string) error {
 	return ctx.Err()
 }
 
-// SetWebhook sets the webhook. It may be called at every start, because Telegram does
-// nothing if the call repeats the last one. With a Certificate this is not true. Then
-// SetWebhook calls Telegram only if getWebhookInfo differs, for Reset, and for DropPending.
+// SetWebhook sets the webhook. Call it at every start if you like: if the parameters are
+// the same as in the last call, Telegram changes nothing. With a Certificate that is not so.
+// Then SetWebhook calls Telegram only if getWebhookInfo shows a difference, or if Reset or
+// DropPending is set.
 //
 // Telegram finds some mistakes only after it has deleted the previous webhook. SetWebhook
-// finds them before it calls Telegram. The error joins a *[ConfigError] for every mistake. A
-// host that does not resolve is an error too, if the Bot API is Telegram's own and IPAddress
-// is not set. In other cases Telegram's resolver is not used.
+// finds them before it calls Telegram. The error joins a *[ConfigError] for every mistake.
+// If the Bot API is Telegram's own and IPAddress is not set, SetWebhook also returns an
+// error if the host does not resolve.
 //
 // While Telegram answers 429, or another replica sets the webhook too, SetWebhook waits
-// and tries again, for a minute and [ClientConfig].Patience in all. While Telegram
-// cannot resolve the host for now, SetWebhook tries again for seven minutes, because the
-// previous webhook has been deleted by then.
+// and tries again, for a minute and [ClientConfig].Patience in all. If Telegram cannot
+// resolve the host for the moment, SetWebhook tries again for seven minutes, because
+// Telegram has deleted the previous webhook by then.
 func (c *Client) SetWebhook(ctx context.Context, req WebhookRequest) error {
 	if err := errors.Join(req.mistakes(c.local)...); err != nil {
 		return err
 	}
-	found := false // here, so that Telegram will find it too
+	found := false // if the host resolves here, Telegram will resolve it sooner or later
 	if c.cloud && req.IPAddress == "" {
 		if err := findHost(ctx, "ip4", req.host()); err != nil {
-			return fmt.Errorf("tghook: the host of WebhookRequest.URL does not resolve, so that Telegram would refuse it: "+
+			return fmt.Errorf("tghook: the host of WebhookRequest.URL does not resolve, so that Telegram would refuse it; "+
 				"correct it, or give IPAddress: %w", c.redacted(err))
 		}
 		found = true
 	}
 	once := *c
-	once.patience = 0 // it is here
+	once.patience = 0 // SetWebhook itself repeats the call
 	again := func(err error) bool {
 		var refused *APIError
 		givesWay := errors.As(err, &refused) && (refused.Code == http.StatusTooManyRequests || refused.Code == http.StatusConflict)
@@ -133,9 +139,9 @@ func (c *Client) setOnce(ctx context.Context, req WebhookRequest) error {
 	return c.Call(ctx, "setWebhook", req.params(), nil)
 }
 
-// isUnresolved reports whether Telegram could not resolve the host, and may later:
-// because its resolver says so, or because the host is found here. Source of the
-// words: telegram-bot-api, WebhookActor, and gai_strerror.
+// isUnresolved reports whether Telegram could not resolve the host, and may do so later:
+// because its resolver says that the failure is temporary, or because the host was found
+// here. Source of the words: telegram-bot-api, WebhookActor, and gai_strerror.
 func isUnresolved(err error, found bool) bool {
 	var refused *APIError
 	if !errors.As(err, &refused) || !refused.own || refused.Code != http.StatusBadRequest {
@@ -146,7 +152,7 @@ func isUnresolved(err error, found bool) bool {
 	return ok && (found || strings.Contains(why, "temporary") || strings.Contains(why, "try again"))
 }
 
-// host is that of URL.
+// host returns the host of URL.
 func (r *WebhookRequest) host() string {
 	target, err := url.Parse(r.URL)
 	if err != nil {
@@ -155,7 +161,7 @@ func (r *WebhookRequest) host() string {
 	return target.Hostname()
 }
 
-// connections are how many a Bot API server makes at most, and by default.
+// connections returns how many connections a Bot API server makes at most, and by default.
 func connections(local bool) (most, usual int) {
 	if local {
 		return 100_000, 100
@@ -201,8 +207,8 @@ func (r *WebhookRequest) params() map[string]any {
 	return params
 }
 
-// mistakes returns what Telegram would refuse, and URLs to which it would not deliver. A
-// local Bot API server accepts more.
+// mistakes returns an error for each value that Telegram would refuse, and for a URL to
+// which it would not deliver. A local Bot API server accepts more.
 func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	add := func(bad bool, field, problem string) {
 		if bad {
@@ -217,14 +223,14 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 		add(strings.Contains(r.URL, "#"), "URL", "has a fragment, which Telegram would send as a part of the path; leave it out")
 		add(target.Scheme != "https" && (!local || target.Scheme != "http"), "URL", "must begin with https://")
 		add(!local && !slices.Contains([]string{"", "443", "80", "88", "8443"}, target.Port()), "URL",
-			"has port "+target.Port()+": Telegram connects to 443, 80, 88 and 8443 only")
+			"has port "+target.Port()+"; give 443, 80, 88 or 8443, because Telegram connects to no other")
 		if r.IPAddress == "" && !local {
 			problem := unreachable(host)
 			add(problem != "", "URL", problem)
 		}
 		size := r.headers(target)
 		add(size > maxHeaders, "URL", fmt.Sprintf(
-			"is too long: of %d bytes of headers, more than %d, Telegram makes no request, and records no error", size, maxHeaders))
+			"is too long: the headers of a request would have %d bytes, and with more than %d Telegram sends nothing and records no error; give a shorter one", size, maxHeaders))
 	}
 	if _, err := netip.ParseAddr(r.IPAddress); err == nil && !local {
 		problem := unreachable(r.IPAddress)
@@ -233,7 +239,7 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 		add(err != nil && r.IPAddress != "", "IPAddress", "not an address; give one such as 149.154.167.220")
 	}
 	most, _ := connections(local)
-	add(r.MaxConnections < 0 || r.MaxConnections > most, "MaxConnections", fmt.Sprintf("must be 1 to %d, or 0 for Telegram's default", most))
+	add(r.MaxConnections < 0 || r.MaxConnections > most, "MaxConnections", fmt.Sprintf("%d; must be 1 to %d, or 0 for Telegram's default", r.MaxConnections, most))
 	if r.SecretToken == "" {
 		add(!r.InsecureNoSecret, "SecretToken",
 			"empty; give Config.Secret (or set InsecureNoSecret)")
@@ -248,31 +254,31 @@ func (r *WebhookRequest) mistakes(local bool) (errs []error) {
 	return errs
 }
 
-// usableHost reports whether Telegram takes what [url.Parse] has taken for a host
-// and port. Source: tdlib/td, parse_url. A host with a * is a pattern and no host.
+// usableHost reports whether Telegram accepts a host and port that [url.Parse] has accepted.
+// Source: tdlib/td, parse_url. A host with a * is a pattern, and not a host.
 func usableHost(host string) bool {
 	return host != "" && host != "." && host[0] != ':' && !strings.HasSuffix(host, ":") && !strings.ContainsAny(host, `<>"*`)
 }
 
-// unreachable says why Telegram would not connect to a host; "" if it may.
+// unreachable says why Telegram would not connect to a host. It returns "" if Telegram may.
 func unreachable(host string) string {
 	addr, err := netip.ParseAddr(host)
 	switch {
 	case err != nil:
 		name := strings.TrimSuffix(host, ".")
 		dot := strings.LastIndexByte(name, '.')
-		if dot < 0 || name[dot+1] >= '0' && name[dot+1] <= '9' { // the latter is an address to some resolvers
+		if dot < 0 || name[dot+1] >= '0' && name[dot+1] <= '9' { // some resolvers take such a name for an address
 			return "has a host that is known in your own network at most; give the public one"
 		}
 	case !addr.Is4():
-		return "has an IPv6 address: Telegram connects by IPv4 only"
+		return "has an IPv6 address; give an IPv4 address, because Telegram connects by no other"
 	case reserved(addr):
 		return "has the reserved address " + addr.String() + "; give the public one"
 	}
 	return ""
 }
 
-// headers is the size of the header block that Telegram would send.
+// headers returns the size of the header block that Telegram would send.
 func (r *WebhookRequest) headers(target *url.URL) int {
 	const fixed = "POST  HTTP/1.1\r\nHost: \r\nContent-Type: application/json\r\nContent-Length: 524288\r\n" +
 		"Connection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
@@ -301,9 +307,9 @@ var reservedNets = []netip.Prefix{
 func reserved(a netip.Addr) bool { return contains(reservedNets, a) }
 
 // WebhookInfo is the result of getWebhookInfo
-// (https://core.telegram.org/bots/api#webhookinfo). It does not have the secret.
+// (https://core.telegram.org/bots/api#webhookinfo). Telegram does not show the secret.
 type WebhookInfo struct {
-	URL                          string   `json:"url"` // empty: none is set
+	URL                          string   `json:"url"` // empty if no webhook is set
 	HasCustomCertificate         bool     `json:"has_custom_certificate"`
 	PendingUpdateCount           int      `json:"pending_update_count"`
 	IPAddress                    string   `json:"ip_address"`
@@ -311,7 +317,7 @@ type WebhookInfo struct {
 	LastErrorMessage             string   `json:"last_error_message"` // not cleared by a later success
 	LastSynchronizationErrorDate int64    `json:"last_synchronization_error_date"`
 	MaxConnections               int      `json:"max_connections"`
-	AllowedUpdates               []string `json:"allowed_updates"` // nil: Telegram's default
+	AllowedUpdates               []string `json:"allowed_updates"` // nil for Telegram's default
 }
 
 // GetWebhookInfo calls getWebhookInfo.
@@ -331,7 +337,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, drop bool) error {
 	return c.Call(ctx, "deleteWebhook", params, nil)
 }
 
-// String names the URL, without what is secret in it.
+// String names the URL, without the secrets in it.
 func (r WebhookRequest) String() string { return "WebhookRequest for " + redact.URL(r.URL) }
 
 // GoString is String.
@@ -343,8 +349,8 @@ func (r WebhookRequest) Format(s fmt.State, verb rune) { redact.Text(s, verb, r.
 // LogValue is String.
 func (r WebhookRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// MarshalJSON has "<secret>" for SecretToken, which SetWebhook refuses, and leaves out
-// what is secret in URL.
+// MarshalJSON writes "<secret>" for SecretToken, which SetWebhook refuses, and leaves out
+// the secrets in URL.
 func (r WebhookRequest) MarshalJSON() ([]byte, error) {
 	type plain WebhookRequest
 	shown := plain(r)

@@ -95,7 +95,7 @@ func TestSetWebhookNamesAMistakeBeforeTelegramDeletesTheOldWebhook(t *testing.T)
 	t.Parallel()
 	const (
 		noURL    = "not a URL with a host"
-		port     = "443, 80, 88 and 8443 only"
+		port     = "give 443, 80, 88 or 8443"
 		ipv6     = "has an IPv6 address"
 		reserved = "has the reserved address"
 		unknown  = "is known in your own network at most"

@@ -12,47 +12,71 @@ import (
 	"github.com/tghook/tghook/internal/guard"
 )
 
-// Outcome is how a [Delivery] ended.
+// Outcome says how a [Delivery] ended.
 type Outcome string
 
-// The outcomes. Each run of a handler, and each repetition of a dead letter, is
-// counted once, under the delivery that carries its result, as handled, replied,
-// dropped, dead_lettered, abandoned, failed or reply_lost.
+// The outcomes. To count the runs of handlers, and the repeated calls of DeadLetter, count
+// the outcomes handled, replied, dropped, dead_lettered, abandoned, failed and reply_lost.
+// Each run has one of these once. If several deliveries wait for one run, only the delivery
+// that gets its result has such an outcome.
 const (
-	OutcomeHandled      Outcome = "handled"       // succeeded without a reply
-	OutcomeReplied      Outcome = "replied"       // succeeded, and the reply was sent
-	OutcomeJoined       Outcome = "joined"        // got the result of a run that another delivery carries
-	OutcomeDuplicate    Outcome = "duplicate"     // had succeeded before
-	OutcomeLate         Outcome = "late"          // answered, or given up by its sender, before the run had ended
-	OutcomeDropped      Outcome = "dropped"       // Drop: the dead letter is accepted
-	OutcomeDeadLettered Outcome = "dead_lettered" // another dead letter, accepted
-	OutcomeShed         Outcome = "shed"          // not run: overload, shutdown, Store down, running elsewhere
-	OutcomeRejected     Outcome = "rejected"      // no update: refused before dispatch
-	OutcomeFailed       Outcome = "failed"        // handler or dead letter failed
-	OutcomeReplyLost    Outcome = "reply_lost"    // succeeded, but its reply could not be sent
-	OutcomeAbandoned    Outcome = "abandoned"     // the handler has not returned: the dead letter is accepted
-	OutcomePinning      Outcome = "pinning"       // not over: a poll's window is full behind it
-	OutcomeCallLost     Outcome = "call_lost"     // not over: a call that a ReplyTransport held back has failed
+	// OutcomeHandled: the handler succeeded without a reply.
+	OutcomeHandled Outcome = "handled"
+	// OutcomeReplied: the handler succeeded, and its reply was sent.
+	OutcomeReplied Outcome = "replied"
+	// OutcomeJoined: the delivery waited for the run of another delivery of the same
+	// update, and that one got the result.
+	OutcomeJoined Outcome = "joined"
+	// OutcomeDuplicate: the update had succeeded before, and its handler did not run again.
+	OutcomeDuplicate Outcome = "duplicate"
+	// OutcomeLate: the delivery was answered before its handler had finished, or its sender
+	// hung up before that.
+	OutcomeLate Outcome = "late"
+	// OutcomeDropped: the handler returned [Drop], and DeadLetter accepted the update.
+	OutcomeDropped Outcome = "dropped"
+	// OutcomeDeadLettered: the update was given up for another reason, and DeadLetter
+	// accepted it.
+	OutcomeDeadLettered Outcome = "dead_lettered"
+	// OutcomeShed: the handler did not run, because of overload or shutdown, because the
+	// Store is down, or because the update runs in another process. It must come again.
+	OutcomeShed Outcome = "shed"
+	// OutcomeRejected: the request was refused before it became an update. The error is a
+	// *[RequestError].
+	OutcomeRejected Outcome = "rejected"
+	// OutcomeFailed: the handler failed, or DeadLetter or another function of yours, such
+	// as Lane.
+	OutcomeFailed Outcome = "failed"
+	// OutcomeReplyLost: the handler succeeded, and its reply could not be sent.
+	OutcomeReplyLost Outcome = "reply_lost"
+	// OutcomeAbandoned: the handler has not returned (see DispatchConfig.HandlerTimeout),
+	// and DeadLetter accepted the update.
+	OutcomeAbandoned Outcome = "abandoned"
+	// OutcomePinning: in a poll, the update is not finished, and no further updates can come
+	// because 100 are held. The update will have another outcome.
+	OutcomePinning Outcome = "pinning"
+	// OutcomeCallLost: a call that a [ReplyTransport] held back has failed. The update will
+	// have another outcome.
+	OutcomeCallLost Outcome = "call_lost"
 )
 
-// Delivery is what became of one arrival of an update at a door, or of a run of
-// the handler whose result no arrival carried.
+// Delivery says what became of one arrival of an update at a door. It also reports a run of
+// the handler whose result no arrival got.
 type Delivery struct {
 	Bot     int64   // DispatchConfig.Bot
-	Update  *Update // nil when rejected
+	Update  *Update // nil if the outcome is OutcomeRejected
 	Outcome Outcome
-	Attempt int           // the attempt it saw, from 1; 0 if none had started
-	Status  int           // the HTTP status answered; 0 if nothing was
-	Late    bool          // it was answered late, or its run had outlived an earlier answer
-	Rode    bool          // its answer carried the reply
+	Attempt int           // the number of the attempt, from 1; 0 if none had started
+	Status  int           // the HTTP status that was answered; 0 if there was no HTTP answer
+	Late    bool          // this delivery, or an earlier one for the same run, was answered late
+	Rode    bool          // the HTTP answer had the reply
 	Waited  time.Duration // from the arrival to the start of the handler, or to the answer if that came first
-	Took    time.Duration // how long the handler ran; 0 if it has not ended, or not run
-	Err     error
+	Took    time.Duration // how long the handler ran; 0 if it has not ended or did not run
+	Err     error         // the reason for the outcome, or another thing that went wrong; nil if nothing did
 
-	quiet bool // the log has said as much of the same run
+	quiet bool // the log already has a line that says the same about the same run
 }
 
-// outcomes are those of the engine.
+// outcomes maps the outcomes of the engine to those of this package.
 var outcomes = [...]Outcome{
 	dispatch.Handled:      OutcomeHandled,
 	dispatch.Replied:      OutcomeReplied,
@@ -67,7 +91,7 @@ var outcomes = [...]Outcome{
 	dispatch.ReplyLost:    OutcomeReplyLost,
 }
 
-// deliveryOf is the Delivery of an update that was told v, and answered with status.
+// deliveryOf returns the Delivery of an update whose verdict is v and whose answer is status.
 func deliveryOf(v *dispatch.Verdict, u *Update, status int) Delivery {
 	return Delivery{
 		Update: u, Outcome: outcomes[v.Outcome], Attempt: v.Attempt, Status: status, Late: v.Late,
@@ -75,7 +99,7 @@ func deliveryOf(v *dispatch.Verdict, u *Update, status int) Delivery {
 	}
 }
 
-// observe reports v to Observe, and what went wrong to Logger.
+// observe gives v to Observe. If something went wrong, it logs that too.
 func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 	v.Bot = c.Bot
 	c.logDelivery(ctx, &v)
@@ -83,12 +107,12 @@ func (c *DispatchConfig) observe(ctx context.Context, v Delivery) {
 		return
 	}
 	if err := guard.Call(func() error { c.Observe(ctx, v); return nil }); err != nil {
-		c.log(ctx, slog.LevelError, "tghook: Observe panicked", slog.Any("error", err))
+		c.log(ctx, slog.LevelError, "tghook: DispatchConfig.Observe panicked", slog.Any("error", err))
 	}
 }
 
-// observe is that of the configuration, until Shutdown returns. Then Observe is not
-// called any more.
+// observe calls Observe and logs, as DispatchConfig.observe does. After Shutdown has returned
+// it only logs.
 func (d *Dispatcher) observe(ctx context.Context, v Delivery) {
 	d.engine.Observing(func(allowed bool) {
 		if allowed {
@@ -105,8 +129,8 @@ func (c *DispatchConfig) log(ctx context.Context, level slog.Level, message stri
 	_ = c.write(ctx, level, message, attrs...)
 }
 
-// write is log for a line that must not get lost: it returns the error of the user's
-// slog.Handler, or its panic. A line of a level that is not enabled is no error.
+// write writes one line that must not get lost: it returns the error of the user's
+// slog.Handler, or its panic. If the level is not enabled, it returns nil.
 func (c *DispatchConfig) write(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) error {
 	logger := c.Logger
 	if logger == nil {
@@ -128,7 +152,20 @@ func (c *DispatchConfig) write(ctx context.Context, level slog.Level, message st
 	})
 }
 
-// logDelivery writes a line for what went wrong.
+// lines has the log line of each outcome.
+var lines = map[Outcome]string{
+	OutcomeFailed:    "tghook: an update failed",
+	OutcomeReplyLost: "tghook: an update succeeded, and its reply could not be sent",
+	OutcomeCallLost:  "tghook: a call that ReplyTransport held back failed",
+	OutcomeLate:      "tghook: a delivery ended before its handler had finished",
+	OutcomeShed:      "tghook: an update was not handled, and must come again",
+	OutcomePinning:   "tghook: an update is not finished, and no further updates can come",
+	OutcomeDuplicate: "tghook: an update had succeeded before, and something else went wrong",
+	OutcomeHandled:   "tghook: an update succeeded, and something else went wrong",
+	OutcomeReplied:   "tghook: an update succeeded, and something else went wrong",
+}
+
+// logDelivery writes a line if something went wrong.
 func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 	level := slog.LevelWarn
 	switch v.Outcome {
@@ -137,7 +174,7 @@ func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 	case OutcomeLate, OutcomeShed, OutcomePinning:
 	default:
 		if v.Err == nil || v.Outcome != OutcomeDuplicate && v.Outcome != OutcomeHandled && v.Outcome != OutcomeReplied {
-			return // a dead letter has its own line, a join that of its run, a refusal that of Webhook.reject
+			return // other places log dead letters, the run that a delivery joined, and refusals
 		}
 	}
 	if v.quiet {
@@ -158,17 +195,17 @@ func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 	if found.panicked != nil {
 		attrs = append(attrs, slog.String("at", briefly(found.panicked.Stack)))
 	}
-	c.log(ctx, level, "tghook: delivery", attrs...)
+	c.log(ctx, level, lines[v.Outcome], attrs...)
 }
 
-// briefly is a stack in one line, so that a log in text form can be read: the user's
-// functions from where it panicked on, at most ten.
+// briefly returns a stack in one line, so that a log in text form can be read. It has the
+// user's functions, from the one that panicked outwards, at most ten.
 func briefly(stack []byte) string {
 	const most = 10
 	var calls []string
 	lines := strings.Split(string(stack), "\n")
 	for i, line := range lines {
-		if strings.HasPrefix(line, "panic(") { // what is above is the recovery
+		if strings.HasPrefix(line, "panic(") { // the lines above are of the recovery
 			lines = lines[i+2:]
 			break
 		}

@@ -98,7 +98,7 @@ func ExampleNew_mistakes() {
 	_, err := tghook.New(nil, tghook.Config{MaxBody: -1})
 	fmt.Println(err)
 	// Output:
-	// tghook: Handler: is nil: give one
+	// tghook: Handler: nil; give a Handler, such as a HandlerFunc
 	// tghook: Config.Secret: empty; pass the secret_token given to setWebhook (or set InsecureNoSecret)
 	// tghook: Config.MaxBody: -1 is negative; give a number of bytes, or 0 for 1 MiB
 }

@@ -126,7 +126,7 @@ func (k Kinds) AllowedUpdates() []string {
 	return kinds
 }
 
-// mistakesInKinds are those of a Kinds in h.
+// mistakesInKinds returns the mistakes of a Kinds in h.
 func mistakesInKinds(h Handler) (errs []error) {
 	kinds, ok := kindsIn(h)
 	if ok && len(kinds) == 0 {
@@ -144,7 +144,7 @@ func mistakesInKinds(h Handler) (errs []error) {
 	return errs
 }
 
-// kindsIn is the Kinds that h is, or that it was before [Chain] wrapped it.
+// kindsIn returns h as a Kinds, if it is one or was one before [Chain] wrapped it.
 func kindsIn(h any) (Kinds, bool) {
 	for {
 		switch inner := h.(type) {
@@ -158,8 +158,9 @@ func kindsIn(h any) (Kinds, bool) {
 	}
 }
 
-// unfitKind says why Telegram cannot have such a kind; "" if it may have. An unknown kind
-// may be newer than this package, so it is not a mistake: warnOfUnknown warns of it.
+// unfitKind says why Telegram cannot have such a kind. It returns "" if Telegram may have
+// it. An unknown kind may be newer than this package. So it is not a mistake, and
+// warnOfUnknown logs it.
 func unfitKind(kind string, rightCase bool) string {
 	letters := func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
@@ -175,7 +176,7 @@ func unfitKind(kind string, rightCase bool) string {
 	return ""
 }
 
-// mistakesInAllowed are those in a list of kinds for Telegram, which does not look at
+// mistakesInAllowed returns the mistakes in a list of kinds for Telegram. Telegram ignores
 // the case of their letters.
 func mistakesInAllowed(field string, kinds []string) (errs []error) {
 	for i, kind := range kinds {
@@ -191,13 +192,13 @@ func isNil(h Handler) bool {
 	return h == nil || ok && f == nil
 }
 
-// selective is a handler that knows which kinds it wants.
+// selective is implemented by a handler that knows which kinds it wants.
 type selective interface{ AllowedUpdates() []string }
 
 // optIn are the kinds that Telegram's default leaves out.
 var optIn = []Kind{KindChatMember, KindMessageReaction, KindMessageReactionCount}
 
-// missingIn are the wanted kinds that Telegram does not send by allowed.
+// missingIn returns the wanted kinds that Telegram does not send if it is told allowed.
 func missingIn(allowed, wanted []string) (missing []string) {
 	for _, kind := range wanted {
 		given := slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, kind) })

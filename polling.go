@@ -60,19 +60,23 @@ type PollConfig struct {
 const (
 	maxPollWait   = 50 * time.Second
 	pollWindow    = 100
-	pollInterval  = 750 * time.Millisecond // a sooner repetition of an offset gets one update only
-	pollSlack     = 15 * time.Second       // for the answer, beyond what Telegram waits
+	pollInterval  = 750 * time.Millisecond // if the same offset is sent again sooner, Telegram returns only one update
+	pollSlack     = 15 * time.Second       // time for the answer, after Telegram has waited
 	confirmation  = 10 * time.Second
 	defaultGrace  = 8 * time.Second // platforms kill after ten seconds, or thirty
-	conflictPause = 3 * time.Second // as long as Telegram itself holds back a second conflict
-	idleTime      = 5 * time.Second // a poll that has lived so long was accepted
+	conflictPause = 3 * time.Second // Telegram itself holds back a second conflict for this time
+	idleTime      = 5 * time.Second // Telegram has accepted a call that lasted so long
 )
 
-// The two conflicts that getUpdates may be answered with. The error of
-// PollConfig.OnError and of Poll wraps one of them, and the *[APIError].
+// Telegram answers getUpdates with 409 for one of two reasons. The error of
+// PollConfig.OnError wraps one of these, and the *[APIError].
 var (
-	ErrWebhookSet  = errors.New("tghook: a webhook is set, and updates go there; delete it, or set PollConfig.TakeOver")
-	ErrOtherPoller = errors.New("tghook: another process polls for this bot; only one may")
+	// ErrWebhookSet says that a webhook is set, so that updates do not come by getUpdates.
+	// If it is set when Poll starts, Poll returns this error.
+	ErrWebhookSet = errors.New("tghook: a webhook is set, and updates go there; delete it, or set PollConfig.TakeOver")
+	// ErrOtherPoller says that another process calls getUpdates for the same bot. Poll goes
+	// on, and one of the two gets the updates.
+	ErrOtherPoller = errors.New("tghook: another process polls for this bot, and only one may; end one of them")
 )
 
 // Poll receives updates by getUpdates, for laptops and for servers that Telegram cannot
@@ -142,7 +146,7 @@ func (p *poller) receive(ctx context.Context) error {
 	return err
 }
 
-// unlessEnded is err, or nil if it says no more than that ctx has ended.
+// unlessEnded returns err, or nil if err only says that ctx has ended.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) {
 		return nil
@@ -151,20 +155,20 @@ func unlessEnded(ctx context.Context, err error) error {
 }
 
 type poller struct {
-	client     *Client // which has no patience: that is here
+	client     *Client // without Patience: the poller itself repeats its calls
 	cfg        PollConfig
 	dispatcher *Dispatcher
 	allowed    []string
 	window     *window.Window[heldUpdate]
 	calls      *callback.Group // of Observe, OnError and DeadLetter
 	logs       *callback.Group // of the Logger
-	moved      chan struct{}   // gets a word when a held update has ended
+	moved      chan struct{}   // gets a value when a held update has ended
 
-	// What follows is of the poll's goroutine alone.
-	again   time.Duration      // not before then is the offset sent again
-	letters map[string]*letter // of data that is not an update, as long as answers have it
-	crowded bool               // what the dispatcher was told last
-	cut     bool               // it was reported that polls are cut, and none has been answered since
+	// Only the goroutine of the poll uses the fields below.
+	again   time.Duration      // when the same offset may be sent again, at the earliest
+	letters map[string]*letter // by data that is not an update, as long as answers contain it
+	crowded bool               // the last value of engine.SetCrowded
+	cut     bool               // OnError has got a cut poll, and no call was answered since
 	backoff retry.Backoff
 }
 
@@ -208,7 +212,7 @@ func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	}
 	if cfg.OnError == nil {
 		cfg.OnError = func(ctx context.Context, err error) {
-			cfg.Dispatch.log(ctx, slog.LevelWarn, "tghook: getUpdates failed", slog.Any("error", err))
+			cfg.Dispatch.log(ctx, slog.LevelWarn, "tghook: something failed in Poll, which recovers by itself", slog.Any("error", err))
 		}
 	}
 	cfg.Dispatch.setDefaults()
@@ -231,26 +235,26 @@ func (c PollConfig) mistakes(client *Client, h Handler) []error {
 		}
 	}
 	add(client == nil, "Client", "nil; make one with NewClient")
-	add(c.Wait < 0 || c.Wait > maxPollWait || c.Wait%time.Second != 0, "PollConfig.Wait", "must be whole seconds up to 50")
+	add(c.Wait < 0 || c.Wait > maxPollWait || c.Wait%time.Second != 0, "PollConfig.Wait", fmt.Sprintf("%v; must be whole seconds up to 50, or 0 for 50 seconds", c.Wait))
 	if client != nil {
 		longest := cmp.Or(c.Wait, maxPollWait) + pollSlack
 		add(client.http.Timeout > 0 && client.http.Timeout <= longest, "ClientConfig.HTTP", fmt.Sprintf(
 			"has a Timeout of %v, which would cut a poll that waits; give none, because a call ends with its context, or more than the %v of PollConfig.Wait and %v",
 			client.http.Timeout, cmp.Or(c.Wait, maxPollWait), pollSlack))
 	}
-	add(c.Grace < 0, "PollConfig.Grace", "negative; give a duration, or 0 for 8 seconds")
+	add(c.Grace < 0, "PollConfig.Grace", fmt.Sprintf("%v is negative; give a positive duration, or 0 for 8 seconds", c.Grace))
 	add(c.PutBackSecret != "" && !validSecret(c.PutBackSecret), "PollConfig.PutBackSecret", secretRule)
-	add(c.PutBackSecret != "" && !c.TakeOver, "PollConfig.PutBackSecret", "is set without TakeOver: nothing would be put back")
+	add(c.PutBackSecret != "" && !c.TakeOver, "PollConfig.PutBackSecret", "is set without TakeOver, so that nothing would be put back; set both")
 	add(len(c.PutBackCertificate) > 0 && c.PutBackSecret == "", "PollConfig.PutBackCertificate", "is set without PutBackSecret; give both")
 	return errs
 }
 
-// lastAnswer is when getUpdates last answered; zero: never. It is safe for
+// lastAnswer returns when getUpdates was last answered; zero if never. It is safe for
 // concurrent use.
 func (p *poller) lastAnswer() time.Time { return p.dispatcher.Stats().Polled }
 
-// takeOver sees to it that updates come by getUpdates, and returns what is to be
-// put back in the end.
+// takeOver deletes the webhook if PollConfig says so. It returns the webhook that must be set
+// again in the end, or nil.
 func (p *poller) takeOver(ctx context.Context) (restore *WebhookRequest, err error) {
 	var info WebhookInfo
 	err = p.persist(ctx, func(ctx context.Context) (err error) {
@@ -269,13 +273,13 @@ func (p *poller) takeOver(ctx context.Context) (restore *WebhookRequest, err err
 		return nil, fmt.Errorf("%w (it is at %s)", ErrWebhookSet, p.client.redact(info.URL))
 	case info.URL != "" && p.cfg.PutBackSecret != "":
 		if info.HasCustomCertificate && len(p.cfg.PutBackCertificate) == 0 {
-			return nil, &ConfigError{"PollConfig.PutBackCertificate", "is needed to put the webhook back, which has a certificate of its own"}
+			return nil, &ConfigError{"PollConfig.PutBackCertificate", "is not set, and the webhook that TakeOver deletes has a certificate of its own; give that, so that it can be put back"}
 		}
 		restore = &WebhookRequest{
 			URL: info.URL, Certificate: p.cfg.PutBackCertificate, MaxConnections: info.MaxConnections,
 			SecretToken: p.cfg.PutBackSecret, Reset: true,
 		}
-		if p.allowed != nil { // by which the poll changes what the webhook gets
+		if p.allowed != nil { // the poll changes the kinds that the webhook gets
 			restore.AllowedUpdates = append([]string{}, info.AllowedUpdates...)
 		}
 		if err := errors.Join(restore.mistakes(p.client.local)...); err != nil {
@@ -295,12 +299,12 @@ type UpdatesRequest struct {
 	// Wait is how long Telegram waits for an update to come, in whole seconds up to
 	// 50. If zero, Telegram does not wait.
 	Wait time.Duration
-	// AllowedUpdates are the kinds of update that the bot gets from now on. If nil, they
-	// stay as they are. If empty, Telegram's default.
+	// AllowedUpdates are the kinds of update that the bot gets from now on. If nil, Telegram
+	// sends the same kinds as before. If empty and not nil, Telegram's default.
 	AllowedUpdates []string
 }
 
-// GetUpdates calls getUpdates. [ParseUpdate] reads each of the updates that it returns.
+// GetUpdates calls getUpdates. It returns the JSON of each update, for [ParseUpdate].
 func (c *Client) GetUpdates(ctx context.Context, req UpdatesRequest) ([]json.RawMessage, error) {
 	params := map[string]any{}
 	if req.Offset != 0 {
@@ -321,7 +325,7 @@ func (c *Client) GetUpdates(ctx context.Context, req UpdatesRequest) ([]json.Raw
 	}
 	updates := []json.RawMessage{}
 	err = envelope.Elements(result, func(update []byte) {
-		updates = append(updates, bytes.Clone(update)) // one that is kept does not keep all
+		updates = append(updates, bytes.Clone(update)) // so that one update does not keep the memory of all
 	})
 	if err != nil {
 		return nil, c.undecoded("getUpdates", err)

@@ -19,21 +19,22 @@ import (
 	"github.com/tghook/tghook/internal/retry"
 )
 
-// When, after its Grace, a poll goes on without its handlers, which were cancelled, without
-// the confirmation, and without the functions of the user. In all it takes a second.
+// The end of a poll takes one second after its Grace. These are the times since the end of
+// Grace.
 const (
-	pollCancelTime = 250 * time.Millisecond
-	confirmTime    = 800 * time.Millisecond
-	tellTime       = 950 * time.Millisecond
+	pollCancelTime = 250 * time.Millisecond // until then Poll waits for the handlers that it cancelled
+	confirmTime    = 800 * time.Millisecond // until then for the confirmation
+	tellTime       = 950 * time.Millisecond // until then for Observe, OnError and DeadLetter
 )
 
-// repetition is how long a repeated offset has an effect, and a second for the way there.
-// Telegram holds such a call for 3 seconds, although it asks not to wait.
+// repetition is how long Telegram remembers the offset of a call: 3 seconds, and one more for
+// the way there. It holds a call that repeats the offset for 3 seconds, even if that asks it
+// not to wait.
 const repetition = 4 * time.Second
 
 var errEnding = errors.New("tghook: the dispatcher has not ended yet")
 
-// persist calls f until it succeeds or fails for good.
+// persist calls f until it succeeds, or until its error is final.
 func (p *poller) persist(ctx context.Context, f func(context.Context) error) error {
 	for {
 		asking, cancel := context.WithTimeout(ctx, pollSlack)
@@ -71,7 +72,7 @@ func (p *poller) rest(ctx context.Context, err error) error {
 	return retry.Sleep(ctx, wait)
 }
 
-// report tells the user what went wrong, in order and without waiting.
+// report calls OnError with err, in order and without waiting.
 func (p *poller) report(ctx context.Context, err error) {
 	told := p.calls.InTurn(func() {
 		if broken := guard.Call(func() error { p.cfg.OnError(ctx, err); return nil }); broken != nil {
@@ -79,7 +80,7 @@ func (p *poller) report(ctx context.Context, err error) {
 		}
 	})
 	if !told {
-		p.log(ctx, slog.LevelError, "tghook: OnError or Observe does not return: OnError is not told of this", slog.Any("error", err))
+		p.log(ctx, slog.LevelError, "tghook: PollConfig.OnError was not called with an error, because 1,000 calls of OnError and Observe have not returned", slog.Any("error", err))
 	}
 }
 
@@ -89,8 +90,8 @@ func (p *poller) log(ctx context.Context, level slog.Level, message string, attr
 	p.logs.InTurn(func() { p.cfg.Dispatch.log(ctx, level, message, attrs...) })
 }
 
-// conflict names the cause of a 409. Source of the words: tdlib/telegram-bot-api,
-// Client::abort_long_poll and its callers.
+// conflict returns the error for a 409, with its cause. Source of the words:
+// tdlib/telegram-bot-api, Client::abort_long_poll and its callers.
 func conflict(refused *APIError) error {
 	if strings.Contains(strings.ToLower(refused.Description), "webhook") {
 		return fmt.Errorf("%w: %w", ErrWebhookSet, refused)
@@ -114,8 +115,8 @@ func (p *poller) run(ctx context.Context, polled chan<- struct{}) error {
 	}
 }
 
-// persevere polls until ctx ends or Telegram refuses for good. A panic or a
-// runtime.Goexit, of a RoundTripper say, is one failure more.
+// persevere polls until ctx ends or Telegram refuses for good. If the user's code, such as a
+// RoundTripper, panics or calls runtime.Goexit, the poll begins again after a pause.
 func (p *poller) persevere(ctx context.Context) error {
 	for {
 		var final error
@@ -130,7 +131,7 @@ func (p *poller) persevere(ctx context.Context) error {
 	}
 }
 
-// poll takes updates until ctx ends or Telegram refuses for good.
+// poll calls getUpdates until ctx ends or Telegram refuses for good.
 func (p *poller) poll(ctx context.Context) error {
 	for {
 		if err := p.await(ctx); err != nil {
@@ -187,7 +188,7 @@ func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Durati
 		return err
 	}
 	p.backoff.Reset()
-	if lived >= wait { // it was given up here, or nearly answered
+	if lived >= wait { // not cut: it was given up here, or the answer was due
 		return err
 	}
 	if p.cut {
@@ -195,7 +196,7 @@ func (p *poller) cutIdle(ctx context.Context, err error, wait, lived time.Durati
 		return nil
 	}
 	p.cut = true
-	return fmt.Errorf("tghook: a poll was cut after %v, before the %v of PollConfig.Wait: "+
+	return fmt.Errorf("tghook: a call of getUpdates was cut after %v, before the %v of PollConfig.Wait; "+
 		"if that happens again, give a shorter Wait: %w", lived.Round(time.Second), wait, err)
 }
 
@@ -232,12 +233,13 @@ func (p *poller) crowd(full bool) {
 	}
 }
 
-// reportPin reports the update that keeps the window full. await calls it once for each.
+// reportPin reports the oldest update of a full window, because no further updates come until
+// it is finished. await calls it once for each such update.
 func (p *poller) reportPin(ctx context.Context) {
 	pin := p.window.Oldest()
-	const message = "tghook: the poll waits for this, with 100 behind it"
+	const message = "tghook: the poll holds 100 updates, and gets no further ones until the oldest is finished: this one"
 	if pin.update == nil {
-		p.log(ctx, slog.LevelWarn, message, slog.String("kind", "no update"))
+		p.log(ctx, slog.LevelWarn, message, slog.String("kind", "not an update"))
 		return
 	}
 	u := pin.update
@@ -246,18 +248,19 @@ func (p *poller) reportPin(ctx context.Context) {
 	p.calls.Start(func() {}, func() { p.observe(ctx, Delivery{Update: u, Outcome: OutcomePinning}) })
 }
 
-// observe is called in a goroutine of its own.
+// observe calls Observe, unless too many calls have not returned. It runs in a goroutine of
+// its own.
 func (p *poller) observe(ctx context.Context, v Delivery) {
 	if p.calls.Crowded() {
-		p.log(ctx, slog.LevelError, "tghook: Observe or OnError does not return: Observe is not told of this",
+		p.log(ctx, slog.LevelError, "tghook: DispatchConfig.Observe was not called with a Delivery, because 1,000 calls of OnError and Observe have not returned",
 			slog.Int64("update_id", v.Update.ID), slog.String("outcome", string(v.Outcome)))
 		return
 	}
 	p.cfg.Dispatch.observe(ctx, v)
 }
 
-// take hands over the new updates, in order, and reports whether there were any. An update
-// that has no room stays with Telegram, and so do those behind it.
+// take gives the new updates to the engine, in order, and reports whether there were any. If
+// an update has no room, Telegram keeps it and all updates behind it.
 func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool) {
 	values := context.WithoutCancel(ctx)
 	seen := map[string]bool{}
@@ -307,7 +310,7 @@ func (p *poller) admit(values context.Context, u *Update) *dispatch.Delivery {
 	return e.Admit(d, lane, item)
 }
 
-// awaitEnd waits for the end of an update that is held, and tells of it.
+// awaitEnd waits until an update that is held has ended, and wakes the poll.
 func (p *poller) awaitEnd(d *dispatch.Delivery, over bool) {
 	if over || d.Wait(p.calls.Over()) {
 		p.hasMoved()
@@ -321,14 +324,14 @@ func (p *poller) hasMoved() {
 	}
 }
 
-var errNothingNew = errors.New("tghook: getUpdates gives nothing but what cannot be read")
+var errNothingNew = errors.New("tghook: getUpdates returned only data that cannot be read as updates")
 
 // letterTime is how long DeadLetter may go on after its context has ended.
 const letterTime = 10 * time.Second
 
-// bury makes a dead letter of data that is not an update, beside the poll. It has no id by
-// which Telegram could be told to forget it. Telegram forgets it when an update behind it is
-// confirmed, and that waits until the dead letter is accepted.
+// bury makes a dead letter of data that is not an update, in a goroutine of its own. The data
+// has no id, so it cannot be confirmed itself. Telegram forgets it when an update behind it
+// is confirmed. That waits until DeadLetter has accepted the data.
 func (p *poller) bury(ctx context.Context, raw json.RawMessage, cause error) {
 	l := &letter{}
 	p.letters[string(raw)] = l
@@ -374,14 +377,14 @@ func (p *poller) offer(ctx context.Context, u *Update, cause error) error {
 		return deadLetter(ctx, u, cause)
 	})
 	if err != nil && !returned.Load() {
-		p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w: what it was given goes to the Logger", err))
+		p.report(ctx, fmt.Errorf("tghook: DeadLetter: %w; the data that it got is logged instead", err))
 		return guard.Within(letterTime, func() error { return write(ctx, u, cause) })
 	}
 	return err
 }
 
-// windUp ends what polled, which is closed when the poll's goroutine has returned. It
-// takes the Grace and a second, whatever the user's code does.
+// windUp ends the poll. polled is closed when the goroutine of the poll has returned. windUp
+// takes Grace and a second at most, whatever the user's code does.
 func (p *poller) windUp(ctx context.Context, polled <-chan struct{}) {
 	ctx = context.WithoutCancel(ctx)
 	begun := time.Now()
@@ -403,7 +406,7 @@ func (p *poller) windUp(ctx context.Context, polled <-chan struct{}) {
 	confirming, cancel := within(confirmTime)
 	defer cancel()
 	if err := p.confirm(confirming); err != nil {
-		p.report(ctx, fmt.Errorf("tghook: what was handled could not be confirmed, and comes again: %w", err))
+		p.report(ctx, fmt.Errorf("tghook: updates that were handled could not be confirmed, so Telegram sends them again at the next start: %w", err))
 	}
 	telling, cancel := within(tellTime)
 	defer cancel()
@@ -414,18 +417,18 @@ func (p *poller) windUp(ctx context.Context, polled <-chan struct{}) {
 		}
 	}
 	if left != nil {
-		p.log(ctx, slog.LevelWarn, "tghook: handlers were cancelled at the end of the poll: their updates come again", slog.Any("error", left))
+		p.log(ctx, slog.LevelWarn, "tghook: not all updates were finished within PollConfig.Grace: Telegram sends them again at the next start", slog.Any("error", left))
 	}
 	if !p.calls.End(telling) {
-		p.log(ctx, slog.LevelWarn, "tghook: Poll ends, although Observe, OnError or DeadLetter has not returned, or a handler that was cancelled")
+		p.log(ctx, slog.LevelWarn, "tghook: Poll returns while a function of yours still runs: Observe, OnError, DeadLetter or a cancelled handler")
 	}
 	last, cancel := within(time.Second)
 	defer cancel()
 	p.logs.End(last)
 }
 
-// shutDown ends the dispatcher in a goroutine of its own, which the user's code may
-// end. It returns what tells of the end.
+// shutDown shuts the dispatcher down in a goroutine of its own, because the user's code may
+// end that goroutine. The channel gets the result.
 func (p *poller) shutDown(ctx context.Context) <-chan error {
 	return guard.Start(func() error {
 		grace, cancel := context.WithTimeout(ctx, p.cfg.Grace)
@@ -434,15 +437,16 @@ func (p *poller) shutDown(ctx context.Context) <-chan error {
 	})
 }
 
-// confirm tells Telegram what was handled, unless it has been told.
+// confirm tells Telegram which updates were handled, unless it was told before.
 func (p *poller) confirm(ctx context.Context) error {
 	offset, ok := p.window.Confirmable()
 	if !ok {
 		return nil
 	}
 	if p.window.Repeats(offset, p.dispatcher.engine.Now()-repetition) {
-		// The call before was not answered, and Telegram would hold its repetition. One
-		// without an offset confirms nothing, and is not a repetition.
+		// The last call was not answered, and Telegram would hold a call that repeats its
+		// offset. A call without an offset confirms nothing, and the next one is not a
+		// repetition then.
 		_, _ = p.client.GetUpdates(ctx, UpdatesRequest{Limit: 1})
 	}
 	_, err := p.client.GetUpdates(ctx, UpdatesRequest{Offset: offset, Limit: 1})

@@ -372,8 +372,8 @@ func (r *run) close(res *dispatch.Result, err error) {
 	r.last = nil
 }
 
-// tooLate says why a call fails that is made with the context of a handler that has
-// returned; nil if it is not.
+// tooLate returns the error of a call that is made with the context of a handler that has
+// returned. It returns nil for any other call.
 func tooLate(ctx context.Context, run *run) error {
 	why := ctx.Err()
 	if why == nil || run == nil || run.Running() {

@@ -17,7 +17,7 @@ import (
 	"github.com/tghook/tghook/internal/botapi"
 )
 
-// ReplyTransport sends the calls of another bot library in the response, as a
+// ReplyTransport sends a call of another bot library in the HTTP response to Telegram, as a
 // [Reply] is sent. Give it to the [http.Client] of the library. A call belongs to the update
 // of a handler if it is made with the context of that handler, or one derived from it:
 //
@@ -26,21 +26,24 @@ import (
 //	http.Client{Transport: &tghook.ReplyTransport{Client: client}}
 //	tghook.Config{Dispatch: tghook.DispatchConfig{Bot: client.Bot(), ...}, ...}
 //
-// A call of one of Methods is held back, and the library is told at once that it
-// succeeded. When the handler returns, the call that is held then is its reply. It is sent
-// in the response, and again in the response to a redelivery. If there is no response, it is
-// called once; Caller is not needed for that. Before any later call to the bot the held one
-// is called, which keeps the order. So of several calls only the last can be sent in the
-// response. Nobody sees what Telegram answers to a held call. It is called again as [Caller]
+// A call of one of Methods is held back: it is not made yet, and the library is told at once
+// that it succeeded. When the handler returns, the held call becomes its reply:
+//
+//   - It is sent in the response, and once more in the response to a redelivery.
+//   - If there is no response, ReplyTransport makes the call. This does not need Caller.
+//   - Before any later call to the bot the held call is made, which keeps the order. So of
+//     several calls only the last can be sent in the response.
+//
+// Nobody sees what Telegram answers to a held call. If it fails, it is repeated as [Caller]
 // says. If it still fails, Observe gets [OutcomeCallLost], or [OutcomeReplyLost] for the
 // last call.
 //
-// If the handler returns an error or panics, the held call is discarded. A failure that a
-// middleware of yours handles does not discard it. If the handler returns a Reply too, the
-// held call is called before it. If the delivery is answered late while a call is held, the
+// If the handler returns an error or panics, the held call is discarded. If a middleware of
+// yours handles that failure, it is not discarded. If the handler returns a Reply too, the
+// held call is made before it. If the delivery is answered late while a call is held, the
 // call is made at once, except under LateCancel.
 //
-// All other calls go to Base unchanged:
+// Base makes all other calls at once and unchanged:
 //
 //   - calls without a handler's context, and calls of another bot or of another method;
 //   - calls that a response cannot have: more than 1 MiB of parameters or 50 MiB of files,
@@ -51,13 +54,13 @@ import (
 //     as its Reply.
 //
 // The handler must not return before its calls have returned. If a library runs its own
-// handlers in goroutines, tell it not to. The handler's context ends when it returns. A
-// later call with it fails with [context.Canceled], and few libraries report that. Give
-// [context.WithoutCancel] of the context to a goroutine that goes on: its calls go to Base
-// unchanged. A library that uses fasthttp has to be switched to net/http.
+// handlers in goroutines, configure it not to. The handler's context ends when the handler
+// returns. A later call with it fails with [context.Canceled], and few libraries report
+// that. Give [context.WithoutCancel] of the context to a goroutine that goes on: Base makes
+// its calls. If a library uses fasthttp, switch it to net/http.
 //
-// The body of a call that may be held is read into memory once. A multipart body is held as
-// it came, and any other as JSON. All other bodies are streamed.
+// The body of a call that may be held is read into memory. A multipart body is held as it
+// is, and any other is held as JSON. Bodies of other calls are streamed.
 //
 // A ReplyTransport is safe for concurrent use. After the first call its fields must not
 // change, and it must not be copied. If a field is wrong, every call returns a
@@ -66,17 +69,18 @@ type ReplyTransport struct {
 	// Base makes the calls. If nil, the default transport of a [Client]: see
 	// [ClientConfig].HTTP.
 	Base http.RoundTripper
-	// Client says which bot's calls may be held: calls to its server, with its token,
-	// in a handler of a dispatcher that has its id in DispatchConfig.Bot. It is
-	// required, and makes no calls.
+	// Client says which calls may be held: those to the server of the Client, with its
+	// token, in a handler of a dispatcher that has the same bot in DispatchConfig.Bot. It is
+	// required. Its own transport is not used.
 	Client *Client
 	// Methods are the methods that may be held, in upper or lower case. If empty, all
-	// methods of Bot API 10.1 that answer True and that a response can have, except
-	// sendChatAction, sendMessageDraft and sendRichMessageDraft, which show what the handler
-	// is about to do. With AllowNoResult also the methods that answer with a message.
+	// methods of Bot API 10.1 that answer True and that Telegram accepts in a response,
+	// except sendChatAction, sendMessageDraft and sendRichMessageDraft, because these show
+	// what the handler is doing. With AllowNoResult also the methods that answer with a
+	// message.
 	//
-	// Leave out the methods whose failure the handler has to see, and those that
-	// must not wait until the handler returns, or for LateAfter.
+	// Leave out a method if the handler has to see its failure, or if its calls must not
+	// wait until the handler returns or LateAfter is over.
 	Methods []string
 	// AllowNoResult allows Methods that answer with one message, or with the id of one.
 	// The library gets a message with the id 0 in a chat with the id 0. In the Bot API the
@@ -85,10 +89,10 @@ type ReplyTransport struct {
 	AllowNoResult bool
 
 	once    sync.Once
-	warned  atomic.Bool // that DispatchConfig.Bot is not set
+	warned  atomic.Bool // the log has said that DispatchConfig.Bot is not set
 	err     error
-	answers map[string]string // to the methods that may be held, in lower case
-	through *Client           // Client, by Base
+	answers map[string]string // what the library is told, by method in lower case
+	through *Client           // Client, with Base as its transport
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -131,19 +135,19 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// nameless is the mistake that run has no bot. It is logged once: most programs ignore
-// the error of a call that answers a user.
+// nameless returns the error that DispatchConfig.Bot is not set. It is also logged, once,
+// because most programs ignore the error of a call that answers a user.
 func (t *ReplyTransport) nameless(ctx context.Context, run *run) error {
 	err := &ConfigError{"DispatchConfig.Bot", "not set, and ReplyTransport needs it; give Client.Bot()"}
 	if t.warned.CompareAndSwap(false, true) {
-		run.dispatcher.cfg.log(ctx, slog.LevelError, "tghook: no call of the bot library is made", slog.String("error", err.Error()))
+		run.dispatcher.cfg.log(ctx, slog.LevelError, "tghook: ReplyTransport refuses the calls of the bot library", slog.String("error", err.Error()))
 	}
 	return err
 }
 
-// With returns a client for a library whose calls take no context. Make a copy of the
-// library's bot with that client for each update. ctx is the context of the handler. Every
-// request of the client is made with it, and its own context is ignored.
+// With returns a client for a library whose calls take no context. ctx is the context of
+// the handler. For each update make a copy of the library's bot with such a client. Every
+// request of the client is made with ctx, and the context of the request is ignored.
 func (t *ReplyTransport) With(ctx context.Context) *http.Client {
 	return &http.Client{Transport: transportWith{t, ctx}}
 }
@@ -173,7 +177,7 @@ func refuse(req *http.Request, err error) (*http.Response, error) {
 	return nil, err
 }
 
-// prepare checks the fields, and works out what follows from them.
+// prepare checks the fields, and sets the fields that follow from them.
 func (t *ReplyTransport) prepare() {
 	var errs []error
 	if t.Client == nil {
@@ -209,8 +213,8 @@ func (t *ReplyTransport) prepare() {
 	t.err = errors.Join(errs...)
 }
 
-// methodOf is the method that is called at u, and empty if it is none of the
-// bot's.
+// methodOf returns the method that a request to u calls. It returns "" if u is not a URL of
+// the bot.
 func (t *ReplyTransport) methodOf(u *url.URL) string {
 	plain := url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path}
 	method, ours := strings.CutPrefix(plain.String(), t.Client.endpoint(""))
@@ -220,8 +224,8 @@ func (t *ReplyTransport) methodOf(u *url.URL) string {
 	return method
 }
 
-// read reads the call that req is. It is nil if it cannot ride. Either way the
-// request that is returned has the body again.
+// read reads the call that req makes. It returns nil if a response cannot have the call. The
+// request that it returns has the whole body in either case.
 func (t *ReplyTransport) read(method string, req *http.Request) (*held, *http.Request, error) {
 	limit := int64(botapi.MaxParams)
 	mediaType, params, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
@@ -268,13 +272,13 @@ func (t *ReplyTransport) read(method string, req *http.Request) (*held, *http.Re
 	default:
 		return nil, again, nil
 	}
-	if err != nil { // Telegram will say what is wrong
-		return nil, again, nil //nolint:nilerr // it goes to Base then
+	if err != nil { // Base makes the call, and Telegram says what is wrong
+		return nil, again, nil //nolint:nilerr // as above
 	}
 	return &held{t.through, method, p}, again, nil
 }
 
-// rest is a body of which the beginning had been read.
+// rest is a body whose beginning was read, with that beginning put back.
 type rest struct {
 	io.Reader
 	io.Closer

@@ -91,7 +91,7 @@ const (
 	strayInterval = time.Minute
 )
 
-var errReceived = errors.New("tghook: Receive was called before: a Mounted receives once")
+var errReceived = errors.New("tghook: Receive was called before, and can be called once; make another Mounted")
 
 // Mount returns the parts of a [Run] with cfg. It reads the files that cfg names, and
 // starts nothing. The error joins a *[ConfigError] for every mistake.
@@ -107,7 +107,7 @@ func Mount(h Handler, cfg RunConfig) (*Mounted, error) {
 		if near := spelling.Nearest(name, slices.Sorted(maps.Keys(variables))); near != "" {
 			attrs = append(attrs, slog.String("nearest", environmentPrefix+near))
 		}
-		m.log(context.Background(), slog.LevelWarn, "tghook: a variable that FromEnv does not read: it is misspelt, or another program's", attrs...)
+		m.log(context.Background(), slog.LevelWarn, "tghook: a variable that FromEnv does not read is set: correct its name, or ignore this if another program reads it", attrs...)
 	}
 	return m, nil
 }
@@ -226,7 +226,7 @@ func (m *Mounted) Receive(ctx context.Context) error {
 	defer cancel(nil)
 	defer context.AfterFunc(m.ending, func() { cancel(nil) })()
 	if m.poller != nil {
-		m.log(ctx, slog.LevelInfo, "tghook: polling, since no URL is given")
+		m.log(ctx, slog.LevelInfo, "tghook: receiving updates by long poll, because no URL is set")
 		defer context.AfterFunc(receiving, func() { m.draining.Store(true) })()
 		return m.poller.receive(receiving)
 	}
@@ -274,7 +274,7 @@ func (m *Mounted) setWebhook(ctx context.Context) error {
 		}
 		wait := backoff.Next()
 		wait = cmp.Or(askedWait(err), wait)
-		m.log(ctx, slog.LevelWarn, "tghook: the webhook is not set yet: trying again", slog.Duration("after", wait), slog.Any("error", err))
+		m.log(ctx, slog.LevelWarn, "tghook: the webhook is not set yet, because a call failed that is repeated", slog.Duration("after", wait), slog.Any("error", err))
 		if err := retry.Sleep(ctx, wait); err != nil {
 			return err
 		}
@@ -331,7 +331,7 @@ func (m *Mounted) windUp(ctx context.Context) {
 	m.draining.Store(true)
 	ending := context.WithoutCancel(ctx)
 	if ctx.Err() != nil && m.cfg.DrainDelay > 0 {
-		m.log(ending, slog.LevelInfo, "tghook: the end has come: serving on for DrainDelay", slog.Duration("delay", m.cfg.DrainDelay))
+		m.log(ending, slog.LevelInfo, "tghook: shutting down: requests are still served for RunConfig.DrainDelay", slog.Duration("delay", m.cfg.DrainDelay))
 		timer := time.NewTimer(m.cfg.DrainDelay)
 		select {
 		case <-timer.C:
@@ -345,7 +345,7 @@ func (m *Mounted) windUp(ctx context.Context) {
 		return m.Shutdown(grace)
 	})
 	if left != nil {
-		m.log(ending, slog.LevelWarn, "tghook: not all updates were answered: Telegram will deliver them again", slog.Any("error", left))
+		m.log(ending, slog.LevelWarn, "tghook: not all updates were finished within RunConfig.Grace: Telegram will deliver them again", slog.Any("error", left))
 	}
 }
 
@@ -383,7 +383,7 @@ func (m *Mounted) resolve(ctx context.Context) error {
 		network = "ip"
 	}
 	if _, err := m.resolver.LookupNetIP(ctx, network, m.cfg.public().Hostname()); err != nil {
-		return fmt.Errorf("tghook: the host of %s does not resolve, so that Telegram would refuse it: %w", m.given.nameOf("RunConfig.URL"), err)
+		return fmt.Errorf("tghook: the host of %s does not resolve, so that Telegram would refuse it; correct it, or set IPAddress: %w", m.given.nameOf("RunConfig.URL"), err)
 	}
 	return nil
 }

@@ -100,9 +100,9 @@ func (m *Mounted) warnOfStray(r *http.Request) {
 	if m.client != nil {
 		path, served = m.client.redact(path), m.client.redact(served)
 	}
-	text := "tghook: a request with a secret token came to a path where no updates are served: is it the path of the URL? See RunConfig.Path"
+	text := "tghook: a request with a secret token came to a path where no updates are served: set RunConfig.Path if a proxy changes the path"
 	if m.hook == nil {
-		text = "tghook: a request with a secret token came, though the bot polls: no URL is set"
+		text = "tghook: a request with a secret token came, and the bot polls: set RunConfig.URL to receive by webhook"
 	}
 	m.log(r.Context(), slog.LevelWarn, text, slog.String("path", path), slog.String("served", served), slog.String("peer", r.RemoteAddr))
 }
@@ -150,7 +150,7 @@ func (m *Mounted) serve(ctx context.Context, listener net.Listener) error {
 type serverLog struct{ m *Mounted }
 
 func (l serverLog) Write(line []byte) (int, error) {
-	l.m.log(context.Background(), slog.LevelWarn, "tghook: server", slog.String("error", strings.TrimSpace(string(line))))
+	l.m.log(context.Background(), slog.LevelWarn, "tghook: the HTTP server reports an error", slog.String("error", strings.TrimSpace(string(line))))
 	return len(line), nil
 }
 

@@ -525,7 +525,7 @@ func TestRunSaysHowItsPollIsWhereItListens(t *testing.T) {
 		rig.Pass(22 * time.Second)
 		assert.Equal(t, "200 getUpdates was last answered 2s ago, at 2000-01-01T00:00:20Z\n", health(), "later")
 		assert.Equal(t, 404, s.answer(update(7, 1)), "an update by webhook")
-		assert.Contains(t, logged.String(), "though the bot polls", logged.String())
+		assert.Contains(t, logged.String(), "and the bot polls", logged.String())
 		silent.Store(true)
 		rig.Pass(80 * time.Second) // of which the running call, until the silence, takes up to 18
 		if got := health(); !strings.HasPrefix(got, "200 ") {

@@ -14,21 +14,21 @@ type Key struct {
 	ID  int64 // update_id
 }
 
-// Claim is one attempt of one process to handle one update. The Dispatcher makes it.
+// Claim is the claim of one process to one attempt at one update. The Dispatcher makes it.
 type Claim struct {
 	Key Key
-	// Fence tells the claim from every other one, of all processes and for ever: 26
-	// letters and digits at random. They have no order. A Store only compares them for
+	// Fence identifies the claim: no other claim of any process ever has the same fence. It
+	// is 26 random letters and digits. Fences have no order. A Store only compares them for
 	// equality.
 	Fence string
 }
 
-// ClaimState is what a [Store] knows of an update that is claimed.
+// ClaimState says what a [Store] knows about an update that a claim asks for.
 type ClaimState int
 
 // The states of a claim.
 const (
-	// ClaimGranted: the update is the caller's for the time of the lease.
+	// ClaimGranted: the caller has the update for the time of the lease.
 	ClaimGranted ClaimState = iota + 1
 	// ClaimElsewhere: another claim holds the update.
 	ClaimElsewhere
@@ -39,37 +39,38 @@ const (
 // ClaimResult is the answer of [Store].Claim.
 type ClaimResult struct {
 	State ClaimState
-	// Attempt is set with ClaimGranted. It counts from 1: it is one more than the number
-	// of earlier claims of the update that Fail has ended, or whose lease had run out when
-	// the next one was granted. A released claim does not count.
+	// Attempt is the number of the attempt, from 1. It is set with ClaimGranted. It is one
+	// more than the number of earlier claims of the update that Fail has ended, or whose
+	// lease had run out when the next one was granted. A released claim does not count.
 	Attempt int
-	// Note is set with ClaimGranted. It is what Fail was last given for the update, and
-	// empty before the first Fail.
+	// Note is the note that Fail last got for the update, and empty before the first Fail.
+	// It is set with ClaimGranted.
 	Note []byte
-	// Reply is set with ClaimDone. It is what Done was given. Nil and empty mean the same.
+	// Reply is the reply that Done got. It is set with ClaimDone. Nil and empty mean the
+	// same.
 	Reply []byte
-	// RetryIn is set with ClaimElsewhere. It is how long the other claim's lease still
-	// runs. 0 is unknown.
+	// RetryIn is how long the lease of the other claim still runs. It is set with
+	// ClaimElsewhere. If zero, that is unknown.
 	RetryIn time.Duration
 }
 
-// Store is what replicas share so that an update runs once among them. Lanes and
-// joins stay within each process.
+// Store is shared by replicas, so that an update runs in only one of them. Each process
+// still keeps its own lanes, and a redelivery joins a run only in the same process.
 //
 // # Calls
 //
 // The Dispatcher claims an update when its turn has come and its handler is about to
 // start. An update whose handler is quick costs two calls: Claim, then Done or Fail.
-// The lease is 30 seconds. A slow handler's claim is renewed each 10 seconds. The ttl is
-// as long as Telegram may deliver the update, which is up to 24 hours, and
-// HandlerTimeout, and 3 minutes more. So it is longer than a handler may run.
+// The lease is 30 seconds. While a handler runs, its claim is renewed every 10 seconds. The
+// ttl is the sum of the time for which Telegram may deliver the update (up to 24 hours), of
+// HandlerTimeout, and of 3 minutes. So it is longer than a handler may run.
 //
-// Every method may be called concurrently, by many processes. Each call must be atomic:
-// nothing may come between what it reads and what it writes. Its ctx ends after 5
-// seconds. If it has not returned 10 seconds later, it has failed. An error that does not
-// wrap [ErrClaimLost] says that the outcome is unknown: the call may have had its effect
-// or not. Lease and ttl are durations. Measure them by the Store's own clock, so that
-// the clocks of the processes need not agree.
+// Every method may be called concurrently, by many processes. Each call must be atomic: no
+// other call may change the update between its reading and its writing. The context of a
+// call ends after 5 seconds. A call that has not returned 10 seconds later has failed. An
+// error that does not wrap [ErrClaimLost] says that the outcome is unknown: the call may
+// have had its effect or not. Measure lease and ttl by the Store's own clock, so that the
+// clocks of the processes need not agree.
 //
 // # When a claim holds
 //
@@ -81,51 +82,54 @@ type ClaimResult struct {
 //     run out.
 //
 // So a claim whose lease has run out still holds while no other has been granted: Renew,
-// Done, Fail and Release succeed. For a claim that does not hold, or that the Store has
-// never heard of, they change nothing and return an error that wraps ErrClaimLost.
+// Done, Fail and Release succeed. For a claim that does not hold, or that the Store does
+// not know, they change nothing and return an error that wraps ErrClaimLost.
 //
 // # When an update may be forgotten
 //
 // A Store must keep an update, with its count of attempts, its note and its reply, while
-// a lease of it runs, and until ttl has passed since the last of these: a granted Claim, a
-// Renew, Done. The ttl is that of the last granted Claim. Then it may forget all of it. It
-// need not.
+// a lease of it runs. It must also keep it until ttl has passed since the last granted
+// Claim, Renew or Done. The ttl of the last granted Claim applies. After that the Store may
+// forget the update, and need not.
 type Store interface {
-	// Claim asks for an update. The answer is ClaimDone if Done has ended a claim of it,
-	// ClaimElsewhere if another claim holds it and its lease has not run out, else
-	// ClaimGranted. lease counts from when the Store grants it.
+	// Claim asks for an update. It returns ClaimDone if Done has ended a claim of the
+	// update, and ClaimElsewhere if another claim holds and its lease has not run out.
+	// Otherwise it returns ClaimGranted. The lease begins when the Store grants the claim.
 	//
-	// The same claim, with the same fence, may be asked for again, because its answer was
-	// lost. If it still holds it is granted again, with the same Attempt, and its lease
-	// counts anew. Another fence is another claim, also from the same process.
+	// Claim may be called again with the same fence, because its answer was lost. If the
+	// claim still holds, it is granted again with the same Attempt, and its lease begins
+	// anew. Another fence is another claim, also from the same process.
 	Claim(ctx context.Context, c Claim, lease, ttl time.Duration) (ClaimResult, error)
-	// Renew has the lease count anew from now, also one that has run out.
+	// Renew lets the lease begin anew. It does so even if the lease has run out and the
+	// claim still holds.
 	Renew(ctx context.Context, c Claim, lease time.Duration) error
 	// Done ends the claim: the update has succeeded, and is not granted again. The Store
-	// keeps reply, which is opaque, for ClaimResult.Reply. A reply has at most 50 MB. It may
-	// be nil or empty, which mean the same: there is none.
+	// keeps reply for ClaimResult.Reply, and does not look into it. A reply has at most
+	// 50 MB. If there is no reply, it is nil or empty.
 	//
-	// Done may be repeated for the claim that has called it, because its answer was lost.
-	// It returns nil then, and changes nothing. So keep the fence.
+	// Done may be called again for the same claim, because its answer was lost. Then it
+	// changes nothing and returns nil. So the Store must keep the fence.
 	Done(ctx context.Context, c Claim, reply []byte) error
-	// Fail ends the claim: its attempt counts. The Store keeps note, which is opaque, in
-	// place of the note before it. A note has less than 200 bytes. Fail is not repeated.
+	// Fail ends the claim: its attempt counts. The Store keeps note in place of the previous
+	// note, and does not look into it. A note has less than 200 bytes. Fail is called once.
 	Fail(ctx context.Context, c Claim, note []byte) error
-	// Release ends the claim: its attempt does not count, and the note stays. It may be
-	// called for a claim whose answer was lost, and that the Store has never granted. It
-	// may also overtake its Claim. The Store need not remember it for that: the claim is
-	// granted then, and its lease runs out.
+	// Release ends the claim: its attempt does not count, and the note stays.
+	//
+	// Release may be called for a claim that the Store has never granted, because the answer
+	// of Claim was lost. It may also arrive before its Claim. The Store need not remember
+	// that: it grants the claim, and the lease runs out.
 	Release(ctx context.Context, c Claim) error
 }
 
 const (
 	storeTimeout = 5 * time.Second
-	// maxClaimTime bounds DispatchConfig.HandlerTimeout where there is a Store, so that
-	// every update is remembered for longer than its handler may run.
+	// maxClaimTime bounds DispatchConfig.HandlerTimeout if there is a Store, so that the
+	// Store remembers every update for longer than its handler may run.
 	maxClaimTime = 24 * time.Hour
 )
 
-// claims is a Store as the engine knows it. A method of the Store may do what it likes.
+// claims is a Store in the form that the engine calls. A method of the Store is the user's
+// code: it may panic, or not return.
 type claims struct {
 	store Store
 	bot   int64
@@ -133,7 +137,8 @@ type claims struct {
 
 func (s claims) key(c dispatch.Claim) Claim { return Claim{Key{s.bot, c.ID}, c.Fence} }
 
-// call calls one method of the Store. Its error says ErrClaimLost itself, if it wraps that.
+// call calls one method of the Store. If the error of the method wraps ErrClaimLost, call
+// returns ErrClaimLost itself, except for Claim.
 func (s claims) call(values context.Context, method string, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(values, storeTimeout)
 	defer cancel()
@@ -159,7 +164,7 @@ func (s claims) Claim(values context.Context, c dispatch.Claim, ttl time.Duratio
 	if err != nil {
 		return dispatch.Answer{}, err
 	}
-	res := <-answer // the states have the numbers of the engine's
+	res := <-answer // the states have the same numbers in the engine
 	return dispatch.Answer{State: dispatch.ClaimState(res.State), Attempt: res.Attempt, Note: res.Note, Reply: res.Reply, RetryIn: res.RetryIn}, nil
 }
 

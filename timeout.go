@@ -7,41 +7,46 @@ import (
 	"github.com/tghook/tghook/internal/dispatch"
 )
 
-// LatePolicy says what Telegram is told about an update whose handler has not
-// finished in time.
+// LatePolicy says how a delivery is answered that is late: its handler has not finished
+// within [Config].LateAfter.
 type LatePolicy int
 
 const (
-	// LateDefault is LateRetry, or in Config.Deadline what is configured.
+	// LateDefault is LateRetry. If Config.Deadline returns it, Config.Late applies.
 	LateDefault LatePolicy = iota
-	// LateRetry answers 503 with Retry-After: 2. The handler goes on, and the redelivery
-	// joins it and carries its reply. Nothing is lost in a crash, nothing runs twice, the order
-	// holds, and the delay shows in getWebhookInfo. Its price: slow chats take up
-	// Telegram's window of 2 x max_connections queues, and replicas without a Store
-	// each run a slow update.
+	// LateRetry answers 503 with Retry-After: 2. The handler goes on. The redelivery waits
+	// for the same run, and its answer has the reply. A crash loses nothing, nothing runs
+	// twice, the order holds, and the delay shows in getWebhookInfo.
+	//
+	// This has a price. Slow chats take up Telegram's window of 2 x max_connections queues.
+	// Replicas without a Store each run a slow update.
 	LateRetry
-	// LateCancel answers 503 and ends the handler's ctx with [ErrLate]. The
-	// redelivery waits until that run has returned, and runs the handler again
-	// unless it succeeded after all. The attempt is a failure like another. The answer
-	// has no Retry-After, so that Telegram waits longer from attempt to attempt. An
-	// update that still waits for its lane leaves it without an attempt, and comes
-	// again after 2 seconds.
+	// LateCancel answers 503 and ends the handler's context with [ErrLate]. The attempt
+	// counts as failed. The redelivery waits until the handler has returned. If the handler
+	// did not succeed, it runs again. The 503 has no Retry-After, so that Telegram waits
+	// longer from attempt to attempt.
+	//
+	// An update that still waits in its lane leaves it without an attempt, and comes again
+	// after 2 seconds.
 	LateCancel
-	// LateAck answers 200 while the handler goes on, still in its lane. A crash
-	// loses the update. Its reply goes by Caller, its failure to DeadLetter. With a
-	// Store an update that still waits in its lane is not claimed yet: it is answered
-	// as by LateRetry.
+	// LateAck answers 200 while the handler goes on, still in its lane. If the process
+	// crashes then, the update is lost. The reply is sent by Caller. If the handler fails,
+	// DeadLetter gets the update.
+	//
+	// With a Store an update that still waits in its lane is not claimed yet. It is
+	// answered as by LateRetry.
 	LateAck
 )
 
 const (
 	defaultLateAfter = 8 * time.Second
-	// callbackTime bounds Config.Deadline and DispatchConfig.Lane, which somebody waits for.
+	// callbackTime bounds Config.Deadline and DispatchConfig.Lane, because a delivery waits
+	// for them.
 	callbackTime = 5 * time.Second
 )
 
-// maxLateAfter bounds the wait for kinds whose sender is a person looking at a
-// spinner: Telegram's own clients give up after ten seconds.
+// maxLateAfter returns the longest LateAfter for an update of kind k. It is short for the
+// kinds whose sender watches a spinner: Telegram's own clients give up after ten seconds.
 func (k Kind) maxLateAfter() time.Duration {
 	switch k {
 	case KindInlineQuery, KindPreCheckoutQuery:
@@ -53,8 +58,10 @@ func (k Kind) maxLateAfter() time.Duration {
 
 type lateKey struct{}
 
-// IsLate reports, inside a handler, whether its delivery was already answered
-// and no newer one waits for it: its reply cannot ride a response now.
+// IsLate reports whether no delivery waits for the handler with this context, because the
+// delivery was late and has been answered, and none has come since. Then the reply cannot
+// be sent in an HTTP response for now. It returns false for a context that is not a
+// handler's.
 func IsLate(ctx context.Context) bool {
 	run, ok := ctx.Value(lateKey{}).(*dispatch.Context)
 	return ok && run.IsLate()

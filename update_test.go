@@ -446,7 +446,7 @@ func TestUnknownKindsAreToldOnceWithTheNearest(t *testing.T) {
 
 func TestWhatTelegramFiltersIsToldAtTheStart(t *testing.T) {
 	t.Parallel()
-	const nobody, wanted = "Telegram sends these kinds alone", "Telegram does not send kinds that the handler wants"
+	const nobody, wanted = "Telegram sends only these kinds", "Telegram does not send kinds that the handler wants"
 	h := tghook.HandlerFunc(rig.Nothing)
 	kinds := tghook.Kinds{tghook.KindMessage: h, tghook.KindPoll: h}
 	for name, c := range map[string]struct {

@@ -48,8 +48,8 @@ type Config struct { //nolint:recvcheck // what prints it has to print values to
 	Late LatePolicy
 	// LateAfter is how long a delivery waits for its handler before Late applies, measured
 	// from its own arrival. If zero, 8 seconds, because Telegram opens only one connection
-	// to a bot whose last success is more than 10 seconds old. If negative, never, not even
-	// when the context of the request ends.
+	// to a bot whose last success is more than 10 seconds old. If negative, never, even
+	// if the context of the request has a deadline.
 	//
 	// Unless it is negative, it is at most 5 seconds for an inline_query and a
 	// pre_checkout_query. If the context of the request has a deadline, Late applies before
@@ -63,11 +63,11 @@ type Config struct { //nolint:recvcheck // what prints it has to print values to
 	// or a throttled Cloud Run. Then LateRetry and LateAck act as LateCancel.
 	Ephemeral bool
 	// MaxBody is how many bytes the body of a request may have. If zero, 1 MiB, which is
-	// twice what Telegram sends. More is answered 413.
+	// twice the longest body that Telegram sends. A longer body is answered 413.
 	//
-	// All bodies that are read at one time may have 64 MiB, and 4 MiB while
-	// Dispatch.MaxInFlight is reached. A body that does not fit is answered 503 with
-	// Retry-After.
+	// All bodies that are read at one time may have 64 MiB together, and 4 MiB while
+	// Dispatch.MaxInFlight is reached. If a body has no room, the request is answered 503
+	// with Retry-After.
 	MaxBody int64
 }
 
@@ -109,8 +109,8 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 	w.sources = sources{allowed: cfg.AllowedSources, proxies: cfg.TrustedProxies}
 	w.freezing = &freezing{platform: freezingPlatform()}
 	w.reading = newReading(w.dispatcher, cfg.MaxBody)
-	w.refusals = throttle.New(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests refused"))
-	w.probes = throttle.New(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests"))
+	w.refusals = throttle.New(10, time.Minute, w.logMore(slog.LevelWarn, "tghook: more requests were refused, without a line each"))
+	w.probes = throttle.New(1, time.Hour, w.logMore(slog.LevelInfo, "tghook: more GET and HEAD requests came, without a line each"))
 	return w, nil
 }
 
@@ -197,9 +197,9 @@ func (w *Webhook) deliver(ctx context.Context, u *Update) dispatch.Verdict {
 		late.After = d.inTime(ctx, arrived)
 	}
 	v := d.deliver(ctx, dispatch.Mute, arrived, u, late)
-	if len(v.Reply.Body) > 0 && v.Outcome == dispatch.Replied { // of a run that ended before this delivery
-		// Not with ctx itself: where that is the user's own, the context package would call
-		// its methods in a goroutine that nobody guards.
+	if len(v.Reply.Body) > 0 && v.Outcome == dispatch.Replied { // the run had ended before this delivery
+		// The call does not get ctx itself, which may be of the user's own type. The context
+		// package would call its methods in a goroutine that does not recover their panics.
 		calling, cancel := context.WithCancel(dispatch.ValuesOf(ctx))
 		go func(gone <-chan struct{}) {
 			select {
@@ -234,19 +234,19 @@ const (
 	longestLate  = 55 * time.Second // Telegram waits for 60
 )
 
-// warn logs what is most likely a mistake.
+// warn logs a LateAfter that is most likely a mistake.
 func (c *Config) warn() {
-	tooLong := c.LateAfter > longestLate && !c.Ephemeral && freezingPlatform() == "" // there a deadline may come first
+	tooLong := c.LateAfter > longestLate && !c.Ephemeral && freezingPlatform() == "" // on such a platform a deadline may come first
 	if c.LateAfter > 0 && c.LateAfter < shortestLate || tooLong {
 		c.Dispatch.log(context.Background(), slog.LevelWarn,
-			"tghook: Config.LateAfter is unusual: Telegram waits 60 s for an answer, and 8 s is the default", slog.Duration("LateAfter", c.LateAfter))
+			"tghook: Config.LateAfter is unusual: the default is 8 s, and Telegram waits 60 s for an answer", slog.Duration("LateAfter", c.LateAfter))
 	}
 }
 
 // freezing warns once if the platform may freeze the process as soon as it has answered,
 // and the configuration does not say so.
 type freezing struct {
-	platform string // the variable by which it is known; "" if there is none
+	platform string // the variable by which the platform is recognized; "" if there is none
 	once     sync.Once
 }
 
@@ -268,8 +268,8 @@ func (f *freezing) warn(ctx context.Context, c *Config, known bool) {
 		return
 	}
 	f.once.Do(func() {
-		c.Dispatch.log(ctx, slog.LevelWarn, "tghook: this platform may freeze a process that has answered, and what it was doing is lost or done twice: "+
-			"set Config.Ephemeral, or, where the CPU is always allocated, Config.Late to LateRetry, which silences this; see docs/doors.md",
+		c.Dispatch.log(ctx, slog.LevelWarn, "tghook: this platform may freeze a process that has answered, so that work still under way is lost or done twice: "+
+			"set Config.Ephemeral; if the CPU is always allocated, set Config.Late to LateRetry instead, which silences this line; see docs/doors.md",
 			slog.String("variable", f.platform))
 	})
 }
@@ -293,7 +293,7 @@ func (w *Webhook) LogValue() slog.Value { return w.shown().LogValue() }
 // MarshalJSON implements [json.Marshaler]: its [Config], without the secrets.
 func (w *Webhook) MarshalJSON() ([]byte, error) { return w.shown().MarshalJSON() }
 
-// shown is the Config of w, with something in the place of each secret.
+// shown returns the Config of w, with a placeholder for each secret.
 func (w *Webhook) shown() Config {
 	if w == nil {
 		return Config{}
@@ -307,8 +307,8 @@ func (w *Webhook) shown() Config {
 	return cfg
 }
 
-// guard hands u to the dispatcher and sees to it that the delivery is answered
-// in time. arrived is when it came, by the dispatcher's clock.
+// guard gives u to the dispatcher, and returns in time for an answer. arrived is when the
+// delivery came, by the dispatcher's clock.
 func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) dispatch.Verdict {
 	var late dispatch.Deadline
 	err := guard.Call(func() (err error) {
@@ -321,7 +321,7 @@ func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, e
 	return w.dispatcher.deliver(ctx, dispatch.Carries, arrived, u, late)
 }
 
-// deadlineOf is that of a delivery of u.
+// deadlineOf returns when a delivery of u is late, and what happens then.
 func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) (dispatch.Deadline, error) {
 	late := dispatch.Deadline{After: w.cfg.LateAfter, Setting: "Config.LateAfter"}
 	policy := w.cfg.Late
@@ -360,8 +360,8 @@ func (w *Webhook) deadlineOf(ctx context.Context, u *Update, arrived time.Durati
 	return late, nil
 }
 
-// inTime is how long after its arrival a delivery can still be answered before
-// ctx ends.
+// inTime returns how long after its arrival a delivery can still be answered before ctx
+// ends.
 func (d *Dispatcher) inTime(ctx context.Context, arrived time.Duration) time.Duration {
 	end, ok := ctx.Deadline()
 	if !ok {

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	maxReading     = 64 << 20 // of all bodies that are being read
-	maxReadingFull = 4 << 20  // of the same while MaxInFlight is reached
-	firstRead      = 64 << 10 // of a body that is announced as larger; more only as it comes
-	maxEmptyReads  = 100      // one after the other, as bufio has it
+	maxReading     = 64 << 20 // bytes for all bodies that are being read
+	maxReadingFull = 4 << 20  // the same while MaxInFlight is reached
+	firstRead      = 64 << 10 // the first buffer for a larger body; it grows as the body comes
+	maxEmptyReads  = 100      // in a row; bufio has the same limit
 )
 
 // reading bounds the memory of the bodies that are being read at one time.
@@ -46,7 +46,7 @@ func newReading(d *Dispatcher, maxBody int64) *reading {
 	return &reading{dispatcher: d, most: max(maxReading, one), mostFull: max(maxReadingFull, one)}
 }
 
-// take asks for n bytes more.
+// take reserves n bytes. It returns false if they are not free.
 func (b *reading) take(n int) bool {
 	most := b.most
 	if b.dispatcher.engine.Full() {
@@ -103,7 +103,7 @@ func (b *reading) read(r io.Reader, length, limit int64) (body []byte, refused *
 	}
 }
 
-// readOnce is r.Read, whose panic is an error.
+// readOnce calls r.Read, and returns its panic as an error.
 func readOnce(r io.Reader, p []byte) (n int, err error) {
 	defer guard.Recover(&err)
 	if n, err = r.Read(p); n < 0 || n > len(p) {
@@ -112,8 +112,8 @@ func readOnce(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// grownSize is the next size of a full buffer of n bytes: twice that; where the body
-// or its limit ends before, that and one byte more, which shows the end.
+// grownSize returns the next size of a full buffer of n bytes: twice n. If the body or its
+// limit is shorter, it is one byte longer than that, so that a read shows the end.
 func grownSize(n int, length, limit int64) int {
 	grown := 2 * int64(n)
 	if length >= int64(n) && grown >= length {

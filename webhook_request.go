@@ -27,10 +27,10 @@ type Request struct {
 	Method, Host, Path, ContentType string
 	ContentEncoding                 string    // empty or identity; any other is refused
 	Secret, ForwardedFor            []string  // every line of X-Telegram-Bot-Api-Secret-Token and X-Forwarded-For
-	RemoteAddr                      string    // the peer's address, with or without a port
+	RemoteAddr                      string    // the address of the peer, with or without a port
 	ContentLength                   int64     // negative if unknown
-	Body                            io.Reader // read before the handler starts, and not kept; nil is an empty body
-	Ephemeral                       bool      // as Config.Ephemeral, set by a door that knows its platform
+	Body                            io.Reader // is read before the handler starts, and is not kept; nil for an empty body
+	Ephemeral                       bool      // as Config.Ephemeral; a door sets it if it knows that its platform freezes
 }
 
 // Response is the answer to a Request. A door sends it unchanged. Header may be nil, and
@@ -58,7 +58,7 @@ func (r Request) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(r) }
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	arrived := w.dispatcher.engine.Now()
 	if r.Body != nil && r.Body != http.NoBody {
-		_ = guard.Call(func() error { // r's context and rw may be the user's own
+		_ = guard.Call(func() error { // rw and the context of r may be of the user's own types
 			return boundBody(rw, r, w.dispatcher.engine.At(arrived+bodyTimeout))
 		})
 	}
@@ -87,10 +87,10 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// boundBody sets the time at which the reading of the body ends. It applies to requests that
-// are refused too, because the server reads their body to its end. There the server lifts the
-// deadline, to see whether the peer hangs up. A server with a timeout of its own keeps that,
-// and a server that supports none has none.
+// boundBody sets the deadline for reading the body. It applies also to a request that is
+// refused, because the server reads its body to the end. When the server has read the body,
+// it removes the deadline, to see whether the peer hangs up. If the server has a ReadTimeout
+// of its own, that stays. If the server supports no deadline, there is none.
 func boundBody(rw http.ResponseWriter, r *http.Request, end time.Time) error {
 	if server, _ := r.Context().Value(http.ServerContextKey).(*http.Server); server != nil && server.ReadTimeout != 0 {
 		return nil
@@ -175,9 +175,9 @@ func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestErro
 	case http.StatusMethodNotAllowed:
 		res.Header = http.Header{"Allow": {http.MethodPost}}
 	case http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
-		res.Header = http.Header{"Connection": {"close"}} // the body is unread
+		res.Header = http.Header{"Connection": {"close"}} // the body was not read
 	case http.StatusServiceUnavailable:
-		// What is left of net/http's body net/http reads and forgets, and the connection stays.
+		// The connection stays open, because net/http reads the rest of the body and drops it.
 		res.Header = http.Header{"Retry-After": {strconv.Itoa(2 + rand.IntN(2))}} //nolint:gosec // jitter is no secret
 	}
 	w.logRefusal(ctx, req.Method, refused)
@@ -185,8 +185,8 @@ func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestErro
 	return res
 }
 
-// response is the answer to Telegram. A failure has no body, because Telegram would not
-// read it.
+// responseTo returns the answer to Telegram. A failure has no body, because Telegram would
+// not read it.
 func responseTo(v *dispatch.Verdict) Response {
 	switch {
 	case v.Acked && len(v.Reply.Body) > 0:
@@ -196,15 +196,15 @@ func responseTo(v *dispatch.Verdict) Response {
 	case v.Retry > 0:
 		seconds := int64((v.Retry + time.Second - 1) / time.Second)
 		return Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}}
-	case v.Outcome == dispatch.Late: // by LateCancel: Telegram backs off by itself
+	case v.Outcome == dispatch.Late: // LateCancel: without Retry-After Telegram waits longer each time
 		return Response{Status: http.StatusServiceUnavailable}
 	default:
 		return Response{Status: http.StatusInternalServerError}
 	}
 }
 
-// logRefusal writes a line for a request that was refused. GET and HEAD are mostly a health
-// check or a browser: they get one line an hour.
+// logRefusal writes a line for a request that was refused. GET and HEAD mostly come from a
+// health check or a browser. They get one line an hour.
 func (w *Webhook) logRefusal(ctx context.Context, method string, refused *RequestError) {
 	attrs := []slog.Attr{slog.String("path", refused.Path), slog.String("peer", refused.Peer)}
 	if refused.Status == http.StatusMethodNotAllowed && (method == http.MethodGet || method == http.MethodHead) {
@@ -223,14 +223,14 @@ func (w *Webhook) logRefusal(ctx context.Context, method string, refused *Reques
 	w.cfg.Dispatch.log(ctx, slog.LevelWarn, "tghook: request refused", attrs...)
 }
 
-// logMore returns what writes the line that counts.
+// logMore returns a function that logs line with a count.
 func (w *Webhook) logMore(level slog.Level, line string) func(count int) {
 	return func(count int) { w.cfg.Dispatch.log(context.Background(), level, line, slog.Int("count", count)) }
 }
 
 const maxPath = 200 // bytes of a path in a log
 
-// pathOf is the path of a request as a log may have it.
+// pathOf returns the path of a request for a log: short, and without secrets.
 func (w *Webhook) pathOf(req *Request) string {
 	path := req.Path[:min(len(req.Path), 20*maxPath)]
 	for _, secret := range w.secrets() {

@@ -366,7 +366,7 @@ func TestRefusalsAreLoggedAtABoundedRate(t *testing.T) {
 		refused(t, second, 3)
 		assert.Len(t, other.Lines(), 3, "lines of another Webhook")
 		rig.Pass(time.Second)
-		assert.Equal(t, []string{`level=WARN msg="tghook: more requests refused" count=996 bot=42`}, logged.Lines(), "line at the end of the minute")
+		assert.Equal(t, []string{`level=WARN msg="tghook: more requests were refused, without a line each" count=996 bot=42`}, logged.Lines(), "line at the end of the minute")
 		rig.Pass(time.Hour)
 		assert.Nil(t, append(logged.Lines(), other.Lines()...), "lines of an hour without a request")
 
@@ -374,7 +374,7 @@ func TestRefusalsAreLoggedAtABoundedRate(t *testing.T) {
 		assert.Len(t, logged.Lines(), 10, "lines of another minute")
 		rig.Pass(10 * time.Second)
 		require.NoError(t, w.Shutdown(t.Context()))
-		assert.Equal(t, []string{`level=WARN msg="tghook: more requests refused" count=1 bot=42`}, logged.Lines(), "line at the end of the Webhook")
+		assert.Equal(t, []string{`level=WARN msg="tghook: more requests were refused, without a line each" count=1 bot=42`}, logged.Lines(), "line at the end of the Webhook")
 		refused(t, w, 50)
 		assert.Len(t, logged.Lines(), 10, "lines after Shutdown")
 		rig.Pass(24 * time.Hour)
@@ -396,7 +396,7 @@ func TestProbesAreOneQuietLineAnHour(t *testing.T) {
 		}
 		assert.Equal(t, []string{
 			`level=INFO msg="tghook: a GET request where Telegram sends POST" path=/hook peer=192.0.2.9`,
-			`level=INFO msg="tghook: more GET and HEAD requests" count=359`,
+			`level=INFO msg="tghook: more GET and HEAD requests came, without a line each" count=359`,
 		}, logged.Lines(), "lines")
 		refused(t, w, 1)
 		assert.Len(t, logged.Lines(), 1, "lines of a refusal")

@@ -13,8 +13,8 @@ import (
 	"github.com/tghook/tghook/internal/envelope"
 )
 
-// TelegramSources returns the addresses from which Telegram sends, as it says. They may
-// change (https://core.telegram.org/bots/webhooks).
+// TelegramSources returns the addresses from which Telegram sends updates, as
+// https://core.telegram.org/bots/webhooks states. Telegram may change them.
 func TelegramSources() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("149.154.160.0/20"),
@@ -24,11 +24,11 @@ func TelegramSources() []netip.Prefix {
 
 // sources are the addresses that requests may come from.
 type sources struct {
-	allowed []netip.Prefix // none: any
-	proxies []netip.Prefix // whose X-Forwarded-For is believed
+	allowed []netip.Prefix // empty if any address is allowed
+	proxies []netip.Prefix // their X-Forwarded-For is believed
 }
 
-// stranger says why a request of this peer is not allowed; nothing if it is.
+// stranger says why a request of this peer is not allowed. It returns "" if it is allowed.
 func (s *sources) stranger(peer string, forwardedFor []string) string {
 	if len(s.allowed) == 0 {
 		return ""
@@ -50,9 +50,9 @@ func (s *sources) stranger(peer string, forwardedFor []string) string {
 	}
 }
 
-// source is the address that a request comes from: the peer's or, behind trusted
-// proxies, the first from the right that is not one of them. given is the text that it
-// was read from. If the text is not an address, source is not valid.
+// source returns the address that a request comes from: the peer's address or, behind
+// trusted proxies, the first address from the right that is not one of them. given is the
+// text of that address. If the text is not an address, source is not valid.
 func (s *sources) source(peer string, forwardedFor []string) (source netip.Addr, given string) {
 	source, given = parseAddr(peer), peer
 	if !source.IsValid() || !contains(s.proxies, source) {
@@ -68,8 +68,8 @@ func (s *sources) source(peer string, forwardedFor []string) (source netip.Addr,
 	return source, given
 }
 
-// name is who sent a request, for a log line: the source, or the peer where the source is
-// not known.
+// name returns the sender of a request for a log line: the source, or the peer if the
+// source is not known.
 func (s *sources) name(peer string, forwardedFor []string) string {
 	if source, _ := s.source(peer, forwardedFor); source.IsValid() {
 		return source.String()
@@ -82,7 +82,7 @@ func (s *sources) name(peer string, forwardedFor []string) string {
 // an address.
 func parseAddr(s string) netip.Addr {
 	s = strings.TrimSpace(s)
-	withPort, err := netip.ParseAddrPort(s) // first, for servers give it
+	withPort, err := netip.ParseAddrPort(s) // most servers give a port
 	addr := withPort.Addr()
 	if err != nil {
 		inner, bracketed := strings.CutPrefix(s, "[")
@@ -109,8 +109,8 @@ func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// secrets are those that a request may have; none: it needs none. It is a function because
-// fmt does not look into one.
+// secrets returns the secrets that are accepted. If there are none, a request needs none. It
+// is a function because fmt does not look into a function.
 type secrets func() [][]byte
 
 func newSecrets(given ...string) secrets {
@@ -123,7 +123,7 @@ func newSecrets(given ...string) secrets {
 	return func() [][]byte { return all }
 }
 
-// unauthentic says what is wrong with a request's secret; nothing if it is right.
+// unauthentic says what is wrong with a request's secret. It returns "" if it is right.
 func (s secrets) unauthentic(lines []string) string {
 	switch {
 	case len(s()) == 0:
@@ -156,9 +156,9 @@ func validSecret(s string) bool {
 	return len(s) <= maxSecret
 }
 
-// SecretFor derives [Config].Secret from the bot's token and the webhook's URL. So all
-// replicas have the same secret without another setting. The token cannot be computed from
-// it.
+// SecretFor derives [Config].Secret from the bot's token and the webhook's URL, so that all
+// replicas have the same secret without another setting. Nobody can compute the token from
+// the secret.
 func SecretFor(token, url string) string { return derive(token, "secret", url) }
 
 // PathFor derives a path that cannot be guessed: "/" and 64 hexadecimal digits. Use it if

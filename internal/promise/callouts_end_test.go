@@ -410,7 +410,7 @@ func TestPollBoundsTheGoroutinesOfABlockedObserve(t *testing.T) {
 		mu.Lock()
 		text := lines.String()
 		mu.Unlock()
-		assert.Contains(t, text, "Observe is not told of this", "the log does not say what Observe was not told")
+		assert.Contains(t, text, "Observe was not called with a Delivery", "the log does not say what Observe was not told")
 		p.Stop()
 		assert.NoError(t, <-p.Done, "Poll returned")
 	})
