@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -370,4 +374,62 @@ func (d *Dispatcher) inTime(ctx context.Context, arrived time.Duration) time.Dur
 	left := time.Until(end)
 	margin := max(500*time.Millisecond, left/20)
 	return max(0, d.engine.Now()-arrived+left-margin)
+}
+
+// ServeHTTP receives one request on net/http. A handler's panic with
+// [http.ErrAbortHandler] is passed on to the server.
+func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	arrived := w.dispatcher.engine.Now()
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = guard.Call(func() error { // rw and the context of r may be of the user's own types
+			return boundBody(rw, r, w.dispatcher.engine.At(arrived+bodyTimeout))
+		})
+	}
+	res, err := w.serve(r.Context(), arrived, &Request{
+		Method:          r.Method,
+		Host:            r.Host,
+		Path:            r.URL.Path,
+		ContentType:     first(r.Header["Content-Type"]),
+		ContentEncoding: strings.Join(r.Header["Content-Encoding"], ", "),
+		Secret:          r.Header["X-Telegram-Bot-Api-Secret-Token"],
+		ForwardedFor:    r.Header["X-Forwarded-For"],
+		RemoteAddr:      r.RemoteAddr,
+		ContentLength:   r.ContentLength,
+		Body:            r.Body,
+	})
+	if err != nil && aborted(inspect(err).panicked) {
+		panic(http.ErrAbortHandler)
+	}
+	maps.Copy(rw.Header(), res.Header)
+	if len(res.Body) > 0 {
+		rw.Header()["Content-Length"] = []string{strconv.Itoa(len(res.Body))}
+	}
+	rw.WriteHeader(res.Status)
+	if len(res.Body) > 0 {
+		_, _ = rw.Write(res.Body) // if Telegram does not get it, it sends the update again
+	}
+}
+
+// boundBody sets the deadline for reading the body. It applies also to a request that is
+// refused, because the server reads its body to the end. When the server has read the body,
+// it removes the deadline, to see whether the peer hangs up. If the server has a ReadTimeout
+// of its own, that stays. If the server supports no deadline, there is none.
+func boundBody(rw http.ResponseWriter, r *http.Request, end time.Time) error {
+	if server, _ := r.Context().Value(http.ServerContextKey).(*http.Server); server != nil && server.ReadTimeout != 0 {
+		return nil
+	}
+	return http.NewResponseController(rw).SetReadDeadline(end)
+}
+
+// aborted reports whether p is a panic with which a handler asks net/http to cut the
+// connection. p may be nil.
+func aborted(p *PanicError) bool {
+	return p != nil && p.Value == http.ErrAbortHandler //nolint:errorlint // net/http compares so too
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }

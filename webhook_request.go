@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"mime"
 	"net/http"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/tghook/tghook/internal/botapi"
 	"github.com/tghook/tghook/internal/dispatch"
-	"github.com/tghook/tghook/internal/envelope"
-	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/redact"
 )
 
@@ -53,69 +50,11 @@ func (r Request) LogValue() slog.Value { return redact.LogValue(r) }
 // and the body.
 func (r Request) MarshalJSON() ([]byte, error) { return redact.MarshalJSON(r) }
 
-// ServeHTTP receives one request on net/http. A handler's panic with
-// [http.ErrAbortHandler] is passed on to the server.
-func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	arrived := w.dispatcher.engine.Now()
-	if r.Body != nil && r.Body != http.NoBody {
-		_ = guard.Call(func() error { // rw and the context of r may be of the user's own types
-			return boundBody(rw, r, w.dispatcher.engine.At(arrived+bodyTimeout))
-		})
-	}
-	res, err := w.serve(r.Context(), arrived, &Request{
-		Method:          r.Method,
-		Host:            r.Host,
-		Path:            r.URL.Path,
-		ContentType:     first(r.Header["Content-Type"]),
-		ContentEncoding: strings.Join(r.Header["Content-Encoding"], ", "),
-		Secret:          r.Header["X-Telegram-Bot-Api-Secret-Token"],
-		ForwardedFor:    r.Header["X-Forwarded-For"],
-		RemoteAddr:      r.RemoteAddr,
-		ContentLength:   r.ContentLength,
-		Body:            r.Body,
-	})
-	if err != nil && aborted(inspect(err).panicked) {
-		panic(http.ErrAbortHandler)
-	}
-	maps.Copy(rw.Header(), res.Header)
-	if len(res.Body) > 0 {
-		rw.Header()["Content-Length"] = []string{strconv.Itoa(len(res.Body))}
-	}
-	rw.WriteHeader(res.Status)
-	if len(res.Body) > 0 {
-		_, _ = rw.Write(res.Body) // if Telegram does not get it, it sends the update again
-	}
-}
-
-// boundBody sets the deadline for reading the body. It applies also to a request that is
-// refused, because the server reads its body to the end. When the server has read the body,
-// it removes the deadline, to see whether the peer hangs up. If the server has a ReadTimeout
-// of its own, that stays. If the server supports no deadline, there is none.
-func boundBody(rw http.ResponseWriter, r *http.Request, end time.Time) error {
-	if server, _ := r.Context().Value(http.ServerContextKey).(*http.Server); server != nil && server.ReadTimeout != 0 {
-		return nil
-	}
-	return http.NewResponseController(rw).SetReadDeadline(end)
-}
-
-// aborted reports whether p is a panic with which a handler asks net/http to cut the
-// connection. p may be nil.
-func aborted(p *PanicError) bool {
-	return p != nil && p.Value == http.ErrAbortHandler //nolint:errorlint // net/http compares so too
-}
-
-func first(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
-}
-
 // receive checks a request and reads its update. The cheap checks come first, so that a
 // stranger costs little.
 func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
 	if req.Method != http.MethodPost {
-		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %q: want POST", envelope.Excerpt([]byte(req.Method), 0))}
+		return nil, &RequestError{Status: http.StatusMethodNotAllowed, Problem: fmt.Sprintf("method %.64q: want POST", req.Method)}
 	}
 	if problem := w.sources.stranger(req.RemoteAddr, req.ForwardedFor); problem != "" {
 		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
@@ -124,10 +63,10 @@ func (w *Webhook) receive(req *Request) (*Update, *RequestError) {
 		return nil, &RequestError{Status: http.StatusUnauthorized, Problem: problem}
 	}
 	if !isJSON(req.ContentType) {
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Type %q: want application/json", envelope.Excerpt([]byte(req.ContentType), 0))}
+		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Type %.64q: want application/json", req.ContentType)}
 	}
 	if req.ContentEncoding != "" && !strings.EqualFold(req.ContentEncoding, "identity") {
-		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Encoding %q: the body must not be encoded", envelope.Excerpt([]byte(req.ContentEncoding), 0))}
+		return nil, &RequestError{Status: http.StatusUnsupportedMediaType, Problem: fmt.Sprintf("Content-Encoding %.64q: the body must not be encoded", req.ContentEncoding)}
 	}
 	body, refused := w.reading.read(req.Body, req.ContentLength, w.cfg.MaxBody)
 	if refused != nil {

@@ -9,8 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/tghook/tghook/internal/envelope"
 )
 
 // TelegramSources returns the addresses from which Telegram sends updates, as
@@ -36,11 +34,11 @@ func (s *sources) stranger(peer string, forwardedFor []string) string {
 	source, given := s.source(peer, forwardedFor)
 	switch {
 	case !source.IsValid() && given == peer:
-		return fmt.Sprintf("the peer %q has no address, as on a unix socket, so that Config.AllowedSources refuses it: "+
-			"let the proxy check the source", envelope.Excerpt([]byte(given), 0))
+		return fmt.Sprintf("the peer %.64q has no address, as on a unix socket, so that Config.AllowedSources refuses it: "+
+			"let the proxy check the source", given)
 	case !source.IsValid():
-		return fmt.Sprintf("the peer %s is in Config.TrustedProxies, and its X-Forwarded-For has %q where an address is due: does that proxy set it?",
-			s.name(peer, forwardedFor), envelope.Excerpt([]byte(given), 0))
+		return fmt.Sprintf("the peer %s is in Config.TrustedProxies, and its X-Forwarded-For has %.64q where an address is due: does that proxy set it?",
+			s.name(peer, forwardedFor), given)
 	case contains(s.allowed, source):
 		return ""
 	case contains(s.proxies, source):
@@ -74,7 +72,7 @@ func (s *sources) name(peer string, forwardedFor []string) string {
 	if source, _ := s.source(peer, forwardedFor); source.IsValid() {
 		return source.String()
 	}
-	return envelope.Excerpt([]byte(peer), 0)
+	return fmt.Sprintf("%.64s", peer)
 }
 
 // parseAddr reads an address with or without a port, an IPv6 address also in brackets.
