@@ -3,26 +3,12 @@ package main
 
 import (
 	"context"
-	"log"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/examples/libraries/greeting"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	cfg, err := tghook.FromEnv()
-	if err == nil {
-		err = run(ctx, cfg, greeting.Polite)
-	}
-	if err != nil {
-		log.Fatal(err) //nolint:gocritic // stop has nothing to undo
-	}
-}
+func main() { greeting.Main(run) }
 
 // run receives updates until ctx ends: by webhook if cfg has a URL, else by long poll.
 func run(ctx context.Context, cfg tghook.RunConfig, greet greeting.Func) error {
