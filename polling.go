@@ -75,7 +75,7 @@ var (
 	// If it is set when Poll starts, Poll returns this error.
 	ErrWebhookSet = errors.New("tghook: a webhook is set, and updates go there; delete it, or set PollConfig.TakeOver")
 	// ErrOtherPoller says that another process calls getUpdates for the same bot. Poll goes
-	// on, and one of the two gets the updates.
+	// on.
 	ErrOtherPoller = errors.New("tghook: another process polls for this bot, and only one may; end one of them")
 )
 

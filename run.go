@@ -24,8 +24,8 @@ import (
 	"github.com/tghook/tghook/internal/spelling"
 )
 
-// Run receives updates until ctx ends, and returns nil then. It returns an error sooner if
-// it cannot go on. Let SIGINT and SIGTERM end ctx: see [os/signal.NotifyContext]. The
+// Run receives updates for h until ctx ends. Then it finishes the updates that were taken,
+// within RunConfig.Grace, and returns nil. It returns an error sooner if it cannot go on. Let SIGINT and SIGTERM end ctx: see [os/signal.NotifyContext]. The
 // contexts of handlers have the values of ctx.
 //
 // With a URL it listens, sets the webhook, and serves. A mistake in cfg, a port that is
