@@ -50,10 +50,13 @@ type PollConfig struct {
 	// Grace and a second at the latest. If zero, 8 seconds, because many platforms kill a
 	// process after ten.
 	Grace time.Duration
-	// OnError gets the reason why getUpdates failed. Poll recovers by itself. OnError is
-	// called once at a time and in order, and Poll does not wait for it before it goes on. If
-	// 1,000 calls of OnError and Observe have not returned, further calls are left out, and
-	// logged instead. If nil, the error is logged at warn level.
+	// OnError gets each error from which Poll recovers by itself: of getUpdates and the calls
+	// before it, and of DeadLetter for data that is not an update. If nil, the error is logged
+	// at warn level.
+	//
+	// OnError is called once at a time and in order, and Poll goes on meanwhile. If 1,000
+	// calls of OnError and Observe have not returned, further calls are left out, and logged
+	// instead.
 	OnError func(context.Context, error)
 }
 

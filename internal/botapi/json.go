@@ -41,7 +41,7 @@ func Decode(body []byte, file func(File) any) (method string, params any, err er
 	rest, ok := bytes.CutPrefix(body, []byte(bodyStart))
 	name, rest, closed := bytes.Cut(rest, []byte(`"`))
 	if !ok || !closed || len(rest) == 0 {
-		return "", nil, fmt.Errorf("tghook: not a stored reply: %q", envelope.Excerpt(body, 0))
+		return "", nil, fmt.Errorf("tghook: this is not a stored reply: %q", envelope.Excerpt(body, 0))
 	}
 	encoded := append([]byte{'{'}, bytes.TrimPrefix(rest, []byte(","))...)
 	return string(name), json.RawMessage(encoded), nil
@@ -65,7 +65,7 @@ func CheckMethod(method string) error {
 func fields(params []byte, f func(key, value []byte) error) error {
 	return envelope.Members(params, func(key, value []byte) error {
 		if strings.EqualFold(string(key), "method") {
-			return fmt.Errorf("a member %q in Params: the method is Reply.Method alone", key)
+			return fmt.Errorf("Params has a member %q; name the method in Reply.Method only", key)
 		}
 		if string(value) == "null" {
 			return nil
@@ -112,7 +112,7 @@ func wrongKey(key []byte) error {
 	if !bytes.ContainsFunc(key, func(c rune) bool { return 'A' <= c && c <= 'Z' }) {
 		return nil
 	}
-	return fmt.Errorf("a member %q in Params: no parameter of the Bot API has a capital letter. Give the field a tag, such as `json:%q`", key, snake(key))
+	return fmt.Errorf("Params has a member %q, and no parameter of the Bot API has a capital letter; give the field a tag, such as `json:%q`", key, snake(key))
 }
 
 // snake returns a Go name as the Bot API would write it: chat_id for ChatID.

@@ -116,7 +116,7 @@ func (a *attachment) copyTo(w io.Writer, most int64) (n int64, err error) {
 	case n < a.size:
 		return n, &ReadError{a.Name, fmt.Errorf("%w after %d of %d bytes", io.ErrUnexpectedEOF, n, a.size)}
 	case n == 0 && a.seeker == nil:
-		return n, FileError(fmt.Sprintf("File %q has nothing to read: it is empty, or has been read before. Give a new File, or a Body that can seek", a.Name))
+		return n, FileError(fmt.Sprintf("File %q has nothing to read: it is empty, or has been read before; give a new File, or a Body that can seek", a.Name))
 	}
 	return n, nil
 }

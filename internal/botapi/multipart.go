@@ -59,7 +59,7 @@ func resolve(params []byte, files map[string]File) error {
 		end := bytes.IndexByte(rest, '"')
 		ref := string(rest[:max(end, 0)])
 		if _, ok := files[ref]; !ok {
-			return errors.New("a File is out of reach in Params: keep it in an exported field, a map or a slice")
+			return errors.New("a File in Params cannot be found; keep it in an exported field, a map or a slice")
 		}
 		used[ref] = true
 		rest = rest[end:]
