@@ -65,7 +65,7 @@ func CheckMethod(method string) error {
 func fields(params []byte, f func(key, value []byte) error) error {
 	return envelope.Members(params, func(key, value []byte) error {
 		if strings.EqualFold(string(key), "method") {
-			return fmt.Errorf("Params has a member %q; name the method in Reply.Method only", key)
+			return fmt.Errorf("the member %q of Params names a method; give that in Reply.Method only", key)
 		}
 		if string(value) == "null" {
 			return nil
@@ -112,7 +112,7 @@ func wrongKey(key []byte) error {
 	if !bytes.ContainsFunc(key, func(c rune) bool { return 'A' <= c && c <= 'Z' }) {
 		return nil
 	}
-	return fmt.Errorf("Params has a member %q, and no parameter of the Bot API has a capital letter; give the field a tag, such as `json:%q`", key, snake(key))
+	return fmt.Errorf("the member %q of Params has a capital letter, and no parameter of the Bot API has one; give the field a tag, such as `json:%q`", key, snake(key))
 }
 
 // snake returns a Go name as the Bot API would write it: chat_id for ChatID.
