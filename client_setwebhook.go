@@ -89,10 +89,10 @@ func findHost(ctx context.Context, network, host string) error {
 	return ctx.Err()
 }
 
-// SetWebhook sets the webhook. Call it at every start if you like: if the parameters are
-// the same as in the last call, Telegram changes nothing. With a Certificate that is not so.
-// Then SetWebhook calls Telegram only if getWebhookInfo shows a difference, or if Reset or
-// DropPending is set.
+// SetWebhook sets the webhook. It may be called at every start: if the parameters are the
+// same as in the last call, Telegram changes nothing. With a Certificate, Telegram always
+// sets the webhook anew. So SetWebhook then calls setWebhook only if getWebhookInfo shows a
+// difference, or if Reset or DropPending is set.
 //
 // Telegram finds some mistakes only after it has deleted the previous webhook. SetWebhook
 // finds them before it calls Telegram. The error joins a *[ConfigError] for every mistake.

@@ -126,9 +126,9 @@ func (e *ReplyError) Unwrap() error { return e.Err }
 
 // PanicError is a panic of a handler or of another function of the user.
 //
-// Its field Value, of type any, is what was panicked with; Unwrap returns that if it is an
-// error. Its field Stack, of type []byte, is the stack of the goroutine, as [runtime/debug.Stack]
-// formats it.
+// Its field Value, of type any, is the value that was given to panic. Unwrap returns it if
+// it is an error. Its field Stack, of type []byte, is the stack of the goroutine, as
+// [runtime/debug.Stack] formats it.
 type PanicError = guard.PanicError
 
 // Drop marks the error of a handler as final: the update goes to

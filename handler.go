@@ -210,14 +210,14 @@ func missingIn(allowed, wanted []string) (missing []string) {
 	return missing
 }
 
-// stackNeed is what decoding JSON with encoding/json needs of a goroutine's stack,
-// which begins with 2 KiB.
+// stackNeed is how many bytes of stack encoding/json needs to decode JSON. The stack of a new
+// goroutine has 2 KiB.
 const stackNeed = 7 << 10
 
-// growStack has a new goroutine's stack grown at once, while there is little on it to
-// move, instead of doubled time and again: the frame counts whether it is used or
-// not. Without it an update that comes alone, so that no worker lingers, takes
-// longer: see BenchmarkAlone.
+// growStack makes the stack of a new goroutine grow at once, while there is little on it to copy.
+// Otherwise it would double several times. The frame needs its place even if it is not used.
+// Without grow an update that comes alone, and so runs in a new goroutine, takes longer: see
+// BenchmarkAlone.
 //
 //go:noinline
 func growStack(use bool) byte {

@@ -50,10 +50,13 @@ type PollConfig struct {
 	// Grace and a second at the latest. If zero, 8 seconds, because many platforms kill a
 	// process after ten.
 	Grace time.Duration
-	// OnError gets the reason why getUpdates failed. Poll recovers by itself. OnError is
-	// called once at a time and in order, and Poll does not wait for it before it goes on. If
-	// 1,000 calls of OnError and Observe have not returned, further calls are left out, and
-	// logged instead. If nil, the error is logged at warn level.
+	// OnError gets each error from which Poll recovers by itself: of getUpdates and the calls
+	// before it, and of DeadLetter for data that is not an update. If nil, the error is logged
+	// at warn level.
+	//
+	// OnError is called once at a time and in order, and Poll goes on meanwhile. If 1,000
+	// calls of OnError and Observe have not returned, further calls are left out, and logged
+	// instead.
 	OnError func(context.Context, error)
 }
 
@@ -75,7 +78,7 @@ var (
 	// If it is set when Poll starts, Poll returns this error.
 	ErrWebhookSet = errors.New("tghook: a webhook is set, and updates go there; delete it, or set PollConfig.TakeOver")
 	// ErrOtherPoller says that another process calls getUpdates for the same bot. Poll goes
-	// on, and one of the two gets the updates.
+	// on.
 	ErrOtherPoller = errors.New("tghook: another process polls for this bot, and only one may; end one of them")
 )
 
@@ -91,14 +94,16 @@ var (
 // or more. Such a call is made again after about a second, and OnError is called once for
 // all of them until a call is answered.
 //
-// For the handler a poll is like a webhook: one update at a time in each lane,
-// lanes in parallel. Replies are sent by Caller. An update that fails is run again in its
-// lane after 1, 2, 4 ... 60 seconds, or after its [RetryAfter]. It becomes a dead letter
-// when it is given up: see "Giving up" in the package's documentation. It becomes one
-// sooner if Telegram would no longer deliver it by the next attempt: an inline_query
-// after 30 seconds, a callback_query, shipping_query or pre_checkout_query after 150. While
-// 100 updates are held, an update that waits for its next attempt makes it within a second.
-// A dead letter that DeadLetter refuses is offered again in the same way.
+// For the handler a poll is like a webhook: the updates of one lane run one at a time, and
+// lanes run at once. Replies are sent by Caller.
+//
+// An update that fails is run again in its lane after 1, 2, 4 ... 60 seconds, or after its
+// [RetryAfter]. It becomes a dead letter when it is given up: see "Giving up" in the
+// package's documentation. It becomes a dead letter sooner if Telegram would no longer
+// deliver it at the time of its next attempt: an inline_query after 30 seconds, a
+// callback_query, shipping_query or pre_checkout_query after 150. While 100 updates are held,
+// an update that waits for its next attempt makes it within a second. A dead letter that
+// DeadLetter refuses is offered to it again in the same way.
 //
 // Poll confirms an update to Telegram only when it and all updates before it have been
 // handled. So a crash loses nothing, and no offset has to be kept on disk. Poll holds at

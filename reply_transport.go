@@ -30,13 +30,12 @@ import (
 // that it succeeded. When the handler returns, the held call becomes its reply:
 //
 //   - It is sent in the response, and once more in the response to a redelivery.
-//   - If there is no response, ReplyTransport makes the call. This does not need Caller.
-//   - Before any later call to the bot the held call is made, which keeps the order. So of
-//     several calls only the last can be sent in the response.
+//   - If there is no response, it is called once. This does not need Caller.
 //
-// Nobody sees what Telegram answers to a held call. If it fails, it is repeated as [Caller]
-// says. If it still fails, Observe gets [OutcomeCallLost], or [OutcomeReplyLost] for the
-// last call.
+// Before any later call to the bot the held call is made, which keeps the order. So of
+// several calls only the last can be sent in the response. Nobody sees what Telegram answers
+// to a held call. If it fails, it is repeated as [Caller] says. If it still fails, Observe
+// gets [OutcomeCallLost], or [OutcomeReplyLost] for the last call.
 //
 // If the handler returns an error or panics, the held call is discarded. If a middleware of
 // yours handles that failure, it is not discarded. If the handler returns a Reply too, the

@@ -24,14 +24,17 @@ import (
 	"github.com/tghook/tghook/internal/spelling"
 )
 
-// Run receives updates until ctx ends, and returns nil then. It returns an error sooner if
-// it cannot go on. Let SIGINT and SIGTERM end ctx: see [os/signal.NotifyContext]. The
-// contexts of handlers have the values of ctx.
+// Run receives updates for h until ctx ends. Then it finishes the updates that were taken,
+// within RunConfig.Grace, and returns nil. It returns an error sooner if it cannot go on. Let
+// SIGINT and SIGTERM end ctx: see [os/signal.NotifyContext]. The contexts of handlers have
+// the values of ctx.
 //
-// With a URL it listens, sets the webhook, and serves. A mistake in cfg, a port that is
-// taken, a certificate that cannot be read and a host that does not resolve are errors
-// before Telegram is called. At its end Run drains, and leaves the webhook as it is, so
-// that the next start goes on from there.
+// With a URL it listens, sets the webhook, and serves. Before it calls Telegram, it returns
+// an error for a mistake in cfg, a port that is in use, a certificate that cannot be read,
+// or a host that does not resolve. In the end Run leaves the webhook set, so that Telegram
+// keeps new updates for the next start.
+//
+// Without a URL it receives by long poll, as [Poll] does.
 //
 // To use the parts of Run one by one, see [Mount].
 func Run(ctx context.Context, h Handler, cfg RunConfig) error {
@@ -49,11 +52,11 @@ func Run(ctx context.Context, h Handler, cfg RunConfig) error {
 	return m.serve(ctx, listener)
 }
 
-// Mounted is [Run] in parts, for a server that has other things to do. It is an
+// Mounted has the parts of [Run], for a program with a server of its own. It is an
 // [http.Handler]. It is safe for concurrent use.
 //
-// Mount it at Path, and at HealthPath if a platform asks there. Serve, then call
-// Receive. When Receive has returned, close the server.
+// Mount it at Path, and at HealthPath if your platform checks the health of the program.
+// Let the server listen, and then call Receive. When Receive has returned, close the server.
 type Mounted struct {
 	given    RunConfig
 	cfg      RunConfig // with its defaults
@@ -66,10 +69,10 @@ type Mounted struct {
 	path     string
 	tls      *tls.Config // nil: plain HTTP
 	made     time.Time
-	received atomic.Bool // Receive was called
-	over     chan struct{}
+	received atomic.Bool   // Receive was called
+	over     chan struct{} // is closed when Receive has returned
 	draining atomic.Bool
-	ending   context.Context // ends what Receive does, without a delay
+	ending   context.Context // its end makes Receive return without DrainDelay
 	end      context.CancelFunc
 	strayed  atomic.Int64 // when a request at another path was last warned of
 }
@@ -78,16 +81,16 @@ const (
 	headerTimeout     = 10 * time.Second
 	idleTimeout       = 90 * time.Second // Telegram keeps its connections idle for 60
 	maxRequestHeaders = 16 << 10
-	// After Grace there is a second more, for handlers that were cancelled, for the
-	// last answers on their way, and for the functions of the user in TLS. Telegram's
-	// connections without a request are not waited for.
+	// After Grace there is a second more: for handlers that were cancelled, for the last
+	// answers, and for the functions of the user in TLS. Run does not wait for connections
+	// that have no request.
 	cancelTime  = 500 * time.Millisecond
 	closingTime = 400 * time.Millisecond
 	leavingTime = 100 * time.Millisecond
-	// silence is how long getUpdates may be unanswered beyond PollConfig.Wait before
-	// the bot counts as ill.
+	// silence is how long getUpdates may be unanswered, after PollConfig.Wait, until
+	// HealthPath is answered 503.
 	silence = time.Minute
-	// strayInterval is how often a request at another path is warned of.
+	// strayInterval is how often a request at another path is logged.
 	strayInterval = time.Minute
 )
 
@@ -138,7 +141,7 @@ func (m *Mounted) prepare() []error {
 		errs = append(errs, m.request.mistakes(m.cfg.Client.Local)...)
 	}
 	if m.client == nil && !m.cfg.KeepWebhook && m.cfg.Webhook.Secret == "" {
-		m.cfg.Webhook.InsecureNoSecret = true // it comes of the token, which is the mistake
+		m.cfg.Webhook.InsecureNoSecret = true // the secret is derived from the token, and that is the mistake to name
 	}
 	m.hook, err = New(m.handler, m.cfg.Webhook)
 	add(err)
@@ -149,7 +152,7 @@ func (m *Mounted) prepare() []error {
 	return errs
 }
 
-// flattened are the errors that err joins.
+// flattened returns the errors that err joins.
 func flattened(err error) (errs []error) {
 	joined, ok := err.(interface{ Unwrap() []error }) // errors.Join's alone
 	if !ok {
@@ -161,7 +164,7 @@ func flattened(err error) (errs []error) {
 	return errs
 }
 
-// prepareTLS reads, or makes, what TLS is served with.
+// prepareTLS reads or makes the certificate for TLS.
 func (m *Mounted) prepareTLS() error {
 	switch {
 	case m.cfg.TLS != nil:
@@ -207,7 +210,7 @@ func (m *Mounted) strange() bool {
 // the URL. Mount m there for any method.
 func (m *Mounted) Path() string { return m.path }
 
-// HealthPath is RunConfig.HealthPath, or its default.
+// HealthPath returns RunConfig.HealthPath, or its default.
 func (m *Mounted) HealthPath() string { return m.cfg.HealthPath }
 
 // Receive sets the webhook, or polls if cfg has no URL, and blocks until ctx ends. Call it
@@ -250,12 +253,13 @@ func (m *Mounted) Receive(ctx context.Context) error {
 	}
 }
 
-// tell sets the webhook in a goroutine of its own, which the user's transport may end.
+// tell sets the webhook in a goroutine of its own, because the user's transport may end that
+// goroutine.
 func (m *Mounted) tell(ctx context.Context) <-chan error {
 	return guard.Start(func() error { return m.setWebhook(ctx) })
 }
 
-// setWebhook sets the webhook, and waits for Telegram as long as a poll would.
+// setWebhook sets the webhook. Like a poll, it tries again until Telegram itself refuses.
 func (m *Mounted) setWebhook(ctx context.Context) error {
 	if m.cfg.KeepWebhook {
 		if m.client != nil && m.cfg.Webhook.Dispatch.wantedBy(m.handler) != nil {
@@ -303,7 +307,7 @@ func (m *Mounted) tellFilter(ctx context.Context) {
 	}
 }
 
-// passing reports whether another attempt may go better than the one that returned err.
+// passing reports whether another attempt may succeed after err.
 func passing(err error) bool {
 	var mistake *ConfigError
 	var unsendable *ReplyError
@@ -317,10 +321,10 @@ func passing(err error) bool {
 	case errors.As(err, &refused):
 		again := []int{http.StatusTooManyRequests, http.StatusConflict, http.StatusRequestTimeout}
 		return refused.Code/100 != 4 || slices.Contains(again, refused.Code) ||
-			strings.Contains(refused.Description, "not an answer of the Bot API") || // a proxy's, or a portal's
-			strings.Contains(refused.Description, "Temporary failure") // to resolve the host, at Telegram's end
+			strings.Contains(refused.Description, "not an answer of the Bot API") || // but of a proxy
+			strings.Contains(refused.Description, "Temporary failure") // Telegram could not resolve the host
 	case errors.As(err, &unresolved):
-		return !unresolved.IsNotFound || errors.As(err, new(*net.OpError)) // the latter is the Bot API's host
+		return !unresolved.IsNotFound || errors.As(err, new(*net.OpError)) // an OpError is about the host of the Bot API
 	}
 	return true
 }
@@ -394,7 +398,7 @@ func (m *Mounted) String() string { return "Mounted " + m.given.String() }
 // Format implements [fmt.Formatter]: every verb prints what String returns.
 func (m *Mounted) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
 
-// LogValue implements [slog.LogValuer] likewise.
+// LogValue implements [slog.LogValuer]: it logs what String returns.
 func (m *Mounted) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 func (m *Mounted) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {

@@ -109,7 +109,7 @@ func (c RunConfig) polls() bool { return c.URL == "" && !c.KeepWebhook }
 // servesTLS reports whether TLS is served.
 func (c RunConfig) servesTLS() bool { return !c.polls() && c.waysOfTLS() > 0 }
 
-// path is where updates are served; it is empty if Path is a mistake.
+// path returns the path at which updates are served. It is empty if Path is a mistake.
 func (c RunConfig) path() *url.URL {
 	target, err := url.ParseRequestURI(cmp.Or(c.Path, c.public().EscapedPath(), "/"))
 	if err != nil {
@@ -118,16 +118,16 @@ func (c RunConfig) path() *url.URL {
 	return target
 }
 
-// request is what setWebhook is asked.
+// request returns the parameters of setWebhook.
 func (c RunConfig) request() WebhookRequest {
 	return WebhookRequest{
 		URL: c.URL, Certificate: c.Certificate, Reset: true, IPAddress: c.IPAddress, MaxConnections: c.MaxConnections,
 		DropPending: c.DropPending, SecretToken: c.Webhook.Secret,
-		InsecureNoSecret: c.Webhook.InsecureNoSecret || c.Webhook.Secret == "", // the latter is a mistake of Config.Secret
+		InsecureNoSecret: c.Webhook.InsecureNoSecret || c.Webhook.Secret == "", // New names an empty secret as a mistake of Config.Secret
 	}
 }
 
-// public is URL, or empty if that is none, which is a mistake.
+// public returns URL, parsed. It is empty if URL is a mistake.
 func (c RunConfig) public() *url.URL {
 	public, err := url.Parse(c.URL)
 	if err != nil {
@@ -136,8 +136,8 @@ func (c RunConfig) public() *url.URL {
 	return public
 }
 
-// mistakes returns the mistakes in c. A poll refuses a mistake in the settings of the
-// webhook too: better on the laptop than in production.
+// mistakes returns the mistakes in c. A poll also refuses a mistake in the settings of the
+// webhook, so that it shows on the laptop and not only in production.
 func (c RunConfig) mistakes() (errs []error) {
 	add := func(bad bool, field, problem string) {
 		if bad {
@@ -156,9 +156,9 @@ func (c RunConfig) mistakes() (errs []error) {
 	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served; give another")
 	add(c.HealthPath == defaultHealthPath && c.Path == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath; give another")
 	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
-	add(c.DrainDelay < 0, "DrainDelay", "negative; give a duration, or 0 not to wait")
+	add(c.DrainDelay < 0, "DrainDelay", "negative; give a positive duration, or 0 not to wait")
 	add(strings.HasPrefix(c.Listen, "/") && len(c.Webhook.AllowedSources) > 0, "Webhook.AllowedSources",
-		"lets nobody in on a unix socket, where a peer has no address: check the source in the proxy, or set Listen to host:port")
+		"lets nobody in on a unix socket, where a peer has no address; check the source in the proxy, or set Listen to host:port")
 	add(c.Grace < 0, "Grace", "negative; give a duration, or 0 for 8 seconds")
 	add(!reflect.ValueOf(c.Poll.Dispatch).IsZero(), "Poll.Dispatch", "is not used; set Webhook.Dispatch, which is the poll's too")
 	errs = append(errs, c.mistakesOfTLS()...)
@@ -247,9 +247,9 @@ var variables = map[string]string{
 
 // environment reads variables, and collects what is wrong with them.
 type environment struct {
-	given    map[string]any // what the variables that are set have made of their fields
+	given    map[string]any // the values of the fields that were set, by variable
 	mistakes []error
-	wrong    []string // the variables that have one
+	wrong    []string // the variables that have a mistake
 }
 
 const environmentPrefix = "TELEGRAM_"
@@ -262,8 +262,7 @@ func fieldOf(cfg *RunConfig, path string) any {
 	return value.Interface()
 }
 
-// nameOf is the variable that has filled a field of which a mistake tells, or the
-// field if there is none.
+// nameOf returns the variable that has filled field, or field itself if there is none.
 func (c *RunConfig) nameOf(field string) string {
 	if c.read == nil {
 		return field
@@ -281,8 +280,8 @@ func (c *RunConfig) nameOf(field string) string {
 	return field
 }
 
-// named are errs, with the variables in place of the fields that they have filled.
-// What becomes the same is told once.
+// named returns errs with the names of variables in place of the fields that they have
+// filled. If two errors become the same, it returns one.
 func (c *RunConfig) named(errs []error) (named []error) {
 	told := map[ConfigError]bool{}
 	for _, err := range errs {
@@ -300,11 +299,11 @@ func (c *RunConfig) named(errs []error) (named []error) {
 	return named
 }
 
-// maxStrange bounds the variables that are warned of.
+// maxStrange is how many strange variables are logged.
 const maxStrange = 10
 
-// strange are variables that look like those that FromEnv reads, sorted, without their
-// prefix.
+// strange returns the variables that have the prefix of FromEnv, are set, and are not read by
+// it. They are sorted, and without their prefix.
 func (e *environment) strange() (names []string) {
 	if e == nil {
 		return nil

@@ -407,7 +407,7 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 		"a chain without its root":    {name, chain(leaf, middle), "is issued by CN=Example Middle"},
 		"an issued one alone":         {name, leaf.pem, "is issued by CN=Example Middle"},
 		"a chain for another host":    {name, chain(stranger, middle, root), `is for ["other.example.org"]`},
-		"an authority that may serve": {name, bare(serving(named("My Authority"), 0)), `Before an authority's put the server's own`},
+		"an authority that may serve": {name, bare(serving(named("My Authority"), 0)), `put the server's own before that of an authority`},
 		"one that says so":            {name, bare(serving(named("My Authority"), x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature)), "compares the host"},
 		"of which the name is right":  {name, bare(serving(named("bot.example.org"), x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature)), ""},
 
@@ -426,7 +426,7 @@ func TestACertificateIsJudgedAsTelegramsVerifierWould(t *testing.T) {
 		"something else in PEM form":   {name, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), "cannot be read"},
 		"words around it":              {name, append([]byte("the certificate:\n"), self.pem...), ""},
 		"3 MiB":                        {name, padded(self.pem, 3<<20), ""},
-		"3 MiB and a byte":             {name, padded(self.pem, 3<<20+1), "has 3145729 bytes, more than the 3145728 that Telegram takes"},
+		"3 MiB and a byte":             {name, padded(self.pem, 3<<20+1), "has 3145729 bytes, and Telegram accepts 3145728 at most"},
 		"the name of another URL's":    {"https://bot.example.com/", self.pem, "compares the host, bot.example.com,"},
 		"a URL with a port and a user": {"https://me:pw@bot.example.org:443/a?b", self.pem, ""},
 	}

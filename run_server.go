@@ -19,8 +19,8 @@ import (
 	"github.com/tghook/tghook/internal/guard"
 )
 
-// Listen listens where cfg says, or PORT. The listener serves TLS already if cfg says
-// so, and the bot does not poll.
+// Listen listens at RunConfig.Listen, or at its default. If RunConfig says that TLS is served,
+// and the bot does not poll, the connections of the listener already use TLS.
 func (m *Mounted) Listen(ctx context.Context) (net.Listener, error) {
 	listener, err := listen(ctx, m.cfg.Listen)
 	if err != nil {
@@ -48,7 +48,7 @@ func (m *Mounted) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.ContentLength != 0 {
-		_ = http.NewResponseController(rw).SetReadDeadline(time.Now()) // the server would wait for the body
+		_ = http.NewResponseController(rw).SetReadDeadline(time.Now()) // so that the server does not wait for the body
 	}
 	if r.URL.Path == m.cfg.HealthPath {
 		m.serveHealth(rw)
@@ -60,7 +60,8 @@ func (m *Mounted) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	rw.WriteHeader(http.StatusNotFound)
 }
 
-// serveHealth answers 200, and 503 at the end and while getUpdates is not answered.
+// serveHealth answers 200. While the bot shuts down, or getUpdates is not answered, it answers
+// 503.
 func (m *Mounted) serveHealth(rw http.ResponseWriter) {
 	status, line := http.StatusOK, ""
 	if m.poller != nil {

@@ -21,10 +21,10 @@ const (
 	// This has a price. Slow chats take up Telegram's window of 2 x max_connections queues.
 	// Replicas without a Store each run a slow update.
 	LateRetry
-	// LateCancel answers 503 and ends the handler's context with [ErrLate]. The attempt
-	// counts as failed. The redelivery waits until the handler has returned. If the handler
-	// did not succeed, it runs again. The 503 has no Retry-After, so that Telegram waits
-	// longer from attempt to attempt.
+	// LateCancel answers 503 and ends the handler's context with [ErrLate]. The redelivery
+	// waits until the handler has returned. If the handler did not succeed after all, the
+	// attempt has failed like any other, and the handler runs again. The 503 has no
+	// Retry-After, so that Telegram waits longer from attempt to attempt.
 	//
 	// An update that still waits in its lane leaves it without an attempt, and comes again
 	// after 2 seconds.

@@ -1,3 +1,3 @@
-// Package botapi knows what the Bot API takes: its methods, and how a call is written as the
-// body of a request or of a webhook's response, in JSON or, with files, as multipart.
+// Package botapi knows the methods of the Bot API. It writes a call as the body of a request,
+// or of a webhook's response: in JSON or, if there are files, as multipart.
 package botapi

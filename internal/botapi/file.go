@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// File is uploaded with the call in whose parameters it is.
+// File is a file to upload. It stands in the parameters of a call.
 type File struct {
 	Name string
 	Body io.Reader
 }
 
-// How many files one call may have, and how many bytes together
-// (https://core.telegram.org/bots/api#sending-files).
+// The limits for the files of one call: their number, their bytes together, and their bytes
+// together for a local Bot API server (https://core.telegram.org/bots/api#sending-files).
 const (
 	MaxFiles          = 50
 	MaxFileBytes      = 50 << 20
@@ -37,14 +37,14 @@ func (f File) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + ref + `"`), nil
 }
 
-// attachPrefix begins every reference to a File. It cannot be guessed, so that
-// no text of a user is taken for one.
+// attachPrefix begins every reference to a File. It cannot be guessed, so that a text of a
+// user cannot look like a reference.
 var attachPrefix = "attach://tghook" + rand.Text()
 
 var referenceSeed = maphash.MakeSeed()
 
-// reference is the same for equal files, so that the JSON encoder and the walk
-// over Params agree on it without sharing state.
+// reference returns the text that stands for f in JSON. It is the same for equal files, so
+// that the JSON encoder and the walk over Params get the same text without sharing state.
 func (f File) reference() (ref string, err error) {
 	if f.Body == nil {
 		return "", errors.New("File.Body is nil")
@@ -57,15 +57,15 @@ func (f File) reference() (ref string, err error) {
 	return fmt.Sprintf("%s%016x", attachPrefix, maphash.Comparable(referenceSeed, f)), nil
 }
 
-// partName is the name of the part that ref refers to.
+// partName returns the name of the part that ref refers to.
 func partName(ref string) string { return strings.TrimPrefix(ref, "attach://") }
 
-// zeroReference stands for a File that omitempty is to leave out, which
-// encoding/json does not do with a struct.
+// zeroReference stands for a zero File. withoutZero removes it if the field says omitempty,
+// because encoding/json does not leave out a struct.
 var zeroReference = attachPrefix + "-none"
 
-// withoutZero is params without the members that are a zero File, of which there
-// are to be so many.
+// withoutZero returns params without the members that are a zero File. many is how many of
+// them omitempty leaves out. If there is another zero File, that is an error.
 func withoutZero(params []byte, many int) ([]byte, error) {
 	marker := []byte(`:"` + zeroReference + `"`)
 	if bytes.Count(params, []byte(zeroReference)) != many {
@@ -87,7 +87,7 @@ func withoutZero(params []byte, many int) ([]byte, error) {
 	}
 }
 
-// ReadError is a failure to read a File: the next attempt may fare better.
+// ReadError says that a File could not be read. The next attempt may succeed.
 type ReadError struct {
 	name string
 	err  error

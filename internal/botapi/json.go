@@ -10,17 +10,18 @@ import (
 	"github.com/tghook/tghook/internal/envelope"
 )
 
-// MaxParams bounds a reply's parameters: tdlib/telegram-bot-api refuses more.
+// MaxParams is how many bytes the parameters of a call may have. Source:
+// tdlib/telegram-bot-api, which refuses more.
 const MaxParams = 1 << 20
 
-// What a body is.
+// The media types of a body, and the beginning of a body in JSON.
 const (
 	TypeJSON      = "application/json"
 	TypeMultipart = "multipart/form-data"
 	bodyStart     = `{"method":"`
 )
 
-// ContentType is the Content-Type of a body.
+// ContentType returns the Content-Type of a body, which is not empty.
 func ContentType(body []byte) string {
 	if body[0] == '{' {
 		return TypeJSON
@@ -28,8 +29,8 @@ func ContentType(body []byte) string {
 	return TypeMultipart + "; boundary=" + boundary(body)
 }
 
-// Decode returns the call that body was made of. file makes a value of params of each
-// file. It has no params where body is empty.
+// Decode returns the call that body was made of. file makes a value for params of each
+// file. If body is empty, method is empty and params is nil.
 func Decode(body []byte, file func(File) any) (method string, params any, err error) {
 	switch {
 	case len(body) == 0:
@@ -40,7 +41,7 @@ func Decode(body []byte, file func(File) any) (method string, params any, err er
 	rest, ok := bytes.CutPrefix(body, []byte(bodyStart))
 	name, rest, closed := bytes.Cut(rest, []byte(`"`))
 	if !ok || !closed || len(rest) == 0 {
-		return "", nil, fmt.Errorf("tghook: not a stored reply: %q", envelope.Excerpt(body, 0))
+		return "", nil, fmt.Errorf("tghook: this is not a stored reply: %q", envelope.Excerpt(body, 0))
 	}
 	encoded := append([]byte{'{'}, bytes.TrimPrefix(rest, []byte(","))...)
 	return string(name), json.RawMessage(encoded), nil
@@ -59,11 +60,12 @@ func CheckMethod(method string) error {
 	return nil
 }
 
-// fields calls f for each member of params that may be sent.
+// fields calls f for each member of params that is not null. It returns an error for a member
+// that must not be sent.
 func fields(params []byte, f func(key, value []byte) error) error {
 	return envelope.Members(params, func(key, value []byte) error {
 		if strings.EqualFold(string(key), "method") {
-			return fmt.Errorf("a member %q in Params: the method is Reply.Method alone", key)
+			return fmt.Errorf("the member %q of Params names a method; give that in Reply.Method only", key)
 		}
 		if string(value) == "null" {
 			return nil
@@ -78,11 +80,11 @@ func fields(params []byte, f func(key, value []byte) error) error {
 // JSON makes the body of a call of params, a JSON object.
 func JSON(method string, params []byte) ([]byte, error) {
 	body := make([]byte, 0, len(bodyStart)+len(method)+len(`",`)+len(params))
-	body = append(body, bodyStart...) // the method first: of equal keys Telegram takes the first
+	body = append(body, bodyStart...) // the method comes first, because Telegram takes the first of equal keys
 	body = append(body, method...)
 	body = append(body, '"')
 	err := fields(params, func(key, value []byte) error {
-		if len(bytes.Trim(key, "abcdefghijklmnopqrstuvwxyz_")) > 0 { // Telegram's need no escapes
+		if len(bytes.Trim(key, "abcdefghijklmnopqrstuvwxyz_")) > 0 { // the names of Telegram's parameters need no escapes
 			quoted, err := json.Marshal(string(key))
 			if err != nil {
 				return err
@@ -105,15 +107,15 @@ func JSON(method string, params []byte) ([]byte, error) {
 	return body, nil
 }
 
-// wrongKey says what is wrong with a member that Telegram would not look at.
+// wrongKey returns an error if key has a capital letter, because Telegram would ignore it.
 func wrongKey(key []byte) error {
 	if !bytes.ContainsFunc(key, func(c rune) bool { return 'A' <= c && c <= 'Z' }) {
 		return nil
 	}
-	return fmt.Errorf("a member %q in Params: no parameter of the Bot API has a capital letter. Give the field a tag, such as `json:%q`", key, snake(key))
+	return fmt.Errorf("the member %q of Params has a capital letter, and no parameter of the Bot API has one; give the field a tag, such as `json:%q`", key, snake(key))
 }
 
-// snake is a Go name as the Bot API would have it: ChatID is chat_id.
+// snake returns a Go name as the Bot API would write it: chat_id for ChatID.
 func snake(name []byte) string {
 	var b strings.Builder
 	upper := func(i int) bool { return i < len(name) && 'A' <= name[i] && name[i] <= 'Z' }

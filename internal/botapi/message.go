@@ -12,17 +12,18 @@ import (
 	"github.com/tghook/tghook/internal/guard"
 )
 
-// Message is a call as it is sent: text, and the files between.
+// Message is a call in the form in which it is sent: pieces of text, with a file between each
+// two of them.
 type Message struct {
 	ContentType string
-	text        [][]byte // one more than there are files
+	text        [][]byte // one piece more than there are files
 	files       []*attachment
 
 	mu   sync.Mutex
 	last *upload // the attempt to send it
 }
 
-// NewMessage returns a body that is in memory as it is sent.
+// NewMessage returns a Message whose whole body is in memory.
 func NewMessage(body []byte) *Message {
 	return &Message{ContentType: ContentType(body), text: [][]byte{body}}
 }
@@ -31,13 +32,13 @@ func NewMessage(body []byte) *Message {
 type attachment struct {
 	File
 
-	seeker io.Seeker // nil: Body serves once
-	start  int64     // where it is read from
+	seeker io.Seeker // nil if Body can be read only once
+	start  int64     // the offset in Body where the file begins
 	size   int64     // -1 if it is not known
-	begun  bool      // reading has
+	begun  bool      // whether reading has begun
 }
 
-// attach looks how much of f there is to read.
+// attach returns f as an attachment. It finds out where f begins and how long it is.
 func attach(f File) *attachment {
 	a := &attachment{File: f, size: -1}
 	seeker, ok := f.Body.(io.Seeker)
@@ -46,7 +47,7 @@ func attach(f File) *attachment {
 	}
 	start, err := seeker.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return a // as that of a pipe
+		return a // a pipe cannot seek, for example
 	}
 	end, err := seeker.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -56,7 +57,7 @@ func attach(f File) *attachment {
 	if start >= end { // it has been read
 		a.start = 0
 	}
-	if end > 0 { // else it may be a file whose size nobody knows, as those of /proc
+	if end > 0 { // a size of 0 may be wrong, as for the files in /proc
 		a.size = end - a.start
 	}
 	if a.rewind() != nil {
@@ -65,7 +66,7 @@ func attach(f File) *attachment {
 	return a
 }
 
-// rewind sets Body to where it is read from.
+// rewind sets Body back to the beginning of the file.
 func (a *attachment) rewind() error {
 	if a.seeker == nil {
 		return nil
@@ -74,7 +75,7 @@ func (a *attachment) rewind() error {
 	return err
 }
 
-// spent says that a repetition would have nothing to read.
+// spent returns an error if Body has been read and cannot be read again.
 func (a *attachment) spent() error {
 	if !a.begun || a.seeker != nil {
 		return nil
@@ -82,17 +83,18 @@ func (a *attachment) spent() error {
 	return FileError(fmt.Sprintf("File %q has been read, and its Body, a %T, cannot seek; give a new File, or a Body that can", a.Name, a.Body))
 }
 
-// FileError is why a file can never be sent.
+// FileError says why a file can never be sent.
 type FileError string
 
 func (e FileError) Error() string { return string(e) }
 
-// tooMuch says that files have more bytes than Telegram takes.
+// tooMuch returns the error of files that have more bytes than Telegram accepts.
 func tooMuch(most int64) error {
 	return FileError(fmt.Sprintf("the files have more than the %d bytes that Telegram takes", most))
 }
 
-// copyTo reads the file, of which there may be so many bytes.
+// copyTo writes the file to w. If its size is not known, copyTo writes most+1 bytes at most, so
+// that the caller sees that the file is too long.
 func (a *attachment) copyTo(w io.Writer, most int64) (n int64, err error) {
 	if err := a.spent(); err != nil {
 		return 0, err
@@ -114,7 +116,7 @@ func (a *attachment) copyTo(w io.Writer, most int64) (n int64, err error) {
 	case n < a.size:
 		return n, &ReadError{a.Name, fmt.Errorf("%w after %d of %d bytes", io.ErrUnexpectedEOF, n, a.size)}
 	case n == 0 && a.seeker == nil:
-		return n, FileError(fmt.Sprintf("File %q has nothing to read: it is empty, or has been read before. Give a new File, or a Body that can seek", a.Name))
+		return n, FileError(fmt.Sprintf("File %q has nothing to read: it is empty, or has been read before; give a new File, or a Body that can seek", a.Name))
 	}
 	return n, nil
 }
@@ -126,11 +128,11 @@ func (a *attachment) release(sent bool) {
 	}
 	_ = a.rewind()
 	if buffer, ok := a.Body.(*bytes.Buffer); ok && !sent {
-		buffer.Reset() // the next use is to find nothing, and not a half
+		buffer.Reset() // so that the next use finds an empty buffer, and not half of the file
 	}
 }
 
-// sourceReader tells a failure to read from one to write.
+// sourceReader keeps an error of reading, so that it can be told from an error of writing.
 type sourceReader struct {
 	from io.Reader
 	left int64
@@ -143,13 +145,13 @@ func (s *sourceReader) Read(p []byte) (n int, err error) {
 	}
 	n, err = s.from.Read(p[:min(int64(len(p)), s.left)])
 	s.left -= int64(n)
-	if err != nil && err != io.EOF { // as io.Copy has it; the error is the user's
+	if err != nil && err != io.EOF { // io.Copy compares in the same way; the error is the user's
 		s.err = err
 	}
 	return n, err
 }
 
-// Size is how long the message is; -1 if that is not known.
+// Size returns how many bytes the message has; -1 if that is not known.
 func (m *Message) Size() (size int64) {
 	for _, text := range m.text {
 		size += int64(len(text))
@@ -163,7 +165,7 @@ func (m *Message) Size() (size int64) {
 	return size
 }
 
-// Check compares what is known of the files with what there may be.
+// Check returns an error if the files whose size is known have more than most bytes.
 func (m *Message) Check(most int64) error {
 	known := int64(0)
 	for _, file := range m.files {
@@ -175,7 +177,8 @@ func (m *Message) Check(most int64) error {
 	return nil
 }
 
-// copyTo reads the files, which may have so many bytes, and sets them back.
+// copyTo writes m to w, and sets the files back. most is how many bytes the files may have
+// together.
 func (m *Message) copyTo(w io.Writer, most int64) (err error) {
 	left := most
 	defer func() {
@@ -217,7 +220,7 @@ func (m *Message) bytes() ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// Spent says why m cannot be sent again; nil if it can.
+// Spent returns an error that says why m cannot be sent again. It returns nil if it can.
 func (m *Message) Spent() error {
 	for _, file := range m.files {
 		if err := file.spent(); err != nil {
@@ -227,12 +230,13 @@ func (m *Message) Spent() error {
 	return nil
 }
 
-// Has reports whether text is in m, the files aside.
+// Has reports whether m contains text outside of its files.
 func (m *Message) Has(text string) bool {
 	return slices.ContainsFunc(m.text, func(part []byte) bool { return bytes.Contains(part, []byte(text)) })
 }
 
-// Open begins an attempt to send m, of whose files it reads so many bytes.
+// Open begins an attempt to send m. It returns the body. most is how many bytes the files may
+// have together.
 func (m *Message) Open(most int64) (io.ReadCloser, error) {
 	if len(m.files) == 0 {
 		return io.NopCloser(bytes.NewReader(m.text[0])), nil
@@ -249,7 +253,7 @@ func (m *Message) Open(most int64) (io.ReadCloser, error) {
 	return m.last, nil
 }
 
-// End ends the attempt to send m, if any. Its error is that of reading a file.
+// End ends the attempt to send m, if there is one. It returns the error of reading a file.
 func (m *Message) End() error {
 	m.mu.Lock()
 	last := m.last
@@ -260,8 +264,9 @@ func (m *Message) End() error {
 	return last.end()
 }
 
-// upload is the body of a request. It reads files while it is sent. Functions of the user
-// read them. They run in a goroutine of their own, because one of net/http must not end.
+// upload is the body of a request. It reads the files while it is sent. The user's code reads
+// them, in a goroutine of its own: if it calls runtime.Goexit, it must not end a goroutine of
+// net/http.
 type upload struct {
 	message *Message
 	most    int64
@@ -269,7 +274,7 @@ type upload struct {
 	r       *io.PipeReader
 	w       *io.PipeWriter
 	done    chan struct{}
-	err     error // of reading, when done is closed
+	err     error // the error of reading; it is valid when done is closed
 }
 
 // readPatience is how long the end of an attempt waits for a Body that is being read.
@@ -304,7 +309,7 @@ func (u *upload) pump() {
 	err = guard.Call(func() error { return u.message.copyTo(u.w, u.most) })
 }
 
-// end waits until no file is read any more.
+// end waits until nothing reads the files, for readPatience at most.
 func (u *upload) end() error {
 	_ = u.Close()
 	u.begin.Do(func() { close(u.done) })

@@ -9,23 +9,24 @@ import (
 // Method is a method of the Bot API.
 type Method struct {
 	Name     string
-	Answer   string // what a success answers, if that can be known before the call
-	Progress bool   // it tells a chat what the handler is about to do
+	Answer   string // the answer after a success, if it is known before the call; else ""
+	Progress bool   // whether it shows a chat what the handler is doing
 }
 
-// What Telegram answers. A message that is not sent yet has the id 0.
+// The answers that are known before a call. A message that is not sent yet has the id 0.
 const (
 	AnswerTrue    = `{"ok":true,"result":true}`
 	AnswerMessage = `{"ok":true,"result":{"message_id":0,"date":0,"chat":{"id":0}}}`
 )
 
-// Lookup returns the method of that name. Telegram does not look at the case.
+// Lookup returns the method with this name, in upper or lower case. Telegram ignores the case
+// too.
 func Lookup(name string) (m Method, ok bool) {
 	m, ok = Methods()[strings.ToLower(name)]
 	return m, ok
 }
 
-// Names are the names of all methods, sorted.
+// Names returns the names of all methods, sorted.
 func Names() []string {
 	names := make([]string, 0, len(Methods()))
 	for _, m := range Methods() {
@@ -35,8 +36,8 @@ func Names() []string {
 	return names
 }
 
-// Methods are all methods that this package knows, by their names in lower case. Nobody
-// may change them.
+// Methods returns all methods that this package knows, by their names in lower case. The map
+// must not be changed.
 var Methods = sync.OnceValue(func() map[string]Method {
 	methods := map[string]Method{}
 	add := func(names, answer string, progress bool) {
@@ -51,8 +52,8 @@ var Methods = sync.OnceValue(func() map[string]Method {
 	return methods
 })
 
-// Rides reports whether Telegram executes method when it is answered
-// with. Source: tdlib/telegram-bot-api, WebhookActor::handle.
+// Rides reports whether Telegram executes method when it comes in the response to a webhook.
+// Source: tdlib/telegram-bot-api, WebhookActor::handle.
 func Rides(method string) bool {
 	method = strings.ToLower(method)
 	switch method {
@@ -62,7 +63,7 @@ func Rides(method string) bool {
 	return !strings.HasPrefix(method, "get")
 }
 
-// answerable are the methods whose answer can be known before they are called.
+// answerable are the methods whose answer is known before they are called.
 var answerable = []struct {
 	answer   string
 	progress bool
@@ -97,8 +98,8 @@ var answerable = []struct {
 		stopMessageLiveLocation`},
 }
 
-// unanswerable are the methods of Bot API 10.1 that are not among answerable. Both
-// together are all of them (https://core.telegram.org/bots/api#available-methods).
+// unanswerable are all other methods of Bot API 10.1
+// (https://core.telegram.org/bots/api#available-methods).
 const unanswerable = `
 	answerGuestQuery answerWebAppQuery close copyMessages createChatInviteLink createChatSubscriptionInviteLink
 	createForumTopic createInvoiceLink deleteWebhook editChatInviteLink editChatSubscriptionInviteLink editStory

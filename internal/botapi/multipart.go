@@ -13,9 +13,9 @@ import (
 	"unicode"
 )
 
-// encodeMultipart makes a part of each member of params and of each file in it:
-// under the member's own name where the file is all of it, else under the name
-// that it is referred to by.
+// encodeMultipart makes a part of each member of params, and of each file in it. If the whole
+// member is a file, the part has the name of the member. Otherwise the part of a file has the
+// name in its reference.
 func encodeMultipart(method string, params []byte, files map[string]File) (*Message, error) {
 	if err := resolve(params, files); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func encodeMultipart(method string, params []byte, files map[string]File) (*Mess
 	return e.message()
 }
 
-// resolve makes files those that params refer to.
+// resolve removes the files that params do not refer to.
 func resolve(params []byte, files map[string]File) error {
 	used := map[string]bool{}
 	for rest := params; ; {
@@ -59,7 +59,7 @@ func resolve(params []byte, files map[string]File) error {
 		end := bytes.IndexByte(rest, '"')
 		ref := string(rest[:max(end, 0)])
 		if _, ok := files[ref]; !ok {
-			return errors.New("a File is out of reach in Params: keep it in an exported field, a map or a slice")
+			return errors.New("a File in Params cannot be found; keep it in an exported field, a map or a slice")
 		}
 		used[ref] = true
 		rest = rest[end:]
@@ -71,12 +71,12 @@ func resolve(params []byte, files map[string]File) error {
 	return nil
 }
 
-// multipartEncoder writes all of a multipart message that is not of a file.
+// multipartEncoder writes a multipart message without the content of its files.
 type multipartEncoder struct {
 	body  bytes.Buffer
 	parts *multipart.Writer
-	bytes int   // of fields
-	cuts  []int // where a file goes
+	bytes int   // how many bytes the fields have
+	cuts  []int // the offset in body of each file
 	files []*attachment
 }
 
@@ -86,7 +86,7 @@ func newMultipartEncoder() *multipartEncoder {
 	return e
 }
 
-// A bytes.Buffer refuses nothing, so that the errors of e.parts are nil.
+// A bytes.Buffer never returns an error, so the errors of e.parts are nil.
 
 func (e *multipartEncoder) field(name, text string) {
 	e.bytes += len(name) + len(text)
@@ -103,7 +103,8 @@ func (e *multipartEncoder) file(part string, f File) {
 	e.files = append(e.files, attach(f))
 }
 
-// headerSafe makes a name, which may be a stranger's, fit for a part's header.
+// headerSafe replaces the control characters of a name, so that it can stand in the header of
+// a part. The name may come from a user of the bot.
 func headerSafe(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -127,14 +128,15 @@ func (e *multipartEncoder) message() (*Message, error) {
 	return m, nil
 }
 
-// boundary is that of a multipart payload, which begins with it.
+// boundary returns the boundary of a multipart payload, with which it begins.
 func boundary(p []byte) string {
 	line, _, _ := bytes.Cut(p, []byte("\r\n"))
 	return string(bytes.TrimPrefix(line, []byte("--")))
 }
 
-// decodeMultipart returns the call that p was made of. The parts that are referred to lose
-// attachPrefix, by which they would be taken for files that are to be collected.
+// decodeMultipart returns the call that p was made of. It replaces attachPrefix in the names
+// of parts and in the references to them. Otherwise the next encoding would take these
+// references for its own.
 func decodeMultipart(p []byte, file func(File) any) (method string, _ any, err error) {
 	rename := strings.NewReplacer(attachPrefix, "attach://file", partName(attachPrefix), "file").Replace
 	params := map[string]any{}

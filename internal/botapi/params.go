@@ -14,7 +14,7 @@ import (
 // concurrent use.
 type Encoder struct {
 	file   reflect.Type // it converts to File
-	traits sync.Map     // of reflect.Type to *traits; a program has so many types and no more
+	traits sync.Map     // *traits by reflect.Type; the number of types in a program bounds it
 }
 
 // NewEncoder returns an Encoder that uploads values of F.
@@ -43,7 +43,7 @@ func (e *Encoder) Encode(method string, params any) ([]byte, error) {
 	return m.bytes()
 }
 
-// Message returns a call as it is to be sent, with its files unread.
+// Message returns a call in the form in which it is sent. Its files are not read yet.
 func (e *Encoder) Message(method string, params any) (*Message, error) {
 	encoded, files, err := e.prepare(method, params)
 	if err != nil {
@@ -59,7 +59,8 @@ func (e *Encoder) Message(method string, params any) (*Message, error) {
 	return NewMessage(body), nil
 }
 
-// prepare encodes given. files are those that it refers to; nil if it refers to none.
+// prepare encodes given as JSON. files has the files in it, by reference; nil if there are
+// none.
 func (e *Encoder) prepare(method string, given any) (params []byte, files map[string]File, err error) {
 	if err := CheckMethod(method); err != nil {
 		return nil, nil, err
@@ -92,25 +93,25 @@ func (e *Encoder) prepare(method string, given any) (params []byte, files map[st
 	return params, found.files, nil
 }
 
-// survey walks over Params as encoding/json does. It finds the files, and what JSON
-// cannot say to Telegram: encoding/json makes {} of a reader, and a number of
-// nanoseconds of a time.Duration.
+// survey walks over Params as encoding/json does. It finds the files, and the values whose
+// JSON would mislead Telegram: encoding/json makes {} of a reader, and a number of nanoseconds
+// of a time.Duration.
 type survey struct {
 	encoder *Encoder
 
 	files map[string]File // by reference
-	zero  int             // how many are left out by omitempty
-	seen  map[visit]bool  // of what a Marshaler may reach, which may be a cycle
+	zero  int             // how many zero files omitempty leaves out
+	seen  map[visit]bool  // the values in a Marshaler that were visited, because there may be a cycle
 }
 
 type visit struct {
 	at     uintptr
-	length int // of a slice
+	length int // the length of a slice
 	typ    reflect.Type
 }
 
-// maxDepth is where encoding/json begins to look for cycles. It reports what is
-// nested deeper.
+// maxDepth is the depth at which encoding/json begins to look for cycles. It reports the
+// cycles itself.
 const maxDepth = 1000
 
 var errTooDeep = errors.New("nested too deep")
@@ -123,12 +124,12 @@ func (e *Encoder) surveyed(params any) (survey, error) {
 	}
 	err := s.value(reflect.ValueOf(params), 0)
 	if errors.Is(err, errTooDeep) {
-		err = nil // json.Marshal says what it is
+		err = nil // json.Marshal returns the error
 	}
 	return s, err
 }
 
-// plain reports whether all values are such as most replies have.
+// plain reports whether all values have a type that needs no survey, as in most replies.
 func plain(fields map[string]any) bool {
 	for _, value := range fields {
 		switch value.(type) {
@@ -143,7 +144,7 @@ func plain(fields map[string]any) bool {
 // misfit says why Telegram would not understand a value in Params. Its text begins with
 // the path of the value.
 type misfit struct {
-	path    string // behind "Params"
+	path    string // the path after "Params"
 	problem string
 }
 
@@ -157,7 +158,7 @@ func under(step string, err error) error {
 	return err
 }
 
-// value surveys what encoding/json encodes at v.
+// value surveys v and the values in it.
 func (s *survey) value(v reflect.Value, depth int) error {
 	if depth > maxDepth {
 		return errTooDeep

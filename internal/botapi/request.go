@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// What follows makes the body of a call out of a request that another library has made.
+// The functions in this file make the body of a call from a request of another library.
 
-// Form makes JSON of a form: the parameters mean the same to Telegram.
+// Form returns the JSON of a form. Telegram reads the same parameters from it.
 func Form(method string, form []byte) ([]byte, error) {
 	values, err := url.ParseQuery(string(form))
 	if err != nil {
@@ -25,7 +25,7 @@ func Form(method string, form []byte) ([]byte, error) {
 		if !utf8.ValidString(key) || !utf8.ValidString(all[0]) {
 			return nil, errors.New("no UTF-8")
 		}
-		params[key] = all[0] // of equal keys Telegram takes the first
+		params[key] = all[0] // Telegram takes the first of equal keys
 	}
 	encoded, err := json.Marshal(params)
 	if err != nil {
@@ -34,12 +34,13 @@ func Form(method string, form []byte) ([]byte, error) {
 	return JSON(method, encoded)
 }
 
-// MethodPart is the part that says which method a multipart body is for.
+// MethodPart returns the part of a multipart body that names its method.
 func MethodPart(method, boundary string) string {
 	return "--" + boundary + "\r\nContent-Disposition: form-data; name=\"method\"\r\n\r\n" + method + "\r\n"
 }
 
-// Multipart returns body, which begins with start, if Telegram would take it.
+// Multipart returns body if Telegram would accept it, and an error if not. body begins with
+// start.
 func Multipart(body []byte, start, boundary string) ([]byte, error) {
 	if ContentType(body) != mime.FormatMediaType(TypeMultipart, map[string]string{"boundary": boundary}) {
 		return nil, errors.New("the boundary needs quotes")

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// traits is what the survey knows of a type.
+// traits says what the survey knows about a type.
 type traits struct {
-	simple            bool // nothing of it needs a look
-	file              bool
-	marshals          bool // by itself
-	marshalsAddressed bool // by a pointer
+	simple            bool // no value of the type has to be surveyed
+	file              bool // it is a file
+	marshals          bool // it marshals itself
+	marshalsAddressed bool // a pointer to it marshals itself
 	reads             bool // it, or a pointer to it, is an io.Reader
-	uploads           bool // it may be an upload of tgbotapi's
-	describes         bool // it has a member that each file has which Telegram describes, and none that it takes
-	hasFile           bool // among its fields
+	uploads           bool // it may be an upload of the library tgbotapi
+	describes         bool // it describes a file that Telegram has, and is not one to send
+	hasFile           bool // one of its fields is a file
 	fields            []fieldTraits
 }
 
-// fieldTraits are those of a field that encoding/json sees.
+// fieldTraits says what the survey knows about a field that encoding/json encodes.
 type fieldTraits struct {
 	index               int
 	name                string
@@ -68,14 +68,15 @@ func (e *Encoder) traitsOf(t reflect.Type) *traits {
 	return found
 }
 
-// describes reports whether f is a member that each file has which Telegram describes.
+// describes reports whether f is file_unique_id, which every description of a file by Telegram
+// has, and no parameter.
 func describes(f reflect.StructField) bool {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name == "file_unique_id"
 }
 
-// scalar reports whether t is encoded as a number, a text or a bool, and means just that: a
-// time.Duration does not.
+// scalar reports whether t is encoded as a number, a text or a bool that Telegram
+// understands. A time.Duration is not.
 func scalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Array, reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice, reflect.Struct:
@@ -102,8 +103,8 @@ func fieldsOf(t reflect.Type) (all []fieldTraits) {
 	return all
 }
 
-// reachable reports whether encoding/json looks into a field: an embedded struct
-// counts even if its type is not exported.
+// reachable reports whether encoding/json encodes a field. It encodes an embedded struct even
+// if its type is not exported.
 func reachable(f reflect.StructField) bool {
 	t := f.Type
 	if t.Kind() == reflect.Pointer {
@@ -155,12 +156,12 @@ func (s *survey) misfit(t *traits, v reflect.Value) error {
 	return &misfit{"", problem}
 }
 
-// fileIn is the file that v holds.
+// fileIn returns v as a File.
 func (e *Encoder) fileIn(v reflect.Value) File {
 	return v.Convert(reflect.TypeFor[File]()).Interface().(File)
 }
 
-// typeOf is the type of v, or of the pointer that leads to it.
+// typeOf names the type of v, or of the pointer to it if v was reached by one.
 func typeOf(v reflect.Value) string {
 	if v.CanAddr() {
 		return "*" + v.Type().String()
@@ -168,8 +169,8 @@ func typeOf(v reflect.Value) string {
 	return v.Type().String()
 }
 
-// heldReader names a field of a Marshaler, or of what is embedded in it, that holds
-// a reader: the upload types of other libraries are made so.
+// heldReader names a field of a Marshaler that has a reader. The upload types of other
+// libraries have such a field.
 func (e *Encoder) heldReader(v reflect.Value) string {
 	if v.Kind() != reflect.Struct {
 		return ""
@@ -182,7 +183,7 @@ func (e *Encoder) heldReader(v reflect.Value) string {
 	return ""
 }
 
-// reads reports whether v holds a reader.
+// reads reports whether v is a reader, or leads to one.
 func (e *Encoder) reads(v reflect.Value) bool {
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
 		if v.IsNil() {

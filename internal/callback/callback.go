@@ -1,4 +1,5 @@
-// Package callback calls functions of the user beside the work of which they get a report.
+// Package callback calls the user's functions that get reports, beside the work that they
+// report on.
 package callback
 
 import (
@@ -6,26 +7,26 @@ import (
 	"sync"
 )
 
-// maxPending bounds the goroutines that wait for a function of the user's which
-// does not return.
+// maxPending bounds the goroutines that wait for functions of the user that do not return.
 const maxPending = 1000
 
 // Group calls functions of the user in goroutines of their own. A function that blocks,
 // panics or ends its goroutine does not hold up the caller. It is safe for concurrent use.
 type Group struct {
-	over chan struct{} // closed when none may begin any more
+	over chan struct{} // is closed when no further call may begin
 
 	mu      sync.Mutex
-	pending int           // that run, or wait until they may
-	closed  bool          // as over
-	idle    chan struct{} // closed when none is pending; nil unless somebody waits for that
-	last    chan struct{} // closed when the last of those in turn is over; nil: there was none
+	pending int           // calls that run or wait
+	closed  bool          // whether over is closed
+	idle    chan struct{} // is closed when no call is pending; nil unless End waits for that
+	last    chan struct{} // is closed when the last call of InTurn has ended; nil if there was none
 }
 
 // NewGroup returns a Group without calls.
 func NewGroup() *Group { return &Group{over: make(chan struct{})} }
 
-// Start calls call in a goroutine of its own, after wait, unless the end has come.
+// Start calls wait and then call, in a goroutine of its own. It does not call call if End has
+// returned by then.
 func (c *Group) Start(wait, call func()) {
 	c.mu.Lock()
 	c.pending++
@@ -39,8 +40,8 @@ func (c *Group) Start(wait, call func()) {
 	}()
 }
 
-// InTurn calls call after the calls that InTurn has started before. If too many are pending,
-// it does nothing and returns false.
+// InTurn calls call when the earlier calls of InTurn have ended. It does not wait for that. If
+// too many calls are pending, it does nothing and returns false.
 func (c *Group) InTurn(call func()) bool {
 	if c.Crowded() {
 		return false
@@ -81,15 +82,15 @@ func (c *Group) isClosed() bool {
 	return c.closed
 }
 
-// Crowded reports whether so many are pending that no more may be.
+// Crowded reports whether too many calls are pending.
 func (c *Group) Crowded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pending > maxPending
 }
 
-// End waits until none is pending, or ctx ends. None begins afterwards. It reports
-// whether all have ended.
+// End waits until no call is pending, or until ctx ends. No call begins after that. It
+// reports whether all calls have ended.
 func (c *Group) End(ctx context.Context) bool {
 	idle := make(chan struct{})
 	c.mu.Lock()
@@ -110,5 +111,5 @@ func (c *Group) End(ctx context.Context) bool {
 	return c.pending == 0
 }
 
-// Over is closed when no call may begin any more.
+// Over returns a channel that is closed when no further call may begin.
 func (c *Group) Over() <-chan struct{} { return c.over }

@@ -1,4 +1,5 @@
-// Package certificate knows which uploaded certificates Telegram takes, and makes one.
+// Package certificate checks whether Telegram accepts an uploaded certificate, and makes
+// self-signed ones.
 package certificate
 
 import (
@@ -20,14 +21,14 @@ import (
 
 const maxCertificate = 3 << 20
 
-// Unfit says why Telegram would not take an uploaded certificate, or would not
-// verify host with it; "" if it would. The certificates in it are all that
-// Telegram trusts, and no chain ends but with a self-signed one. Source: tdlib/td,
-// SslCtx and SslStreamImpl::init.
+// Unfit says why Telegram would not accept an uploaded certificate, or would not verify host
+// with it. It returns "" if Telegram would. Telegram trusts only the certificates in it, and
+// a chain must end with a self-signed one. Source: tdlib/td, SslCtx and
+// SslStreamImpl::init.
 func Unfit(certificate []byte, host string) string {
 	switch {
 	case len(certificate) > maxCertificate:
-		return fmt.Sprintf("has %d bytes, more than the %d that Telegram takes", len(certificate), maxCertificate)
+		return fmt.Sprintf("has %d bytes, and Telegram accepts %d at most; give a shorter one", len(certificate), maxCertificate)
 	case bytes.Contains(certificate, []byte("PRIVATE KEY")):
 		return "has a private key in it; give the public certificate alone"
 	}
@@ -40,23 +41,23 @@ func Unfit(certificate []byte, host string) string {
 		certificates = append(certificates, parsed)
 	}
 	if len(certificates) == 0 || len(certificates) != bytes.Count(certificate, []byte("-----BEGIN ")) {
-		return "is not in PEM form, or broken: it must begin with -----BEGIN CERTIFICATE-----"
+		return "is not in PEM form, or broken; it must begin with -----BEGIN CERTIFICATE-----"
 	}
 	now := time.Now()
 	begin, end := certificates[0].NotBefore, certificates[0].NotAfter
 	certificates = slices.DeleteFunc(certificates, func(c *x509.Certificate) bool { return now.After(c.NotAfter) || now.Before(c.NotBefore) })
 	switch {
 	case len(certificates) == 0:
-		return fmt.Sprintf("is valid from %s to %s only", begin.Format(time.RFC3339), end.Format(time.RFC3339))
+		return fmt.Sprintf("is valid from %s to %s only; give one that is valid now", begin.Format(time.RFC3339), end.Format(time.RFC3339))
 	case !slices.ContainsFunc(certificates, selfIssued):
-		return "is issued by " + certificates[0].Issuer.String() + ", whose certificate is not in it: Telegram trusts no other, so append it"
+		return "is issued by " + certificates[0].Issuer.String() + ", whose certificate is not in it; append that, because Telegram trusts no other"
 	}
 	return misnamed(certificates, host)
 }
 
-// Vouches reports whether one of the uploaded certificates has the key of one that is
-// served, or has issued one: Telegram trusts nothing else. It does not look at dates
-// and names, of which Unfit says more.
+// Vouches reports whether one of the uploaded certificates has the key of a served one, or
+// has issued a served one. Telegram trusts no others. Vouches does not look at dates and
+// names, which Unfit checks.
 func Vouches(uploaded []byte, served []tls.Certificate) bool {
 	var trusted []*x509.Certificate
 	for block, rest := pem.Decode(uploaded); block != nil; block, rest = pem.Decode(rest) {
@@ -82,8 +83,8 @@ func vouchesFor(trusted, c *x509.Certificate) bool {
 
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
 
-// misnamed says why none of the certificates is host's; "" if one is, or if that
-// is not seen here, for all of them may do nothing but issue others.
+// misnamed says why none of the certificates is for host. It returns "" if one is. It also
+// returns "" if all of them can only issue others, because they do not show the host then.
 func misnamed(certificates []*x509.Certificate, host string) (problem string) {
 	for _, c := range certificates {
 		const issue, serve = x509.KeyUsageCertSign, x509.KeyUsageDigitalSignature
@@ -98,15 +99,15 @@ func misnamed(certificates []*x509.Certificate, host string) (problem string) {
 			return ""
 		}
 		if problem == "" {
-			problem = fmt.Sprintf("is for %q: Telegram compares the host, %s, with the DNS names or, without any, with the common name. "+
-				"Before an authority's put the server's own", names, host)
+			problem = fmt.Sprintf("is for %q, and Telegram compares the host, %s, with its DNS names or, without any, with its common name; "+
+				"give one for the host, and put the server's own before that of an authority", names, host)
 		}
 	}
 	return problem
 }
 
-// matches compares a host with a name, which may begin with a wildcard. An
-// address is compared as a name.
+// matches reports whether a host has a name, which may begin with a wildcard. It compares an
+// address as a name.
 func matches(name, host string) bool {
 	asName := &x509.Certificate{DNSNames: []string{name}}
 	return strings.EqualFold(name, host) || asName.VerifyHostname(host) == nil
@@ -114,8 +115,8 @@ func matches(name, host string) bool {
 
 const selfSignedLife = 10 * 365 * 24 * time.Hour
 
-// SelfSigned makes a certificate that Telegram accepts for host once it has been
-// uploaded: its common name is the host, and an address stands nowhere else.
+// SelfSigned makes a certificate that Telegram accepts for host once it has been uploaded.
+// Its common name is the host. If the host is an address, the certificate has no DNS name.
 func SelfSigned(host string) (pair tls.Certificate, public []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -1,9 +1,9 @@
 package envelope
 
-// skip passes over the value at i, which depth containers enclose.
+// skip returns the offset behind the value at i. depth is how many containers enclose it.
 //
-// It loops and does not recurse: open has the containers that are open within the
-// value. Only when open is full does skip call itself, for the deeper ones.
+// skip loops and does not recurse: open has the containers that are open within the value.
+// If open is full, skip calls itself for the deeper ones.
 func (t text) skip(i, depth int) (int, error) {
 	var (
 		open containers
@@ -75,13 +75,13 @@ func (t text) scalar(i int, c byte) (int, error) {
 	}
 }
 
-// maxOpen is how many containers fit.
+// maxOpen is how many containers fit into a containers value.
 const maxOpen = 64
 
-// The containers that are open at a place in a text.
+// containers are the arrays and objects that are open at one offset of a text.
 type containers struct {
-	objects uint64 // a bit for each, the innermost lowest; set if it is an object
-	level   int    // how many they are
+	objects uint64 // a bit for each container, the innermost lowest; it is set for an object
+	level   int    // how many containers are open
 }
 
 // push opens the container that begins with c.
@@ -99,7 +99,7 @@ func (o *containers) pop() {
 // inObject reports whether the innermost container is an object.
 func (o *containers) inObject() bool { return o.objects&1 != 0 }
 
-// bracket is the one that ends the innermost container.
+// bracket returns the bracket that ends the innermost container.
 func (o *containers) bracket() byte { return ']' | byte(o.objects&1)<<5 }
 
 // expected says what may follow a value of the innermost container.

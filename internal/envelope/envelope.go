@@ -2,9 +2,9 @@
 // chat, user, date and thread. One pass over the body finds them, and checks that the body
 // is one well-formed JSON object.
 //
-// Well-formed means what it means to encoding/json: the grammar of RFC 8259, and also
-// strings with invalid UTF-8 or lone surrogates. Duplicate keys are allowed. The last one
-// counts.
+// Well-formed means the same as for encoding/json: the grammar of RFC 8259, and also
+// strings with invalid UTF-8 or lone surrogates. Duplicate keys are allowed, and the last
+// one applies.
 package envelope
 
 import "errors"
@@ -12,11 +12,11 @@ import "errors"
 // Envelope has the values of one update.
 type Envelope struct {
 	ID             int64
-	Kind           string // for a known kind always the same string, so that it costs no allocation
-	ChatID, UserID int64  // 0 where the kind has none
-	Date           int64  // Unix time; 0 where the kind has none
-	ThreadID       int64  // likewise
-	PollID         []byte // the bytes between its quotes in the body, not decoded; nil where the kind has none
+	Kind           string // always the same string for a known kind, so that it costs no allocation
+	ChatID, UserID int64  // 0 if the kind has none
+	Date           int64  // Unix time; 0 if the kind has none
+	ThreadID       int64  // 0 if the kind has none
+	PollID         []byte // the bytes between its quotes in the body, not decoded; nil if the kind has none
 }
 
 // ErrNoKind reports a well-formed update without a member that can be its kind.
@@ -24,9 +24,9 @@ var ErrNoKind = errors.New("no member is a kind of update")
 
 // Scan reads the body of an update.
 //
-// The member whose value is an object is the kind. If several are objects, the first of a
-// known kind counts, or else the first that has a name. A chat, user, date or thread is 0
-// if it is missing or not an integer of 64 bits. PollID aliases data.
+// The kind is the name of the member whose value is an object. If several members are
+// objects, it is the first known kind, or else the first name that is not empty. A chat, user,
+// date or thread is 0 if it is missing or not an integer of 64 bits. PollID aliases data.
 //
 // The error is a *SyntaxError if data is not one well-formed JSON object with an integer
 // update_id. It is ErrNoKind, and the Envelope has the id, if no other member is an object.

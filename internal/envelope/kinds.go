@@ -72,8 +72,8 @@ func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 // kindCount is the number of known kinds.
 const kindCount = 27
 
-// strangerPaths are a guess for an unknown kind. They have no date, because an update may
-// be dropped for its age.
+// strangerPaths are a guess for an unknown kind. They have no date, because a wrong date
+// could make an update a dead letter for its age.
 var strangerPaths = grow(paths{chat: "chat.id", user: "from.id", orUser: "user.id", thread: "message_thread_id"})
 
 // A kind has a name, and its paths as a trie.

@@ -10,12 +10,12 @@ import (
 // that Scan has accepted.
 const MaxDepth = 512
 
-// text is the JSON that is read. Its methods take the offset where something starts, and
-// return the offset behind it. None of them moves back.
+// text is the JSON that is read. Its methods take the offset where a part of the text starts,
+// and return the offset behind that part. No method goes back.
 type text []byte
 
-// at returns the byte at i, or 0 at the end. Outside of strings the grammar allows a 0
-// nowhere, so the two need not be told apart.
+// at returns the byte at i, or 0 at the end. The grammar allows no 0 byte outside of strings,
+// so a caller can treat both alike.
 func (t text) at(i int) byte {
 	if uint(i) < uint(len(t)) {
 		return t[i]
@@ -67,8 +67,8 @@ func (t text) str(i int) (end int, escaped bool, err error) {
 }
 
 // stops marks the quotes, backslashes and control characters among eight bytes, each in
-// the high bit of its byte. A borrow can mark a byte above a true one, and never one below.
-// So only the lowest mark counts.
+// the high bit of its byte. A borrow can also mark a wrong byte above a right one, and never
+// below. So use only the lowest mark.
 func stops(x uint64) uint64 {
 	const (
 		ones = 0x0101010101010101

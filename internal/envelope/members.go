@@ -1,8 +1,9 @@
 package envelope
 
-// maxOuterDepth is how deep the values of Members and Elements may nest. With the outer
-// container that makes the 10,000 levels of encoding/json. Scan refuses an update that
-// nests too deep. Here such an update must not hide the updates beside it.
+// maxOuterDepth is how deep the values of Members and Elements may nest. Together with the
+// outer container that makes the 10,000 levels of encoding/json. The limit is not MaxDepth,
+// because one update that nests too deep must not hide the updates beside it in an answer of
+// getUpdates. Scan refuses such an update.
 const maxOuterDepth = 9_999
 
 // Members calls member with each key, decoded, and each value of one JSON object, but not of

@@ -9,9 +9,9 @@ func (t text) values(i int, paths *node) (found values) {
 	return found
 }
 
-// walk reads the object at i, which depth containers enclose, and keeps the values that n's
-// paths lead to. A duplicate key discards the values of the earlier one, because the last
-// one counts.
+// walk reads the object at i, which depth containers enclose, and keeps the values at the
+// paths of n. A duplicate key discards the values of the earlier one, because the last one
+// applies.
 func (t text) walk(i, depth int, n *node, found *values) (int, error) {
 	i++
 	var buf [64]byte

@@ -111,8 +111,8 @@ func isText(h http.Header, body []byte) bool {
 	}
 }
 
-// lower returns h with all names in lower case. The values of all spellings of a name
-// stand together.
+// lower returns h with all names in lower case. The values of all spellings of a name are
+// joined in one list.
 func lower(h http.Header) map[string][]string {
 	all := make(map[string][]string, len(h))
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -179,7 +179,7 @@ func (in *incoming) rest() events.APIGatewayProxyRequest {
 	}
 }
 
-// versioned is the event of a REST API with the version that an HTTP API adds.
+// versioned is the event of a REST API. It also has the version that an HTTP API adds.
 type versioned struct {
 	Version string `json:"version"`
 	events.APIGatewayProxyRequest
@@ -254,7 +254,8 @@ func (in *incoming) functionURL() aFunctionURL {
 	}, "$default"}
 }
 
-// v2 returns the headers of payload format 2.0, which has the cookies apart.
+// v2 returns the headers of payload format 2.0. That format has the cookies in a field of
+// their own.
 func (in *incoming) v2() (header map[string]string, cookies []string) {
 	all := lower(in.header)
 	for _, line := range all["cookie"] {

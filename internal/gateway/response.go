@@ -160,7 +160,7 @@ func (a *answer) header(shape Shape) http.Header {
 	}
 	if a.Headers != nil {
 		for name, value := range *a.Headers {
-			if _, ok := header[textproto.CanonicalMIMEHeaderKey(name)]; !ok { // if both have it, the list counts
+			if _, ok := header[textproto.CanonicalMIMEHeaderKey(name)]; !ok { // if both have the name, multiValueHeaders wins
 				add(name, value)
 			}
 		}

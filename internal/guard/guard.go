@@ -1,6 +1,6 @@
-// Package guard calls functions that are not the library's own: those of the user, and of
-// the user's libraries. Such a function may panic, call [runtime.Goexit], or not return. It
-// must not take the process, or another update, with it.
+// Package guard calls functions of the user, and of the user's libraries. Such a function
+// may panic, call [runtime.Goexit], or not return. It must not end the process or disturb
+// another update.
 package guard
 
 import (
@@ -20,19 +20,20 @@ var (
 
 // PanicError is a panic as an error.
 type PanicError struct {
-	Value any    // what was panicked with
-	Stack []byte // of the goroutine, as [debug.Stack] formats it
+	Value any    // the value that was given to panic
+	Stack []byte // the stack of the goroutine, as [debug.Stack] formats it
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("tghook: panic: %v", e.Value) }
 
-// Unwrap returns the value that was panicked with, if it is an error.
+// Unwrap returns Value if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// Recover turns a panic into a *PanicError. It has to be deferred itself.
+// Recover turns a panic into a *PanicError. Defer it directly, and not inside another
+// function.
 func Recover(err *error) {
 	if v := recover(); v != nil {
 		*err = &PanicError{Value: v, Stack: debug.Stack()}
@@ -59,8 +60,9 @@ func Start(f func() error) <-chan error {
 }
 
 // Within calls f in a goroutine of its own, and returns its error, its panic, or its
-// runtime.Goexit as an error. It waits for limit at most. Then f goes on alone, and
-// its result is ignored. f must not write to what the caller reads afterwards.
+// runtime.Goexit as an error. It waits for limit at most. After that it returns an error
+// that wraps ErrNoReturn. Then f goes on alone, and its result is ignored. So f must not
+// write to a variable that the caller reads afterwards.
 func Within(limit time.Duration, f func() error) error {
 	result := Start(f)
 	timer := time.NewTimer(limit)
@@ -74,8 +76,8 @@ func Within(limit time.Duration, f func() error) error {
 }
 
 // Beside calls f in a goroutine of its own, and returns its panic or its runtime.Goexit as
-// an error. It waits for f until ctx has ended, and for grace more. Then f goes on alone,
-// and its result is ignored.
+// an error. It waits for f until ctx has ended, and for grace more. After that it returns
+// ErrNoReturn. Then f goes on alone, and its result is ignored.
 func Beside[T any](ctx context.Context, grace time.Duration, f func() (T, error)) (T, error) {
 	type outcome struct {
 		value T

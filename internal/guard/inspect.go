@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	inspectTime   = 5 * time.Second // for an error's tree, and once more for its text
+	inspectTime   = 5 * time.Second // time for the tree of an error, and the same once more for its text
 	maxErrorDepth = 100
-	maxErrorCount = 1000 // in one tree
+	maxErrorCount = 1000 // errors in one tree
 	maxErrorText  = 4 << 10
 )
 
-// Inspection is one walk over an error and what it wraps. It has a limit of time, and the
-// caller goes on without it then. So what it finds is noted under its mutex, and nothing is
-// noted once it is over.
+// Inspection is one walk over an error and the errors that it wraps. When its time is over,
+// the caller goes on while the walk may still run. So findings are noted under the mutex, and
+// none is noted after that.
 type Inspection struct {
 	look  func(*Inspection, error)
 	count int
@@ -28,10 +28,10 @@ type Inspection struct {
 	text string
 }
 
-// Inspect looks at an error of the user's code, and calls its methods: once, so that
-// nobody else has to call them. A method may panic, end its goroutine, or not return. The
-// error may be a nil pointer, or wrap itself. It returns after 10 seconds at the latest.
-// Do not call it with a lock held.
+// Inspect looks at an error of the user's code. It calls the methods of the error once, so
+// that nobody else has to call them. A method may panic, end its goroutine, or not return. The
+// error may be a nil pointer, or wrap itself. Inspect returns after 10 seconds at the
+// latest. Do not call it while you hold a lock.
 //
 // It calls look for err and for each error that it wraps, in the order in which
 // [errors.As] looks. look notes what it finds by [First], Match and Note. text is what
@@ -113,7 +113,7 @@ func (i *Inspection) visit(err error, depth int) {
 	}
 }
 
-// unwrappedOnce is what err wraps; nothing if its method panics.
+// unwrappedOnce returns the errors that err wraps; none if its method panics.
 func unwrappedOnce(err error) (inner []error) {
 	_ = Call(func() error {
 		inner = Unwrap(err)
@@ -165,14 +165,14 @@ func (i *Inspection) read(err error) {
 	i.Note(func() { i.text = text })
 }
 
-// unreadable is the text of an error whose own could not be had.
+// unreadable returns a text for an error whose Error method failed.
 func unreadable(err, failure error) string {
 	var panicked *PanicError
 	value := reflect.ValueOf(err)
 	switch {
 	case value.Kind() == reflect.Pointer && value.IsNil():
 		return fmt.Sprintf("a nil %T was returned as an error: return nil itself", err)
-	case errors.As(failure, &panicked): // its value is the user's code once more
+	case errors.As(failure, &panicked): // without its value, whose methods are the user's code too
 		return fmt.Sprintf("%T, whose Error method panicked", err)
 	case errors.Is(failure, ErrGoexit):
 		return fmt.Sprintf("%T, whose Error method called runtime.Goexit", err)
@@ -181,7 +181,8 @@ func unreadable(err, failure error) string {
 	}
 }
 
-// Wrap returns err with another text. Whoever prints it calls nothing of the user's.
+// Wrap returns an error with this text that wraps err. Printing it calls no code of the
+// user's.
 func Wrap(text string, err error) error { return &wrapped{text, err} }
 
 type wrapped struct {

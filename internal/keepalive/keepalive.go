@@ -8,20 +8,19 @@ import (
 )
 
 const (
-	// pingAfter is after how long without a word the other end of a connection is
-	// asked whether it is there. It is silent in each long poll.
+	// pingAfter is how long a connection may be silent before it is pinged. A long poll is
+	// silent most of the time.
 	pingAfter = 10 * time.Second
-	// pingTimeout is how long it may take to answer.
+	// pingTimeout is how long the answer to a ping may take.
 	pingTimeout = 10 * time.Second
 )
 
-// Transport is [http.DefaultTransport], or a copy of it that pings: without pings an
-// HTTP/2 connection that has died in silence is used again by each call, and each
-// waits for its own end. The zero Transport is ready for use. It is safe for concurrent
-// use.
+// Transport is a copy of [http.DefaultTransport] that pings its HTTP/2 connections. Without
+// pings, if a connection has died without being closed, each call uses it again and waits
+// until its context ends. The zero Transport is ready for use. It is safe for concurrent use.
 type Transport struct {
 	mu   sync.Mutex
-	of   *http.Transport // what copy is made of
+	of   *http.Transport // the transport that was copied
 	copy *http.Transport
 }
 
@@ -30,16 +29,15 @@ func (p *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return p.Now().RoundTrip(req)
 }
 
-// CloseIdleConnections is called by that of [http.Client].
+// CloseIdleConnections is called by the method of [http.Client] with the same name.
 func (p *Transport) CloseIdleConnections() {
 	if t, ok := p.Now().(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
 
-// Now is the transport that serves at this time: a program may put another in the
-// place of http.DefaultTransport. One that is no *http.Transport, or has its own
-// idea of HTTP/2, is used as it is.
+// Now returns the transport to use now, because a program may replace http.DefaultTransport.
+// If that is not an *http.Transport, or if its HTTP2 is set, it is used itself, without pings.
 func (p *Transport) Now() http.RoundTripper {
 	of, ok := http.DefaultTransport.(*http.Transport)
 	if !ok || of.HTTP2 != nil {
@@ -56,7 +54,7 @@ func (p *Transport) Now() http.RoundTripper {
 	return p.copy
 }
 
-// Pinging is a copy of t that pings.
+// Pinging returns a copy of t that pings.
 func Pinging(t *http.Transport) *http.Transport {
 	t = t.Clone()
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}

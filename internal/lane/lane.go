@@ -1,5 +1,5 @@
-// Package lane has first-in, first-out queues by key. The updates of one lane are handled
-// in order, one at a time.
+// Package lane has first-in, first-out queues by key. A lane is one such queue. The updates
+// of one lane are handled in order, one at a time.
 package lane
 
 // Key names a lane: by Name or, if that is empty, by Class and ID. The zero Key stands for
@@ -20,7 +20,7 @@ const (
 	Query
 )
 
-// number is a Key without a name in one word, which a map hashes fastest.
+// number returns a Key without a name as one word, because a map hashes that fastest.
 func (k Key) number() uint64 { return uint64(k.ID)<<2 | uint64(k.Class) } //nolint:gosec // a sign may go
 
 // Place is the place of a value in a lane. The zero Place is in no lane.
@@ -45,7 +45,7 @@ type queue[T any] struct {
 	length     int
 }
 
-// New returns an empty set of lanes. Each lane has room for limit values, with its head.
+// New returns an empty set of lanes. Each lane has room for limit values, its head included.
 func New[T any](limit int) *Lanes[T] {
 	return &Lanes[T]{max: limit, numbered: make(map[uint64]*queue[T]), named: make(map[string]*queue[T])}
 }
@@ -110,7 +110,7 @@ func (l *Lanes[T]) Leave(p *Place[T]) *Place[T] {
 	return q.head
 }
 
-// Len is the number of lanes that are not empty.
+// Len returns the number of lanes that are not empty.
 func (l *Lanes[T]) Len() int { return len(l.numbered) + len(l.named) }
 
 const maxSpare = 64

@@ -3,9 +3,9 @@ package recent
 
 import "time"
 
-// Map has values by id. Each lives for the same time. Together, and with the memory of the
-// Map itself, they take at most a given number of bytes: when there is no room, the oldest
-// go.
+// Map has values by id. Each value stays for the same time. All values, and the memory of the
+// Map itself, take at most a given number of bytes. If there is no room, the oldest values
+// are removed.
 //
 // Times are durations since a fixed moment. A Map is not safe for concurrent use.
 type Map struct {
@@ -44,7 +44,7 @@ func (m *Map) Put(id int64, value []byte, now time.Duration) {
 		return
 	}
 	for !m.queue.empty() && (m.queue.first().until <= now || m.size+cost(value) > m.limit) {
-		if i := m.queue.pop(); m.entries[i.id].until == i.until { // else it was put again since
+		if i := m.queue.pop(); m.entries[i.id].until == i.until { // otherwise it was put again since
 			m.remove(i.id)
 		}
 	}

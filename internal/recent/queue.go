@@ -2,7 +2,7 @@ package recent
 
 import "time"
 
-// A queue is first in, first out. Its items are in the order in which their time is over.
+// A queue is first in, first out. Its items are in the order in which their time ends.
 type queue struct {
 	items []item
 	head  int

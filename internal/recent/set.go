@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Set has ids. Each has a lifetime. There are at most a given number of them: past that the
-// oldest go.
+// Set has ids. Each id has a lifetime. There are at most a given number of ids. If there are
+// more, the oldest are removed.
 //
-// It is made for ids that are mostly consecutive. It keeps 64 of them in a page, with one
-// end of life, in whole seconds, for all that have the same lifetime: that of the last one
-// put. So an id may stay longer than its lifetime, and never shorter.
+// It is made for ids that are mostly consecutive. It keeps 64 of them in a page. All ids of a
+// page with the same lifetime end together, in whole seconds, when the last one ends. So an
+// id may stay longer than its lifetime, and never shorter.
 //
 // Times are durations since a fixed moment. A Set is not safe for concurrent use.
 type Set struct {
@@ -86,11 +86,12 @@ func (s *Set) Get(id int64, now time.Duration) (mark, ok bool) {
 	return false, false
 }
 
-// Len is the number of ids. It includes ids whose time is over and that no Put has
+// Len returns the number of ids. It includes ids whose time is over and that no Put has
 // removed yet.
 func (s *Set) Len() int { return s.held }
 
-// Evicted is the number of ids that were removed for the limit, and not for their time.
+// Evicted returns the number of ids that were removed because of the limit before their time
+// was over.
 func (s *Set) Evicted() uint64 { return s.evicted }
 
 func (s *Set) expire(now time.Duration) {

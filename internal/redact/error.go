@@ -10,11 +10,13 @@ import (
 	"github.com/tghook/tghook/internal/guard"
 )
 
-// Error is err, an error of the user's or of code that is, for those who cannot
-// know what it does. All its methods have been called once: if one panics, ends its
-// goroutine or does not return, its type is told in its place. Where redact strikes
-// something out of an error, or of one that it wraps, its words are told and those
-// that it wraps. The same is so where errors wrap each other without end.
+// Error returns err in a form that is safe to print and to inspect. err may come from the
+// user's code. Error calls all its methods once. If one of them panics, ends its goroutine
+// or does not return within a second, Error returns an error that only names the type.
+//
+// If redact changes the text of err, or of an error that err wraps, Error returns another
+// error. It has the changed text, and wraps the errors that err wraps, changed in the same
+// way. Error does the same with errors that wrap each other without end.
 func Error(err error, redact func(string) string) error {
 	if err == nil || err == context.Canceled || err == context.DeadlineExceeded { //nolint:errorlint // these need no look
 		return err
@@ -37,10 +39,10 @@ func Error(err error, redact func(string) string) error {
 }
 
 const (
-	hearPatience = time.Second // for all methods of an error, and of those that it wraps
-	maxHeard     = 256         // errors in one
-	maxHeardDeep = 64          // wrapped in each other
-	maxPrinted   = 1000        // values in one error that are looked at
+	hearPatience = time.Second // time for all methods of an error and of the errors that it wraps
+	maxHeard     = 256         // errors in one error
+	maxHeardDeep = 64          // errors that wrap each other
+	maxPrinted   = 1000        // values in one error that are searched
 )
 
 type redactedError struct {
@@ -56,10 +58,11 @@ var errProbe = errors.New("is it you?")
 // hearing is the walk over one error.
 type hearing struct {
 	redact func(string) string
-	left   int // errors that may be looked at
+	left   int // how many more errors may be looked at
 }
 
-// hear returns err, or what is told in its place.
+// hear returns err itself if nothing in it is secret. Otherwise it returns another error in
+// its place.
 func (h *hearing) hear(err error, depth int) (clean error, same bool) {
 	if h.left--; h.left < 0 || depth > maxHeardDeep {
 		return &redactedError{text: "(and more errors)"}, false
@@ -87,9 +90,9 @@ func (h *hearing) hear(err error, depth int) (clean error, same bool) {
 	return &redactedError{told, wrapped}, false
 }
 
-// prints reports whether fmt could print something of err that has to be struck
-// out. What fmt would find by itself is looked for here, since fmt never returns
-// from a value that contains itself.
+// prints reports whether fmt could print a secret of err that its Error method does not show.
+// prints itself looks into the fields, because fmt never returns from a value that contains
+// itself.
 func (h *hearing) prints(err error) bool {
 	var text string
 	switch printed := err.(type) { //nolint:errorlint // it is about this one
@@ -108,8 +111,8 @@ func (h *hearing) prints(err error) bool {
 	return h.redact(text) != text
 }
 
-// holds reports whether v has a text that has to be struck out, or has too much to
-// say. As fmt, it follows no pointer.
+// holds reports whether a text in v has a secret, or v has too many values to search. Like
+// fmt, it follows no pointers.
 func (h *hearing) holds(v reflect.Value, left *int) bool {
 	if *left--; *left < 0 {
 		return true
@@ -156,7 +159,8 @@ func (h *hearing) holdsBytes(v reflect.Value) bool {
 	return h.redact(string(text)) != string(text)
 }
 
-// WithCause is err, which [Error] has looked at, and why ctx has ended if it has.
+// WithCause returns err, which must come from [Error]. If ctx has ended, the returned error
+// also wraps the reason for that.
 func WithCause(ctx context.Context, err error, redact func(string) string) error {
 	for _, why := range []error{context.Cause(ctx), ctx.Err()} {
 		if why != nil && !errors.Is(err, why) {

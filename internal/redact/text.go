@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// pieceLength is how many characters in a row of a secret are taken for a piece of it:
-	// a text may have lost its start or its end. It has to fit a uint64.
+	// pieceLength is how many characters of a secret in a row are removed from a text, because
+	// a text may have only a part of the secret. It must fit into a uint64.
 	pieceLength = 8
-	// shortest is the length below which a password is as good as none: it would be
-	// struck out of every other word.
+	// shortest is the shortest secret that is removed. A shorter one protects nothing, and
+	// would be removed from many other words.
 	shortest = 4
-	// maxRedacted bounds the texts that are searched. More of one is cut off.
+	// maxRedacted is how many bytes of a text are searched. The rest is cut off.
 	maxRedacted = 64 << 10
 )
 
-// New returns a function that strikes the token out of a text, and each of
-// the other secrets: in whatever case, escaped as in a URL, in HTML or in a quoted
-// string, broken over lines, and without its start or end.
+// New returns a function that removes the token and the other secrets from a text. It finds a
+// secret in upper or lower case, escaped as in a URL, in HTML or in a quoted string, broken
+// over lines, and without its start or end.
 func New(token string, others ...string) func(text string) string {
 	bot, secret, _ := strings.Cut(token, ":")
 	strike := []striker{newStriker(secret, "<token>", bot)}
@@ -37,7 +37,7 @@ func New(token string, others ...string) func(text string) string {
 	}
 }
 
-// Cut is a text that is not too long to be searched, or to be told.
+// Cut returns text, cut off if it is too long to be searched or shown.
 func Cut(text string) string {
 	if len(text) > maxRedacted {
 		return text[:maxRedacted] + " (and more)"
@@ -47,10 +47,10 @@ func Cut(text string) string {
 
 // striker finds pieces of one secret.
 type striker struct {
-	pieces map[uint64]struct{} // all that are length characters long, in lower case
+	pieces map[uint64]struct{} // all parts of the secret that have length characters, in lower case
 	length int
-	mark   string // what takes the secret's place
-	before string // what may stand before the secret and a colon, and goes too
+	mark   string // replaces the secret
+	before string // is removed too if it stands before the secret and a colon
 }
 
 func newStriker(secret, mark, before string) striker {
@@ -64,7 +64,7 @@ func newStriker(secret, mark, before string) striker {
 	return s
 }
 
-// push is piece with one character more, and without its first.
+// push returns piece without its first character and with c at its end.
 func (s striker) push(piece uint64, c byte) uint64 {
 	return (piece<<8 | uint64(lower(c))) & (^uint64(0) >> (64 - 8*s.length))
 }
@@ -81,10 +81,10 @@ func (s striker) strike(text string) string {
 		return text
 	}
 	var clean strings.Builder
-	var starts [pieceLength]int // of the last characters
+	var starts [pieceLength]int // the offsets of the last characters
 	var piece uint64
-	kept, count := 0, 0 // of text; characters
-	struck := -1        // where the last piece ended
+	kept, count := 0, 0 // the bytes of text that were dealt with; the characters that were read
+	struck := -1        // the offset where the last piece ended
 	for at := 0; at < len(text); {
 		c, size := character(text[at:])
 		if size < 0 { // it is between the characters
@@ -111,7 +111,7 @@ func (s striker) strike(text string) string {
 	return clean.String()
 }
 
-// without is text without what stands at its end before a secret.
+// without returns text without s.before and a colon at its end.
 func (s striker) without(text string) string {
 	if s.before == "" {
 		return text
@@ -124,9 +124,9 @@ func (s striker) without(text string) string {
 	return text
 }
 
-// character is the first one of text, which is not empty, and of how many bytes it
-// is made. A size below zero is that of what may stand in the midst of a word: the
-// end of a line, and what indents the next.
+// character returns the first character of text, and how many bytes write it. text is not
+// empty. If size is negative, text begins with -size bytes that may break a word over two
+// lines: the end of a line, and the indentation of the next.
 func character(text string) (c byte, size int) {
 	switch text[0] {
 	case '\r', '\n':
@@ -152,7 +152,7 @@ func character(text string) (c byte, size int) {
 	return text[0], 1
 }
 
-// backslashed is character for the escapes of a quoted string.
+// backslashed does the same as character for an escape of a quoted string.
 func backslashed(text string) (c byte, size int) {
 	if len(text) < 2 {
 		return text[0], 1
@@ -172,7 +172,7 @@ func backslashed(text string) (c byte, size int) {
 	return text[0], 1
 }
 
-// hexadecimal is the byte that text begins with, in so many digits.
+// hexadecimal returns the byte that the first hexadecimal digits of text write.
 func hexadecimal(text string, digits int) (c byte, ok bool) {
 	if digits == 0 || len(text) < digits {
 		return 0, false

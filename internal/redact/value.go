@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// Hidden stands in the place of a secret in a value.
+// Hidden is shown in place of a secret in a value.
 const Hidden = "[hidden]"
 
-// shower collects what a value shows. Texts that hold one of its secrets are shown
-// without it: a URL may have the token in its path.
+// shower collects the fields that a value shows. Texts that contain one of its secrets are
+// shown without it, because a URL may have the token in its path.
 type shower struct {
-	ours    string // the path of the package that v is of
+	ours    string // the path of the package that defines the type of the value
 	secrets []string
 }
 
-// show is what v shows; v is a struct.
+// show returns the fields that v shows. v is a struct.
 func show(v any) []slog.Attr {
 	value := reflect.ValueOf(v)
 	s := shower{ours: value.Type().PkgPath()}
@@ -29,7 +29,7 @@ func show(v any) []slog.Attr {
 	return s.fields(value)
 }
 
-// isSecret goes by the name, so that a field to come is Hidden too.
+// isSecret decides by the name of a field, so that fields of later versions are hidden too.
 func isSecret(name string) bool {
 	return strings.Contains(name, "Secret") || strings.Contains(name, "Token")
 }
@@ -43,7 +43,7 @@ func (s *shower) gather(v reflect.Value) {
 			s.gather(field)
 		case isSecret(name) && field.Kind() == reflect.String && field.Len() > 0:
 			s.secrets = append(s.secrets, field.String(), url.PathEscape(field.String()))
-			if _, half, ok := strings.Cut(field.String(), ":"); ok && half != "" { // a token's
+			if _, half, ok := strings.Cut(field.String(), ":"); ok && half != "" { // the secret half of a token
 				s.secrets = append(s.secrets, half)
 			}
 		}
@@ -54,7 +54,7 @@ func (s *shower) isOurs(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t.PkgPath() == s.ours
 }
 
-// fields are those of v that are set.
+// fields returns the exported fields of v that are set.
 func (s *shower) fields(v reflect.Value) (attrs []slog.Attr) {
 	for i := range v.NumField() {
 		name, field := v.Type().Field(i).Name, v.Field(i)
@@ -65,7 +65,8 @@ func (s *shower) fields(v reflect.Value) (attrs []slog.Attr) {
 	return attrs
 }
 
-// value is what v shows: code, and what is not this package's, its type alone.
+// value returns the form in which v is shown. A function, and a value of another package's
+// type, show only their type.
 func (s *shower) value(v reflect.Value, secret bool) any {
 	switch v.Kind() {
 	case reflect.Bool:
@@ -126,7 +127,7 @@ func writeShown(w io.Writer, attrs []slog.Attr) {
 	_, _ = io.WriteString(w, "}")
 }
 
-// Format is the Format method of v: every verb prints the same, and %#v the type before it.
+// Format is the Format method of v. Every verb prints the same. %#v prints the type before it.
 func Format(f fmt.State, v any) {
 	if f.Flag('#') {
 		_, _ = fmt.Fprintf(f, "%T", v)
@@ -140,7 +141,7 @@ func LogValue(v any) slog.Value { return slog.GroupValue(show(v)...) }
 // MarshalJSON is the MarshalJSON method of v. v cannot be read back from it.
 func MarshalJSON(v any) ([]byte, error) { return json.Marshal(shownObject(show(v))) }
 
-// shownObject is attrs as a JSON object.
+// shownObject returns attrs as a JSON object.
 func shownObject(attrs []slog.Attr) map[string]any {
 	object := make(map[string]any, len(attrs))
 	for _, a := range attrs {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A consumer is a user with an empty module cache, who gets the tree's modules from
-// a proxy made of it, and those of others from where this machine gets them.
+// A consumer is a user with an empty module cache. The user gets the tree's modules from a
+// proxy that is made of the tree, and other modules from where this machine gets them.
 type consumer struct {
 	tree *tree
 	dir  string
@@ -27,8 +27,8 @@ func newConsumer(ctx context.Context, t *tree, dir string) (*consumer, error) {
 	if err := t.serve(proxy); err != nil {
 		return nil, err
 	}
-	// The tree's go.sum files vouch for the modules of others, so that no checksum
-	// database has to be reached.
+	// The tree's go.sum files have the checksums of other modules, so that no checksum
+	// database is needed.
 	for _, m := range t.modules {
 		sums, err := t.read(path.Join(m.dir, "go.sum"))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -43,7 +43,7 @@ func newConsumer(ctx context.Context, t *tree, dir string) (*consumer, error) {
 	machine := strings.Split(out, "\n")
 	c.env = append(os.Environ(),
 		"GOWORK=off",
-		"GOFLAGS=-mod=mod -modcacherw -trimpath", // by -trimpath the build cache serves the next run too
+		"GOFLAGS=-mod=mod -modcacherw -trimpath", // with -trimpath the next run can use the build cache too
 		"GOMODCACHE="+filepath.Join(dir, "modcache"),
 		"GOPROXY="+strings.Join([]string{fileURL(proxy), fileURL(filepath.Join(machine[0], "cache", "download")), machine[1]}, ","),
 		"GONOPROXY=none",
@@ -52,8 +52,8 @@ func newConsumer(ctx context.Context, t *tree, dir string) (*consumer, error) {
 	return c, nil
 }
 
-// get is `go get path` in a new module, and a build there of all that the page and
-// the module have for it.
+// get runs `go get path` in a new module. There it builds the programs of the page and the
+// packages of the module.
 func (c *consumer) get(ctx context.Context, p page, get string) error {
 	m, _ := c.tree.moduleOf(get)
 	packages, err := c.tree.packages(ctx, m)

@@ -50,8 +50,8 @@ func run(ctx context.Context, args []string) error {
 	return fmt.Errorf("release %s: unknown; the commands are check, require and modules", args[0])
 }
 
-// check makes a module proxy of the tree, and has one user for each `go get` that
-// the documentation shows.
+// check makes a module proxy of the tree. Then it runs each `go get` that the
+// documentation shows as a user would.
 func check(ctx context.Context, t *tree) error {
 	pages, err := t.pages()
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// A page is one of the documentation's that shows how to get a module.
+// A page is a page of the documentation that shows how to get a module.
 type page struct {
 	name     string
 	gets     []string // the paths
 	programs []program
 }
 
-// A program is a whole one that a page shows.
+// A program is a whole program that a page shows.
 type program struct {
 	text    string
 	imports []string
@@ -29,8 +29,7 @@ var (
 	goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 )
 
-// pages returns the README and the pages of docs, without those that do not show
-// how to get a module.
+// pages returns the README and the pages of docs that show how to get a module.
 func (t *tree) pages() ([]page, error) {
 	var pages []page
 	for _, name := range t.files {
@@ -80,7 +79,8 @@ func parsePage(name, text string) (page, error) {
 	return p, nil
 }
 
-// programsOf returns the programs of p that need m, and no module below it.
+// programsOf returns the programs of p that need m. If a program needs a module below m, it
+// is not among them.
 func (t *tree) programsOf(p page, m mod) []program {
 	var of []program
 	for _, prog := range p.programs {
@@ -98,8 +98,8 @@ func (t *tree) programsOf(p page, m mod) []program {
 	return of
 }
 
-// undocumented returns an error for each module that no page shows how to get and
-// use, and for each that a page shows and that is none.
+// undocumented returns an error for each module whose `go get` and use no page shows, and
+// for each `go get` of a page that names no module.
 func (t *tree) undocumented(pages []page) []error {
 	var errs []error
 	shown := map[string]bool{}

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// serve writes the published modules into dir as a module proxy has them, each in
-// the version of the release and no other.
+// serve writes the published modules into dir, in the form of a module proxy. Each has only
+// the version of the release.
 func (t *tree) serve(dir string) error {
 	for _, m := range t.modules {
 		if !m.published() {
@@ -51,9 +51,8 @@ func (t *tree) serve(dir string) error {
 	return nil
 }
 
-// filesOf returns the files below m's folder; zip.Create leaves out those of the
-// modules within. Like the go command with a repository, it gives a module that has
-// no licence the root's.
+// filesOf returns the files below the folder of m. zip.Create leaves out those of nested
+// modules. If a module has no licence, it gets that of the root, as from the go command.
 func (t *tree) filesOf(m mod) []zip.File {
 	prefix := ""
 	if m.dir != "." {
@@ -71,7 +70,7 @@ func (t *tree) filesOf(m mod) []zip.File {
 	return files
 }
 
-// A file is one for zip.Create.
+// A file implements [zip.File].
 type file struct{ path, name string }
 
 func (f file) Path() string                 { return f.path }

@@ -21,7 +21,7 @@ import (
 // root is the path of the root module. Every other module's path begins with it.
 const root = "github.com/tghook/tghook"
 
-// ours are the folders whose modules nobody gets: they test, measure and show the
+// ours are the folders of modules that are not published: they test, measure and show the
 // published ones.
 var ours = []string{"bench", "examples", "internal"}
 
@@ -111,8 +111,7 @@ func (t *tree) moduleOf(pkg string) (mod, bool) {
 	return found, ok
 }
 
-// mistakes returns what keeps users from getting a module, as far as its go.mod
-// shows it.
+// mistakes returns an error for each reason in a go.mod why users could not get a module.
 func (t *tree) mistakes() []error {
 	var errs []error
 	published := map[string]bool{}
@@ -138,7 +137,7 @@ func (t *tree) mistakes() []error {
 	return errs
 }
 
-// require has each go.mod require its siblings at the version of the release.
+// require makes each go.mod require its siblings at the version of the release.
 func (t *tree) require() error {
 	paths := map[string]bool{}
 	for _, m := range t.modules {

@@ -1,4 +1,4 @@
-// Package retry repeats what has failed, and waits in between.
+// Package retry repeats a call that has failed, and waits between its attempts.
 package retry
 
 import (
@@ -10,9 +10,9 @@ import (
 	"github.com/tghook/tghook/internal/redact"
 )
 
-// Do calls f until it succeeds, or fails with an error that again does not hold for, or
-// would have to wait for more than is left. It waits as long as asked says of the error; 0
-// is the next wait of a [Backoff].
+// Do calls f until it succeeds. It waits between the calls as long as asked returns for the
+// error; if that is 0, as long as a [Backoff] says. It returns the error of f if again
+// returns false for it, if ctx ends, or if the waits would be longer than left in all.
 func Do(ctx context.Context, left time.Duration, again func(error) bool, asked func(error) time.Duration, f func() error) error {
 	var backoff Backoff
 	for {
@@ -31,7 +31,7 @@ func Do(ctx context.Context, left time.Duration, again func(error) bool, asked f
 	}
 }
 
-// Sleep waits for d, or for the end of ctx, whose cause it returns then.
+// Sleep waits for d. If ctx ends first, it returns the cause of ctx.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -43,9 +43,9 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Backoff says how long to wait after one failure more: from a second to a minute, twice
-// as long each time. A quarter of it is left to chance, so that what failed together does
-// not come back together.
+// Backoff says how long to wait after each failure in a row: a second first, then twice as
+// long each time, up to a minute. Each wait is longer or shorter by up to a quarter at
+// random, so that calls that failed together are not repeated together.
 type Backoff struct{ delay time.Duration }
 
 const (
@@ -53,11 +53,11 @@ const (
 	maxDelay   = time.Minute
 )
 
-// Next is how long to wait now.
+// Next returns how long to wait now.
 func (b *Backoff) Next() time.Duration {
 	b.delay = min(max(2*b.delay, firstDelay), maxDelay)
 	return b.delay*3/4 + rand.N(b.delay/2) //nolint:gosec // jitter is no secret
 }
 
-// Reset begins anew, after a success.
+// Reset makes the next wait the shortest one again. Call it after a success.
 func (b *Backoff) Reset() { b.delay = 0 }

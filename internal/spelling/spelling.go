@@ -1,10 +1,10 @@
-// Package spelling finds what a misspelt name may have been meant to be.
+// Package spelling finds the name that a misspelt name may stand for.
 package spelling
 
 import "strings"
 
-// Nearest is the candidate that name may be a misspelling of; "" if there is none.
-// The case of letters does not count.
+// Nearest returns the candidate that name may be a misspelling of; "" if there is none. It
+// ignores the case of letters.
 func Nearest(name string, candidates []string) string {
 	name = strings.ToLower(name)
 	best, least := "", 2+len(name)/4
@@ -25,8 +25,8 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance is how many letters have to be added, left out, replaced, or swapped with
-// the next one to turn a into b.
+// distance returns how many letters must be added, removed, replaced, or swapped with the
+// next one to turn a into b.
 func distance(a, b string) int {
 	var last, row []int // row i-2 and row i-1
 	next := make([]int, len(b)+1)

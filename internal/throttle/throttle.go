@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// Throttle bounds the rate of a log line: the first few within a window of time are
-// written, and one line at its end counts the rest. It is safe for concurrent use.
+// Throttle bounds how often a log line is written. In a window of time the first few lines
+// are written. One line at the end of the window counts the others. It is safe for concurrent
+// use.
 type Throttle struct {
 	most   int
 	window time.Duration
-	more   func(count int) // writes the line that counts
+	more   func(count int) // writes the line with the count
 
 	mu      sync.Mutex
-	timer   *time.Timer   // ends the window; nil if none is open
-	over    chan struct{} // closed when the last window has ended and its count is written
-	written int
-	left    int
+	timer   *time.Timer   // ends the window; nil if no window is open
+	over    chan struct{} // is closed when the last window has ended and its count is written
+	written int           // lines of this window
+	left    int           // lines of this window that were left out
 	stopped bool
 }
 
@@ -56,8 +57,8 @@ func (r *Throttle) end() {
 	}
 }
 
-// Stop ends the window at once, and waits until its count is written or ctx ends. No
-// window begins after that: a few lines are left, and nothing is counted.
+// Stop ends the window at once, and waits until its count is written or ctx ends. No window
+// begins after that: Take then allows a few lines more, and nothing is counted.
 func (r *Throttle) Stop(ctx context.Context) {
 	r.mu.Lock()
 	r.stopped = true

@@ -1,5 +1,5 @@
-// Package window keeps which updates of a poll are not finished, and so what Telegram may be
-// told to forget.
+// Package window remembers which updates of a poll are not finished, and so which ones
+// Telegram may be told to forget.
 package window
 
 import (
@@ -8,29 +8,30 @@ import (
 	"time"
 )
 
-// Window holds what a poll has received and Telegram has not been told to forget: from the
-// oldest value that is not finished on, with rising ids. It is safe for concurrent use.
+// Window holds the updates that a poll has received and that Telegram has not been told to
+// forget. It begins with the oldest one that is not finished. The ids rise. It is safe for
+// concurrent use.
 type Window[T any] struct {
 	finished func(T) bool
 
 	mu      sync.Mutex
 	held    []item[T]
-	next    int64         // behind all that was ever held; 0: nothing was
+	next    int64         // the offset behind all values that were ever held; 0 if none was
 	told    int64         // the offset of the last call that was answered
 	asked   int64         // the offset of the last call
-	askedAt time.Duration // when that was made
+	askedAt time.Duration // when the last call was made
 }
 
 type item[T any] struct {
-	offset int64 // getUpdates with it forgets what is before
+	offset int64 // getUpdates with this offset makes Telegram forget the updates before
 	hasID  bool  // the offset is the id of the update
 	value  T
 }
 
-// New returns an empty window of values, of which finished says when each is finished.
+// New returns an empty window. finished reports whether a value is finished.
 func New[T any](finished func(T) bool) *Window[T] { return &Window[T]{finished: finished} }
 
-// Hold takes an update whose id is not below those that were held before.
+// Hold adds an update. Its id must not be lower than the ids that were held before.
 func (w *Window[T]) Hold(id int64, value T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -38,8 +39,8 @@ func (w *Window[T]) Hold(id int64, value T) {
 	w.next = id + 1
 }
 
-// HoldUnknown takes what has no id. The updates behind it are not confirmed until it is
-// finished.
+// HoldUnknown adds a value that has no id. The updates behind it are not confirmed until it
+// is finished.
 func (w *Window[T]) HoldUnknown(value T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -53,22 +54,22 @@ func (w *Window[T]) Has(id int64) bool {
 	return slices.ContainsFunc(w.held, func(i item[T]) bool { return i.hasID && i.offset == id })
 }
 
-// IsNew reports whether id is behind all that was held. If not, and it is not held,
-// Telegram has begun to count anew.
+// IsNew reports whether id is higher than all ids that were held. If it is not, and it is
+// not held, Telegram has begun to count anew.
 func (w *Window[T]) IsNew(id int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return id >= w.next
 }
 
-// Len is how many values are held.
+// Len returns how many values are held.
 func (w *Window[T]) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.held)
 }
 
-// Oldest is the value that keeps the others from being confirmed.
+// Oldest returns the oldest value that is held. The others are not confirmed before it.
 func (w *Window[T]) Oldest() (oldest T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,8 +86,9 @@ func (w *Window[T]) StartAnew() {
 	w.held, w.next = nil, 0
 }
 
-// Offset drops the values that have finished, up to the oldest that has not. It returns what
-// getUpdates may be told: the id of that one, or 0 for nothing.
+// Offset drops the finished values before the oldest one that is not finished. It returns
+// the offset for getUpdates, which is the id of that one. If no value is left, it is the
+// offset behind all that were held; 0 if none was.
 func (w *Window[T]) Offset() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -99,7 +101,7 @@ func (w *Window[T]) Offset() int64 {
 	return w.next
 }
 
-// Confirmable is the offset that Telegram has not been told yet; false if it has.
+// Confirmable returns the offset for getUpdates, and whether Telegram has not been told it yet.
 func (w *Window[T]) Confirmable() (offset int64, ok bool) {
 	offset = w.Offset()
 	w.mu.Lock()

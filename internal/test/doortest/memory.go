@@ -34,7 +34,7 @@ func (m *Memory) Close() error {
 	return nil
 }
 
-// Addr returns the address of all of these listeners.
+// Addr returns the same address for every such listener.
 func (*Memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "pipe"} }
 
 // Dial connects to the listener's server.
