@@ -154,14 +154,15 @@ func newDispatcher(h Handler, cfg DispatchConfig, source dispatch.Source) *Dispa
 		d.sender = &replySender{caller: cfg.Caller}
 	}
 	engine := dispatch.Config{
-		Owner:       owner{d},
-		Source:      source,
-		Timeout:     cfg.HandlerTimeout,
-		MaxInFlight: cfg.MaxInFlight,
-		MaxLane:     cfg.MaxLane,
-		MaxAttempts: cfg.MaxAttempts,
-		Lives:       memories,
-		LastAttempt: attemptTime,
+		Owner:        owner{d},
+		Source:       source,
+		Timeout:      cfg.HandlerTimeout,
+		MaxInFlight:  cfg.MaxInFlight,
+		MaxLane:      cfg.MaxLane,
+		MaxAttempts:  cfg.MaxAttempts,
+		Lives:        memories,
+		LastAttempt:  attemptTime,
+		NextDelivery: nextDelivery,
 	}
 	if cfg.Store != nil {
 		engine.Store = claims{cfg.Store, cfg.Bot}

@@ -170,3 +170,11 @@ func TestInspectWrapsWithoutCallingAgain(t *testing.T) {
 	assert.Equal(t, 1, calls, "calls of Error")
 	assert.ErrorIs(t, wrapped, err, "wraps")
 }
+
+func TestANoteThatIsNonsenseTellsOfNoFailure(t *testing.T) {
+	t.Parallel()
+	for _, note := range []string{"", "{", "null", "[]", `"x"`, `{"n":"7"}`, "\x00\xff", `{"n":1e30}`} {
+		assert.Zero(t, tghook.FailedIn([]byte(note)), note)
+	}
+	assert.Equal(t, 7, tghook.FailedIn([]byte(`{"n":7,"c":6,"h":5,"f":1,"l":2}`)))
+}

@@ -102,3 +102,6 @@ func CheckRun(h Handler, cfg RunConfig) error {
 	_, err := Mount(h, cfg)
 	return err
 }
+
+// FailedIn is how many failures the note of a Store tells of.
+func FailedIn(text []byte) int { return readNote(text).Failed }

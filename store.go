@@ -2,6 +2,7 @@ package tghook
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/tghook/tghook/internal/dispatch"
@@ -165,7 +166,7 @@ func (s claims) Claim(values context.Context, c dispatch.Claim, ttl time.Duratio
 		return dispatch.Answer{}, err
 	}
 	res := <-answer // the states have the same numbers in the engine
-	return dispatch.Answer{State: dispatch.ClaimState(res.State), Attempt: res.Attempt, Note: res.Note, Reply: res.Reply, RetryIn: res.RetryIn}, nil
+	return dispatch.Answer{State: dispatch.ClaimState(res.State), Attempt: res.Attempt, Note: readNote(res.Note), Reply: res.Reply, RetryIn: res.RetryIn}, nil
 }
 
 // Renew implements [dispatch.Store].
@@ -179,11 +180,33 @@ func (s claims) Done(values context.Context, c dispatch.Claim, reply []byte) err
 }
 
 // Fail implements [dispatch.Store].
-func (s claims) Fail(values context.Context, c dispatch.Claim, note []byte) error {
-	return s.call(values, "Fail", func(ctx context.Context) error { return s.store.Fail(ctx, s.key(c), note) })
+func (s claims) Fail(values context.Context, c dispatch.Claim, n dispatch.Note) error {
+	text, err := json.Marshal(note(n))
+	if err != nil {
+		return err
+	}
+	return s.call(values, "Fail", func(ctx context.Context) error { return s.store.Fail(ctx, s.key(c), text) })
 }
 
 // Release implements [dispatch.Store].
 func (s claims) Release(values context.Context, c dispatch.Claim) {
 	_ = s.call(values, "Release", func(ctx context.Context) error { return s.store.Release(ctx, s.key(c)) })
+}
+
+// note is what a Store keeps of the failures of an update.
+type note struct {
+	Failed   int   `json:"n"`
+	Counted  int   `json:"c"`
+	Hopeless int   `json:"h"`
+	First    int64 `json:"f"` // Unix time in milliseconds
+	Last     int64 `json:"l"`
+}
+
+// readNote reads a note. A text that is not a note says nothing of failures.
+func readNote(text []byte) dispatch.Note {
+	var n note
+	if json.Unmarshal(text, &n) != nil {
+		return dispatch.Note{}
+	}
+	return dispatch.Note(n)
 }

@@ -72,6 +72,16 @@ func (k Kind) memory() time.Duration {
 	}
 }
 
+// nextDelivery is how long Telegram waits after the n-th delivery of an update that got no
+// answer: 0, 2, 4, 8, 16, 32 and then about 64 to 120 seconds. Source:
+// tdlib/telegram-bot-api, WebhookActor::on_update_error.
+func nextDelivery(n int) time.Duration {
+	if n <= 1 {
+		return 0
+	}
+	return min(time.Second<<min(n-1, 7), 2*time.Minute)
+}
+
 // maxRetryAfter bounds the Retry-After of an update of kind k. Telegram drops
 // an update that would expire before the wait is over, and a query does not say how
 // much time it has left. Telegram waits for an hour at most.

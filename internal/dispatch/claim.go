@@ -23,7 +23,7 @@ type Store interface {
 	// Done ends c with a success. It returns ErrClaimLost itself if c does not hold.
 	Done(values context.Context, c Claim, reply []byte) error
 	// Fail ends c with a failure. It returns ErrClaimLost itself if c does not hold.
-	Fail(values context.Context, c Claim, note []byte) error
+	Fail(values context.Context, c Claim, n Note) error
 	// Release ends c. Its attempt does not count.
 	Release(values context.Context, c Claim)
 }
@@ -38,7 +38,7 @@ type Claim struct {
 type Answer struct {
 	State   ClaimState
 	Attempt int           // granted: from 1
-	Note    []byte        // granted: what Fail was last given
+	Note    Note          // granted: what Fail was last given; zero: nothing
 	Reply   []byte        // succeeded: what Done was given
 	RetryIn time.Duration // elsewhere: how long the other lease runs; zero: unknown
 }
@@ -115,7 +115,7 @@ func (e *Engine) decideLocked(f *flight, c *lease, a *Answer, asked time.Duratio
 			return false
 		}
 		f.phase = running
-		go e.renew(f, c, asked)
+		e.afterwardsLocked(func() { e.renew(f, c, asked) })
 		return true
 	default:
 		e.turnAwayLocked(f, turnedAway(&f.item, fmt.Errorf("tghook: Store.Claim: no such state: %d", a.State)), end)
@@ -171,7 +171,7 @@ func (f *flight) dropClaim() {
 // releaseLocked has a claim given back: its attempt did not count.
 func (e *Engine) releaseLocked(c *lease) {
 	e.background++
-	e.effects.releases = append(e.effects.releases, c)
+	e.afterwardsLocked(func() { e.release(c) })
 }
 
 func (e *Engine) release(c *lease) {

@@ -26,10 +26,13 @@ type Context struct {
 	cause  error
 }
 
+// unlimited is the timeout of a context that has none.
+const unlimited time.Duration = -1
+
 // contextLocked makes the context of the user's code that is about to run for f, and ends
 // the one before.
 func (e *Engine) contextLocked(f *flight, timeout time.Duration) *Context {
-	f.endUser(nil)
+	f.endUser(context.Canceled)
 	c := &Context{values: f.values, Item: &f.item, flight: f, attempt: f.attempt.number}
 	if timeout >= 0 {
 		c.deadline = e.origin.Add(e.Now() + timeout)

@@ -200,14 +200,14 @@ func (e *Engine) Admit(d Delivery, k lane.Key, it Item) *Delivery {
 func (e *Engine) revisitLocked(u *untold, d Delivery) Verdict {
 	u.offers.count++
 	if !d.alive() { // Deliver adds the cause
-		u.offers.missed(d.at, 0)
+		u.offers.missed(d.at, 0, e.NextDelivery)
 		return Verdict{Outcome: Late, Retry: lateRetry}
 	}
 	v := Verdict{Outcome: Duplicate, Acked: true, Reply: u.reply, Attempt: u.attempt, Late: u.late}
 	if u.state == awaitsCarrier {
 		v.Outcome, v.Took = Replied, u.took
 	}
-	e.memory.acknowledge(u, u.reply.Body, d.at)
+	e.memory.acknowledge(u, d.at)
 	e.checkIdleLocked()
 	return v
 }

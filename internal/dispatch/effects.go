@@ -1,13 +1,14 @@
 package dispatch
 
-// effects are calls and goroutines that wait for the mutex to be free. They are noted
-// while it is held, and unlock starts them.
+// effects are workers and calls that wait for the mutex to be free. They are noted while
+// it is held, and unlock starts them.
 type effects struct {
-	turns    []*flight // they need a worker
-	reports  []*report
-	releases []*lease
-	late     []Attached // to contexts whose delivery was answered late
+	turns []*flight // they need a worker
+	calls []func()  // each in a goroutine of its own
 }
+
+// afterwardsLocked has f called when the mutex is free.
+func (e *Engine) afterwardsLocked(f func()) { e.effects.calls = append(e.effects.calls, f) }
 
 // unlock frees the mutex, and starts what was noted under it.
 func (e *Engine) unlock() {
@@ -17,13 +18,7 @@ func (e *Engine) unlock() {
 	for _, f := range todo.turns {
 		go e.work(f)
 	}
-	for _, r := range todo.reports {
-		e.tell(r)
-	}
-	for _, c := range todo.releases {
-		go e.release(c)
-	}
-	for _, v := range todo.late {
-		go v.AnsweredLate()
+	for _, call := range todo.calls {
+		go call()
 	}
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +14,7 @@ type ending struct {
 	due     due
 	skipped bool // no attempt was made
 	carried bool // a delivery is told of the result
+	again   bool // another attempt may follow at once: see repeatLocked
 	store   storeKnows
 	stored  []byte  // the reply for the Store
 	report  *report // for the owner; nil: there is none
@@ -102,6 +104,7 @@ func (e *Engine) refuseLocked(f *flight, h *handover, end *ending) {
 		return
 	}
 	end.Outcome, end.Err, end.Retry = Failed, err, failed.Retry
+	end.again = f.attempt.cancelled != nil && e.shutdown.phase == open && end.Retry == 0
 	if end.Retry == 0 && e.shutdown.phase == stopped {
 		end.Retry = turnedAway(&f.item, ErrShutdown).Retry
 	}
@@ -133,6 +136,9 @@ func (e *Engine) bury(f *flight, end *ending) {
 	why := f.letter.why
 	if err := e.Owner.DeadLetter(ctx, Letter{why, f.acknowledged}); err != nil {
 		end.Outcome, end.Err = Failed, errors.Join(err, why)
+		if f.letter.outcome == Abandoned { // its handler counts once
+			f.letter.outcome = DeadLettered
+		}
 		return
 	}
 	end.Acked, end.Outcome, end.Err = true, f.letter.outcome, why
@@ -141,7 +147,7 @@ func (e *Engine) bury(f *flight, end *ending) {
 // call sends a reply that no delivery carries.
 func (e *Engine) call(f *flight, end *ending) {
 	e.mu.Lock()
-	ctx := e.contextLocked(f, -1) // the sender has an end of its own
+	ctx := e.contextLocked(f, unlimited) // the sender has an end of its own
 	e.mu.Unlock()
 	end.Outcome, end.Err = Replied, end.Reply.Send(ctx)
 	if end.Err != nil {
@@ -155,7 +161,7 @@ func (e *Engine) call(f *flight, end *ending) {
 func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
 	e.mu.Lock()
 	defer e.unlock()
-	f.endUser(nil)
+	f.endUser(context.Canceled)
 	f.user = nil
 	switch {
 	case !end.Acked && e.shutdown.phase == open && e.Source.requeue(f, end.Retry):
@@ -172,9 +178,8 @@ func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
 // repeatLocked has f run again at once if its attempt was cancelled and failed, and a
 // delivery that came after that still waits.
 func (e *Engine) repeatLocked(f *flight, end *ending) bool {
-	failed := !end.Acked && end.due == nothing && end.Retry == 0
 	newest := f.carrier()
-	if f.attempt.cancelled == nil || !failed || newest == nil || e.shutdown.phase != open {
+	if !end.again || newest == nil || e.shutdown.phase == stopped {
 		return false
 	}
 	e.reportEnding(f, end)
@@ -209,7 +214,7 @@ func (e *Engine) leaveLaneLocked(f *flight, end *ending) (next *flight) {
 	case e.shutdown.phase == stopped:
 	case behind != nil && !end.Acked && e.Source.inOrder(): // at Shutdown: f comes again, and nothing may overtake it
 		e.withdrawLocked(behind.Value, ErrShutdown)
-	case head != nil:
+	case head != nil && head.Value.phase == waiting: // else a worker carries it already
 		head.Value.turn()
 		return head.Value
 	}

@@ -25,6 +25,9 @@ type Config struct {
 	Source Source
 	// LastAttempt is the part of Item.Life that is for a last attempt.
 	LastAttempt time.Duration
+	// NextDelivery is how long after the n-th delivery of an item that got no answer its
+	// sender delivers it again.
+	NextDelivery func(n int) time.Duration
 	// Timeout is how long an attempt may take. If negative, there is no limit.
 	Timeout time.Duration
 	// MaxInFlight is how many items may wait or run.

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -78,37 +77,27 @@ func (h *history) giveUp(clause string, err error) error {
 	return &attemptError{fmt.Sprintf("given up after %d attempts, %d of which count: %s", h.failed, h.counted, clause), err}
 }
 
-// note is a history as the [Store] keeps it.
-type note struct {
-	Failed   int   `json:"n"`
-	Counted  int   `json:"c"`
-	Hopeless int   `json:"h"`
-	First    int64 `json:"f"` // Unix time in milliseconds
-	Last     int64 `json:"l"`
+// Note is a history as it goes from one process to another.
+type Note struct {
+	Failed, Counted, Hopeless int
+	First, Last               int64 // Unix time in milliseconds
 }
 
-// plausible reports whether n can be what note has written.
-func (n *note) plausible() bool {
-	return 0 <= n.Hopeless && n.Hopeless <= n.Counted && n.Counted <= n.Failed && n.First <= n.Last
+// plausible reports whether n can be the note of a history with failures.
+func (n *Note) plausible() bool {
+	return 0 <= n.Hopeless && n.Hopeless <= n.Counted && n.Counted <= n.Failed && n.Failed > 0 && n.First <= n.Last
 }
 
-// note writes h down for every process that shares the Store.
-func (h *history) note(origin time.Time) []byte {
-	text, err := json.Marshal(note{
-		h.failed, h.counted, h.hopeless, origin.Add(h.first).UnixMilli(), origin.Add(h.last).UnixMilli(),
-	})
-	if err != nil {
-		return nil
-	}
-	return text
+// note is h for every process that shares the Store.
+func (h *history) note(origin time.Time) Note {
+	return Note{h.failed, h.counted, h.hopeless, origin.Add(h.first).UnixMilli(), origin.Add(h.last).UnixMilli()}
 }
 
 // read takes over a note, which may be another process's. lastSuccess and successes are
-// this process's own. A note that cannot be read is that of an item that has not failed.
-func (h *history) read(text []byte, origin time.Time, lastSuccess time.Duration, successes uint64) {
+// this process's own. A note that is not plausible is that of an item that has not failed.
+func (h *history) read(n Note, origin time.Time, lastSuccess time.Duration, successes uint64) {
 	*h = history{came: h.came}
-	var n note
-	if len(text) == 0 || json.Unmarshal(text, &n) != nil || !n.plausible() {
+	if !n.plausible() {
 		return
 	}
 	h.failed, h.counted, h.hopeless = n.Failed, n.Counted, n.Hopeless

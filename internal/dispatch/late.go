@@ -57,7 +57,7 @@ func (e *Engine) leave(d *Delivery, late Deadline) {
 	d.verdict = f.verdictLate(d, late, now)
 	f.late.Store(f.wasLate && len(f.waiters) == 0)
 	if v := f.attached(); f.late.Load() && late.Then != Cancel && v != nil {
-		e.effects.late = append(e.effects.late, v)
+		e.afterwardsLocked(v.AnsweredLate)
 	}
 	switch late.Then {
 	case Acknowledge:
@@ -75,7 +75,7 @@ func (f *flight) verdictLate(d *Delivery, late Deadline, now time.Duration) Verd
 		v.Waited = max(0, f.attempt.started-d.at)
 	}
 	if late.Then == hangUp { // Deliver adds the cause
-		f.offers.missed(now, 0)
+		f.offers.missed(now, 0, f.engine.NextDelivery)
 		return v
 	}
 	v.Late, f.wasLate = true, true
@@ -83,7 +83,7 @@ func (f *flight) verdictLate(d *Delivery, late Deadline, now time.Duration) Verd
 	if late.Then == Cancel && (f.phase == running || f.phase == settling) { // an attempt that fails: its sender backs off
 		v.Retry = 0
 	}
-	f.offers.missed(now, v.Retry)
+	f.offers.missed(now, v.Retry, f.engine.NextDelivery)
 	return v
 }
 

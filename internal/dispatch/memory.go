@@ -109,14 +109,21 @@ func (m *memory) succeed(id int64, life time.Duration, reply []byte, now time.Du
 }
 
 // acknowledge notes that the sender of u knows, or is about to.
-func (m *memory) acknowledge(u *untold, reply []byte, now time.Duration) {
+func (m *memory) acknowledge(u *untold, now time.Duration) {
+	reply := u.reply.Body
 	m.forgetUntold(u)
 	m.succeed(u.id, u.life, reply, now)
 }
 
+// forgetReply drops the reply of u.
+func (m *memory) forgetReply(u *untold) {
+	m.awaited.remove(u.reply.Body)
+	u.reply = Reply{}
+}
+
 func (m *memory) forgetUntold(u *untold) {
 	m.wake(&u.rest)
-	m.awaited.remove(u.reply.Body)
+	m.forgetReply(u)
 	delete(m.untold, u.id)
 }
 
@@ -143,7 +150,8 @@ func (m *memory) bound(now time.Duration) {
 	m.evicted++
 	switch oldest := m.resting.Front().Value.(type) {
 	case *untold:
-		m.acknowledge(oldest, nil, now)
+		m.forgetReply(oldest)
+		m.acknowledge(oldest, now)
 	case *pastFailure:
 		m.forgetFailure(oldest)
 	}
@@ -175,15 +183,19 @@ func (e *Engine) restOf(f *flight) rest {
 	return rest{id: f.item.ID, life: f.item.Life, offers: f.offers}
 }
 
+// expireLocked has f called when the time of r is over. A stopped engine sets no timer.
+func (e *Engine) expireLocked(r *rest, life time.Duration, f func()) {
+	r.until = e.Now() + life
+	if e.shutdown.phase != stopped {
+		r.timer = time.AfterFunc(life, f)
+	}
+}
+
 // keepFailureLocked remembers that f has failed.
 func (e *Engine) keepFailureLocked(f *flight) {
 	p := &pastFailure{rest: e.restOf(f), attempts: f.attempt.number, history: f.history, letter: f.letter, acknowledged: f.acknowledged}
-	if p.letter != nil && p.letter.outcome == Abandoned {
-		p.letter = &letter{p.letter.why, DeadLettered} // when its handler returns is over
-	}
 	e.memory.failures[p.id] = p
-	p.until = e.Now() + p.life
-	p.timer = time.AfterFunc(p.life, func() { e.expireFailure(p) })
+	e.expireLocked(&p.rest, p.life, func() { e.expireFailure(p) })
 	p.place = e.memory.resting.PushBack(p)
 	e.memory.bound(e.Now())
 }
@@ -196,7 +208,7 @@ func (e *Engine) expireFailure(p *pastFailure) {
 	}
 }
 
-func (e *Engine) untoldOf(f *flight, end *ending) *untold {
+func (e *Engine) addUntoldLocked(f *flight, end *ending) *untold {
 	u := &untold{
 		rest: e.restOf(f), reply: end.Reply, attempt: f.attempt.number, took: f.attempt.took(), late: f.wasLate,
 		acknowledged: f.acknowledged, kept: end.store == success,
@@ -208,14 +220,13 @@ func (e *Engine) untoldOf(f *flight, end *ending) *untold {
 
 // keepUntoldLocked remembers that f has succeeded, and that no delivery was told.
 func (e *Engine) keepUntoldLocked(f *flight, end *ending) {
-	e.restLocked(e.untoldOf(f, end))
+	e.restLocked(e.addUntoldLocked(f, end))
 }
 
 // restLocked keeps u as long as a redelivery may come.
 func (e *Engine) restLocked(u *untold) {
 	u.state, u.report = atRest, nil
-	u.until = e.Now() + u.life
-	u.timer = time.AfterFunc(u.life, func() { e.expireUntold(u) })
+	e.expireLocked(&u.rest, u.life, func() { e.expireUntold(u) })
 	u.place = e.memory.resting.PushBack(u)
 	e.memory.bound(e.Now())
 }
@@ -231,10 +242,9 @@ func (e *Engine) expireUntold(u *untold) {
 
 // awaitCarrierLocked has the reply of f wait for a redelivery that can carry it.
 func (e *Engine) awaitCarrierLocked(f *flight, end *ending) {
-	u := e.untoldOf(f, end)
+	u := e.addUntoldLocked(f, end)
 	u.report = reportOf(f, end)
-	u.until = e.Now() + awaitCarrier
-	u.timer = time.AfterFunc(awaitCarrier, func() { e.sendAwaited(u) })
+	e.expireLocked(&u.rest, awaitCarrier, func() { e.sendAwaited(u) })
 }
 
 // sendAwaited sends the reply of u, because no redelivery has come to carry it.
@@ -245,8 +255,8 @@ func (e *Engine) sendAwaited(u *untold) {
 		return
 	}
 	reply, told := u.reply, u.report
-	e.memory.awaited.remove(reply.Body)
-	u.state, u.reply = sending, Reply{}
+	e.memory.forgetReply(u)
+	u.state = sending
 	e.background++
 	e.mu.Unlock()
 
@@ -265,7 +275,7 @@ func (e *Engine) sendAwaited(u *untold) {
 	switch {
 	case e.memory.untold[u.id] != u: // a redelivery was told meanwhile
 	case u.acknowledged || u.kept:
-		e.memory.acknowledge(u, nil, e.Now())
+		e.memory.acknowledge(u, e.Now())
 	default:
 		e.restLocked(u)
 	}

@@ -55,7 +55,7 @@ func reportOf(f *flight, end *ending) *report {
 // reportLocked has a report told when the mutex is free.
 func (e *Engine) reportLocked(r *report) {
 	e.Begin()
-	e.effects.reports = append(e.effects.reports, r)
+	e.afterwardsLocked(func() { e.tell(r) })
 }
 
 // tell tells the owner of a report that Begin has counted, in a goroutine that the user's code may end. The channel is

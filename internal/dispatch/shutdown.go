@@ -220,7 +220,9 @@ func (e *Engine) stopFlightsLocked() {
 
 func (e *Engine) stopMemoryLocked() (overdue []int64) {
 	for _, p := range e.memory.failures {
-		p.timer.Stop()
+		if p.timer != nil {
+			p.timer.Stop()
+		}
 	}
 	for id, u := range e.memory.untold {
 		if u.timer != nil {

@@ -14,7 +14,7 @@ type Source interface {
 	inOrder() bool
 }
 
-// Redelivered is a Source whose sender delivers the item again, such as Telegram by webhook.
+// Redelivered is a Source whose sender delivers the item again, as by a webhook.
 type Redelivered struct{}
 
 func (Redelivered) outlived(*flight, time.Duration) bool { return false }
@@ -63,6 +63,9 @@ func (f *flight) pauseFor(asked time.Duration) time.Duration {
 // pause waits until f, which has failed, may run again. It is false if f is not to run
 // any more: end says why.
 func (e *Engine) pause(f *flight, end *ending) bool {
+	if f.wake == nil { // it has never failed here
+		return true
+	}
 	for {
 		left, ok := e.pauseLeft(f, end)
 		if left <= 0 {
@@ -107,8 +110,8 @@ func (f *flight) endPause() {
 	}
 }
 
-// SetCrowded says whether the items in flight keep all others from coming. What only
-// waits for its next attempt then makes it within a second: nothing else can go on.
+// SetCrowded says whether the items in flight keep all others from coming. An item that
+// waits for its next attempt then runs within a second, because nothing else can go on.
 func (e *Engine) SetCrowded(full bool) {
 	e.mu.Lock()
 	defer e.unlock()

@@ -37,7 +37,7 @@ func (f *flight) turn() {
 	}
 }
 
-// startOver has f, which has its turn still, go to its handler once more.
+// startOver sends f to its handler once more. f keeps its turn.
 func (f *flight) startOver() {
 	f.attempt.cancelled, f.acknowledged, f.wasLate, f.named = nil, false, false, false
 	f.turn()
@@ -255,6 +255,9 @@ func (e *Engine) turnAwayLocked(f *flight, v Verdict, end *ending) {
 		end.due = deadLetter
 		return
 	}
+	// From here on no delivery may be acknowledged early: finish would not run the item.
+	f.phase, f.attempt.started = settling, e.Now()
+	f.attempt.ended = f.attempt.started
 	if c := f.claim; c != nil && !c.lost && !v.Acked {
 		e.releaseLocked(c)
 	}
