@@ -16,6 +16,9 @@ APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm
 
+# Where grammY is installed.
+GRAMMY := $(addsuffix /node_modules/.installed,$(patsubst %/package-lock.json,%,$(shell git ls-files '*/grammy/package-lock.json')))
+
 # Settings: make test GOTESTFLAGS=-v, make fuzz FUZZTIME=1h, ...
 GOTESTFLAGS ?=
 MIN_COVER   ?= 90
@@ -52,8 +55,8 @@ test: deps-check ## all tests and examples of all modules with the race detector
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
 	@for p in nginx haproxy; do \
 	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
-	$(found) node >/dev/null && [ -d tghooktest/clients/grammy/node_modules/grammy ] && [ -d bench/grammy/node_modules/grammy ] || \
-	  echo "left out: the tests with grammY (tghooktest/clients, bench), because grammY or Node is not installed; make programs installs both"
+	$(found) node >/dev/null && ls $(GRAMMY) >/dev/null 2>&1 || \
+	  echo "left out: the tests with grammY (internal/thirdparty/clients, bench), because grammY or Node is not installed; make programs installs both"
 
 # A user's PATH need not lead to where Debian puts nginx and HAProxy.
 found = PATH="$$PATH:/usr/sbin" command -v
@@ -67,7 +70,7 @@ programs: ## install what the end-to-end tests run, from Debian's packages (as r
 	    echo "not installed:$$missing. Ask root to install them (Debian: apt-get install$$missing)." >&2; \
 	    echo "Then run make programs again: it installs grammY, and needs no root for that." >&2; exit 1; fi; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
-	@$(MAKE) -s {internal/thirdparty/clients,bench}/grammy/node_modules/.installed
+	@$(MAKE) -s $(GRAMMY)
 
 # npm's packages of a folder, as its lock names them.
 %/node_modules/.installed: %/package-lock.json

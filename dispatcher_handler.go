@@ -90,7 +90,7 @@ func (o owner) Handle(ctx *dispatch.Context) (res dispatch.Result) {
 	u, err := updateOf(ctx.Item), guard.ErrGoexit
 	defer func() {
 		attached, inTime := ctx.Return() // what follows has its own time
-		if r, ok := attached.(*run); ok && inTime {
+		if r, ok := attached.(*handlerRun); ok && inTime {
 			r.close(&res, err)
 		}
 	}()

@@ -39,7 +39,7 @@ var (
 // wraps it. Offer the update again.
 var ErrNotRun = dispatch.ErrNotRun
 
-var errTooOld = errors.New("tghook: older than DispatchConfig.MaxAge")
+var errTooOld = errors.New("tghook: the update is older than DispatchConfig.MaxAge")
 
 // ConfigError is one mistake in a configuration.
 type ConfigError struct {

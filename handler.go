@@ -73,7 +73,7 @@ func Typed[T any](f func(ctx context.Context, u *T) (Reply, error)) Handler {
 // TypedWith panics if a function is nil.
 func TypedWith[T any](unmarshal func([]byte, any) error, f func(ctx context.Context, u *T) (Reply, error)) Handler {
 	if unmarshal == nil || f == nil {
-		panic("tghook: Typed: nil function")
+		panic("tghook: Typed: nil; pass a function")
 	}
 	return HandlerFunc(func(ctx context.Context, u *Update) (Reply, error) {
 		growStack(false)

@@ -3,14 +3,12 @@ package tghook
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/retry"
 )
@@ -27,7 +25,7 @@ const (
 	callTimeout = 30 * time.Second
 )
 
-var errStillCalling = fmt.Errorf("%w within %v of the end of its ctx", guard.ErrNoReturn, callGrace)
+var errStillCalling = fmt.Errorf("%w within %v after its context had ended", guard.ErrNoReturn, callGrace)
 
 // replyCall sends one reply, or one call that a ReplyTransport held back, to the Bot API,
 // where no response carries it. It is sent at least once: a call whose answer got lost is
@@ -71,13 +69,8 @@ func newReplyCall(caller Caller, body payload) (*replyCall, error) {
 	return c, nil
 }
 
-// call is h on its way.
-func (h *held) call() *replyCall {
-	return &replyCall{what: "call of " + h.method + " held back", client: h.client, method: h.method, body: h.body}
-}
-
 // send makes the call until it succeeds, and repeats it while that makes sense. It
-// returns when ctx ends, 10 seconds later if the Caller does not heed that.
+// returns when ctx ends, 10 seconds later if the Caller ignores that.
 func (c *replyCall) send(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sensible(c.method))
 	defer cancel()
@@ -134,7 +127,8 @@ func (c *replyCall) attempt(ctx context.Context) error {
 	}
 }
 
-// once is one request. It shares nothing with c, which may go on before it.
+// once returns a function that makes one request. It copies the fields of c, because c may
+// go on meanwhile.
 func (c *replyCall) once(ctx context.Context) func() error {
 	caller, client, method, body := c.caller, c.client, c.method, c.body
 	return func() error {
@@ -159,7 +153,7 @@ func (c *replyCall) repeatable(f *findings) bool {
 		return false
 	case f.api != nil:
 		return f.api.Code == http.StatusTooManyRequests || f.api.Code >= http.StatusInternalServerError
-	default: // whatever else a Client fails with is the connection's
+	default: // all other errors of a Client are errors of the connection
 		return f.network || f.unconnected || f.timedOut || c.client != nil
 	}
 }
@@ -181,7 +175,7 @@ func pauseWithin(ctx context.Context, d time.Duration) bool {
 	return retry.Sleep(ctx, d) == nil
 }
 
-// follow has the call go to the supergroup that the group has become for which it is.
+// follow sends the call to the supergroup that has replaced its group.
 func (c *replyCall) follow(f *findings) bool {
 	if f.api == nil || f.api.MigrateToChatID == 0 {
 		return false
@@ -193,7 +187,7 @@ func (c *replyCall) follow(f *findings) bool {
 	return ok
 }
 
-// movedTo is p with another chat_id. It is false where that is none of a group, or where
+// movedTo returns p with another chat_id. It returns false if chat_id is not a group's, or if
 // the error may have been about from_chat_id.
 func (p payload) movedTo(chat int64) (payload, bool) {
 	reply, err := p.reply()
@@ -222,8 +216,8 @@ func (p payload) movedTo(chat int64) (payload, bool) {
 	return moved, err == nil
 }
 
-// isGroup reports whether a parameter is the id of a basic group: of the chats, only
-// such one can become another.
+// isGroup reports whether a parameter is the id of a basic group. Only a basic group becomes
+// another chat.
 func isGroup(param any) bool {
 	text := fmt.Sprint(param)
 	if raw, ok := param.(json.RawMessage); ok {
@@ -249,136 +243,4 @@ func (c *replyCall) lost(ctx context.Context, f *findings, calls int) error {
 		return err
 	}
 	return fmt.Errorf("%w; %w", err, why.wrap("its time was over"))
-}
-
-// held is a call that a ReplyTransport has answered and not made yet.
-type held struct {
-	client *Client // by which it is made where nothing carries it
-	method string
-	body   payload
-}
-
-// run is a handler that runs, as a ReplyTransport knows it. The calls that the handler
-// makes by the transport pass it one after the other.
-type run struct {
-	*dispatch.Context
-
-	dispatcher *Dispatcher
-	turn       chan struct{} // of the call that passes; it guards the rest
-	last       *held         // it may be carried
-	closed     bool          // the handler has returned
-}
-
-// runKey finds the run of a handler that runs for a bot. The bot is in the key so that
-// the run for another is looked through.
-type runKey struct{ bot int64 }
-
-// runOf is the run that ctx belongs to; nil if there is none for bot.
-func runOf(ctx context.Context, bot int64) *run {
-	r, _ := ctx.Value(runKey{bot}).(*run)
-	return r
-}
-
-// newRun is the run of ctx: the one that there is, or a new one.
-func newRun(ctx *dispatch.Context, d *Dispatcher) *run {
-	r := &run{Context: ctx, dispatcher: d, turn: make(chan struct{}, 1), closed: !ctx.Running()}
-	return ctx.Attach(r).(*run)
-}
-
-func (r *run) done() { <-r.turn }
-
-// mayBeCarried reports whether a delivery waits whose answer can carry a reply.
-func (r *run) mayBeCarried() bool { return !r.dispatcher.cfg.AlwaysCall && r.Carried() }
-
-// pass is called when a call is about to leave: the call that was held goes before it.
-// It reports whether call, if there is one, is held instead. A call whose ctx has
-// ended, maybe while it waited here, is the transport's to refuse.
-func (r *run) pass(ctx context.Context, call *held) (kept bool) {
-	if !r.Running() || ctx.Err() != nil {
-		return false
-	}
-	for {
-		select {
-		case r.turn <- struct{}{}:
-		case <-ctx.Done():
-			return false
-		}
-		if r.last == nil {
-			break
-		}
-		go func() { // it ends before the run does, and may outlast ctx
-			defer r.done()
-			r.sendLast()
-		}()
-	}
-	defer r.done()
-	if call == nil || r.closed || !r.mayBeCarried() {
-		return false
-	}
-	r.last = call
-	return true
-}
-
-// sendLast makes the call that is held, if any. It is the turn of the caller.
-func (r *run) sendLast() {
-	call := r.last
-	if call == nil {
-		return
-	}
-	r.last = nil
-	d := r.dispatcher
-	released := context.WithValue(r.Context, runKey{d.cfg.Bot}, nil) // for a Base that would hold it again
-	ctx, cancel := context.WithCancel(context.WithoutCancel(released))
-	defer cancel()
-	defer context.AfterFunc(d.engine.Calls(), cancel)()
-	err := guard.ErrGoexit // Base may end the goroutine
-	defer func() {
-		if err != nil { // Observe may end the goroutine, which is the worker's
-			lost := Delivery{Update: updateOf(r.Item), Outcome: OutcomeCallLost, Attempt: r.Attempt(), Err: err}
-			told := make(chan struct{})
-			go func() {
-				defer close(told)
-				d.observe(r.Context, lost)
-			}()
-			<-told
-		}
-	}()
-	err = call.call().send(ctx)
-}
-
-// AnsweredLate makes the call that is held, because the delivery of its update has been
-// answered without it.
-func (r *run) AnsweredLate() {
-	r.turn <- struct{}{}
-	defer r.done()
-	if r.IsLate() { // else a redelivery has come that can carry it
-		r.sendLast()
-	}
-}
-
-// close makes the call that is held the reply of a handler that has returned err. A failure
-// discards it, as a lost claim does, and a Reply of the handler's own follows it.
-func (r *run) close(res *dispatch.Result, err error) {
-	r.turn <- struct{}{}
-	defer r.done()
-	r.closed = true
-	switch {
-	case r.last == nil || err != nil || errors.Is(context.Cause(r.Context), ErrClaimLost):
-	case len(res.Reply.Body) == 0:
-		res.Reply = dispatch.Reply{Body: r.last.body, Sender: &replySender{held: r.last}}
-	default:
-		r.sendLast()
-	}
-	r.last = nil
-}
-
-// tooLate returns the error of a call that is made with the context of a handler that has
-// returned. It returns nil for any other call.
-func tooLate(ctx context.Context, run *run) error {
-	why := ctx.Err()
-	if why == nil || run == nil || run.Running() {
-		return nil
-	}
-	return fmt.Errorf("tghook: the handler has returned, and its context has ended: "+
-		"give context.WithoutCancel(ctx) to a goroutine that goes on: %w", why)
 }

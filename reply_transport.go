@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 
 	"github.com/tghook/tghook/internal/botapi"
+	"github.com/tghook/tghook/internal/dispatch"
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // ReplyTransport sends a call of another bot library in the HTTP response to Telegram, as a
@@ -136,7 +138,7 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // nameless returns the error that DispatchConfig.Bot is not set. It is also logged, once,
 // because most programs ignore the error of a call that answers a user.
-func (t *ReplyTransport) nameless(ctx context.Context, run *run) error {
+func (t *ReplyTransport) nameless(ctx context.Context, run *handlerRun) error {
 	err := &ConfigError{"DispatchConfig.Bot", "not set, and ReplyTransport needs it; give Client.Bot()"}
 	if t.warned.CompareAndSwap(false, true) {
 		run.dispatcher.cfg.log(ctx, slog.LevelError, "tghook: ReplyTransport refuses the calls of the bot library", slog.String("error", err.Error()))
@@ -281,4 +283,141 @@ func (t *ReplyTransport) read(method string, req *http.Request) (*held, *http.Re
 type rest struct {
 	io.Reader
 	io.Closer
+}
+
+// held is a call that a ReplyTransport has answered and not made yet.
+type held struct {
+	client *Client // by which it is made where nothing carries it
+	method string
+	body   payload
+}
+
+// call is h on its way.
+func (h *held) call() *replyCall {
+	return &replyCall{what: "call of " + h.method + " held back", client: h.client, method: h.method, body: h.body}
+}
+
+// handlerRun is a handler that runs, as a ReplyTransport knows it. The calls that the handler
+// makes by the transport pass it one after the other.
+type handlerRun struct {
+	*dispatch.Context
+
+	dispatcher *Dispatcher
+	turn       chan struct{} // of the call that passes; it guards the rest
+	last       *held         // it may be carried
+	closed     bool          // the handler has returned
+}
+
+// runKey finds the run of a handler that runs for a bot. The bot is in the key so that
+// the run for another is looked through.
+type runKey struct{ bot int64 }
+
+// runOf is the run that ctx belongs to; nil if there is none for bot.
+func runOf(ctx context.Context, bot int64) *handlerRun {
+	r, _ := ctx.Value(runKey{bot}).(*handlerRun)
+	return r
+}
+
+// newRun is the run of ctx: the one that there is, or a new one.
+func newRun(ctx *dispatch.Context, d *Dispatcher) *handlerRun {
+	r := &handlerRun{Context: ctx, dispatcher: d, turn: make(chan struct{}, 1), closed: !ctx.Running()}
+	return ctx.Attach(r).(*handlerRun)
+}
+
+func (r *handlerRun) done() { <-r.turn }
+
+// mayBeCarried reports whether a delivery waits whose answer can carry a reply.
+func (r *handlerRun) mayBeCarried() bool { return !r.dispatcher.cfg.AlwaysCall && r.Carried() }
+
+// pass is called when a call is about to leave: the call that was held goes before it.
+// It reports whether call, if there is one, is held instead. A call whose ctx has
+// ended, maybe while it waited here, is the transport's to refuse.
+func (r *handlerRun) pass(ctx context.Context, call *held) (kept bool) {
+	if !r.Running() || ctx.Err() != nil {
+		return false
+	}
+	for {
+		select {
+		case r.turn <- struct{}{}:
+		case <-ctx.Done():
+			return false
+		}
+		if r.last == nil {
+			break
+		}
+		go func() { // it ends before the run does, and may outlast ctx
+			defer r.done()
+			r.sendLast()
+		}()
+	}
+	defer r.done()
+	if call == nil || r.closed || !r.mayBeCarried() {
+		return false
+	}
+	r.last = call
+	return true
+}
+
+// sendLast makes the call that is held, if any. It is the turn of the caller.
+func (r *handlerRun) sendLast() {
+	call := r.last
+	if call == nil {
+		return
+	}
+	r.last = nil
+	d := r.dispatcher
+	released := context.WithValue(r.Context, runKey{d.cfg.Bot}, nil) // for a Base that would hold it again
+	ctx, cancel := context.WithCancel(context.WithoutCancel(released))
+	defer cancel()
+	defer context.AfterFunc(d.engine.Calls(), cancel)()
+	err := guard.ErrGoexit // Base may end the goroutine
+	defer func() {
+		if err != nil { // Observe may end the goroutine, which is the worker's
+			lost := Delivery{Update: updateOf(r.Item), Outcome: OutcomeCallLost, Attempt: r.Attempt(), Err: err}
+			told := make(chan struct{})
+			go func() {
+				defer close(told)
+				d.observe(r.Context, lost)
+			}()
+			<-told
+		}
+	}()
+	err = call.call().send(ctx)
+}
+
+// AnsweredLate makes the call that is held, because the delivery of its update has been
+// answered without it.
+func (r *handlerRun) AnsweredLate() {
+	r.turn <- struct{}{}
+	defer r.done()
+	if r.IsLate() { // else a redelivery has come that can carry it
+		r.sendLast()
+	}
+}
+
+// close makes the call that is held the reply of a handler that has returned err. A failure
+// discards it, as a lost claim does, and a Reply of the handler's own follows it.
+func (r *handlerRun) close(res *dispatch.Result, err error) {
+	r.turn <- struct{}{}
+	defer r.done()
+	r.closed = true
+	switch {
+	case r.last == nil || err != nil || errors.Is(context.Cause(r.Context), ErrClaimLost):
+	case len(res.Reply.Body) == 0:
+		res.Reply = dispatch.Reply{Body: r.last.body, Sender: &replySender{held: r.last}}
+	default:
+		r.sendLast()
+	}
+	r.last = nil
+}
+
+// tooLate returns the error of a call that is made with the context of a handler that has
+// returned. It returns nil for any other call.
+func tooLate(ctx context.Context, run *handlerRun) error {
+	why := ctx.Err()
+	if why == nil || run == nil || run.Running() {
+		return nil
+	}
+	return fmt.Errorf("tghook: the handler has returned, and its context has ended: "+
+		"give context.WithoutCancel(ctx) to a goroutine that goes on: %w", why)
 }

@@ -155,7 +155,7 @@ func (c RunConfig) mistakes() (errs []error) {
 	add(!strings.HasPrefix(c.HealthPath, "/"), "HealthPath", "must begin with a slash")
 	add(c.HealthPath == c.Path && c.HealthPath != defaultHealthPath, "HealthPath", "is where updates are served; give another")
 	add(c.HealthPath == defaultHealthPath && c.Path == defaultHealthPath, cmp.Or(where, "URL"), "has the path /healthz, which is HealthPath; give another")
-	add(c.DropPending && c.KeepWebhook, "DropPending", "cannot be told to Telegram with KeepWebhook")
+	add(c.DropPending && c.KeepWebhook, "DropPending", "set with KeepWebhook, which does not call setWebhook; set only one of them")
 	add(c.DrainDelay < 0, "DrainDelay", "negative; give a positive duration, or 0 not to wait")
 	add(strings.HasPrefix(c.Listen, "/") && len(c.Webhook.AllowedSources) > 0, "Webhook.AllowedSources",
 		"lets nobody in on a unix socket, where a peer has no address; check the source in the proxy, or set Listen to host:port")

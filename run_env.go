@@ -120,7 +120,7 @@ func (e *environment) flag(name string) bool {
 	}
 	value, err := strconv.ParseBool(text)
 	if err != nil {
-		e.mistake(name, "neither true nor false")
+		e.mistake(name, "neither true nor false; give one of them")
 	}
 	return value
 }
@@ -132,7 +132,7 @@ func (e *environment) number(name string) int {
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil {
-		e.mistake(name, "not a whole number")
+		e.mistake(name, "not a whole number; give one such as 40")
 	}
 	return value
 }

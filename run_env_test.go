@@ -179,8 +179,8 @@ func TestFromEnvNamesEveryMistakeAndTellsNoValue(t *testing.T) {
 		}, fields, "mistakes")
 	}
 	for name, test := range map[string]struct{ value, problem string }{
-		"TELEGRAM_SELF_SIGNED":      {"yes", "neither true nor false"},
-		"TELEGRAM_MAX_CONNECTIONS":  {"4.5", "not a whole number"},
+		"TELEGRAM_SELF_SIGNED":      {"yes", "neither true nor false; give one of them"},
+		"TELEGRAM_MAX_CONNECTIONS":  {"4.5", "not a whole number; give one such as 40"},
 		"TELEGRAM_GRACE":            {"8", "not a duration; give one such as 8s"},
 		"TELEGRAM_ALLOWED_UPDATES":  {",message", "has an empty item: separate the items by one comma each"},
 		"TELEGRAM_UPLOAD_CERT_FILE": {filepath.Dir(empty) + "/none.pem", "cannot be read: no such file or directory"},

@@ -181,9 +181,9 @@ func (m *Mounted) notListening(err error) error {
 		case os.Getenv("PORT") != "":
 			field = "PORT"
 		case m.given.servesTLS():
-			given = "is not set, and PORT is not either, so that it is the port of the URL, since TLS is served here: "
+			given = "not set, and PORT is not set; the bot serves TLS, so it listens at the port of the URL: "
 		default:
-			given = "is not set, and PORT is not either: "
+			given = "not set, and PORT is not set: "
 		}
 	}
 	var refused syscall.Errno

@@ -623,7 +623,7 @@ func TestRunSaysWhichSettingItCannotListenAtAndWhy(t *testing.T) {
 		},
 		"the default with TLS": {
 			nil, func(cfg *tghook.RunConfig) { cfg.SelfSigned, cfg.URL = true, "https://127.0.0.1:"+port+"/telegram" },
-			"tghook: RunConfig.Listen: is not set, and PORT is not either, so that it is the port of the URL, since TLS is served here: " +
+			"tghook: RunConfig.Listen: not set, and PORT is not set; the bot serves TLS, so it listens at the port of the URL: " +
 				"cannot listen at :" + port + ": " + use,
 		},
 	} {

@@ -24,7 +24,7 @@ func dated(id int64, age time.Duration) string {
 }
 
 func TestAnUpdateOlderThanMaxAgeIsADeadLetter(t *testing.T) {
-	const old = "tghook: older than DispatchConfig.MaxAge"
+	const old = "tghook: the update is older than DispatchConfig.MaxAge"
 	t.Run("by webhook", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{MaxAge: time.Hour}}, rig.Nothing)
