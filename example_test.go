@@ -30,7 +30,7 @@ func post(url, update string) {
 		panic(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Telegram-Bot-API-Secret-Token", "my-secret")
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", "my-secret")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		panic(err)

@@ -3,7 +3,6 @@ package tghook_test
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -450,7 +449,7 @@ func TestAWebhookIsServedBelowARoute(t *testing.T) {
 	for path, want := range map[string]int{"/bots/first": 200, "/bots/second": 404, "/first": 404} {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(rig.MessageIn(7, 1)))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Telegram-Bot-API-Secret-Token", rig.HookSecret)
+		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", rig.HookSecret)
 		rec := httptest.NewRecorder()
 		site.ServeHTTP(rec, req)
 		assert.Equal(t, want, rec.Code, path)
@@ -478,7 +477,7 @@ func TestAnErrorIsSeenAndMayBeTakenAway(t *testing.T) {
 		assert.Equal(t, rig.ErrBroken, r.Last().Err, "told to Observe")
 		assert.Equal(t, "200", r.Post(rig.MessageIn(8, 2)), "taken away")
 		assert.Equal(t, "200", r.Post(rig.MessageIn(7, 1)), "the last attempt")
-		assert.True(t, errors.Is(r.Letter(0).Err, rig.ErrBroken), "told to DeadLetter")
+		require.ErrorIs(t, r.Letter(0).Err, rig.ErrBroken, "told to DeadLetter")
 		assert.Equal(t, []error{rig.ErrBroken, rig.ErrBroken, rig.ErrBroken}, seen, "told to the middleware")
 	})
 }
@@ -548,7 +547,7 @@ func TestAQueueAndAWorkerLoseNothing(t *testing.T) {
 		assert.Equal(t, "200", door.Post(rig.MessageIn(7, 1)), "the same again")
 		assert.Len(t, queue, 1, "in the queue")
 		raw := <-queue
-		assert.True(t, errors.Is(worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), rig.ErrBroken), "a failure")
+		require.ErrorIs(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), rig.ErrBroken, "a failure")
 		assert.NoError(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), "offered again")
 		assert.NoError(t, worker.Deliver(t.Context(), rig.Parsed(t, string(raw))), "offered once more")
 		assert.Equal(t, []string{rig.HelloCall}, api.All(), "replies")

@@ -25,7 +25,7 @@ type Group struct {
 // NewGroup returns a Group without calls.
 func NewGroup() *Group { return &Group{over: make(chan struct{})} }
 
-// Start calls wait and then call, in a goroutine of its own. It does not call call if End has
+// Start calls wait and then call, in a goroutine of its own. It leaves call out if End has
 // returned by then.
 func (c *Group) Start(wait, call func()) {
 	c.mu.Lock()

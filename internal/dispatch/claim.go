@@ -140,7 +140,7 @@ func (e *Engine) renew(f *flight, c *lease, asked time.Duration) {
 		switch err := e.Store.Renew(c.values, c.Claim); err {
 		case nil:
 			expiry.Reset(asked + Lease - e.Now())
-		case ErrClaimLost:
+		case ErrClaimLost: //nolint:errorlint // the Store returns it itself
 			e.lose(f, c)
 			return
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // Delivery is one arrival of an item.
-type Delivery struct {
+type Delivery struct { //nolint:recvcheck // one that need not wait is copied
 	ctx     context.Context
 	gone    <-chan struct{} // ctx.Done(), called once, because ctx is the user's
 	at      time.Duration
@@ -43,7 +43,7 @@ const (
 func (e *Engine) Arrive(ctx context.Context, at time.Duration, v Voice) (Delivery, error) {
 	d := Delivery{at: at, mute: v == Mute}
 	err := guard.Call(func() error {
-		d.ctx, d.gone = ctx, ctx.Done()
+		d.ctx, d.gone = ctx, ctx.Done() //nolint:fatcontext // it is kept once
 		return nil
 	})
 	if err != nil {

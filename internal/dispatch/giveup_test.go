@@ -140,8 +140,12 @@ func TestAHistoryGoesOnInAnotherProcess(t *testing.T) {
 func TestANoteThatIsNotPlausibleIsAnItemThatHasNotFailed(t *testing.T) {
 	t.Parallel()
 	for _, note := range []Note{
-		{}, {Failed: -1, Counted: -1, Hopeless: -1}, {Failed: 1, Counted: 100, Hopeless: 100}, {Failed: 9, Counted: 7, Hopeless: 8},
-		{Failed: 9, Counted: 7, Hopeless: -7}, {Failed: 9, Counted: 7, Hopeless: 7, First: 2000, Last: 1000},
+		{},
+		{Failed: -1, Counted: -1, Hopeless: -1},
+		{Failed: 1, Counted: 100, Hopeless: 100},
+		{Failed: 9, Counted: 7, Hopeless: 8},
+		{Failed: 9, Counted: 7, Hopeless: -7},
+		{Failed: 9, Counted: 7, Hopeless: 7, First: 2000, Last: 1000},
 	} {
 		h := noted(note, time.Now(), 0, 0)
 		for i, f := range failures(8, time.Minute, time.Second, hopeless) {
