@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,8 +17,8 @@ type Context struct {
 	flight   *flight
 	attempt  int
 	deadline time.Time // zero: none
-	returned bool      // the handler has; the engine's mutex guards it
-	attached Attached  // nil: nothing is; the engine's mutex guards it
+	returned atomic.Bool
+	attached atomic.Pointer[Attached] // nil: nothing is
 
 	mu     sync.Mutex
 	able   context.Context // to end; nil until it is asked for
@@ -55,7 +56,18 @@ type Attached interface {
 }
 
 // Attach keeps v with c, unless something is kept already, and returns what is.
-func (c *Context) Attach(v Attached) Attached { return c.flight.engine.attach(c, v) }
+func (c *Context) Attach(v Attached) Attached {
+	c.attached.CompareAndSwap(nil, &v)
+	return c.kept()
+}
+
+// kept is what is attached to c; nil if nothing is.
+func (c *Context) kept() Attached {
+	if v := c.attached.Load(); v != nil {
+		return *v
+	}
+	return nil
+}
 
 // Running reports whether the handler that c was made for still runs.
 func (c *Context) Running() bool { return c.flight.engine.running(c) }
@@ -64,23 +76,20 @@ func (c *Context) Running() bool { return c.flight.engine.running(c) }
 func (c *Context) Carried() bool { return c.flight.engine.carried(c.flight) }
 
 // Return notes that the handler has returned. Owner.Handle may take longer than the handler
-// may. Return gives back the value that is attached to c, or nil. inTime is false if the
-// attempt was given up before.
-func (c *Context) Return() (v Attached, inTime bool) { return c.flight.engine.noteReturn(c) }
-
-func (e *Engine) attach(c *Context, v Attached) Attached {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if c.attached == nil {
-		c.attached = v
+// may. Return gives back the value that is attached to c, or nil. If there is one, inTime is
+// false if the attempt was given up before.
+func (c *Context) Return() (v Attached, inTime bool) {
+	c.returned.Store(true) // before it looks: what is attached later sees that c does not run
+	if v = c.kept(); v == nil {
+		return nil, true
 	}
-	return c.attached
+	return v, c.flight.engine.inTime(c)
 }
 
 func (e *Engine) running(c *Context) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return c.flight.user == c && c.flight.phase == running && !c.returned
+	return c.flight.user == c && c.flight.phase == running && !c.returned.Load()
 }
 
 func (e *Engine) carried(f *flight) bool {
@@ -90,11 +99,10 @@ func (e *Engine) carried(f *flight) bool {
 	return carrier != nil && !carrier.mute
 }
 
-func (e *Engine) noteReturn(c *Context) (v Attached, inTime bool) {
+func (e *Engine) inTime(c *Context) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	c.returned = true
-	return c.attached, c.flight.user == c
+	return c.flight.user == c
 }
 
 // cancellable is c as a context of the standard library, which knows causes.

@@ -49,6 +49,11 @@ func (end *ending) lose(f *flight) {
 func (e *Engine) judge(f *flight, h *handover, end *ending) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.judgeLocked(f, h, end)
+}
+
+// judgeLocked is judge with the mutex held.
+func (e *Engine) judgeLocked(f *flight, h *handover, end *ending) {
 	f.attempt.ended, f.phase = e.Now(), settling
 	switch {
 	case f.claimLost() && !f.acknowledged:

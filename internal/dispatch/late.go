@@ -90,10 +90,10 @@ func (f *flight) verdictLate(d *Delivery, late Deadline, now time.Duration) Verd
 // attached is what the owner keeps with the context of the handler that runs; nil if
 // there is none.
 func (f *flight) attached() Attached {
-	if f.user == nil || f.user.returned {
+	if f.user == nil || f.user.returned.Load() {
 		return nil
 	}
-	return f.user.attached
+	return f.user.kept()
 }
 
 // acknowledge tells d that the item need not come again, unless the Store has not agreed yet, or the attempt has

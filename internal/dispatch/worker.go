@@ -112,21 +112,21 @@ func (w *worker) attempt(f *flight) bool {
 	w.flight, w.ctx = f, ctx
 	result := e.Owner.Handle(ctx)
 	w.flight, w.ctx = nil, nil
-	if !e.handBack(f, ctx) {
-		return false
-	}
-	e.judge(f, &handover{result: result}, &w.ending)
-	return true
+	return e.handBack(f, ctx, &handover{result: result}, &w.ending)
 }
 
 // exit hands on what the worker carries, where the handler has ended its goroutine.
 func (w *worker) exit() {
 	e, f := w.engine, w.flight
-	if w.ctx == nil || !e.handBack(f, w.ctx) {
+	if w.ctx == nil {
 		return
 	}
-	f.handed = &handover{result: Result{Failure: Failure{Err: guard.ErrGoexit, Hopeless: true}}}
-	go e.work(f)
+	e.mu.Lock()
+	defer e.unlock()
+	if e.returnedLocked(f, w.ctx) {
+		f.handed = &handover{result: Result{Failure: Failure{Err: guard.ErrGoexit, Hopeless: true}}}
+		e.carryLocked(f)
+	}
 }
 
 // linger takes what w is given to carry while others run.
@@ -216,7 +216,7 @@ func (e *Engine) abandon() {
 	var oldest *flight
 	for _, f := range e.flights {
 		switch {
-		case f.phase != running || f.user == nil || f.user.returned:
+		case f.phase != running || f.user == nil || f.user.returned.Load():
 		case f.attempt.started+e.Timeout+ReturnTime <= e.Now():
 			f.user.end(ErrTimeout)
 			f.user = nil // its worker will see that
@@ -232,16 +232,26 @@ func (e *Engine) abandon() {
 	}
 }
 
-// handBack takes f back from its handler, which has returned. It is false if the attempt
-// was abandoned.
-func (e *Engine) handBack(f *flight, ctx *Context) bool {
+// handBack takes f back from its handler, which has returned, and judges what came of it.
+// It is false if the attempt was abandoned.
+func (e *Engine) handBack(f *flight, ctx *Context, h *handover, end *ending) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !e.returnedLocked(f, ctx) {
+		return false
+	}
+	e.judgeLocked(f, h, end)
+	return true
+}
+
+// returnedLocked notes that the handler of ctx has returned. It is false if the attempt was
+// abandoned.
+func (e *Engine) returnedLocked(f *flight, ctx *Context) bool {
 	if f.user != ctx {
 		e.abandoned--
 		return false
 	}
-	ctx.returned = true // what follows has its own time
+	ctx.returned.Store(true)
 	return true
 }
 
