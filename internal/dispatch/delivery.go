@@ -11,12 +11,18 @@ import (
 	"github.com/tghook/tghook/internal/lane"
 )
 
+// Arrival is a delivery before it is let in.
+type Arrival struct {
+	ctx  context.Context
+	gone <-chan struct{} // ctx.Done(), called once, because ctx is the user's
+	at   time.Duration
+	mute bool
+}
+
 // Delivery is one arrival of an item.
-type Delivery struct { //nolint:recvcheck // one that need not wait is copied
-	ctx     context.Context
-	gone    <-chan struct{} // ctx.Done(), called once, because ctx is the user's
-	at      time.Duration
-	mute    bool
+type Delivery struct {
+	Arrival
+
 	flight  *flight     // that it waits for
 	done    chan signal // nil until somebody waits
 	verdict Verdict
@@ -40,22 +46,21 @@ const (
 )
 
 // Arrive begins a delivery that came at a time. ctx is the user's, and may panic.
-func (e *Engine) Arrive(ctx context.Context, at time.Duration, v Voice) (Delivery, error) {
-	d := Delivery{at: at, mute: v == Mute}
+func (e *Engine) Arrive(ctx context.Context, at time.Duration, v Voice) (Arrival, error) {
+	a := Arrival{at: at, mute: v == Mute}
 	err := guard.Call(func() error {
-		d.ctx, d.gone = ctx, ctx.Done() //nolint:fatcontext // it is kept once
+		a.ctx, a.gone = ctx, ctx.Done() //nolint:fatcontext // it is kept once
 		return nil
 	})
 	if err != nil {
 		err = fmt.Errorf("tghook: the context that the update arrived with: %w", err)
 	}
-	return d, err
+	return a, err
 }
 
 // Deliver brings an item to its end, or its delivery to its own if that comes first.
-func (e *Engine) Deliver(d Delivery, k lane.Key, it Item, late Deadline) Verdict {
-	ctx := d.ctx
-	admitted := e.Admit(d, k, it)
+func (e *Engine) Deliver(a Arrival, k lane.Key, it Item, late Deadline) Verdict {
+	admitted := e.Admit(a, k, it)
 	// Most handlers are over before a timer for them would have been set.
 	runtime.Gosched()
 	if !e.Settled(admitted) {
@@ -63,7 +68,7 @@ func (e *Engine) Deliver(d Delivery, k lane.Key, it Item, late Deadline) Verdict
 	}
 	v := admitted.verdict
 	if v.Outcome == Late && v.Err == nil && !v.Acked {
-		v.Err = causeOf(ctx)
+		v.Err = causeOf(a.ctx)
 	}
 	return v
 }
@@ -119,7 +124,7 @@ func (d *Delivery) Wait(over <-chan struct{}) bool {
 // Verdict is what d was told. It is valid when d is settled, or Wait was true.
 func (d *Delivery) Verdict() *Verdict { return &d.verdict }
 
-// end ends the wait of d, whose verdict is set. The mutex is held, or nobody knows d yet.
+// end ends the wait of d, whose verdict is set. The mutex is held.
 func (d *Delivery) end() {
 	d.flight, d.ctx = nil, nil
 	if d.done != nil {
@@ -127,11 +132,9 @@ func (d *Delivery) end() {
 	}
 }
 
-// with returns d with a verdict, for a delivery that does not have to wait.
-func (d Delivery) with(v Verdict) *Delivery {
-	d.verdict = v
-	d.end()
-	return &d
+// with returns the delivery of a with a verdict. It does not have to wait.
+func (a *Arrival) with(v Verdict) *Delivery {
+	return &Delivery{Arrival: Arrival{at: a.at, mute: a.mute}, verdict: v}
 }
 
 // wake does nothing if the delivery is awake already.
@@ -143,9 +146,9 @@ func wake(done chan<- signal, s signal) {
 }
 
 // alive reports whether somebody still listens at the other end.
-func (d *Delivery) alive() bool {
+func (a *Arrival) alive() bool {
 	select {
-	case <-d.gone:
+	case <-a.gone:
 		return false
 	default:
 		return true
@@ -173,54 +176,54 @@ const maxJoins = 64
 
 // Admit lets a delivery of an item into a lane. The delivery is told at once, or waits for a
 // flight.
-func (e *Engine) Admit(d Delivery, k lane.Key, it Item) *Delivery {
+func (e *Engine) Admit(a Arrival, k lane.Key, it Item) *Delivery {
 	e.mu.Lock()
 	defer e.unlock()
 	if f := e.flights[it.ID]; f != nil {
 		if len(f.waiters) >= maxJoins {
-			return d.with(turnedAway(&it, errTooManyJoins))
+			return a.with(turnedAway(&it, errTooManyJoins))
 		}
-		return f.join(d)
+		return f.join(a)
 	}
-	if v, known := e.memory.duplicate(it.ID, d.at); known {
-		return d.with(v)
+	if v, known := e.memory.duplicate(it.ID, a.at); known {
+		return a.with(v)
 	}
 	if u := e.memory.untold[it.ID]; u != nil {
-		return d.with(e.revisitLocked(u, d))
+		return a.with(e.revisitLocked(u, &a))
 	}
-	admitted, err := e.enterLocked(d, k, it)
+	admitted, err := e.enterLocked(a, k, it)
 	if err != nil {
-		return d.with(turnedAway(&it, err))
+		return a.with(turnedAway(&it, err))
 	}
 	return admitted
 }
 
 // revisitLocked is the verdict of a delivery of an item that has succeeded, if no delivery
 // was told before.
-func (e *Engine) revisitLocked(u *untold, d Delivery) Verdict {
+func (e *Engine) revisitLocked(u *untold, a *Arrival) Verdict {
 	u.offers.count++
-	if !d.alive() { // Deliver adds the cause
-		u.offers.missed(d.at, 0, e.NextDelivery)
+	if !a.alive() { // Deliver adds the cause
+		u.offers.missed(a.at, 0, e.NextDelivery)
 		return Verdict{Outcome: Late, Retry: lateRetry}
 	}
 	v := Verdict{Outcome: Duplicate, Acked: true, Reply: u.reply, Attempt: u.attempt, Late: u.late}
 	if u.state == awaitsCarrier {
 		v.Outcome, v.Took = Replied, u.took
 	}
-	e.memory.acknowledge(u, d.at)
+	e.memory.acknowledge(u, a.at)
 	e.checkIdleLocked()
 	return v
 }
 
 // enterLocked begins a flight for an item, or refuses to.
-func (e *Engine) enterLocked(d Delivery, k lane.Key, it Item) (*Delivery, error) {
+func (e *Engine) enterLocked(a Arrival, k lane.Key, it Item) (*Delivery, error) {
 	switch {
 	case e.shutdown.phase != open:
 		return nil, ErrShutdown
 	case len(e.flights) >= e.MaxInFlight:
 		return nil, errOverloaded
 	}
-	f := &flight{item: it, values: d.ctx, engine: e}
+	f := &flight{item: it, values: a.ctx, engine: e}
 	f.place.Value = f
 	f.waiters = f.backing[:0]
 	if !e.lanes.Enter(k, &f.place) {
@@ -234,7 +237,7 @@ func (e *Engine) enterLocked(d Delivery, k lane.Key, it Item) (*Delivery, error)
 		e.memory.forgetFailure(past)
 		f.resume(past)
 	}
-	f.first = d
+	f.first.Arrival = a
 	e.flights[it.ID] = f
 	admitted := f.joinFirst()
 	if f.place.AtHead() {

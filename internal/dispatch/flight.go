@@ -87,9 +87,10 @@ func (f *flight) joinFirst() *Delivery {
 }
 
 // join lets a further delivery of f wait for its end.
-func (f *flight) join(d Delivery) *Delivery {
-	f.add(&d)
-	return &d
+func (f *flight) join(a Arrival) *Delivery {
+	d := &Delivery{Arrival: a}
+	f.add(d)
+	return d
 }
 
 func (f *flight) add(d *Delivery) {
