@@ -169,6 +169,10 @@ func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
 	f.endUser(context.Canceled)
 	f.user = nil
 	switch {
+	case end.skipped && errors.Is(end.Err, errWithdrawn) && f.carrier() != nil: // a delivery has come meanwhile
+		f.dropClaim()
+		f.startOver()
+		return nil, true
 	case !end.Acked && e.shutdown.phase == open && e.Source.requeue(f, end.Retry):
 		e.reportEnding(f, end)
 		f.dropClaim()
