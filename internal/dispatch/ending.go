@@ -169,7 +169,7 @@ func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
 	f.endUser(context.Canceled)
 	f.user = nil
 	switch {
-	case end.skipped && errors.Is(end.Err, errWithdrawn) && f.carrier() != nil: // a delivery has come meanwhile
+	case end.skipped && !end.Acked && f.attempt.cancelled != nil && f.carrier() != nil: // a delivery has come meanwhile
 		f.dropClaim()
 		f.startOver()
 		return nil, true

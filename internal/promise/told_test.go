@@ -375,7 +375,8 @@ func TestToldLateCancel(t *testing.T) {
 		<-cause
 		rig.Pass(0) // until that run is over
 		r.Did(rig.Counts{Runs: 2})
-		assert.Equal(t, "late/1/503/late failed/1/0/late late/2/503/late failed/2/0/late", r.Outcomes(), "outcomes")
+		// An attempt ends while its delivery is answered: Observe may be told of either first.
+		assert.ElementsMatch(t, strings.Fields("late/1/503/late failed/1/0/late late/2/503/late failed/2/0/late"), strings.Fields(r.Outcomes()), "outcomes")
 		r.Clean(r.Stats())
 	})
 }
