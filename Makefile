@@ -89,9 +89,14 @@ cover: | $(BIN) ## fail if the tests cover less than MIN_COVER percent of the ro
 	@go tool cover -func $(BIN)/cover.out | awk -v min=$(MIN_COVER) \
 	  '/^total:/ { print "coverage of the root and its engine: " $$3 ", at least " min "% is wanted"; ok = $$3 + 0 >= min } END { exit !ok }'
 
+# Go 1.25.0 and 1.25.1 mark the objects of a synctest bubble without a lock, so parallel
+# bubbles crash the runtime now and then. Programs of users have no bubbles.
+GO_LINE_TESTS := $(patsubst 1.25.0,1.25.2,$(GO_LINE))
+
 .PHONY: go-line
-go-line: ## the root's tests, save those through proxies, with the oldest Go that go.mod promises
-	GOWORK=off GOTOOLCHAIN=go$(GO_LINE) go test -race -shuffle=on $$(go list ./... | grep -v /e2e$$)
+go-line: ## build the root with the oldest Go that go.mod promises, and run its tests, save those through proxies, with the oldest that has sound bubbles
+	GOWORK=off GOTOOLCHAIN=go$(GO_LINE) go build ./...
+	GOWORK=off GOTOOLCHAIN=go$(GO_LINE_TESTS) go test -race -shuffle=on $$(go list ./... | grep -v /e2e$$)
 
 .PHONY: lint
 lint: mod-check $(call tool,$(GOLANGCI_LINT)) $(call tool,$(STATICCHECK)) ## golangci-lint and staticcheck over all modules
