@@ -15,9 +15,11 @@ APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm
+# Debian packages without a program.
+PACKAGES := python3-python-telegram-bot
 
-# Where grammY is installed.
-GRAMMY := $(addsuffix /node_modules/.installed,$(patsubst %/package-lock.json,%,$(shell git ls-files '*/grammy/package-lock.json')))
+# Where npm's packages are installed.
+NPM := $(addsuffix /node_modules/.installed,$(patsubst %/package-lock.json,%,$(shell git ls-files '*/package-lock.json')))
 
 # Settings: make test GOTESTFLAGS=-v, make fuzz FUZZTIME=1h, ...
 GOTESTFLAGS ?=
@@ -55,8 +57,8 @@ test: deps-check ## all tests and examples of all modules with the race detector
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
 	@for p in nginx haproxy; do \
 	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
-	$(found) node >/dev/null && ls $(GRAMMY) >/dev/null 2>&1 || \
-	  echo "left out: the tests with grammY (internal/thirdparty/clients, bench), because grammY or Node is not installed; make programs installs both"
+	$(found) node >/dev/null && ls $(NPM) >/dev/null 2>&1 || \
+	  echo "left out: the tests with grammY and other libraries of npm (internal/thirdparty/clients, bench), because they or Node are not installed; make programs installs them"
 
 # A user's PATH need not lead to where Debian puts nginx and HAProxy.
 found = PATH="$$PATH:/usr/sbin" command -v
@@ -65,12 +67,13 @@ found = PATH="$$PATH:/usr/sbin" command -v
 .PHONY: programs
 programs: ## install what the end-to-end tests run, from Debian's packages (as root) and npm's
 	@missing=; for p in $(PROGRAMS); do $(found) $$p >/dev/null || missing+=" $$p"; done; \
+	for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing+=" $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 	    echo "not installed:$$missing. Ask root to install them (Debian: apt-get install$$missing)." >&2; \
-	    echo "Then run make programs again: it installs grammY, and needs no root for that." >&2; exit 1; fi; \
+	    echo "Then run make programs again: it installs the packages of npm, and needs no root for that." >&2; exit 1; fi; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; fi
-	@$(MAKE) -s $(GRAMMY)
+	@$(MAKE) -s $(NPM)
 
 # npm's packages of a folder, as its lock names them.
 %/node_modules/.installed: %/package-lock.json
