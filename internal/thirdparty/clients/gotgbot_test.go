@@ -104,7 +104,7 @@ func gotgbotPressed(b *gotgbot.Bot, q *gotgbot.CallbackQuery) error {
 
 func (h gotgbotHandler) message(b *gotgbot.Bot, m *gotgbot.Message) (err error) {
 	words := strings.Fields(m.Text)
-	text := ""
+	var text string
 	switch {
 	case len(words) > 1 && words[0] == "/do":
 		text = words[1] + ": " + gotgbotDone(b, m, words[1], words[2:])

@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"net"
 	"os"
@@ -27,7 +28,7 @@ func javascript(library string) client {
 		if err != nil {
 			missing(t, library, err)
 		}
-		program(t, tg, webhook, exec.Command(node, "javascript/"+library+".mjs"))
+		program(t, tg, webhook, node, "javascript/"+library+".mjs")
 	}
 }
 
@@ -37,8 +38,8 @@ func pythonTelegramBot(t *testing.T, tg *tghooktest.Server, webhook net.Listener
 	t.Helper()
 	var err error
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
-		if err = exec.Command(python, "-W", "ignore", "-c", "import telegram.ext").Run(); err == nil {
-			program(t, tg, webhook, exec.Command(python, "-W", "ignore", "python/bot.py"))
+		if err = exec.CommandContext(t.Context(), python, "-W", "ignore", "-c", "import telegram.ext").Run(); err == nil {
+			program(t, tg, webhook, python, "-W", "ignore", "python/bot.py")
 			return
 		}
 	}
@@ -56,8 +57,9 @@ func missing(t *testing.T, library string, err error) {
 
 // program runs a bot that is a program of its own, until the test ends. The program inherits
 // the listener: a port that is free now may be taken later.
-func program(t *testing.T, tg *tghooktest.Server, webhook net.Listener, bot *exec.Cmd) {
+func program(t *testing.T, tg *tghooktest.Server, webhook net.Listener, command ...string) {
 	t.Helper()
+	bot := exec.CommandContext(context.WithoutCancel(t.Context()), command[0], command[1:]...) //nolint:gosec // the commands of the two functions above
 	bot.Env = append(os.Environ(), "TELEGRAM_TOKEN="+tg.Token, "TELEGRAM_API_URL="+tg.URL, "PHOTO="+base64.StdEncoding.EncodeToString(photo()))
 	var output bytes.Buffer
 	bot.Stdout, bot.Stderr = &output, &output
