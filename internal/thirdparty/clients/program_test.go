@@ -59,7 +59,7 @@ func missing(t *testing.T, library string, err error) {
 // the listener: a port that is free now may be taken later.
 func program(t *testing.T, tg *tghooktest.Server, webhook net.Listener, command ...string) {
 	t.Helper()
-	bot := exec.CommandContext(context.WithoutCancel(t.Context()), command[0], command[1:]...) //nolint:gosec // the commands of the two functions above
+	bot := exec.CommandContext(context.WithoutCancel(t.Context()), command[0], command[1:]...)
 	bot.Env = append(os.Environ(), "TELEGRAM_TOKEN="+tg.Token, "TELEGRAM_API_URL="+tg.URL, "PHOTO="+base64.StdEncoding.EncodeToString(photo()))
 	var output bytes.Buffer
 	bot.Stdout, bot.Stderr = &output, &output
