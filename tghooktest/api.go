@@ -35,13 +35,13 @@ var (
 )
 
 // handle serves calls and the download of files.
-func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	if err := s.foreign(r); err != nil {
+func (h *host) handle(w http.ResponseWriter, r *http.Request) {
+	if err := h.foreign(r); err != nil {
 		botapi.WriteError(w, err)
 		return
 	}
 	if path, ok := strings.CutPrefix(r.URL.Path, "/file/bot"); ok {
-		s.download(w, r, path)
+		h.download(w, r, path)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
@@ -53,9 +53,12 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		body = r.Body
 	}
 	p, err := botapi.Read(r.URL.RawQuery, r.Header, body)
-	method := ""
+	var (
+		s      *Server
+		method string
+	)
 	if err == nil {
-		method, err = s.methodOf(r)
+		s, method, err = h.target(r)
 	}
 	if err != nil {
 		botapi.WriteError(w, err)
@@ -78,12 +81,12 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// methodOf returns the method that the path names; empty if none. The path is
-// /bot<token>/<method>. Telegram's test servers put test/ before the method, and the bot is
-// there too.
-func (s *Server) methodOf(r *http.Request) (string, *botapi.Error) {
+// target returns the bot and the method that the path names; the method is empty if it names
+// none. The path is /bot<token>/<method>. Telegram's test servers put test/ before the
+// method, and the bot is there too.
+func (h *host) target(r *http.Request) (s *Server, method string, err *botapi.Error) {
 	if !strings.HasPrefix(r.RequestURI, "/") {
-		return "", &botapi.Error{Code: http.StatusNotFound, Description: "Not Found: absolute URI is specified in the Request-Line"}
+		return nil, "", &botapi.Error{Code: http.StatusNotFound, Description: "Not Found: absolute URI is specified in the Request-Line"}
 	}
 	path, ok := strings.CutPrefix(r.URL.Path, "/bot")
 	token, method, slash := strings.Cut(path, "/")
@@ -91,20 +94,29 @@ func (s *Server) methodOf(r *http.Request) (string, *botapi.Error) {
 		method, slash = strings.CutPrefix(rest, "/")
 	}
 	if !ok || !slash {
-		return "", errNotFound
+		return nil, "", errNotFound
 	}
-	return method, s.refused(token)
+	s, err = h.byToken(token)
+	return s, method, err
 }
 
-// refused returns why a token is refused; nil if it is accepted.
-func (s *Server) refused(token string) *botapi.Error {
-	if _, err := botOf(token); err != nil {
-		return err
+// byToken returns the bot with the token. With AnyToken it adds one if there is none.
+func (h *host) byToken(token string) (*Server, *botapi.Error) {
+	id, refused := botOf(token)
+	if refused != nil {
+		return nil, refused
 	}
-	if token != s.Token {
-		return errWrongToken
+	s := h.bots.find(id)
+	if s == nil && h.base.AnyToken {
+		_, err := h.add("BotConfig", BotConfig{Token: token})
+		if s = h.bots.find(id); s == nil { // another call may have added it
+			return nil, &botapi.Error{Code: http.StatusUnauthorized, Description: "Unauthorized: " + err.Error()}
+		}
 	}
-	return nil
+	if s == nil || s.Token != token {
+		return nil, errWrongToken
+	}
+	return s, nil
 }
 
 const (
@@ -129,10 +141,15 @@ func botOf(token string) (int64, *botapi.Error) {
 }
 
 // download serves <token>/<file_path>. Telegram's test servers put test/ before the path.
-func (s *Server) download(w http.ResponseWriter, r *http.Request, path string) {
+func (h *host) download(w http.ResponseWriter, r *http.Request, path string) {
 	token, path, _ := strings.Cut(path, "/")
-	content, ok := s.world.Download(strings.TrimPrefix(path, "test/"))
-	if !ok || token != s.Token {
+	var content []byte
+	id, refused := botOf(token)
+	s, found := h.bots.find(id), false
+	if refused == nil && s != nil && s.Token == token {
+		content, found = s.world.Download(strings.TrimPrefix(path, "test/"))
+	}
+	if !found {
 		botapi.WriteError(w, errNotFound)
 		return
 	}
@@ -168,7 +185,7 @@ func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault,
 	if p.Method != pollMethod {
 		call.Result = a.result
 	}
-	s.calls.add(call)
+	s.calls.add(call, maxCalls/s.bots.count())
 	if reply != nil && fault.Err == nil && a.err != nil {
 		s.refusedCall(*reply, call)
 	}

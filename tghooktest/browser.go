@@ -14,12 +14,12 @@ import (
 // nil if it is accepted. Any page can make a browser send requests to this machine. A page
 // whose host name is pointed at 127.0.0.1 can also read the answers. No bot library sends
 // Origin or Sec-Fetch-Site, or calls this machine by another name.
-func (s *Server) foreign(r *http.Request) *botapi.Error {
+func (h *host) foreign(r *http.Request) *botapi.Error {
 	refuse := func(header, value string) *botapi.Error {
 		return &botapi.Error{Code: http.StatusForbidden, Description: fmt.Sprintf(
 			"Forbidden: tghooktest refuses requests from web pages, and the header %s is %.100q; call the Bot API at Server.URL", header, value)}
 	}
-	if s.memory == nil && !local(r.Host) {
+	if h.memory == nil && !local(r.Host) {
 		return refuse("Host", r.Host)
 	}
 	for _, origin := range r.Header["Origin"] {

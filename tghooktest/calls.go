@@ -58,7 +58,8 @@ func (e CallError) Error() string {
 // methods it returns the calls of all methods except getUpdates. Webhook replies are among
 // them.
 //
-// A call is recorded before its answer is sent. The Server keeps the newest 100,000 calls.
+// A call is recorded before its answer is sent. The Server keeps the newest 100,000 calls. If
+// it has several bots, each of them has an equal share of that.
 func (s *Server) Calls(methods ...string) []Call {
 	s.test().Helper()
 	methods = s.known(methods)
@@ -126,7 +127,8 @@ func (s *Server) known(names []string) []string {
 
 const pollMethod = "getUpdates"
 
-// maxCalls bounds the calls that are kept, so that a Server can run for a long time.
+// maxCalls bounds the calls that are kept, so that a Server can run for a long time. The bots
+// of a Server have equal shares.
 const maxCalls = 100_000
 
 // calls holds the newest calls.
@@ -162,12 +164,13 @@ func callError(err *botapi.Error) *CallError {
 	return &CallError{err.Code, err.Description, time.Duration(err.RetryAfter) * time.Second, err.MigrateTo}
 }
 
-func (c *calls) add(call Call) {
+// add records a call, and keeps at most that many.
+func (c *calls) add(call Call, most int) {
 	c.mu.Lock()
 	if c.of == nil {
 		c.of = map[string][]int{}
 	}
-	if len(c.all) == maxCalls {
+	for len(c.all) >= most {
 		c.forget()
 	}
 	c.of[call.Method] = append(c.of[call.Method], c.gone+len(c.all))

@@ -7,8 +7,8 @@ import (
 
 // String names the bot and leaves out the token, which may be that of a bot in service.
 func (c ServerConfig) String() string {
-	bot, _ := botOf(c.Token)
-	return fmt.Sprintf("tghooktest.ServerConfig of bot %d", bot)
+	id, _ := botOf(c.Token)
+	return fmt.Sprintf("tghooktest.ServerConfig of bot %d", id)
 }
 
 // Format writes String for every verb.
@@ -20,11 +20,25 @@ func (c ServerConfig) LogValue() slog.Value { return slog.StringValue(c.String()
 // MarshalJSON writes String.
 func (c ServerConfig) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", c.String()), nil }
 
+// String names the bot and leaves out the token, which may be that of a bot in service.
+func (c BotConfig) String() string {
+	id, _ := botOf(c.Token)
+	return fmt.Sprintf("tghooktest.BotConfig of bot %d", id)
+}
+
+// Format writes String for every verb.
+func (c BotConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.String()) }
+
+// LogValue returns String.
+func (c BotConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalJSON writes String.
+func (c BotConfig) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", c.String()), nil }
+
 // String names the bot and the URL and leaves out the token, which may be that of a bot in
 // service.
 func (s *Server) String() string {
-	bot, _ := botOf(s.cfg.Token)
-	return fmt.Sprintf("tghooktest.Server of bot %d at %s", bot, s.URL)
+	return fmt.Sprintf("tghooktest.Server of bot %d at %s", s.id, s.URL)
 }
 
 // Format writes String for every verb.

@@ -20,7 +20,8 @@ func TestNeitherAServerNorItsConfigShowsTheToken(t *testing.T) {
 			Server *tghooktest.Server
 			Config tghooktest.ServerConfig
 		}
-		for _, v := range []any{cfg, &cfg, s, bot{s, cfg}, &bot{s, cfg}, []any{cfg, s}, map[string]any{"a": cfg, "b": s}} {
+		other := tghooktest.BotConfig{Token: cfg.Token}
+		for _, v := range []any{cfg, &cfg, other, &other, s, bot{s, cfg}, &bot{s, cfg}, []any{cfg, s}, map[string]any{"a": cfg, "b": s}} {
 			var text strings.Builder
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 				fmt.Fprintf(&text, verb+"\n", v)

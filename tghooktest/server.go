@@ -2,24 +2,13 @@ package tghooktest
 
 import (
 	"cmp"
-	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"log"
-	"net"
 	"net/http"
-	"net/netip"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/tghook/tghook"
-	"github.com/tghook/tghook/tghooktest/internal/clock"
-	"github.com/tghook/tghook/tghooktest/internal/memnet"
-	"github.com/tghook/tghook/tghooktest/internal/queue"
-	"github.com/tghook/tghook/tghooktest/internal/sender"
-	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
 // ServerConfig configures a [Server]. The zero value of each field is its default.
@@ -34,6 +23,10 @@ type ServerConfig struct {
 	Token string
 	// Username is the bot's username. If empty, stand_in_bot.
 	Username string
+	// AnyToken lets a bot with any token call: the first call with a token that the Server
+	// does not know adds a bot, as AddBot does. Bots lists them. A call with a known bot's id
+	// and another secret is refused.
+	AnyToken bool
 	// Speed is how many seconds of the Server's time pass in one second of real time. With
 	// 60, a retry after a minute comes after a second. If zero, 1. Leave it at zero in a
 	// synctest bubble.
@@ -75,7 +68,7 @@ type ServerConfig struct {
 	AllowRefusedReplies bool
 }
 
-// Server is a simulated Telegram for one bot. It has the methods of Bot API 10.1, and
+// Server is a simulated Telegram for one bot; AddBot adds others. It has the methods of Bot API 10.1, and
 // updates of every kind of Bot API 10.3. It keeps the chats, their files, and the newest
 // 100,000 calls. Several goroutines may use it at once.
 //
@@ -89,47 +82,13 @@ type Server struct {
 	// Token is the bot's token.
 	Token string
 
-	tb    testing.TB // nil for Start
-	lent  sync.Once  // gives a made-up Token back
-	cfg   ServerConfig
-	clock *clock.Clock
-	world *world.World
-	queue *queue.Queue
-
-	memory    *memnet.Network // nil: over sockets
-	lookup    func(ctx context.Context, host string) (netip.Addr, error)
-	transport *http.Transport // of Client
-	api       *http.Server
-	running   sync.WaitGroup // connections of api, and delayed work
-	ctx       context.Context
-	end       context.CancelFunc
-
-	calls    calls
-	faults   faults
-	refusals refusals
-	witness  witness // gets failures that happen in no call of the test
-	moved    bell    // rings when updates were delivered, confirmed or dropped
-
-	changing chan struct{}  // full while the webhook is being changed; guards writes of sender
-	sender   *sender.Sender // delivers to webhook; nil if none does
-
-	mu           sync.Mutex // held, with changing, to set sender
-	webhook      webhook
-	webhooks     int   // how many were set so far
-	setting      *held // the setWebhook under way
-	nextSetting  time.Time
-	parked       *held     // the getUpdates that waits for updates
-	polled       time.Time // when the last getUpdates came, which had offset
-	offset       int64
-	nextConflict time.Time // conflicts before this are answered late
-	session      session
+	tb testing.TB // fails when an act is impossible; nil for Start
+	*bot
 }
 
 const (
 	defaultUsername = "stand_in_bot"
 	defaultPatience = 10 * time.Second
-	apiHost         = "api.telegram.test" // in memory
-	headerTimeout   = 30 * time.Second
 )
 
 // NewServer starts a Server for a test, and closes it when the test ends. It takes at most
@@ -162,97 +121,30 @@ func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	if cfg.Speed < 0 {
 		return nil, fmt.Errorf("tghooktest: ServerConfig.Speed: %v is negative; set how many times faster than real time the Server is (or 0 for 1)", cfg.Speed)
 	}
-	lent := cfg.Token == ""
-	if lent {
-		test := ""
-		if tb != nil {
-			test = tb.Name()
-		}
-		cfg.Token = madeUp.lend(cfg.Seed, test)
-	}
-	bot, refused := botOf(cfg.Token)
-	if refused != nil {
-		return nil, errors.New("tghooktest: ServerConfig.Token: not a bot token; set the bot's id, a colon and a secret (or leave it empty)")
-	}
-	s := &Server{
-		Token: cfg.Token, tb: tb, witness: witness{tb: tb}, cfg: cfg, clock: clock.New(cfg.Speed), changing: make(chan struct{}, 1),
-		transport: &http.Transport{MaxIdleConnsPerHost: 100},
-	}
-	if !lent {
-		s.lent.Do(func() {})
-	}
-	s.ctx, s.end = context.WithCancel(context.Background())
-	s.session.launched = s.clock.Now()
-	s.queue = queue.New(s.clock.Now, cfg.Seed)
-	s.world = world.New(world.Config{
-		Now: s.clock.Now, Seed: cfg.Seed, BotID: bot, Username: cfg.Username,
-		Emit: func(kind string, object []byte) bool {
-			_, made := s.queue.Add(kind, object)
-			return made
-		},
-		After: s.after,
-	})
-	s.lookup = s.resolve
-	if cfg.InMemory {
-		s.memory = memnet.New()
-		s.lookup = s.resolveInMemory
-		s.transport.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return s.memory.Dial(ctx, addr) }
-	}
-	if err := s.serve(); err != nil {
-		s.end()
-		s.giveBack()
+	h := newHost(cfg, tb)
+	if err := h.listen(); err != nil {
 		return nil, err
 	}
+	s, err := h.add("ServerConfig", BotConfig{Token: cfg.Token, Username: cfg.Username})
+	if err != nil {
+		_ = h.listener.Close()
+		return nil, err
+	}
+	h.serve()
 	return s, nil
 }
 
-// serve serves the Bot API until Close.
-func (s *Server) serve() error {
-	addr := "127.0.0.1:0"
-	if s.cfg.InMemory {
-		addr = apiHost + ":80"
-	}
-	l, err := s.Listen(addr)
-	if err != nil {
-		return fmt.Errorf("tghooktest: listen for calls of the Bot API: %w", err)
-	}
-	s.URL = "http://" + apiHost
-	if !s.cfg.InMemory {
-		s.URL = "http://" + l.Addr().String()
-	}
-	s.api = &http.Server{
-		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: headerTimeout,
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				s.running.Add(1)
-			case http.StateClosed, http.StateHijacked:
-				s.running.Done()
-			}
-		},
-	}
-	if s.tb != nil {
-		s.api.ErrorLog = log.New(&s.witness, "", 0) // net/http logs a panic in OnCall there
-	}
-	s.running.Go(func() { _ = s.api.Serve(l) }) // until Close
-	return nil
-}
-
 // Close ends the Server and closes all its connections. Its record of calls and chats stays
-// readable.
+// readable. If the Server has several bots, Close of the first one ends them all. Close of
+// another one ends that bot, and the Server no longer knows its token.
 func (s *Server) Close() {
-	s.end()
-	_ = s.api.Close()
-	s.transport.CloseIdleConnections()
-	s.changing <- struct{}{}
-	s.silence()
-	<-s.changing
-	s.running.Wait()
-	s.giveBack()
+	if s.first {
+		s.shutdown()
+		return
+	}
+	s.bots.remove(s.bot)
+	s.stop()
 }
-
-// giveBack lets another Server use the made-up token.
-func (s *Server) giveBack() { s.lent.Do(func() { madeUp.giveBack(s.cfg.Token) }) }
 
 // within reports whether f returns within Patience. If not, f keeps running.
 func (s *Server) within(f func()) bool {
@@ -287,25 +179,3 @@ func (s *Server) Bot(tb testing.TB) *tghook.Client {
 
 // Now returns the Server's time, which passes as fast as ServerConfig.Speed says.
 func (s *Server) Now() time.Time { return s.clock.Now() }
-
-// after calls f when d of the Server's time has passed, unless Close comes first.
-func (s *Server) after(d time.Duration, f func()) {
-	s.running.Go(func() {
-		if s.sleep(d); s.ctx.Err() == nil {
-			f()
-		}
-	})
-}
-
-// sleep waits until d of the Server's time has passed, or until Close.
-func (s *Server) sleep(d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(s.clock.Real(d))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.ctx.Done():
-	}
-}

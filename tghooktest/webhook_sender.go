@@ -31,10 +31,10 @@ func (s *Server) send(at address, h webhook) {
 	s.use(sender.Start(cfg))
 }
 
-func (s *Server) use(next *sender.Sender) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sender = next
+func (b *bot) use(next *sender.Sender) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sender = next
 }
 
 // resume starts deliveries to the webhook that is set.
@@ -50,10 +50,10 @@ func (s *Server) resume() {
 }
 
 // silence ends all deliveries. The caller holds s.changing.
-func (s *Server) silence() {
-	if s.sender != nil {
-		s.sender.Close()
-		s.use(nil)
+func (b *bot) silence() {
+	if b.sender != nil {
+		b.sender.Close()
+		b.use(nil)
 	}
 }
 

@@ -160,13 +160,12 @@ func TestLogOutAndCloseEndASetWebhook(t *testing.T) {
 
 func TestAHostIsResolvedToIPv4First(t *testing.T) {
 	t.Parallel()
-	s := &Server{}
 	for host, want := range map[string]string{"127.0.0.1": "127.0.0.1", "::1": "::1", "localhost": "127.0.0.1"} {
-		if got, err := s.resolve(t.Context(), host); err != nil || got.String() != want {
+		if got, err := resolve(t.Context(), host); err != nil || got.String() != want {
 			t.Errorf("%s: %v, %v", host, got, err)
 		}
 	}
-	if got, err := s.resolve(t.Context(), "not a host"); err == nil {
+	if got, err := resolve(t.Context(), "not a host"); err == nil {
 		t.Error(got)
 	}
 }

@@ -104,7 +104,7 @@ func hasCertificate(text []byte) bool {
 }
 
 // resolve looks host up and prefers IPv4.
-func (*Server) resolve(ctx context.Context, host string) (netip.Addr, error) {
+func resolve(ctx context.Context, host string) (netip.Addr, error) {
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return netip.Addr{}, err
@@ -119,11 +119,11 @@ func (*Server) resolve(ctx context.Context, host string) (netip.Addr, error) {
 // Cloud refuses others.
 var inMemory = netip.MustParseAddr("1.2.3.4")
 
-func (s *Server) resolveInMemory(ctx context.Context, host string) (netip.Addr, error) {
+func (h *host) resolveInMemory(ctx context.Context, host string) (netip.Addr, error) {
 	if found, err := netip.ParseAddr(host); err == nil {
 		return found, nil
 	}
-	if !s.memory.Has(host) {
+	if !h.memory.Has(host) {
 		return netip.Addr{}, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}
 	return inMemory, ctx.Err()

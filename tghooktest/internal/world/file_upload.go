@@ -81,10 +81,10 @@ func (w *World) fileInfo(f *File) FileInfo {
 	n := w.count["file"]
 	id := append(make([]byte, 0, 42), kinds[f.Kind].code, 0, 2, 2, 2, 0, 3, 0x19, 1)
 	for part := range int64(4) {
-		id = binary.BigEndian.AppendUint64(id, w.draw("file_id", n, part))
+		id = binary.BigEndian.AppendUint64(id, w.drawOwn("file_id", n, part))
 	}
 	unique := append(make([]byte, 0, 12), min(kinds[f.Kind].code, 2), 0, 3)
-	unique = binary.BigEndian.AppendUint64(unique, w.draw("file_unique_id", n))
+	unique = binary.BigEndian.AppendUint64(unique, w.drawOwn("file_unique_id", n))
 	info := FileInfo{
 		ID:       base64.RawURLEncoding.EncodeToString(append(id, idVersion)),
 		UniqueID: base64.RawURLEncoding.EncodeToString(append(unique, kinds[f.Kind].code)),

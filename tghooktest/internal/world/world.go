@@ -18,7 +18,8 @@ import (
 // Config configures a World.
 type Config struct {
 	Now      func() time.Time
-	Seed     uint64 // decides ids
+	Seed     uint64 // decides the ids of users and groups, and all else that is random
+	BotSeed  uint64 // decides, with Seed, the ids that differ from bot to bot: of files, queries, polls and albums
 	BotID    int64
 	Username string // username of the bot
 	// Emit gets each update, and returns whether the bot gets it. The World is locked
@@ -99,20 +100,28 @@ func (w *World) Unheard() []string {
 // now returns the time in the form of Telegram's objects.
 func (w *World) now() int64 { return w.cfg.Now().Unix() }
 
-// draw returns a random number. For the same purpose and ids it is the same in each run.
-func (w *World) draw(what string, ids ...int64) uint64 {
+// draw returns a random number. For the same purpose and ids it is the same in each run, and
+// for all bots with the same Seed.
+func (w *World) draw(what string, ids ...int64) uint64 { return draw(w.cfg.Seed, what, ids...) }
+
+// drawOwn is draw for what differs from bot to bot.
+func (w *World) drawOwn(what string, ids ...int64) uint64 {
+	return draw(w.cfg.Seed^w.cfg.BotSeed, what, ids...)
+}
+
+func draw(seed uint64, what string, ids ...int64) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(what))
 	for _, id := range ids {
 		_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, uint64(id))) //nolint:gosec // bits are all that matters
 	}
-	return rand.NewPCG(w.cfg.Seed, h.Sum64()).Uint64()
+	return rand.NewPCG(seed, h.Sum64()).Uint64()
 }
 
 // next returns the id of the next query, poll or album, in decimal. w.mu is held.
 func (w *World) next(what string) string {
 	w.count[what]++
-	return strconv.FormatUint(w.draw(what, w.count[what])>>1|1<<60, 10)
+	return strconv.FormatUint(w.drawOwn(what, w.count[what])>>1|1<<60, 10)
 }
 
 // marshal returns v as JSON, with only the escapes that JSON requires. The form on the wire
