@@ -34,6 +34,10 @@ type ServerConfig struct {
 	Token string
 	// Username is the bot's username. If empty, stand_in_bot.
 	Username string
+	// ReadsAllMessages switches the bot's privacy mode off, as BotFather's /setprivacy does:
+	// the bot gets all messages of a group. If false, it gets them only as an administrator,
+	// which it is unless a user changes that: see [User.SetBot].
+	ReadsAllMessages bool
 	// Speed is how many seconds of the Server's time pass in one second of real time. With
 	// 60, a retry after a minute comes after a second. If zero, 1. Leave it at zero in a
 	// synctest bubble.
@@ -185,7 +189,7 @@ func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	s.session.launched = s.clock.Now()
 	s.queue = queue.New(s.clock.Now, cfg.Seed)
 	s.world = world.New(world.Config{
-		Now: s.clock.Now, Seed: cfg.Seed, BotID: bot, Username: cfg.Username,
+		Now: s.clock.Now, Seed: cfg.Seed, BotID: bot, Username: cfg.Username, ReadsAll: cfg.ReadsAllMessages,
 		Emit: func(kind string, object []byte) bool {
 			_, made := s.queue.Add(kind, object)
 			return made

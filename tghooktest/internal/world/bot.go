@@ -15,7 +15,7 @@ func (w *World) getMe(botapi.Params) (any, error) {
 		HasTopics    bool `json:"has_topics_enabled"`
 		UsersTopics  bool `json:"allows_users_to_create_topics"`
 		CanManageOwn bool `json:"can_manage_bots"`
-	}{User: w.bot, CanJoin: true, Inline: true}, nil
+	}{User: w.bot, CanJoin: true, ReadsAll: w.cfg.ReadsAll, Inline: true}, nil
 }
 
 // sets makes the methods that set a text about the bot in a language.

@@ -371,7 +371,7 @@ func TestUsersAreToldWhatTheyCannotDo(t *testing.T) {
 			_, err := w.Send(zoe.ID, zoe.ID, 0, "hi")
 			return err
 		}},
-		{"Max may not write, because the bot has restricted them; have the bot call restrictChatMember again first", func() error {
+		{`Max may not send text messages to the group "Team", because the bot has forbidden it; have the bot call restrictChatMember or setChatPermissions first`, func() error {
 			*w.chats[team.ID].members[other.ID] = Member{User: other, Status: "restricted", rights: []byte(`{"can_send_messages":false}`)}
 			_, err := w.Send(other.ID, team.ID, 0, "hi")
 			return err

@@ -21,6 +21,7 @@ type Config struct {
 	Seed     uint64 // decides ids
 	BotID    int64
 	Username string // username of the bot
+	ReadsAll bool   // the bot's privacy mode is off
 	// Emit gets each update, and returns whether the bot gets it. The World is locked
 	// during the call, so Emit must not call it.
 	Emit func(kind string, object []byte) bool
@@ -46,6 +47,7 @@ type World struct {
 	commands map[string][]Command // by scope and language, see commandsKey
 	answers  map[string]json.RawMessage
 	unheard  []string
+	hidden   int               // messages that privacy mode kept from the bot
 	settings map[string]string // texts that the bot set about itself, by name and language
 }
 
