@@ -110,7 +110,9 @@ func (w *World) Call(p botapi.Params) (json.RawMessage, *botapi.Error) {
 	if set, ok := w.answers[p.Method]; ok {
 		return set, nil
 	}
-	return marshal(result), nil
+	made := marshal(result)
+	observe(p.Method, made)
+	return made, nil
 }
 
 // Answer sets the result of a method. The method is still executed.

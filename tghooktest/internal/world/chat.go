@@ -9,7 +9,7 @@ import (
 // permissions are those of a group's members, unless the bot has set others.
 const permissions = `{"can_send_messages":true,"can_send_audios":true,"can_send_documents":true,"can_send_photos":true,"can_send_videos":true,` +
 	`"can_send_video_notes":true,"can_send_voice_notes":true,"can_send_polls":true,"can_send_other_messages":true,` +
-	`"can_add_web_page_previews":true,"can_change_info":true,"can_invite_users":true,"can_pin_messages":true,"can_manage_topics":true}`
+	`"can_add_web_page_previews":true,"can_react_to_messages":true,"can_edit_tag":true,"can_change_info":true,"can_invite_users":true,"can_pin_messages":true,"can_manage_topics":true}`
 
 func (w *World) getChat(p botapi.Params) (any, error) {
 	c, err := w.chat(p.String("chat_id"), toRead)

@@ -14,10 +14,11 @@ import (
 const (
 	groupRights = `{"can_manage_chat":true,"can_change_info":true,"can_delete_messages":true,"can_invite_users":true,` +
 		`"can_restrict_members":true,"can_pin_messages":true,"can_manage_topics":true,"can_promote_members":true,` +
-		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"is_anonymous":false}`
+		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"can_manage_tags":true,"can_send_welcome_messages":true,"is_anonymous":false}`
 	channelRights = `{"can_manage_chat":true,"can_change_info":true,"can_post_messages":true,"can_edit_messages":true,` +
 		`"can_delete_messages":true,"can_invite_users":true,"can_restrict_members":true,"can_promote_members":true,` +
-		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"is_anonymous":false}`
+		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,` +
+		`"can_manage_direct_messages":true,"can_send_welcome_messages":true,"is_anonymous":false}`
 )
 
 // rights returns all rights that the chat has.
@@ -245,13 +246,17 @@ func (w *World) unban(p botapi.Params, c *Chat, m *Member) error {
 	return nil
 }
 
+// promote gives the rights that the call names. Any right implies can_manage_chat, and in a
+// channel can_restrict_members.
 func (w *World) promote(p botapi.Params, c *Chat, m *Member) error {
-	given := chosenOf(c.rights(), func(right string) bool {
+	chosen := func(right string) bool {
 		return p.Bool(right) || right == "can_manage_video_chats" && p.Bool("can_manage_voice_chats") // its older name
-	})
-	promoted := &Member{User: m.User, Status: "administrator", Title: m.Title, rights: given}
-	if !bytes.Contains(given, []byte("true")) {
-		promoted = &Member{User: m.User, Status: "member"}
+	}
+	promoted := &Member{User: m.User, Status: "member"}
+	if bytes.Contains(chosenOf(c.rights(), chosen), []byte("true")) {
+		promoted = &Member{User: m.User, Status: "administrator", Title: m.Title, rights: chosenOf(c.rights(), func(right string) bool {
+			return chosen(right) || right == "can_manage_chat" || right == "can_restrict_members" && c.Type == "channel"
+		})}
 	}
 	w.become(c, m.User, promoted)
 	return nil

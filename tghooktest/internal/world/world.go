@@ -84,9 +84,21 @@ func (w *World) change() {
 	w.changed = make(chan struct{})
 }
 
+// Observe, if set, gets the result of each call of a method, and the object of each update
+// that a World makes, by its kind. Tests set it before they make a World.
+var Observe func(name string, object []byte)
+
+func observe(name string, object []byte) {
+	if Observe != nil {
+		Observe(name, object)
+	}
+}
+
 // emit makes an update of the kind. w.mu is held.
 func (w *World) emit(kind string, object any) {
-	if !w.cfg.Emit(kind, marshal(object)) && !slices.Contains(w.unheard, kind) {
+	made := marshal(object)
+	observe(kind, made)
+	if !w.cfg.Emit(kind, made) && !slices.Contains(w.unheard, kind) {
 		w.unheard = append(w.unheard, kind)
 	}
 }
