@@ -60,7 +60,7 @@ func newBot(h *host, id int64, cfg BotConfig, first bool) *bot {
 	b.session.launched = h.clock.Now()
 	b.queue = queue.New(h.clock.Now, b.cfg.Seed)
 	b.world = world.New(world.Config{
-		Now: h.clock.Now, Seed: h.base.Seed, BotSeed: own, BotID: id, Username: b.cfg.Username,
+		Now: h.clock.Now, Seed: h.base.Seed, BotSeed: own, BotID: id, Username: b.cfg.Username, ReadsAll: b.cfg.ReadsAllMessages,
 		Emit: func(kind string, object []byte) bool {
 			_, made := b.queue.Add(kind, object)
 			return made

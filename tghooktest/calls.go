@@ -15,7 +15,8 @@ import (
 // Call is a call that the bot made of a Bot API method, together with the Server's answer.
 type Call struct {
 	// Method is the method's name in Telegram's spelling, such as sendMessage. The
-	// bot may write it in other letter cases.
+	// bot may write it in other letter cases, or call it by a name that it had before, such
+	// as kickChatMember.
 	Method string
 	// Params are the call's parameters. Every value is text, as Telegram reads it; an
 	// object or an array is JSON. The map must not be changed.

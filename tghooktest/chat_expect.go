@@ -101,6 +101,9 @@ func (s *Server) troubles() string {
 	if unheard := s.world.Unheard(); len(unheard) > 0 {
 		text += "\n\tupdates it did not get, because its allowed_updates do not name them: " + strings.Join(unheard, ", ")
 	}
+	if hidden := s.world.Hidden(); hidden > 0 {
+		text += fmt.Sprintf("\n\tmessages it did not get, because its privacy mode is on and it is not an administrator: %d", hidden)
+	}
 	if s.queue.Len() > 0 {
 		text += "\n\t" + s.whatWaits()
 	}

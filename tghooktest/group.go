@@ -3,7 +3,8 @@ package tghooktest
 import "strings"
 
 // Group is a supergroup. The bot is one of its administrators, so it gets every message.
-// It gets chat_member and message_reaction if its allowed_updates name them.
+// It gets chat_member and message_reaction if its allowed_updates name them. A user can
+// change what the bot is: see [User.SetBot].
 type Group struct {
 	ID    int64
 	Title string // the title that the group was made with

@@ -27,6 +27,10 @@ type ServerConfig struct {
 	// does not know adds a bot, as AddBot does. Bots lists them. A call with a known bot's id
 	// and another secret is refused.
 	AnyToken bool
+	// ReadsAllMessages switches the bot's privacy mode off, as BotFather's /setprivacy does:
+	// the bot gets all messages of a group. If false, it gets them only as an administrator,
+	// which it is unless a user changes that: see [User.SetBot].
+	ReadsAllMessages bool
 	// Speed is how many seconds of the Server's time pass in one second of real time. With
 	// 60, a retry after a minute comes after a second. If zero, 1. Leave it at zero in a
 	// synctest bubble.

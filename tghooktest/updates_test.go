@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/tghook/tghook/tghooktest"
+	"github.com/tghook/tghook/tghooktest/internal/spec"
 )
 
 // kinds are the update kinds of Bot API 10.3.
@@ -85,4 +86,10 @@ func ExampleUpdate() {
 	// Output:
 	// {"update_id":731450026,
 	// "subscription":{"user":{"id":7244100913,"is_bot":false,"first_name":"Zo\u00eb","last_name":"N\u00fa\u00f1ez","username":"zoe_n","language_code":"es","is_premium":true},"invoice_payload":"plan-monthly-3","state":"active"}}
+}
+
+func TestUpdatesAreAsTheBotAPIHasThem(t *testing.T) {
+	for name, body := range tghooktest.Updates() {
+		assert.Empty(t, spec.Check("Update", body), name)
+	}
 }

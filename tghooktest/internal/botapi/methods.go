@@ -42,8 +42,20 @@ func list(s string) []string {
 	return strings.Split(s, ",")
 }
 
-// Lookup finds a method by its name, in any letter case.
+// oldNames are the names that methods had before, in lower case. Telegram's server keeps
+// them, though the documentation does not have them.
+var oldNames = map[string]string{
+	"getchatmemberscount": "getchatmembercount",
+	"kickchatmember":      "banchatmember",
+	"setstickersetthumb":  "setstickersetthumbnail",
+}
+
+// Lookup finds a method by its name, or by an old name of it, in any letter case.
 func Lookup(name string) (Method, bool) {
-	m, ok := methodsByName()[strings.ToLower(name)]
+	name = strings.ToLower(name)
+	if renamed, ok := oldNames[name]; ok {
+		name = renamed
+	}
+	m, ok := methodsByName()[name]
 	return m, ok
 }

@@ -49,6 +49,17 @@ func one(is bool) int {
 	return 0
 }
 
+func TestAMethodIsFoundByItsOldName(t *testing.T) {
+	t.Parallel()
+	for old, name := range map[string]string{
+		"kickChatMember": "banChatMember", "getChatMembersCount": "getChatMemberCount", "SETSTICKERSETTHUMB": "setStickerSetThumbnail",
+	} {
+		m, ok := botapi.Lookup(old)
+		assert.True(t, ok, old)
+		assert.Equal(t, name, m.Name)
+	}
+}
+
 func TestAMethodIsFoundInAnyCase(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]botapi.Method{

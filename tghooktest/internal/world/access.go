@@ -26,7 +26,7 @@ func (w *World) chat(id string, want access) (*Chat, error) {
 		return nil, refusal("chat not found")
 	}
 	if c.private() {
-		if err := w.users[c.ID].admits(want); err != nil {
+		if err := w.users[c.ID].admits(want, w.now()); err != nil {
 			return nil, err
 		}
 		return c, nil
@@ -47,13 +47,13 @@ func (w *World) chat(id string, want access) (*Chat, error) {
 
 // admits returns why the bot may not do what it wants to in a user's private chat; nil if it
 // may.
-func (u *User) admits(want access) error {
+func (u *User) admits(want access, now int64) error {
 	switch {
 	case want != toWrite:
 		return nil
 	case u.blocked:
 		return forbidden("bot was blocked by the user")
-	case !u.started:
+	case !u.started && u.open < now:
 		return forbidden("bot can't initiate conversation with a user")
 	}
 	return nil

@@ -9,13 +9,15 @@ func (w *World) getMe(botapi.Params) (any, error) {
 		*User
 		CanJoin      bool `json:"can_join_groups"`
 		ReadsAll     bool `json:"can_read_all_group_messages"`
+		Guests       bool `json:"supports_guest_queries"`
 		Inline       bool `json:"supports_inline_queries"`
 		Business     bool `json:"can_connect_to_business"`
 		MainWebApp   bool `json:"has_main_web_app"`
 		HasTopics    bool `json:"has_topics_enabled"`
 		UsersTopics  bool `json:"allows_users_to_create_topics"`
 		CanManageOwn bool `json:"can_manage_bots"`
-	}{User: w.bot, CanJoin: true, Inline: true}, nil
+		JoinRequests bool `json:"supports_join_request_queries"`
+	}{User: w.bot, CanJoin: true, ReadsAll: w.cfg.ReadsAll, Inline: true}, nil
 }
 
 // sets makes the methods that set a text about the bot in a language.

@@ -76,20 +76,22 @@ var methods = map[string]func(*World, botapi.Params) (any, error){
 	"setChatPermissions":               (*World).setChatPermissions,
 	"leaveChat":                        (*World).leaveChat,
 	"createForumTopic":                 (*World).createForumTopic,
-	"banChatMember":                    changesMember("restrict/unrestrict chat member", (*World).ban),
-	"unbanChatMember":                  changesMember("restrict/unrestrict chat member", (*World).unban),
+	"banChatMember":                    changesMember(toBan, (*World).ban),
+	"unbanChatMember":                  changesMember(toUnban, (*World).unban),
 	"restrictChatMember":               (*World).restrictChatMember,
-	"promoteChatMember":                changesMember("promote members", (*World).promote),
-	"setChatAdministratorCustomTitle":  changesMember("change custom title of the user", (*World).setTitle),
+	"promoteChatMember":                changesMember(toPromote, (*World).promote),
+	"setChatAdministratorCustomTitle":  changesMember(toEntitle, (*World).setTitle),
 	"pinChatMessage":                   (*World).pinChatMessage,
 	"unpinChatMessage":                 (*World).unpinChatMessage,
 	"unpinAllChatMessages":             (*World).unpinAllChatMessages,
 	"exportChatInviteLink":             (*World).exportChatInviteLink,
-	"createChatInviteLink":             inviteLink(false),
-	"editChatInviteLink":               inviteLink(false),
-	"createChatSubscriptionInviteLink": inviteLink(false),
-	"editChatSubscriptionInviteLink":   inviteLink(false),
-	"revokeChatInviteLink":             inviteLink(true),
+	"createChatInviteLink":             (*World).createChatInviteLink,
+	"editChatInviteLink":               (*World).editChatInviteLink,
+	"createChatSubscriptionInviteLink": (*World).createSubscriptionLink,
+	"editChatSubscriptionInviteLink":   (*World).editSubscriptionLink,
+	"revokeChatInviteLink":             (*World).revokeChatInviteLink,
+	"approveChatJoinRequest":           (*World).approveChatJoinRequest,
+	"declineChatJoinRequest":           (*World).declineChatJoinRequest,
 	"createInvoiceLink":                (*World).createInvoiceLink,
 }
 
@@ -108,7 +110,9 @@ func (w *World) Call(p botapi.Params) (json.RawMessage, *botapi.Error) {
 	if set, ok := w.answers[p.Method]; ok {
 		return set, nil
 	}
-	return marshal(result), nil
+	made := marshal(result)
+	observe(p.Method, made)
+	return made, nil
 }
 
 // Answer sets the result of a method. The method is still executed.

@@ -96,8 +96,8 @@ func TestTheBotIsWhomItWasMadeAs(t *testing.T) {
 	t.Parallel()
 	s := set(t)
 	s.expect(`{"id":6100200300,"is_bot":true,"first_name":"Stand-in Bot","username":"sample_bot","can_join_groups":true,`+
-		`"can_read_all_group_messages":false,"supports_inline_queries":true,"can_connect_to_business":false,"has_main_web_app":false,`+
-		`"has_topics_enabled":false,"allows_users_to_create_topics":false,"can_manage_bots":false}`, s.call("getMe"))
+		`"can_read_all_group_messages":false,"supports_guest_queries":false,"supports_inline_queries":true,"can_connect_to_business":false,"has_main_web_app":false,`+
+		`"has_topics_enabled":false,"allows_users_to_create_topics":false,"can_manage_bots":false,"supports_join_request_queries":false}`, s.call("getMe"))
 }
 
 func TestChatsAreRefusedAsTelegramRefusesThem(t *testing.T) {
@@ -147,7 +147,7 @@ func TestEveryMethodIsAcceptedInTheShapeOfItsResult(t *testing.T) {
 		{"getManagedBotToken", []string{"user_id", "zoe"}, `""`},
 		{"getMyDefaultAdministratorRights", nil, `{"can_manage_chat":false,"can_change_info":false,"can_delete_messages":false,` +
 			`"can_invite_users":false,"can_restrict_members":false,"can_pin_messages":false,"can_manage_topics":false,"can_promote_members":false,` +
-			`"can_manage_video_chats":false,"can_post_stories":false,"can_edit_stories":false,"can_delete_stories":false,"is_anonymous":false}`},
+			`"can_manage_video_chats":false,"can_post_stories":false,"can_edit_stories":false,"can_delete_stories":false,"can_manage_tags":false,"can_send_welcome_messages":false,"is_anonymous":false}`},
 		{"setGameScore", []string{"user_id", "zoe", "score", "1"}, `400 Bad Request: message identifier is not specified`},
 		{"sing", nil, `404 Not Found: method not found`},
 	})

@@ -9,7 +9,7 @@ import (
 // permissions are those of a group's members, unless the bot has set others.
 const permissions = `{"can_send_messages":true,"can_send_audios":true,"can_send_documents":true,"can_send_photos":true,"can_send_videos":true,` +
 	`"can_send_video_notes":true,"can_send_voice_notes":true,"can_send_polls":true,"can_send_other_messages":true,` +
-	`"can_add_web_page_previews":true,"can_change_info":true,"can_invite_users":true,"can_pin_messages":true,"can_manage_topics":true}`
+	`"can_add_web_page_previews":true,"can_react_to_messages":true,"can_edit_tag":true,"can_change_info":true,"can_invite_users":true,"can_pin_messages":true,"can_manage_topics":true}`
 
 func (w *World) getChat(p botapi.Params) (any, error) {
 	c, err := w.chat(p.String("chat_id"), toRead)
@@ -29,6 +29,9 @@ func (w *World) getChat(p botapi.Params) (any, error) {
 	}{
 		Chat: c, Description: c.description, Permissions: c.permissions, Reactions: 11,
 		Gifts: json.RawMessage(`{"unlimited_gifts":false,"limited_gifts":false,"unique_gifts":false,"premium_subscription":false,"gifts_from_channels":false}`),
+	}
+	if link := c.primary(); link != nil && w.may(c, "can_invite_users") {
+		full.InviteLink = link.Link
 	}
 	if c.Username != "" {
 		full.Usernames = []string{c.Username}
@@ -59,23 +62,9 @@ func (w *World) getChatMemberCount(p botapi.Params) (any, error) {
 	return n, nil
 }
 
-// managed returns the group or channel for an act that only an administrator may do.
-func (w *World) managed(p botapi.Params, what string) (*Chat, error) {
-	c, err := w.chat(p.String("chat_id"), toWrite)
-	switch {
-	case err != nil:
-		return nil, err
-	case c.private():
-		return nil, refusal("can't " + what + " in private chats")
-	case !c.members[w.bot.ID].manages():
-		return nil, refusal("not enough rights to " + what)
-	}
-	return c, nil
-}
-
 func (w *World) setChatTitle(p botapi.Params) (any, error) {
 	title := p.String("title")
-	c, err := w.managed(p, "change chat title")
+	c, err := w.managed(p, toSetTitle)
 	switch {
 	case err != nil:
 		return nil, err
@@ -89,7 +78,7 @@ func (w *World) setChatTitle(p botapi.Params) (any, error) {
 }
 
 func (w *World) setChatDescription(p botapi.Params) (any, error) {
-	c, err := w.managed(p, "set chat description")
+	c, err := w.managed(p, toSetDescription)
 	switch {
 	case err != nil:
 		return nil, err
@@ -99,31 +88,6 @@ func (w *World) setChatDescription(p botapi.Params) (any, error) {
 	c.description = p.String("description")
 	w.change()
 	return true, nil
-}
-
-func (w *World) setChatPermissions(p botapi.Params) (any, error) {
-	c, err := w.managed(p, "change chat permissions")
-	if err != nil {
-		return nil, err
-	}
-	if c.permissions, err = permitted(p); err != nil {
-		return nil, err
-	}
-	w.change()
-	return true, nil
-}
-
-// permitted reads the parameter permissions, and returns all permissions in Telegram's
-// order.
-func permitted(p botapi.Params) (json.RawMessage, error) {
-	o, ok := parseObject([]byte(p.String("permissions")))
-	switch {
-	case !json.Valid([]byte(p.String("permissions"))):
-		return nil, refusal("Can't parse permissions JSON object")
-	case !ok:
-		return nil, refusal("Object expected as permissions")
-	}
-	return chosenOf(permissions, o.flag), nil
 }
 
 // notice appends a service message about an act of the bot to the chat, and makes the

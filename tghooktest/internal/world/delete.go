@@ -46,7 +46,7 @@ func (w *World) deleteMessages(p botapi.Params) (any, error) {
 func (w *World) remove(all ...*Message) error {
 	for _, m := range all {
 		old := w.now()-m.Date >= deletable
-		admin := m.Chat.members[w.bot.ID].manages()
+		admin := w.may(m.Chat, "can_delete_messages")
 		switch {
 		case m.Chat.private() && old:
 			return refusal("Message can't be deleted for everyone")

@@ -78,6 +78,9 @@ func (w *World) addressOf(p botapi.Params, m *Message, done string) (letter, err
 	if err == nil && !m.repeatable() {
 		err = refusal("Message can't be " + done)
 	}
+	if err == nil {
+		err = w.sendable(l.chat, m.Content)
+	}
 	return l, err
 }
 
@@ -156,9 +159,15 @@ func (w *World) repeat(p botapi.Params, one func(letter, *Message) *Message) (an
 	if len(there) == 0 {
 		return nil, refusal("Messages can't be forwarded")
 	}
+	order := slices.Sorted(maps.Keys(there))
+	for _, id := range order {
+		if err := w.sendable(l.chat, there[id].Content); err != nil {
+			return nil, err
+		}
+	}
 	albums := map[string]string{"": ""}
 	var results []sent
-	for _, id := range slices.Sorted(maps.Keys(there)) {
+	for _, id := range order {
 		m := there[id]
 		if _, ok := albums[m.AlbumID]; !ok {
 			albums[m.AlbumID] = w.next("album")

@@ -14,10 +14,11 @@ import (
 const (
 	groupRights = `{"can_manage_chat":true,"can_change_info":true,"can_delete_messages":true,"can_invite_users":true,` +
 		`"can_restrict_members":true,"can_pin_messages":true,"can_manage_topics":true,"can_promote_members":true,` +
-		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"is_anonymous":false}`
+		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"can_manage_tags":true,"can_send_welcome_messages":true,"is_anonymous":false}`
 	channelRights = `{"can_manage_chat":true,"can_change_info":true,"can_post_messages":true,"can_edit_messages":true,` +
 		`"can_delete_messages":true,"can_invite_users":true,"can_restrict_members":true,"can_promote_members":true,` +
-		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,"is_anonymous":false}`
+		`"can_manage_video_chats":true,"can_post_stories":true,"can_edit_stories":true,"can_delete_stories":true,` +
+		`"can_manage_direct_messages":true,"can_send_welcome_messages":true,"is_anonymous":false}`
 )
 
 // rights returns all rights that the chat has.
@@ -90,7 +91,9 @@ func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
 		}
 		return joinObjects(who, json.RawMessage(`{"can_be_edited":false}`), given, title)
 	case "restricted":
-		return joinObjects(who, until(m.Until), json.RawMessage(`{"is_member":true}`), m.rights)
+		return joinObjects(who, until(m.Until), marshal(struct {
+			Is bool `json:"is_member"`
+		}{m.present()}), m.rights)
 	case "kicked":
 		return joinObjects(who, until(m.Until))
 	}
@@ -100,7 +103,7 @@ func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
 // memberOf returns a user's membership of a chat. A user who was never there has the status
 // left.
 func (w *World) memberOf(c *Chat, u *User) *Member {
-	switch m := c.members[u.ID]; {
+	switch m := w.member(c, u.ID); {
 	case m != nil:
 		return m
 	case c.private() && (u.ID == c.ID || u == w.bot):
@@ -153,30 +156,34 @@ func (w *World) getChatAdministrators(p botapi.Params) (any, error) {
 }
 
 // subject returns the member whose membership the bot wants to change.
-func (w *World) subject(p botapi.Params, what string) (*Chat, *Member, error) {
+func (w *World) subject(p botapi.Params, need power) (*Chat, *Member, error) {
 	u, err := w.user(p, "user_id")
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := w.managed(p, what)
+	c, err := w.managed(p, need)
 	if err != nil {
 		return nil, nil, err
 	}
 	m := w.memberOf(c, u)
 	switch {
+	case u == w.bot && need == toPromote:
+		return nil, nil, refusal("can't promote self")
 	case u == w.bot:
 		return nil, nil, refusal("can't restrict self")
+	case m.Status == "creator" && need == toEntitle:
+		return nil, nil, refusal("only creator can edit their custom title")
 	case m.Status == "creator":
 		return nil, nil, refusal("can't remove chat owner")
 	}
 	return c, m, nil
 }
 
-// changesMember makes the methods that change a user's membership. what names the change in
-// Telegram's errors.
-func changesMember(what string, change func(*World, botapi.Params, *Chat, *Member) error) func(*World, botapi.Params) (any, error) {
+// changesMember makes the methods that change a user's membership, for which the bot needs
+// the power.
+func changesMember(need power, change func(*World, botapi.Params, *Chat, *Member) error) func(*World, botapi.Params) (any, error) {
 	return func(w *World, p botapi.Params) (any, error) {
-		c, m, err := w.subject(p, what)
+		c, m, err := w.subject(p, need)
 		if err == nil {
 			err = change(w, p, c, m)
 		}
@@ -186,11 +193,46 @@ func changesMember(what string, change func(*World, botapi.Params, *Chat, *Membe
 
 var errAdministrator = refusal("user is an administrator of the chat")
 
+// A restriction or ban that would end sooner or later than this never ends.
+const (
+	shortestTerm = 30
+	longestTerm  = 366 * 24 * 60 * 60
+)
+
+// until returns when a restriction or ban ends; 0 if never.
+func (w *World) until(p botapi.Params) int64 {
+	date := p.Int("until_date")
+	if left := date - w.now(); left < shortestTerm || left > longestTerm {
+		return 0
+	}
+	return date
+}
+
+// member returns the membership of a user who is or was in the chat; nil if they never
+// were. It ends a restriction or ban whose time is over, of which Telegram makes no update.
+// w.mu is held.
+func (w *World) member(c *Chat, id int64) *Member {
+	m := c.members[id]
+	if m != nil && m.Until != 0 && m.Until <= w.now() {
+		m = m.released()
+		c.members[id] = m
+	}
+	return m
+}
+
+// released returns the membership after a restriction or ban.
+func (m *Member) released() *Member {
+	if m.present() {
+		return &Member{User: m.User, Status: "member"}
+	}
+	return &Member{User: m.User, Status: "left"}
+}
+
 func (w *World) ban(p botapi.Params, c *Chat, m *Member) error {
 	if m.Status == "administrator" {
 		return errAdministrator
 	}
-	w.become(c, m.User, &Member{User: m.User, Status: "kicked", Until: p.Int("until_date")})
+	w.become(c, m.User, &Member{User: m.User, Status: "kicked", Until: w.until(p)})
 	if m.present() && c.Type != "channel" {
 		w.notice(c, left(m.User))
 	}
@@ -204,30 +246,17 @@ func (w *World) unban(p botapi.Params, c *Chat, m *Member) error {
 	return nil
 }
 
-// restrictChatMember reads the permissions before it looks for the member, as Telegram does.
-func (w *World) restrictChatMember(p botapi.Params) (any, error) {
-	given, err := permitted(p)
-	if err != nil {
-		return nil, err
-	}
-	return changesMember("restrict/unrestrict chat member", func(w *World, p botapi.Params, c *Chat, m *Member) error {
-		if m.Status == "administrator" {
-			return errAdministrator
-		}
-		restricted := &Member{User: m.User, Status: "restricted", Until: p.Int("until_date"), rights: given}
-		if !bytes.Contains(given, []byte("false")) {
-			restricted = &Member{User: m.User, Status: "member"}
-		}
-		w.become(c, m.User, restricted)
-		return nil
-	})(w, p)
-}
-
+// promote gives the rights that the call names. Any right implies can_manage_chat, and in a
+// channel can_restrict_members.
 func (w *World) promote(p botapi.Params, c *Chat, m *Member) error {
-	given := chosenOf(c.rights(), p.Bool)
-	promoted := &Member{User: m.User, Status: "administrator", Title: m.Title, rights: given}
-	if !bytes.Contains(given, []byte("true")) {
-		promoted = &Member{User: m.User, Status: "member"}
+	chosen := func(right string) bool {
+		return p.Bool(right) || right == "can_manage_video_chats" && p.Bool("can_manage_voice_chats") // its older name
+	}
+	promoted := &Member{User: m.User, Status: "member"}
+	if bytes.Contains(chosenOf(c.rights(), chosen), []byte("true")) {
+		promoted = &Member{User: m.User, Status: "administrator", Title: m.Title, rights: chosenOf(c.rights(), func(right string) bool {
+			return chosen(right) || right == "can_manage_chat" || right == "can_restrict_members" && c.Type == "channel"
+		})}
 	}
 	w.become(c, m.User, promoted)
 	return nil

@@ -31,6 +31,7 @@ type Message struct {
 	EffectID    string          `json:"effect_id,omitempty"`
 
 	deleted   bool
+	forBot    bool                 // meant for the bot: see meant
 	inlineID  string               // inline_message_id, of a message that an inline result sent
 	reactions map[int64][]Reaction // by user
 }

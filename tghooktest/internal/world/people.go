@@ -16,8 +16,9 @@ type User struct {
 	LanguageCode string `json:"language_code,omitempty"`
 	IsPremium    bool   `json:"is_premium,omitempty"`
 
-	started bool // the user has written to the bot, so the bot may write too
-	blocked bool // the user has blocked the bot
+	started bool  // the user has written to the bot, so the bot may write too
+	blocked bool  // the user has blocked the bot
+	open    int64 // until then the bot may write, although the user has not written
 }
 
 // Chat is a chat that the bot is in, or was removed from.
@@ -38,6 +39,8 @@ type Chat struct {
 	keyboards   map[int64]json.RawMessage // the reply_markup that a user sees in place of their keyboard
 	pinned      []int64
 	said        []utterance // messages and edits of the bot, oldest first
+	links       []*InviteLink
+	requests    map[int64]joinRequest // by the user who asks to join
 }
 
 // Member is a user's membership of a chat.
@@ -47,12 +50,13 @@ type Member struct {
 	Title  string // custom title of an administrator
 	Until  int64  // end of restricted or kicked; 0 if there is none
 
+	away   bool            // restricted, and not in the chat
 	rights json.RawMessage // object of the rights or permissions that were given; nil for the default
 }
 
 // present reports whether the member is in the chat.
 func (m *Member) present() bool {
-	return m != nil && m.Status != "left" && m.Status != "kicked"
+	return m != nil && m.Status != "left" && m.Status != "kicked" && !m.away
 }
 
 // private reports whether the chat is between a user and the bot.

@@ -9,10 +9,14 @@ import (
 // pinnable returns the chat, if the bot may pin messages there.
 func (w *World) pinnable(p botapi.Params) (*Chat, error) {
 	c, err := w.chat(p.String("chat_id"), toWrite)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !c.private() && !c.members[w.bot.ID].manages():
+	}
+	right := "can_pin_messages"
+	if c.Type == "channel" {
+		right = "can_edit_messages"
+	}
+	if !c.private() && !w.may(c, right) {
 		return nil, refusal("not enough rights to manage pinned messages in the chat")
 	}
 	return c, nil

@@ -3,6 +3,7 @@ package world
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -23,16 +24,22 @@ type Poll struct {
 	IsAnonymous     bool         `json:"is_anonymous"`
 	Type            string       `json:"type"`
 	Multiple        bool         `json:"allows_multiple_answers"`
+	Revoting        bool         `json:"allows_revoting"`
+	MembersOnly     bool         `json:"members_only"`
+	Countries       []string     `json:"country_codes,omitempty"`
 	Correct         *int         `json:"correct_option_id,omitempty"`
 	CorrectIDs      []int        `json:"correct_option_ids,omitempty"`
 	Explanation     string       `json:"explanation,omitempty"`
-	ExplanationEnts []Entity     `json:"explanation_entities,omitempty"`
+	ExplanationEnts []Entity     `json:"explanation_entities,omitzero"` // empty if none of the explanation is marked
+	Description     string       `json:"description,omitempty"`
+	DescriptionEnts []Entity     `json:"description_entities,omitempty"`
 
 	votes map[int64][]int // indexes of the options that a user chose
 }
 
 // PollOption is an answer that a user can choose.
 type PollOption struct {
+	ID       string   `json:"persistent_id"`
 	Text     string   `json:"text"`
 	TextEnts []Entity `json:"text_entities,omitempty"`
 	Voters   int      `json:"voter_count"`
@@ -63,9 +70,16 @@ func (w *World) poll(p botapi.Params) (Content, error) {
 		ID: w.next("poll"), Question: question, QuestionEnts: entities, Options: options,
 		OpenPeriod: p.Int("open_period"), CloseDate: p.Int("close_date"), IsClosed: p.Bool("is_closed"),
 		IsAnonymous: !p.Has("is_anonymous") || p.Bool("is_anonymous"), Type: "regular", Multiple: p.Bool("allows_multiple_answers"),
+		Revoting: p.Bool("allows_revoting"), MembersOnly: p.Bool("members_only"),
+	}
+	_ = json.Unmarshal([]byte(p.String("country_codes")), &poll.Countries)
+	poll.Description, poll.DescriptionEnts, err = w.format(p.String("description"), p.String("description_parse_mode"), json.RawMessage(p.String("description_entities")))
+	if err != nil {
+		return Content{}, err
 	}
 	switch p.String("type") {
 	case "", "regular":
+		poll.Revoting = poll.Revoting || !p.Has("allows_revoting")
 	case "quiz":
 		err = w.quiz(poll, p)
 	default:
@@ -153,7 +167,7 @@ func (w *World) pollOptions(text string) ([]PollOption, error) {
 		if err != nil {
 			return nil, err
 		}
-		options = append(options, PollOption{Text: plain, TextEnts: marks})
+		options = append(options, PollOption{ID: strconv.Itoa(len(options)), Text: plain, TextEnts: marks})
 	}
 	return options, nil
 }
@@ -173,6 +187,9 @@ func (w *World) quiz(poll *Poll, p botapi.Params) error {
 	poll.Type, poll.Correct, poll.CorrectIDs = "quiz", &correct, []int{correct}
 	var err error
 	poll.Explanation, poll.ExplanationEnts, err = w.format(p.String("explanation"), p.String("explanation_parse_mode"), json.RawMessage(p.String("explanation_entities")))
+	if poll.Explanation != "" && poll.ExplanationEnts == nil {
+		poll.ExplanationEnts = []Entity{}
+	}
 	return err
 }
 

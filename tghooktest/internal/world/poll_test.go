@@ -13,14 +13,14 @@ func TestAPollIsSentVotedOnAndStopped(t *testing.T) {
 	s := set(t)
 	sent := got(t, s.call("sendPoll", "chat_id", "zoe", "question", "*Lunch?*", "question_parse_mode", "Markdown", "options", `["Pizza",{"text":"Pasta"}]`,
 		"is_anonymous", "false", "allows_multiple_answers", "true"))
-	s.expect(`{"id":"`+sent.Poll.ID+`","question":"Lunch?","options":[{"text":"Pizza","voter_count":0},{"text":"Pasta","voter_count":0}],`+
-		`"total_voter_count":0,"is_closed":false,"is_anonymous":false,"type":"regular","allows_multiple_answers":true}`, string(marshal(sent.Poll)))
+	s.expect(`{"id":"`+sent.Poll.ID+`","question":"Lunch?","options":[{"persistent_id":"0","text":"Pizza","voter_count":0},{"persistent_id":"1","text":"Pasta","voter_count":0}],`+
+		`"total_voter_count":0,"is_closed":false,"is_anonymous":false,"type":"regular","allows_multiple_answers":true,"allows_revoting":true,"members_only":false}`, string(marshal(sent.Poll)))
 	require.NoError(t, s.Vote(s.zoe.ID, s.zoe.ID, sent.ID, "Pasta"))
 	s.o.take()
 
 	const keyboard = `{"inline_keyboard":[[{"text":"x","callback_data":"y"}]]}`
-	closed := `{"id":"` + sent.Poll.ID + `","question":"Lunch?","options":[{"text":"Pizza","voter_count":0},{"text":"Pasta","voter_count":1}],` +
-		`"total_voter_count":1,"is_closed":true,"is_anonymous":false,"type":"regular","allows_multiple_answers":true}`
+	closed := `{"id":"` + sent.Poll.ID + `","question":"Lunch?","options":[{"persistent_id":"0","text":"Pizza","voter_count":0},{"persistent_id":"1","text":"Pasta","voter_count":1}],` +
+		`"total_voter_count":1,"is_closed":true,"is_anonymous":false,"type":"regular","allows_multiple_answers":true,"allows_revoting":true,"members_only":false}`
 	s.play([]act{
 		{"stopPoll", []string{"chat_id", "zoe", "message_id", "2", "reply_markup", keyboard}, closed},
 		{"stopPoll", []string{"chat_id", "zoe", "message_id", "2"}, `400 Bad Request: poll has already been closed`},
@@ -47,9 +47,45 @@ func TestAQuizHasAnAnswer(t *testing.T) {
 	for _, answer := range []string{"correct_option_id", "correct_option_ids"} {
 		value := map[string]string{"correct_option_id": "1", "correct_option_ids": "[1]"}[answer]
 		m := s.call("sendPoll", "chat_id", "zoe", "question", "Q", "options", `["a","b"]`, "type", "quiz", answer, value, "explanation", "<b>why</b>", "explanation_parse_mode", "HTML")
-		assert.Contains(t, m, `"type":"quiz","allows_multiple_answers":false,"correct_option_id":1,"correct_option_ids":[1],"explanation":"why",`+
+		assert.Contains(t, m, `"type":"quiz","allows_multiple_answers":false,"allows_revoting":false,"members_only":false,"correct_option_id":1,"correct_option_ids":[1],"explanation":"why",`+
 			`"explanation_entities":[{"offset":0,"length":3,"type":"bold"}]}`)
 	}
+}
+
+func TestAnExplanationWithoutMarksHasAnEmptyListOfEntities(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	quiz := func(more ...string) string {
+		return s.call("sendPoll", append([]string{"chat_id", "zoe", "question", "Q", "options", `["a","b"]`, "type", "quiz", "correct_option_ids", "[0]"}, more...)...)
+	}
+	assert.Contains(t, quiz("explanation", "why"), `"explanation":"why","explanation_entities":[]}`)
+	assert.NotContains(t, quiz(), `"explanation`)
+}
+
+func TestAPollTellsWhatItWasSentWith(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	assert.Contains(t, s.call("sendPoll", "chat_id", "zoe", "question", "Q", "options", `["a"]`, "members_only", "true", "country_codes", `["PT","FR"]`,
+		"description", "<b>why</b>", "description_parse_mode", "HTML"),
+		`"allows_revoting":true,"members_only":true,"country_codes":["PT","FR"],"description":"why","description_entities":[{"offset":0,"length":3,"type":"bold"}]}`)
+	assert.Equal(t, `400 Bad Request: can't parse entities: Can't find end tag corresponding to start tag "b"`,
+		s.call("sendPoll", "chat_id", "zoe", "question", "Q", "options", `["a"]`, "description", "<b>why", "description_parse_mode", "HTML"))
+}
+
+func TestAVoteStaysWhereRevotingIsNotAllowed(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	for i, more := range [][]string{{"allows_revoting", "false"}, {"type", "quiz", "correct_option_ids", "[0]"}} {
+		s.call("sendPoll", append([]string{"chat_id", "zoe", "question", "Q", "options", `["a","b"]`}, more...)...)
+		id := int64(2 + i)
+		require.NoError(t, s.Vote(s.zoe.ID, s.zoe.ID, id, "a"))
+		require.NoError(t, s.Vote(s.zoe.ID, s.zoe.ID, id, "a"), "which changes nothing")
+		require.EqualError(t, s.Vote(s.zoe.ID, s.zoe.ID, id, "b"), `the poll "Q" does not let users change their vote; send it with allows_revoting`)
+		require.Error(t, s.Vote(s.zoe.ID, s.zoe.ID, id))
+	}
+	s.call("sendPoll", "chat_id", "zoe", "question", "Q", "options", `["a","b"]`, "type", "quiz", "correct_option_ids", "[0]", "allows_revoting", "true")
+	require.NoError(t, s.Vote(s.zoe.ID, s.zoe.ID, 4, "a"))
+	require.NoError(t, s.Vote(s.zoe.ID, s.zoe.ID, 4, "b"))
 }
 
 func TestPollsAreRefusedAsTelegramRefusesThem(t *testing.T) {

@@ -76,6 +76,10 @@ func (w *World) needs(p botapi.Params, method botapi.Method) error {
 			return err
 		}
 	}
+	if need, ok := powers[method.Name]; ok {
+		_, err := w.managed(p, need)
+		return err
+	}
 	return nil
 }
 
@@ -85,40 +89,7 @@ func (w *World) link(what string) string {
 	return fmt.Sprintf("https://t.me/%s%016x", what, w.draw(what, w.count[what]))
 }
 
-func (w *World) exportChatInviteLink(p botapi.Params) (any, error) {
-	_, err := w.managed(p, "manage chat invite link")
-	return w.link("+"), err
-}
-
 func (w *World) createInvoiceLink(p botapi.Params) (any, error) {
 	_, err := w.invoice(p)
 	return w.link("$"), err
-}
-
-// inviteLink makes the methods that create, change and revoke a ChatInviteLink.
-func inviteLink(revoked bool) func(*World, botapi.Params) (any, error) {
-	return func(w *World, p botapi.Params) (any, error) {
-		if _, err := w.managed(p, "manage chat invite link"); err != nil {
-			return nil, err
-		}
-		link := p.String("invite_link")
-		if link == "" {
-			link = w.link("+")
-		}
-		return struct {
-			Link    string `json:"invite_link"`
-			Name    string `json:"name,omitempty"`
-			Creator *User  `json:"creator"`
-			Expires int64  `json:"expire_date,omitempty"`
-			Limit   int64  `json:"member_limit,omitempty"`
-			Period  int64  `json:"subscription_period,omitempty"`
-			Price   int64  `json:"subscription_price,omitempty"`
-			Request bool   `json:"creates_join_request"`
-			Primary bool   `json:"is_primary"`
-			Revoked bool   `json:"is_revoked"`
-		}{
-			link, p.String("name"), w.bot, p.Int("expire_date"), p.Int("member_limit"), p.Int("subscription_period"), p.Int("subscription_price"),
-			p.Bool("creates_join_request"), false, revoked,
-		}, nil
-	}
 }

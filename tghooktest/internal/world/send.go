@@ -144,6 +144,9 @@ func sender(content func(*World, botapi.Params) (Content, error)) func(*World, b
 			return nil, err
 		}
 		l, err := w.address(p)
+		if err == nil {
+			err = w.sendable(l.chat, c)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -39,6 +39,9 @@ func (w *World) sendMediaGroup(p botapi.Params) (any, error) {
 		return nil, err
 	}
 	l, err := w.address(p)
+	if err == nil {
+		err = w.sendable(l.chat, contents...)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -141,12 +141,6 @@ func objectOf(p botapi.Params, name string) (object, error) {
 	return o, nil
 }
 
-// checklist keeps the checklist as it came. Marks in it are not parsed.
-func (w *World) checklist(p botapi.Params) (Content, error) {
-	o, err := objectOf(p, "checklist")
-	return Content{Checklist: marshal(o)}, err
-}
-
 // richMessage keeps the blocks that came, or makes one of the text that came. Marks in it
 // are not parsed.
 func (w *World) richMessage(p botapi.Params) (Content, error) {

@@ -73,7 +73,8 @@ func TestMessagesOfTheBotReadAsTelegramsDo(t *testing.T) {
 		{"sendGame", []string{"chat_id", "zoe", "game_short_name", "pong"}, `{"message_id":9,"from":BOT,"chat":PRIVATE,"date":1795000000,"game":{"title":"pong","description":"","photo":[]}}`},
 		{"sendRichMessage", []string{"chat_id", "zoe", "rich_message", `{"html":"<b>x</b>"}`}, `{"message_id":10,"from":BOT,"chat":PRIVATE,"date":1795000000,"rich_message":{"blocks":[{"text":"<b>x</b>","type":"paragraph"}]}}`},
 		{"sendRichMessage", []string{"chat_id", "zoe", "rich_message", `{"blocks":[],"is_rtl":true}`}, `{"message_id":11,"from":BOT,"chat":PRIVATE,"date":1795000000,"rich_message":{"blocks":[],"is_rtl":true}}`},
-		{"sendChecklist", []string{"chat_id", "zoe", "checklist", `{"title":"T"}`}, `{"message_id":12,"from":BOT,"chat":PRIVATE,"date":1795000000,"checklist":{"title":"T"}}`},
+		{"sendChecklist", []string{"chat_id", "zoe", "checklist", `{"title":"*T*","parse_mode":"Markdown","tasks":[{"id":1,"text":"Tea"}],"others_can_add_tasks":true}`},
+			`{"message_id":12,"from":BOT,"chat":PRIVATE,"date":1795000000,"checklist":{"title":"T","title_entities":[{"offset":0,"length":1,"type":"bold"}],"tasks":[{"id":1,"text":"Tea"}],"others_can_add_tasks":true}}`},
 	})
 }
 
@@ -103,6 +104,10 @@ func TestMessagesAreRefusedAsTelegramRefusesThem(t *testing.T) {
 		{"sendDice", say("emoji", "🙂"), `400 Bad Request: EMOTICON_STICKER_NOT_FOUND`},
 		{"sendInvoice", say("title", "T"), `400 Bad Request: parameter "description" is required`},
 		{"sendChecklist", say("checklist", "{"), `400 Bad Request: can't parse checklist JSON object`},
+		{"sendChecklist", say("checklist", `{"tasks":[]}`), `400 Bad Request: can't parse InputChecklist: Can't find field "title"`},
+		{"sendChecklist", say("checklist", `{"title":"T"}`), `400 Bad Request: can't parse InputChecklist: Can't find field "tasks"`},
+		{"sendChecklist", say("checklist", `{"title":"T","tasks":[5]}`), `400 Bad Request: can't parse InputChecklistTask: Expected InputChecklistTask to be an Object`},
+		{"sendChecklist", say("checklist", `{"title":"T","tasks":[{"id":1,"text":""}]}`), `400 Bad Request: text must be non-empty`},
 		{"sendRichMessage", say("rich_message", "1"), `400 Bad Request: object expected as rich_message`},
 	})
 	assert.Len(t, s.Messages(s.zoe.ID), 1, "what was refused is not there")

@@ -32,7 +32,8 @@ func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
 	}
 	*old, *entities = text, findEntities(text)
 	m.EditDate = w.now()
-	w.tell(c, "edited_message", m)
+	m.forBot = w.meant(m)
+	w.hear(c, "edited_message", m)
 	w.change()
 	return w.see(m), nil
 }

@@ -44,15 +44,31 @@ func (w *World) Join(user, group int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c := w.users[user], w.chats[group]
-	switch m := c.members[user]; {
-	case m.present():
-		return nil
-	case w.banned(m):
-		return fmt.Errorf("%s cannot join the group %q, because the bot has banned them; have the bot call unbanChatMember first", u.name(), c.Title)
+	if out, err := w.outsider(u, c); !out {
+		return err
 	}
-	w.move(u, c, "member")
-	w.write(c, &Message{From: u, Content: joined(u)})
+	w.enter(c, u, u, entry{})
 	return nil
+}
+
+// outsider reports whether the user is not in the chat, and may join it. w.mu is held.
+func (w *World) outsider(u *User, c *Chat) (bool, error) {
+	switch m := w.member(c, u.ID); {
+	case m.present():
+		return false, nil
+	case m != nil && m.Status == "kicked":
+		return false, fmt.Errorf("%s cannot join the group %q, because the bot has banned them; have the bot call unbanChatMember first", u.name(), c.Title)
+	}
+	return true, nil
+}
+
+// enter makes the user a member of the chat by an act of the user by. w.mu is held.
+func (w *World) enter(c *Chat, u, by *User, how entry) {
+	delete(c.requests, u.ID)
+	w.move(u, by, c, "member", how)
+	if c.Type != "channel" {
+		w.write(c, &Message{From: u, Content: joined(u)})
+	}
 }
 
 // Leave ends the user's membership of the group.
@@ -63,7 +79,7 @@ func (w *World) Leave(user, group int64) error {
 	if err != nil {
 		return err
 	}
-	w.move(u, c, "left")
+	w.move(u, u, c, "left", entry{})
 	w.write(c, &Message{From: u, Content: left(u)})
 	return nil
 }
@@ -93,54 +109,75 @@ type membership struct {
 	Date int64           `json:"date"`
 	Old  json.RawMessage `json:"old_chat_member"`
 	New  json.RawMessage `json:"new_chat_member"`
+	entry
+}
+
+// entry is how a user joined a chat.
+type entry struct {
+	Link      *InviteLink `json:"invite_link,omitempty"`
+	ByRequest bool        `json:"via_join_request,omitempty"`
 }
 
 // moved returns the update object for a change of membership. w.mu is held.
 func (w *World) moved(c *Chat, by *User, before, after *Member) membership {
-	return membership{c, by, w.now(), w.chatMember(c, before), w.chatMember(c, after)}
+	return membership{c, by, w.now(), w.chatMember(c, before), w.chatMember(c, after), entry{}}
 }
 
-// move changes a user's membership by their own act. w.mu is held.
-func (w *World) move(u *User, c *Chat, status string) {
-	before, after := c.members[u.ID], &Member{User: u, Status: status}
-	if before == nil {
-		before = &Member{User: u, Status: "left"}
+// move changes a user's membership by an act of the user by, or of the bot. w.mu is held.
+func (w *World) move(u, by *User, c *Chat, status string, how entry) {
+	before, after := w.memberOf(c, u), &Member{User: u, Status: status}
+	if before.Status == "restricted" { // a restriction outlasts the membership
+		restricted := *before
+		restricted.away = status == "left"
+		after = &restricted
 	}
 	c.members[u.ID] = after
-	w.tell(c, "chat_member", w.moved(c, u, before, after))
+	change := w.moved(c, by, before, after)
+	change.entry = how
+	w.tell(c, "chat_member", change)
 }
 
 // party returns the user and the chat of an act, or an error if the user cannot act there.
 // w.mu is held.
 func (w *World) party(user, chat int64) (*User, *Chat, error) {
 	u, c := w.users[user], w.chats[chat]
+	m := w.member(c, user)
 	switch {
 	case c.private() && u.blocked:
 		return nil, nil, fmt.Errorf("%s has blocked the bot and cannot act in their chat with it; call Unblock first", u.name())
-	case !c.private() && w.banned(c.members[user]):
+	case !c.private() && m != nil && m.Status == "kicked":
 		return nil, nil, fmt.Errorf("%s is not in the group %q, because the bot has banned them", u.name(), c.Title)
-	case !c.private() && !c.members[user].present():
+	case !c.private() && !m.present():
 		return nil, nil, fmt.Errorf("%s is not in the group %q; call Join first", u.name(), c.Title)
 	}
 	return u, c, nil
 }
 
-// banned reports whether the member is banned now. w.mu is held.
-func (w *World) banned(m *Member) bool {
-	return m != nil && m.Status == "kicked" && (m.Until == 0 || m.Until > w.now())
+// adminRights has the updates that a bot gets only as an administrator, with the right that
+// it needs; empty if any administrator gets them.
+var adminRights = map[string]string{
+	"chat_member": "", "message_reaction": "", "chat_join_request": "can_invite_users",
 }
 
-// tell makes an update of an event in a chat, if the bot is in the chat. w.mu is held.
+// tell makes an update of an event in a chat, if the bot is in the chat and may know of it.
+// w.mu is held.
 func (w *World) tell(c *Chat, kind string, object any) {
-	if c.private() || c.members[w.bot.ID].present() {
-		w.emit(kind, object)
+	bot := c.members[w.bot.ID]
+	right, admin := adminRights[kind]
+	switch {
+	case c.private():
+	case !bot.present(), admin && !bot.manages(), right != "" && !w.may(c, right):
+		return
 	}
+	w.emit(kind, object)
 }
 
-// write appends a user's message to the chat and makes the update. w.mu is held.
+// write appends a user's message to the chat and makes the update, if the bot may see it.
+// w.mu is held.
 func (w *World) write(c *Chat, m *Message) {
+	m.forBot = w.meant(m)
 	w.add(c, m)
-	w.tell(c, "message", m)
+	w.hear(c, "message", m)
 }
 
 // name is the user's name in messages to the test.

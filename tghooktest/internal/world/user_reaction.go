@@ -19,6 +19,9 @@ func (w *World) React(user, chat, message int64, emoji ...string) error {
 	if m == nil {
 		return fmt.Errorf("there is no message %d to react to", message)
 	}
+	if !c.permits(c.members[user], "can_react_to_messages") {
+		return fmt.Errorf("%s may not react to messages of the group %q, because the bot has forbidden it; have the bot call restrictChatMember or setChatPermissions first", u.name(), c.Title)
+	}
 	before, after := m.reactions[user], make([]Reaction, 0, len(emoji))
 	for _, e := range emoji {
 		if e = plainEmoji(e); !slices.Contains(reactions, e) {

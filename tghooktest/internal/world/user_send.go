@@ -103,10 +103,8 @@ func (w *World) post(user, chat int64, m *Message) (Seen, error) {
 	if err != nil {
 		return Seen{}, err
 	}
-	if m := c.members[user]; m != nil && m.Status == "restricted" {
-		if may, _ := parseObject(m.rights); !may.flag("can_send_messages") {
-			return Seen{}, fmt.Errorf("%s may not write, because the bot has restricted them; have the bot call restrictChatMember again first", u.name())
-		}
+	if name := c.forbids(c.members[user], m.Content); name != "" {
+		return Seen{}, fmt.Errorf("%s may not send %s to the group %q, because the bot has forbidden it; have the bot call restrictChatMember or setChatPermissions first", u.name(), name, c.Title)
 	}
 	u.started = u.started || c.private()
 	m.From = u

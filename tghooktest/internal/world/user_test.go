@@ -165,7 +165,7 @@ func TestAPressMakesACallbackQueryThatHasTheMessage(t *testing.T) {
 	o.take()
 
 	speak(w, team.ID, &Message{
-		Content:     Content{Game: []byte(`{"title":"pong"}`)},
+		Content:     Content{Game: []byte(`{"title":"pong","description":"","photo":[]}`)},
 		ReplyMarkup: &InlineKeyboard{Rows: [][]Button{{{Text: "Play", CallbackGame: []byte("{}")}}}},
 	})
 	_, err = w.Press(zoe.ID, team.ID, 0, "Play")
@@ -200,7 +200,7 @@ func TestAVoteMovesTheCounts(t *testing.T) {
 	zoe, team := w.User("Zoë Núñez"), w.Group("Team")
 	poll := func(id string, anonymous bool) *Message {
 		return speak(w, zoe.ID, &Message{Content: Content{Poll: &Poll{
-			ID: id, Question: "Lunch?", Options: []PollOption{{Text: "Pho"}, {Text: "Bacalhau"}}, IsAnonymous: anonymous, Type: "regular",
+			ID: id, Question: "Lunch?", Options: []PollOption{{ID: "a", Text: "Pho"}, {ID: "b", Text: "Bacalhau"}}, IsAnonymous: anonymous, Type: "regular", Revoting: true,
 		}}})
 	}
 	open := poll("540", false)
@@ -210,12 +210,12 @@ func TestAVoteMovesTheCounts(t *testing.T) {
 	require.NoError(t, w.Vote(zoe.ID, zoe.ID, open.ID, "Bacalhau"), "which makes nothing")
 	require.NoError(t, w.Vote(zoe.ID, zoe.ID, open.ID))
 	assert.Equal(t, []string{
-		`poll {"id":"540","question":"Lunch?","options":[{"text":"Pho","voter_count":0},{"text":"Bacalhau","voter_count":1}],` +
-			`"total_voter_count":1,"is_closed":false,"is_anonymous":false,"type":"regular","allows_multiple_answers":false}`,
-		with(zoe, team, `poll_answer {"poll_id":"540","user":ZOE,"option_ids":[1]}`),
-		`poll {"id":"540","question":"Lunch?","options":[{"text":"Pho","voter_count":0},{"text":"Bacalhau","voter_count":0}],` +
-			`"total_voter_count":0,"is_closed":false,"is_anonymous":false,"type":"regular","allows_multiple_answers":false}`,
-		with(zoe, team, `poll_answer {"poll_id":"540","user":ZOE,"option_ids":[]}`),
+		`poll {"id":"540","question":"Lunch?","options":[{"persistent_id":"a","text":"Pho","voter_count":0},{"persistent_id":"b","text":"Bacalhau","voter_count":1}],` +
+			`"total_voter_count":1,"is_closed":false,"is_anonymous":false,"type":"regular","allows_multiple_answers":false,"allows_revoting":true,"members_only":false}`,
+		with(zoe, team, `poll_answer {"poll_id":"540","user":ZOE,"option_ids":[1],"option_persistent_ids":["b"]}`),
+		`poll {"id":"540","question":"Lunch?","options":[{"persistent_id":"a","text":"Pho","voter_count":0},{"persistent_id":"b","text":"Bacalhau","voter_count":0}],` +
+			`"total_voter_count":0,"is_closed":false,"is_anonymous":false,"type":"regular","allows_multiple_answers":false,"allows_revoting":true,"members_only":false}`,
+		with(zoe, team, `poll_answer {"poll_id":"540","user":ZOE,"option_ids":[],"option_persistent_ids":[]}`),
 	}, o.take())
 
 	secret := poll("541", true)
@@ -371,7 +371,7 @@ func TestUsersAreToldWhatTheyCannotDo(t *testing.T) {
 			_, err := w.Send(zoe.ID, zoe.ID, 0, "hi")
 			return err
 		}},
-		{"Max may not write, because the bot has restricted them; have the bot call restrictChatMember again first", func() error {
+		{`Max may not send text messages to the group "Team", because the bot has forbidden it; have the bot call restrictChatMember or setChatPermissions first`, func() error {
 			*w.chats[team.ID].members[other.ID] = Member{User: other, Status: "restricted", rights: []byte(`{"can_send_messages":false}`)}
 			_, err := w.Send(other.ID, team.ID, 0, "hi")
 			return err
@@ -395,7 +395,7 @@ func TestEachActIsAChange(t *testing.T) {
 	hi, err := w.Send(zoe.ID, team.ID, 0, "hi")
 	require.NoError(t, err)
 	asked := speak(w, team.ID, &Message{
-		Content:     Content{Poll: &Poll{ID: "540", Options: []PollOption{{Text: "Pho"}}}},
+		Content:     Content{Poll: &Poll{ID: "540", Options: []PollOption{{Text: "Pho"}}, Type: "regular"}},
 		ReplyMarkup: &InlineKeyboard{Rows: [][]Button{{{Text: "Yes", CallbackData: "y"}}}},
 	})
 	for name, act := range map[string]func() error{

@@ -29,20 +29,32 @@ func (w *World) Vote(user, chat, message int64, options ...string) error {
 	if slices.Equal(m.Poll.votes[user], chosen) {
 		return nil
 	}
+	if m.Poll.votes[user] != nil && !m.Poll.Revoting {
+		return fmt.Errorf("the poll %q does not let users change their vote; send it with allows_revoting", m.Poll.Question)
+	}
 	p := m.Poll.vote(user, chosen)
 	w.setPoll(p)
 	w.tell(c, "poll", p)
 	if !p.IsAnonymous {
-		w.tell(c, "poll_answer", answer{p.ID, u, chosen})
+		w.tell(c, "poll_answer", p.answer(u, chosen))
 	}
 	return nil
 }
 
 // answer is a PollAnswer.
 type answer struct {
-	Poll    string `json:"poll_id"`
-	User    *User  `json:"user"`
-	Options []int  `json:"option_ids"`
+	Poll    string   `json:"poll_id"`
+	User    *User    `json:"user"`
+	Options []int    `json:"option_ids"`
+	IDs     []string `json:"option_persistent_ids"`
+}
+
+func (p *Poll) answer(u *User, chosen []int) answer {
+	ids := make([]string, 0, len(chosen))
+	for _, i := range chosen {
+		ids = append(ids, p.Options[i].ID)
+	}
+	return answer{p.ID, u, chosen, ids}
 }
 
 // choose returns the indexes of the options with these texts, in ascending order.

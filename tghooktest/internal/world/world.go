@@ -22,6 +22,7 @@ type Config struct {
 	BotSeed  uint64 // decides, with Seed, the ids that differ from bot to bot: of files, queries, polls and albums
 	BotID    int64
 	Username string // username of the bot
+	ReadsAll bool   // the bot's privacy mode is off
 	// Emit gets each update, and returns whether the bot gets it. The World is locked
 	// during the call, so Emit must not call it.
 	Emit func(kind string, object []byte) bool
@@ -47,6 +48,7 @@ type World struct {
 	commands map[string][]Command // by scope and language, see commandsKey
 	answers  map[string]json.RawMessage
 	unheard  []string
+	hidden   int               // messages that privacy mode kept from the bot
 	settings map[string]string // texts that the bot set about itself, by name and language
 }
 
@@ -83,9 +85,21 @@ func (w *World) change() {
 	w.changed = make(chan struct{})
 }
 
+// Observe, if set, gets the result of each call of a method, and the object of each update
+// that a World makes, by its kind. Tests set it before they make a World.
+var Observe func(name string, object []byte)
+
+func observe(name string, object []byte) {
+	if Observe != nil {
+		Observe(name, object)
+	}
+}
+
 // emit makes an update of the kind. w.mu is held.
 func (w *World) emit(kind string, object any) {
-	if !w.cfg.Emit(kind, marshal(object)) && !slices.Contains(w.unheard, kind) {
+	made := marshal(object)
+	observe(kind, made)
+	if !w.cfg.Emit(kind, made) && !slices.Contains(w.unheard, kind) {
 		w.unheard = append(w.unheard, kind)
 	}
 }
