@@ -81,7 +81,7 @@ func (s *Sender) conclude(l *lane, e event, fault Fault, now time.Duration) (don
 		return true, false
 	}
 	wait, delay := s.backoff(l, e.answer.retryAfter)
-	if s.epoch.Add(now + wait).After(l.head().Expires) {
+	if l.head().Expired(s.epoch.Add(now + wait)) {
 		s.leave(l)
 		return false, true
 	}
