@@ -18,9 +18,9 @@ const (
 func punycode(label string) string {
 	runes := []rune(label)
 	encoded := make([]byte, 0, 2*len(label))
-	for _, r := range lowerASCII(label) {
-		if r < utf8.RuneSelf {
-			encoded = append(encoded, byte(r))
+	for _, c := range []byte(lowerASCII(label)) {
+		if c < utf8.RuneSelf {
+			encoded = append(encoded, c)
 		}
 	}
 	basic := len(encoded)

@@ -137,7 +137,7 @@ func (b *Body) read(content io.Reader, limit int, beyond error) error {
 		if failure := b.add(buffer[:n]); failure != nil {
 			return failure
 		}
-		if err == io.EOF { //nolint:errorlint // a Reader returns io.EOF unwrapped
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
