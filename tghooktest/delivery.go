@@ -164,7 +164,7 @@ func (s *Server) untilExpired() time.Duration {
 			last = u.Expires
 		}
 	}
-	return s.clock.Real(last.Sub(s.clock.Now()) + time.Millisecond)
+	return s.clock.Real(last.Sub(s.clock.Now()) + time.Second)
 }
 
 // pending yields the pending updates, oldest first.

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tghook/tghook/tghooktest/internal/botapi"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -45,7 +44,6 @@ func (s *Server) RefusedReplies() []RefusedReply {
 
 const (
 	maxRefused   = 1000
-	maxExcerpt   = 300    // bytes
 	maxRepeating = 10_000 // updates
 	blocked      = "Forbidden: bot was blocked by the user"
 )
@@ -112,7 +110,7 @@ func (s *Server) refusedCall(r sender.Reply, call Call) {
 
 func (s *Server) report(r sender.Reply, refused RefusedReply) {
 	refused.UpdateID, refused.At = r.UpdateID, s.Now()
-	refused.Body = botapi.Excerpt(r.Header, r.Body, maxExcerpt)
+	refused.Body = r.Excerpt
 	if !s.refusals.add(refused) || s.cfg.AllowRefusedReplies {
 		return
 	}

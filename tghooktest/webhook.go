@@ -19,12 +19,15 @@ import (
 // is any host and port, such as bot.example.org:443. Otherwise the listener is on
 // 127.0.0.1, with the port of addr.
 func (s *Server) Listen(addr string) (net.Listener, error) {
-	if s.memory != nil {
-		return s.memory.Listen(addr)
-	}
-	_, port, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
+	}
+	if s.memory != nil {
+		if ascii, problem := toASCII(lowerASCII(host)); problem == "" {
+			host = ascii
+		}
+		return s.memory.Listen(net.JoinHostPort(host, port))
 	}
 	return (&net.ListenConfig{}).Listen(s.ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
 }

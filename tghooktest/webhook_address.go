@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // address is the address of a webhook. It is parsed by Telegram's rules, which differ from
@@ -14,7 +15,7 @@ import (
 type address struct {
 	scheme   string
 	userinfo string // unchanged, with its escapes
-	host     string // in lower case; an IPv6 address without its brackets
+	host     string // in lower case and ASCII; an IPv6 address without its brackets
 	port     int
 	target   string // the request's target: path, query and fragment
 }
@@ -42,7 +43,7 @@ func parseAddress(text string) (a address, ok bool) {
 		a.port, authority = int(port), authority[:at]
 	}
 	at := strings.LastIndexByte(authority, '@')
-	a.userinfo, a.host = authority[:max(at, 0)], strings.ToLower(authority[at+1:])
+	a.userinfo, a.host = authority[:max(at, 0)], lowerASCII(authority[at+1:])
 	a.target = targetOf(rest)
 	if inner, bracketed := strings.CutPrefix(a.host, "["); bracketed {
 		inner, closed := strings.CutSuffix(inner, "]")
@@ -50,7 +51,11 @@ func parseAddress(text string) (a address, ok bool) {
 		a.host = inner
 		return a, closed && err == nil && ip.Is6() && ip.Zone() == ""
 	}
-	return a, a.host != "" && a.host != "." && validHost(a.host)
+	valid := a.host != "" && a.host != "." && validPart(a.host, false) && validPart(a.userinfo, true)
+	if ascii, problem := toASCII(a.host); problem == "" {
+		a.host = ascii
+	}
+	return a, valid
 }
 
 var defaultPorts = map[string]int{"http": 80, "https": 443}
@@ -76,11 +81,14 @@ func targetOf(rest string) string {
 	return b.String()
 }
 
-func validHost(host string) bool {
-	for i := 0; i < len(host); i++ {
-		switch c := host[i]; {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80, strings.IndexByte(".-_!$,~*'();&+=", c) >= 0:
-		case c == '%' && i+2 < len(host) && isHex(host[i+1]) && isHex(host[i+2]):
+// validPart reports whether the characters of a host are allowed, or those of a userinfo,
+// which may have a colon.
+func validPart(text string, colon bool) bool {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case isHex(c), 'g' <= c && c <= 'z', 'G' <= c && c <= 'Z', c >= 0x80, strings.IndexByte(".-_!$,~*'();&+=", c) >= 0:
+		case c == ':' && colon:
+		case c == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]):
 			i += 2
 		default:
 			return false
@@ -89,7 +97,44 @@ func validHost(host string) bool {
 	return true
 }
 
-func isHex(c byte) bool { return 'a' <= c && c <= 'f' || '0' <= c && c <= '9' }
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// toASCII returns the ASCII form of a host name in which the letters of ASCII are in lower
+// case, or Telegram's problem with it. Source: tdlib/td, idn_to_ascii.
+func toASCII(host string) (ascii, problem string) {
+	switch {
+	case isASCII(host):
+		return host, ""
+	case !utf8.ValidString(host):
+		return "", "Host name must be encoded in UTF-8"
+	case len(host) >= 4*255:
+		return "", "Host name is too long"
+	}
+	labels := strings.Split(host, ".")
+	for i, label := range labels {
+		if !isASCII(label) {
+			labels[i] = "xn--" + punycode(label)
+		}
+	}
+	return strings.Join(labels, "."), ""
+}
+
+// lowerASCII returns s with its letters of ASCII in lower case.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+}
 
 // url returns the scheme, host and port as a URL.
 func (a address) url() *url.URL { return &url.URL{Scheme: a.scheme, Host: a.at(a.host)} }

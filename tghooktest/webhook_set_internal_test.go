@@ -178,10 +178,15 @@ func TestWebhookAddressesAreReadAsTelegramReadsThem(t *testing.T) {
 		"bot.example.org?a":                         {"https", "", "bot.example.org", 443, "/?a"},
 		"bot.example.org#a":                         {"https", "", "bot.example.org", 443, "/#a"},
 		"bot.example.org:00080":                     {"https", "", "bot.example.org", 80, "/"},
-		"https://u%41:p@s@bot.example.org/":         {"https", "u%41:p@s", "bot.example.org", 443, "/"},
+		"https://u%4a:p:w@bot.example.org/":         {"https", "u%4a:p:w", "bot.example.org", 443, "/"},
+		"https://.-_!$,~*'();&+=Z9é:@b/":            {"https", ".-_!$,~*'();&+=Z9é:", "b", 443, "/"},
+		"https://a b@[::1]/":                        {"https", "a b", "::1", 443, "/"}, // Telegram checks it for names only
 		"https://@bot.example.org/":                 {"https", "", "bot.example.org", 443, "/"},
 		"https://bot.example.org/a b\tc\x01é%zz \n": {"https", "", "bot.example.org", 443, "/a%20b%09c%01é%zz"},
-		"https://bücher.example.org":                {"https", "", "bücher.example.org", 443, "/"},
+		"https://bücher.example.org":                {"https", "", "xn--bcher-kva.example.org", 443, "/"},
+		"https://b\u00fccher.B\u00dcCHER.Example":   {"https", "", "xn--bcher-kva.xn--bcher-2pa.example", 443, "/"}, // only ASCII in lower case
+		"https://\u0440\u0444/":                     {"https", "", "xn--p1ai", 443, "/"},
+		"https://b\xff/":                            {"https", "", "b\xff", 443, "/"}, // refused later
 		"https://b%4at.example.org":                 {"https", "", "b%4at.example.org", 443, "/"},
 		"https://[2001:DB8::1]:88/":                 {"https", "", "2001:db8::1", 88, "/"},
 		"https://[::1]":                             {"https", "", "::1", 443, "/"},
@@ -202,9 +207,33 @@ func TestWebhookAddressesAreReadAsTelegramReadsThem(t *testing.T) {
 		"https://bot.example.org:65536", "https://bot.example.org:x", "https://bot.example.org:-1", "https://.", "https://b b", "https://b\"b",
 		"https://b<b", "https://b%4", "https://b%zz", "https://b%", "https://[::1", "https://[bot]", "https://[1.2.3.4]", "https://[fe80::1%25eth0]",
 		"https://u@", "https://bot.example.org:443:443",
+		"https://u:p@s@b", "https://a b@b", "https://a\"b@b", "https://a<b@b", "https://a>b@b", "https://a[b@b", "https://a]b@b", "https://a^b@b",
+		"https://a|b@b", "https://a\\b@b", "https://a`b@b", "https://a{b@b", "https://a}b@b", "https://a\tb@b", "https://a\x7fb@b",
+		"https://a%@b", "https://a%4@b", "https://a%zz@b",
 	} {
 		if got, ok := parseAddress(text); ok {
 			t.Errorf("%q is taken: %+v", text, got)
 		}
+	}
+}
+
+func TestAHostThatHasNoASCIIFormIsNotResolved(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"b\xff":                             "Host name must be encoded in UTF-8",
+		strings.Repeat("\u00fc", 510):       "Host name is too long",
+		strings.Repeat("\u00fc", 509) + "b": "Failed to resolve host: Name or service not known",
+		strings.Repeat("b", 1020):           "Failed to resolve host: Name or service not known",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := NewServer(t, ServerConfig{InMemory: true})
+			set := func(more map[string]string) string {
+				time.Sleep(time.Second)
+				more["url"] = "http://" + host + "/"
+				return answered(s.run(botapi.Params{Method: "setWebhook", Values: more}, true))
+			}
+			assert.Equal(t, "Bad Request: bad webhook: "+want, set(map[string]string{}))
+			assert.Equal(t, "Webhook was set", set(map[string]string{"ip_address": "1.2.3.4"}))
+		})
 	}
 }

@@ -347,3 +347,22 @@ func TestAWebhookOnLoopbackIsResolved(t *testing.T) {
 	assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", "http://localhost:"+port), "set")
 	assert.Contains(t, info(t, s), `"ip_address":"127.0.0.1"`)
 }
+
+// The host of an international domain name goes out in its ASCII form.
+func TestAnInternationalHostGoesOutInASCII(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		hosts := make(chan string, 1)
+		l, err := s.Listen("b\u00fccher.example:8443")
+		require.NoError(t, err)
+		server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hosts <- r.Host }), ReadHeaderTimeout: time.Minute}
+		go func() { _ = server.Serve(l) }()
+		defer server.Close()
+		const url = "http://b\u00fccher.example:8443/telegram"
+		assert.Equal(t, wasSet, ask(t, s, "setWebhook", "url", url))
+		assert.Contains(t, info(t, s), `"url":"http://b\u00fccher.example:8443/telegram"`)
+		deliver(t, s, message("hi"))
+		assert.Equal(t, "xn--bcher-kva.example:8443", <-hosts)
+		ask(t, s, "deleteWebhook")
+	})
+}

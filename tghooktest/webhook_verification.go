@@ -75,8 +75,10 @@ func (s *Server) locate(ctx context.Context, at address, h webhook) (found netip
 		if found, err = netip.ParseAddr(h.ip); err != nil {
 			problem = "Invalid IP address specified"
 		}
-	} else if found, err = s.lookup(ctx, at.host); err != nil {
-		problem = "Failed to resolve host: " + resolverText(err)
+	} else if _, problem = toASCII(at.host); problem == "" {
+		if found, err = s.lookup(ctx, at.host); err != nil {
+			problem = "Failed to resolve host: " + resolverText(err)
+		}
 	}
 	return found, problem
 }

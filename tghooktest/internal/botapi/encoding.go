@@ -6,19 +6,13 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
-	"net/http"
-	"strings"
 )
 
 // decoded undoes a Content-Encoding. Like zlib, it recognises gzip and deflate by the first
 // byte of the content and not by the header.
 func decoded(r io.Reader, encoding string) (io.Reader, error) {
-	switch strings.ToLower(encoding) {
-	case "":
+	if encoding == "" {
 		return r, nil
-	case "gzip", "deflate":
-	default:
-		return nil, &Error{Code: http.StatusUnsupportedMediaType, Description: "Unsupported Media Type: unsupported content-encoding"}
 	}
 	buffered := bufio.NewReader(r)
 	if first, _ := buffered.Peek(1); string(first) != "\x1f" {

@@ -10,13 +10,21 @@ func (c *call) form(text string) error {
 	if err := c.spend(len(text)); err != nil {
 		return err
 	}
+	for _, p := range pairs(text) {
+		c.add(p[0], p[1])
+	}
+	return nil
+}
+
+// pairs returns the names and values of a form.
+func pairs(text string) (all [][2]string) {
 	for text != "" {
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")
 		name, value, _ := strings.Cut(pair, "=")
-		c.add(percentDecoded(name, true), percentDecoded(value, true))
+		all = append(all, [2]string{percentDecoded(name, true), percentDecoded(value, true)})
 	}
-	return nil
+	return all
 }
 
 // percentDecoded undoes percent-encoding. It keeps a percent sign that starts no escape. In

@@ -1,96 +1,21 @@
 package botapi
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 )
 
-// formData is a multipart body. It follows the rules of Telegram's own reader, which differ
-// from those of mime/multipart. Source: tdlib/td, HttpReader.
-type formData struct{ *bufio.Reader }
-
-// errTooLong means that until has not found the delimiter within the limit.
-var errTooLong = errors.New("too long")
-
-// until returns the bytes before the next delim, and reads delim too.
-func (b formData) until(delim string, limit int) ([]byte, error) {
-	content := []byte{}
-	for {
-		_, err := b.Peek(len(delim))
-		window, _ := b.Peek(b.Buffered())
-		at := bytes.Index(window, []byte(delim))
-		keep := at
-		if at < 0 {
-			keep = max(len(window)-len(delim)+1, 0)
-		}
-		content = append(content, window[:keep]...)
-		_, _ = b.Discard(keep)
-		switch {
-		case len(content) > limit:
-			return nil, errTooLong
-		case at >= 0:
-			_, _ = b.Discard(len(delim))
-			return content, nil
-		case err != nil:
-			return nil, ended(err)
-		}
-	}
-}
-
-// last reports whether the boundary that was just read ends the body.
-func (b formData) last() (bool, error) {
-	mark, err := b.Peek(2)
-	return string(mark) == "--", ended(err)
-}
-
-// ended returns err, or Telegram's error for the end of the body.
-func ended(err error) error {
-	if err == io.EOF { //nolint:errorlint // a Reader returns io.EOF unwrapped
-		return unparsable("unexpected end of request content")
-	}
-	return err
-}
-
-// multipart reads a multipart body, which must be complete. An empty body has no parts;
-// libraries send it for a call without parameters.
-func (c *call) multipart(contentType string, content io.Reader) error {
-	boundary, err := boundary(contentType)
-	if err != nil {
-		return err
-	}
-	body := formData{bufio.NewReader(content)}
-	if _, err := body.Peek(1); err == io.EOF { //nolint:errorlint // see ended
-		return nil
-	}
-	if _, err := body.until("--"+boundary, c.room); err != nil {
-		return tooLong(err, "too many parameters in form data")
-	}
-	for last := false; !last; { // like Telegram, check for the end only after a part
-		if err := c.part(body, "\r\n--"+boundary); err != nil {
-			return err
-		}
-		if last, err = body.last(); err != nil {
-			return err
-		}
-	}
-	_, err = io.CopyN(io.Discard, body, maxUpload)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
-}
-
-// tooLong turns errTooLong into an error with a description.
-func tooLong(err error, text string) error {
-	if errors.Is(err, errTooLong) {
-		return tooLarge(text)
-	}
-	return err
+// formData is a multipart body, which is read as it comes. It follows the rules of
+// Telegram's own reader, which differ from those of mime/multipart. Source: tdlib/td,
+// HttpReader.
+type formData struct {
+	boundary string // with the end of the line and the two dashes before it
+	unread   []byte
+	scanned  int // bytes of unread in which the delimiter does not begin
+	part     part
+	stage    func(*call, *formData) (bool, error) // nil after the last boundary
 }
 
 // part is the head of a part.
@@ -101,105 +26,168 @@ type part struct {
 	filename    string
 }
 
-// part reads a part and the boundary after it.
-func (c *call) part(body formData, boundary string) error {
-	head, err := body.until("\r\n\r\n", maxHeaders-c.headers)
+// errTooLong means that until has not found the delimiter within the limit.
+var errTooLong = errors.New("too long")
+
+func newFormData(contentType string) (*formData, error) {
+	text, err := boundary(contentType)
+	if err != nil {
+		return nil, err
+	}
+	return &formData{boundary: "\r\n--" + text, stage: (*call).prologue}, nil
+}
+
+// until returns the bytes before the next delim, and reads delim too. found is false if it
+// has not come yet.
+func (f *formData) until(delim string, limit int) (before []byte, found bool, err error) {
+	at := bytes.Index(f.unread[f.scanned:], []byte(delim))
+	if found = at >= 0; found {
+		at += f.scanned
+	} else {
+		at = max(len(f.unread)-len(delim)+1, f.scanned)
+	}
+	if at > limit {
+		return nil, false, errTooLong
+	}
+	if !found {
+		f.scanned = at
+		return nil, false, nil
+	}
+	before = f.unread[:at:at]
+	f.unread, f.scanned = f.unread[at+len(delim):], 0
+	return before, true, nil
+}
+
+// parts reads the bytes of f that have come.
+func (c *call) parts(f *formData, b []byte) error {
+	f.unread = append(f.unread, b...)
+	for more := true; more && f.stage != nil; {
+		var err error
+		if more, err = f.stage(c, f); err != nil {
+			return err
+		}
+	}
+	if f.stage == nil {
+		f.unread = nil // Telegram skips everything after the last boundary
+	}
+	return nil
+}
+
+// end returns Telegram's error for a body that ends too early.
+func (f *formData) end() error {
+	if f.stage != nil {
+		return unparsable("unexpected end of request content")
+	}
+	return nil
+}
+
+// prologue is the first stage. A stage returns false when it needs more bytes.
+func (c *call) prologue(f *formData) (bool, error) {
+	_, found, err := f.until(f.boundary[len("\r\n"):], c.room)
+	if found {
+		f.stage = (*call).head
+	}
+	return found, tooLong(err, "too many parameters in form data")
+}
+
+// tooLong turns errTooLong into an error with a description.
+func tooLong(err error, text string) error {
+	if errors.Is(err, errTooLong) {
+		return tooLarge(text)
+	}
+	return err
+}
+
+func (c *call) head(f *formData) (bool, error) {
+	head, found, err := f.until("\r\n\r\n", maxHeaders-c.headers)
 	switch {
-	case errors.Is(err, errTooLong):
-		return &Error{Code: http.StatusRequestHeaderFieldsTooLarge, Description: "Request Header Fields Too Large: total headers size exceeded"}
 	case err != nil:
-		return err
+		return false, &Error{Code: http.StatusRequestHeaderFieldsTooLarge, Description: "Request Header Fields Too Large: total headers size exceeded"}
+	case !found:
+		return false, nil
 	case len(head) == 0:
-		return unparsable("headers in multipart/form-data are empty")
+		return false, unparsable("headers in multipart/form-data are empty")
 	}
 	c.headers += len(head)
-	p := part{contentType: "application/octet-stream"}
+	f.part = part{contentType: "application/octet-stream"}
 	// The boundary's line ends with two bytes, of any value.
-	if err := p.headers((string(head) + "\r\n\r\n")[2 : 2+len(head)]); err != nil {
-		return err
+	if err := f.part.headers((string(head) + "\r\n\r\n")[2 : 2+len(head)]); err != nil {
+		return false, err
 	}
-	switch {
-	case p.field == "":
-		return unparsable("field name in multipart/form-data not found")
-	case p.file:
-		return c.file(p, body, boundary)
+	if f.part.field == "" {
+		return false, unparsable("field name in multipart/form-data not found")
 	}
-	return c.value(p, body, boundary)
+	if f.stage = (*call).value; !f.part.file {
+		return true, nil
+	}
+	if c.files++; c.files > maxFiles {
+		return false, tooLarge("too many files attached")
+	}
+	f.stage = (*call).file
+	return true, nil
 }
 
 // value reads the text of a part. Telegram bounds each text, and the total only for parts
 // that are forms. This Server keeps the texts in memory, so they share the room of the
 // files.
-func (c *call) value(p part, body formData, boundary string) error {
-	value, err := body.until(boundary, min(c.left, c.room))
-	if err != nil {
-		return tooLong(err, "too many parameters in form data")
+func (c *call) value(f *formData) (bool, error) {
+	value, found, err := f.until(f.boundary, min(c.left, c.room))
+	if !found {
+		return false, tooLong(err, "too many parameters in form data")
 	}
 	c.room -= len(value)
-	if strings.HasPrefix(p.contentType, "application/x-www-form-urlencoded") {
-		return c.form(string(value))
+	f.stage = (*call).afterPart
+	if strings.HasPrefix(f.part.contentType, "application/x-www-form-urlencoded") {
+		return true, c.form(string(value))
 	}
-	c.add(p.field, string(value))
-	return nil
+	c.add(f.part.field, string(value))
+	return true, nil
 }
 
-func (c *call) file(p part, body formData, boundary string) error {
-	if c.files++; c.files > maxFiles {
-		return tooLarge("too many files attached")
-	}
-	content, err := body.until(boundary, c.room)
-	if err != nil {
-		return tooLong(err, fmt.Sprintf("file of size %d is too big to be uploaded", c.room+1))
+func (c *call) file(f *formData) (bool, error) {
+	content, found, err := f.until(f.boundary, c.room)
+	switch {
+	case err != nil:
+		return false, tooBig(c.room)
+	case !found:
+		return false, nil
 	}
 	c.room -= len(content)
-	if _, ok := c.Files[p.field]; !ok {
-		c.Files[p.field] = File{Name: p.filename, ContentType: p.contentType, Content: content}
+	if _, ok := c.Files[f.part.field]; !ok {
+		c.Files[f.part.field] = File{Name: f.part.filename, ContentType: f.part.contentType, Content: content}
 	}
-	return nil
+	f.stage = (*call).afterPart
+	return true, nil
 }
 
-// headers reads the lines of a part's head. If a header comes more than once, the last one counts.
+// afterPart looks for the last boundary. Like Telegram, it does so only after a part.
+func (*call) afterPart(f *formData) (bool, error) {
+	if len(f.unread) < len("--") {
+		return false, nil
+	}
+	if f.stage = (*call).head; bytes.HasPrefix(f.unread, []byte("--")) {
+		f.stage = nil
+	}
+	return true, nil
+}
+
+// headers reads the lines of a part's head. If a header comes more than once, the last one
+// counts.
 func (p *part) headers(lines string) error {
-	for lines != "" {
-		name, rest, ok := strings.Cut(lines, ":")
-		end, whole := lineEnd(rest)
-		if !ok || !whole {
-			return unparsable("can't parse form data headers")
-		}
-		value := trimmed(rest[:end])
-		lines = rest[end+len("\r\n"):]
-		switch strings.ToLower(trimmed(name)) {
+	ok, err := Headers(lines, func(name, value string) error {
+		switch name {
 		case "content-disposition":
-			if err := p.disposition(value); err != nil {
-				return err
-			}
+			return p.disposition(value)
 		case "content-type":
 			p.contentType = value
 		}
+		return nil
+	})
+	if !ok {
+		return unparsable("can't parse form data headers")
 	}
-	return nil
+	return err
 }
-
-// lineEnd returns the end of a header's value. Lines that begin with a space or tab belong
-// to it.
-func lineEnd(s string) (end int, ok bool) {
-	for {
-		next := strings.IndexByte(s[end:], '\r')
-		if next < 0 || !strings.HasPrefix(s[end+next:], "\r\n") {
-			return 0, false
-		}
-		end += next
-		if after := s[end+len("\r\n"):]; after == "" || after[0] != ' ' && after[0] != '\t' {
-			return end, true
-		}
-		end += len("\r\n")
-	}
-}
-
-// trimmed returns s without the characters around it that Telegram takes for white space.
-func trimmed(s string) string { return strings.Trim(s, blanks) }
-
-const blanks = " \t\r\n\x00\v"
 
 // disposition reads a Content-Disposition. Telegram does not know filename*.
 func (p *part) disposition(value string) error {

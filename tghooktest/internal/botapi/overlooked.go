@@ -1,33 +1,27 @@
 package botapi
 
 import (
-	"bytes"
 	"fmt"
-	"net/http"
 	"strings"
 )
 
-// Overlooked returns why Telegram silently ignores the body of a webhook's 2xx answer, or
-// part of it, although it looks like a call. It is empty if Telegram ignores nothing, or if
-// the body is no call.
-func Overlooked(header http.Header, body []byte) string {
-	p, err := read("", header, bytes.NewReader(body))
-	if err != nil {
-		return "" // Telegram refuses the answer, and last_error_message says why
-	}
+// overlooked returns why Telegram silently ignores the body of a 2xx answer, or part of it,
+// although it looks like a call. It is empty if Telegram ignores nothing, or if the body is
+// no call.
+func (b *Body) overlooked(p Params) string {
 	if p.Method != "" && !executed(p.Method) {
 		return fmt.Sprintf("Telegram does not execute %.100s as a webhook reply; call it by a request to the Bot API", p.Method)
 	}
-	contentType, text := header.Get("Content-Type"), Excerpt(header, body, maxParams)
-	switch kindOf(contentType) {
+	text := string(b.text)
+	switch b.kind {
 	case otherBody:
 		if likeCall(text) {
-			return fmt.Sprintf("Telegram does not execute a reply with the Content-Type %.100q; send application/json", contentType)
+			return fmt.Sprintf("Telegram does not execute a reply with the Content-Type %.100q; send application/json", b.contentType)
 		}
 		return ""
 	case formBody:
 		if p.Method == "" && strings.HasPrefix(text, "{") && likeCall(text) {
-			return fmt.Sprintf("the Content-Type %.100q says form, but the body is JSON; send application/json", contentType)
+			return fmt.Sprintf("the Content-Type %.100q says form, but the body is JSON; send application/json", b.contentType)
 		}
 	case jsonBody:
 		if !object(text) {
@@ -37,7 +31,7 @@ func Overlooked(header http.Header, body []byte) string {
 	return misnamed(p)
 }
 
-// overlookedJSON is Overlooked for a text that is not exactly one JSON object.
+// overlookedJSON is overlooked for a text that is not exactly one JSON object.
 func overlookedJSON(p Params, text string) string {
 	switch {
 	case p.Method != "":
@@ -48,7 +42,7 @@ func overlookedJSON(p Params, text string) string {
 	return ""
 }
 
-// misnamed is Overlooked for a method's name in a wrong parameter.
+// misnamed is overlooked for a method's name in a wrong parameter.
 func misnamed(p Params) string {
 	for name := range p.Values {
 		if p.Method == "" && strings.EqualFold(name, "method") {
@@ -56,16 +50,6 @@ func misnamed(p Params) string {
 		}
 	}
 	return ""
-}
-
-// Excerpt returns the beginning of a body, with its Content-Encoding undone.
-func Excerpt(header http.Header, body []byte, limit int) string {
-	content, err := decoded(bytes.NewReader(body), header.Get("Content-Encoding"))
-	if err != nil {
-		return ""
-	}
-	text, _ := limited(content, limit) // keeps what could be read
-	return string(text[:min(len(text), limit)])
 }
 
 // likeCall reports whether text seems to name a method, in any letter case.

@@ -43,8 +43,12 @@ func (p Params) Has(name string) bool {
 // Int returns the number at the beginning of a parameter, which may be negative; 0 if there
 // is none. A number that is too large loses its upper bits, so int32(p.Int("limit")) is
 // what Telegram reads too.
-func (p Params) Int(name string) int64 {
-	s, negative := strings.CutPrefix(p.Values[name], "-")
+func (p Params) Int(name string) int64 { return Integer(p.Values[name]) }
+
+// Integer returns the number at the beginning of s, which may be negative; 0 if there is
+// none. A number that is too large loses its upper bits.
+func Integer(s string) int64 {
+	s, negative := strings.CutPrefix(s, "-")
 	var n int64
 	for ; s != "" && '0' <= s[0] && s[0] <= '9'; s = s[1:] {
 		n = n*10 + int64(s[0]-'0')

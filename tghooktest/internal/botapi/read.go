@@ -2,6 +2,7 @@ package botapi
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -21,9 +22,13 @@ const (
 // an empty body and closes the connection, and so does WriteError. Params.Values and
 // Params.Files are never nil.
 func Read(query string, header http.Header, body io.Reader) (Params, *Error) {
-	p, err := read(query, header, body)
+	b := Body{call: newCall()}
+	err := b.form(query)
+	if err == nil && body != nil && body != http.NoBody {
+		err = b.request(header, body)
+	}
 	if err == nil {
-		return p, nil
+		return b.params(), nil
 	}
 	var refusal *Error
 	if !errors.As(err, &refusal) {
@@ -32,19 +37,20 @@ func Read(query string, header http.Header, body io.Reader) (Params, *Error) {
 	return none(), &Error{Code: refusal.Code}
 }
 
-// ReadReply reads the call in the answer of a webhook, of any status. Only the call in a
-// 2xx answer is to be executed. Params.Method is empty if there is no call, or if Telegram
-// does not execute the method.
-//
-// body is nil for an answer without a body, such as one with neither Content-Length nor
-// chunks. The description of an *Error is what getWebhookInfo shows; any other error comes
-// from body. Params.Values is never nil.
-func ReadReply(header http.Header, body io.Reader) (Params, error) {
-	p, err := read("", header, body)
-	if err != nil || !executed(p.Method) {
-		return none(), err
+// request reads the body of a request. An empty multipart body has no parts; libraries send
+// it for a call without parameters.
+func (b *Body) request(header http.Header, body io.Reader) error {
+	if err := b.begin(header.Get("Content-Type"), header.Get("Content-Encoding")); err != nil {
+		return err
 	}
-	return p, nil
+	content, err := decoded(body, b.encoding)
+	if err == nil {
+		err = b.read(content, 2*maxUpload, nil) // after the last part, anything may follow
+	}
+	if err != nil || b.size == 0 {
+		return err
+	}
+	return b.finish()
 }
 
 // executed reports whether Telegram executes the method if it comes as a webhook reply.
@@ -59,28 +65,28 @@ func executed(method string) bool {
 
 func none() Params { return Params{Values: map[string]string{}, Files: map[string]File{}} }
 
-func read(query string, header http.Header, body io.Reader) (Params, error) {
-	c := call{Params: none(), left: maxParams, room: maxUpload}
-	err := c.form(query)
-	if err == nil && body != nil && body != http.NoBody {
-		err = c.read(header, body)
-	}
-	c.Method = c.Values["method"]
-	delete(c.Values, "method")
-	return c.Params, err
-}
-
 // call is a call that is being read.
 type call struct {
 	Params
-	left    int // bytes left of maxParams
-	room    int // bytes left of maxUpload
+	all     [][2]string // names and values in their order
+	left    int         // bytes left of maxParams
+	room    int         // bytes left of maxUpload
 	files   int
 	headers int // bytes of the headers of all parts
 }
 
+func newCall() call { return call{Params: none(), left: maxParams, room: maxUpload} }
+
+// params returns what was read.
+func (c *call) params() Params {
+	c.Method = c.Values["method"]
+	delete(c.Values, "method")
+	return c.Params
+}
+
 // add sets a value, unless the name has one already.
 func (c *call) add(name, value string) {
+	c.all = append(c.all, [2]string{name, value})
 	if _, ok := c.Values[name]; !ok {
 		c.Values[name] = value
 	}
@@ -92,36 +98,6 @@ func (c *call) spend(bytes int) error {
 		return tooLarge("too many parameters")
 	}
 	return nil
-}
-
-func (c *call) read(header http.Header, body io.Reader) error {
-	source := &source{Reader: body}
-	content, err := decoded(source, header.Get("Content-Encoding"))
-	if err == nil {
-		err = c.parse(header.Get("Content-Type"), content)
-	}
-	if source.err != nil {
-		return source.err
-	}
-	return err
-}
-
-func (c *call) parse(contentType string, content io.Reader) error {
-	kind := kindOf(contentType)
-	switch kind {
-	case multipartBody:
-		return c.multipart(contentType, content)
-	case otherBody:
-		return nil
-	}
-	text, err := limited(content, c.left)
-	switch {
-	case err != nil:
-		return err
-	case kind == formBody:
-		return c.form(string(text))
-	}
-	return c.json(string(text))
 }
 
 // bodyKind is how a body is read.
@@ -151,29 +127,15 @@ func kindOf(contentType string) bodyKind {
 // Calls reports whether a body of this type may call a method.
 func Calls(contentType string) bool { return kindOf(contentType) != otherBody }
 
-// limited reads r. If r has more than limit bytes, it returns limit+1 bytes.
-func limited(r io.Reader, limit int) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, int64(limit)+1))
-}
-
-// source records the error of its Reader.
-type source struct {
-	io.Reader
-	err error
-}
-
-func (s *source) Read(b []byte) (int, error) {
-	n, err := s.Reader.Read(b)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
-	return n, err
-}
-
 func unparsable(text string) *Error {
 	return &Error{Code: http.StatusBadRequest, Description: "Bad Request: " + text}
 }
 
 func tooLarge(text string) *Error {
 	return &Error{Code: http.StatusRequestEntityTooLarge, Description: "Request Entity Too Large: " + text}
+}
+
+// tooBig is the error for a file that is larger than what a body may have left for it.
+func tooBig(room int) *Error {
+	return tooLarge(fmt.Sprintf("file of size %d is too big to be uploaded", room+1))
 }

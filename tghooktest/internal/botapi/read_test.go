@@ -2,8 +2,6 @@ package botapi_test
 
 import (
 	"bytes"
-	"compress/gzip"
-	"compress/zlib"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -271,7 +269,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 			t.Parallel()
 			header := http.Header{"Content-Type": {x.contentType}}
 			p, refusal := botapi.Read("", header, strings.NewReader(x.body))
-			_, err := botapi.ReadReply(header, strings.NewReader(x.body))
+			_, _, err := answered(x.contentType, "", x.body, len(x.body))
 			if x.code == 0 {
 				if refusal != nil || err != nil || len(p.Values)+len(p.Files) == 0 && x.body[0] != '{' {
 					t.Errorf("got %v and %v, and %d values", refusal, err, len(p.Values))
@@ -306,133 +304,16 @@ func times(n int, of string) []string {
 	return s
 }
 
-func TestABodyThatFailsIsNoReply(t *testing.T) {
+func TestABodyThatFailsIsNoCall(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("broken")
 	for _, contentType := range []string{asForm, asJSON, asMultipart} {
 		for _, encoding := range []string{"", "gzip"} {
 			header := http.Header{"Content-Type": {contentType}, "Content-Encoding": {encoding}}
-			body := func() io.Reader { return io.MultiReader(strings.NewReader("\x1f"), iotest.ErrReader(broken)) }
-			if _, err := botapi.ReadReply(header, body()); !errors.Is(err, broken) {
-				t.Errorf("%s: a reply fails with %v, want the body's error", contentType, err)
-			}
-			if _, err := botapi.Read("", header, body()); err == nil || *err != (botapi.Error{Code: 400}) {
+			body := io.MultiReader(strings.NewReader("\x1f"), iotest.ErrReader(errors.New("broken")))
+			if _, err := botapi.Read("", header, body); err == nil || *err != (botapi.Error{Code: 400}) {
 				t.Errorf("%s: a call fails with %+v, want 400 and no text", contentType, err)
 			}
 		}
-	}
-}
-
-func TestContentEncodingsAreUndone(t *testing.T) {
-	t.Parallel()
-	pack := func(w io.WriteCloser, packed *bytes.Buffer, text string) string {
-		_, _ = io.WriteString(w, text)
-		_ = w.Close()
-		return packed.String()
-	}
-	gzipped := func(text string) string {
-		var b bytes.Buffer
-		return pack(gzip.NewWriter(&b), &b, text)
-	}
-	deflated := func(text string) string {
-		var b bytes.Buffer
-		return pack(zlib.NewWriter(&b), &b, text)
-	}
-	const body = `{"method":"sendMessage","text":"hi"}`
-	corrupt := []byte(gzipped(body))
-	corrupt[len(corrupt)-6] ^= 1 // part of the checksum
-	for _, x := range []struct{ name, encoding, contentType, body, want string }{
-		{"gzip", "gzip", asJSON, gzipped(body), "hi"},
-		{"deflate", "Deflate", asJSON, deflated(body), "hi"},
-		{"gzip that is called deflate", "deflate", asJSON, gzipped(body), "hi"},
-		{"deflate that is called gzip", "gzip", asJSON, deflated(body), "hi"},
-		{"more after gzip", "gzip", asJSON, gzipped(body) + "more", "hi"},
-		{"gzip of parts", "gzip", asMultipart, gzipped(parts("Content-Disposition: form-data; name=method\n\nsendMessage", "Content-Disposition: form-data; name=text\n\nhi")), "hi"},
-		{"gzip that is cut", "gzip", asJSON, gzipped(body)[:20], "Bad Request: zlib error -5"},
-		{"gzip that is cut in its header", "gzip", asJSON, gzipped(body)[:5], "Bad Request: zlib error -5"},
-		{"deflate that is cut in its header", "gzip", asJSON, deflated(body)[:1], "Bad Request: zlib error -5"},
-		{"gzip of parts that is cut", "gzip", asMultipart, gzipped(parts("Content-Disposition: form-data; name=method\n\nsendMessage"))[:20], "Bad Request: zlib error -5"},
-		{"what is not gzip", "gzip", asJSON, body, "Bad Request: zlib error -3"},
-		{"a wrong checksum", "gzip", asJSON, string(corrupt), "Bad Request: zlib error -3"},
-		{"br", "br", asJSON, body, "Unsupported Media Type: unsupported content-encoding"},
-		{"identity", "identity", asJSON, body, "Unsupported Media Type: unsupported content-encoding"},
-		{"br of what is ignored", "br", "text/plain", body, "Unsupported Media Type: unsupported content-encoding"},
-	} {
-		t.Run(x.name, func(t *testing.T) {
-			t.Parallel()
-			header := http.Header{"Content-Type": {x.contentType}, "Content-Encoding": {x.encoding}}
-			p, err := botapi.ReadReply(header, iotest.OneByteReader(strings.NewReader(x.body)))
-			got := p.String("text")
-			if err != nil {
-				got = err.Error()
-			}
-			assert.Equal(t, x.want, got)
-		})
-	}
-	header := http.Header{"Content-Type": {asMultipart}, "Content-Encoding": {"br"}}
-	for _, body := range []io.Reader{nil, http.NoBody} {
-		if p, err := botapi.ReadReply(header, body); err != nil || p.Method != "" || p.Values == nil {
-			t.Errorf("no body: %v, %v", p, err)
-		}
-	}
-}
-
-func TestAReplyWithoutEndIsGivenUp(t *testing.T) {
-	t.Parallel()
-	file := "--B\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n"
-	for _, x := range []struct{ contentType, start, want string }{
-		{asJSON, `{"method":"sendMessage","text":"`, "Request Entity Too Large: too many parameters"},
-		{asForm, `method=sendMessage&text=`, "Request Entity Too Large: too many parameters"},
-		{asMultipart, "--B\r\nContent-Disposition: form-data; name=a\r\n\r\n", "Request Entity Too Large: too many parameters in form data"},
-		{asMultipart, "--", "Request Entity Too Large: too many parameters in form data"},
-		{asMultipart, "--B\r\nContent-Disposition: ", "Request Header Fields Too Large: total headers size exceeded"},
-		{asMultipart, file + strings.Repeat("x", 1<<20) + "\r\n" + file, "Request Entity Too Large: file of size 66060289 is too big to be uploaded"},
-	} {
-		var packed bytes.Buffer
-		w := gzip.NewWriter(&packed)
-		_, _ = io.WriteString(w, x.start)
-		_ = w.Flush()
-		start := packed.String()
-		packed.Reset()
-		_, _ = w.Write(bytes.Repeat([]byte("x"), 1<<20))
-		_ = w.Flush()
-		header := http.Header{"Content-Type": {x.contentType}, "Content-Encoding": {"gzip"}}
-		_, err := botapi.ReadReply(header, io.MultiReader(strings.NewReader(start), &endless{text: packed.String()}))
-		require.Errorf(t, err, "%v %v", x.start, x.want)
-		assert.Equal(t, x.want, err.Error(), x.start)
-	}
-}
-
-// endless repeats a text.
-type endless struct {
-	text string
-	at   int
-}
-
-func (e *endless) Read(b []byte) (int, error) {
-	n := copy(b, e.text[e.at:])
-	e.at = (e.at + n) % len(e.text)
-	return n, nil
-}
-
-func TestRepliesCallNothingThatTelegramWouldNotExecute(t *testing.T) {
-	t.Parallel()
-	for method, executed := range map[string]bool{
-		"sendMessage": true, "SENDMESSAGE": true, "nonsense": true, "closeForumTopic": true, "logOutNow": true, "targetChat": true,
-		"": false, "setWebhook": false, "setwebhook": false, "deleteWebhook": false, "close": false, "Close": false,
-		"logOut": false, "getMe": false, "GetUpdates": false, "get": false,
-	} {
-		p, err := botapi.ReadReply(http.Header{"Content-Type": {asForm}}, strings.NewReader("a=1&method="+method))
-		want := values{}
-		if executed {
-			want["a"] = "1"
-		} else {
-			method = ""
-		}
-		require.NoErrorf(t, err, "%v %v %v", p.Method, p.Values, method)
-		assert.Equal(t, method, p.Method)
-		assert.Equal(t, want, p.Values, method)
-		assert.NotNil(t, p.Values, method)
 	}
 }
 

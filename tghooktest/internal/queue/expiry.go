@@ -1,5 +1,14 @@
 package queue
 
+import "time"
+
+// second returns the second of t. Telegram keeps and compares times in whole seconds.
+// Source: tdlib/td, TQueue.
+func second(t time.Time) time.Time { return t.Truncate(time.Second) }
+
+// Expired reports whether Telegram has given u up by then.
+func (u Update) Expired(then time.Time) bool { return second(then).After(u.Expires) }
+
 // expiry is a heap of the updates that wait, for container/heap. The update that expires
 // first is at 0.
 type expiry []*waiting

@@ -84,6 +84,7 @@ func (k kind) key(f *fields, id int64) int64 {
 // expires returns when the life of an update ends. With anyDate, a date that is in the future,
 // or older than a life, counts as now.
 func (k kind) expires(f *fields, now time.Time, anyDate bool) time.Time {
+	now = second(now)
 	since := now
 	if sec := k.since(f); sec != 0 {
 		since = time.Unix(int64(sec), 0)

@@ -73,7 +73,7 @@ func (m *model) expect(what string, got, want any) {
 
 // waits returns the updates that have not expired.
 func (m *model) waits() []queue.Update {
-	m.updates = slices.DeleteFunc(m.updates, func(u queue.Update) bool { return m.clock.Now().After(u.Expires) })
+	m.updates = slices.DeleteFunc(m.updates, func(u queue.Update) bool { return m.clock.Now().Truncate(time.Second).After(u.Expires) })
 	return m.updates
 }
 
@@ -169,7 +169,7 @@ func (m *model) add() {
 // object draws the object of an update and fills in want. drop reports whether the Queue must
 // not add it.
 func (m *model) object(want *queue.Update, anyDate bool) (object string, drop bool) {
-	now := m.clock.Now()
+	now := m.clock.Now().Truncate(time.Second)
 	want.Key, want.Expires = 1+m.rng.Int64N(9), now
 	var life time.Duration
 	switch m.rng.IntN(3) {

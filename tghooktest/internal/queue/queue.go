@@ -34,7 +34,7 @@ type Update struct {
 	ID      int64
 	Kind    string
 	Key     int64           // updates with the same key are delivered one after the other
-	Expires time.Time       // when Telegram gives it up
+	Expires time.Time       // the last second in which Telegram keeps it
 	Body    json.RawMessage // body of a webhook's request, and an element of getUpdates' result; must not be changed
 }
 
@@ -97,7 +97,7 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 	}
 	k, now := kindOf(name), q.now()
 	expires := k.expires(f, now, anyDate)
-	if !expires.After(now) {
+	if !expires.After(second(now)) {
 		return Update{}, errors.New("the update is too old to be delivered")
 	}
 
@@ -236,7 +236,7 @@ func (q *Queue) clear() {
 
 // expire drops the updates that have expired.
 func (q *Queue) expire(now time.Time) {
-	for len(q.expiry) > 0 && q.expiry[0].Expires.Before(now) {
+	for len(q.expiry) > 0 && q.expiry[0].Expired(now) {
 		q.drop(q.expiry[0])
 	}
 }

@@ -104,7 +104,7 @@ func TestUpdatesHaveTheirKindsKeyAndLife(t *testing.T) {
 	happened := fmt.Sprintf(`{"chat":{"id":-100},"from":{"id":7},"user":{"id":8},"date":%d,"new_chat_member":{"user":{"id":9}}}`, then)
 	source := `"source":{"user":{"id":7}}`
 	const s = time.Second
-	fromNow := start.Add
+	fromNow := start.Truncate(s).Add // Telegram counts whole seconds
 	fromThen, fromEdit := time.Unix(then, 0).Add(24*hour), time.Unix(late, 0).Add(24*hour)
 	for kind, c := range map[string]struct {
 		object  string
@@ -160,7 +160,7 @@ func TestUnknownKindsHaveKeysOfTheirOwn(t *testing.T) {
 		`{"from":{"id":7},"user":{"id":8}}`:    7 + 16*shard,
 		`{"user":{"id":8},"chat":"x"}`:         8 + 16*shard,
 	} {
-		if u := add(t, q, "telepathy", []byte(object)); u.Key != key || !u.Expires.Equal(start.Add(24*time.Hour)) {
+		if u := add(t, q, "telepathy", []byte(object)); u.Key != key || !u.Expires.Equal(start.Truncate(time.Second).Add(24*time.Hour)) {
 			t.Errorf("%s has key %d until %v, want %d", object, u.Key, u.Expires, key)
 		}
 	}
@@ -178,9 +178,25 @@ func TestUpdatesOfADayAgoAreNeverMade(t *testing.T) {
 		refuse(t, q, kind, message(7, 24*time.Hour, "x"))
 		last := message(7, 24*time.Hour-time.Second, "x")
 		assert.Equal(t, time.Second/2, add(t, q, kind, last).Expires.Sub(start))
-		clock.pass(time.Second / 2)
+		clock.pass(time.Second/2 - time.Nanosecond)
+		add(t, q, kind, last)
+		clock.pass(time.Nanosecond)
 		refuse(t, q, kind, last)
 	}
+}
+
+// Telegram gives an update up when a second has begun that is after the last one.
+func TestAnUpdateExpiresWithASecond(t *testing.T) {
+	t.Parallel()
+	q, clock := open() // half a second after a second has begun
+	u := add(t, q, "inline_query", []byte(`{"from":{"id":7}}`))
+	assert.Equal(t, 29500*time.Millisecond, u.Expires.Sub(start))
+	clock.pass(30*time.Second + time.Second/2 - time.Nanosecond)
+	assert.Equal(t, 1, q.Len())
+	assert.False(t, u.Expired(clock.Now()))
+	clock.pass(time.Nanosecond)
+	assert.Zero(t, q.Len())
+	assert.True(t, u.Expired(clock.Now()))
 }
 
 func TestATestMayDeliverWhatIsOld(t *testing.T) {
@@ -190,15 +206,15 @@ func TestATestMayDeliverWhatIsOld(t *testing.T) {
 		age  time.Duration
 		left time.Duration
 	}{
-		"past its life": {48 * time.Hour, 24 * time.Hour},
-		"in the future": {-48 * time.Hour, 24 * time.Hour},
+		"past its life": {48 * time.Hour, 24*time.Hour - time.Second/2},
+		"in the future": {-48 * time.Hour, 24*time.Hour - time.Second/2},
 		"of today":      {time.Hour, 23*time.Hour - time.Second/2},
 	} {
 		u, err := q.Deliver(0, "message", message(7, c.age, "x"))
 		require.NoErrorf(t, err, "%v %v", name, u.Expires.Sub(start))
 		assert.Equal(t, c.left, u.Expires.Sub(start), name)
 	}
-	if u, err := q.Deliver(0, "message", []byte(`{"chat":{"id":7}}`)); err != nil || u.Key != 7 || u.Expires.Sub(start) != 24*time.Hour {
+	if u, err := q.Deliver(0, "message", []byte(`{"chat":{"id":7}}`)); err != nil || u.Key != 7 || u.Expires.Sub(start) != 24*time.Hour-time.Second/2 {
 		t.Errorf("without a date: %+v, %v", u, err)
 	}
 }
@@ -365,7 +381,7 @@ func TestWhatHasExpiredIsNeverShown(t *testing.T) {
 		add(t, q, "inline_query", []byte(`{"from":{"id":7}}`)).ID,
 		add(t, q, "callback_query", []byte(`{"from":{"id":7}}`)).ID,
 	}
-	clock.pass(30 * time.Second)
+	clock.pass(30*time.Second + time.Second/2 - 1)
 	if u, _ := q.Next(ids[0]); u.ID != ids[1] {
 		t.Errorf("Next has %d at the end of an inline query's life", u.ID)
 	}

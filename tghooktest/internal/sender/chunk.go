@@ -7,12 +7,15 @@ import (
 )
 
 // maxChunkSize bounds the bytes of the line with a chunk's size.
-const maxChunkSize = 10
+const maxChunkSize = 8
 
 // chunk is the stage that reads the line with a chunk's size.
 func (p *parser) chunk() (bool, *refusal) {
 	line, _, found := bytes.Cut(p.rest(), []byte("\r\n"))
-	if len(bytes.TrimSuffix(line, []byte("\r"))) > maxChunkSize {
+	if !found {
+		line = bytes.TrimSuffix(line, []byte("\r"))
+	}
+	if len(line) > maxChunkSize {
 		return false, &refusal{http.StatusBadRequest, "Bad Request: Too long length in chunked " + string(line)}
 	}
 	if !found {
@@ -21,30 +24,29 @@ func (p *parser) chunk() (bool, *refusal) {
 	p.from += len(line) + len("\r\n")
 	p.left, p.stage = hexadecimal(line), (*parser).chunkContent
 	if p.left == 0 {
-		p.stage = (*parser).trailer
+		p.stage = (*parser).lastChunk
 	}
 	return true, nil
 }
 
+// chunkContent reads a part of a chunk. Two bytes of any value end a chunk.
 func (p *parser) chunkContent() (bool, *refusal) {
-	if !p.take() || len(p.rest()) < len("\r\n") {
+	on, err := p.take(len("\r\n"))
+	if on && p.left == 0 {
+		p.from += len("\r\n")
+		p.stage = (*parser).chunk
+	}
+	return on, err
+}
+
+// lastChunk ends the body. Telegram knows no trailers: the bytes after the last chunk are
+// the next answer.
+func (p *parser) lastChunk() (bool, *refusal) {
+	if len(p.rest()) < len("\r\n") {
 		return false, nil
 	}
 	p.from += len("\r\n")
-	p.stage = (*parser).chunk
-	return true, nil
-}
-
-// trailer skips lines until an empty one.
-func (p *parser) trailer() (bool, *refusal) {
-	line, _, found := bytes.Cut(p.rest(), []byte("\r\n"))
-	if !found {
-		return false, nil
-	}
-	p.from += len(line) + len("\r\n")
-	if len(line) == 0 {
-		p.stage = nil
-	}
+	p.stage = (*parser).end
 	return true, nil
 }
 

@@ -181,6 +181,8 @@ func (c *connection) parse() {
 	a, whole, err := c.input.next()
 	update, losing := c.update, c.losing
 	c.awaited = !whole && err == nil
+	restarted := c.input.restarted
+	c.input.restarted = false
 	c.mu.Unlock()
 	switch {
 	case err != nil:
@@ -190,5 +192,7 @@ func (c *connection) parse() {
 		c.sender.inbox.put(event{connection: c, answered: true, answer: a, ended: true, lost: true})
 	case whole:
 		c.answered(update, a)
+	case restarted:
+		c.sender.inbox.put(event{connection: c, restarted: true})
 	}
 }

@@ -13,9 +13,13 @@ type event struct {
 	answer     answer
 	failure    string // last_error_message; empty if the answer decides it
 	ended      bool   // the connection cannot be used again
+	restarted  bool   // the answer has a new minute from here on
 	lost       bool   // CutAfter: the answer is ignored
 	method     string // method of the webhook reply that was executed
 }
+
+// wrongAnswer begins the last_error_message about an answer.
+const wrongAnswer = "Wrong response from the webhook: "
 
 func (e event) delivered() bool { return e.answer.delivered() && !e.lost }
 
@@ -25,8 +29,12 @@ func (s *Sender) settle(e event, now time.Duration) {
 	if c.ended {
 		return
 	}
+	if e.restarted {
+		c.deadline = now + timeout
+		return
+	}
 	if e.answered && !e.lost && !e.delivered() {
-		e.failure = "Wrong response from the webhook: " + strconv.Itoa(e.answer.status) + " " + e.answer.reason
+		e.failure = wrongAnswer + strconv.Itoa(e.answer.status) + " " + e.answer.reason
 	}
 	if !c.twin {
 		if e.answered && !e.lost {
@@ -73,7 +81,7 @@ func (s *Sender) conclude(l *lane, e event, fault Fault, now time.Duration) (don
 		return true, false
 	}
 	wait, delay := s.backoff(l, e.answer.retryAfter)
-	if s.epoch.Add(now + wait).After(l.head().Expires) {
+	if l.head().Expired(s.epoch.Add(now + wait)) {
 		s.leave(l)
 		return false, true
 	}

@@ -40,11 +40,11 @@ func describe(a answer) string {
 	if !a.delivered() {
 		s += " reason " + a.reason
 	}
-	if len(a.body) > 0 {
-		s += fmt.Sprintf(" body %s of %s", a.body, a.contentType)
+	if a.request != "" {
+		return "request " + a.request
 	}
-	if a.encoding != "" {
-		s += " in " + a.encoding
+	if a.reply.Excerpt != "" {
+		s += fmt.Sprintf(" body %s of %s", a.reply.Excerpt, a.contentType)
 	}
 	if !a.lasting {
 		s += ", closing"

@@ -35,7 +35,10 @@ func errorText(err error) string {
 		handshake  *handshakeError
 		plain      tls.RecordHeaderError
 	)
+	alert := alertText(err)
 	switch {
+	case alert != "":
+		return alert
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &unresolved):
 		return ""
 	case errors.As(err, &errno):

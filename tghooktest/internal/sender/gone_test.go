@@ -49,19 +49,29 @@ func TestAnyOtherStatusBeginsTheTwentyThreeHoursAnew(t *testing.T) {
 	}
 }
 
-// A failure without an answer does not end the count.
-func TestAConnectionThatEndsDoesNotBeginThemAnew(t *testing.T) {
+// A failure without an answer does not end the count, nor does an answer that cannot be
+// read.
+func TestWhatIsNoAnswerDoesNotBeginThemAnew(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(q request) string {
-		if q.at > time.Hour && q.at < 22*time.Hour {
-			return hangUp
-		}
-		return goneAnswer
-	}, nil, func(r *rig) {
-		r.send(1, "x")
-		r.pass(24*time.Hour - time.Minute)
-		assert.Equal(t, 1, r.saw().gone, "calls of Gone")
-	})
+	for name, other := range map[string]string{
+		"a clean end":               hangUp,
+		"an end in an answer":       "HTTP/1.1 200 OK\r\n" + hangUp,
+		"a reset":                   reset,
+		"what is not HTTP":          "SSH-2.0-OpenSSH\r\n\r\n",
+		"an answer in another form": "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx",
+		"a request":                 "GET / HTTP/1.1\r\n\r\n",
+	} {
+		inBubble(t, func(q request) string {
+			if q.at > time.Hour && q.at < 22*time.Hour {
+				return other
+			}
+			return goneAnswer
+		}, nil, func(r *rig) {
+			r.send(1, "x")
+			r.pass(24*time.Hour - time.Minute)
+			assert.Equal(t, 1, r.saw().gone, "calls of Gone after "+name)
+		})
+	}
 }
 
 func TestASenderThatIsGoneCanBeClosedByGone(t *testing.T) {

@@ -1,8 +1,6 @@
 package sender
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -14,28 +12,24 @@ type Reply struct {
 	botapi.Params // Method is empty if Telegram executes nothing
 	UpdateID      int64
 	Overlooked    string // why Telegram silently ignores it, or part of it; empty if it does not
-	Header        http.Header
-	Body          []byte
+	Excerpt       string // the beginning of the answer's body, unpacked
 }
 
 // unframed says why Telegram ignores an answer that ends with its connection.
 const unframed = "the answer has neither Content-Length nor chunks, so Telegram takes its body for empty"
 
 // answered executes the webhook reply in an answer to update, and then reports the answer.
-// A malformed call is an error in every answer, also in one that is not 2xx.
+// A request in the place of an answer is a failure that ends the connection.
 func (c *connection) answered(update int64, a answer) {
+	if a.request != "" {
+		c.sender.inbox.put(event{connection: c, failure: wrongAnswer + a.request, ended: true})
+		return
+	}
+	r := a.reply
+	a.reply = Reply{}
 	e := event{connection: c, answered: true, answer: a}
-	e.answer.body = nil
-	r := Reply{UpdateID: update, Body: a.body, Header: http.Header{"Content-Type": {a.contentType}, "Content-Encoding": {a.encoding}}}
-	if len(a.body) > 0 {
-		params, err := botapi.ReadReply(r.Header, bytes.NewReader(a.body))
-		var bad *botapi.Error
-		if errors.As(err, &bad) {
-			c.refuse(&refusal{bad.Code, bad.Description})
-			return
-		}
-		r.Params, r.Overlooked = params, botapi.Overlooked(r.Header, a.body)
-	} else if a.unframed && botapi.Calls(a.contentType) {
+	r.UpdateID = update
+	if a.unframed && botapi.Calls(a.contentType) {
 		r.Overlooked = unframed
 	}
 	if a.delivered() && (r.Method != "" || r.Overlooked != "") && c.ctx.Err() == nil {

@@ -2,6 +2,7 @@ package sender
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 
 const (
 	maxHead = 256 << 10
-	maxMute = 16 << 10 // bytes that are kept of a body that Telegram ignores
+	portion = 16 << 10 // bytes of a body; Telegram reads fewer only at the end
 )
 
 // answer is the answer of a webhook.
@@ -23,9 +24,9 @@ type answer struct {
 	retryAfter  time.Duration
 	lasting     bool // the connection can be used again
 	contentType string
-	encoding    string
-	body        []byte // only its beginning, if Telegram ignores its type
 	unframed    bool   // no length and no chunks, so Telegram reads no body
+	request     string // a request that came in its place, in Telegram's words; otherwise empty
+	reply       Reply
 }
 
 func (a *answer) delivered() bool { return a.status >= 200 && a.status <= 299 }
@@ -37,13 +38,28 @@ type refusal struct {
 	text string
 }
 
+// refused returns the refusal in an error of a botapi.Body; nil if it is none.
+func refused(err error) *refusal {
+	var bad *botapi.Error
+	if errors.As(err, &bad) {
+		return &refusal{bad.Code, bad.Description}
+	}
+	return nil
+}
+
 // parser reads answers from the bytes of a connection, as they come.
 type parser struct {
-	data  []byte
-	from  int // where the bytes begin in data that were not parsed yet
-	stage func(*parser) (bool, *refusal)
-	left  int64 // bytes that are left of the body, or of the chunk
-	keep  bool  // the body may call a method
+	data      []byte
+	from      int // where the bytes begin in data that were not parsed yet
+	stage     func(*parser) (bool, *refusal)
+	encoding  string
+	left      int64        // bytes that are left of the body, or of the chunk
+	body      *botapi.Body // nil if there is none
+	slow      bool         // some answer went to a file
+	restarted bool         // the first answer that goes to a file has begun to do so
+	method    string       // of a request in the place of an answer
+	target    string       // of that request
+	headers   [][2]string  // of that request
 	answer
 }
 
@@ -68,7 +84,8 @@ func (p *parser) next() (a answer, whole bool, err *refusal) {
 	if p.stage != nil {
 		return answer{}, false, nil
 	}
-	a, p.answer = p.answer, answer{}
+	a = p.answer
+	*p = parser{data: p.data, from: p.from, slow: p.slow, restarted: p.restarted}
 	return a, true, nil
 }
 
@@ -84,114 +101,127 @@ func (p *parser) head() (bool, *refusal) {
 		return false, nil
 	}
 	p.from += len(head) + len("\r\n\r\n")
-	status, lines, _ := bytes.Cut(head, []byte("\r\n"))
-	if err := p.statusLine(status); err != nil {
+	lines, err := p.firstLine(string(head) + "\r\n")
+	if err != nil {
 		return false, err
 	}
-	length, transfer, err := p.headers(lines)
+	length, transfer, ok := p.read(lines)
 	switch {
-	case err != nil:
-		return false, err
-	case len(transfer) == 0 && length <= 0: // Telegram reads no body that only the end of the connection ends
+	case !ok:
+		return false, malformed
+	case transfer == "" && length <= 0: // Telegram reads no body that only the end of the connection ends
 		p.unframed = length < 0
-		p.stage = nil
+		p.stage = (*parser).end
 		return true, nil
-	case len(transfer) != 0 && transfer != "chunked":
+	case transfer != "" && transfer != "chunked":
 		return false, &refusal{http.StatusNotImplemented, "Unimplemented: unsupported transfer-encoding"}
-	case p.encoding != "" && p.encoding != "gzip" && p.encoding != "deflate":
-		return false, &refusal{http.StatusUnsupportedMediaType, "Unsupported Media Type: unsupported content-encoding"}
-	case length >= math.MaxInt32:
+	}
+	body, failure := botapi.NewBody(p.contentType, p.encoding)
+	switch {
+	case failure != nil:
+		return false, refused(failure)
+	case length >= math.MaxUint32:
 		return false, &refusal{http.StatusRequestEntityTooLarge, "Request Entity Too Large: content length is " + strconv.FormatInt(length, 10)}
 	}
-	p.keep = p.encoding != "" || botapi.Calls(p.contentType)
-	p.left, p.stage = max(length, 0), (*parser).content
+	p.body, p.left, p.stage = body, max(length, 0), (*parser).content
 	if transfer != "" {
 		p.stage = (*parser).chunk
 	}
 	return true, nil
 }
 
-// statusLine reads the first line. The reason may be missing.
-func (p *parser) statusLine(line []byte) *refusal {
-	version, rest, _ := bytes.Cut(line, []byte(" "))
+var (
+	malformed    = &refusal{http.StatusBadRequest, "Bad Request"}
+	otherVersion = &refusal{http.StatusHTTPVersionNotSupported, "HTTP Version Not Supported"}
+)
+
+// firstLine reads the first line of a head, and returns the lines after it. Telegram looks
+// for the spaces in the whole head: without a space after the status, the first header is
+// gone. Source: tdlib/td, HttpReader::parse_head.
+func (p *parser) firstLine(head string) (lines string, _ *refusal) {
+	first, rest, _ := strings.Cut(head, " ")
 	switch {
-	case string(version) == "HTTP/1.1":
-		p.lasting = true
-	case string(version) == "HTTP/1.0":
-	case bytes.HasPrefix(version, []byte("HTTP")):
-		return &refusal{http.StatusHTTPVersionNotSupported, "HTTP Version Not Supported"}
-	default:
-		return &refusal{http.StatusNotImplemented, "Not Implemented"}
+	case first == "GET", first == "POST":
+		return p.requestLine(first, rest)
+	case first == head, !strings.HasPrefix(first, "HTTP"):
+		return "", &refusal{http.StatusNotImplemented, "Not Implemented"}
+	case !p.version(first):
+		return "", otherVersion
 	}
-	code, reason, _ := bytes.Cut(rest, []byte(" "))
-	if p.status = int(digits(code)); !p.delivered() {
-		p.reason = string(reason)
+	code, rest, spaced := strings.Cut(rest, " ")
+	reason, lines, ended := strings.Cut(rest, "\r")
+	if !spaced || !ended || !strings.HasPrefix(lines, "\n") {
+		return "", malformed
 	}
-	return nil
+	if p.status = int(int32(botapi.Integer(code))); !p.delivered() { //nolint:gosec // Telegram drops the upper bits too
+		p.reason = reason
+	}
+	return lines[len("\n"):], nil
 }
 
-// headers reads the lines after the first. length is -1 if no line has it. If a header
-// comes more than once, the last one counts; of Retry-After, the first one.
-func (p *parser) headers(lines []byte) (length int64, transfer string, _ *refusal) {
+// requestLine reads the first line of a request. A webhook may send one in place of an
+// answer.
+func (p *parser) requestLine(method, rest string) (lines string, _ *refusal) {
+	line, lines, ended := strings.Cut(rest, "\r")
+	space := strings.LastIndexByte(line, ' ')
+	switch {
+	case !ended || space < 0:
+		return "", &refusal{http.StatusBadRequest, "Bad Request: wrong request line"}
+	case !p.version(line[space+1:]):
+		return "", otherVersion
+	case !strings.HasPrefix(lines, "\n"):
+		return "", malformed
+	}
+	p.method, p.target = method, line[:space]
+	return lines[len("\n"):], nil
+}
+
+func (p *parser) version(text string) bool {
+	p.lasting = text == "HTTP/1.1"
+	return p.lasting || text == "HTTP/1.0"
+}
+
+// read reads the headers. length is -1 if no line has it. If a header comes more than once,
+// the last one counts; of Retry-After, the first one.
+func (p *parser) read(lines string) (length int64, transfer string, ok bool) {
 	length = -1
 	retrying := false
-	for len(lines) > 0 {
-		name, rest, found := bytes.Cut(lines, []byte(":"))
-		if !found {
-			return 0, "", &refusal{http.StatusBadRequest, "Bad Request"}
-		}
-		end := valueEnd(rest)
-		value := bytes.TrimSpace(rest[:end])
-		lines = rest[min(end+len("\r\n"), len(rest)):]
-		switch name = bytes.TrimSpace(name); {
-		case named(name, "content-length"):
-			length = digits(value)
-		case named(name, "connection"):
-			p.lasting = !named(value, "close")
-		case named(name, "content-type"):
-			p.contentType = string(value)
-		case named(name, "content-encoding"):
-			if p.encoding = strings.ToLower(string(value)); p.encoding == "none" {
-				p.encoding = ""
+	ok, _ = botapi.Headers(lines, func(name, value string) error {
+		switch name {
+		case "content-length":
+			length = contentLength(value)
+		case "connection":
+			value = strings.ToLower(value)
+			p.lasting = value != "close"
+		case "content-type":
+			p.contentType = value
+		case "content-encoding":
+			value = strings.ToLower(value)
+			p.encoding = value
+		case "transfer-encoding":
+			value = strings.ToLower(value)
+			transfer = value
+		case "retry-after":
+			if !retrying {
+				retrying = true
+				p.retryAfter = retryAfter(value)
 			}
-		case named(name, "transfer-encoding"):
-			transfer = strings.ToLower(string(value))
-		case named(name, "retry-after") && !retrying:
-			retrying = true
-			p.retryAfter = retryAfter(string(value))
 		}
-	}
-	return length, transfer, nil
+		if p.method != "" {
+			p.headers = append(p.headers, [2]string{name, value})
+		}
+		return nil
+	})
+	return length, transfer, ok
 }
 
-// valueEnd returns the end of a header's value. Lines that begin with a space or tab belong
-// to it.
-func valueEnd(b []byte) int {
-	for end := 0; ; end++ {
-		next := bytes.Index(b[end:], []byte("\r\n"))
-		if next < 0 {
-			return len(b)
-		}
-		end += next
-		if after := b[end+len("\r\n"):]; len(after) == 0 || after[0] != ' ' && after[0] != '\t' {
-			return end
-		}
+// contentLength reads a number as Telegram does, which uses 64 bits of it, and takes every
+// large one for 4 GiB.
+func contentLength(value string) int64 {
+	if strings.HasPrefix(value, "-") {
+		return 0
 	}
-}
-
-func named(b []byte, lower string) bool {
-	return len(b) == len(lower) && strings.EqualFold(string(b), lower)
-}
-
-// digits returns the number at the beginning of b; 0 if there is none.
-func digits(b []byte) (n int64) {
-	for _, c := range b {
-		if c < '0' || c > '9' || n > math.MaxInt32 {
-			break
-		}
-		n = n*10 + int64(c-'0')
-	}
-	return n
+	return int64(min(uint64(botapi.Integer(value)), math.MaxUint32)) //nolint:gosec // it is the number of these bits
 }
 
 // retryAfter reads a plain number of seconds. It returns 0 for any other value.
@@ -203,28 +233,64 @@ func retryAfter(value string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// take moves the available bytes of the body, or of the chunk, to body, and reports whether
-// it is complete.
-func (p *parser) take() bool {
+// take gives the next bytes of the body, or of the chunk, to the body. It returns false if
+// they have not come, with after bytes behind them.
+func (p *parser) take(after int) (bool, *refusal) {
 	b := p.rest()
+	if int64(len(b)) < min(p.left, portion)+int64(after) {
+		return false, nil
+	}
 	b = b[:min(p.left, int64(len(b)))]
 	p.from += len(b)
 	p.left -= int64(len(b))
-	switch {
-	case p.keep:
-	case !p.delivered():
-		b = nil
-	default:
-		b = b[:min(len(b), maxMute-len(p.body))]
+	err := p.body.Add(b)
+	p.restart()
+	return true, refused(err)
+}
+
+// restart notices when the first answer of the connection goes to a file. Telegram then
+// moves the connection to another thread, and the connection gets a new minute. Source:
+// tdlib/td, HttpConnectionBase::on_finish_migrate.
+func (p *parser) restart() {
+	if !p.slow && p.body.InFile() {
+		p.slow, p.restarted = true, true
 	}
-	p.body = append(p.body, b...)
-	return p.left == 0
 }
 
 func (p *parser) content() (bool, *refusal) {
-	if !p.take() {
-		return false, nil
+	on, err := p.take(0)
+	if p.left == 0 {
+		p.stage = (*parser).end
+	}
+	return on, err
+}
+
+// end is the last stage.
+func (p *parser) end() (bool, *refusal) {
+	var pairs [][2]string
+	if p.body != nil {
+		var err error
+		p.reply.Params, p.reply.Overlooked, err = p.body.End()
+		p.restart()
+		if errors.Is(err, botapi.ErrStalled) {
+			p.stage = (*parser).stalled
+			return false, nil
+		}
+		if err != nil {
+			return false, refused(err)
+		}
+		p.reply.Excerpt, pairs = p.body.Excerpt(), p.body.Pairs()
+	}
+	if p.method != "" {
+		p.request = botapi.RequestText(p.method, p.target, pairs, p.headers, p.lasting)
 	}
 	p.stage = nil
 	return true, nil
+}
+
+// stalled is the stage after an answer that Telegram never finishes. Only the end of the
+// connection ends it.
+func (p *parser) stalled() (bool, *refusal) {
+	p.data, p.from = p.data[:0], 0
+	return false, nil
 }

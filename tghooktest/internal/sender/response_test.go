@@ -26,15 +26,25 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 		{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200"},
 		{"HTTP/1.1 299 Fine\r\nContent-Length: 2\r\n\r\nhi", "299 body hi of "},
 		{"HTTP/1.1 204 No Content\r\n\r\n", "204"},
-		{"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "200"},
+		{"HTTP/1.1 200\r\nContent-Length: 2\r\nX: y\r\n\r\n", "200"},
+		{"HTTP/1.1 200\r\nContent-Length:2\r\nX: y\r\n\r\n", "200"},
+		{"HTTP/1.1 200\r\nX:y\r\nContent-Length:2\r\n\r\n{}", "refused 400 Bad Request"},
+		{"HTTP/1.1 500\r\nContent-Length: 0\r\n\r\n", "500 reason 0"},
+		{"HTTP/1.1 500\r\nA:b\r\nC: d e\r\n\r\n", "500 reason d e"},
 		{"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "200"},
 		{"HTTP/1.0 201 Created\r\n\r\n", "201, closing"},
-		{"HTTP/1.1 500\r\n\r\n", "500 reason "},
+		{"HTTP/1.1 500 \r\n\r\n", "500 reason "},
+		{"HTTP/1.1 500\r\n\r\n", "refused 400 Bad Request"},
+		{"HTTP/1.1  200 OK\r\n\r\n", "0 reason 200 OK"},
+		{"HTTP/1.1 4294967496 OK\r\n\r\n", "200"},
+		{"HTTP/1.1 -200 OK\r\n\r\n", "-200 reason OK"},
+		{"HTTP/1.1\r\nA: b\r\n\r\n", "refused 505 HTTP Version Not Supported"},
+		{"HTTP/1.1\r\nA:b\r\n\r\n", "refused 501 Not Implemented"},
 		{"HTTP/1.1 302 Found It Here\r\nLocation: /x\r\n\r\n", "302 reason Found It Here"},
 		{"HTTP/1.1 199 Odd\r\n\r\n", "199 reason Odd"},
 		{"HTTP/1.1 100 Continue\r\n\r\n", "100 reason Continue"},
 		{"HTTP/1.1 300 Odd\r\nConnection: close\r\n\r\n", "300 reason Odd, closing"},
-		{"HTTP/1.1 20x\r\n\r\n", "20 reason "},
+		{"HTTP/1.1 20x \r\n\r\n", "20 reason "},
 		{"HTTP/1.1 abc def\r\n\r\n", "0 reason def"},
 		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of application/json"},
 		{"HTTP/1.1 200 OK\r\nContent-Type: Application/JSON\r\ncontent-length:2\r\n\r\n{}", "200 body {} of Application/JSON"},
@@ -46,9 +56,17 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\nContent-Length: 2x\r\n\r\n{}", "200 body {} of application/json"},
 		{"HTTP/1.1 200 OK\r\nContent-Type:\r\n application/json\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of application/json"},
 		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: None\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of application/json"},
-		{"HTTP/1.1 200 OK\r\nContent-Encoding: GZIP\r\nContent-Length: 2\r\n\r\n{}", "200 body {} of  in gzip"},
+		{"HTTP/1.1 200 OK\r\nContent-Encoding: GZIP\r\nContent-Length: 2\r\n\r\n{}", "refused 400 Bad Request: zlib error -3"},
 		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\n{\"\r\nA\r\n0123456789\r\n00002\r\n\"}\r\n0\r\n\r\n", `200 body {"0123456789"} of application/json`},
-		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nA: b\r\nC: d\r\n\r\n", "200 body {} of application/json"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\n\r\n", "200 body {} of application/json"},
+		{chunked + "2\r\n{}--0000000a\r\n0123456789\n\n0\r\n\r\n", "200 body {}0123456789 of "},
+		{chunked + "00000001\r\nx\r\n00000000\r\n\r\n", "200 body x of "},
+		{chunked + "1\r\nx\r\nno number\r\n\r\n", "refused 400 Bad Request: Too long length in chunked no number"},
+		{chunked + "1\r\nx\r\nno hex\r\n\r\n", "200 body x of "},
+		{chunked + "\r\n\r\n", "200"},
+		{chunked + "1;name=xy\r\nx\r\n0\r\n\r\n", "refused 400 Bad Request: Too long length in chunked 1;name=xy"},
+		{chunked + "1\r\nx\r\n0\r\nA: b\r\n\r\n", "200 body x of ; refused 501 Not Implemented"},
+		{chunked + "0\r\nA: b c\r\n\r\n", "200; refused 501 Not Implemented"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "200"},
 
 		{"HTTP/1.1 200 OK\r\nConnection: keep-alive, close\r\n\r\n", "200"},
@@ -60,9 +78,12 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 		{"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "refused 400 Bad Request"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "refused 501 Unimplemented: unsupported transfer-encoding"},
 		{"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", "refused 415 Unsupported Media Type: unsupported content-encoding"},
-		{"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n", "200 in br"},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", "refused 413 Request Entity Too Large: content length is 9999999999"},
-		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n00000000001\r\n", "refused 400 Bad Request: Too long length in chunked 00000000001"},
+		{"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n", "200"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", "refused 413 Request Entity Too Large: content length is 4294967295"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551618\r\n\r\n{}", "200 body {} of "},
+		{"HTTP/1.1 200 OK\r\nA: b\rContent-Length: 2\r\n\r\n", "refused 400 Bad Request"},
+		{"HTTP/1.1 200 OK\r\n\vContent-Type\x00: application/json \x00\r\nContent-Length: \v2\r\n\r\n{}", "200 body {} of application/json"},
+		{chunked + "000000001\r\n", "refused 400 Bad Request: Too long length in chunked 000000001"},
 		{"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 256<<10), "refused 431 Request Header Fields Too Large: total headers size exceeded"},
 		{"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 255<<10) + "\r\n\r\n", "200"},
 
@@ -71,7 +92,8 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 		{"HTTP/1.1 200 OK\n\n", "more"},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx", "more"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", "more"},
-		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", "more"},
+		{chunked + "2\r\n{}\r\n0\r\n\r", "more"},
+		{chunked + "00000002\r", "more"},
 	} {
 		for _, size := range []int{1 << 20, 7, 1} {
 			if size == 1 && len(x.raw) > 1<<10 {
@@ -82,10 +104,36 @@ func TestAnAnswerIsReadAsTelegramReadsIt(t *testing.T) {
 	}
 }
 
+const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+// A webhook may answer with a request, by mistake. It is read whole, and quoted.
+func TestARequestInThePlaceOfAnAnswerIsQuoted(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct{ raw, want string }{
+		{"GET / HTTP/1.1\r\n\r\n", "GET:/:keep-alive\n"},
+		{"GET /a?b=c HTTP/1.0\r\nHost: X\r\nConnection: Keep-Alive\r\n\r\n", "GET:/a:[b:c]:keep-alive\nhost=X\nconnection=keep-alive\n"},
+		{"POST /a b HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", "POST:/a b\nconnection=close\ncontent-length=2\n"},
+		{"POST /a?b=c HTTP/1.0\r\n" + asJSON + "Content-Length: 14\r\n\r\n{\"b\":1,\"b\":{}}", "POST:/a:[b:c]:[b:1]:[b:{}]\ncontent-type=application/json\ncontent-length=14\n"},
+		{"GET /\r\n\r\n", "Bad Request: wrong request line"},
+		{"GET  HTTP/1.1\r\n\r\n", "GET::keep-alive\n"},
+		{"GET / HTTP/2\r\n\r\n", "HTTP Version Not Supported"},
+		{"PUT / HTTP/1.1\r\n\r\n", "Not Implemented"},
+		{"POST / HTTP/1.1\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", "Unsupported Media Type: unsupported content-encoding"},
+	} {
+		want := "request " + x.want + "BEGIN CONTENT\nEND CONTENT\n"
+		if !strings.HasSuffix(x.want, "\n") {
+			want = "refused " + map[byte]string{'B': "400 ", 'H': "505 ", 'N': "501 ", 'U': "415 "}[x.want[0]] + x.want
+		}
+		for _, size := range []int{1 << 20, 1} {
+			assert.Equal(t, want, sender.ReadAnswer(inPieces(x.raw, size)), x.raw)
+		}
+	}
+}
+
 // Bytes after an answer belong to the next one.
 func TestAnswersInOnePieceAreReadOneByOne(t *testing.T) {
 	t.Parallel()
-	raw := "HTTP/1.1 100 Continue\r\n\r\n" + ok + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n" + broken
+	raw := "HTTP/1.1 100 Continue\r\n\r\n" + ok + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n" + broken
 	assert.Equal(t, "100 reason Continue; 200; 200 body x of ; 500 reason Internal Server Error", sender.ReadAnswer([]string{raw}), "the answers")
 }
 
@@ -192,9 +240,13 @@ func TestWhatIsNoAnswerIsAnsweredAndEndsTheConnection(t *testing.T) {
 		"HTTP/1.1 500 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\nRetry-After: 9\r\n\r\nx":                    {"415 Unsupported Media Type", "Unsupported Media Type: unsupported content-encoding"},
 		"HTTP/1.1 200 OK\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx":                         {"400 Bad Request", "Bad Request: boundary not found"},
 		"HTTP/1.1 200 OK\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 10\r\n\r\n--b\r\nConte": {"400 Bad Request", "Bad Request: unexpected end of request content"},
-		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n" + large(1<<20+1):      {"413 Request Entity Too Large", "Request Entity Too Large: too many parameters"},
-		"HTTP/1.1 503 No\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n" + large(1<<20+1):      {"413 Request Entity Too Large", "Request Entity Too Large: too many parameters"},
-		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<18):                                                        {"431 Request Header Fields Too Large", "Request Header Fields Too Large: total headers size exceeded"},
+		chunked + "1;a=b;c=d\r\n":                                                                                    {"400 Bad Request", "Bad Request: Too long length in chunked 1;a=b;c=d"},
+		withBody("200 OK", asMultipart, "--b\r\nContent-Disposition: form-data; name=\"x\r\n\r\n1\r\n--b--"):         {"400 Bad Request", "Bad Request: unclosed quoted string in Content-Disposition header"},
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi":       {"400 Bad Request", "Bad Request: zlib error -3"},
+		"HTTP/1.1 200\r\n\r\n": {"400 Bad Request", "Bad Request"},
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n" + large(1<<20+1): {"413 Request Entity Too Large", "Request Entity Too Large: too many parameters"},
+		"HTTP/1.1 503 No\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n" + large(1<<20+1): {"413 Request Entity Too Large", "Request Entity Too Large: too many parameters"},
+		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<18):                                                   {"431 Request Header Fields Too Large", "Request Header Fields Too Large: total headers size exceeded"},
 	} {
 		inBubble(t, func(q request) string {
 			if q.nth == 0 {
@@ -217,4 +269,77 @@ func TestWhatIsNoAnswerIsAnsweredAndEndsTheConnection(t *testing.T) {
 
 func large(size int) string {
 	return `{"method":"sendMessage","x":"` + strings.Repeat("x", size-len(`{"method":"sendMessage","x":""}`)) + `"}`
+}
+
+// A status line without the space after the status swallows the first header.
+func TestAStatusLineWithoutASpaceLosesTheReply(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		answer string
+		want   string
+	}{
+		{"HTTP/1.1 200\r\n" + asJSON + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(sayHi), sayHi), "its type"},
+		{fmt.Sprintf("HTTP/1.1 200\r\nContent-Length: %d\r\n", len(sayHi)) + asJSON + "\r\n" + sayHi + " \r\n\r\n", "its length"},
+	} {
+		inBubble(t, func(q request) string {
+			if q.nth == 0 {
+				return x.answer
+			}
+			return ok
+		}, nil, func(r *rig) {
+			r.send(1, "x")
+			assert.Empty(t, r.saw().replies, "methods that were executed without "+x.want)
+			assert.Zero(t, r.queue.Len(), "updates that wait")
+			r.send(1, "y")
+			r.pass(3 * time.Second)
+			if x.want == "its type" {
+				r.expectFailures()
+				assert.Equal(t, 1, r.connections(), "connections")
+				return
+			}
+			r.expectFailures("Not Implemented") // the body is read as the next answer
+			assert.Equal(t, 2, r.connections(), "connections")
+			assert.Zero(t, r.queue.Len(), "updates that wait")
+		})
+	}
+}
+
+// Trailers are read as the next answer.
+func TestATrailerSpoilsTheNextAnswer(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(q request) string {
+		if q.nth == 0 {
+			return "HTTP/1.1 200 OK\r\n" + asJSON + "Transfer-Encoding: chunked\r\n\r\n" + chunk(sayHi) + "0\r\nServer-Timing: x\r\n\r\n"
+		}
+		return ok
+	}, nil, func(r *rig) {
+		r.send(1, "x")
+		assert.Len(t, r.saw().replies, 1, "methods that were executed")
+		r.expectFailures()
+		r.send(1, "y")
+		r.pass(3 * time.Second)
+		r.expectFailures("Not Implemented")
+		assert.Zero(t, r.queue.Len(), "updates that wait")
+	})
+}
+
+// A webhook that answers with a request is told of, and the connection ends. The count of
+// 410 goes on.
+func TestARequestFromTheWebhookIsAFailure(t *testing.T) {
+	t.Parallel()
+	const quoted = wrong + "GET:/x:keep-alive\nretry-after=9\nBEGIN CONTENT\nEND CONTENT\n"
+	inBubble(t, func(q request) string {
+		if q.nth == 0 {
+			return "GET /x HTTP/1.1\r\nRetry-After: 9\r\n\r\n"
+		}
+		return ok
+	}, nil, func(r *rig) {
+		r.send(1, "x")
+		r.pass(3 * time.Second)
+		r.expectFailures(quoted)
+		assert.Equal(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests")
+		assert.Equal(t, 2, r.connections(), "connections")
+		assert.Empty(t, r.saw().rest[0], "what was written back")
+		assert.Equal(t, quoted, r.saw().attempts[0].Err, "the attempt's error")
+	})
 }

@@ -239,9 +239,39 @@ func TestAWebhookWithoutTLSIsToldOfSo(t *testing.T) {
 	old := ca.certificate(t, named("", []string{"bot.example.org"})).shown()
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	overTLS(t, "bot.example.org", old, func(cfg *sender.Config) { cfg.Roots = ca.pool() }, func(r *rig) {
-		assert.Len(t, r.saw().failed, 1, "failures")
-		assert.True(t, strings.HasPrefix(r.saw().failed[0], "SSL error {"))
+		r.expectFailures("SSL error {error:0A00042E:SSL routines::tlsv1 alert protocol version}")
 	})
+}
+
+func TestAnAlertIsToldInTheWordsOfOpenSSL(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	cert := ca.certificate(t, named("", []string{"bot.example.org"}))
+	for what, x := range map[string]struct {
+		change func(*tls.Config)
+		want   string
+	}{
+		"a certificate of the client is required": {func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, "error:0A00045C:SSL routines::tlsv13 alert certificate required"},
+		"and so with TLS 1.2":                     {func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }, "error:0A000410:SSL routines::sslv3 alert handshake failure"},
+		"no cipher fits": {func(c *tls.Config) {
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}
+		}, "error:0A000410:SSL routines::sslv3 alert handshake failure"},
+		"no certificate fits the name": {func(c *tls.Config) {
+			c.Certificates = nil
+			c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
+		}, "error:0A000458:SSL routines::tlsv1 unrecognized name"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			server := cert.shown()
+			x.change(server)
+			overTLS(t, "bot.example.org", server, func(cfg *sender.Config) { cfg.Roots = ca.pool() }, func(r *rig) {
+				r.expectFailures("SSL error {" + x.want + "}")
+				assert.Equal(t, 1, r.queue.Len(), "updates that wait")
+			})
+		})
+	}
+	assert.Equal(t, "remote error: tls: alert(99)", sender.ErrorText(&net.OpError{Op: "remote error", Err: tls.AlertError(99)}), "an alert that OpenSSL does not know")
 }
 
 func TestIdleConnectionsEndAndUpdatesComeAgainOverTLSToo(t *testing.T) {
