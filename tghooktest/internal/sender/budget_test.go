@@ -10,8 +10,8 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-// opened returns the times of the requests that were the first on their connection.
-func (r *rig) opened() (at []time.Duration) {
+// firsts returns the times of the requests that were the first on their connection.
+func (r *rig) firsts() (at []time.Duration) {
 	seen := map[int]bool{}
 	for _, q := range r.got() {
 		if !seen[q.conn] {
@@ -44,7 +44,7 @@ func TestOneUpdateGoesAloneAndItsSuccessOpensTheRest(t *testing.T) {
 			r.send(chat+1, "x")
 		}
 		r.pass(10 * time.Second)
-		assert.Equal(t, append([]time.Duration{0}, slices.Repeat([]time.Duration{time.Second}, 7)...), r.opened(), "when connections had their first request")
+		assert.Equal(t, append([]time.Duration{0}, slices.Repeat([]time.Duration{time.Second}, 7)...), r.firsts(), "when connections had their first request")
 		assert.Zero(t, r.queue.Len(), "updates that wait")
 		perSecond := map[time.Duration]int{}
 		for _, at := range r.times(0) {
@@ -71,7 +71,7 @@ func TestAnActiveWebhookGetsTenConnectionsAtOnceAndThenTwentyASecond(t *testing.
 		for i := range cap(want) { // the first connection was opened before the first success
 			want = append(want, max(0, time.Duration(i-10)*50*time.Millisecond))
 		}
-		assert.Equal(t, want, r.opened(), "when connections had their first request")
+		assert.Equal(t, want, r.firsts(), "when connections had their first request")
 		assert.Equal(t, 14, r.connections(), "connections")
 	})
 }

@@ -42,19 +42,24 @@ type rig struct {
 	network *memnet.Network
 	queue   *queue.Queue
 	sender  *sender.Sender
-	answer  func(request) string // called by several goroutines
+	do      func(request) []step // what the webhook does after a request; called by several goroutines
 	serving sync.WaitGroup
 
-	mu sync.Mutex
+	mu       sync.Mutex
+	state    string // of the webhook's network
+	listener net.Listener
+	accepted []net.Conn
 	seen
 }
 
 // seen records the events so far.
 type seen struct {
 	requests   []request
-	ends       []time.Duration // when the Sender closed each connection; 0 if it has not
+	opened     []time.Duration // when each connection was opened
+	ends       []time.Duration // when it was closed; 0 if it was not
 	rest       []string        // bytes of each connection after its last request
 	failed     []string
+	failing    []time.Duration // when each of them was told
 	attempts   []sender.Attempt
 	replies    []sender.Reply
 	overlooked []string
@@ -63,12 +68,14 @@ type seen struct {
 
 // request is a request that the webhook got.
 type request struct {
-	at   time.Duration
-	conn int // number of the connection, from 0
-	nth  int // number of the request, from 0
-	chat int64
-	text string
-	raw  string
+	at     time.Duration
+	conn   int // number of the connection, from 0
+	nth    int // number of the request, from 0
+	onConn int // number of the request on its connection, from 1
+	id     int64
+	chat   int64
+	text   string
+	raw    string
 }
 
 // inBubble runs test with a rig whose webhook answers by answer. change, if not nil,
@@ -77,19 +84,60 @@ func inBubble(t *testing.T, answer func(request) string, change func(*sender.Con
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, answer)
-		l, err := r.network.Listen(addr)
-		require.NoError(t, err)
-		r.serving.Go(func() { r.accept(l) })
-		r.open(change)
 		defer r.serving.Wait()
-		defer l.Close()
+		r.become("up")
+		defer r.become("down")
+		r.open(change)
 		defer func() { r.sender.Close() }()
 		test(r)
 	})
 }
 
 func newRig(t *testing.T, answer func(request) string) *rig {
-	return &rig{T: t, start: time.Now(), network: memnet.New(), answer: answer}
+	return &rig{T: t, start: time.Now(), network: memnet.New(), do: func(q request) []step { return steps(answer(q)) }}
+}
+
+// steps returns what an answer of the constants above stands for.
+func steps(text string) (do []step) {
+	text, abrupt := strings.CutSuffix(text, reset)
+	text, ending := strings.CutSuffix(text, hangUp)
+	for i, part := range strings.Split(text, later) {
+		do = append(do, step{wait: time.Duration(i) * time.Second}, step{write: part})
+	}
+	if abrupt {
+		do = append(do, step{ending: aborted})
+	}
+	if ending {
+		do = append(do, step{ending: closed})
+	}
+	return do
+}
+
+// become changes the state of the webhook's network.
+func (r *rig) become(state string) {
+	r.Helper()
+	r.note(func() { r.state = state })
+	if state == "down" && r.listener != nil {
+		_ = r.listener.Close()
+		r.listener = nil
+		r.note(func() {
+			for _, c := range r.accepted {
+				_ = c.Close()
+			}
+			r.accepted = nil
+		})
+	}
+	if state != "down" && r.listener == nil {
+		l, err := r.network.Listen(addr)
+		require.NoError(r, err)
+		r.listener = l
+		r.serving.Go(func() { r.accept(l) })
+	}
+}
+
+func (r *rig) condition() (state string) {
+	r.note(func() { state = r.state })
+	return state
 }
 
 func (r *rig) open(change func(*sender.Config)) {
@@ -108,7 +156,9 @@ func (r *rig) open(change func(*sender.Config)) {
 				}
 			})
 		},
-		Failed:  func(text string) { r.note(func() { r.failed = append(r.failed, text) }) },
+		Failed: func(text string) {
+			r.note(func() { r.failed, r.failing = append(r.failed, text), append(r.failing, r.since()) })
+		},
 		Gone:    func() { r.note(func() { r.gone++ }) },
 		Observe: func(a sender.Attempt) { r.note(func() { r.attempts = append(r.attempts, a) }) },
 	}
@@ -151,45 +201,66 @@ func message(chat int64, date time.Time, text string) []byte {
 }
 
 func (r *rig) accept(l net.Listener) {
-	for n := 0; ; n++ {
+	for {
 		conn, err := l.Accept()
 		if err != nil {
 			return
 		}
-		r.note(func() { r.ends, r.rest = append(r.ends, 0), append(r.rest, "") })
-		r.serving.Go(func() { r.serve(conn, n) })
+		var n int
+		r.note(func() {
+			n = len(r.opened)
+			r.opened, r.ends, r.rest = append(r.opened, r.since()), append(r.ends, 0), append(r.rest, "")
+			r.accepted = append(r.accepted, conn)
+		})
+		if r.condition() != "deaf" {
+			r.serving.Go(func() { r.serve(conn, n) })
+		}
 	}
 }
 
 func (r *rig) serve(conn net.Conn, n int) {
 	in := bufio.NewReader(conn)
-	for {
-		req, err := r.read(in, n)
+	for nth := 1; ; nth++ {
+		req, err := r.read(in, n, nth)
 		if err != nil {
 			r.note(func() { r.ends[n], r.rest[n] = r.since(), req.raw })
 			_ = conn.Close()
 			return
 		}
-		text := r.answer(req)
-		abrupt := strings.HasSuffix(text, reset)
-		text = strings.TrimSuffix(text, reset)
-		ending := strings.HasSuffix(text, hangUp)
-		for i, part := range strings.Split(strings.TrimSuffix(text, hangUp), later) {
-			time.Sleep(time.Duration(i) * time.Second)
-			_, _ = io.WriteString(conn, part)
-		}
-		if abrupt {
-			_ = conn.(*memnet.Conn).SetLinger(0)
-		}
-		if abrupt || ending {
-			_ = conn.Close()
+		if !r.follow(conn, r.do(req)) {
+			r.note(func() { r.ends[n] = r.since() })
 			return
 		}
 	}
 }
 
+// follow takes steps on a connection. It returns false if one of them has ended it.
+func (r *rig) follow(conn net.Conn, do []step) bool {
+	for _, s := range do {
+		time.Sleep(s.wait)
+		if s.drip {
+			for i := range len(s.write) {
+				if _, err := conn.Write([]byte{s.write[i]}); err != nil {
+					break
+				}
+				time.Sleep(time.Second)
+			}
+		} else {
+			_, _ = io.WriteString(conn, s.write)
+		}
+		if s.ending == aborted {
+			_ = conn.(*memnet.Conn).SetLinger(0)
+		}
+		if s.ending != open {
+			_ = conn.Close()
+			return false
+		}
+	}
+	return true
+}
+
 // read reads a request and records its bytes.
-func (r *rig) read(in *bufio.Reader, conn int) (request, error) {
+func (r *rig) read(in *bufio.Reader, conn, nth int) (request, error) {
 	var raw []byte
 	length := 0
 	for line := ""; line != "\r\n"; raw = append(raw, line...) {
@@ -207,7 +278,8 @@ func (r *rig) read(in *bufio.Reader, conn int) (request, error) {
 	if _, err := io.ReadFull(in, body); err != nil {
 		return request{}, err
 	}
-	req := request{at: r.since(), conn: conn, raw: string(raw) + string(body)}
+	req := request{at: r.since(), conn: conn, onConn: nth, raw: string(raw) + string(body)}
+	_, _ = fmt.Sscanf(string(body), `{"update_id":%d`, &req.id)
 	_, about, _ := strings.Cut(string(body), `"chat":`)
 	_, _ = fmt.Sscanf(about, `{"id":%d},"date":%d,"text":%q`, &req.chat, new(int), &req.text)
 	r.note(func() {
@@ -243,7 +315,7 @@ func (r *rig) saw() seen {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.seen
-	s.ends, s.rest = slices.Clone(s.ends), slices.Clone(s.rest) // the other slices only grow
+	s.opened, s.ends, s.rest = slices.Clone(s.opened), slices.Clone(s.ends), slices.Clone(s.rest) // the other slices only grow
 	return s
 }
 
