@@ -80,7 +80,7 @@ func TestCallIsMultipartAsSoonAsAFileIsInIt(t *testing.T) {
 	chat := tg.User("Ann").Chat()
 	chat.Send("/start")
 	c := tg.Client(t, tghook.ClientConfig{})
-	album := []media{{"photo", file("p.jpg", "photo")}, {"photo", file("q.jpg", "another")}}
+	album := []media{{"photo", file("p.gif", "GIF89a photo")}, {"photo", file("q.gif", "GIF89a another")}}
 	params := map[string]any{"chat_id": chat.ID, "caption": nil, "thumbnail": file("t.jpg", "thumb"), "media": album}
 	require.NoError(t, c.Call(t.Context(), "sendMediaGroup", params, nil))
 	call := tg.Calls("sendMediaGroup")[0]
@@ -95,7 +95,7 @@ func TestCallIsMultipartAsSoonAsAFileIsInIt(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(call.Params["media"]), &group))
 	part, attached := strings.CutPrefix(group[0].Media, "attach://")
 	assert.True(t, attached, "reference")
-	assert.Equal(t, "photo", string(call.Files[part].Content), "attached")
+	assert.Equal(t, "GIF89a photo", string(call.Files[part].Content), "attached")
 }
 
 func TestCallRefusesWhatCannotBeSentBeforeItAsks(t *testing.T) {

@@ -236,14 +236,14 @@ func TestAPhotoIsSentAndDownloaded(t *testing.T) {
 	bot := tg.Bot(t)
 	chat := tg.User("Zoë").Chat()
 	chat.Send("/start")
-	upload := map[string]any{"chat_id": chat.ID, "photo": tghook.File{Name: "tea.jpg", Body: strings.NewReader("a picture")}, "caption": "Tea"}
+	upload := map[string]any{"chat_id": chat.ID, "photo": tghook.File{Name: "tea.jpg", Body: strings.NewReader("GIF89a picture")}, "caption": "Tea"}
 	if err := bot.Call(t.Context(), "sendPhoto", upload, nil); err != nil {
 		t.Fatal(err)
 	}
 
 	photo := chat.Expect(t, "Tea")
 	call := tg.ExpectCall(t, "sendPhoto")
-	if string(call.Files["photo"].Content) != "a picture" {
+	if string(call.Files["photo"].Content) != "GIF89a picture" {
 		t.Error("it is another picture")
 	}
 	var sent struct {

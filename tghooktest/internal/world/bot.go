@@ -1,6 +1,8 @@
 package world
 
 import (
+	"strings"
+
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
@@ -46,7 +48,7 @@ func tells(name string) func(*World, botapi.Params) (any, error) {
 
 // sendChatAction changes nothing. A test sees it in the Server's Calls.
 func (w *World) sendChatAction(p botapi.Params) (any, error) {
-	switch p.String("action") {
+	switch strings.ToLower(p.String("action")) {
 	case "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice", "record_audio", "upload_audio",
 		"upload_document", "choose_sticker", "find_location", "pick_up_location", "record_video_note", "upload_video_note", "cancel":
 	default:
@@ -56,12 +58,19 @@ func (w *World) sendChatAction(p botapi.Params) (any, error) {
 	return true, err
 }
 
-// uploadStickerFile makes a file that no message has.
+// uploadStickerFile makes a file that no message has. png_sticker is the older name of
+// sticker.
 func (w *World) uploadStickerFile(p botapi.Params) (any, error) {
 	if _, err := w.user(p, "user_id"); err != nil {
 		return nil, err
 	}
 	uploaded, ok := p.File("sticker")
+	switch _, known := stickerFormats[p.String("sticker_format")]; {
+	case !ok && !p.Has("sticker"):
+		uploaded, ok = p.File("png_sticker")
+	case !known:
+		return nil, refusal("Invalid sticker format specified")
+	}
 	f, err := w.input("sticker", "", uploaded, ok)
 	switch {
 	case err != nil:

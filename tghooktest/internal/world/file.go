@@ -1,5 +1,7 @@
 package world
 
+import "encoding/json"
+
 // File is a file that the bot or a user uploaded. Its file_unique_id stays the same however
 // often it is sent.
 type File struct {
@@ -76,12 +78,16 @@ type Document struct {
 // Sticker is a picture that stands alone.
 type Sticker struct {
 	frame
-	Emoji      string `json:"emoji,omitempty"`
-	SetName    string `json:"set_name,omitempty"`
-	IsAnimated bool   `json:"is_animated"`
-	IsVideo    bool   `json:"is_video"`
-	Type       string `json:"type"`
+	Emoji      string          `json:"emoji,omitempty"`
+	SetName    string          `json:"set_name,omitempty"`
+	IsAnimated bool            `json:"is_animated"`
+	IsVideo    bool            `json:"is_video"`
+	Type       string          `json:"type"`
+	Mask       json.RawMessage `json:"mask_position,omitempty"`
+	CustomID   string          `json:"custom_emoji_id,omitempty"`
 	preview
+
+	emoji string // all emoji that the sticker has in a set
 }
 
 // Video is a film.

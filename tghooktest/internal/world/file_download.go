@@ -20,7 +20,7 @@ func (w *World) getFile(p botapi.Params) (any, error) {
 	switch {
 	case f == nil:
 		return nil, refusal("invalid file_id")
-	case len(f.Content) > maxDownload:
+	case f.Size > maxDownload:
 		return nil, refusal("file is too big")
 	}
 	if f.Path == "" {
@@ -35,6 +35,9 @@ func (w *World) getFile(p botapi.Params) (any, error) {
 			info = size.FileInfo
 		}
 	}
+	if f.Content == nil {
+		info.Size = len(f.bytes())
+	}
 	return struct {
 		FileInfo
 		Path string `json:"file_path"`
@@ -42,7 +45,7 @@ func (w *World) getFile(p botapi.Params) (any, error) {
 }
 
 // Download returns the content of the file at a file_path of getFile. All sizes of a photo
-// have the content that was uploaded.
+// have the content that was uploaded. The content of a file that nobody uploaded is made up.
 func (w *World) Download(filePath string) ([]byte, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,5 +53,5 @@ func (w *World) Download(filePath string) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	return f.Content, true
+	return f.bytes(), true
 }

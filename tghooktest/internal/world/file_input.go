@@ -2,6 +2,7 @@ package world
 
 import (
 	"encoding/base64"
+	"net/http"
 	"net/url"
 	"path"
 	"strings"
@@ -10,7 +11,7 @@ import (
 )
 
 // input returns the file that a parameter, or a field of one, refers to: an uploaded one, a
-// file_id, or a URL; nil if there is none. A URL is not fetched, so its file is empty.
+// file_id, or a URL; nil if there is none. A URL is not fetched: its file is made up.
 func (w *World) input(kind, value string, uploaded botapi.File, isUploaded bool) (*File, error) {
 	switch {
 	case isUploaded:
@@ -22,7 +23,7 @@ func (w *World) input(kind, value string, uploaded botapi.File, isUploaded bool)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return nil, refusal("Wrong HTTP URL specified")
 		}
-		return w.upload(kind, path.Base(u.Path), "", nil), nil
+		return w.fetch(kind, path.Base(u.Path)), nil
 	}
 	f := w.files[value]
 	switch {
@@ -41,6 +42,8 @@ func (w *World) uploaded(kind string, f botapi.File) (*File, error) {
 		return nil, refusal("File must be non-empty")
 	case kind == "photo" && n > 10<<20:
 		return nil, refusef("File of size %d bytes is too big for a photo; the maximum size is 10485760 bytes", n)
+	case kind == "photo" && !strings.HasPrefix(http.DetectContentType(f.Content), "image/"):
+		return nil, refusal("IMAGE_PROCESS_FAILED")
 	}
 	return w.upload(kind, f.Name, f.ContentType, f.Content), nil
 }

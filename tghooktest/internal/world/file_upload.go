@@ -110,7 +110,7 @@ func (f *File) content() Content {
 		return Content{VideoNote: &VideoNote{f.duration, f.width, end}}
 	case "sticker":
 		animated, video := f.MIME == "application/x-tgsticker", f.MIME == "video/webm"
-		return Content{Sticker: &Sticker{size, f.emoji, "", animated, video, "regular", end}}
+		return Content{Sticker: &Sticker{frame: size, Emoji: f.emoji, IsAnimated: animated, IsVideo: video, Type: "regular", preview: end}}
 	case "animation":
 		return Content{Animation: &Animation{name, f.duration, size, end}, Document: &Document{name, end}}
 	}

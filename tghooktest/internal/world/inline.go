@@ -98,13 +98,14 @@ func (w *World) chosen(o object) (Content, error) {
 		if o.has("input_message_content") {
 			return w.instead(o)
 		}
-		text, err := o.need("message_text") // the first versions of the Bot API had it here
-		if err != nil {
+		if _, err := o.need("message_text"); err != nil {
 			return Content{}, refusef("Can't parse inline query result: %v", err)
 		}
-		return w.text(text, o.text("parse_mode"), o["entities"])
+		return w.messageText(o)
 	case o.has("input_message_content"):
 		return w.instead(o)
+	case o.text("message_text") != "":
+		return w.messageText(o)
 	case kind == "location", kind == "venue", kind == "contact", kind == "game":
 		return w.thing(kind, o)
 	case !isFile:
@@ -131,11 +132,7 @@ func (w *World) instead(result object) (Content, error) {
 	case !ok:
 		return Content{}, refusal(`Can't parse inline query result: Field "input_message_content" must be of type Object`)
 	case o.text("message_text") != "":
-		c, err := w.text(o.text("message_text"), o.text("parse_mode"), o["entities"])
-		if o.has("link_preview_options") {
-			c.LinkPreview = o["link_preview_options"]
-		}
-		return c, err
+		return w.messageText(o)
 	case o.has("latitude") && o.has("title"):
 		return w.thing("venue", o)
 	case o.has("latitude"):
@@ -146,6 +143,19 @@ func (w *World) instead(result object) (Content, error) {
 		return w.thing("invoice", o)
 	}
 	return Content{}, refusal("Can't parse inline query result: Input message content is not specified")
+}
+
+// messageText makes the content of an InputTextMessageContent. In the first versions of the
+// Bot API, an InlineQueryResult had its fields.
+func (w *World) messageText(o object) (Content, error) {
+	c, err := w.text(o.text("message_text"), o.text("parse_mode"), o["entities"])
+	switch {
+	case o.has("link_preview_options"):
+		c.LinkPreview = o["link_preview_options"]
+	case o.flag("disable_web_page_preview"): // its older name
+		c.LinkPreview = json.RawMessage(`{"is_disabled":true}`)
+	}
+	return c, err
 }
 
 // thing makes the content that a method of its own sends. o has the method's parameters.

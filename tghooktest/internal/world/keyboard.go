@@ -39,9 +39,9 @@ func parseMarkup(text string) (markup, error) {
 		return markup{reply: json.RawMessage(text)}, nil
 	case inline != nil:
 		return markup{inline: inline}, nil
-	case o.flag("remove_keyboard"):
+	case o.flag("remove_keyboard") || o.flag("hide_keyboard"): // the second is older
 		return markup{reply: json.RawMessage(text), remove: true}, nil
-	case o.flag("force_reply"):
+	case o.flag("force_reply") || o.flag("force_reply_keyboard"): // likewise
 		return markup{reply: json.RawMessage(text)}, nil
 	}
 	return markup{}, nil
@@ -200,7 +200,7 @@ func (w *World) show(m *Message, k markup) {
 	case k.reply == nil:
 	case m.Chat.private():
 		to = []int64{m.Chat.ID}
-	case o.flag("selective"):
+	case o.flag("selective") || o.flag("personal_keyboard"): // the second is older
 		if m.ReplyTo != nil && m.ReplyTo.From != nil {
 			to = []int64{m.ReplyTo.From.ID}
 		}

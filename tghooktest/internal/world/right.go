@@ -36,8 +36,8 @@ const (
 // powers are those that the methods need that are not simulated otherwise.
 var powers = map[string]power{
 	"setChatPhoto": toSetPhoto, "deleteChatPhoto": toSetPhoto,
-	"setChatStickerSet": toSetStickers, "deleteChatStickerSet": toSetStickers,
-	"banChatSenderChat": toBan, "unbanChatSenderChat": toUnban,
+	"deleteChatStickerSet": toSetStickers,
+	"banChatSenderChat":    toBan, "unbanChatSenderChat": toUnban,
 }
 
 // managed returns the group or channel that a call names, if the bot has the power there.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -34,18 +35,22 @@ func sends(kind string) func(*World, botapi.Params) (any, error) {
 			file: f, number: p.Int, text: p.String, flag: p.Bool,
 			entities: json.RawMessage(p.String("caption_entities")),
 		}
-		if m.thumb, err = w.thumbnail(p, p.String("thumbnail")); err != nil {
+		if m.thumb, err = w.thumbnail(p, "", ""); err != nil {
 			return Content{}, err
 		}
 		return w.content(m)
 	})
 }
 
-// thumbnail returns an uploaded thumbnail. Telegram ignores others.
-func (w *World) thumbnail(p botapi.Params, value string) (*File, error) {
-	uploaded, ok := p.Attached(value)
-	if !ok {
-		uploaded, ok = p.Files["thumbnail"]
+// thumbnail returns an uploaded thumbnail; nil if there is none. Telegram ignores those
+// that are not uploaded. value and older are the fields thumbnail and thumb, its older name,
+// of an InputMedia. The parameters of these names come after them.
+func (w *World) thumbnail(p botapi.Params, value, older string) (*File, error) {
+	uploaded, ok := p.Attached(cmp.Or(value, older))
+	for _, name := range []string{"thumbnail", "thumb"} {
+		if !ok {
+			uploaded, ok = p.File(name)
+		}
 	}
 	if !ok {
 		return nil, nil
@@ -108,7 +113,7 @@ func (w *World) inputMedia(p botapi.Params, raw json.RawMessage, album bool) (Co
 		return Content{}, refusal("Can't parse InputMedia: media not found")
 	}
 	m := media{file: f, number: o.integer, text: o.text, flag: o.flag, entities: o["caption_entities"]}
-	if m.thumb, err = w.thumbnail(p, o.text("thumbnail")); err != nil {
+	if m.thumb, err = w.thumbnail(p, o.text("thumbnail"), o.text("thumb")); err != nil {
 		return Content{}, err
 	}
 	return w.content(m)

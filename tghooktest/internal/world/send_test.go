@@ -139,6 +139,6 @@ func TestWhatTheBotSaidWithoutATextIsNamed(t *testing.T) {
 	s.call("sendDice", "chat_id", "zoe")
 	s.call("sendVenue", "chat_id", "zoe", "latitude", "1", "longitude", "2", "title", "T", "address", "A")
 	s.callWith(map[string]botapi.File{"animation": {Content: []byte("x")}}, "sendAnimation", "chat_id", "zoe")
-	s.callWith(map[string]botapi.File{"photo": {Content: []byte("x")}}, "sendPhoto", "chat_id", "zoe", "caption", "C")
+	s.callWith(map[string]botapi.File{"photo": {Content: picture(t, 10, 10)}}, "sendPhoto", "chat_id", "zoe", "caption", "C")
 	assert.Equal(t, []Said{{Text: "<dice>"}, {Text: "<venue>"}, {Text: "<animation>"}, {Text: "C"}}, s.Said(s.zoe.ID))
 }

@@ -29,8 +29,11 @@ type met struct {
 func (w *World) Meet(kind string, object []byte) {
 	var about met
 	_ = json.Unmarshal(object, &about) // fields of other types stay empty
+	var all any
+	_ = json.Unmarshal(object, &all)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.meetFiles("", all)
 	from, c := w.meetUser(cmp.Or(about.From, about.User)), w.meetChat(about.Chat)
 	var pressed *Message
 	switch kind {
@@ -61,10 +64,17 @@ func (w *World) meetUser(u *User) *User {
 	if u == nil || u.ID <= 0 {
 		return nil
 	}
-	if w.users[u.ID] == nil {
-		w.addUser(u).started = true
+	known := w.users[u.ID]
+	switch {
+	case known == nil:
+		known = w.addUser(u)
+		known.started = true
+	case known != w.bot:
+		known.Username, known.LanguageCode = cmp.Or(u.Username, known.Username), cmp.Or(u.LanguageCode, known.LanguageCode)
+		known.IsPremium = known.IsPremium || u.IsPremium
+		w.chats[u.ID].Username = known.Username
 	}
-	return w.users[u.ID]
+	return known
 }
 
 // meetChat returns the World's chat for c, and adds c if it is new. w.mu is held.

@@ -39,13 +39,14 @@ type World struct {
 	changed  chan struct{}
 	users    map[int64]*User
 	chats    map[int64]*Chat
-	lastID   int64                // last message id of private chats and groups
-	count    map[string]int64     // how many draws were made for a purpose; see next
-	files    map[string]*File     // by file_id
-	paths    map[string]*File     // by file_path
-	queries  map[string]*Query    // callback and inline queries by id
-	inline   map[string]*Message  // messages that inline results sent, by inline_message_id
-	commands map[string][]Command // by scope and language, see commandsKey
+	lastID   int64                  // last message id of private chats and groups
+	count    map[string]int64       // how many draws were made for a purpose; see next
+	files    map[string]*File       // by file_id
+	paths    map[string]*File       // by file_path
+	queries  map[string]*Query      // callback and inline queries by id
+	inline   map[string]*Message    // messages that inline results sent, by inline_message_id
+	sets     map[string]*StickerSet // by name in lower case
+	commands map[string][]Command   // by scope and language, see commandsKey
 	answers  map[string]json.RawMessage
 	unheard  []string
 	hidden   int               // messages that privacy mode kept from the bot
@@ -66,6 +67,7 @@ func New(cfg Config) *World {
 		paths:    map[string]*File{},
 		queries:  map[string]*Query{},
 		inline:   map[string]*Message{},
+		sets:     map[string]*StickerSet{},
 		commands: map[string][]Command{},
 		answers:  map[string]json.RawMessage{},
 		settings: map[string]string{},
