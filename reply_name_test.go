@@ -90,7 +90,7 @@ func TestAFileArrivesUnderTheNameThatItWasGiven(t *testing.T) {
 	} {
 		for _, name := range oddNames {
 			t.Run(fmt.Sprintf("%s: %q", way, name), func(t *testing.T) {
-				rig.Bubble(t, func(t *testing.T) { test(t, rig.NewTelegram(t), name) })
+				rig.Bubble(t, func(t *testing.T) { test(t, rig.NewServer(t, false), name) })
 			})
 		}
 	}
@@ -141,13 +141,19 @@ func TestALibrarysNamesMeanWhatTheyMeanToTelegram(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rig.Bubble(t, func(t *testing.T) {
-				tg := rig.NewTelegram(t)
+				tg := rig.NewServer(t, false)
+				group := tg.User("Ann").Join(tg.Group("Team")).ID
+				chat := group
 				if test.moved {
-					tg.FailCalls(1, tghooktest.CallError{Code: 400, Description: "Bad Request: group chat was upgraded to a supergroup chat", MigrateTo: -1001234567890}, "setChatPhoto")
+					chat = -5
+					tg.FailCalls(1, tghooktest.CallError{Code: 400, Description: "Bad Request: group chat was upgraded to a supergroup chat", MigrateTo: group}, "setChatPhoto")
 				}
 				lib := library(t, tg)
-				answered(t, tg, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-					err := call(ctx, t, lib, -5)
+				answered(t, tg, rig.LibraryConfig(), func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+					if u.ChatID != u.UserID { // that Ann has joined
+						return tghook.NoReply, nil
+					}
+					err := call(ctx, t, lib, chat)
 					if err == nil && test.then != nil {
 						err = test.then(ctx, lib)
 					}
