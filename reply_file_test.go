@@ -10,6 +10,7 @@ import (
 	"maps"
 	"mime"
 	"mime/multipart"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -55,8 +56,17 @@ func partsOf(t *testing.T, res tghook.Response) []part {
 		require.NoError(t, err)
 		content, err := io.ReadAll(p)
 		require.NoError(t, err)
-		all = append(all, part{p.FormName(), p.FileName(), string(content), slices.Sorted(maps.Keys(p.Header))})
+		all = append(all, part{telegramName(t, p.FormName()), telegramName(t, p.FileName()), string(content), slices.Sorted(maps.Keys(p.Header))})
 	}
+}
+
+// telegramName is a name in the header of a part as Telegram reads it. tghook writes no
+// percent sign that it does not escape.
+func telegramName(t *testing.T, name string) string {
+	t.Helper()
+	decoded, err := url.PathUnescape(name)
+	require.NoErrorf(t, err, "name %q", name)
+	return decoded
 }
 
 // rides returns the parts that a reply is answered with.

@@ -2,6 +2,7 @@ package botapi
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func newMultipartEncoder() *multipartEncoder {
 
 func (e *multipartEncoder) field(name, text string) {
 	e.bytes += len(name) + len(text)
-	_ = e.parts.WriteField(headerSafe(name), text)
+	_ = e.parts.WriteField(encodeName(name), text)
 }
 
 func (e *multipartEncoder) file(part string, f File) {
@@ -98,20 +99,43 @@ func (e *multipartEncoder) file(part string, f File) {
 	if name == "" {
 		name = part // without a file name Telegram takes the part for text
 	}
-	_, _ = e.parts.CreateFormFile(headerSafe(part), headerSafe(name))
+	_, _ = e.parts.CreateFormFile(encodeName(part), encodeName(name))
 	e.cuts = append(e.cuts, e.body.Len())
 	e.files = append(e.files, attach(f))
 }
 
-// headerSafe replaces the control characters of a name, so that it can stand in the header of
-// a part. The name may come from a user of the bot.
-func headerSafe(name string) string {
-	return strings.Map(func(r rune) rune {
+// encodeName returns a name as it stands in the header of a part. Telegram decodes percent
+// signs there (tdlib/td, HttpReader). A control character would end the header, so it becomes
+// an underscore. The name may come from a user of the bot.
+func encodeName(name string) string {
+	return strings.ReplaceAll(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return '_'
 		}
 		return r
-	}, name)
+	}, name), "%", "%25")
+}
+
+// decodeName undoes encodeName. In a part that another library wrote, it reads a name as
+// Telegram does, which keeps a percent sign without two hexadecimal digits behind it.
+func decodeName(name string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(name, "%")
+		_, _ = b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		if len(after) >= 2 {
+			if char, err := hex.DecodeString(after[:2]); err == nil {
+				_, _ = b.Write(char)
+				name = after[2:]
+				continue
+			}
+		}
+		_ = b.WriteByte('%')
+		name = after
+	}
 }
 
 func (e *multipartEncoder) message() (*Message, error) {
@@ -153,11 +177,11 @@ func decodeMultipart(p []byte, file func(File) any) (method string, _ any, err e
 		if err != nil {
 			return "", nil, fmt.Errorf("tghook: not a stored reply: %w", err)
 		}
-		switch name := rename(part.FormName()); {
+		switch name := rename(decodeName(part.FormName())); {
 		case name == "method":
 			method = string(content)
 		case part.FileName() != "":
-			params[name] = file(File{part.FileName(), bytes.NewReader(content)})
+			params[name] = file(File{decodeName(part.FileName()), bytes.NewReader(content)})
 		default:
 			params[name] = rename(string(content))
 		}

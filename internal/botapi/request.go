@@ -67,7 +67,7 @@ func Multipart(body []byte, start, boundary string) ([]byte, error) {
 		} else {
 			text += int64(len(part.FormName())) + n
 		}
-		if strings.EqualFold(part.FormName(), "method") {
+		if strings.EqualFold(decodeName(part.FormName()), "method") {
 			methods++
 		}
 	}
