@@ -43,7 +43,7 @@ func madeUp(mimeType string, width, height int) []byte {
 	var b bytes.Buffer
 	switch mimeType {
 	case "image/jpeg", "image/png", "image/gif":
-		draw(&b, mimeType, width, height)
+		paint(&b, mimeType, width, height)
 	case "image/webp":
 		return webp
 	case "application/pdf":
@@ -73,7 +73,7 @@ func madeUp(mimeType string, width, height int) []byte {
 // longestSide bounds the pictures that are made up.
 const longestSide = 2560
 
-func draw(to io.Writer, mimeType string, width, height int) {
+func paint(to io.Writer, mimeType string, width, height int) {
 	picture := image.NewPaletted(image.Rect(0, 0, min(max(width, 1), longestSide), min(max(height, 1), longestSide)), color.Palette{color.Gray{128}})
 	switch mimeType { // a Buffer does not fail
 	case "image/png":
