@@ -53,7 +53,7 @@ help: ## list the targets
 
 .PHONY: test
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
-	@$(call each,go test -race -shuffle=on $(GOTESTFLAGS) ./...)
+	@$(call each,go test -race -shuffle=on -timeout 20m $(GOTESTFLAGS) ./...)
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
 	@for p in nginx haproxy; do \
 	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
@@ -99,7 +99,7 @@ GO_LINE_TESTS := $(patsubst 1.25.0,1.25.2,$(GO_LINE))
 .PHONY: go-line
 go-line: ## build the root with the oldest Go that go.mod promises, and run its tests, save those through proxies, with the oldest that has sound bubbles
 	GOWORK=off GOTOOLCHAIN=go$(GO_LINE) go build ./...
-	GOWORK=off GOTOOLCHAIN=go$(GO_LINE_TESTS) go test -race -shuffle=on $$(go list ./... | grep -v /e2e$$)
+	GOWORK=off GOTOOLCHAIN=go$(GO_LINE_TESTS) go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -v /e2e$$)
 
 .PHONY: lint
 lint: mod-check $(call tool,$(GOLANGCI_LINT)) $(call tool,$(STATICCHECK)) ## golangci-lint and staticcheck over all modules
