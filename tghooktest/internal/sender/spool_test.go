@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
 const (
@@ -95,7 +96,9 @@ func TestALargePackedUploadTimesOutForEver(t *testing.T) {
 	_, err := fmt.Fprintf(z, "--b\r\nContent-Disposition: form-data; name=\"method\"\r\n\r\nsendDocument\r\n--b\r\nContent-Disposition: form-data; name=\"document\"; filename=\"x\"\r\n\r\n%s\r\n--b--\r\n", content)
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
-	inBubble(t, always(withBody("200 OK", asMultipart+"Content-Encoding: gzip\r\n", packed.String())), nil, func(r *rig) {
+	answer := withBody("200 OK", asMultipart+"Content-Encoding: gzip\r\n", packed.String())
+	assert.Equal(t, "more", sender.ReadAnswer([]string{answer, ok, ok}), "the answers that are read")
+	inBubble(t, always(answer), nil, func(r *rig) {
 		r.send(1, "x")
 		r.pass(5*time.Minute + 15*time.Second)
 		assert.Equal(t, []time.Duration{0, 60 * time.Second, 122 * time.Second, 186 * time.Second, 254 * time.Second}, r.times(0), "requests")
