@@ -133,10 +133,13 @@ func (c *connection) write() {
 			}
 		}
 		c.phase.Store(writing)
-		c.expect(j)
+		early := c.expect(j)
 		buf = c.sender.request.append(buf[:0], j.body)
 		if _, err := c.conn.Write(buf); err == nil {
 			c.phase.Store(written)
+		}
+		if early != nil {
+			c.refuse(early)
 		}
 		if j.fault.CutBefore {
 			c.close()
@@ -147,14 +150,15 @@ func (c *connection) write() {
 	}
 }
 
-// expect assigns the next answer to a request. The answer may have come already.
-func (c *connection) expect(j job) {
+// expect assigns the next answer to a request. The answer may have come already. If
+// Telegram refuses it, it writes the request all the same.
+func (c *connection) expect(j job) *refusal {
 	if j.fault.CutBefore {
-		return
+		return nil
 	}
 	c.mu.Lock()
 	c.awaited, c.update, c.losing = true, j.update, j.fault.CutAfter
-	c.parse()
+	return c.parse()
 }
 
 // read reads until c ends.
@@ -164,7 +168,9 @@ func (c *connection) read() error {
 		n, err := c.conn.Read(buf)
 		c.mu.Lock()
 		c.input.add(buf[:n])
-		c.parse()
+		if refused := c.parse(); refused != nil {
+			c.refuse(refused)
+		}
 		if err != nil {
 			return err
 		}
@@ -172,11 +178,11 @@ func (c *connection) read() error {
 }
 
 // parse looks for an answer in the bytes that were read. It is called with mu held, and
-// returns without it.
-func (c *connection) parse() {
+// returns without it. The caller has to refuse an answer that cannot be read.
+func (c *connection) parse() *refusal {
 	if !c.awaited {
 		c.mu.Unlock()
-		return
+		return nil
 	}
 	a, whole, err := c.input.next()
 	update, losing := c.update, c.losing
@@ -186,7 +192,7 @@ func (c *connection) parse() {
 	c.mu.Unlock()
 	switch {
 	case err != nil:
-		c.refuse(err)
+		return err
 	case whole && losing:
 		a.retryAfter = 0
 		c.sender.inbox.put(event{connection: c, answered: true, answer: a, ended: true, lost: true})
@@ -195,4 +201,5 @@ func (c *connection) parse() {
 	case restarted:
 		c.sender.inbox.put(event{connection: c, restarted: true})
 	}
+	return nil
 }
