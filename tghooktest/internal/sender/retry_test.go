@@ -169,23 +169,6 @@ func TestAnUpdateIsDroppedWhereItsNextAttemptWouldComeTooLate(t *testing.T) {
 	}
 }
 
-// Telegram compares whole seconds: the part of a second that has passed does not count.
-func TestAnUpdateIsDroppedByWholeSeconds(t *testing.T) {
-	t.Parallel()
-	for slow, requests := range map[time.Duration]int{600 * time.Millisecond: 2, 700 * time.Millisecond: 1} {
-		inBubble(t, func(q request) string {
-			time.Sleep(slow)
-			return "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 150\r\nContent-Length: 0\r\n\r\n"
-		}, nil, func(r *rig) {
-			r.pass(300 * time.Millisecond)
-			r.add("callback_query", callback(1))
-			r.pass(time.Hour)
-			assert.Lenf(t, r.got(), requests, "requests with answers after %v", slow)
-			assert.Zero(t, r.queue.Len(), "updates that wait")
-		})
-	}
-}
-
 // It expires while it waits behind another update, and is still delivered.
 func TestExpiryIsNotCheckedBeforeSending(t *testing.T) {
 	t.Parallel()
