@@ -66,15 +66,24 @@ type ServerConfig struct {
 	// Observe, if set, is called after each attempt to deliver an update to the webhook. It
 	// must not block, and must not set or delete the webhook.
 	Observe func(Delivery)
+	// Warn, if set, gets a line when the bot does something that Telegram punishes or ignores
+	// without an error, once for each kind and bot. For a Server by Start it also gets the
+	// errors of acts outside of Try. The lines go to the test's log too. If Warn is nil, those
+	// of a Server by Start go to package log. Several goroutines may call Warn at once.
+	//
+	// A bot is warned if it calls getUpdates with the offset of the call before, within 3
+	// seconds; if its allowed_updates leave out an update that a user's act makes; and if a
+	// method has no parameter of the name that it passes.
+	Warn func(text string)
 	// AllowRefusedReplies lets the test pass when Telegram refuses or ignores a webhook
 	// reply: see RefusedReplies. If false, each such reply fails the test of NewServer at
 	// once.
 	AllowRefusedReplies bool
 }
 
-// Server is a simulated Telegram for one bot; AddBot adds others. It has the methods of Bot API 10.1, and
-// updates of every kind of Bot API 10.3. It keeps the chats, their files, and the newest
-// 100,000 calls. Several goroutines may use it at once.
+// Server is a simulated Telegram for one bot; AddBot adds others. It has the methods of Bot
+// API 10.1, and updates of every kind of Bot API 10.3. It keeps the chats, their files, and
+// the newest 100,000 calls. Several goroutines may use it at once.
 //
 // Without ServerConfig.InMemory it listens on 127.0.0.1. It answers 403 to a request that a
 // page in a browser may have sent: one whose Host is not this machine, or with a foreign
@@ -115,7 +124,8 @@ func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
 	return s
 }
 
-// Start starts a Server without a test, for a program of its own. Close ends it.
+// Start starts a Server without a test, for a program of its own. Close ends it. Let users
+// act in a call of [Server.Try], which returns errors.
 func Start(cfg ServerConfig) (*Server, error) { return start(cfg, nil) }
 
 // start starts a Server. tb is nil for Start.
@@ -129,7 +139,7 @@ func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	if err := h.listen(); err != nil {
 		return nil, err
 	}
-	s, err := h.add("ServerConfig", BotConfig{Token: cfg.Token, Username: cfg.Username})
+	s, err := h.add("ServerConfig", BotConfig{cfg.Token, cfg.Username, cfg.ReadsAllMessages})
 	if err != nil {
 		_ = h.listener.Close()
 		return nil, err
