@@ -35,6 +35,18 @@ type ServerConfig struct {
 	// 60, a retry after a minute comes after a second. If zero, 1. Leave it at zero in a
 	// synctest bubble.
 	Speed float64
+	// Listen is the address of the Bot API as host:port. Port 0 is a free port. If empty,
+	// 127.0.0.1:0, or a name with InMemory. Other machines must not be able to reach the
+	// address, unless Hosts is set.
+	Listen string
+	// Hosts are names and IP addresses, apart from those of loopback, by which bots call the
+	// Server, such as telegram in a network of containers. The Server refuses a request
+	// with a Host that is neither one of them nor loopback, because a page in a browser may
+	// have sent it. Hosts are in the certificate of TLS.
+	Hosts []string
+	// TLS serves the Bot API over HTTPS alone, with an authority that the Server makes. See
+	// [Server.CA] for how clients trust it.
+	TLS bool
 	// InMemory makes the Server work without sockets, so that it can run in a synctest
 	// bubble together with everything that it talks to. Call it through Client, and let it
 	// call you through Webhook or Listen.
@@ -85,9 +97,9 @@ type ServerConfig struct {
 // API 10.1, and updates of every kind of Bot API 10.3. It keeps the chats, their files, and
 // the newest 100,000 calls. Several goroutines may use it at once.
 //
-// Without ServerConfig.InMemory it listens on 127.0.0.1. It answers 403 to a request that a
-// page in a browser may have sent: one whose Host is not this machine, or with a foreign
-// Origin or Sec-Fetch-Site.
+// Without ServerConfig.InMemory it listens on 127.0.0.1, or on ServerConfig.Listen. It
+// answers 403 to a request that a page in a browser may have sent: one whose Host is not
+// this machine or one of ServerConfig.Hosts, or with a foreign Origin or Sec-Fetch-Site.
 type Server struct {
 	// URL is the base URL of the Bot API, without a slash at its end. Give it to a bot
 	// library in place of https://api.telegram.org.
