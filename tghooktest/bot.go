@@ -28,6 +28,7 @@ type bot struct {
 	calls    calls
 	faults   faults
 	refusals refusals
+	warnings warnings
 	moved    bell // rings when updates were delivered, confirmed or dropped
 
 	changing chan struct{}  // full while the webhook is being changed; guards writes of sender
@@ -50,7 +51,7 @@ type bot struct {
 // that its runs do not depend on its token.
 func newBot(h *host, id int64, cfg BotConfig, first bool) *bot {
 	b := &bot{host: h, id: id, first: first, cfg: h.base, giveBack: func() {}, changing: make(chan struct{}, 1)}
-	b.cfg.Token, b.cfg.Username = cfg.Token, cfg.Username
+	b.cfg.Token, b.cfg.Username, b.cfg.ReadsAllMessages = cfg.Token, cfg.Username, cfg.ReadsAllMessages
 	var own uint64
 	if !first {
 		own = rand.NewPCG(h.base.Seed, uint64(id)).Uint64() //nolint:gosec // bits are all that matters
@@ -61,13 +62,18 @@ func newBot(h *host, id int64, cfg BotConfig, first bool) *bot {
 	b.queue = queue.New(h.clock.Now, b.cfg.Seed)
 	b.world = world.New(world.Config{
 		Now: h.clock.Now, Seed: h.base.Seed, BotSeed: own, BotID: id, Username: b.cfg.Username, ReadsAll: b.cfg.ReadsAllMessages,
-		Emit: func(kind string, object []byte) bool {
-			_, made := b.queue.Add(kind, object)
-			return made
-		},
-		After: b.after,
+		Emit: b.emit, After: b.after,
 	})
 	return b
+}
+
+// emit queues an update that an act in the bot's world made.
+func (b *bot) emit(kind string, object []byte) bool {
+	_, made := b.queue.Add(kind, object)
+	if !made && !b.queue.Allows(kind) {
+		b.warnOnce("allowed_updates "+kind, "it does not get "+kind+", because its allowed_updates do not name it")
+	}
+	return made
 }
 
 // stop ends the bot's deliveries and its delayed work.

@@ -18,6 +18,8 @@ type BotConfig struct {
 	// Username is the bot's username. No other bot of the Server may have it. If empty, it
 	// is stand_in_123_bot for the bot 123.
 	Username string
+	// ReadsAllMessages switches the bot's privacy mode off, as that of ServerConfig does.
+	ReadsAllMessages bool
 }
 
 // AddBot adds a bot to the Server and returns a Server for it. Both have the same URL, Client,

@@ -55,6 +55,10 @@ func TestUsersAndGroupsHaveTheSameIDsForAllBotsAndFilesDoNot(t *testing.T) {
 
 		s.User("Zoë").Chat().SendDocument("a.txt", []byte("a"))
 		other.User("Zoë").Chat().SendDocument("b.txt", []byte("b"))
+		err := s.Try(func(_ testing.TB, s *tghooktest.Server) {
+			s.User("Ben").Join(add(t, other, tghooktest.BotConfig{}).Group("Their own"))
+		})
+		require.EqualError(t, err, "tghooktest: the group is not one of this bot; get it from the bot's own Server")
 		_, file, _ := strings.Cut(ask(t, s, "getUpdates"), `"file_id":"`)
 		file, _, _ = strings.Cut(file, `"`)
 		assert.Contains(t, ask(t, s, "getFile", "file_id", file), `"file_path":"`)

@@ -2,9 +2,7 @@ package tghooktest
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
@@ -19,11 +17,11 @@ func (h *host) foreign(r *http.Request) *botapi.Error {
 		return &botapi.Error{Code: http.StatusForbidden, Description: fmt.Sprintf(
 			"Forbidden: tghooktest refuses requests from web pages, and the header %s is %.100q; call the Bot API at Server.URL", header, value)}
 	}
-	if h.memory == nil && !local(r.Host) {
+	if h.memory == nil && !h.isHost(r.Host) {
 		return refuse("Host", r.Host)
 	}
 	for _, origin := range r.Header["Origin"] {
-		if origin != "http://"+r.Host {
+		if scheme, _, _ := strings.Cut(h.url, ":"); origin != scheme+"://"+r.Host {
 			return refuse("Origin", origin)
 		}
 	}
@@ -33,14 +31,4 @@ func (h *host) foreign(r *http.Request) *botapi.Error {
 		}
 	}
 	return nil
-}
-
-// local reports whether host, with or without a port, is a name of this machine for itself.
-// A browser always sends a Host.
-func local(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "" || strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }

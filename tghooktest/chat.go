@@ -9,8 +9,9 @@ import (
 // Chat is a chat in which one user acts.
 //
 // An act that is impossible, such as writing to a group that the user has left, fails the
-// test that the Server belongs to. For a Server by [Start] it panics. Several goroutines
-// may use a Chat at once.
+// test that the Server belongs to, or the call of [Server.Try]. For a Server by [Start]
+// outside of Try, it is a warning (see [ServerConfig].Warn), and its result is empty. Several
+// goroutines may use a Chat at once.
 type Chat struct {
 	ID int64
 
@@ -105,14 +106,22 @@ func (c *Chat) Messages() []*Message { return c.messages(c.world().Messages(c.ID
 func (c *Chat) test() testing.TB    { return c.user.server.test() }
 func (c *Chat) world() *world.World { return c.user.server.world }
 
-// of returns the id of a message, which must be in this chat.
+// of returns the id of a message, which must be in this chat. If it is not, it returns one
+// that no message has.
 func (c *Chat) of(m *Message) int64 {
 	tb := c.test()
 	tb.Helper()
-	if m.chat.ID != c.ID {
+	switch {
+	case m == nil || m.chat == nil:
+		tb.Fatalf("tghooktest: in %s: the message is empty; pass one that an act, Expect or Messages has returned", c.place)
+	case m.chat.ID != c.ID:
 		tb.Fatalf("tghooktest: in %s: message %d belongs to another chat, %s; use that Chat", c.place, m.ID, m.chat.place)
+	case m.chat.user.server.bot != c.user.server.bot:
+		tb.Fatalf("tghooktest: in %s: message %d belongs to another bot's chat; use the chat of that bot's Server", c.place, m.ID)
+	default:
+		return m.ID
 	}
-	return m.ID
+	return -1
 }
 
 // sent returns the message that an act made. If the act failed, it fails the test.

@@ -180,8 +180,8 @@ func TestAWebhookThatCannotBeSetFailsTheTest(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		for url, want := range map[string]string{
-			"https://bot.example.org/": `tghooktest: Webhook: URL "https://bot.example.org/" is not an http URL; for https, use Listen and Client.SetWebhook`,
-			"http://b b/":              `tghooktest: Webhook: URL "http://b b/" is not an http URL; for https, use Listen and Client.SetWebhook`,
+			"https://bot.example.org/": `tghooktest: Webhook: URL "https://bot.example.org/" is not an http URL; for https, set ServerConfig.TLS, or use Listen and Client.SetWebhook`,
+			"http://b b/":              `tghooktest: Webhook: URL "http://b b/" is not an http URL; for https, set ServerConfig.TLS, or use Listen and Client.SetWebhook`,
 			s.URL:                      "tghooktest: Webhook: listen tcp 127.0.0.1:80: bind: address already in use",
 		} {
 			assert.Equal(t, want, failure(t, func(tb testing.TB) { s.Webhook(tb, nil, tghook.WebhookRequest{URL: url}) }))

@@ -33,6 +33,7 @@ func (s *Server) getUpdates(p botapi.Params) answer {
 
 	now := s.clock.Now()
 	if since := now.Sub(s.polled); offset == s.offset && since < spinWait*time.Second {
+		s.warnOfSpin(since, limit, wait)
 		wait = max(wait, spinWait)
 		if since < spinLimit {
 			limit = 1
@@ -66,6 +67,18 @@ func (s *Server) getUpdates(p botapi.Params) answer {
 	me.end(nil)
 	s.moved.ring()
 	return listed(updates)
+}
+
+// warnOfSpin warns of a getUpdates that repeats the offset of the call before, if Telegram
+// answers it otherwise than the bot asked.
+func (s *Server) warnOfSpin(since time.Duration, limit, wait int) {
+	const advice = "pass the id of the newest update plus 1, and wait with timeout"
+	if since < spinLimit && limit > 1 {
+		s.warnOnce("limit", "getUpdates repeats the offset of the call before within 0.5 s, so Telegram answers with one update at most; "+advice)
+	}
+	if wait < spinWait {
+		s.warnOnce("timeout", "getUpdates repeats the offset of the call before within 3 s, so Telegram waits 3 s where no update waits; "+advice)
+	}
 }
 
 // park waits until an update has been added and no other one followed for a while, or until

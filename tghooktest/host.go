@@ -2,7 +2,6 @@ package tghooktest
 
 import (
 	"context"
-	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -26,17 +25,16 @@ type host struct {
 	lookup    func(ctx context.Context, host string) (netip.Addr, error)
 	transport *http.Transport // of Client
 
-	listener net.Listener // of api
-	url      string
-	api      *http.Server
-	serving  sync.WaitGroup // api and its connections
-	bots     bots
+	listener  net.Listener // of api
+	name      string       // by which url calls the host
+	url       string
+	authority *authority // nil without TLS
+	api       *http.Server
+	serving   sync.WaitGroup // api and its connections
+	bots      bots
 }
 
-const (
-	apiHost       = "api.telegram.test" // in memory
-	headerTimeout = 30 * time.Second
-)
+const headerTimeout = 30 * time.Second
 
 // newHost returns a host that does not listen yet, and has no bot.
 func newHost(cfg ServerConfig, tb testing.TB) *host {
@@ -50,20 +48,6 @@ func newHost(cfg ServerConfig, tb testing.TB) *host {
 		h.transport.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return h.memory.Dial(ctx, addr) }
 	}
 	return h
-}
-
-// listen opens the listener of the Bot API.
-func (h *host) listen() (err error) {
-	h.url = "http://" + apiHost
-	if h.memory != nil {
-		h.listener, err = h.memory.Listen(apiHost + ":80")
-	} else if h.listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0"); err == nil {
-		h.url = "http://" + h.listener.Addr().String()
-	}
-	if err != nil {
-		return fmt.Errorf("tghooktest: listen for calls of the Bot API: %w", err)
-	}
-	return nil
 }
 
 // serve serves the Bot API on the listener until shutdown.

@@ -35,6 +35,18 @@ type ServerConfig struct {
 	// 60, a retry after a minute comes after a second. If zero, 1. Leave it at zero in a
 	// synctest bubble.
 	Speed float64
+	// Listen is the address of the Bot API as host:port. Port 0 is a free port. If empty,
+	// 127.0.0.1:0, or a name with InMemory. Other machines must not be able to reach the
+	// address, unless Hosts is set.
+	Listen string
+	// Hosts are names and IP addresses, apart from those of loopback, by which bots call the
+	// Server, such as telegram in a network of containers. The Server refuses a request
+	// with a Host that is neither one of them nor loopback, because a page in a browser may
+	// have sent it. Hosts are in the certificate of TLS.
+	Hosts []string
+	// TLS serves the Bot API over HTTPS alone, with an authority that the Server makes. See
+	// [Server.CA] for how clients trust it.
+	TLS bool
 	// InMemory makes the Server work without sockets, so that it can run in a synctest
 	// bubble together with everything that it talks to. Call it through Client, and let it
 	// call you through Webhook or Listen.
@@ -66,19 +78,28 @@ type ServerConfig struct {
 	// Observe, if set, is called after each attempt to deliver an update to the webhook. It
 	// must not block, and must not set or delete the webhook.
 	Observe func(Delivery)
+	// Warn, if set, gets a line when the bot does something that Telegram punishes or ignores
+	// without an error, once for each kind and bot. For a Server by Start it also gets the
+	// errors of acts outside of Try. The lines go to the test's log too. If Warn is nil, those
+	// of a Server by Start go to package log. Several goroutines may call Warn at once.
+	//
+	// A bot is warned if it calls getUpdates with the offset of the call before, within 3
+	// seconds; if its allowed_updates leave out an update that a user's act makes; and if a
+	// method has no parameter of the name that it passes.
+	Warn func(text string)
 	// AllowRefusedReplies lets the test pass when Telegram refuses or ignores a webhook
 	// reply: see RefusedReplies. If false, each such reply fails the test of NewServer at
 	// once.
 	AllowRefusedReplies bool
 }
 
-// Server is a simulated Telegram for one bot; AddBot adds others. It has the methods of Bot API 10.1, and
-// updates of every kind of Bot API 10.3. It keeps the chats, their files, and the newest
-// 100,000 calls. Several goroutines may use it at once.
+// Server is a simulated Telegram for one bot; AddBot adds others. It has the methods of Bot
+// API 10.1, and updates of every kind of Bot API 10.3. It keeps the chats, their files, and
+// the newest 100,000 calls. Several goroutines may use it at once.
 //
-// Without ServerConfig.InMemory it listens on 127.0.0.1. It answers 403 to a request that a
-// page in a browser may have sent: one whose Host is not this machine, or with a foreign
-// Origin or Sec-Fetch-Site.
+// Without ServerConfig.InMemory it listens on 127.0.0.1, or on ServerConfig.Listen. It
+// answers 403 to a request that a page in a browser may have sent: one whose Host is not
+// this machine or one of ServerConfig.Hosts, or with a foreign Origin or Sec-Fetch-Site.
 type Server struct {
 	// URL is the base URL of the Bot API, without a slash at its end. Give it to a bot
 	// library in place of https://api.telegram.org.
@@ -115,7 +136,8 @@ func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
 	return s
 }
 
-// Start starts a Server without a test, for a program of its own. Close ends it.
+// Start starts a Server without a test, for a program of its own. Close ends it. Let users
+// act in a call of [Server.Try], which returns errors.
 func Start(cfg ServerConfig) (*Server, error) { return start(cfg, nil) }
 
 // start starts a Server. tb is nil for Start.
@@ -129,7 +151,7 @@ func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	if err := h.listen(); err != nil {
 		return nil, err
 	}
-	s, err := h.add("ServerConfig", BotConfig{Token: cfg.Token, Username: cfg.Username})
+	s, err := h.add("ServerConfig", BotConfig{cfg.Token, cfg.Username, cfg.ReadsAllMessages})
 	if err != nil {
 		_ = h.listener.Close()
 		return nil, err

@@ -21,13 +21,17 @@ func (w *witness) errorf(format string, args ...any) {
 	}
 }
 
-// Write logs a message of net/http, such as a handler's panic.
-func (w *witness) Write(text []byte) (int, error) {
+func (w *witness) logf(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.tb != nil {
-		w.tb.Logf("tghooktest: %s", bytes.TrimSpace(text))
+		w.tb.Logf(format, args...)
 	}
+}
+
+// Write logs a message of net/http, such as a handler's panic.
+func (w *witness) Write(text []byte) (int, error) {
+	w.logf("tghooktest: %s", bytes.TrimSpace(text))
 	return len(text), nil
 }
 

@@ -3,7 +3,6 @@ package tghooktest
 import (
 	"fmt"
 	"strings"
-	"testing"
 )
 
 // User is a person who uses the bot. Several goroutines may act for one user.
@@ -64,21 +63,3 @@ func (u *User) Block() { u.server.world.Block(u.ID, true) }
 
 // Unblock ends a Block. The bot gets my_chat_member.
 func (u *User) Unblock() { u.server.world.Block(u.ID, false) }
-
-// test returns the test that an impossible act fails. For a Server by Start, that is an
-// alarm.
-func (s *Server) test() testing.TB {
-	if s.tb == nil {
-		return alarm{}
-	}
-	return s.tb
-}
-
-// alarm is a test that panics.
-type alarm struct{ testing.TB }
-
-// Helper does nothing.
-func (alarm) Helper() {}
-
-// Fatalf panics.
-func (alarm) Fatalf(format string, args ...any) { panic(fmt.Errorf(format, args...)) }

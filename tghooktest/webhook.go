@@ -40,26 +40,13 @@ const hookIdle = 90 * time.Second
 // the webhook directly, so Calls has no setWebhook.
 //
 // If req.URL is empty, it is a new URL on loopback, or http://bot.example.org/telegram with
-// ServerConfig.InMemory. For HTTPS, serve the webhook yourself on a listener by Listen, and
-// set it with Bot and [tghook.Client.SetWebhook].
+// ServerConfig.InMemory. It may be an HTTPS URL if ServerConfig.TLS is set. Otherwise, for
+// HTTPS, serve the webhook yourself on a listener by Listen, and set it with Bot and
+// [tghook.Client.SetWebhook].
 func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookRequest) {
 	tb.Helper()
-	addr := "127.0.0.1:0"
-	if s.memory != nil {
-		req.URL = cmp.Or(req.URL, "http://bot.example.org/telegram")
-	}
-	if req.URL != "" {
-		at, ok := parseAddress(req.URL)
-		if !ok || at.scheme != "http" {
-			tb.Fatalf("tghooktest: Webhook: URL %q is not an http URL; for https, use Listen and Client.SetWebhook", req.URL)
-		}
-		addr = at.at(cmp.Or(req.IPAddress, at.host))
-	}
-	l, err := s.Listen(addr)
-	if err != nil {
-		tb.Fatalf("tghooktest: Webhook: %v", err)
-	}
-	req.URL = cmp.Or(req.URL, "http://"+l.Addr().String()+"/telegram")
+	l, at := s.hookListener(tb, req)
+	req.URL = at
 
 	told := &witness{tb: tb} // net/http logs a panic in h there
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
@@ -91,6 +78,32 @@ func (s *Server) Webhook(tb testing.TB, h http.Handler, req tghook.WebhookReques
 	if a := s.changeWebhook(s.hookOf(p), p.String("allowed_updates"), req.DropPending); a.err != nil {
 		tb.Fatalf("tghooktest: Webhook: set %s: %s", req.URL, a.err.Description)
 	}
+}
+
+// hookListener opens the listener of Webhook's server, and returns it with its URL.
+func (s *Server) hookListener(tb testing.TB, req tghook.WebhookRequest) (net.Listener, string) {
+	tb.Helper()
+	if s.memory != nil {
+		req.URL = cmp.Or(req.URL, "http://bot.example.org/telegram")
+	}
+	at := address{scheme: "http", host: "127.0.0.1"}
+	if req.URL != "" {
+		var ok bool
+		if at, ok = parseAddress(req.URL); !ok || at.scheme == "https" && s.authority == nil {
+			tb.Fatalf("tghooktest: Webhook: URL %q is not an http URL; for https, set ServerConfig.TLS, or use Listen and Client.SetWebhook", req.URL)
+		}
+	}
+	l, err := s.Listen(at.at(cmp.Or(req.IPAddress, at.host)))
+	if err != nil {
+		tb.Fatalf("tghooktest: Webhook: %v", err)
+	}
+	url := cmp.Or(req.URL, "http://"+l.Addr().String()+"/telegram")
+	if at.scheme == "https" {
+		if l, err = s.authority.listen(l, at.host); err != nil {
+			tb.Fatalf("tghooktest: Webhook: %v", err)
+		}
+	}
+	return l, url
 }
 
 // removeWebhook removes the webhook at url, unless another one is set now.

@@ -84,6 +84,13 @@ func (q *Queue) AllowText(text string) {
 	q.Allow(names)
 }
 
+// Allows reports whether updates of the kind are added.
+func (q *Queue) Allows(kind string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.allowed.has(kind)
+}
+
 // Allowed returns the kinds that are added, in Telegram's order; nil for the default.
 func (q *Queue) Allowed() []string {
 	q.mu.Lock()

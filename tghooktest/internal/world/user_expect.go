@@ -28,7 +28,7 @@ type Said struct {
 func (w *World) Said(chat int64) []Said {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	said := w.chats[chat].said
+	said := w.chatOrEmpty(chat).said
 	all := make([]Said, 0, len(said))
 	for _, u := range said {
 		all = append(all, Said{cmp.Or(u.message.reads(), u.message.shows()), u.message.EditDate != 0, u.taken})
@@ -42,7 +42,7 @@ func (w *World) Take(chat int64, text string) (Seen, bool) {
 	text = strings.TrimSpace(text)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	said := w.chats[chat].said
+	said := w.chatOrEmpty(chat).said
 	for i := range said {
 		if u := &said[i]; !u.taken && strings.TrimSpace(u.message.reads()) == text {
 			u.taken = true

@@ -2,6 +2,7 @@ package world
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strings"
@@ -51,8 +52,14 @@ func (w *World) Join(user, group int64) error {
 	return nil
 }
 
+// errOthersGroup is the error of an act in a chat that there is not.
+var errOthersGroup = errors.New("the group is not one of this bot; get it from the bot's own Server")
+
 // outsider reports whether the user is not in the chat, and may join it. w.mu is held.
 func (w *World) outsider(u *User, c *Chat) (bool, error) {
+	if c == nil {
+		return false, errOthersGroup
+	}
 	switch m := w.member(c, u.ID); {
 	case m.present():
 		return false, nil
@@ -141,6 +148,9 @@ func (w *World) move(u, by *User, c *Chat, status string, how entry) {
 // w.mu is held.
 func (w *World) party(user, chat int64) (*User, *Chat, error) {
 	u, c := w.users[user], w.chats[chat]
+	if c == nil {
+		return nil, nil, errOthersGroup
+	}
 	m := w.member(c, user)
 	switch {
 	case c.private() && u.blocked:

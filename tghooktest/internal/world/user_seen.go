@@ -18,12 +18,21 @@ func (w *World) Messages(chat int64) []Seen {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var seen []Seen
-	for _, m := range w.chats[chat].messages {
+	for _, m := range w.chatOrEmpty(chat).messages {
 		if !m.deleted {
 			seen = append(seen, w.see(m))
 		}
 	}
 	return seen
+}
+
+// chatOrEmpty returns a chat. If there is none with the id, because the act that asked for it
+// failed, it returns an empty one. w.mu is held.
+func (w *World) chatOrEmpty(id int64) *Chat {
+	if c := w.chats[id]; c != nil {
+		return c
+	}
+	return &Chat{}
 }
 
 // see returns the current state of a message. w.mu is held.

@@ -118,14 +118,14 @@ func (w *World) now() int64 { return w.cfg.Now().Unix() }
 
 // draw returns a random number. For the same purpose and ids it is the same in each run, and
 // for all bots with the same Seed.
-func (w *World) draw(what string, ids ...int64) uint64 { return draw(w.cfg.Seed, what, ids...) }
+func (w *World) draw(what string, ids ...int64) uint64 { return drawFrom(w.cfg.Seed, what, ids...) }
 
 // drawOwn is draw for what differs from bot to bot.
 func (w *World) drawOwn(what string, ids ...int64) uint64 {
-	return draw(w.cfg.Seed^w.cfg.BotSeed, what, ids...)
+	return drawFrom(w.cfg.Seed^w.cfg.BotSeed, what, ids...)
 }
 
-func draw(seed uint64, what string, ids ...int64) uint64 {
+func drawFrom(seed uint64, what string, ids ...int64) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(what))
 	for _, id := range ids {
