@@ -72,6 +72,11 @@ var methods = map[string]func(*World, botapi.Params) (any, error){
 	"getFile":           (*World).getFile,
 	"uploadStickerFile": (*World).uploadStickerFile,
 
+	"savePreparedInlineMessage": (*World).savePreparedInlineMessage,
+	"setPassportDataErrors":     (*World).setPassportDataErrors,
+	"banChatSenderChat":         changesSender(toBan),
+	"unbanChatSenderChat":       changesSender(toUnban),
+
 	"setGameScore":      (*World).setGameScore,
 	"getGameHighScores": (*World).getGameHighScores,
 	"getAvailableGifts": (*World).getAvailableGifts,

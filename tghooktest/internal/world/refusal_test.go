@@ -27,8 +27,26 @@ func TestWhatDoesNotExistIsRefused(t *testing.T) {
 		{"sendChatJoinRequestWebApp", []string{"chat_join_request_query_id", "5", "web_app_url", "https://example.org"}, old},
 		{"sendGift", []string{"user_id", "zoe", "gift_id", "5"}, `400 Bad Request: STARGIFT_INVALID`},
 		{"sendGift", []string{"user_id", "77", "gift_id", "5"}, `400 Bad Request: user not found`},
+		{"savePreparedInlineMessage", []string{"user_id", "zoe", "result", "{}"}, `400 Bad Request: can't parse inline query result: Can't find field "type"`},
+		{"savePreparedInlineMessage", []string{"user_id", "77", "result", article}, `400 Bad Request: user not found`},
+		{"savePreparedInlineMessage", []string{"user_id", "77"}, `400 Bad Request: result isn't specified`},
+		{"setPassportDataErrors", []string{"user_id", "zoe", "errors", "["}, `400 Bad Request: can't parse errors JSON object`},
+		{"setPassportDataErrors", []string{"user_id", "zoe", "errors", "{}"}, `400 Bad Request: expected an Array of PassportElementError`},
+		{"setPassportDataErrors", []string{"user_id", "zoe", "errors", "[1]"}, `400 Bad Request: can't parse PassportElementError: expected an Object`},
+		{"setPassportDataErrors", []string{"user_id", "zoe", "errors", "[{}]"}, `400 Bad Request: can't parse PassportElementError: Can't find field "type"`},
+		{"setPassportDataErrors", []string{"user_id", "zoe", "errors", "[]"}, `true`},
+		{"banChatSenderChat", []string{"chat_id", "team", "sender_chat_id", "-5"}, `400 Bad Request: member not found`},
+		{"banChatSenderChat", []string{"chat_id", "team", "sender_chat_id", "zoe"}, `400 Bad Request: can't restrict the chat`},
+		{"unbanChatSenderChat", []string{"chat_id", "team", "sender_chat_id", "team"}, `true`},
 		{"sendGift", []string{"user_id", "zoe"}, `400 Bad Request: parameter "gift_id" is required`},
 	})
+}
+
+func TestAPreparedMessageHasAnID(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	answer := s.call("savePreparedInlineMessage", "user_id", "zoe", "result", `{"type":"article","id":"1","title":"T","input_message_content":{"message_text":"one"}}`)
+	assert.Regexp(t, `^\{"id":"\d+","expiration_date":1795086400\}$`, answer)
 }
 
 func TestAGiftOfTheShopCanBeSent(t *testing.T) {

@@ -16,7 +16,6 @@ var shapes = map[string]string{
 	"ChatAdministratorRights": string(chosenOf(groupRights, func(string) bool { return false })),
 	"MenuButton":              `{"type":"commands"}`,
 	"OwnedGifts":              `{"total_count":0,"gifts":[]}`,
-	"PreparedInlineMessage":   `{"id":"","expiration_date":0}`,
 	"PreparedKeyboardButton":  `{"id":""}`,
 	"SentGuestMessage":        `{"inline_message_id":""}`,
 	"StarAmount":              `{"amount":0}`,
