@@ -1,0 +1,76 @@
+package world
+
+import (
+	"encoding/json"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+)
+
+// preparedTerm is how long a prepared message can be sent, in seconds.
+const preparedTerm = 24 * 60 * 60
+
+// savePreparedInlineMessage checks the result and makes an id. No user can send the message.
+func (w *World) savePreparedInlineMessage(p botapi.Params) (any, error) {
+	text := p.String("result")
+	switch {
+	case text == "":
+		return nil, refusal("Result isn't specified")
+	case !json.Valid([]byte(text)):
+		return nil, refusal("Can't parse JSON encoded web view query results")
+	}
+	if _, _, err := w.resultContent(json.RawMessage(text)); err != nil {
+		return nil, err
+	}
+	if _, err := w.user(p, "user_id"); err != nil {
+		return nil, err
+	}
+	return struct {
+		ID      string `json:"id"`
+		Expires int64  `json:"expiration_date"`
+	}{w.next("prepared_message"), w.now() + preparedTerm}, nil
+}
+
+// setPassportDataErrors checks the errors, which no user sees.
+func (w *World) setPassportDataErrors(p botapi.Params) (any, error) {
+	if p.Int("user_id") <= 0 {
+		return nil, refusal("Invalid user_id specified")
+	}
+	text := p.String("errors")
+	list, ok := parseArray([]byte(text))
+	switch {
+	case !json.Valid([]byte(text)):
+		return nil, refusal("Can't parse errors JSON object")
+	case !ok:
+		return nil, refusal("Expected an Array of PassportElementError")
+	}
+	for _, raw := range list {
+		o, ok := parseObject(raw)
+		if !ok {
+			return nil, refusal("Can't parse PassportElementError: expected an Object")
+		}
+		for _, field := range []string{"type", "message"} {
+			if _, err := o.need(field); err != nil {
+				return nil, refusef("Can't parse PassportElementError: %v", err)
+			}
+		}
+	}
+	_, err := w.user(p, "user_id")
+	return true, err
+}
+
+// changesSender makes the methods that ban and unban a channel in whose name users write.
+// They check who it is. Nobody writes in the name of a channel.
+func changesSender(need power) func(*World, botapi.Params) (any, error) {
+	return func(w *World, p botapi.Params) (any, error) {
+		if _, err := w.managed(p, need); err != nil {
+			return nil, err
+		}
+		switch sender := w.find(p.String("sender_chat_id")); {
+		case sender == nil:
+			return nil, refusal("Member not found")
+		case sender.private():
+			return nil, refusal("Can't restrict the chat")
+		}
+		return true, nil
+	}
+}
