@@ -95,6 +95,19 @@ func (w *World) request(c *Chat, u *User, l *InviteLink) {
 	w.change()
 }
 
+// meetRequest learns of a join request from an update. The user is not in the chat. w.mu is
+// held.
+func (w *World) meetRequest(c *Chat, u *User, l *InviteLink) {
+	if c == nil || c.private() || u == nil {
+		return
+	}
+	if c.requests == nil {
+		c.requests = map[int64]joinRequest{}
+	}
+	delete(c.members, u.ID)
+	c.requests[u.ID] = joinRequest{l}
+}
+
 // decided ends the join request that a call names, and returns it.
 func (w *World) decided(p botapi.Params) (*Chat, *User, joinRequest, error) {
 	u, err := w.user(p, "user_id")
@@ -114,7 +127,7 @@ func (w *World) decided(p botapi.Params) (*Chat, *User, joinRequest, error) {
 	}
 	delete(c.requests, u.ID)
 	if r.link != nil {
-		r.link.Pending--
+		r.link.Pending = max(0, r.link.Pending-1)
 	}
 	return c, u, r, nil
 }

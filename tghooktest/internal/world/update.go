@@ -8,14 +8,15 @@ import (
 
 // met has the fields that the object of an update may have.
 type met struct {
-	ID       string   `json:"id"` // id of a query
-	From     *User    `json:"from"`
-	User     *User    `json:"user"`
-	Chat     *Chat    `json:"chat"`
-	Message  *Message `json:"message"` // message of a callback query
-	InlineID string   `json:"inline_message_id"`
-	Data     string   `json:"data"`
-	Query    string   `json:"query"`
+	ID       string      `json:"id"` // id of a query
+	From     *User       `json:"from"`
+	User     *User       `json:"user"`
+	Chat     *Chat       `json:"chat"`
+	Message  *Message    `json:"message"` // message of a callback query
+	InlineID string      `json:"inline_message_id"`
+	Data     string      `json:"data"`
+	Query    string      `json:"query"`
+	Link     *InviteLink `json:"invite_link"`
 	New      *struct {
 		User   *User  `json:"user"`
 		Status string `json:"status"`
@@ -34,6 +35,7 @@ func (w *World) Meet(kind string, object []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.meetFiles("", all)
+	w.meetQueries(all)
 	from, c := w.meetUser(cmp.Or(about.From, about.User)), w.meetChat(about.Chat)
 	var pressed *Message
 	switch kind {
@@ -46,6 +48,8 @@ func (w *World) Meet(kind string, object []byte) {
 		pressed = w.meetMessage(about.Message, w.bot)
 	case "my_chat_member", "chat_member":
 		w.meetMember(kind, c, about)
+	case "chat_join_request":
+		w.meetRequest(c, from, about.Link)
 	}
 	if id := about.InlineID; id != "" && from != nil && w.inline[id] == nil { // the update does not have the message's text
 		w.inline[id] = &Message{From: from, Chat: w.chats[from.ID], ViaBot: w.bot, inlineID: id, Content: Content{Text: "?"}}
