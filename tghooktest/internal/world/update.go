@@ -17,10 +17,7 @@ type met struct {
 	Data     string      `json:"data"`
 	Query    string      `json:"query"`
 	Link     *InviteLink `json:"invite_link"`
-	New      *struct {
-		User   *User  `json:"user"`
-		Status string `json:"status"`
-	} `json:"new_chat_member"`
+	New      object      `json:"new_chat_member"`
 }
 
 // Meet learns from an update that no user of this World made: its user, its chat, where the
@@ -123,19 +120,38 @@ func (w *World) meetMessage(m *Message, from *User) *Message {
 	return m
 }
 
-// meetMember sets the status that an update gives to a user, or to the bot. w.mu is held.
+// meetMember sets the membership that an update gives to a user, or to the bot. w.mu is
+// held.
 func (w *World) meetMember(kind string, c *Chat, about met) {
 	if c == nil || about.New == nil {
 		return
 	}
 	who := w.bot
 	if kind == "chat_member" {
-		who = w.meetUser(about.New.User)
+		var u *User
+		_ = json.Unmarshal(about.New["user"], &u) // nil if it is not a user
+		who = w.meetUser(u)
 	}
+	status := about.New.text("status")
 	switch {
 	case c.private():
-		w.users[c.ID].blocked = about.New.Status == "kicked"
+		w.users[c.ID].blocked = status == "kicked"
 	case who != nil:
-		c.members[who.ID] = &Member{User: who, Status: about.New.Status}
+		c.members[who.ID] = &Member{
+			User: who, Status: status, Title: about.New.text("custom_title"), Until: about.New.integer("until_date"),
+			rights: c.met(about.New), away: status == "restricted" && !about.New.flag("is_member"),
+		}
 	}
+}
+
+// met returns the rights or permissions that a ChatMember has; nil if it names none.
+func (c *Chat) met(member object) json.RawMessage {
+	all := map[string]string{"administrator": c.rights(), "restricted": permissions}[member.text("status")]
+	fields, _ := parseObject([]byte(all))
+	for name := range fields {
+		if member[name] != nil {
+			return chosenOf(all, member.flag)
+		}
+	}
+	return nil
 }
