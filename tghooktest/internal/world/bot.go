@@ -2,6 +2,7 @@ package world
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
@@ -22,9 +23,20 @@ func (w *World) getMe(botapi.Params) (any, error) {
 	}{User: w.bot, CanJoin: true, ReadsAll: w.cfg.ReadsAll, Inline: true}, nil
 }
 
+// aboutBot are the texts about the bot, with the most characters that they may have, and
+// the error for more. The documentation has the limits; the errors are those that Telegram
+// has for a user's profile.
+var aboutBot = map[string]struct {
+	most    int
+	tooLong refusal
+}{"name": {64, "FIRSTNAME_INVALID"}, "description": {512, "DESCRIPTION_TOO_LONG"}, "short_description": {120, "ABOUT_TOO_LONG"}}
+
 // sets makes the methods that set a text about the bot in a language.
 func sets(name string) func(*World, botapi.Params) (any, error) {
 	return func(w *World, p botapi.Params) (any, error) {
+		if about := aboutBot[name]; utf8.RuneCountInString(p.String(name)) > about.most {
+			return nil, about.tooLong
+		}
 		w.settings[name+" "+p.String("language_code")] = p.String(name)
 		w.change()
 		return true, nil

@@ -64,8 +64,18 @@ var methods = map[string]func(*World, botapi.Params) (any, error){
 	"answerShippingQuery":    decides("shipping_query", "shipping_query_id"),
 	"answerPreCheckoutQuery": decides("pre_checkout_query", "pre_checkout_query_id"),
 
+	"answerWebAppQuery":          (*World).answerWebAppQuery,
+	"answerGuestQuery":           answersForeign("guest_query_id", shapes["SentGuestMessage"], true),
+	"answerChatJoinRequestQuery": answersForeign("chat_join_request_query_id", "true", true),
+	"sendChatJoinRequestWebApp":  answersForeign("chat_join_request_query_id", "true", false),
+
 	"getFile":           (*World).getFile,
 	"uploadStickerFile": (*World).uploadStickerFile,
+
+	"setGameScore":      (*World).setGameScore,
+	"getGameHighScores": (*World).getGameHighScores,
+	"getAvailableGifts": (*World).getAvailableGifts,
+	"sendGift":          (*World).sendGift,
 
 	"getStickerSet":                     (*World).getStickerSet,
 	"createNewStickerSet":               (*World).createNewStickerSet,

@@ -103,7 +103,7 @@ func TestAMessageOfAnInlineResultIsEditedByItsOwnID(t *testing.T) {
 	s.play([]act{
 		{"editMessageText", []string{"inline_message_id", id, "text", "two"}, `true`},
 		{"editMessageText", []string{"inline_message_id", id, "text", "two"}, notModified},
-		{"setGameScore", []string{"inline_message_id", id, "user_id", "zoe", "score", "1"}, `true`},
+		{"setGameScore", []string{"inline_message_id", id, "user_id", "zoe", "score", "1"}, `400 Bad Request: MESSAGE_ID_INVALID`},
 	})
 	assert.Equal(t, "two", s.Messages(s.zoe.ID)[1].Text)
 }

@@ -9,6 +9,8 @@ import (
 
 // joinRequest is a user's request to join a chat. It waits for an administrator.
 type joinRequest struct {
+	chat *Chat
+	user *User
 	link *InviteLink // nil if the user did not ask by a link
 }
 
@@ -78,7 +80,7 @@ func (w *World) request(c *Chat, u *User, l *InviteLink) {
 	if c.requests == nil {
 		c.requests = map[int64]joinRequest{}
 	}
-	c.requests[u.ID] = joinRequest{l}
+	c.requests[u.ID] = joinRequest{c, u, l}
 	if l != nil {
 		l.Pending++
 	}
@@ -95,44 +97,57 @@ func (w *World) request(c *Chat, u *User, l *InviteLink) {
 	w.change()
 }
 
+// meetRequest learns of a join request from an update. The user is not in the chat. w.mu is
+// held.
+func (w *World) meetRequest(c *Chat, u *User, l *InviteLink) {
+	if c == nil || c.private() || u == nil {
+		return
+	}
+	if c.requests == nil {
+		c.requests = map[int64]joinRequest{}
+	}
+	delete(c.members, u.ID)
+	c.requests[u.ID] = joinRequest{c, u, l}
+}
+
 // decided ends the join request that a call names, and returns it.
-func (w *World) decided(p botapi.Params) (*Chat, *User, joinRequest, error) {
+func (w *World) decided(p botapi.Params) (joinRequest, error) {
 	u, err := w.user(p, "user_id")
 	if err != nil {
-		return nil, nil, joinRequest{}, err
+		return joinRequest{}, err
 	}
 	c, err := w.managed(p, toAdmit)
 	if err != nil {
-		return nil, nil, joinRequest{}, err
+		return joinRequest{}, err
 	}
 	r, asked := c.requests[u.ID]
 	switch {
 	case w.memberOf(c, u).present():
-		return nil, nil, joinRequest{}, refusal("USER_ALREADY_PARTICIPANT")
+		return joinRequest{}, refusal("USER_ALREADY_PARTICIPANT")
 	case !asked:
-		return nil, nil, joinRequest{}, refusal("HIDE_REQUESTER_MISSING")
+		return joinRequest{}, refusal("HIDE_REQUESTER_MISSING")
 	}
 	delete(c.requests, u.ID)
 	if r.link != nil {
-		r.link.Pending--
+		r.link.Pending = max(0, r.link.Pending-1)
 	}
-	return c, u, r, nil
+	return r, nil
 }
 
 func (w *World) approveChatJoinRequest(p botapi.Params) (any, error) {
-	c, u, r, err := w.decided(p)
+	r, err := w.decided(p)
 	if err != nil {
 		return nil, err
 	}
 	if r.link != nil {
 		r.link.joined++
 	}
-	w.enter(c, u, w.bot, entry{Link: r.link, ByRequest: r.link == nil})
+	w.enter(r.chat, r.user, w.bot, entry{Link: r.link, ByRequest: r.link == nil})
 	return true, nil
 }
 
 func (w *World) declineChatJoinRequest(p botapi.Params) (any, error) {
-	_, _, _, err := w.decided(p)
+	_, err := w.decided(p)
 	if err == nil {
 		w.change()
 	}

@@ -34,6 +34,7 @@ type Message struct {
 	forBot    bool                 // meant for the bot: see meant
 	inlineID  string               // inline_message_id, of a message that an inline result sent
 	reactions map[int64][]Reaction // by user
+	scores    map[int64]int64      // of a game, by user
 }
 
 // Content is the part of a message that its copies have too.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -41,22 +42,22 @@ func (w *World) meant(m *Message) bool {
 		text, entities = m.Caption, m.CaptionEnts
 	}
 	coded := utf16.Encode([]rune(text))
-	for _, e := range entities {
-		_, name, named := strings.Cut(string(utf16.Decode(coded[e.Offset:e.Offset+e.Length])), "@")
-		switch e.Type {
-		case "bot_command":
-			if e.Offset == 0 && !named || named && strings.EqualFold(name, w.bot.Username) {
-				return true
-			}
-		case "mention":
-			if strings.EqualFold(name, w.bot.Username) {
-				return true
-			}
-		case "text_mention":
-			if e.User == w.bot {
-				return true
-			}
-		}
+	return slices.ContainsFunc(entities, func(e Entity) bool {
+		return w.named(e, string(utf16.Decode(coded[e.Offset:e.Offset+e.Length])))
+	})
+}
+
+// named reports whether an entity with the text names the bot, or is a command that names
+// no bot and begins the message.
+func (w *World) named(e Entity, text string) bool {
+	_, name, named := strings.Cut(text, "@")
+	switch e.Type {
+	case "bot_command":
+		return e.Offset == 0 && !named || strings.EqualFold(name, w.bot.Username)
+	case "mention":
+		return strings.EqualFold(name, w.bot.Username)
+	case "text_mention":
+		return e.User == w.bot
 	}
 	return false
 }

@@ -41,11 +41,14 @@ func (w *World) ask(q *Query) *Query {
 	return q
 }
 
+// errOldQuery is the error for an answer to a query that does not exist or no longer waits.
+const errOldQuery = refusal("query is too old and response timeout expired or query ID is invalid")
+
 // question returns the query with the id, if the bot can still answer it.
 func (w *World) question(id, kind string) (*Query, error) {
 	q := w.queries[id]
 	if q == nil || q.Kind != kind || w.cfg.Now().After(q.Until) {
-		return nil, refusal("query is too old and response timeout expired or query ID is invalid")
+		return nil, errOldQuery
 	}
 	return q, nil
 }

@@ -96,13 +96,15 @@ func (m *Member) restrictions() []byte {
 	return m.rights
 }
 
-// kindsOfContent are the permission that each content needs, and its name in Telegram's
-// errors. The first that has matches counts, because a venue has a location too, and an
-// animation a document.
-var kindsOfContent = []struct {
+// kindOfContent is the permission that a content needs, and its name in Telegram's errors.
+type kindOfContent struct {
 	permission, name string
 	matches          func(*Content) bool
-}{
+}
+
+// kindsOfContent are all kinds. The first that matches counts, because a venue has a
+// location too, and an animation a document.
+var kindsOfContent = []kindOfContent{
 	{"can_send_other_messages", "animations", func(c *Content) bool { return c.Animation != nil }},
 	{"can_send_audios", "music", func(c *Content) bool { return c.Audio != nil }},
 	{"can_send_documents", "documents", func(c *Content) bool { return c.Document != nil }},
@@ -127,14 +129,9 @@ var kindsOfContent = []struct {
 // send there; empty if they may send all.
 func (c *Chat) forbids(m *Member, all ...Content) string {
 	for i := range all {
-		for _, kind := range kindsOfContent {
-			if !kind.matches(&all[i]) {
-				continue
-			}
-			if !c.permits(m, kind.permission) {
-				return kind.name
-			}
-			break
+		first := slices.IndexFunc(kindsOfContent, func(kind kindOfContent) bool { return kind.matches(&all[i]) }) // the last matches all
+		if kind := kindsOfContent[first]; !c.permits(m, kind.permission) {
+			return kind.name
 		}
 	}
 	return ""

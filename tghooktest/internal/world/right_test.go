@@ -1,6 +1,7 @@
 package world
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func (s *stage) at(d time.Duration) string {
 func TestARestrictionEndsAtItsDate(t *testing.T) {
 	t.Parallel()
 	s := set(t)
-	ben := []string{"chat_id", "team", "user_id", "ben"}
+	ben := slices.Clip([]string{"chat_id", "team", "user_id", "ben"})
 	s.expect("true", s.call("restrictChatMember", append(ben, "permissions", "{}", "until_date", s.at(time.Hour))...))
 	assert.Contains(t, s.call("getChatMember", ben...), `"status":"restricted","until_date":1795003600,"is_member":true`)
 	_, err := s.Send(s.ben.ID, s.team.ID, 0, "hi")
@@ -50,7 +51,7 @@ func TestARestrictionEndsAtItsDate(t *testing.T) {
 func TestABanEndsAtItsDate(t *testing.T) {
 	t.Parallel()
 	s := set(t)
-	ben := []string{"chat_id", "team", "user_id", "ben"}
+	ben := slices.Clip([]string{"chat_id", "team", "user_id", "ben"})
 	s.expect("true", s.call("banChatMember", append(ben, "until_date", s.at(31*time.Second))...))
 	s.expect(`{"user":BEN,"status":"kicked","until_date":1795000031}`, s.call("getChatMember", ben...))
 	require.ErrorContains(t, s.Join(s.ben.ID, s.team.ID), "banned")

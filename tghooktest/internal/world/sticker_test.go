@@ -11,17 +11,18 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// stickers returns the emoji and ids of the stickers of a set.
-func (s *stage) stickers(name string) (emoji string, ids []string) {
+// cats returns the emoji and ids of the stickers of the set.
+func (s *stage) cats() (emoji string, ids []string) {
 	s.t.Helper()
 	var set StickerSet
-	answer := s.call("getStickerSet", "name", name)
+	answer := s.call("getStickerSet", "name", catSet)
 	require.NoError(s.t, json.Unmarshal([]byte(answer), &set), answer)
+	var all strings.Builder
 	for _, sticker := range set.Stickers {
-		emoji += sticker.Emoji
+		all.WriteString(sticker.Emoji)
 		ids = append(ids, sticker.ID)
 	}
-	return emoji, ids
+	return all.String(), ids
 }
 
 // sticks are the uploads of the tests of sticker sets.
@@ -42,7 +43,7 @@ func TestStickerSetsKeepTheirStickers(t *testing.T) {
 	assert.Regexp(t, `^\{"name":"cats_by_sample_bot","title":"Cats","sticker_type":"regular","stickers":\[\{"width":512,"height":512,"emoji":"😺","set_name":"cats_by_sample_bot","is_animated":false,"is_video":false,"type":"regular",`, s.call("getStickerSet", "name", strings.ToUpper(catSet)))
 	s.expect("400 Bad Request: sticker set name is already occupied", s.callWith(sticks(t), "createNewStickerSet", create...))
 	s.expect("true", s.callWith(sticks(t), "addStickerToSet", "user_id", "zoe", "name", catSet, "sticker", `{"sticker":"attach://b","format":"static","emoji_list":["🐈"]}`))
-	emoji, ids := s.stickers(catSet)
+	emoji, ids := s.cats()
 	assert.Equal(t, "😺🐈", emoji)
 	assert.Contains(t, s.call("sendSticker", "chat_id", "zoe", "sticker", ids[1]), `"sticker"`)
 
@@ -52,14 +53,14 @@ func TestStickerSetsKeepTheirStickers(t *testing.T) {
 		{"setStickerKeywords", []string{"sticker", ids[0], "keywords", `["cat"]`}, `true`},
 		{"setStickerSetTitle", []string{"name", catSet, "title", "Felines"}, `true`},
 	})
-	emoji, _ = s.stickers(catSet)
+	emoji, _ = s.cats()
 	assert.Equal(t, "🐈🐱", emoji)
 	assert.Contains(t, s.call("getStickerSet", "name", catSet), `"title":"Felines"`)
 	s.expect("true", s.callWith(sticks(t), "replaceStickerInSet", "user_id", "zoe", "name", catSet, "old_sticker", ids[0], "sticker", `{"sticker":"attach://b","format":"static","emoji_list":["🦁"]}`))
-	emoji, _ = s.stickers(catSet)
+	emoji, _ = s.cats()
 	assert.Equal(t, "🐈🦁", emoji)
 	s.expect("true", s.call("deleteStickerFromSet", "sticker", ids[1]))
-	emoji, _ = s.stickers(catSet)
+	emoji, _ = s.cats()
 	assert.Equal(t, "🦁", emoji)
 	s.expect("true", s.call("deleteStickerSet", "name", catSet))
 	s.expect("400 Bad Request: STICKERSET_INVALID", s.call("getStickerSet", "name", catSet))

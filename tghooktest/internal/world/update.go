@@ -8,18 +8,16 @@ import (
 
 // met has the fields that the object of an update may have.
 type met struct {
-	ID       string   `json:"id"` // id of a query
-	From     *User    `json:"from"`
-	User     *User    `json:"user"`
-	Chat     *Chat    `json:"chat"`
-	Message  *Message `json:"message"` // message of a callback query
-	InlineID string   `json:"inline_message_id"`
-	Data     string   `json:"data"`
-	Query    string   `json:"query"`
-	New      *struct {
-		User   *User  `json:"user"`
-		Status string `json:"status"`
-	} `json:"new_chat_member"`
+	ID       string      `json:"id"` // id of a query
+	From     *User       `json:"from"`
+	User     *User       `json:"user"`
+	Chat     *Chat       `json:"chat"`
+	Message  *Message    `json:"message"` // message of a callback query
+	InlineID string      `json:"inline_message_id"`
+	Data     string      `json:"data"`
+	Query    string      `json:"query"`
+	Link     *InviteLink `json:"invite_link"`
+	New      object      `json:"new_chat_member"`
 }
 
 // Meet learns from an update that no user of this World made: its user, its chat, where the
@@ -34,6 +32,7 @@ func (w *World) Meet(kind string, object []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.meetFiles("", all)
+	w.meetQueries(all)
 	from, c := w.meetUser(cmp.Or(about.From, about.User)), w.meetChat(about.Chat)
 	var pressed *Message
 	switch kind {
@@ -46,6 +45,8 @@ func (w *World) Meet(kind string, object []byte) {
 		pressed = w.meetMessage(about.Message, w.bot)
 	case "my_chat_member", "chat_member":
 		w.meetMember(kind, c, about)
+	case "chat_join_request":
+		w.meetRequest(c, from, about.Link)
 	}
 	if id := about.InlineID; id != "" && from != nil && w.inline[id] == nil { // the update does not have the message's text
 		w.inline[id] = &Message{From: from, Chat: w.chats[from.ID], ViaBot: w.bot, inlineID: id, Content: Content{Text: "?"}}
@@ -119,19 +120,38 @@ func (w *World) meetMessage(m *Message, from *User) *Message {
 	return m
 }
 
-// meetMember sets the status that an update gives to a user, or to the bot. w.mu is held.
+// meetMember sets the membership that an update gives to a user, or to the bot. w.mu is
+// held.
 func (w *World) meetMember(kind string, c *Chat, about met) {
 	if c == nil || about.New == nil {
 		return
 	}
 	who := w.bot
 	if kind == "chat_member" {
-		who = w.meetUser(about.New.User)
+		var u *User
+		_ = json.Unmarshal(about.New["user"], &u) // nil if it is not a user
+		who = w.meetUser(u)
 	}
+	status := about.New.text("status")
 	switch {
 	case c.private():
-		w.users[c.ID].blocked = about.New.Status == "kicked"
+		w.users[c.ID].blocked = status == "kicked"
 	case who != nil:
-		c.members[who.ID] = &Member{User: who, Status: about.New.Status}
+		c.members[who.ID] = &Member{
+			User: who, Status: status, Title: about.New.text("custom_title"), Until: about.New.integer("until_date"),
+			rights: c.met(about.New), away: status == "restricted" && !about.New.flag("is_member"),
+		}
 	}
+}
+
+// met returns the rights or permissions that a ChatMember has; nil if it names none.
+func (c *Chat) met(member object) json.RawMessage {
+	all := map[string]string{"administrator": c.rights(), "restricted": permissions}[member.text("status")]
+	fields, _ := parseObject([]byte(all))
+	for name := range fields {
+		if member[name] != nil {
+			return chosenOf(all, member.flag)
+		}
+	}
+	return nil
 }

@@ -44,9 +44,11 @@ type World struct {
 	files    map[string]*File       // by file_id
 	paths    map[string]*File       // by file_path
 	queries  map[string]*Query      // callback and inline queries by id
+	foreign  map[string]*User       // who asks, by the ids of queries that have no Query
 	inline   map[string]*Message    // messages that inline results sent, by inline_message_id
 	sets     map[string]*StickerSet // by name in lower case
 	commands map[string][]Command   // by scope and language, see commandsKey
+	shop     []gift                 // the gifts that there are; nil until someone looks
 	answers  map[string]json.RawMessage
 	unheard  []string
 	hidden   int               // messages that privacy mode kept from the bot
@@ -66,6 +68,7 @@ func New(cfg Config) *World {
 		files:    map[string]*File{},
 		paths:    map[string]*File{},
 		queries:  map[string]*Query{},
+		foreign:  map[string]*User{},
 		inline:   map[string]*Message{},
 		sets:     map[string]*StickerSet{},
 		commands: map[string][]Command{},
