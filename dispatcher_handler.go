@@ -192,7 +192,7 @@ func (s *spellcheck) check(ctx context.Context, cfg *DispatchConfig, method stri
 	if _, known := botapi.Lookup(method); known || !s.first(method) {
 		return
 	}
-	cfg.log(ctx, slog.LevelWarn, "tghook: a reply has a method that is not in Bot API 10.1: correct it if it is misspelt, because Telegram ignores a method that it does not know",
+	cfg.log(ctx, slog.LevelWarn, "tghook: a reply has a method that is not in Bot API 10.3: correct it if it is misspelt, because Telegram ignores a method that it does not know",
 		slog.String("method", method), slog.String("nearest", spelling.Nearest(method, botapi.Names())))
 }
 

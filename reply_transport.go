@@ -75,7 +75,7 @@ type ReplyTransport struct {
 	// required. Its own transport is not used.
 	Client *Client
 	// Methods are the methods that may be held, in upper or lower case. If empty, all
-	// methods of Bot API 10.1 that answer True and that Telegram accepts in a response,
+	// methods of Bot API 10.3 that answer True and that Telegram accepts in a response,
 	// except sendChatAction, sendMessageDraft and sendRichMessageDraft, because these show
 	// what the handler is doing. With AllowNoResult also the methods that answer with a
 	// message.

@@ -12,9 +12,5 @@ import (
 func TestMain(m *testing.M) {
 	var watcher spec.Watcher
 	world.Observe = watcher.Watch
-	code := m.Run()
-	if watcher.Report(os.Stderr) && code == 0 {
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(watcher.Report(os.Stderr, m.Run()))
 }

@@ -93,9 +93,9 @@ type ServerConfig struct {
 	AllowRefusedReplies bool
 }
 
-// Server is a simulated Telegram for one bot; AddBot adds others. It has the methods of Bot
-// API 10.1, and updates of every kind of Bot API 10.3. It keeps the chats, their files, and
-// the newest 100,000 calls. Several goroutines may use it at once.
+// Server is a simulated Telegram for one bot; AddBot adds others. It has the methods and the
+// kinds of updates of Bot API 10.3. It keeps the chats, their files, and the newest 100,000
+// calls. Several goroutines may use it at once.
 //
 // Without ServerConfig.InMemory it listens on 127.0.0.1, or on ServerConfig.Listen. It
 // answers 403 to a request that a page in a browser may have sent: one whose Host is not

@@ -74,8 +74,9 @@ var answerable = []struct {
 		answerShippingQuery approveChatJoinRequest approveSuggestedPost banChatMember banChatSenderChat
 		closeForumTopic closeGeneralForumTopic convertGiftToStars createNewStickerSet declineChatJoinRequest
 		declineSuggestedPost deleteAllMessageReactions deleteBusinessMessages deleteChatPhoto deleteChatStickerSet
-		deleteForumTopic deleteMessage deleteMessageReaction deleteMessages deleteMyCommands deleteStickerFromSet
-		deleteStickerSet deleteStory editForumTopic editGeneralForumTopic editUserStarSubscription
+		deleteEphemeralMessage deleteForumTopic deleteMessage deleteMessageReaction deleteMessages deleteMyCommands deleteStickerFromSet
+		deleteStickerSet deleteStory editEphemeralMessageCaption editEphemeralMessageMedia
+		editEphemeralMessageReplyMarkup editEphemeralMessageText editForumTopic editGeneralForumTopic editUserStarSubscription
 		giftPremiumSubscription hideGeneralForumTopic leaveChat pinChatMessage promoteChatMember readBusinessMessage
 		refundStarPayment removeBusinessAccountProfilePhoto removeChatVerification removeMyProfilePhoto
 		removeUserVerification reopenForumTopic reopenGeneralForumTopic replaceStickerInSet restrictChatMember
@@ -98,7 +99,7 @@ var answerable = []struct {
 		stopMessageLiveLocation`},
 }
 
-// unanswerable are all other methods of Bot API 10.1
+// unanswerable are all other methods of Bot API 10.3
 // (https://core.telegram.org/bots/api#available-methods).
 const unanswerable = `
 	answerGuestQuery answerWebAppQuery close copyMessages createChatInviteLink createChatSubscriptionInviteLink

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Method describes a method of Bot API 10.1.
+// Method describes a method of Bot API 10.3.
 type Method struct {
 	Name     string   // in Telegram's spelling
 	Result   string   // Message, True, Integer, String, or another object's type

@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
+	"github.com/tghook/tghook/tghooktest/internal/spec"
 )
 
 //go:embed methods.tsv
 var table string
 
-func TestAll180MethodsAreKnown(t *testing.T) {
+func TestAll185MethodsAreKnown(t *testing.T) {
 	t.Parallel()
 	lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
 	assert.True(t, slices.IsSorted(lines[1:]), "the methods are sorted")
@@ -36,9 +37,36 @@ func TestAll180MethodsAreKnown(t *testing.T) {
 		}
 	}
 	for what, want := range map[string]int{
-		"methods": 180, "True": 97, "Message": 31, "String": 4, "Integer": 1, "or True": 7, "arrays": 10, "with files": 13,
+		"methods": 185, "True": 102, "Message": 31, "String": 4, "Integer": 1, "or True": 7, "arrays": 10, "with files": 13,
 	} {
 		assert.Equal(t, want, count[what], what)
+	}
+}
+
+func TestTheMethodsAreThoseOfTheSpecification(t *testing.T) {
+	t.Parallel()
+	for _, want := range spec.Methods() {
+		m, ok := botapi.Lookup(want.Name)
+		require.True(t, ok, want.Name)
+		result := m.Result
+		if m.Array {
+			result = "[" + result + "]"
+		}
+		if m.OrTrue {
+			result += "|True"
+		}
+		assert.Equal(t, want.Result, result, want.Name)
+		var required, files []string
+		for _, p := range want.Params {
+			if !p.Optional {
+				required = append(required, p.Name)
+			}
+			if strings.HasPrefix(p.Type, "InputFile") {
+				files = append(files, p.Name)
+			}
+		}
+		assert.ElementsMatch(t, required, m.Required, want.Name)
+		assert.ElementsMatch(t, files, m.Files, want.Name)
 	}
 }
 

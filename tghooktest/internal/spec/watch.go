@@ -51,8 +51,9 @@ func (w *Watcher) add(fault string, object []byte) {
 	}
 }
 
-// Report writes the differences and returns whether there are any.
-func (w *Watcher) Report(to io.Writer) bool {
+// Report writes the differences. It returns the exit code of the tests, or 1 if they passed
+// and there are differences.
+func (w *Watcher) Report(to io.Writer, code int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var b strings.Builder
@@ -60,5 +61,8 @@ func (w *Watcher) Report(to io.Writer) bool {
 		fmt.Fprintf(&b, "not as in Bot API 10.3: %s\n\t%.1000s\n", fault, w.faults[fault])
 	}
 	_, _ = io.WriteString(to, b.String())
-	return len(w.faults) > 0
+	if len(w.faults) > 0 && code == 0 {
+		return 1
+	}
+	return code
 }

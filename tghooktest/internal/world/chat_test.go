@@ -220,3 +220,17 @@ func TestMessagesArePinned(t *testing.T) {
 	s.expect(`400 Bad Request: message to unpin not found`, s.call("unpinChatMessage", "chat_id", "zoe"))
 	s.expect("true", s.call("unpinAllChatMessages", "chat_id", "zoe"))
 }
+
+func TestAnyRightImpliesThatTheChatIsManaged(t *testing.T) {
+	t.Parallel()
+	s := set(t)
+	s.mu.Lock()
+	s.addChat(&Chat{ID: -1001, Title: "News", Type: "channel"}, &Member{User: s.bot, Status: "administrator"})
+	s.mu.Unlock()
+	s.expect("true", s.call("promoteChatMember", "chat_id", "team", "user_id", "ben", "is_anonymous", "true"))
+	assert.Equal(t, "manage_chat", truths(s.call("getChatMember", "chat_id", "team", "user_id", "ben")))
+	s.expect("true", s.call("promoteChatMember", "chat_id", "-1001", "user_id", "ben", "can_post_messages", "true"))
+	assert.Equal(t, "manage_chat post_messages restrict_members", truths(s.call("getChatMember", "chat_id", "-1001", "user_id", "ben")))
+	s.expect("true", s.call("promoteChatMember", "chat_id", "-1001", "user_id", "ben"))
+	s.expect(`{"user":BEN,"status":"member"}`, s.call("getChatMember", "chat_id", "-1001", "user_id", "ben"))
+}

@@ -11,9 +11,5 @@ import (
 func TestMain(m *testing.M) {
 	var watcher spec.Watcher
 	Observe = watcher.Watch
-	code := m.Run()
-	if watcher.Report(os.Stderr) && code == 0 {
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(watcher.Report(os.Stderr, m.Run()))
 }

@@ -73,8 +73,11 @@ func TestMessagesOfTheBotReadAsTelegramsDo(t *testing.T) {
 		{"sendGame", []string{"chat_id", "zoe", "game_short_name", "pong"}, `{"message_id":9,"from":BOT,"chat":PRIVATE,"date":1795000000,"game":{"title":"pong","description":"","photo":[]}}`},
 		{"sendRichMessage", []string{"chat_id", "zoe", "rich_message", `{"html":"<b>x</b>"}`}, `{"message_id":10,"from":BOT,"chat":PRIVATE,"date":1795000000,"rich_message":{"blocks":[{"text":"<b>x</b>","type":"paragraph"}]}}`},
 		{"sendRichMessage", []string{"chat_id", "zoe", "rich_message", `{"blocks":[],"is_rtl":true}`}, `{"message_id":11,"from":BOT,"chat":PRIVATE,"date":1795000000,"rich_message":{"blocks":[],"is_rtl":true}}`},
-		{"sendChecklist", []string{"chat_id", "zoe", "checklist", `{"title":"*T*","parse_mode":"Markdown","tasks":[{"id":1,"text":"Tea"}],"others_can_add_tasks":true}`},
-			`{"message_id":12,"from":BOT,"chat":PRIVATE,"date":1795000000,"checklist":{"title":"T","title_entities":[{"offset":0,"length":1,"type":"bold"}],"tasks":[{"id":1,"text":"Tea"}],"others_can_add_tasks":true}}`},
+		{
+			"sendChecklist",
+			[]string{"chat_id", "zoe", "checklist", `{"title":"*T*","parse_mode":"Markdown","tasks":[{"id":1,"text":"Tea"}],"others_can_add_tasks":true}`},
+			`{"message_id":12,"from":BOT,"chat":PRIVATE,"date":1795000000,"checklist":{"title":"T","title_entities":[{"offset":0,"length":1,"type":"bold"}],"tasks":[{"id":1,"text":"Tea"}],"others_can_add_tasks":true}}`,
+		},
 	})
 }
 

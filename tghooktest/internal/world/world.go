@@ -90,8 +90,8 @@ func (w *World) change() {
 	w.changed = make(chan struct{})
 }
 
-// Observe, if set, gets the result of each call of a method, and the object of each update
-// that a World makes, by its kind. Tests set it before they make a World.
+// Observe gets the result of each call, by its method, and the object of each update that a
+// World makes, by its kind. It is nil, except in tests, which set it before there is a World.
 var Observe func(name string, object []byte)
 
 func observe(name string, object []byte) {
