@@ -65,6 +65,7 @@ func (u *User) AskToJoin(g *Group) *Chat {
 	return &Chat{ID: g.ID, user: u, place: fmt.Sprintf("the group %q", g.Title)}
 }
 
-// WebAppQuery makes the user open a web app by an inline button or the menu button, and returns the query_id that the app finds in its init data. The bot can
+// WebAppQuery makes the user open a web app by an inline button or the menu button, and
+// returns the query_id that the app finds in its init data. The bot can
 // answer it once, by answerWebAppQuery, which sends a message as if the user had sent it.
 func (u *User) WebAppQuery() string { return u.server.world.WebAppQuery(u.ID) }
