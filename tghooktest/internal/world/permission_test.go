@@ -13,7 +13,7 @@ import (
 // truths returns the names of the fields that are true, in their order.
 func truths(text string) string {
 	var names []string
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		if name, ok := strings.CutSuffix(strings.TrimRight(part, "}"), ":true"); ok && !strings.Contains(name, "is_") {
 			names = append(names, strings.TrimPrefix(strings.Trim(name, `{"`), "can_"))
 		}
@@ -36,19 +36,22 @@ func TestPermissionsIncludeOthersAsTelegramReadsThem(t *testing.T) {
 		{"the old permission for media includes messages", []string{"permissions", `{"can_send_media_messages":true}`}, "send_messages " + allMedia + " react_to_messages"},
 		{
 			"the old permission for media alone, if permissions are independent",
-			[]string{"permissions", `{"can_send_media_messages":true}`, "use_independent_chat_permissions", "true"}, allMedia,
+			[]string{"permissions", `{"can_send_media_messages":true}`, "use_independent_chat_permissions", "true"},
+			allMedia,
 		},
 		{"a newer permission for media makes the old one void", []string{"permissions", `{"can_send_media_messages":true,"can_send_photos":false}`}, ""},
 		{"other messages include media and messages", []string{"permissions", `{"can_send_other_messages":true}`}, "send_messages " + allMedia + " send_other_messages react_to_messages"},
 		{
 			"web page previews include media and messages",
-			[]string{"permissions", `{"can_add_web_page_previews":true}`}, "send_messages " + allMedia + " add_web_page_previews react_to_messages",
+			[]string{"permissions", `{"can_add_web_page_previews":true}`},
+			"send_messages " + allMedia + " add_web_page_previews react_to_messages",
 		},
 		{"polls include messages", []string{"permissions", `{"can_send_polls":true}`}, "send_messages send_polls react_to_messages"},
 		{"independent polls do not", []string{"permissions", `{"can_send_polls":true}`, "use_independent_chat_permissions", "1"}, "send_polls"},
 		{
 			"independent other messages do not",
-			[]string{"permissions", `{"can_send_other_messages":true}`, "use_independent_chat_permissions", "true"}, "send_other_messages",
+			[]string{"permissions", `{"can_send_other_messages":true}`, "use_independent_chat_permissions", "true"},
+			"send_other_messages",
 		},
 		{"pins include topics", []string{"permissions", `{"can_pin_messages":true}`}, "edit_tag pin_messages manage_topics"},
 		{"pins include no topics that are refused", []string{"permissions", `{"can_pin_messages":true,"can_manage_topics":false}`}, "edit_tag pin_messages"},
@@ -58,11 +61,13 @@ func TestPermissionsIncludeOthersAsTelegramReadsThem(t *testing.T) {
 		{"flat: other messages include media and messages", []string{"can_send_other_messages", "true"}, "send_messages " + allMedia + " send_other_messages react_to_messages"},
 		{
 			"flat: web page previews include media and messages",
-			[]string{"can_add_web_page_previews", "true"}, "send_messages " + allMedia + " add_web_page_previews react_to_messages",
+			[]string{"can_add_web_page_previews", "true"},
+			"send_messages " + allMedia + " add_web_page_previews react_to_messages",
 		},
 		{
 			"flat: independent other messages do not",
-			[]string{"can_send_other_messages", "true", "use_independent_chat_permissions", "true"}, "send_other_messages",
+			[]string{"can_send_other_messages", "true", "use_independent_chat_permissions", "true"},
+			"send_other_messages",
 		},
 		{"flat: permissions win", []string{"can_send_messages", "true", "permissions", `{}`}, ""},
 	} {
