@@ -92,3 +92,16 @@ func TestMistakesInChangingMembershipsAreExplained(t *testing.T) {
 		srv.Close()
 	}
 }
+
+func TestABotAnswersAWebApp(t *testing.T) {
+	t.Parallel()
+	srv := tghooktest.NewServer(t)
+	zoe := srv.User("Zoë")
+	answer := map[string]any{"web_app_query_id": zoe.WebAppQuery(), "result": map[string]any{
+		"type": "article", "id": "1", "title": "Tea", "input_message_content": map[string]any{"message_text": "One tea, please."},
+	}}
+	require.NoError(t, srv.Bot(t).Call(t.Context(), "answerWebAppQuery", answer, nil))
+	messages := zoe.Chat().Messages()
+	assert.Equal(t, "One tea, please.", messages[len(messages)-1].Text)
+	require.ErrorContains(t, srv.Bot(t).Call(t.Context(), "answerWebAppQuery", answer, nil), "query is too old")
+}
