@@ -3,10 +3,8 @@ package sender_test
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"net"
 	"net/url"
 	"slices"
@@ -57,7 +55,10 @@ func play(t *testing.T, s situation) {
 func (p *player) configure(cfg *sender.Config) {
 	u, err := url.Parse(cmp.Or(p.Webhook.URL, "http://bot.example.org/telegram"))
 	require.NoError(p, err)
-	cfg.URL, cfg.Target, cfg.Userinfo = u, target(p.Webhook.URL, u), u.User.String()
+	cfg.URL = u
+	if p.Webhook.URL != "" {
+		cfg.Userinfo, cfg.Target = parts(p.Webhook.URL)
+	}
 	cfg.Secret = p.Webhook.SecretToken
 	cfg.MaxConnections = cmp.Or(p.Webhook.MaxConnections, cfg.MaxConnections)
 	cfg.Latency = true
@@ -79,13 +80,14 @@ func (p *player) configure(cfg *sender.Config) {
 	}
 }
 
-// target returns the path, query and fragment of a URL as they are written.
-func target(raw string, u *url.URL) string {
+// parts returns the userinfo of a URL, and its path and the rest, as they are written.
+func parts(raw string) (userinfo, target string) {
 	_, after, _ := strings.Cut(raw, "://")
-	if i := strings.IndexByte(after, '/'); i >= 0 {
-		return after[i:]
+	authority, target, _ := strings.Cut(after, "/")
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		userinfo = authority[:i]
 	}
-	return cmp.Or(u.Path, "/telegram")
+	return userinfo, "/" + target
 }
 
 func (p *player) add(u planned) {
@@ -139,53 +141,53 @@ func (p *player) name(q request) (name string) {
 	return name
 }
 
-// check compares what happened with the script.
+// check compares what happened with the expectations.
 func (p *player) check() {
 	p.Helper()
-	saw, want := p.saw(), p.Expect
-	if want.Requests != nil {
-		p.checkRequests(saw.requests, want.Requests)
-	}
-	for _, b := range want.Bytes {
-		require.LessOrEqual(p, b.number, len(saw.requests), "requests")
-		q := saw.requests[b.number-1]
-		assert.Equalf(p, p.written(string(b.text), q), q.raw, "request %d", b.number)
-	}
-	p.checkConnections(saw)
-	for _, b := range want.WrittenBack {
-		assert.Equalf(p, string(b.text), saw.rest[b.number-1], "what was written back on connection %d", b.number)
-	}
-	p.checkErrors(saw)
-	p.checkReplies(saw.replies, want.Replies)
-	assert.Equal(p, want.Pending, p.queue.Len(), "updates that wait")
-	assert.Equal(p, want.Removed, saw.gone > 0, "that the webhook was removed")
-}
-
-// checkRequests looks for each request in the list. A request must not pass another one of
-// its connection or chat.
-func (p *player) checkRequests(got []request, want []expected) {
-	p.Helper()
-	left := slices.Clone(want)
-	for _, q := range got {
-		name, found := p.name(q), false
-		for i, e := range left {
-			if e.fits(q, name) {
-				left, found = slices.Delete(left, i, i+1), true
-				break
-			}
-			if e.conn == q.conn+1 || p.chat(e.name) == p.chat(name) {
-				break
-			}
-		}
-		if !found {
-			assert.Failf(p, "a request too many", "%s\nall requests:\n%s", p.line(q), p.lines(got))
+	saw := p.saw()
+	var all []string
+	for _, want := range p.Expect {
+		problems := slices.Concat(
+			p.requests(saw.requests, want.Requests), p.bytes(saw, want), connections(saw, want.Connections),
+			errorsOf(saw, want.Errors), repliesOf(saw.replies, want.Replies),
+			differs("updates that wait", want.Pending, p.queue.Len()), differs("the webhook was removed", want.Removed, saw.gone > 0),
+		)
+		if len(problems) == 0 {
 			return
 		}
+		all = append(all, strings.Join(problems, "\n"))
 	}
-	for _, e := range left {
-		assert.Failf(p, "a request is missing", "%v %s\nall requests:\n%s", e.at, e.name, p.lines(got))
-		return
+	assert.Fail(p, strings.Join(all, "\nand, not as in the next alternative either:\n"))
+}
+
+func differs(what string, want, got any) []string {
+	if assert.ObjectsAreEqual(want, got) {
+		return nil
 	}
+	return []string{fmt.Sprintf("%s: %v, want %v", what, got, want)}
+}
+
+// requests looks for each request in the list. A request must not pass another one of its
+// connection or chat.
+func (p *player) requests(got []request, want []expected) []string {
+	if want == nil {
+		return nil
+	}
+	left := slices.Clone(want)
+	for _, q := range got {
+		name := p.name(q)
+		i := slices.IndexFunc(left, func(e expected) bool {
+			return e.fits(q, name) || e.conn == q.conn+1 || p.chat(e.name) == p.chat(name)
+		})
+		if i < 0 || !left[i].fits(q, name) {
+			return []string{"this request should not come: " + p.line(q) + "; all that came:\n" + p.lines(got)}
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	if len(left) > 0 {
+		return []string{fmt.Sprintf("%d requests are missing, the first of them %q at %v; all that came:\n%s", len(left), left[0].name, left[0].at, p.lines(got))}
+	}
+	return nil
 }
 
 func (e *expected) fits(q request, name string) bool {
@@ -213,10 +215,30 @@ func (p *player) line(q request) string {
 
 func (p *player) lines(all []request) string {
 	lines := make([]string, 0, len(all))
-	for _, q := range all {
+	for _, q := range all[:min(len(all), 50)] {
 		lines = append(lines, p.line(q))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// bytes compares requests, and what came after the last one of a connection.
+func (p *player) bytes(saw seen, want expectation) (problems []string) {
+	for _, b := range want.Bytes {
+		if b.number > len(saw.requests) {
+			problems = append(problems, fmt.Sprintf("request %d is missing", b.number))
+			continue
+		}
+		q := saw.requests[b.number-1]
+		problems = append(problems, differs(fmt.Sprint("request ", b.number), p.written(string(b.text), q), q.raw)...)
+	}
+	for _, b := range want.WrittenBack {
+		if b.number > len(saw.rest) {
+			problems = append(problems, fmt.Sprintf("connection %d is missing", b.number))
+			continue
+		}
+		problems = append(problems, differs(fmt.Sprint("written back on connection ", b.number), string(b.text), saw.rest[b.number-1])...)
+	}
+	return problems
 }
 
 // written puts the numbers of a request into its text.
@@ -230,68 +252,61 @@ func (p *player) written(text string, q request) string {
 	).Replace(text)
 }
 
-func (p *player) checkConnections(saw seen) {
-	p.Helper()
-	var number int
-	switch raw := p.Expect.Connections; {
-	case raw == nil:
-		return
-	case json.Unmarshal(raw, &number) == nil:
-		assert.Len(p, saw.opened, number, "connections")
-		return
+func connections(saw seen, want *opened) []string {
+	if want == nil {
+		return nil
 	}
-	var want [][2]*float64
-	require.NoError(p, json.Unmarshal(p.Expect.Connections, &want))
-	var got [][2]*float64
-	for i := range saw.opened {
-		got = append(got, [2]*float64{tenths(saw.opened[i]), nil})
-		if saw.ends[i] > 0 {
-			got[i][1] = tenths(saw.ends[i])
+	problems := differs("connections", want.number, len(saw.opened))
+	for i, w := range want.times[:min(len(want.times), len(saw.opened))] {
+		end := saw.ends[i]
+		if !w[0].around(saw.opened[i]) || (w[1] == nil) != (end == 0) || w[1] != nil && !w[1].around(end) {
+			problems = append(problems, fmt.Sprintf("connection %d was opened at %v and closed at %v", i+1, saw.opened[i], end))
 		}
 	}
-	assert.Equal(p, want, got, "when connections were opened and closed")
+	return problems
 }
 
-// tenths rounds to a tenth of a second.
-func tenths(d time.Duration) *float64 {
-	rounded := math.Round(d.Seconds()*10) / 10
-	return &rounded
+// errorsOf takes as many errors for each entry as it stands for.
+func errorsOf(saw seen, want []failure) []string {
+	at := 0
+	for _, f := range want {
+		n := 0
+		for ; at < len(saw.failed) && (f.times == 0 || n < f.times) && saw.failed[at] == f.text && f.at.around(saw.failing[at]); n++ {
+			at++
+		}
+		if n < f.times {
+			return []string{fmt.Sprintf("error %d is not %q at %v; all errors: %s", at+1, f.text, f.at, told(saw))}
+		}
+	}
+	if at < len(saw.failed) {
+		return []string{fmt.Sprintf("error %d should not come; all errors: %s", at+1, told(saw))}
+	}
+	return nil
 }
 
-func (p *player) checkErrors(saw seen) {
-	p.Helper()
-	var (
-		want []string //nolint:prealloc // nil if there is none, as failed is
-		at   []span   //nolint:prealloc // the same
-	)
-	for _, f := range p.Expect.Errors {
-		want = append(want, slices.Repeat([]string{f.text}, f.times)...)
-		at = append(at, slices.Repeat([]span{f.at}, f.times)...)
+func told(saw seen) string {
+	lines := []string{fmt.Sprint(len(saw.failed))}
+	for i, text := range saw.failed[:min(len(saw.failed), 50)] {
+		lines = append(lines, fmt.Sprintf("[%.3f, %q]", saw.failing[i].Seconds(), text))
 	}
-	if !assert.Equal(p, want, saw.failed, "errors, which came at %v", saw.failing) {
-		return
-	}
-	for i, came := range saw.failing {
-		assert.Truef(p, at[i].around(came), "error %d came at %v, not at %v", i+1, came, at[i])
-	}
+	return strings.Join(lines, "\n")
 }
 
-func (p *player) checkReplies(got []sender.Reply, want []executed) {
-	p.Helper()
-	if !assert.Len(p, got, len(want), "replies") {
-		return
-	}
-	for i, w := range want {
-		assert.Equal(p, w.Method, got[i].Method, "the method of the reply")
+func repliesOf(got []sender.Reply, want []executed) []string {
+	problems := differs("calls that were executed", len(want), len(got))
+	for i, w := range want[:min(len(want), len(got))] {
+		r := got[i]
+		problems = append(problems, differs("the method of a call", w.Method, r.Method)...)
 		if w.Parameters != nil {
-			assert.Equal(p, w.Parameters, maps.Collect(maps.All(got[i].Values)), "the parameters of the reply")
+			problems = append(problems, differs("parameters", w.Parameters, maps.Collect(maps.All(r.Values)))...)
 		}
+		problems = append(problems, differs("files", len(w.Files), len(r.Files))...)
 		for name, file := range w.Files {
-			require.Contains(p, got[i].Files, name, "files of the reply")
-			assert.Equal(p, file.Name, got[i].Files[name].Name, "the name of a file")
-			same := string(file.Content) == string(got[i].Files[name].Content)
-			assert.Truef(p, same, "that the file %s has the bytes that it should have", name)
+			problems = append(problems, differs("the name of "+name, file.Name, r.Files[name].Name)...)
+			if string(file.Content) != string(r.Files[name].Content) {
+				problems = append(problems, "the file "+name+" has other bytes")
+			}
 		}
-		assert.Len(p, got[i].Files, len(w.Files), "files of the reply")
 	}
+	return problems
 }

@@ -219,16 +219,22 @@ func (r *rig) accept(l net.Listener) {
 }
 
 func (r *rig) serve(conn net.Conn, n int) {
-	in := bufio.NewReader(conn)
-	for nth := 1; ; nth++ {
-		req, err := r.read(in, n, nth)
-		if err != nil {
-			r.note(func() { r.ends[n], r.rest[n] = r.since(), req.raw })
-			_ = conn.Close()
-			return
+	requests := make(chan request, 16) // a sender waits for the answer before it sends the next one
+	r.serving.Go(func() {
+		defer close(requests)
+		in := bufio.NewReader(conn)
+		for nth := 1; ; nth++ {
+			req, err := r.read(in, n, nth)
+			if err != nil {
+				r.note(func() { r.ends[n], r.rest[n] = r.since(), req.raw })
+				_ = conn.Close()
+				return
+			}
+			requests <- req
 		}
+	})
+	for req := range requests {
 		if !r.follow(conn, r.do(req)) {
-			r.note(func() { r.ends[n] = r.since() })
 			return
 		}
 	}

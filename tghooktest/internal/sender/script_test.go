@@ -25,7 +25,7 @@ type situation struct {
 	Network  []change
 	Receiver []rule
 	Until    seconds
-	Expect   expectation
+	Expect   alternatives
 }
 
 type hook struct {
@@ -203,12 +203,23 @@ func (s seconds) duration() time.Duration { return time.Duration(float64(s) * fl
 type expectation struct {
 	Requests    []expected
 	Bytes       []numbered
-	Connections json.RawMessage
+	Connections *opened
 	WrittenBack []numbered `json:"written_back"`
 	Errors      []failure
 	Replies     []executed
 	Pending     int
 	Removed     bool
+}
+
+// alternatives is a list of expectations, one of which must come true.
+type alternatives []expectation
+
+func (a *alternatives) UnmarshalJSON(b []byte) error {
+	if b[0] == '[' {
+		return decode(b, (*[]expectation)(a))
+	}
+	*a = make(alternatives, 1)
+	return decode(b, &(*a)[0])
 }
 
 // expected is a request that must come.
@@ -222,6 +233,21 @@ func (e *expected) UnmarshalJSON(b []byte) error {
 	return decode(b, &[]any{&e.at, &e.name, &e.conn})
 }
 
+// opened is how many connections were opened, and when each was opened and closed.
+type opened struct {
+	number int
+	times  [][2]*span // nil if only the number counts
+}
+
+func (o *opened) UnmarshalJSON(b []byte) error {
+	if b[0] != '[' {
+		return decode(b, &o.number)
+	}
+	err := decode(b, &o.times)
+	o.number = len(o.times)
+	return err
+}
+
 type numbered struct {
 	number int
 	text   text
@@ -233,7 +259,7 @@ func (n *numbered) UnmarshalJSON(b []byte) error { return decode(b, &[]any{&n.nu
 type failure struct {
 	at    span
 	text  string
-	times int
+	times int // 0 for any number
 }
 
 func (f *failure) UnmarshalJSON(b []byte) error {
