@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -74,4 +75,35 @@ func TestErrorsAreInTelegramsWords(t *testing.T) {
 	assert.Equal(t, "odd", sender.ErrorText(errors.New("odd")), "an unknown error")
 	assert.Equal(t, "Broken pipe", sender.ErrorText(&net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}), "a broken pipe")
 	assert.Empty(t, sender.ErrorText(&net.OpError{Op: "read", Err: net.ErrClosed}), "an end by ourselves")
+}
+
+// An answer that comes together with a reset is lost by chance, which the seed decides.
+func TestAResetLosesThreeAnswersOfEight(t *testing.T) {
+	t.Parallel()
+	const seeds = 200
+	lost := 0
+	for seed := range uint64(seeds) {
+		run := func() (log string) {
+			inBubble(t, func(q request) string {
+				if q.nth == 0 {
+					return withBody("200 OK", asJSON, sayHi) + reset
+				}
+				return ok
+			}, func(cfg *sender.Config) { cfg.Seed, cfg.Latency = seed, true }, func(r *rig) {
+				r.send(1, "a")
+				r.pass(5 * time.Second)
+				r.expectFailures("Connection reset by peer")
+				assert.Zero(t, r.queue.Len(), "updates that wait")
+				assert.Equal(t, 2-len(r.got()), len(r.saw().replies), "calls that were executed")
+				log = r.log()
+			})
+			return log
+		}
+		first := run()
+		assert.Equal(t, first, run(), "the same seed gives the same run")
+		if strings.Contains(first, ", 2: ") {
+			lost++
+		}
+	}
+	assert.InDelta(t, seeds*3/8, lost, 20, "answers that were lost")
 }
