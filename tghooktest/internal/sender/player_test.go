@@ -3,6 +3,8 @@ package sender_test
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +29,10 @@ const tolerance = 50 * time.Millisecond
 type player struct {
 	*rig
 	situation
-	names map[int64]string // of the updates, by id
+	names    map[int64]string // of the updates, by id
+	roots    *x509.CertPool
+	uploaded []byte
+	hello    atomic.Pointer[tls.ClientHelloInfo] // the first that a sender sent
 }
 
 // play plays s against the Sender in a bubble.
@@ -35,6 +41,9 @@ func play(t *testing.T, s situation) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &player{rig: newRig(t, nil), situation: s, names: map[int64]string{}}
 		p.rig.do = p.do
+		if s.TLS != nil {
+			p.certify(*s.TLS)
+		}
 		defer p.serving.Wait()
 		p.become("up")
 		for _, c := range p.Network {
@@ -62,6 +71,7 @@ func (p *player) configure(cfg *sender.Config) {
 	cfg.Secret = p.Webhook.SecretToken
 	cfg.MaxConnections = cmp.Or(p.Webhook.MaxConnections, cfg.MaxConnections)
 	cfg.Latency = true
+	cfg.Roots, cfg.Certificate = p.roots, p.uploaded
 	dial := cfg.Dial
 	cfg.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
 		switch p.condition() {
@@ -77,6 +87,39 @@ func (p *player) configure(cfg *sender.Config) {
 		if u.At < 0 {
 			p.add(u)
 		}
+	}
+}
+
+// certify gives the receiver a certificate.
+func (p *player) certify(c certified) {
+	p.Helper()
+	root, between := newAuthority(p.T), (*authority)(nil)
+	p.roots = root.pool()
+	by := root
+	switch c.SignedBy {
+	case "itself":
+		by = nil
+	case "an intermediate":
+		between = root.certificate(p.T, intermediate())
+		by = between
+	}
+	template := named(c.CommonName, c.Names, c.Addresses...)
+	if c.Expired {
+		template.NotAfter = year(1999)
+	}
+	leaf := by.certificate(p.T, template)
+	if p.rig.secure = leaf.shown(); c.Shown == "chain" {
+		p.rig.secure = leaf.shown(between)
+	}
+	p.uploaded = map[string][]byte{"certificate": leaf.pem(), "root": root.pem(), "another root": newAuthority(p.T).pem(), "text": []byte("x")}[c.Uploaded]
+	p.rig.secure.MinVersion = tls.VersionTLS10
+	p.rig.secure.MaxVersion = map[string]uint16{"1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12}[c.Newest]
+	if c.Asks {
+		p.rig.secure.ClientAuth = tls.RequireAnyClientCert
+	}
+	p.rig.secure.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		p.hello.CompareAndSwap(nil, h)
+		return nil, nil //nolint:nilnil // the configuration stays
 	}
 }
 
@@ -151,6 +194,7 @@ func (p *player) check() {
 			p.requests(saw.requests, want.Requests), p.bytes(saw, want), connections(saw, want.Connections),
 			errorsOf(saw, want.Errors), repliesOf(saw.replies, want.Replies),
 			differs("updates that wait", want.Pending, p.queue.Len()), differs("the webhook was removed", want.Removed, saw.gone > 0),
+			p.greeting(want.ServerName),
 		)
 		if len(problems) == 0 {
 			return
@@ -250,6 +294,18 @@ func (p *player) written(text string, q request) string {
 	return strings.NewReplacer(
 		"$update_id", strconv.FormatInt(q.id, 10), "$date", strconv.FormatInt(date, 10), "$length", strconv.Itoa(len(body)),
 	).Replace(text)
+}
+
+// greeting compares what the sender sends first. It offers no protocol, and so HTTP/1.1.
+func (p *player) greeting(name *string) []string {
+	if name == nil {
+		return nil
+	}
+	h := p.hello.Load()
+	if h == nil {
+		return []string{"no hello of TLS came"}
+	}
+	return append(differs("the server name of TLS", *name, h.ServerName), differs("protocols that were offered", 0, len(h.SupportedProtos))...)
 }
 
 func connections(saw seen, want *opened) []string {

@@ -3,6 +3,7 @@ package sender_test
 import (
 	"bufio"
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,7 @@ type rig struct {
 	queue   *queue.Queue
 	sender  *sender.Sender
 	do      func(request) []step // what the webhook does after a request; called by several goroutines
+	secure  *tls.Config          // nil for plain HTTP
 	serving sync.WaitGroup
 
 	mu       sync.Mutex
@@ -130,6 +132,9 @@ func (r *rig) become(state string) {
 	if state != "down" && r.listener == nil {
 		l, err := r.network.Listen(addr)
 		require.NoError(r, err)
+		if r.secure != nil {
+			l = tls.NewListener(l, r.secure)
+		}
 		r.listener = l
 		r.serving.Go(func() { r.accept(l) })
 	}
@@ -255,6 +260,9 @@ func (r *rig) follow(conn net.Conn, do []step) bool {
 			_, _ = io.WriteString(conn, s.write)
 		}
 		if s.ending == aborted {
+			if secured, ok := conn.(*tls.Conn); ok {
+				conn = secured.NetConn()
+			}
 			_ = conn.(*memnet.Conn).SetLinger(0)
 		}
 		if s.ending != open {

@@ -21,6 +21,7 @@ type situation struct {
 	Name     string
 	Rows     []map[string]any
 	Webhook  hook
+	TLS      *certified
 	Updates  []planned
 	Network  []change
 	Receiver []rule
@@ -32,6 +33,19 @@ type hook struct {
 	URL            string
 	MaxConnections int    `json:"max_connections"`
 	SecretToken    string `json:"secret_token"`
+}
+
+// certified is the certificate of a receiver with TLS.
+type certified struct {
+	CommonName string `json:"common_name"`
+	Names      []string
+	Addresses  []string
+	Expired    bool
+	SignedBy   string `json:"signed_by"`
+	Shown      string
+	Uploaded   string
+	Newest     string
+	Asks       bool
 }
 
 // planned is an update that is queued at a time.
@@ -209,6 +223,7 @@ type expectation struct {
 	Replies     []executed
 	Pending     int
 	Removed     bool
+	ServerName  *string `json:"server_name"`
 }
 
 // alternatives is a list of expectations, one of which must come true.
