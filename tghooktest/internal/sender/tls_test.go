@@ -21,8 +21,6 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-const unverified = "SSL error {error:0A000086:SSL routines::certificate verify failed}"
-
 // authority signs certificates. If it is nil, they sign themselves.
 type authority struct {
 	cert *x509.Certificate
