@@ -13,8 +13,6 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-const wrong = "Wrong response from the webhook: "
-
 // piece by piece, so that an answer is read in all ways it may come.
 func inPieces(raw string, size int) (pieces []string) {
 	for ; len(raw) > size; raw = raw[size:] {
