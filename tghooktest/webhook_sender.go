@@ -10,7 +10,7 @@ import (
 // send starts deliveries to h. The caller holds s.changing.
 func (s *Server) send(at address, h webhook) {
 	cfg := sender.Config{
-		URL: at.url(), Userinfo: at.userinfo, Target: at.target, Secret: h.secret, MaxConnections: h.maxConnections, Addr: h.addr,
+		URL: at.url(), Userinfo: at.userinfo, Target: at.target, Secret: h.secret, MaxConnections: h.maxConnections, Addr: h.addr, Pinned: h.pinned,
 		Certificate: h.certificate, Roots: s.cfg.Roots, Dial: s.dial, Clock: s.clock, Queue: s.queue,
 		Seed: s.cfg.Seed, Latency: s.cfg.InMemory, Shuffle: s.cfg.Shuffle,
 		Reply: s.reply,

@@ -189,6 +189,14 @@ func (q *Queue) Next(after int64) (Update, bool) {
 	return w.Update, true
 }
 
+// Last returns the id of the newest update. Before the first one, it returns the id before
+// that update's.
+func (q *Queue) Last() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.next - 1
+}
+
 // Forget drops an update that was delivered, or that Telegram has given up.
 func (q *Queue) Forget(id int64) {
 	q.mu.Lock()

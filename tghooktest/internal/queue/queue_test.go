@@ -347,7 +347,9 @@ func TestIDsBeginByTheSeedAndGoUpByOne(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, len(firsts), 99)
 	q, _ := open()
+	before := q.Last()
 	ids := fill(t, q, 2)
+	assert.Equal(t, []int64{before + 1, q.Last()}, ids, "the ids after the last one")
 	refuse(t, q, "chat_member", []byte(`{"chat":{"id":7}}`)) // not in the default
 	refuse(t, q, "message", []byte(`x`))
 	q.Clear()

@@ -14,6 +14,7 @@ type event struct {
 	failure    string // last_error_message; empty if the answer decides it
 	ended      bool   // the connection cannot be used again
 	restarted  bool   // the answer has a new minute from here on
+	reset      bool   // the webhook has reset the connection before the next request was written
 	lost       bool   // CutAfter: the answer is ignored
 	method     string // method of the webhook reply that was executed
 }
@@ -23,7 +24,7 @@ const wrongAnswer = "Wrong response from the webhook: "
 
 func (e event) delivered() bool { return e.answer.delivered() && !e.lost }
 
-// settle handles an event.
+// settle handles an event. The end of a connection gives Telegram's sender two turns.
 func (s *Sender) settle(e event, now time.Duration) {
 	c := e.connection
 	if c.ended {
@@ -32,6 +33,22 @@ func (s *Sender) settle(e event, now time.Duration) {
 	if e.restarted {
 		c.deadline = now + timeout
 		return
+	}
+	s.heed(e, now)
+	if s.gone.final {
+		return
+	}
+	s.turn(now)
+	if c.ended {
+		s.turn(now)
+	}
+}
+
+// heed ends the attempt of an event, if there is one.
+func (s *Sender) heed(e event, now time.Duration) {
+	c := e.connection
+	if e.reset && c.busy {
+		e.failure = brokenPipe
 	}
 	if e.answered && !e.lost && !e.delivered() {
 		e.failure = wrongAnswer + strconv.Itoa(e.answer.status) + " " + e.answer.reason

@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// Host returns the Host header for a URL.
-var Host = host
-
 // ReadAnswer describes the answers that the parser finds in these pieces.
 func ReadAnswer(pieces []string) string {
 	var p parser

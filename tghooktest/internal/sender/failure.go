@@ -20,6 +20,10 @@ func (c *connection) late() string {
 	return "" // an idle connection is no failure
 }
 
+// brokenPipe is the last_error_message for a request to a webhook that has reset the
+// connection before.
+const brokenPipe = "Broken pipe"
+
 // handshakeError is an error of the TLS handshake.
 type handshakeError struct{ error }
 

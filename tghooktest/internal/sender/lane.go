@@ -39,25 +39,18 @@ func (l *lane) next() bool {
 	return len(l.waiting) > 0
 }
 
-// load fills the window, which has as many lanes as Telegram's. An update beyond it waits
-// until a lane is empty, however long all lanes fail.
+// maxLoad is how many updates Telegram loads at once.
+const maxLoad = 1000
+
+// load takes updates from the Queue, in their order: as many as the window has room for
+// lanes. Most of them may be for the same lane. Those behind them then wait for the next
+// event, though the window has room.
 func (s *Sender) load(now time.Duration) {
-	if s.added != nil {
-		select {
-		case <-s.added:
-			s.added = nil
-		default:
-			return
-		}
-	}
-	for len(s.lanes) < 2*s.cfg.MaxConnections {
+	for left := min(2*s.cfg.MaxConnections-len(s.lanes), maxLoad); left > 0 && s.last != s.pushes.seen; left-- {
 		u, ok := s.cfg.Queue.Next(s.last)
-		if !ok {
-			added := s.cfg.Queue.Added()
-			if u, ok = s.cfg.Queue.Next(s.last); !ok { // and none came in the meantime
-				s.added = added
-				return
-			}
+		if !ok || s.last < s.pushes.seen && u.ID > s.pushes.seen {
+			s.last = s.pushes.seen
+			return
 		}
 		s.last = u.ID
 		l := s.lanes[u.Key]

@@ -11,79 +11,6 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-func TestAFailingUpdateHoldsUpItsKeyAndNoOther(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(q request) string {
-		if q.chat == 1 && q.at < 14*time.Second {
-			return broken
-		}
-		return ok
-	}, nil, func(r *rig) {
-		r.send(1, "a")
-		r.send(1, "b")
-		r.send(2, "c")
-		r.send(2, "d")
-		r.send(1, "e")
-		assert.Equal(t, []time.Duration{0, 0}, r.times(2), "requests of the other chat")
-		r.pass(time.Minute)
-		assert.Equal(t, "a a", strings.Join(strings.Fields(r.texts())[:2], " "), "the requests")
-		assert.Zero(t, r.queue.Len(), "updates that wait")
-		assert.Equal(t, []time.Duration{0, 0, 2 * time.Second, 6 * time.Second, 14 * time.Second, 14 * time.Second, 14 * time.Second}, r.times(1), "requests of the chat that fails")
-	})
-}
-
-func TestAKeyHasOneRequestAtATime(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(request) string {
-		time.Sleep(time.Second)
-		return ok
-	}, nil, func(r *rig) {
-		for range 3 {
-			r.send(1, "x")
-		}
-		r.send(2, "warm")
-		r.pass(10 * time.Second)
-		assert.Equal(t, []time.Duration{0, time.Second, 2 * time.Second}, r.times(1), "requests of one chat")
-	})
-}
-
-// With two connections there is room for four queues. As long as these fail, a fifth queue
-// gets no request.
-func TestTwiceMaxConnectionsFailingQueuesStarveAllOthers(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(q request) string {
-		if q.chat <= 4 && q.at < time.Hour {
-			return broken
-		}
-		return ok
-	}, func(cfg *sender.Config) { cfg.MaxConnections = 2 }, func(r *rig) {
-		for chat := range int64(5) {
-			r.send(chat+1, strconv.FormatInt(chat+1, 10))
-		}
-		r.pass(time.Hour - time.Second)
-		assert.Empty(t, r.times(5), "requests of the fifth chat")
-		r.pass(5 * time.Minute)
-		assert.Len(t, r.times(5), 1, "requests of the fifth chat")
-		assert.Zero(t, r.queue.Len(), "updates that wait")
-	})
-}
-
-func TestThreeFailingQueuesOfFourLeaveRoomForTheFifth(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(q request) string {
-		if q.chat <= 3 {
-			return broken
-		}
-		return ok
-	}, func(cfg *sender.Config) { cfg.MaxConnections = 2 }, func(r *rig) {
-		for chat := range int64(5) {
-			r.send(chat+1, strconv.FormatInt(chat+1, 10))
-		}
-		r.pass(time.Minute)
-		assert.Len(t, r.times(5), 1, "requests of the fifth chat")
-	})
-}
-
 // onOneConnection returns the order of updates that share one connection: the update of
 // chat 50 is on its way first, then those of 9, 7 and 8 become ready, and then that of 1.
 // All fail, so there is no second connection.
@@ -106,28 +33,6 @@ func onOneConnection(t *testing.T, change func(*sender.Config)) (order string) {
 		order = strings.Join(strings.Fields(r.texts())[:5], " ")
 	})
 	return order
-}
-
-func TestTheQueueThatWasReadyFirstComesFirst(t *testing.T) {
-	t.Parallel()
-	assert.Equal(t, "50 7 8 9 1", onOneConnection(t, nil), "the order")
-}
-
-// Behind the first update of its queue, the second one is ready from the time when it was
-// loaded.
-func TestWhatWaitedBehindAnotherComesBeforeWhatCameLater(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(q request) string {
-		time.Sleep(time.Second)
-		return ok
-	}, func(cfg *sender.Config) { cfg.MaxConnections = 1 }, func(r *rig) {
-		r.send(1, "a")
-		r.send(1, "b")
-		r.pass(100 * time.Millisecond)
-		r.send(2, "c")
-		r.pass(10 * time.Second)
-		assert.Equal(t, "a b c", r.texts(), "the order")
-	})
 }
 
 func TestShuffleTakesQueuesAsTheSeedSays(t *testing.T) {

@@ -97,18 +97,6 @@ func TestOnlyAReplyThatTelegramWouldExecuteIs(t *testing.T) {
 	}
 }
 
-func TestAReplyOfALargeFileArrives(t *testing.T) {
-	t.Parallel()
-	content := bytes.Repeat([]byte("0123456789"), 500_000)
-	body := "--b\r\nContent-Disposition: form-data; name=\"method\"\r\n\r\nsendDocument\r\n--b\r\nContent-Disposition: form-data; name=\"document\"; filename=\"x.bin\"\r\n\r\n" + string(content) + "\r\n--b--\r\n"
-	inBubble(t, always(withBody("200 OK", "Content-Type: multipart/form-data; boundary=b\r\n", body)), nil, func(r *rig) {
-		r.send(1, "x")
-		assert.Len(t, r.got(), 1, "requests")
-		assert.Len(t, r.saw().replies, 1, "replies")
-		assert.True(t, bytes.Equal(r.saw().replies[0].Files["document"].Content, content), "that the file is as it was")
-	})
-}
-
 // To a Sender that has not begun, a full queue and an empty one look the same.
 func TestUpdatesThatWaitedBeforeTheStartAreDelivered(t *testing.T) {
 	t.Parallel()

@@ -13,8 +13,6 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
-const wrong = "Wrong response from the webhook: "
-
 // piece by piece, so that an answer is read in all ways it may come.
 func inPieces(raw string, size int) (pieces []string) {
 	for ; len(raw) > size; raw = raw[size:] {
@@ -156,64 +154,6 @@ func FuzzAnAnswerIsTheSameInWhateverPieces(f *testing.F) {
 	})
 }
 
-func TestAnyStatusBut2xxIsAFailure(t *testing.T) {
-	t.Parallel()
-	for _, status := range []string{"100 Continue", "199 Odd", "300 Multiple Choices", "302 Found", "401 Unauthorized", "403 Forbidden", "404 Not Found", "429 Slow Down", "500 Internal Server Error", "503 My Own Words"} {
-		inBubble(t, func(q request) string {
-			if q.nth == 0 {
-				return "HTTP/1.1 " + status + "\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
-			}
-			return ok
-		}, nil, func(r *rig) {
-			r.send(1, "x")
-			assert.Equal(t, []time.Duration{0, 0}, r.times(0), "requests after "+status)
-			assert.Equal(t, 1, r.connections(), "connections")
-			r.expectFailures(wrong + status)
-		})
-	}
-}
-
-// The real answer, which comes after the 1xx, is taken for the answer to the next request.
-func TestAnAnswerBeforeTheAnswerIsTakenForIt(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(q request) string {
-		switch q.nth {
-		case 0:
-			return "HTTP/1.1 100 Continue\r\n\r\n" + ok
-		case 1, 2:
-			time.Sleep(time.Second)
-		}
-		return "HTTP/1.1 404 Not Found\r\n\r\n"
-	}, nil, func(r *rig) {
-		r.send(1, "a")
-		r.send(2, "b")
-		r.pass(time.Nanosecond)
-		assert.Equal(t, "["+wrong+"100 Continue]", fmt.Sprint(r.saw().failed), "the failures")
-		assert.Equal(t, 1, r.queue.Len(), "updates that wait")
-		assert.True(t, r.saw().attempts[1].Done && r.saw().attempts[1].Took == 0, "the first that was delivered")
-	})
-}
-
-// An answer without a request is taken for the answer to the next request too.
-func TestAnAnswerThatComesTooOftenIsTakenForTheNext(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(q request) string {
-		if q.nth == 0 {
-			return ok + later + "HTTP/1.1 404 Not Found\r\n\r\n"
-		}
-		time.Sleep(time.Second)
-		return ok
-	}, nil, func(r *rig) {
-		r.send(1, "a")
-		r.pass(10 * time.Second)
-		r.expectFailures()
-		r.send(1, "b")
-		r.pass(10 * time.Second)
-		assert.Equal(t, "1: 0s+0s 200 done, 1: 10s+0s 404 "+wrong+"404 Not Found, 2: 10s+1s 200 done", r.log(), "attempts")
-		assert.Equal(t, 1, r.connections(), "connections")
-	})
-}
-
 // An attempt with CutBefore takes no answer, even one that has come before.
 func TestACutAttemptTakesNoAnswerThatWasThereBefore(t *testing.T) {
 	t.Parallel()
@@ -231,43 +171,6 @@ func TestACutAttemptTakesNoAnswerThatWasThereBefore(t *testing.T) {
 		r.pass(2 * time.Second)
 		assert.Equal(t, "1: 0s+0s 200 done, 1: 1s+0s 0 , 2: 1s+0s 0 , 3: 3s+0s 200 done", r.log(), "attempts")
 	})
-}
-
-func TestWhatIsNoAnswerIsAnsweredAndEndsTheConnection(t *testing.T) {
-	t.Parallel()
-	for raw, x := range map[string]struct{ back, told string }{
-		"SSH-2.0-OpenSSH\r\n\r\n":                                                                                    {"501 Not Implemented", "Not Implemented"},
-		"HTTP/2 200\r\n\r\n":                                                                                         {"505 HTTP Version Not Supported", "HTTP Version Not Supported"},
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: x\r\n\r\n":                                                            {"501 Not Implemented", "Unimplemented: unsupported transfer-encoding"},
-		"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx":                                      {"415 Unsupported Media Type", "Unsupported Media Type: unsupported content-encoding"},
-		"HTTP/1.1 500 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\nRetry-After: 9\r\n\r\nx":                    {"415 Unsupported Media Type", "Unsupported Media Type: unsupported content-encoding"},
-		"HTTP/1.1 200 OK\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx":                         {"400 Bad Request", "Bad Request: boundary not found"},
-		"HTTP/1.1 200 OK\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 10\r\n\r\n--b\r\nConte": {"400 Bad Request", "Bad Request: unexpected end of request content"},
-		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n" + large(1<<20+1):      {"413 Request Entity Too Large", "Request Entity Too Large: too many parameters"},
-		"HTTP/1.1 503 No\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n" + large(1<<20+1):      {"413 Request Entity Too Large", "Request Entity Too Large: too many parameters"},
-		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<18):                                                        {"431 Request Header Fields Too Large", "Request Header Fields Too Large: total headers size exceeded"},
-	} {
-		inBubble(t, func(q request) string {
-			if q.nth == 0 {
-				return raw
-			}
-			return ok
-		}, nil, func(r *rig) {
-			r.send(1, "x")
-			r.pass(3 * time.Second)
-			r.expectFailures(x.told)
-			// The webhook was not active, so the next connection comes two seconds after
-			// the first.
-			assert.Equalf(t, []time.Duration{0, 2 * time.Second}, r.times(0), "requests around %.60q", raw)
-			assert.Equal(t, 2, r.connections(), "connections")
-			assert.Equal(t, "HTTP/1.1 "+x.back+"\r\nContent-Length: 0\r\n\r\n", r.saw().rest[0], "what was written back")
-			assert.Equal(t, x.told, r.saw().attempts[0].Err, "the last attempt's end")
-		})
-	}
-}
-
-func large(size int) string {
-	return `{"method":"sendMessage","x":"` + strings.Repeat("x", size-len(`{"method":"sendMessage","x":""}`)) + `"}`
 }
 
 // An answer of which Telegram never reads the end has no answer after it.

@@ -3,6 +3,7 @@ package sender_test
 import (
 	"bufio"
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,7 @@ type rig struct {
 	queue   *queue.Queue
 	sender  *sender.Sender
 	do      func(request) []step // what the webhook does after a request; called by several goroutines
+	secure  *tls.Config          // nil for plain HTTP
 	serving sync.WaitGroup
 
 	mu       sync.Mutex
@@ -130,6 +132,9 @@ func (r *rig) become(state string) {
 	if state != "down" && r.listener == nil {
 		l, err := r.network.Listen(addr)
 		require.NoError(r, err)
+		if r.secure != nil {
+			l = tls.NewListener(l, r.secure)
+		}
 		r.listener = l
 		r.serving.Go(func() { r.accept(l) })
 	}
@@ -219,16 +224,22 @@ func (r *rig) accept(l net.Listener) {
 }
 
 func (r *rig) serve(conn net.Conn, n int) {
-	in := bufio.NewReader(conn)
-	for nth := 1; ; nth++ {
-		req, err := r.read(in, n, nth)
-		if err != nil {
-			r.note(func() { r.ends[n], r.rest[n] = r.since(), req.raw })
-			_ = conn.Close()
-			return
+	requests := make(chan request, 16) // a sender waits for the answer before it sends the next one
+	r.serving.Go(func() {
+		defer close(requests)
+		in := bufio.NewReader(conn)
+		for nth := 1; ; nth++ {
+			req, err := r.read(in, n, nth)
+			if err != nil {
+				r.note(func() { r.ends[n], r.rest[n] = r.since(), req.raw })
+				_ = conn.Close()
+				return
+			}
+			requests <- req
 		}
+	})
+	for req := range requests {
 		if !r.follow(conn, r.do(req)) {
-			r.note(func() { r.ends[n] = r.since() })
 			return
 		}
 	}
@@ -249,6 +260,9 @@ func (r *rig) follow(conn net.Conn, do []step) bool {
 			_, _ = io.WriteString(conn, s.write)
 		}
 		if s.ending == aborted {
+			if secured, ok := conn.(*tls.Conn); ok {
+				conn = secured.NetConn()
+			}
 			_ = conn.(*memnet.Conn).SetLinger(0)
 		}
 		if s.ending != open {

@@ -10,21 +10,31 @@ import (
 // events through the inbox.
 func (s *Sender) run() {
 	defer s.stopAll()
+	s.rest()
+	s.begin(s.now())
 	for open := true; open && !s.gone.final; {
-		if s.cfg.Latency {
-			time.Sleep(time.Nanosecond) // lets everything else happen first that happens at this instant of a bubble
-		}
 		s.step()
+		if s.gone.final {
+			break
+		}
 		select {
 		case <-s.inbox.filled:
-		case <-s.added:
+		case <-s.pushes.added:
 		case <-s.timer.C:
 			s.due = never
 		case <-s.stop:
 			open = false
 		}
+		s.rest()
 	}
 	s.ended = true
+}
+
+// rest lets everything else happen first that happens at this instant of a bubble.
+func (s *Sender) rest() {
+	if s.cfg.Latency {
+		time.Sleep(time.Nanosecond)
+	}
 }
 
 // stopAll ends all connections. It does not wait if a function of Config has ended run by
@@ -52,19 +62,45 @@ func (s *Sender) finish() {
 
 func (s *Sender) now() time.Duration { return s.cfg.Clock.Now().Sub(s.epoch) }
 
-// step does everything that is due.
+// begin takes the turns of the start. Telegram's sender has one for itself, one when the
+// host is resolved, and one when it has read the certificates that it trusts.
+func (s *Sender) begin(now time.Duration) {
+	s.turn(now)
+	if s.secure != nil {
+		s.turn(now)
+	}
+}
+
+// step does everything that is due. As in Telegram's sender, each event has its turn before
+// the next event counts. So an update may get a connection whose end is already known.
 func (s *Sender) step() {
 	now := s.now()
-	for _, e := range s.inbox.take() {
-		if s.settle(e, now); s.gone.final {
-			return
+	s.expire(now)
+	if now >= s.alarm {
+		s.turn(now)
+	}
+	for more := true; more; now = s.now() {
+		for _, e := range s.inbox.take() {
+			if s.settle(e, now); s.gone.final {
+				return
+			}
+		}
+		if more = s.pushes.next(); more {
+			s.turn(now)
 		}
 	}
-	s.expire(now)
+	s.arm(now, min(s.alarm, s.expiry))
+}
+
+// turn loads updates, opens connections and sends. It is all that Telegram's sender does by
+// itself, after an event or at a time that the last turn has set.
+func (s *Sender) turn(now time.Duration) {
 	s.load(now)
-	s.arm(now, s.open(now))
-	s.arm(now, s.send(now))
-	s.arm(now, s.expiry)
+	if s.resolve(now) {
+		s.load(now)
+	}
+	opening := s.open(now)
+	s.alarm = min(s.resolver.at, opening, s.send(now))
 }
 
 // arm schedules a step at that time or earlier.
@@ -92,6 +128,7 @@ func (s *Sender) expire(now time.Duration) {
 }
 
 // send gives ready lanes to idle connections, and returns when the next lane becomes ready.
+// Without an idle connection, only an event leads to the next attempt.
 func (s *Sender) send(now time.Duration) time.Duration {
 	for len(s.asleep) > 0 && s.asleep[0].rank <= now {
 		l := heap.Pop(&s.asleep).(*lane)
@@ -106,7 +143,7 @@ func (s *Sender) send(now time.Duration) time.Duration {
 			continue // as with Telegram, this lane is never tried again
 		}
 		if !l.begun {
-			s.begin(l, now)
+			s.ask(l, now)
 			if l.fault.Delay > 0 { // waits without a connection, which could end in the meantime
 				s.wake(l, now+l.fault.Delay)
 				continue
@@ -116,14 +153,14 @@ func (s *Sender) send(now time.Duration) time.Duration {
 		s.idle = s.idle[1:]
 		s.attempt(c, l, now)
 	}
-	if len(s.asleep) > 0 {
+	if len(s.idle) > 0 && len(s.asleep) > 0 {
 		return s.asleep[0].rank
 	}
 	return never
 }
 
-// begin begins an attempt to deliver the head of l.
-func (s *Sender) begin(l *lane, now time.Duration) {
+// ask begins an attempt to deliver the head of l, with the fault that Fault picks.
+func (s *Sender) ask(l *lane, now time.Duration) {
 	l.begun = true
 	l.attempts++
 	l.attempt = Attempt{Update: l.head(), Number: l.attempts, Start: s.epoch.Add(now)}
@@ -156,5 +193,5 @@ func (s *Sender) dispatch(c *connection, latency purpose, now time.Duration) {
 	}
 	c.busy = true
 	c.deadline = now + delay + timeout
-	c.jobs <- job{c.attempt.Update.ID, c.attempt.Update.Body, s.cfg.Clock.Real(delay), c.fault}
+	c.jobs <- job{c.attempt.Update.ID, c.attempt.Number, c.attempt.Update.Body, s.cfg.Clock.Real(delay), c.fault}
 }

@@ -21,17 +21,31 @@ type situation struct {
 	Name     string
 	Rows     []map[string]any
 	Webhook  hook
+	TLS      *certified
 	Updates  []planned
 	Network  []change
 	Receiver []rule
 	Until    seconds
-	Expect   expectation
+	Expect   alternatives
 }
 
 type hook struct {
 	URL            string
 	MaxConnections int    `json:"max_connections"`
 	SecretToken    string `json:"secret_token"`
+}
+
+// certified is the certificate of a receiver with TLS.
+type certified struct {
+	CommonName string `json:"common_name"`
+	Names      []string
+	Addresses  []string
+	Expired    bool
+	SignedBy   string `json:"signed_by"`
+	Shown      string
+	Uploaded   string
+	Newest     string
+	Asks       bool
 }
 
 // planned is an update that is queued at a time.
@@ -203,12 +217,24 @@ func (s seconds) duration() time.Duration { return time.Duration(float64(s) * fl
 type expectation struct {
 	Requests    []expected
 	Bytes       []numbered
-	Connections json.RawMessage
+	Connections *opened
 	WrittenBack []numbered `json:"written_back"`
 	Errors      []failure
 	Replies     []executed
 	Pending     int
 	Removed     bool
+	ServerName  *string `json:"server_name"`
+}
+
+// alternatives is a list of expectations, one of which must come true.
+type alternatives []expectation
+
+func (a *alternatives) UnmarshalJSON(b []byte) error {
+	if b[0] == '[' {
+		return decode(b, (*[]expectation)(a))
+	}
+	*a = make(alternatives, 1)
+	return decode(b, &(*a)[0])
 }
 
 // expected is a request that must come.
@@ -222,6 +248,21 @@ func (e *expected) UnmarshalJSON(b []byte) error {
 	return decode(b, &[]any{&e.at, &e.name, &e.conn})
 }
 
+// opened is how many connections were opened, and when each was opened and closed.
+type opened struct {
+	number int
+	times  [][2]*span // nil if only the number counts
+}
+
+func (o *opened) UnmarshalJSON(b []byte) error {
+	if b[0] != '[' {
+		return decode(b, &o.number)
+	}
+	err := decode(b, &o.times)
+	o.number = len(o.times)
+	return err
+}
+
 type numbered struct {
 	number int
 	text   text
@@ -233,7 +274,7 @@ func (n *numbered) UnmarshalJSON(b []byte) error { return decode(b, &[]any{&n.nu
 type failure struct {
 	at    span
 	text  string
-	times int
+	times int // 0 for any number
 }
 
 func (f *failure) UnmarshalJSON(b []byte) error {

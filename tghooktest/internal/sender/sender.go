@@ -23,6 +23,7 @@ type Config struct {
 	Secret         string
 	MaxConnections int    // 1 to 100000
 	Addr           string // host:port to connect to
+	Pinned         bool   // Addr is the bot's choice, so it is never resolved again
 	Certificate    []byte // uploaded certificate in PEM, which replaces Roots
 	Roots          *x509.CertPool
 	Dial           func(ctx context.Context, addr string) (net.Conn, error)
@@ -94,12 +95,14 @@ type Sender struct {
 	budget      budget
 	timer       *time.Timer
 	due         time.Duration // when timer fires
+	alarm       time.Duration // when the next turn comes without another event
+	resolver    resolver
 
 	lanes  map[int64]*lane
-	asleep schedule        // lanes that wait for a time
-	ready  schedule        // lanes that wait for a connection
-	last   int64           // id of the newest update in lanes
-	added  <-chan struct{} // the Queue's Added; nil if the Queue may have updates after last
+	asleep schedule // lanes that wait for a time
+	ready  schedule // lanes that wait for a connection
+	last   int64    // id of the newest update in lanes
+	pushes pushes
 	gone   gone
 	ended  bool // run has returned by itself
 }
@@ -119,7 +122,12 @@ func Start(cfg Config) *Sender {
 		budget:  newBudget(),
 		timer:   time.NewTimer(time.Hour),
 		due:     never,
+		alarm:   never,
+		pushes:  pushes{queue: cfg.Queue, seen: cfg.Queue.Last()},
 		lanes:   map[int64]*lane{},
+	}
+	if cfg.Pinned {
+		s.resolver.at = never
 	}
 	go s.run()
 	return s
