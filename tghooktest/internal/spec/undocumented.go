@@ -14,14 +14,15 @@ var undocumented = map[string][]Member{
 		{"new_chat_member", "User", true},
 		{"left_chat_participant", "User", true},
 	},
-	"Poll":       {{"correct_option_id", "Integer", true}},
-	"Animation":  {thumb},
-	"Audio":      {thumb},
-	"Document":   {thumb},
-	"Sticker":    {thumb},
-	"StickerSet": {thumb},
-	"Video":      {thumb},
-	"VideoNote":  {thumb},
+	"BusinessConnection": {{"can_reply", "Boolean", true}},
+	"Poll":               {{"correct_option_id", "Integer", true}},
+	"Animation":          {thumb},
+	"Audio":              {thumb},
+	"Document":           {thumb},
+	"Sticker":            {thumb},
+	"StickerSet":         {thumb},
+	"Video":              {thumb},
+	"VideoNote":          {thumb},
 }
 
 var thumb = Member{"thumb", "PhotoSize", true}
