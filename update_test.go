@@ -24,11 +24,12 @@ func TestParseUpdateFindsTheEnvelopeOfEveryFixture(t *testing.T) {
 	const (
 		zoe     = 7244100913    // a user, and the private chat with her
 		arsen   = 5012345678901 // a user
+		ana     = 6655443322    // a user with a business account
 		group   = -1002147483649
 		channel = -1001999888777
 	)
 	want := map[string]tghook.Update{
-		"business_connection":        {ID: 731450004, Kind: tghook.KindBusinessConnection, ChatID: zoe, UserID: zoe},
+		"business_connection":        {ID: 731450004, Kind: tghook.KindBusinessConnection, ChatID: ana, UserID: ana},
 		"business_message":           {ID: 731450005, Kind: tghook.KindBusinessMessage, ChatID: zoe, UserID: zoe, Date: 1795000501},
 		"callback_query":             {ID: 731450013, Kind: tghook.KindCallbackQuery, ChatID: group, UserID: arsen, ThreadID: 5},
 		"channel_post":               {ID: 731450002, Kind: tghook.KindChannelPost, ChatID: channel, Date: 1795000088},

@@ -182,6 +182,9 @@ func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault,
 		a = s.run(p, known)
 	}
 	call.Err = callError(a.err)
+	if known && a.err == nil && !simulates(p.Method) {
+		call.Note = onlyAccepted
+	}
 	if p.Method != pollMethod {
 		call.Result = a.result
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
+	"github.com/tghook/tghook/tghooktest/internal/world"
 )
 
 // Call is a call that the bot made of a Bot API method, together with the Server's answer.
@@ -33,6 +34,10 @@ type Call struct {
 	// Result is the result that the Server answered with. It is nil if Err is set, and
 	// for getUpdates. Telegram does not send the bot the result of a webhook reply.
 	Result json.RawMessage
+	// Note says what the answer does not: "accepted, nothing simulated" if the Server only
+	// checked the parameters, and the call has changed nothing. Otherwise it is empty. The
+	// documentation lists the methods for which it is so.
+	Note string
 	// Err is the error that the Server answered with; nil if the call succeeded.
 	Err *CallError
 }
@@ -127,6 +132,18 @@ func (s *Server) known(names []string) []string {
 }
 
 const pollMethod = "getUpdates"
+
+// onlyAccepted is the Note of a call that has changed nothing.
+const onlyAccepted = "accepted, nothing simulated"
+
+// simulates reports whether the Server does what the method is for.
+func simulates(method string) bool {
+	switch method {
+	case pollMethod, "setWebhook", "deleteWebhook", "getWebhookInfo", "logOut", "close":
+		return true
+	}
+	return world.Simulates(method)
+}
 
 // maxCalls bounds the calls that are kept, so that a Server can run for a long time. The bots
 // of a Server have equal shares.

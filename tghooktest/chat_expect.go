@@ -2,6 +2,7 @@ package tghooktest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func (c *Chat) Expect(tb testing.TB, text string) *Message {
 	s := c.user.server
 	if !s.await(func() bool {
 		var said bool
-		m, said = s.world.Take(c.ID, text)
+		m, said = s.world.Take(c.at(), text)
 		return said
 	}) {
 		tb.Fatalf("tghooktest: in %s: the bot did not say %q within %v%s%s", c.place, text, s.cfg.Patience, c.said(), s.troubles())
@@ -61,7 +62,7 @@ func (s *Server) await(found func() bool) bool {
 
 // said lists what the bot said in the chat.
 func (c *Chat) said() string {
-	all := c.world().Said(c.ID)
+	all := c.world().Said(c.at())
 	lines := make([]string, 0, len(all))
 	for _, said := range all {
 		line := strconv.Quote(said.Text)
@@ -81,9 +82,11 @@ func (c *Chat) said() string {
 
 // troubles lists possible reasons why the bot did not do what the test expected.
 func (s *Server) troubles() string {
-	var failed []string
+	var failed, idle []string
 	for _, c := range s.Calls() {
 		switch {
+		case c.Note == onlyAccepted && !slices.Contains(idle, c.Method):
+			idle = append(idle, c.Method)
 		case c.Err == nil:
 		case c.Params["chat_id"] != "":
 			failed = append(failed, fmt.Sprintf("%s to chat %s: %d %s", c.Method, c.Params["chat_id"], c.Err.Code, c.Err.Description))
@@ -94,6 +97,9 @@ func (s *Server) troubles() string {
 	text := ""
 	if len(failed) > 0 {
 		text = bullets("its calls that failed", failed)
+	}
+	if len(idle) > 0 {
+		text += "\n\tmethods that it called, of which nothing is simulated: " + strings.Join(idle, ", ")
 	}
 	if overlooked := s.overlooked(); len(overlooked) > 0 {
 		text += bullets("its webhook replies that Telegram ignored", overlooked)

@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"mime/multipart"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,29 +101,35 @@ var special = map[string]map[string]string{
 	"approveChatJoinRequest":           {"user_id": applicant},
 	"createChatSubscriptionInviteLink": {"chat_id": channel},
 	"declineChatJoinRequest":           {"user_id": applicant},
+	"deleteAllMessageReactions":        {"user_id": customer},
+	"deleteMessageReaction":            {"user_id": customer},
 	"editChatSubscriptionInviteLink":   {"chat_id": channel},
 	"editEphemeralMessageMedia":        {"media": `{"type":"photo","media":"attach://upload"}`},
 	"editMessageCaption":               {"caption": "Tea"},
-	"editMessageChecklist":             {"checklist": `{"title":"Tomorrow","tasks":[{"id":1,"text":"Tea"}]}`},
+	"editMessageChecklist":             {"chat_id": customer, "checklist": `{"title":"Tomorrow","tasks":[{"id":1,"text":"Tea"}]}`},
 	"editMessageLiveLocation":          {"latitude": "38.58"},
 	"editMessageMedia":                 {"media": `{"type":"photo","media":"attach://upload"}`},
 	"editMessageReplyMarkup":           {"reply_markup": `{"inline_keyboard":[[{"text":"Tea","callback_data":"tea"}]]}`},
 	"editMessageText":                  {"text": "Tea is cold"},
 	"promoteChatMember":                {"can_pin_messages": "true"},
+	"readBusinessMessage":              {"chat_id": customer, "message_id": "501"},
 	"replaceStickerInSet":              {"sticker": `{"sticker":"attach://upload","format":"static","emoji_list":["😀"]}`},
 	"savePreparedInlineMessage":        {"result": article},
+	"sendChecklist":                    {"chat_id": customer},
 	"sendGift":                         {"user_id": "5012345678901"},
 	"sendLocation":                     {"live_period": "3600"},
 	"sendMediaGroup":                   {"media": `[{"type":"photo","media":"attach://upload"},{"type":"photo","media":"attach://upload"}]`},
 	"sendPaidMedia":                    {"media": `[{"type":"photo","media":"attach://upload"}]`},
 	"setBusinessAccountProfilePhoto":   {"photo": `{"type":"static","photo":"attach://upload"}`},
 	"setChatDescription":               {"description": "Tea for all"},
+	"setChatMemberTag":                 {"user_id": applicant},
 	"setMessageReaction":               {"reaction": `[{"type":"emoji","emoji":"👍"}]`},
 	"setMyProfilePhoto":                {"photo": `{"type":"static","photo":"attach://upload"}`},
 }
 
 const (
 	applicant = "7244100914" // who asks to join
+	customer  = "7244100913" // who writes to the business account
 	channel   = "-1001999888777"
 	article   = `{"type":"article","id":"1","title":"A","input_message_content":{"message_text":"a"}}`
 )
@@ -132,6 +139,7 @@ var before = map[string]string{
 	"addStickerToSet":                   "createNewStickerSet getStickerSet",
 	"closeForumTopic":                   "createForumTopic",
 	"copyMessage":                       "sendPoll",
+	"deleteChatPhoto":                   "setChatPhoto",
 	"deleteForumTopic":                  "createForumTopic",
 	"deleteStickerFromSet":              "createNewStickerSet getStickerSet",
 	"deleteStickerSet":                  "createNewStickerSet getStickerSet",
@@ -146,11 +154,13 @@ var before = map[string]string{
 	"getFile":                           "sendDocument",
 	"getGameHighScores":                 "sendGame",
 	"getStickerSet":                     "createNewStickerSet getStickerSet",
-	"reopenForumTopic":                  "createForumTopic",
+	"reopenForumTopic":                  "createForumTopic closeForumTopic",
+	"reopenGeneralForumTopic":           "closeGeneralForumTopic",
 	"replaceStickerInSet":               "createNewStickerSet getStickerSet",
 	"revokeChatInviteLink":              "createChatInviteLink",
 	"sendGift":                          "getAvailableGifts",
 	"setChatAdministratorCustomTitle":   "promoteChatMember",
+	"setChatMemberTag":                  "approveChatJoinRequest",
 	"setChatStickerSet":                 "createNewStickerSet getStickerSet",
 	"setCustomEmojiStickerSetThumbnail": "createNewStickerSet getStickerSet",
 	"setGameScore":                      "sendGame",
@@ -162,6 +172,7 @@ var before = map[string]string{
 	"setStickerSetTitle":                "createNewStickerSet getStickerSet",
 	"stopMessageLiveLocation":           "sendLocation",
 	"stopPoll":                          "sendPoll",
+	"unhideGeneralForumTopic":           "hideGeneralForumTopic",
 	"unpinAllForumTopicMessages":        "createForumTopic",
 	"unpinChatMessage":                  "pinChatMessage",
 }
@@ -182,6 +193,7 @@ type made struct {
 	} `json:"gifts"`
 
 	webApp string // web_app_query_id
+	ada    string // id of a user who lets the bot change their emoji status
 }
 
 // try calls a method with plausible parameters, and checks its result.
@@ -200,6 +212,9 @@ func try(t *testing.T, s *tghooktest.Server, name string, last made) made {
 	own := map[string]string{
 		"message_id": last.MessageID.String(), "message_ids": "[" + last.MessageID.String() + "]", "message_thread_id": last.ThreadID.String(),
 		"invite_link": last.Link, "file_id": last.Document.FileID, "web_app_query_id": last.webApp,
+	}
+	if name == "setUserEmojiStatus" {
+		own["user_id"] = last.ada
 	}
 	if len(last.Stickers) > 0 {
 		own["sticker"], own["old_sticker"] = last.Stickers[0].FileID, last.Stickers[0].FileID
@@ -249,10 +264,14 @@ func TestEveryMethodAnswersAsTheBotAPIHasIt(t *testing.T) {
 				}
 				deliver(t, s, bytes.ReplaceAll(tghooktest.Update("chat_join_request"), []byte("5012345678901"), []byte(applicant)))
 				deliver(t, s, bytes.Replace(tghooktest.Update("chat_join_request"), []byte(`"bio"`), []byte(`"query_id":"31113170099183250","bio"`), 1))
+				deliver(t, s, bytes.Replace(tghooktest.Update("business_connection"), []byte(`"can_reply":true,`), []byte(`"can_reply":true,`+
+					`"can_delete_all_messages":true,"can_edit_name":true,"can_edit_bio":true,"can_edit_username":true,`), 1))
 				if method.Name == "close" {
 					time.Sleep(time.Hour) // it is refused at first
 				}
-				last := try(t, s, "sendMessage", made{webApp: s.User("Ada").WebAppQuery()})
+				ada := s.User("Ada")
+				ada.AllowEmojiStatus()
+				last := try(t, s, "sendMessage", made{webApp: ada.WebAppQuery(), ada: strconv.FormatInt(ada.ID, 10)})
 				for first := range strings.FieldsSeq(before[method.Name]) {
 					last = try(t, s, first, last)
 				}

@@ -43,7 +43,7 @@ func (c *Chat) press(message int64, button string) *Press {
 	p := &Press{chat: c, button: button}
 	var err error
 	c.user.server.await(func() bool {
-		p.query, err = c.world().Press(c.user.ID, c.ID, message, button)
+		p.query, err = c.world().Press(c.user.ID, c.at(), message, button)
 		return !errors.Is(err, world.ErrNoButton)
 	})
 	switch s := c.user.server; {

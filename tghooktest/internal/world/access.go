@@ -31,6 +31,9 @@ func (w *World) chat(id string, want access) (*Chat, error) {
 		}
 		return c, nil
 	}
+	if err := c.migrated(want); err != nil {
+		return nil, err
+	}
 	bot := c.members[w.bot.ID]
 	switch {
 	case want == toRead && (c.Type == "group" || c.Username != "" && bot.Status != "kicked"):
@@ -63,7 +66,10 @@ func (u *User) admits(want access, now int64) error {
 func (w *World) find(id string) *Chat {
 	name, isName := strings.CutPrefix(id, "@")
 	if !isName {
-		return w.chats[leading(id)]
+		if n := leading(id); n < firstPart {
+			return w.chats[n]
+		}
+		return nil
 	}
 	for _, c := range w.chats {
 		if !c.private() && c.Username != "" && strings.EqualFold(c.Username, name) {

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -20,7 +21,7 @@ func (w *World) getMe(botapi.Params) (any, error) {
 		UsersTopics  bool `json:"allows_users_to_create_topics"`
 		CanManageOwn bool `json:"can_manage_bots"`
 		JoinRequests bool `json:"supports_join_request_queries"`
-	}{User: w.bot, CanJoin: true, ReadsAll: w.cfg.ReadsAll, Inline: true}, nil
+	}{User: w.bot, CanJoin: true, Business: len(w.accounts) > 0, ReadsAll: w.cfg.ReadsAll, Inline: true}, nil
 }
 
 // aboutBot are the texts about the bot, with the most characters that they may have, and
@@ -38,6 +39,9 @@ func sets(name string) func(*World, botapi.Params) (any, error) {
 			return nil, about.tooLong
 		}
 		w.settings[name+" "+p.String("language_code")] = p.String(name)
+		if name == "name" && p.String("language_code") == "" {
+			w.bot.FirstName = cmp.Or(p.String(name), firstName)
+		}
 		w.change()
 		return true, nil
 	}
@@ -66,7 +70,7 @@ func (w *World) sendChatAction(p botapi.Params) (any, error) {
 	default:
 		return nil, refusal("Wrong parameter action in request")
 	}
-	_, err := w.chat(p.String("chat_id"), toWrite)
+	_, err := w.destination(p)
 	return true, err
 }
 

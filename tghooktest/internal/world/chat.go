@@ -18,16 +18,21 @@ func (w *World) getChat(p botapi.Params) (any, error) {
 	}
 	full := struct {
 		*Chat
-		Usernames   []string        `json:"active_usernames,omitempty"`
+		Usernames []string   `json:"active_usernames,omitempty"`
+		Photo     *ChatPhoto `json:"photo,omitempty"`
+		emojiStatus
+		Bio         string          `json:"bio,omitempty"`
 		Description string          `json:"description,omitempty"`
 		InviteLink  string          `json:"invite_link,omitempty"`
 		Permissions json.RawMessage `json:"permissions,omitempty"`
 		Gifts       json.RawMessage `json:"accepted_gift_types"`
+		StickerSet  string          `json:"sticker_set_name,omitempty"`
+		Linked      int64           `json:"linked_chat_id,omitempty"`
 		Pinned      *Message        `json:"pinned_message,omitempty"`
 		Reactions   int             `json:"max_reaction_count"`
 		Color       int             `json:"accent_color_id"`
 	}{
-		Chat: c, Description: c.description, Permissions: c.permissions, Reactions: 11,
+		Chat: c, Photo: c.photo, StickerSet: c.stickerSet, emojiStatus: w.emojiStatus(w.users[c.ID]), Bio: c.bio, Description: c.description, Permissions: c.permissions, Reactions: 11,
 		Gifts: json.RawMessage(`{"unlimited_gifts":false,"limited_gifts":false,"unique_gifts":false,"premium_subscription":false,"gifts_from_channels":false}`),
 	}
 	if link := c.primary(); link != nil && w.may(c, "can_invite_users") {
@@ -38,6 +43,9 @@ func (w *World) getChat(p botapi.Params) (any, error) {
 	}
 	if full.Permissions == nil && (c.Type == "group" || c.Type == "supergroup") {
 		full.Permissions = json.RawMessage(permissions)
+	}
+	if c.linked != nil {
+		full.Linked = c.linked.ID
 	}
 	if len(c.pinned) > 0 {
 		full.Pinned = c.message(c.pinned[len(c.pinned)-1]).told()
@@ -94,10 +102,13 @@ func (w *World) setChatDescription(p botapi.Params) (any, error) {
 // update.
 func (w *World) notice(c *Chat, happened Content) {
 	m := &Message{From: w.bot, Content: happened}
-	if c.Type == "channel" {
-		m.From, m.SenderChat = nil, c
-		w.emit("channel_post", w.add(c, m))
+	switch {
+	case c.business != nil: // the bot is not told what it does itself there
+		m.From, m.BusinessBot = c.business.User, w.bot
+		w.add(c, m)
 		return
+	case c.Type == "channel":
+		m.From, m.SenderChat = nil, c
 	}
 	w.emit("message", w.add(c, m))
 }
@@ -112,34 +123,4 @@ func (w *World) leaveChat(p botapi.Params) (any, error) {
 	}
 	w.become(c, w.bot, &Member{User: w.bot, Status: "left"})
 	return true, nil
-}
-
-func (w *World) createForumTopic(p botapi.Params) (any, error) {
-	name, err := required(p, "name")
-	if err != nil {
-		return nil, err
-	}
-	c, err := w.chat(p.String("chat_id"), toWrite)
-	switch {
-	case err != nil:
-		return nil, err
-	case !c.IsForum:
-		return nil, refusal("the chat is not a forum")
-	}
-	color := p.Int("icon_color")
-	if color == 0 {
-		color = 0x6fb9f0
-	}
-	topic := struct {
-		ID    int64  `json:"message_thread_id,omitempty"`
-		Name  string `json:"name"`
-		Color int64  `json:"icon_color"`
-		Icon  string `json:"icon_custom_emoji_id,omitempty"`
-	}{0, name, color, p.String("icon_custom_emoji_id")}
-	m := &Message{From: w.bot, InTopic: true, Content: Content{Topic: marshal(topic)}}
-	w.add(c, m)
-	m.ThreadID = m.ID
-	w.emit("message", m)
-	topic.ID = m.ID
-	return topic, nil
 }

@@ -21,7 +21,7 @@ func (w *World) toChange(p botapi.Params, what string) (*Message, error) {
 		}
 		return m, nil
 	}
-	m, err := w.messageOf(p.String("chat_id"), p.Int("message_id"), toEdit, what)
+	m, err := w.messageNamed(p, toEdit, what)
 	switch {
 	case err != nil:
 		return nil, err
@@ -31,8 +31,12 @@ func (w *World) toChange(p botapi.Params, what string) (*Message, error) {
 	return m, nil
 }
 
-// own reports whether the bot sent the message, or the message is a post of a channel.
+// own reports whether the bot may edit the message: it sent it, or the message is a post of a
+// channel, or of the owner of a business account.
 func (w *World) own(m *Message) bool {
+	if a := m.Chat.business; a != nil {
+		return m.From == a.User
+	}
 	return m.From == w.bot || m.SenderChat == m.Chat && m.Chat.Type == "channel"
 }
 
@@ -65,6 +69,7 @@ func edits(content func(w *World, p botapi.Params, now Content) (Content, error)
 				"as a current content and reply markup of the message")
 		}
 		m.Content, m.ReplyMarkup, m.EditDate = c, k, w.now()
+		w.mirrorEdit(m)
 		w.say(m)
 		return w.edited(p, m), nil
 	}

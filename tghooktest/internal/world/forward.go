@@ -89,19 +89,21 @@ func (m *Message) repeatable() bool { return !m.Protected && !m.happened() && m.
 
 // forward sends a message with its origin. w.mu is held.
 func (w *World) forward(l letter, m *Message) *Message {
-	l.message.ForwardOrigin, l.message.ForwardDate = m.origin(), m.Date
-	if m.ForwardOrigin != nil {
-		l.message.ForwardDate = m.ForwardDate
-	}
-	switch {
-	case m.ForwardOrigin != nil:
-		l.message.ForwardFrom, l.message.ForwardFromChat, l.message.ForwardFromID = m.ForwardFrom, m.ForwardFromChat, m.ForwardFromID
-	case m.SenderChat != nil:
-		l.message.ForwardFromChat, l.message.ForwardFromID = m.SenderChat, m.ID
-	default:
-		l.message.ForwardFrom = m.From
-	}
+	l.message.cite(m)
 	return w.send(l, m.Content)
+}
+
+// cite sets the fields of a forwarded message that say where it comes from.
+func (m *Message) cite(source *Message) {
+	m.ForwardOrigin, m.ForwardDate = source.origin(), source.Date
+	switch {
+	case source.ForwardOrigin != nil:
+		m.ForwardFrom, m.ForwardFromChat, m.ForwardFromID, m.ForwardDate = source.ForwardFrom, source.ForwardFromChat, source.ForwardFromID, source.ForwardDate
+	case source.SenderChat != nil:
+		m.ForwardFromChat, m.ForwardFromID = source.SenderChat, source.ID
+	default:
+		m.ForwardFrom = source.From
+	}
 }
 
 // copied returns the content for a copy. A copied poll is a new poll without votes.

@@ -81,7 +81,12 @@ func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
 	title := marshal(struct {
 		Title string `json:"custom_title,omitempty"`
 	}{m.Title})
+	tag := marshal(struct {
+		Tag string `json:"tag,omitempty"`
+	}{m.Tag})
 	switch m.Status {
+	case "member":
+		return joinObjects(who, tag)
 	case "creator":
 		return joinObjects(who, title, json.RawMessage(`{"is_anonymous":false}`))
 	case "administrator":
@@ -91,7 +96,7 @@ func (w *World) chatMember(c *Chat, m *Member) json.RawMessage {
 		}
 		return joinObjects(who, json.RawMessage(`{"can_be_edited":false}`), given, title)
 	case "restricted":
-		return joinObjects(who, until(m.Until), marshal(struct {
+		return joinObjects(who, tag, until(m.Until), marshal(struct {
 			Is bool `json:"is_member"`
 		}{m.present()}), m.rights)
 	case "kicked":

@@ -7,14 +7,19 @@ import "encoding/json"
 // A value that a field refers to is never changed, only replaced, so copies of a Message
 // stay as they were. The exceptions are User and Chat, which are those of the World.
 type Message struct {
+	BusinessID      string          `json:"business_connection_id,omitempty"`
+	BusinessBot     *User           `json:"sender_business_bot,omitempty"`
 	ID              int64           `json:"message_id"`
 	From            *User           `json:"from,omitempty"`
+	Signature       string          `json:"author_signature,omitempty"`
 	SenderChat      *Chat           `json:"sender_chat,omitempty"`
+	Tag             string          `json:"sender_tag,omitempty"`
 	Chat            *Chat           `json:"chat"`
 	Date            int64           `json:"date"`
 	EditDate        int64           `json:"edit_date,omitempty"`
 	ThreadID        int64           `json:"message_thread_id,omitempty"`
 	ForwardOrigin   json.RawMessage `json:"forward_origin,omitempty"`
+	Automatic       bool            `json:"is_automatic_forward,omitempty"`
 	ForwardFrom     *User           `json:"forward_from,omitempty"`
 	ForwardFromChat *Chat           `json:"forward_from_chat,omitempty"`
 	ForwardFromID   int64           `json:"forward_from_message_id,omitempty"`
@@ -31,10 +36,12 @@ type Message struct {
 	EffectID    string          `json:"effect_id,omitempty"`
 
 	deleted   bool
+	author    *User                // who wrote a post of a channel
+	scores    map[int64]int64      // in the message's game, by user
+	copy      *Message             // the automatic forward of a post in the discussion group
 	forBot    bool                 // meant for the bot: see meant
 	inlineID  string               // inline_message_id, of a message that an inline result sent
 	reactions map[int64][]Reaction // by user
-	scores    map[int64]int64      // of a game, by user
 }
 
 // Content is the part of a message that its copies have too.
@@ -72,7 +79,19 @@ type Content struct {
 	LeftOne     *User           `json:"left_chat_participant,omitempty"`
 	Left        *User           `json:"left_chat_member,omitempty"`
 	NewTitle    string          `json:"new_chat_title,omitempty"`
+	NewPhoto    []PhotoSize     `json:"new_chat_photo,omitempty"`
+	NoPhoto     bool            `json:"delete_chat_photo,omitempty"`
+	MovedTo     int64           `json:"migrate_to_chat_id,omitempty"`
+	MovedFrom   int64           `json:"migrate_from_chat_id,omitempty"`
 	Topic       json.RawMessage `json:"forum_topic_created,omitempty"`
+	TopicEdited json.RawMessage `json:"forum_topic_edited,omitempty"`
+	TopicClosed json.RawMessage `json:"forum_topic_closed,omitempty"`
+
+	TopicReopened json.RawMessage `json:"forum_topic_reopened,omitempty"`
+	GeneralHidden json.RawMessage `json:"general_forum_topic_hidden,omitempty"`
+	GeneralShown  json.RawMessage `json:"general_forum_topic_unhidden,omitempty"`
+	BoostAdded    json.RawMessage `json:"boost_added,omitempty"`
+
 	Pinned      *Message        `json:"pinned_message,omitempty"`
 	ChatShared  json.RawMessage `json:"chat_shared,omitempty"`
 	UsersShared json.RawMessage `json:"users_shared,omitempty"`
@@ -86,8 +105,14 @@ func left(u *User) Content   { return Content{LeftOne: u, Left: u} }
 
 // happened reports whether this is a service message, about an event in the chat.
 func (c *Content) happened() bool {
-	return c.Joined != nil || c.Left != nil || c.NewTitle != "" || c.Topic != nil || c.Pinned != nil || c.ChatShared != nil ||
-		c.UsersShared != nil || c.WebAppData != nil || c.Payment != nil
+	return c.Joined != nil || c.Left != nil || c.NewTitle != "" || c.Pinned != nil || c.ChatShared != nil ||
+		c.UsersShared != nil || c.WebAppData != nil || c.Payment != nil || c.topical() ||
+		c.NewPhoto != nil || c.NoPhoto || c.MovedTo != 0 || c.MovedFrom != 0 || c.BoostAdded != nil
+}
+
+// topical reports whether this is a service message about a topic.
+func (c *Content) topical() bool {
+	return c.Topic != nil || c.TopicEdited != nil || c.TopicClosed != nil || c.TopicReopened != nil || c.GeneralHidden != nil || c.GeneralShown != nil
 }
 
 // Entity is a MessageEntity. Offset and Length count UTF-16 code units.
@@ -135,14 +160,20 @@ func (w *World) add(c *Chat, m *Message) *Message {
 	last := w.counter(c)
 	*last++
 	m.ID, m.Chat, m.Date = *last, c, w.now()
+	if c.business != nil {
+		m.BusinessID = c.business.ID
+	}
 	c.messages = append(c.messages, m)
 	w.change()
 	return m
 }
 
-// counter returns the counter of message ids for the chat. Private chats and groups share
-// one.
+// counter returns the counter of message ids for the chat. Private chats and groups of one
+// account share one.
 func (w *World) counter(c *Chat) *int64 {
+	if c.business != nil {
+		return &c.business.lastID
+	}
 	if c.Type == "supergroup" || c.Type == "channel" {
 		return &c.lastID
 	}

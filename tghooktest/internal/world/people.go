@@ -16,9 +16,13 @@ type User struct {
 	LanguageCode string `json:"language_code,omitempty"`
 	IsPremium    bool   `json:"is_premium,omitempty"`
 
-	started bool  // the user has written to the bot, so the bot may write too
-	blocked bool  // the user has blocked the bot
-	open    int64 // until then the bot may write, although the user has not written
+	started bool // the user has written to the bot, so the bot may write too
+	blocked bool // the user has blocked the bot
+
+	allowsStatus bool   // the bot may change the emoji status
+	status       string // custom emoji id of the emoji status; empty if there is none
+	statusUntil  int64  // end of the emoji status; 0 if there is none
+	open         int64  // until then the bot may write, although the user has not written
 }
 
 // Chat is a chat that the bot is in, or was removed from.
@@ -32,7 +36,15 @@ type Chat struct {
 	IsForum   bool   `json:"is_forum,omitempty"`
 
 	description string
+	bio         string // of a user
 	permissions json.RawMessage
+	business    *Account         // the business account whose chat with a customer this is; nil for the bot's chats
+	topics      map[int64]*Topic // of a forum, by message_thread_id
+	photo       *ChatPhoto
+	stickerSet  string // name of the supergroup's own set
+	boosts      []Boost
+	upgraded    *Chat                     // the supergroup that a basic group has become
+	linked      *Chat                     // the discussion group of a channel, or the channel of a discussion group
 	members     map[int64]*Member         // nil for private chats; has those who left too
 	messages    []*Message                // oldest first, with the deleted ones
 	lastID      int64                     // last message id; private chats and groups use World.lastID
@@ -48,6 +60,7 @@ type Member struct {
 	User   *User
 	Status string // creator, administrator, member, restricted, left, kicked
 	Title  string // custom title of an administrator
+	Tag    string // of a member who is no administrator
 	Until  int64  // end of restricted or kicked; 0 if there is none
 
 	away   bool            // restricted, and not in the chat
@@ -64,11 +77,17 @@ func (c *Chat) private() bool { return c.Type == "private" }
 
 // message returns the message with the id; nil if there is none or it was deleted.
 func (c *Chat) message(id int64) *Message {
-	at, found := slices.BinarySearchFunc(c.messages, id, func(m *Message, id int64) int { return cmp.Compare(m.ID, id) })
-	if !found || c.messages[at].deleted {
+	at := c.index(id)
+	if at == len(c.messages) || c.messages[at].ID != id || c.messages[at].deleted {
 		return nil
 	}
 	return c.messages[at]
+}
+
+// index returns where the message with the id is, or would be, in messages.
+func (c *Chat) index(id int64) int {
+	at, _ := slices.BinarySearchFunc(c.messages, id, func(m *Message, id int64) int { return cmp.Compare(m.ID, id) })
+	return at
 }
 
 // addUser adds a user and their private chat. w.mu is held.

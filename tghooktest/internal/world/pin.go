@@ -8,7 +8,7 @@ import (
 
 // pinnable returns the chat, if the bot may pin messages there.
 func (w *World) pinnable(p botapi.Params) (*Chat, error) {
-	c, err := w.chat(p.String("chat_id"), toWrite)
+	c, err := w.destination(p)
 	if err != nil {
 		return nil, err
 	}
@@ -61,4 +61,9 @@ func (w *World) unpinAllChatMessages(p botapi.Params) (any, error) {
 	c.pinned = nil
 	w.change()
 	return true, nil
+}
+
+// unpin unpins the messages for which which is true. A message that was deleted is nil.
+func (c *Chat) unpin(which func(*Message) bool) {
+	c.pinned = slices.DeleteFunc(c.pinned, func(id int64) bool { return which(c.message(id)) })
 }

@@ -198,7 +198,7 @@ func (w *World) stopPoll(p botapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := w.messageOf(p.String("chat_id"), p.Int("message_id"), toEdit, "message with poll to stop")
+	m, err := w.messageNamed(p, toEdit, "message with poll to stop")
 	switch {
 	case err != nil:
 		return nil, err

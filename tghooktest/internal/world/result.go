@@ -11,19 +11,15 @@ import (
 // shapes has the results of the methods that do nothing, by type. Each has the fields that
 // the type always has. Answer replaces a result.
 var shapes = map[string]string{
-	"BotAccessSettings":       `{"is_access_restricted":false}`,
-	"BusinessConnection":      `{"id":"","user":{"id":0,"is_bot":false,"first_name":""},"user_chat_id":0,"date":0,"is_enabled":false}`,
-	"ChatAdministratorRights": string(chosenOf(groupRights, func(string) bool { return false })),
-	"MenuButton":              `{"type":"commands"}`,
-	"OwnedGifts":              `{"total_count":0,"gifts":[]}`,
-	"PreparedKeyboardButton":  `{"id":""}`,
-	"SentGuestMessage":        `{"inline_message_id":""}`,
-	"StarAmount":              `{"amount":0}`,
-	"StarTransactions":        `{"transactions":[]}`,
-	"Story":                   `{"chat":{"id":0,"type":"private"},"id":0}`,
-	"UserChatBoosts":          `{"boosts":[]}`,
-	"UserProfileAudios":       `{"total_count":0,"audios":[]}`,
-	"UserProfilePhotos":       `{"total_count":0,"photos":[]}`,
+	"BotAccessSettings":      `{"is_access_restricted":false}`,
+	"OwnedGifts":             `{"total_count":0,"gifts":[]}`,
+	"PreparedKeyboardButton": `{"id":""}`,
+	"SentGuestMessage":       `{"inline_message_id":""}`,
+	"StarAmount":             `{"amount":0}`,
+	"StarTransactions":       `{"transactions":[]}`,
+	"Story":                  `{"chat":{"id":0,"type":"private"},"id":0}`,
+	"UserProfileAudios":      `{"total_count":0,"audios":[]}`,
+	"UserProfilePhotos":      `{"total_count":0,"photos":[]}`,
 }
 
 // accept answers a method that is not simulated. It checks the required parameters, and
@@ -61,7 +57,9 @@ func (w *World) needs(p botapi.Params, method botapi.Method) error {
 		_, uploaded := p.File(name)
 		var err error
 		switch {
-		case name == "chat_id" && p.String("business_connection_id") == "":
+		case name == "business_connection_id":
+			_, err = w.account(p)
+		case name == "chat_id" && !business(p):
 			_, err = w.chat(p.String(name), toEdit)
 		case name == "user_id":
 			_, err = w.user(p, name)

@@ -6,30 +6,6 @@ import (
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
 
-// preparedTerm is how long a prepared message can be sent, in seconds.
-const preparedTerm = 24 * 60 * 60
-
-// savePreparedInlineMessage checks the result and makes an id. No user can send the message.
-func (w *World) savePreparedInlineMessage(p botapi.Params) (any, error) {
-	text := p.String("result")
-	switch {
-	case text == "":
-		return nil, refusal("Result isn't specified")
-	case !json.Valid([]byte(text)):
-		return nil, refusal("Can't parse JSON encoded web view query results")
-	}
-	if _, _, err := w.resultContent(json.RawMessage(text)); err != nil {
-		return nil, err
-	}
-	if _, err := w.user(p, "user_id"); err != nil {
-		return nil, err
-	}
-	return struct {
-		ID      string `json:"id"`
-		Expires int64  `json:"expiration_date"`
-	}{w.next("prepared_message"), w.now() + preparedTerm}, nil
-}
-
 // setPassportDataErrors checks the errors, which no user sees.
 func (w *World) setPassportDataErrors(p botapi.Params) (any, error) {
 	if p.Int("user_id") <= 0 {

@@ -34,11 +34,7 @@ const (
 )
 
 // powers are those that the methods need that are not simulated otherwise.
-var powers = map[string]power{
-	"setChatPhoto": toSetPhoto, "deleteChatPhoto": toSetPhoto,
-	"deleteChatStickerSet": toSetStickers,
-	"banChatSenderChat":    toBan, "unbanChatSenderChat": toUnban,
-}
+var powers = map[string]power{"banChatSenderChat": toBan, "unbanChatSenderChat": toUnban}
 
 // managed returns the group or channel that a call names, if the bot has the power there.
 func (w *World) managed(p botapi.Params, need power) (*Chat, error) {

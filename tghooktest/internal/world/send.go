@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
@@ -24,7 +25,7 @@ func (w *World) address(p botapi.Params) (letter, error) {
 	if err != nil {
 		return letter{}, err
 	}
-	c, err := w.chat(p.String("chat_id"), toWrite)
+	c, err := w.destination(p)
 	if err != nil {
 		return letter{}, err
 	}
@@ -32,15 +33,39 @@ func (w *World) address(p botapi.Params) (letter, error) {
 		return letter{}, refusal("Inline keyboard expected")
 	}
 	l := letter{chat: c, markup: k, message: Message{
-		ThreadID: p.Int("message_thread_id"), InTopic: c.IsForum && p.Int("message_thread_id") > 0,
 		Protected: p.Bool("protect_content"), ReplyMarkup: k.inline, EffectID: p.String("message_effect_id"),
 	}}
-	if c.Type == "channel" {
-		l.message.SenderChat = c
-	} else {
+	switch {
+	case c.business != nil:
+		l.message.From, l.message.BusinessBot = c.business.User, w.bot
+		reply.optional = false
+	case c.Type == "channel":
+		l.message.SenderChat, l.message.author = c, w.bot
+	default:
 		l.message.From = w.bot
 	}
-	return l, w.answering(&l, reply)
+	if err := w.answering(&l, reply); err != nil || c.business != nil {
+		return l, err
+	}
+	return l, w.thread(p, &l)
+}
+
+// thread puts the letter into the thread that the call names, or else into that of the
+// message that it replies to.
+func (w *World) thread(p botapi.Params, l *letter) error {
+	thread, err := w.threadOf(p, l.chat)
+	switch {
+	case err != nil:
+		return err
+	case thread != 0:
+		l.chat.putIn(&l.message, thread)
+		return nil
+	}
+	l.chat.follow(&l.message)
+	if l.chat.IsForum {
+		return w.writable(l.chat, cmp.Or(l.message.ThreadID, general))
+	}
+	return nil
 }
 
 // reply is the content of reply_parameters.
@@ -130,6 +155,7 @@ func (w *World) send(l letter, c Content) *Message {
 	m := l.message
 	m.Content = c
 	w.add(l.chat, &m)
+	w.mirror(&m)
 	w.show(&m, l.markup)
 	w.say(&m)
 	return &m

@@ -15,21 +15,21 @@ func TestMessagesOfTheBotReadAsTelegramsDo(t *testing.T) {
 	s.play([]act{
 		{
 			"sendMessage",
-			[]string{"chat_id", "zoe", "text", " hi /start ", "message_thread_id", "4", "protect_content", "true", "disable_notification", "true"},
-			`{"message_id":2,"from":BOT,"chat":PRIVATE,"date":1795000000,"message_thread_id":4,"text":"hi /start",` +
+			[]string{"chat_id", "zoe", "text", " hi /start ", "protect_content", "true", "disable_notification", "true"},
+			`{"message_id":2,"from":BOT,"chat":PRIVATE,"date":1795000000,"text":"hi /start",` +
 				`"entities":[{"offset":3,"length":6,"type":"bot_command"}],"has_protected_content":true}`,
 		},
 		{
 			"sendMessage",
 			[]string{"chat_id", "team", "text", "hi", "reply_parameters", `{"message_id":2,"quote":"hi","quote_position":1}`},
-			`{"message_id":3,"from":BOT,"chat":GROUP,"date":1795000000,"reply_to_message":{"message_id":2,"from":BEN,"chat":GROUP,` +
+			`{"message_id":3,"from":BOT,"chat":GROUP,"date":1795000000,"message_thread_id":2,"reply_to_message":{"message_id":2,"from":BEN,"chat":GROUP,` +
 				`"date":1795000000,"new_chat_participant":BEN,"new_chat_member":BEN,"new_chat_members":[BEN]},` +
 				`"quote":{"text":"hi","position":1,"is_manual":true},"text":"hi"}`,
 		},
 		{
 			"sendMessage",
 			[]string{"chat_id", "team", "text", "hi", "reply_to_message_id", "3", "disable_web_page_preview", "True"},
-			`{"message_id":4,"from":BOT,"chat":GROUP,"date":1795000000,"reply_to_message":{"message_id":3,"from":BOT,"chat":GROUP,"date":1795000000,` +
+			`{"message_id":4,"from":BOT,"chat":GROUP,"date":1795000000,"message_thread_id":2,"reply_to_message":{"message_id":3,"from":BOT,"chat":GROUP,"date":1795000000,"message_thread_id":2,` +
 				`"quote":{"text":"hi","position":1,"is_manual":true},"text":"hi"},"text":"hi","link_preview_options":{"is_disabled":true}}`,
 		},
 		{

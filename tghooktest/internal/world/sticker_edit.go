@@ -158,7 +158,7 @@ func (w *World) getCustomEmojiStickers(p botapi.Params) (any, error) {
 	return found, nil
 }
 
-// setChatStickerSet knows the sets that getStickerSet knows. Nobody sees the set.
+// setChatStickerSet knows the sets that getStickerSet knows.
 func (w *World) setChatStickerSet(p botapi.Params) (any, error) {
 	c, err := w.managed(p, toSetStickers)
 	if err != nil {
@@ -167,6 +167,24 @@ func (w *World) setChatStickerSet(p botapi.Params) (any, error) {
 	if c.Type != "supergroup" {
 		return nil, refusal("method is available only for supergroups")
 	}
-	_, err = w.getStickerSet(botapi.Params{Method: "getStickerSet", Values: map[string]string{"name": p.String("sticker_set_name")}})
-	return true, err
+	name := p.String("sticker_set_name")
+	if _, err := w.getStickerSet(botapi.Params{Method: "getStickerSet", Values: map[string]string{"name": name}}); err != nil {
+		return nil, err
+	}
+	c.stickerSet = name
+	w.change()
+	return true, nil
+}
+
+func (w *World) deleteChatStickerSet(p botapi.Params) (any, error) {
+	c, err := w.managed(p, toSetStickers)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Type != "supergroup":
+		return nil, refusal("method is available only for supergroups")
+	}
+	c.stickerSet = ""
+	w.change()
+	return true, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // met has the fields that the object of an update may have.
@@ -33,6 +34,11 @@ func (w *World) Meet(kind string, object []byte) {
 	defer w.mu.Unlock()
 	w.meetFiles("", all)
 	w.meetQueries(all)
+	if strings.Contains(kind, "business") {
+		w.meetBusiness(kind, object)
+		w.change()
+		return
+	}
 	from, c := w.meetUser(cmp.Or(about.From, about.User)), w.meetChat(about.Chat)
 	var pressed *Message
 	switch kind {
@@ -103,21 +109,28 @@ func (w *World) meetMessage(m *Message, from *User) *Message {
 	if c == nil {
 		return nil
 	}
-	at, known := slices.BinarySearchFunc(c.messages, m.ID, func(m *Message, id int64) int { return cmp.Compare(m.ID, id) })
-	if known {
+	at := c.index(m.ID)
+	if at < len(c.messages) && c.messages[at].ID == m.ID {
 		return c.messages[at]
 	}
-	m.Chat, m.From, m.SenderChat = c, from, w.meetChat(m.SenderChat)
+	m.From, m.SenderChat = from, w.meetChat(m.SenderChat)
+	w.insert(c, at, m)
+	w.meetTopic(m)
+	if from != nil && !c.private() && c.members[from.ID] == nil {
+		c.members[from.ID] = &Member{User: from, Status: "member"}
+	}
+	return m
+}
+
+// insert puts a message at its place in the chat. w.mu is held.
+func (w *World) insert(c *Chat, at int, m *Message) {
+	m.Chat = c
 	if w.now()-m.Date >= deletable {
 		m.Date = w.now()
 	}
 	c.messages = slices.Insert(c.messages, at, m)
 	last := w.counter(c)
 	*last = max(*last, m.ID)
-	if from != nil && !c.private() && c.members[from.ID] == nil {
-		c.members[from.ID] = &Member{User: from, Status: "member"}
-	}
-	return m
 }
 
 // meetMember sets the membership that an update gives to a user, or to the bot. w.mu is

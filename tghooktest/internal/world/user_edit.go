@@ -18,7 +18,7 @@ func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
 	switch {
 	case m == nil:
 		return Seen{}, fmt.Errorf("there is no message %d to edit", message)
-	case m.From != u || m.ViaBot != nil:
+	case !w.wrote(u, m) && (c.Type != "channel" || !c.allows(c.members[user], "can_edit_messages")), m.ViaBot != nil:
 		return Seen{}, fmt.Errorf("message %d was not written by %s; users can edit their own messages only", message, u.name())
 	case m.Text == "" && m.Photo == nil && m.Document == nil:
 		return Seen{}, fmt.Errorf("message %d has neither text nor caption to edit", message)
@@ -34,6 +34,7 @@ func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
 	m.EditDate = w.now()
 	m.forBot = w.meant(m)
 	w.hear(c, "edited_message", m)
+	w.mirrorEdit(m)
 	w.change()
 	return w.see(m), nil
 }

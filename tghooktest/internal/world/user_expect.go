@@ -31,6 +31,9 @@ func (w *World) Said(chat int64) []Said {
 	said := w.chatOrEmpty(chat).said
 	all := make([]Said, 0, len(said))
 	for _, u := range said {
+		if !w.within(chat, &u.message) {
+			continue
+		}
 		all = append(all, Said{cmp.Or(u.message.reads(), u.message.shows()), u.message.EditDate != 0, u.taken})
 	}
 	return all
@@ -44,7 +47,7 @@ func (w *World) Take(chat int64, text string) (Seen, bool) {
 	defer w.mu.Unlock()
 	said := w.chatOrEmpty(chat).said
 	for i := range said {
-		if u := &said[i]; !u.taken && strings.TrimSpace(u.message.reads()) == text {
+		if u := &said[i]; !u.taken && w.within(chat, &u.message) && strings.TrimSpace(u.message.reads()) == text {
 			u.taken = true
 			return w.see(&u.message), true
 		}

@@ -50,11 +50,7 @@ func (w *World) Choose(user int64, query string, index int) (Seen, error) {
 	if err != nil {
 		return Seen{}, fmt.Errorf("the result at index %d cannot be sent: %w", index, err)
 	}
-	m := &Message{Content: content, ReplyMarkup: markup, ViaBot: w.bot}
-	if markup != nil {
-		m.inlineID = base64.RawURLEncoding.EncodeToString([]byte(w.next("inline_message")))
-		w.inline[m.inlineID] = m
-	}
+	m := w.byInline(content, markup)
 	var about struct {
 		ID string `json:"id"`
 	}
@@ -66,4 +62,15 @@ func (w *World) Choose(user int64, query string, index int) (Seen, error) {
 		Result   string `json:"result_id"`
 	}{u, m.inlineID, q.Data, about.ID})
 	return w.post(user, user, m)
+}
+
+// byInline makes a message that a user sends by way of the bot. The bot can edit it if it has
+// a keyboard. w.mu is held.
+func (w *World) byInline(content Content, markup *InlineKeyboard) *Message {
+	m := &Message{Content: content, ReplyMarkup: markup, ViaBot: w.bot}
+	if markup != nil {
+		m.inlineID = base64.RawURLEncoding.EncodeToString([]byte(w.next("inline_message")))
+		w.inline[m.inlineID] = m
+	}
+	return m
 }

@@ -16,7 +16,7 @@ func (w *World) User(name string) *User {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for n := int64(0); ; n++ {
-		id := 5_000_000_000 + int64(w.draw("user", digest(name), n)%2_900_000_000)
+		id := w.personID("user", digest(name), n)
 		switch u := w.users[id]; {
 		case u == nil:
 			return w.addUser(&User{ID: id, FirstName: first, LastName: last, LanguageCode: "en"})
@@ -26,17 +26,31 @@ func (w *World) User(name string) *User {
 	}
 }
 
+// personID draws the id of a user.
+func (w *World) personID(purpose string, ids ...int64) int64 {
+	return 5_000_000_000 + int64(w.draw(purpose, ids...)%2_900_000_000)
+}
+
 // Group returns the supergroup that was made with that title, and makes it if there is
 // none. The bot is an administrator of it, because other bots get no chat_member and
 // message_reaction.
-func (w *World) Group(title string) *Chat {
-	id := -1_000_000_000_000 - 1_000_000_000 - int64(w.draw("group", digest(title))%3_000_000_000)
+func (w *World) Group(title string) *Chat { return w.community("group", title, "supergroup") }
+
+// communityID returns the id of a supergroup or channel for a random number.
+func communityID(random uint64) int64 {
+	return -1_000_000_000_000 - 1_000_000_000 - int64(random%3_000_000_000)
+}
+
+// community returns the chat that was made with that title, for the purpose, and makes it if
+// there is none.
+func (w *World) community(purpose, title, kind string) *Chat {
+	id := communityID(w.draw(purpose, digest(title)))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c := w.chats[id]; c != nil {
 		return c // the bot may have changed its title
 	}
-	return w.addChat(&Chat{ID: id, Title: title, Type: "supergroup"}, &Member{User: w.bot, Status: "administrator"})
+	return w.addChat(&Chat{ID: id, Title: title, Type: kind}, &Member{User: w.bot, Status: "administrator"})
 }
 
 // Join makes the user a member of the group. It makes chat_member, and a message with
@@ -153,11 +167,13 @@ func (w *World) party(user, chat int64) (*User, *Chat, error) {
 	}
 	m := w.member(c, user)
 	switch {
-	case c.private() && u.blocked:
+	case c.upgraded != nil:
+		return nil, nil, fmt.Errorf("the group %q has become a supergroup; act there", c.Title)
+	case c.private() && c.business == nil && u.blocked:
 		return nil, nil, fmt.Errorf("%s has blocked the bot and cannot act in their chat with it; call Unblock first", u.name())
 	case !c.private() && m != nil && m.Status == "kicked":
 		return nil, nil, fmt.Errorf("%s is not in the group %q, because the bot has banned them", u.name(), c.Title)
-	case !c.private() && !m.present():
+	case !c.private() && !m.present() && (c.linked == nil || c.Type == "channel"): // comments need no membership
 		return nil, nil, fmt.Errorf("%s is not in the group %q; call Join first", u.name(), c.Title)
 	}
 	return u, c, nil
@@ -166,7 +182,7 @@ func (w *World) party(user, chat int64) (*User, *Chat, error) {
 // adminRights has the updates that a bot gets only as an administrator, with the right that
 // it needs; empty if any administrator gets them.
 var adminRights = map[string]string{
-	"chat_member": "", "message_reaction": "", "chat_join_request": "can_invite_users",
+	"chat_member": "", "message_reaction": "", "message_reaction_count": "", "chat_boost": "", "removed_chat_boost": "", "chat_join_request": "can_invite_users",
 }
 
 // tell makes an update of an event in a chat, if the bot is in the chat and may know of it.

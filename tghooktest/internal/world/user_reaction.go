@@ -36,7 +36,13 @@ func (w *World) React(user, chat, message int64, emoji ...string) error {
 		m.reactions = map[int64][]Reaction{}
 	}
 	m.reactions[user] = after
-	w.tell(c, "message_reaction", reacted{c, m.ID, u, w.now(), append([]Reaction{}, before...), after})
+	switch {
+	case c.business != nil: // of which a bot is not told
+	case c.Type == "channel":
+		w.tell(c, "message_reaction_count", m.counted(w.now()))
+	default:
+		w.tell(c, "message_reaction", reacted{c, m.ID, u, w.now(), append([]Reaction{}, before...), after})
+	}
 	w.change()
 	return nil
 }

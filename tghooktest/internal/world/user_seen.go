@@ -19,7 +19,7 @@ func (w *World) Messages(chat int64) []Seen {
 	defer w.mu.Unlock()
 	var seen []Seen
 	for _, m := range w.chatOrEmpty(chat).messages {
-		if !m.deleted {
+		if !m.deleted && w.within(chat, m) {
 			seen = append(seen, w.see(m))
 		}
 	}
@@ -36,7 +36,7 @@ func (w *World) chatOrEmpty(id int64) *Chat {
 }
 
 // see returns the current state of a message. w.mu is held.
-func (w *World) see(m *Message) Seen { return Seen{m.ID, m.reads(), m.From == w.bot, marshal(m)} }
+func (w *World) see(m *Message) Seen { return Seen{m.ID, m.reads(), w.wrote(w.bot, m), marshal(m)} }
 
 // reads returns the text, caption or poll's question of a message.
 func (m *Message) reads() string {
@@ -44,4 +44,16 @@ func (m *Message) reads() string {
 		return m.Poll.Question
 	}
 	return cmp.Or(m.Text, m.Caption)
+}
+
+// wrote reports whether the user wrote the message, also in the name of a channel or of a
+// business account. w.mu is held.
+func (w *World) wrote(u *User, m *Message) bool {
+	switch {
+	case m.BusinessBot != nil:
+		return m.BusinessBot == u
+	case m.author != nil:
+		return m.author == u
+	}
+	return m.From == u
 }

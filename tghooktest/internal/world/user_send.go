@@ -103,11 +103,24 @@ func (w *World) post(user, chat int64, m *Message) (Seen, error) {
 	if err != nil {
 		return Seen{}, err
 	}
+	if c.Type == "channel" && !c.allows(c.members[user], "can_post_messages") {
+		return Seen{}, fmt.Errorf("%s may not post in the channel %q, because they are no administrator of it; call User.Manage", u.name(), c.Title)
+	}
 	if name := c.forbids(c.members[user], m.Content); name != "" {
 		return Seen{}, fmt.Errorf("%s may not send %s to the group %q, because the bot has forbidden it; have the bot call restrictChatMember or setChatPermissions first", u.name(), name, c.Title)
 	}
-	u.started = u.started || c.private()
+	if err := w.enterPart(u, chat, m); err != nil {
+		return Seen{}, err
+	}
+	u.started = u.started || c.private() && c.business == nil
 	m.From = u
+	if member := c.members[user]; member != nil {
+		m.Tag = member.Tag
+	}
+	if c.Type == "channel" {
+		m.From, m.SenderChat, m.author = nil, c, u
+	}
 	w.write(c, m)
+	w.mirror(m)
 	return w.see(m), nil
 }

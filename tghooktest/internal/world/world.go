@@ -38,32 +38,47 @@ type World struct {
 	mu       sync.Mutex
 	changed  chan struct{}
 	users    map[int64]*User
-	chats    map[int64]*Chat
-	lastID   int64                  // last message id of private chats and groups
-	count    map[string]int64       // how many draws were made for a purpose; see next
-	files    map[string]*File       // by file_id
-	paths    map[string]*File       // by file_path
-	queries  map[string]*Query      // callback and inline queries by id
-	foreign  map[string]*User       // who asks, by the ids of queries that have no Query
-	inline   map[string]*Message    // messages that inline results sent, by inline_message_id
-	sets     map[string]*StickerSet // by name in lower case
-	commands map[string][]Command   // by scope and language, see commandsKey
-	shop     []gift                 // the gifts that there are; nil until someone looks
+	chats    map[int64]*Chat           // by id, and by the keys of parts
+	parts    map[int64]part            // by key
+	keys     map[part]int64            // of parts
+	accounts map[string]*Account       // by the id of their business connection
+	lastID   int64                     // last message id of private chats and groups
+	count    map[string]int64          // how many draws were made for a purpose; see next
+	files    map[string]*File          // by file_id
+	paths    map[string]*File          // by file_path
+	queries  map[string]*Query         // callback and inline queries by id
+	foreign  map[string]*User          // who asks, by the ids of queries that have no Query
+	inline   map[string]*Message       // messages that inline results sent, by inline_message_id
+	sets     map[string]*StickerSet    // by name in lower case
+	commands map[string][]Command      // by scope and language, see commandsKey
+	shop     []gift                    // the gifts that there are; nil until someone looks
+	prepared map[string]prepared       // by id
+	menus    map[int64]json.RawMessage // menu buttons by user; of all chats by 0
+	asks     map[bool]object           // default rights of an administrator; true for channels
 	answers  map[string]json.RawMessage
 	unheard  []string
 	hidden   int               // messages that privacy mode kept from the bot
 	settings map[string]string // texts that the bot set about itself, by name and language
 }
 
+// firstName is the name of the bot unless it has set another.
+const firstName = "Stand-in Bot"
+
 // New returns a World without users, in which there is only the bot.
 func New(cfg Config) *World {
-	bot := &User{ID: cfg.BotID, IsBot: true, FirstName: "Stand-in Bot", Username: cfg.Username}
+	bot := &User{ID: cfg.BotID, IsBot: true, FirstName: firstName, Username: cfg.Username}
 	return &World{
 		cfg:      cfg,
 		bot:      bot,
 		changed:  make(chan struct{}),
 		users:    map[int64]*User{bot.ID: bot},
 		chats:    map[int64]*Chat{},
+		parts:    map[int64]part{},
+		keys:     map[part]int64{},
+		accounts: map[string]*Account{},
+		prepared: map[string]prepared{},
+		menus:    map[int64]json.RawMessage{},
+		asks:     map[bool]object{},
 		count:    map[string]int64{},
 		files:    map[string]*File{},
 		paths:    map[string]*File{},
@@ -100,8 +115,15 @@ func observe(name string, object []byte) {
 	}
 }
 
-// emit makes an update of the kind. w.mu is held.
+// emit makes an update of the kind. The kinds of updates about a message are those of a
+// group, whatever the chat is. w.mu is held.
 func (w *World) emit(kind string, object any) {
+	if m, ok := object.(*Message); ok {
+		kind = m.Chat.kindOf(kind)
+	}
+	if kind == "" {
+		return
+	}
 	made := marshal(object)
 	observe(kind, made)
 	if !w.cfg.Emit(kind, made) && !slices.Contains(w.unheard, kind) {
