@@ -46,7 +46,6 @@ func (c *Chat) Topic(name string) *Chat {
 		return key != 0
 	}) {
 		tb.Fatalf("tghooktest: in %s: there was no topic %q within %v%s", c.place, name, c.user.server.cfg.Patience, c.user.server.troubles())
-		return nil
 	}
 	return c.topic(key, name)
 }

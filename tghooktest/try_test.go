@@ -141,7 +141,9 @@ func TestNoActPanicsOutsideOfTry(t *testing.T) {
 		query := zoe.Inline("weather")
 		nowhere := srv.User("Ben").Join(srv.Group("Team"))
 		srv.User("Ben").Leave(srv.Group("Team"))
-		for _, v := range []any{srv, zoe, zoe.Chat(), team, nowhere, team.Send("hi"), query, nowhere.Press("Yes")} {
+		news, shop := srv.Channel("News"), srv.User("Ana").ConnectBusiness()
+		topic := zoe.Join(srv.Forum("Support")).OpenTopic("Ticket 7")
+		for _, v := range []any{news, zoe.Subscribe(news), shop, shop.Chat(zoe), topic, srv, zoe, zoe.Chat(), team, nowhere, team.Send("hi"), query, nowhere.Press("Yes")} {
 			value := reflect.ValueOf(v)
 			for i := range value.NumMethod() {
 				switch name := value.Type().Method(i).Name; name {

@@ -2,6 +2,7 @@ package world
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -53,7 +54,10 @@ func (w *World) Customer(id string, customer int64) (int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a, u := w.accounts[id], w.users[customer]
-	if a.User == u {
+	switch {
+	case a == nil || u == nil:
+		return 0, errors.New("the account or the customer is not one of this bot; get both from the bot's own Server")
+	case a.User == u:
 		return 0, fmt.Errorf("%s cannot be the customer of their own account", u.name())
 	}
 	return w.key(w.with(a, u), 0), nil

@@ -29,6 +29,9 @@ func (w *World) Manage(user, channel int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c := w.users[user], w.chats[channel]
+	if c == nil {
+		return errOthersGroup
+	}
 	if m := w.member(c, user); m != nil && m.Status == "kicked" {
 		return fmt.Errorf("%s cannot manage the channel %q, because the bot has banned them; have the bot call unbanChatMember first", u.name(), c.Title)
 	}
@@ -46,6 +49,8 @@ func (w *World) Discuss(channel, group int64) error {
 	defer w.mu.Unlock()
 	c, g := w.chats[channel], w.chats[group]
 	switch {
+	case c == nil || g == nil:
+		return errOthersGroup
 	case c.linked == g:
 		return nil
 	case c.linked != nil || g.linked != nil:
@@ -61,7 +66,11 @@ func (w *World) Discuss(channel, group int64) error {
 func (w *World) Comments(channel, post int64) (key, group int64, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m := w.chats[channel].message(post)
+	c := w.chats[channel]
+	if c == nil {
+		return 0, 0, errOthersGroup
+	}
+	m := c.message(post)
 	if m == nil || m.copy == nil {
 		return 0, 0, fmt.Errorf("the post %d has no comments, because the channel had no discussion group when it was sent; call Channel.Discuss first", post)
 	}
