@@ -202,6 +202,7 @@ func (s *Server) run(p botapi.Params, known bool) (a answer) {
 	if !known {
 		return refusal(http.StatusNotFound, "Not Found: method not found")
 	}
+	s.warnOfParameters(p)
 	switch p.Method {
 	case "getUpdates":
 		return s.getUpdates(p)

@@ -46,6 +46,22 @@ func TestEachBotOfAServerHasItsOwnUpdatesWebhookAndCalls(t *testing.T) {
 	})
 }
 
+func TestADeliveryNamesItsBot(t *testing.T) {
+	t.Parallel()
+	var seen deliveries
+	bubble(t, tghooktest.ServerConfig{Observe: seen.observe}, func(t *testing.T, s *tghooktest.Server) {
+		other := add(t, s, tghooktest.BotConfig{Token: "12345:stand_in_token_x"})
+		other.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
+			assert.Equal(t, int64(12345), d.Bot)
+			return tghooktest.DeliveryFault{}
+		})
+		other.Webhook(t, webhook(t, echo), tghook.WebhookRequest{SecretToken: secret})
+		other.User("Zoë").Chat().Send("hi")
+		other.WaitDelivered(t)
+		assert.Equal(t, int64(12345), seen.list()[0].Bot)
+	})
+}
+
 func TestUsersAndGroupsHaveTheSameIDsForAllBotsAndFilesDoNot(t *testing.T) {
 	t.Parallel()
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {

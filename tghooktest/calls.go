@@ -111,6 +111,7 @@ func (s *Server) Answer(method string, result any) {
 	raw, err := json.Marshal(result)
 	if err != nil {
 		tb.Fatalf("tghooktest: Answer for %s: encode the result: %v", method, err)
+		return
 	}
 	s.world.Answer(method, raw)
 }

@@ -19,8 +19,9 @@ import (
 // Delivery is an attempt to deliver an update to the webhook.
 //
 // ServerConfig.Observe gets it after the attempt has ended. The function of OnDelivery
-// gets it before the attempt is made, with UpdateID, Kind, Attempt and At alone.
+// gets it before the attempt is made, with Bot, UpdateID, Kind, Attempt and At alone.
 type Delivery struct {
+	Bot      int64 // the bot's id
 	UpdateID int64
 	Kind     string
 	Attempt  int           // counted from 1
@@ -33,9 +34,9 @@ type Delivery struct {
 	Reply    string        // method of the webhook reply; empty if there was none
 }
 
-func deliveryOf(a sender.Attempt) Delivery {
+func (b *bot) deliveryOf(a sender.Attempt) Delivery {
 	return Delivery{
-		UpdateID: a.Update.ID, Kind: a.Update.Kind, Attempt: a.Number, At: a.Start, Took: a.Took,
+		Bot: b.id, UpdateID: a.Update.ID, Kind: a.Update.Kind, Attempt: a.Number, At: a.Start, Took: a.Took,
 		Status: a.Status, Err: a.Err, Done: a.Done, Dropped: a.Dropped, Reply: a.Reply,
 	}
 }
@@ -43,7 +44,7 @@ func deliveryOf(a sender.Attempt) Delivery {
 // observe takes each attempt from the sender when it has ended.
 func (s *Server) observe(a sender.Attempt) {
 	if s.cfg.Observe != nil {
-		s.cfg.Observe(deliveryOf(a))
+		s.cfg.Observe(s.deliveryOf(a))
 	}
 	if a.Done || a.Dropped {
 		s.moved.ring()

@@ -11,6 +11,9 @@
 //	chat.Send("hi")
 //	chat.Expect(t, "Hello, Zoë!")
 //
+// [Start] starts the same without a test, at an address of one's choice and over HTTPS if need
+// be. [Server.Try] returns the errors of what users do there. [Server.AddBot] adds other bots.
+//
 // [Update] and [Updates] return update bodies in the exact form in which Telegram's server
 // sends them: one of every kind of Bot API 10.3, and a large message.
 //

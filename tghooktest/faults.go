@@ -119,7 +119,7 @@ func (s *Server) ofDelivery(a sender.Attempt) sender.Fault {
 	if ask == nil {
 		return sender.Fault{}
 	}
-	fault := ask(deliveryOf(a))
+	fault := ask(s.deliveryOf(a))
 	if fault.Again || fault.AgainAtOnce {
 		s.refusals.repeat(a.Update.ID)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -52,6 +53,26 @@ func TestABotIsWarnedOfWhatTelegramPunishesSilently(t *testing.T) {
 		"a repeated offset that asked for what it gets": {func(t *testing.T, s *tghooktest.Server) {
 			ask(t, s, "getUpdates", "limit", "1", "timeout", "3")
 			ask(t, s, "getUpdates", "limit", "1", "timeout", "3")
+		}, nil},
+		"a parameter that the method does not have": {func(t *testing.T, s *tghooktest.Server) {
+			ask(t, s, "sendmessage", "chat_id", "1", "txt", "hi")
+			ask(t, s, "getMe", "text", "hi")
+			ask(t, s, "getMe", strings.Repeat("x", 200), "hi")
+		}, []string{
+			`sendMessage has no parameter "txt", so Telegram ignores it`,
+			`getMe has no parameter "text", so Telegram ignores it`,
+			`getMe has no parameter "` + strings.Repeat("x", 100) + `", so Telegram ignores it`,
+		}},
+		"a file that nothing refers to": {func(t *testing.T, s *tghooktest.Server) {
+			require.Error(t, s.Bot(t).Call(t.Context(), "sendMediaGroup", params{"chat_id": 1, "media": []params{
+				{"type": "photo", "media": tghook.File{Name: "a.jpg", Body: strings.NewReader("a")}},
+				{"type": "photo", "media": tghook.File{Name: "b.jpg", Body: strings.NewReader("b")}},
+			}, "pictures": tghook.File{Name: "c.jpg", Body: strings.NewReader("c")}}, nil))
+		}, []string{`sendMediaGroup has no parameter "pictures", so Telegram ignores it`}},
+		"older parameters, and a method that there is not": {func(t *testing.T, s *tghooktest.Server) {
+			ask(t, s, "sendMessage", "chat_id", "1", "text", "hi", "reply_to_message_id", "1", "disable_web_page_preview", "true")
+			ask(t, s, "kickChatMember", "chat_id", "1", "user_id", "1", "until_date", "0")
+			ask(t, s, "sendMesage", "txt", "hi")
 		}, nil},
 		"an update that the bot did not ask for": {func(t *testing.T, s *tghooktest.Server) {
 			ask(t, s, "setWebhook", "allowed_updates", `["poll"]`)

@@ -1,5 +1,5 @@
-// Package spec has the types and methods of Bot API 10.3, and checks JSON against them.
-// Tests use it.
+// Package spec has the types and methods of Bot API 10.3, and checks JSON against them. The
+// Server warns of parameters that it does not have. Tests check results and updates by it.
 package spec
 
 import (

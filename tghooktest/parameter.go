@@ -1,0 +1,58 @@
+package tghooktest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tghook/tghook/tghooktest/internal/botapi"
+	"github.com/tghook/tghook/tghooktest/internal/spec"
+)
+
+// olderParameters are the parameters that Telegram's server still reads, though the
+// documentation no longer has them.
+var olderParameters = []string{
+	"allow_sending_without_reply", "reply_to_message_id", "disable_web_page_preview", // of what sends
+	"thumb", "correct_option_id", "switch_pm_text", "switch_pm_parameter",
+	"can_send_messages", "can_send_media_messages", "can_send_other_messages", "can_add_web_page_previews", // of restrictChatMember
+	"can_manage_voice_chats",
+	"png_sticker", "tgs_sticker", "webm_sticker", "emojis", "mask_position", "contains_masks", // of sticker sets
+}
+
+// warnOfParameters warns of parameters and files that the method does not have.
+func (s *Server) warnOfParameters(p botapi.Params) {
+	method, ok := spec.Lookup(p.Method)
+	if !ok {
+		return
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(method.Params, func(m spec.Member) bool { return m.Name == name }) || slices.Contains(olderParameters, name)
+	}
+	for name := range p.Values {
+		if !has(name) {
+			s.warnOfParameter(p.Method, name)
+		}
+	}
+	for name := range p.Files {
+		if !has(name) && !attaches(p, name) {
+			s.warnOfParameter(p.Method, name)
+		}
+	}
+}
+
+func (s *Server) warnOfParameter(method, name string) {
+	const enough = 100 // bytes
+	name = name[:min(len(name), enough)]
+	s.warnOnce(method+" "+name, fmt.Sprintf("%s has no parameter %q, so Telegram ignores it", method, name))
+}
+
+// attaches reports whether a value refers to the file of that name. JSON may escape the
+// slashes.
+func attaches(p botapi.Params, file string) bool {
+	for _, value := range p.Values {
+		if strings.Contains(strings.ReplaceAll(value, `\/`, "/"), "attach://"+file) {
+			return true
+		}
+	}
+	return false
+}
