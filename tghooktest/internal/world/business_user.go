@@ -41,7 +41,7 @@ func (w *World) Connect(user int64, rights ...string) (string, error) {
 func (w *World) Disconnect(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if a := w.accounts[id]; a.Enabled {
+	if a := w.accounts[id]; a != nil && a.Enabled {
 		a.Enabled = false
 		w.emit("business_connection", a)
 		w.change()
@@ -53,6 +53,9 @@ func (w *World) Customer(id string, customer int64) (int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a, u := w.accounts[id], w.users[customer]
+	if a == nil || u == nil {
+		return 0, errOthersGroup
+	}
 	if a.User == u {
 		return 0, fmt.Errorf("%s cannot be the customer of their own account", u.name())
 	}

@@ -29,6 +29,9 @@ func (w *World) Manage(user, channel int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c := w.users[user], w.chats[channel]
+	if c == nil {
+		return errOthersGroup
+	}
 	if m := w.member(c, user); m != nil && m.Status == "kicked" {
 		return fmt.Errorf("%s cannot manage the channel %q, because the bot has banned them; have the bot call unbanChatMember first", u.name(), c.Title)
 	}
@@ -46,6 +49,8 @@ func (w *World) Discuss(channel, group int64) error {
 	defer w.mu.Unlock()
 	c, g := w.chats[channel], w.chats[group]
 	switch {
+	case c == nil || g == nil:
+		return errOthersGroup
 	case c.linked == g:
 		return nil
 	case c.linked != nil || g.linked != nil:
