@@ -46,6 +46,7 @@ func (c *Chat) Topic(name string) *Chat {
 		return key != 0
 	}) {
 		tb.Fatalf("tghooktest: in %s: there was no topic %q within %v%s", c.place, name, c.user.server.cfg.Patience, c.user.server.troubles())
+		key = -1 // nowhere
 	}
 	return c.topic(key, name)
 }

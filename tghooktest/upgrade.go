@@ -24,7 +24,7 @@ func (u *User) Upgrade(g *Group) *Group {
 	super, err := u.server.world.Upgrade(u.ID, g.ID)
 	if err != nil {
 		tb.Fatalf("tghooktest: Upgrade: %v", err)
-		return &Group{ID: g.ID, Title: g.Title}
+		return &Group{Title: g.Title}
 	}
 	return &Group{ID: super.ID, Title: g.Title}
 }

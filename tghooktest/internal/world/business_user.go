@@ -42,7 +42,7 @@ func (w *World) Connect(user int64, rights ...string) (string, error) {
 func (w *World) Disconnect(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if a := w.accounts[id]; a.Enabled {
+	if a := w.accounts[id]; a != nil && a.Enabled {
 		a.Enabled = false
 		w.emit("business_connection", a)
 		w.change()

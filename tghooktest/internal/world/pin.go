@@ -63,7 +63,7 @@ func (w *World) unpinAllChatMessages(p botapi.Params) (any, error) {
 	return true, nil
 }
 
-// unpin unpins the messages for which which is true. A message that was deleted is nil.
-func (c *Chat) unpin(which func(*Message) bool) {
-	c.pinned = slices.DeleteFunc(c.pinned, func(id int64) bool { return which(c.message(id)) })
+// unpin unpins the messages that matches reports. A message that was deleted is nil.
+func (c *Chat) unpin(matches func(*Message) bool) {
+	c.pinned = slices.DeleteFunc(c.pinned, func(id int64) bool { return matches(c.message(id)) })
 }

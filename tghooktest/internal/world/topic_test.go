@@ -81,7 +81,8 @@ func TestTheBotWritesInTopicsThatThereAre(t *testing.T) {
 		{"sendMediaGroup", []string{"chat_id", "team", "media", `[{"type":"photo","media":"https://example.org/a.jpg"}]`, "message_thread_id", "9"}, `400 Bad Request: message thread not found`},
 		{"copyMessage", []string{"chat_id", "team", "from_chat_id", "zoe", "message_id", "1", "message_thread_id", "9"}, `400 Bad Request: message thread not found`},
 		{
-			"sendMessage", []string{"chat_id", "team", "text", "hi", "message_thread_id", "3"},
+			"sendMessage",
+			[]string{"chat_id", "team", "text", "hi", "message_thread_id", "3"},
 			s.ids(`{"message_id":5,"from":BOT,"chat":` + inForum + `,"date":1795000000,"message_thread_id":3,"reply_to_message":` + root + `,"text":"hi","is_topic_message":true}`),
 		},
 	})
