@@ -88,7 +88,7 @@ func TestMistakesInChangingMembershipsAreExplained(t *testing.T) {
 	} {
 		srv, err := tghooktest.Start(tghooktest.ServerConfig{})
 		require.NoError(t, err)
-		assert.EqualError(t, srv.Try(func(_ testing.TB, srv *tghooktest.Server) { act(srv) }), want)
+		require.EqualError(t, srv.Try(func(_ testing.TB, srv *tghooktest.Server) { act(srv) }), want)
 		srv.Close()
 	}
 }
