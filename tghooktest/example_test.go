@@ -41,6 +41,32 @@ func TestGreeting(t *testing.T) {
 
 func TestTheExampleOfNewServer(t *testing.T) { testHello(t) }
 
+func TestGreetingWithoutATest(t *testing.T) {
+	srv, failure := tghooktest.Start(tghooktest.ServerConfig{})
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	defer srv.Close()
+	bot := srv.Bot(t)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- tghook.Poll(ctx, bot, greeter, tghook.PollConfig{}) }()
+
+	err := srv.Try(func(tb testing.TB, srv *tghooktest.Server) {
+		chat := srv.User("Zoë").Chat()
+		chat.Send("hi")
+		chat.Expect(tb, "Hello!")
+	})
+	if err != nil {
+		t.Error(err)
+	}
+
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestGreetingByPoll(t *testing.T) {
 	tg := tghooktest.NewServer(t)
 	ctx, stop := context.WithCancel(t.Context())
