@@ -79,7 +79,7 @@ func (e *Engine) acceptLocked(f *flight, res *Result, end *ending) {
 	end.Reply, end.Outcome = *reply, Replied
 	carrier := f.carrier()
 	switch {
-	case res.CallOnly, carrier != nil && carrier.mute, f.acknowledged && carrier == nil:
+	case res.CallOnly, carrier != nil && !carrier.carries(reply), f.acknowledged && carrier == nil:
 		end.due = call
 	case e.Store != nil && (carrier != nil || reply.Sender == nil):
 		end.stored = reply.Body
