@@ -63,8 +63,12 @@ type Caller interface {
 // One call may have 50 files. Together they may have 50 MB, and 2000 MB in a call with
 // [ClientConfig].Local (https://core.telegram.org/bots/api#sending-files). A Client streams
 // them. The files of a Reply are read into memory, and may have 50 MB.
+//
+// A Reply with a File is not sent in a response that a middleware has set a Content-Encoding
+// for, but by Caller: Telegram cannot read a large file that is compressed.
 type File struct {
-	// Name is the file's name, as the chat shows it. If empty, a random name.
+	// Name is the file's name, as the chat shows it. If empty, a random name. Control
+	// characters become underscores.
 	Name string
 	// Body is the content of the file.
 	Body io.Reader

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -102,7 +103,7 @@ func namedForm(t *testing.T, chat int64, name string) (contentType string, body 
 	t.Helper()
 	var buffer bytes.Buffer
 	w := multipart.NewWriter(&buffer)
-	require.NoError(t, w.WriteField("chat_id", fmt.Sprint(chat)))
+	require.NoError(t, w.WriteField("chat_id", strconv.FormatInt(chat, 10)))
 	part, err := w.CreateFormFile("photo", name)
 	require.NoError(t, err)
 	_, err = part.Write([]byte("content"))

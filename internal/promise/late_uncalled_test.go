@@ -45,7 +45,7 @@ func TestWithoutACallerALateReplyWaitsAsLongAsARedeliveryMayCome(t *testing.T) {
 				rig.Pass(test.after)
 				if !test.rides {
 					assert.Equal(t, "late/1/503/late reply_lost/1/0/late", r.Outcomes(), "outcomes")
-					assert.EqualError(t, r.Last().Err, "no redelivery has come that could carry it, and there is no Caller to send it with")
+					require.EqualError(t, r.Last().Err, "no redelivery has come that could carry it, and there is no Caller to send it with")
 					r.Clean(r.Stats())
 					return
 				}
