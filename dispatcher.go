@@ -103,9 +103,13 @@ type DispatchConfig struct {
 	// setWebhook, deleteWebhook, close, logOut). If a call fails for the moment, it is
 	// repeated: see [Caller].
 	//
-	// If nil, a late reply waits 10 seconds for a redelivery whose response can have it.
-	// After that it is lost, and Observe gets [OutcomeReplyLost]. If a handler replies with a
-	// method that Telegram does not accept in a response, its update becomes a dead letter.
+	// A late reply first waits 10 seconds for a redelivery whose response can have it. If
+	// Caller is nil, it waits as long as Telegram may deliver the update again: 24 hours for a
+	// message. The oldest of the replies that wait is lost when there are more than MaxInFlight
+	// of them, or more than 64 MiB, and all are lost at Shutdown. Observe gets
+	// [OutcomeReplyLost] for each. With LateAck no redelivery comes, and a late reply is lost
+	// at once. If a handler replies with a method that Telegram does not accept in a response,
+	// its update becomes a dead letter.
 	Caller Caller
 	// AlwaysCall sends every reply by Caller, and none in an HTTP response. It requires
 	// Caller. Use it while you develop: Telegram answers a call, so that a wrong reply is

@@ -73,9 +73,9 @@
 // updates that failed, or that succeeded without Telegram being told. Past that it forgets
 // the oldest, and counts it as [Stats].Evicted. 64 deliveries may wait for one update, and
 // further ones are answered 503. The replies that wait for a redelivery are at most
-// MaxInFlight, and at most 64 MiB. Further ones are sent by Caller at once. Replies that
-// were sent are kept for 10 minutes, and 8 MiB of them. A redelivery after that gets 200
-// without its reply.
+// MaxInFlight, and at most 64 MiB. Further ones are sent by Caller at once. Without a Caller
+// the oldest one is lost instead. Replies that were sent are kept for 10 minutes, and 8 MiB of
+// them. A redelivery after that gets 200 without its reply.
 //
 // Telegram delivers a failing update again: at once, after 2, 4, 8 ... 60
 // seconds, and about each minute from then on, for up to 24 hours (30 seconds
@@ -184,6 +184,7 @@
 //     being told: until that redelivery is due, and three seconds more. If it has not come
 //     by then, Shutdown assumes that it went to another process.
 //   - A reply that was not sent with a response is sent by Caller after 10 seconds, unless
-//     the Store has it. Without a Caller the Store gets it, for another process.
+//     the Store has it. Without a Caller the Store gets it, for another process. Without
+//     both, it waits for a redelivery as long as Telegram may deliver the update again.
 //   - If a File cannot be read, the attempt has failed. That alone makes no dead letter.
 package tghook

@@ -63,8 +63,12 @@ type Caller interface {
 // One call may have 50 files. Together they may have 50 MB, and 2000 MB in a call with
 // [ClientConfig].Local (https://core.telegram.org/bots/api#sending-files). A Client streams
 // them. The files of a Reply are read into memory, and may have 50 MB.
+//
+// A Reply with a File is not sent in a response that a middleware has set a Content-Encoding
+// for, but by Caller: Telegram cannot read a large file that is compressed.
 type File struct {
-	// Name is the file's name, as the chat shows it. If empty, a random name.
+	// Name is the file's name, as the chat shows it. If empty, a random name. Control
+	// characters become underscores.
 	Name string
 	// Body is the content of the file.
 	Body io.Reader
@@ -109,6 +113,9 @@ func unsendable(method string, err error) error {
 // payload is a reply in the form that it is sent, kept and stored in: the body
 // of a response. nil is the payload without a reply. A payload is never changed.
 type payload []byte
+
+// hasFiles reports whether p is multipart.
+func (p payload) hasFiles() bool { return len(p) > 0 && p[0] != '{' }
 
 // reply returns p as a Reply again: Params encode to what p was made of.
 func (p payload) reply() (Reply, error) {

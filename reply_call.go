@@ -106,7 +106,7 @@ func sensible(method string) time.Duration {
 
 // attempt makes the call once. A Caller that does not return is left alone.
 func (c *replyCall) attempt(ctx context.Context) error {
-	if c.body[0] == '{' { // files may take all of the time
+	if !c.body.hasFiles() { // files may take all of the time
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
 		defer cancel()

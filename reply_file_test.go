@@ -37,9 +37,10 @@ type part struct {
 func partsOf(t *testing.T, res tghook.Response) []part {
 	t.Helper()
 	mediaType, params, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if err != nil || mediaType != "multipart/form-data" || len(params) != 1 || len(res.Header) != 1 {
+	if err != nil || mediaType != "multipart/form-data" || len(params) != 1 || len(res.Header) != 2 {
 		t.Fatalf("header %v (%v), want a multipart/form-data with its boundary alone", res.Header, err)
 	}
+	assert.Equal(t, []string{"none"}, res.Header["Content-Encoding"], "Content-Encoding")
 	boundary := params["boundary"]
 	if len(boundary) == 0 || len(boundary) > 70 {
 		t.Errorf("the boundary has %d characters, want 1 to 70", len(boundary))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -102,10 +103,10 @@ func namedForm(t *testing.T, chat int64, name string) (contentType string, body 
 	t.Helper()
 	var buffer bytes.Buffer
 	w := multipart.NewWriter(&buffer)
-	require.NoError(t, w.WriteField("chat_id", fmt.Sprint(chat)))
+	require.NoError(t, w.WriteField("chat_id", strconv.FormatInt(chat, 10)))
 	part, err := w.CreateFormFile("photo", name)
 	require.NoError(t, err)
-	_, err = part.Write([]byte("content"))
+	_, err = part.Write([]byte("\xff\xd8\xff the start of a JPEG"))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	return w.FormDataContentType(), buffer.Bytes()

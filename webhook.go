@@ -162,7 +162,14 @@ func (w *Webhook) serve(ctx context.Context, arrived time.Duration, req *Request
 		return w.reject(ctx, req, refused), refused
 	}
 	w.freezing.warn(ctx, &w.cfg, req.Ephemeral)
-	v := w.guard(ctx, u, arrived, w.cfg.Ephemeral || req.Ephemeral)
+	voice := dispatch.Carries
+	if req.compressed {
+		voice = dispatch.CarriesLight
+	}
+	v := w.guard(ctx, u, arrived, voice, w.cfg.Ephemeral || req.Ephemeral)
+	if req.compressed {
+		withoutFiles(&v)
+	}
 	res := responseTo(&v)
 	w.dispatcher.observe(ctx, deliveryOf(&v, u, res.Status))
 	if v.Acked {
@@ -313,7 +320,7 @@ func (w *Webhook) shown() Config {
 
 // guard gives u to the dispatcher, and returns in time for an answer. arrived is when the
 // delivery came, by the dispatcher's clock.
-func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, ephemeral bool) dispatch.Verdict {
+func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, voice dispatch.Voice, ephemeral bool) dispatch.Verdict {
 	var late dispatch.Deadline
 	err := guard.Call(func() (err error) {
 		late, err = w.deadlineOf(ctx, u, arrived, ephemeral)
@@ -322,7 +329,7 @@ func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, e
 	if err != nil {
 		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}
-	return w.dispatcher.deliver(ctx, dispatch.Carries, arrived, u, late)
+	return w.dispatcher.deliver(ctx, voice, arrived, u, late)
 }
 
 // deadlineOf returns when a delivery of u is late, and what happens then.
@@ -396,6 +403,7 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		RemoteAddr:      r.RemoteAddr,
 		ContentLength:   r.ContentLength,
 		Body:            r.Body,
+		compressed:      rw.Header().Get("Content-Encoding") != "",
 	})
 	if err != nil && aborted(inspect(err).panicked) {
 		panic(http.ErrAbortHandler)

@@ -28,10 +28,16 @@ type Request struct {
 	ContentLength                   int64     // negative if unknown
 	Body                            io.Reader // is read before the handler starts, and is not kept; nil for an empty body
 	Ephemeral                       bool      // as Config.Ephemeral; a door sets it if it knows that its platform freezes
+
+	compressed bool // a middleware has announced that it encodes the answer, whatever the answer says
 }
 
 // Response is the answer to a Request. A door sends it unchanged. Header may be nil, and
 // has neither Content-Length nor Date.
+//
+// An answer with files has a Content-Encoding of none, so that nobody on the way to Telegram
+// compresses it: Telegram never comes to the end of a compressed multipart body of more than
+// 2 MB.
 type Response struct {
 	Status int
 	Header http.Header
@@ -124,12 +130,34 @@ func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestErro
 	return res
 }
 
+// plain is the Content-Encoding of an answer that must not be compressed. What compresses
+// leaves an answer alone that has one. Telegram takes none for no encoding, and refuses
+// identity (tdlib/td, HttpReader).
+const plain = "none"
+
+var errCompressed = errors.New("tghook: a reply with files cannot be in an answer that a middleware compresses: mount the webhook outside of that middleware")
+
+// withoutFiles takes files out of an answer that will be compressed, and says why they are
+// lost.
+func withoutFiles(v *dispatch.Verdict) {
+	switch {
+	case payload(v.Reply.Body).hasFiles(): // it was in another answer before
+		v.Reply, v.Err = dispatch.Reply{}, errCompressed
+	case v.Outcome == dispatch.ReplyLost && v.Err == dispatch.ErrNoSender: //nolint:errorlint // as the engine returns it
+		v.Err = fmt.Errorf("%w; there is %w", errCompressed, v.Err)
+	}
+}
+
 // responseTo returns the answer to Telegram. A failure has no body, because Telegram would
 // not read it.
 func responseTo(v *dispatch.Verdict) Response {
 	switch {
 	case v.Acked && len(v.Reply.Body) > 0:
-		return Response{http.StatusOK, http.Header{"Content-Type": {botapi.ContentType(v.Reply.Body)}}, v.Reply.Body}
+		header := http.Header{"Content-Type": {botapi.ContentType(v.Reply.Body)}}
+		if payload(v.Reply.Body).hasFiles() {
+			header["Content-Encoding"] = []string{plain}
+		}
+		return Response{http.StatusOK, header, v.Reply.Body}
 	case v.Acked:
 		return Response{Status: http.StatusOK}
 	case v.Retry > 0:

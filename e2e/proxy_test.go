@@ -51,6 +51,9 @@ var proxies = []proxy{{
 		http {
 			access_log /dev/stdout;
 			gzip on;
+			gzip_proxied any;
+			gzip_types *;
+			gzip_min_length 2m;
 			client_body_temp_path body;
 			proxy_temp_path proxy;
 			fastcgi_temp_path fastcgi;

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/adapters/internal/echoresponse"
 )
 
 // Handler returns an Echo handler that serves requests with w. It may serve any number
@@ -27,13 +28,22 @@ import (
 // belong in the context of c.Request(): those of c.Set do not reach it. If the context of
 // c.Request() has a deadline, as by ContextTimeout, w answers before that, and w's handler
 // goes on.
+//
+// Echo's Gzip compresses no answer with files, because Telegram does not come to the end of
+// a large one: such an answer is written past Gzip, and past the middlewares behind it.
 func Handler(w *tghook.Webhook) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if r.ContentLength < 0 { // else BodyLimit has checked the length
 			r.Body = &chunked{ReadCloser: r.Body}
 		}
-		w.ServeHTTP(c.Response(), r)
+		res := c.Response()
+		res.Before(func() {
+			if echoresponse.Encoded(res.Header()) {
+				res.Writer = echoresponse.Behind(res.Writer)
+			}
+		})
+		w.ServeHTTP(res, r)
 		return nil
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/labstack/echo/v5"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/adapters/internal/echoresponse"
 )
 
 // Handler returns an Echo handler that serves requests with w. It may serve any number
@@ -31,15 +32,32 @@ import (
 // belong in the context of c.Request(): those of c.Set do not reach it. If the context of
 // c.Request() has a deadline, as by ContextTimeout, w answers before that, and w's handler
 // goes on.
+//
+// Echo's Gzip compresses no answer with files, because Telegram does not come to the end of
+// a large one: such an answer is written past Gzip, and past the middlewares behind it.
 func Handler(w *tghook.Webhook) echo.HandlerFunc {
 	return func(c *echo.Context) error {
 		r := c.Request()
 		if r.ContentLength < 0 { // else BodyLimit has checked the length
 			r.Body = &chunked{ReadCloser: r.Body}
 		}
-		w.ServeHTTP(c.Response(), r)
+		w.ServeHTTP(&response{c.Response()}, r)
 		return nil
 	}
+}
+
+// response writes an answer that has an encoding past Echo's Gzip.
+type response struct{ http.ResponseWriter }
+
+// Unwrap is for [http.ResponseController].
+func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// WriteHeader implements [http.ResponseWriter].
+func (r *response) WriteHeader(status int) {
+	if echoresponse.Encoded(r.Header()) {
+		r.ResponseWriter = echoresponse.Behind(r.ResponseWriter)
+	}
+	r.ResponseWriter.WriteHeader(status)
 }
 
 // chunked is a body of unknown length. It turns the error of Echo's BodyLimit into that

@@ -96,7 +96,7 @@ func (e *Engine) carried(f *flight) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	carrier := f.carrier()
-	return carrier != nil && !carrier.mute
+	return carrier != nil && carrier.voice != Mute
 }
 
 func (e *Engine) inTime(c *Context) bool {

@@ -13,10 +13,15 @@ import (
 
 // Arrival is a delivery before it is let in.
 type Arrival struct {
-	ctx  context.Context
-	gone <-chan struct{} // ctx.Done(), called once, because ctx is the user's
-	at   time.Duration
-	mute bool
+	ctx   context.Context
+	gone  <-chan struct{} // ctx.Done(), called once, because ctx is the user's
+	at    time.Duration
+	voice Voice
+}
+
+// carries reports whether the answer to the delivery can carry r.
+func (a *Arrival) carries(r *Reply) bool {
+	return a.voice == Carries || a.voice == CarriesLight && !r.Heavy
 }
 
 // Delivery is one arrival of an item.
@@ -28,13 +33,14 @@ type Delivery struct {
 	verdict Verdict
 }
 
-// Voice says whether the answer to a delivery can carry a reply.
-type Voice bool
+// Voice says which replies the answer to a delivery can carry.
+type Voice uint8
 
 // The voices.
 const (
-	Carries Voice = true
-	Mute    Voice = false
+	Mute         Voice = iota // none
+	CarriesLight              // those that are not Heavy
+	Carries                   // all
 )
 
 // signal wakes a delivery.
@@ -47,7 +53,7 @@ const (
 
 // Arrive begins a delivery that came at a time. ctx is the user's, and may panic.
 func (e *Engine) Arrive(ctx context.Context, at time.Duration, v Voice) (Arrival, error) {
-	a := Arrival{at: at, mute: v == Mute}
+	a := Arrival{at: at, voice: v}
 	err := guard.Call(func() error {
 		a.ctx, a.gone = ctx, ctx.Done() //nolint:fatcontext // it is kept once
 		return nil
@@ -134,7 +140,7 @@ func (d *Delivery) end() {
 
 // with returns the delivery of a with a verdict. It does not have to wait.
 func (a *Arrival) with(v Verdict) *Delivery {
-	return &Delivery{Arrival: Arrival{at: a.at, mute: a.mute}, verdict: v}
+	return &Delivery{Arrival: Arrival{at: a.at, voice: a.voice}, verdict: v}
 }
 
 // wake does nothing if the delivery is awake already.
@@ -207,6 +213,11 @@ func (e *Engine) revisitLocked(u *untold, a *Arrival) Verdict {
 		return Verdict{Outcome: Late, Retry: lateRetry}
 	}
 	v := Verdict{Outcome: Duplicate, Acked: true, Reply: u.reply, Attempt: u.attempt, Late: u.late}
+	if u.state == awaitsCarrier && a.voice == CarriesLight && u.reply.Heavy {
+		v.Reply, u.acknowledged, u.until = Reply{}, true, 0
+		e.afterwardsLocked(func() { e.sendAwaited(u) })
+		return v
+	}
 	if u.state == awaitsCarrier {
 		v.Outcome, v.Took = Replied, u.took
 	}

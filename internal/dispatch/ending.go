@@ -79,11 +79,11 @@ func (e *Engine) acceptLocked(f *flight, res *Result, end *ending) {
 	end.Reply, end.Outcome = *reply, Replied
 	carrier := f.carrier()
 	switch {
-	case res.CallOnly, carrier != nil && carrier.mute, f.acknowledged && carrier == nil:
+	case res.CallOnly, carrier != nil && !carrier.carries(reply), f.acknowledged && carrier == nil:
 		end.due = call
 	case e.Store != nil && (carrier != nil || reply.Sender == nil):
 		end.stored = reply.Body
-	case carrier == nil && e.memory.awaited.full(reply.Body, e.MaxInFlight):
+	case carrier == nil && reply.Sender != nil && e.memory.awaited.full(reply.Body, e.MaxInFlight):
 		end.due = call
 	}
 }
@@ -259,7 +259,7 @@ func (e *Engine) fileUntoldLocked(f *flight, end *ending, now time.Duration) {
 	replied := len(end.Reply.Body) > 0
 	switch {
 	case replied && len(end.stored) == 0 && e.shutdown.phase != stopped:
-		e.awaitCarrierLocked(f, end) // a redelivery reports it, or sendAwaited
+		e.awaitCarrierLocked(f, end) // which sees to its report
 		return
 	case replied && len(end.stored) == 0:
 		end.Outcome, end.Err = ReplyLost, ErrShutdown

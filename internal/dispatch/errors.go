@@ -34,6 +34,12 @@ var (
 // ErrNoSender is the error of a reply that nobody can send.
 var ErrNoSender = errors.New("no Caller to send it with")
 
+// Why a reply that nobody can send is lost.
+var (
+	errNoCarrier      = fmt.Errorf("no redelivery has come that could carry it, and there is %w", ErrNoSender)
+	errTooManyAwaited = fmt.Errorf("too many replies wait for a redelivery, and there is %w", ErrNoSender)
+)
+
 // attemptError is why an attempt failed, with words of the engine's. Its text is made
 // when it is asked for, which is never under a lock.
 type attemptError struct {

@@ -23,6 +23,8 @@ type Reply struct {
 	Body []byte // if empty, there is no reply
 	// Sender sends the reply where no delivery carries it. If nil, nobody can.
 	Sender Sender
+	// Heavy says that only a delivery with the voice Carries can carry the reply.
+	Heavy bool
 }
 
 // Sender sends a reply. It must not panic or end its goroutine, and it returns when ctx

@@ -12,24 +12,26 @@ const (
 	maxSucceeded   = 100_000 // half a MiB if their ids are consecutive, 14 at worst
 	maxKeptReplies = 8 << 20 // bytes
 	keepReply      = 10 * time.Minute
-	awaitCarrier   = 10 * time.Second // a reply waits so long for a redelivery
+	awaitCarrier   = 10 * time.Second // a reply that can be sent waits so long for a redelivery
 	// maxResting bounds the items that failed, or that succeeded without anybody knowing.
 	// Past it the oldest is forgotten. If it has succeeded, only that is remembered.
 	maxResting = 10_000
 	// maxAwaitedBytes bounds the replies that wait for a redelivery. Their number is
-	// bounded by MaxInFlight. Past the bounds a reply is sent at once.
+	// bounded by MaxInFlight. Past the bounds a reply that can be sent is sent at once. For
+	// one that nobody can send, the oldest of such replies is lost.
 	maxAwaitedBytes = 64 << 20
 )
 
 // memory knows the items that no flight carries. The engine's mutex guards it.
 type memory struct {
-	succeeded *recent.Set // and their senders know; marked: with a reply
-	replies   *recent.Map // of those, the newest
-	untold    map[int64]*untold
-	failures  map[int64]*pastFailure
-	resting   list.List // of *untold and *pastFailure, the oldest first
-	awaited   replyTotal
-	evicted   uint64
+	succeeded  *recent.Set // and their senders know; marked: with a reply
+	replies    *recent.Map // of those, the newest
+	untold     map[int64]*untold
+	failures   map[int64]*pastFailure
+	resting    list.List // of *untold and *pastFailure, the oldest first
+	unsendable list.List // of *untold that await a carrier, and whose reply nobody can send, the oldest first
+	awaited    replyTotal
+	evicted    uint64
 }
 
 // rest is what keeps an item in the memory for a while.
@@ -38,7 +40,7 @@ type rest struct {
 	life   time.Duration
 	until  time.Duration
 	timer  *time.Timer
-	place  *list.Element // in the list of items that may be forgotten; nil: it is not there
+	place  *list.Element // in memory.resting or memory.unsendable; nil: it is in neither
 	offers offers
 }
 
@@ -137,7 +139,8 @@ func (m *memory) wake(r *rest) {
 		r.timer.Stop()
 	}
 	if r.place != nil {
-		m.resting.Remove(r.place)
+		m.resting.Remove(r.place) // of the two lists, the one that does not have it ignores it
+		m.unsendable.Remove(r.place)
 		r.place = nil
 	}
 }
@@ -178,6 +181,9 @@ func (t *replyTotal) remove(body []byte) {
 func (t *replyTotal) full(body []byte, most int) bool {
 	return t.count >= most || t.bytes+len(body) > maxAwaitedBytes
 }
+
+// over reports whether more replies wait than most, or more bytes than may.
+func (t *replyTotal) over(most int) bool { return t.count > most || t.bytes > maxAwaitedBytes }
 
 func (e *Engine) restOf(f *flight) rest {
 	return rest{id: f.item.ID, life: f.item.Life, offers: f.offers}
@@ -240,11 +246,43 @@ func (e *Engine) expireUntold(u *untold) {
 	}
 }
 
-// awaitCarrierLocked has the reply of f wait for a redelivery that can carry it.
+// awaitCarrierLocked has the reply of f wait for a redelivery that can carry it. If nobody can
+// send it, it waits as long as a redelivery may come.
 func (e *Engine) awaitCarrierLocked(f *flight, end *ending) {
 	u := e.addUntoldLocked(f, end)
 	u.report = reportOf(f, end)
-	e.expireLocked(&u.rest, awaitCarrier, func() { e.sendAwaited(u) })
+	if u.reply.Sender != nil {
+		e.expireLocked(&u.rest, awaitCarrier, func() { e.sendAwaited(u) })
+		return
+	}
+	e.expireLocked(&u.rest, u.life, func() { e.loseOverdue(u) })
+	u.place = e.memory.unsendable.PushBack(u)
+	for e.memory.awaited.over(e.MaxInFlight) && e.memory.unsendable.Len() > 0 {
+		oldest := e.memory.unsendable.Front().Value.(*untold)
+		e.memory.forgetReply(oldest)
+		e.memory.wake(&oldest.rest)
+		e.loseLocked(oldest, errTooManyAwaited)
+		e.restLocked(oldest)
+	}
+}
+
+// loseOverdue gives up the reply of u, because a redelivery cannot come any more.
+func (e *Engine) loseOverdue(u *untold) {
+	e.mu.Lock()
+	defer e.unlock()
+	if e.memory.untold[u.id] != u || u.state != awaitsCarrier || e.Now() < u.until {
+		return
+	}
+	e.loseLocked(u, errNoCarrier)
+	e.memory.forgetUntold(u)
+	e.checkIdleLocked()
+}
+
+// loseLocked reports why the reply of u, which awaits a carrier, is lost.
+func (e *Engine) loseLocked(u *untold, why error) {
+	u.state = atRest
+	u.report.Outcome, u.report.Err = ReplyLost, why
+	e.reportLocked(u.report)
 }
 
 // sendAwaited sends the reply of u, because no redelivery has come to carry it.

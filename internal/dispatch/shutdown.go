@@ -83,32 +83,45 @@ func (e *Engine) close() {
 
 // drain waits until nothing is left to do, or stops what is.
 func (e *Engine) drain(ctx context.Context) error {
-	select {
-	case <-e.shutdown.idle:
+	if e.finished(ctx) {
 		e.halt()
+		e.awaitLastWords() // Observe may have to be told of replies that are lost
 		return nil
-	default:
-	}
-	select {
-	case <-e.shutdown.idle:
-		e.halt()
-		return nil
-	case <-ctx.Done():
 	}
 	err := fmt.Errorf("tghook: shutdown: %w", context.Cause(ctx))
-	timer := time.NewTimer(LastWords)
-	defer timer.Stop()
 	if ids := e.halt(); len(ids) > 0 {
 		err = fmt.Errorf("%w; %d updates stay unacknowledged: %s", err, len(ids), FirstOf(ids))
 	}
-	select {
-	case <-e.shutdown.ended:
-	case <-timer.C:
-	}
+	e.awaitLastWords()
 	if ids := e.unkept(); len(ids) > 0 {
 		err = fmt.Errorf("%w; %d updates that LateAck has acknowledged did not end: %s", err, len(ids), FirstOf(ids))
 	}
 	return err
+}
+
+// finished waits until nothing is left to do. It is false if ctx ends first.
+func (e *Engine) finished(ctx context.Context) bool {
+	select {
+	case <-e.shutdown.idle:
+		return true
+	default:
+	}
+	select {
+	case <-e.shutdown.idle:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// awaitLastWords waits until a stopped engine has nothing left to do, for LastWords at most.
+func (e *Engine) awaitLastWords() {
+	timer := time.NewTimer(LastWords)
+	defer timer.Stop()
+	select {
+	case <-e.shutdown.ended:
+	case <-timer.C:
+	}
 }
 
 // FirstOf names the first of ids.
@@ -155,7 +168,7 @@ func (e *Engine) awaitsRedeliveryLocked() bool {
 	now, latest := e.Now(), time.Duration(0)
 	for _, u := range e.memory.untold {
 		latest = max(latest, u.offers.due+redeliveryDelay)
-		if u.state == awaitsCarrier && e.shutdown.phase != stopped { // sendAwaited looks again
+		if u.state == awaitsCarrier && u.reply.Sender != nil && e.shutdown.phase != stopped { // sendAwaited looks again
 			return true
 		}
 	}
@@ -228,17 +241,16 @@ func (e *Engine) stopMemoryLocked() (overdue []int64) {
 		if u.timer != nil {
 			u.timer.Stop()
 		}
+		sendable := u.state == awaitsCarrier && u.reply.Sender != nil
 		switch {
 		case u.acknowledged:
-		case u.state != awaitsCarrier && u.offers.due+redeliveryDelay <= e.Now():
+		case !sendable && u.offers.due+redeliveryDelay <= e.Now():
 			overdue = append(overdue, id)
 		default:
 			e.shutdown.stranded = append(e.shutdown.stranded, id)
 		}
 		if u.state == awaitsCarrier {
-			u.state = atRest
-			u.report.Outcome, u.report.Err = ReplyLost, ErrShutdown
-			e.reportLocked(u.report)
+			e.loseLocked(u, ErrShutdown)
 		}
 	}
 	return overdue

@@ -157,16 +157,6 @@ func TestAReplyThatNothingHasCarried(t *testing.T) {
 			})
 		}
 	})
-	t.Run("is lost when there is no Caller", func(t *testing.T) {
-		rig.Bubble(t, func(t *testing.T) {
-			r := start(t, nil)
-			rig.Pass(10*time.Second + 1)
-			assert.Equal(t, "late/1/503/late reply_lost/1/0/late", r.Outcomes(), "outcomes")
-			assert.Equal(t, 1, r.Stats().Unacknowledged, "unacknowledged")
-			r.Post(rig.MessageIn(7, 1))
-			r.Did(rig.Counts{Runs: 1})
-		})
-	})
 	t.Run("has two minutes by Caller", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := start(t, &rig.Caller{Do: func(ctx context.Context, _ string) error { <-ctx.Done(); return context.Cause(ctx) }})

@@ -219,6 +219,36 @@ func TestACompressedReplyIsWhole(t *testing.T) {
 	}
 }
 
+// Telegram never comes to the end of a large file in gzip. gorilla's middleware compresses
+// whatever the answer says, so there the file is not in the answer.
+func TestALargeFileIsNotCompressed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		compress func(http.Handler) http.Handler
+		rides    bool
+	}{
+		"chi's Compress of all types": {middleware.Compress(5, "multipart/form-data", "application/json"), true},
+		"gorilla's CompressHandler":   {handlers.CompressHandler, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := doortest.NewBot(t, doortest.SendLargeFile)
+			conn := doortest.Dial(t, serve(t, test.compress(b.Webhook)))
+			conn.Send(doortest.Delivery(doortest.Message(1)))
+			res := conn.Read()
+			if test.rides {
+				doortest.WantLargeFile(t, res)
+				return
+			}
+			assert.Less(t, len(res.Text), 100, "only what gzip makes of nothing")
+			seen := b.Deliveries()
+			require.Len(t, seen, 1)
+			assert.Equal(t, tghook.OutcomeReplyLost, seen[0].Outcome)
+			assert.ErrorContains(t, seen[0].Err, "mount the webhook outside of that middleware")
+		})
+	}
+}
+
 // gunzip decodes answers as Telegram does.
 type gunzip struct {
 	tb testing.TB

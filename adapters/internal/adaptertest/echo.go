@@ -81,6 +81,7 @@ func TestEcho[M any](t *testing.T, e Echo[M]) {
 		"BodyDump sees both bodies":                                    e.bodyDump,
 		"a body over Echo's BodyLimit is 413":                          e.bodyLimit,
 		"Gzip compresses replies and nothing else":                     e.gzip,
+		"Gzip compresses no reply with a file":                         e.gzipOfAFile,
 		"Decompress does not make a compressed update acceptable":      e.decompress,
 		"the webhook answers before a timeout and the handler goes on": e.timeouts,
 	} {

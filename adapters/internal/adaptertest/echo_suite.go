@@ -362,6 +362,41 @@ func (e Echo[M]) gzip(t *testing.T) {
 	}
 }
 
+// Telegram never comes to the end of a large file in gzip.
+func (e Echo[M]) gzipOfAFile(t *testing.T) {
+	dump := func() M { return e.BodyDump(func(_, _ []byte) {}) }
+	for name, use := range map[string][]M{
+		"alone":               {e.Gzip()},
+		"twice":               {e.Gzip(), e.Gzip()},
+		"around others":       {e.Gzip(), dump(), e.Recover(), e.BodyLimit(1 << 20)},
+		"within others":       {e.Recover(), dump(), e.Gzip(), e.ContextTimeout(time.Minute)},
+		"between two writers": {dump(), e.Gzip(), dump()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := doortest.NewBot(t, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+				if u.ID%2 == 1 {
+					return doortest.SendLargeFile(ctx, u)
+				}
+				return doortest.Repeat(ctx, u)
+			})
+			logged := make(chan int, 1)
+			use = append([]M{e.RequestLogger(func(status int) { logged <- status })}, use...)
+			conn := dial(t, e.mounted(b.Webhook, use...))
+			for id := range int64(4) { // on one connection
+				update := doortest.Sized(id, 5000)
+				conn.Send(doortest.Delivery(update))
+				if id%2 == 1 {
+					doortest.WantLargeFile(t, conn.Read())
+				} else if res := conn.Read(); name != "twice" {
+					assert.Equal(t, doortest.Repeated(update), gunzip(t, res))
+				}
+				assert.Equal(t, 200, doortest.Await(t, logged, "what RequestLogger logs"))
+			}
+		})
+	}
+}
+
 // gunzip returns the body of a response in gzip.
 func gunzip(t *testing.T, res doortest.Response) string {
 	t.Helper()

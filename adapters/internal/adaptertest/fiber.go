@@ -123,6 +123,7 @@ func TestFiber[M any](t *testing.T, f Fiber[M]) {
 		"a body over MaxBody is answered by the webhook":                f.bodyLimitAboveMaxBody,
 		"middleware that writes into a reply does not spoil its repeat": f.middlewareThatWritesIntoAReply,
 		"a compressed reply and its repeat are whole":                   f.compress,
+		"a reply with a file is not compressed":                         f.compressAFile,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -285,3 +285,22 @@ func (f Fiber[M]) compress(t *testing.T) {
 	assert.Equal(t, doortest.Repeated(doortest.Message(2)), w.Read().Text)
 	assert.Equal(t, []int64{1, 2}, b.Runs())
 }
+
+// Telegram never comes to the end of a large file in gzip.
+func (f Fiber[M]) compressAFile(t *testing.T) {
+	for name, use := range map[string][]M{
+		"Compress":       {f.Compress()},
+		"ETag":           {f.ETag()},
+		"Compress, ETag": {f.Compress(), f.ETag()},
+		"ETag, Compress": {f.ETag(), f.Compress()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := f.dial(t, f.mounted(doortest.NewBot(t, doortest.SendLargeFile).Webhook, use...))
+			for range 3 { // an answer and its repeats
+				w.Send(doortest.Delivery(doortest.Message(1)))
+				doortest.WantLargeFile(t, w.Read())
+			}
+		})
+	}
+}

@@ -215,9 +215,13 @@ func (r *Bot) sweep(body string, res tghook.Response) {
 		bad("an update gets 200, 500 or 503")
 	}
 	for name := range res.Header {
-		if name != "Content-Type" && name != "Retry-After" {
+		if name != "Content-Type" && name != "Retry-After" && name != "Content-Encoding" {
 			bad("header %s", name)
 		}
+	}
+	withFiles := strings.HasPrefix(strings.Join(res.Header["Content-Type"], ","), "multipart/")
+	if withFiles != (strings.Join(res.Header["Content-Encoding"], ",") == "none") || !withFiles && res.Header["Content-Encoding"] != nil {
+		bad("files and a Content-Encoding of none come together")
 	}
 	if (len(res.Body) > 0) != (res.Header["Content-Type"] != nil) {
 		bad("body and Content-Type come together")
