@@ -94,8 +94,8 @@ func (c *Chat) React(m *Message, emoji ...string) {
 }
 
 // Vote chooses options of a message's poll by their texts and replaces the user's earlier
-// vote. Without options it takes the vote back. The bot gets poll, and poll_answer if the poll
-// is not anonymous.
+// vote. Without options it takes the vote back. If the bot has sent the poll, it gets poll,
+// and poll_answer if the poll is not anonymous.
 func (c *Chat) Vote(m *Message, options ...string) {
 	tb := c.test()
 	tb.Helper()

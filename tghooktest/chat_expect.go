@@ -17,7 +17,9 @@ import (
 //
 // The text is the whole text, the caption, or the question of a poll, as users read it:
 // without the marks of Markdown or HTML, and without spaces at its ends, which Telegram
-// removes. "" is a message without a text, such as a photo without a caption.
+// removes. "" is a message without a text, such as a photo without a caption. Of a rich
+// message it is a line for each block and list item, with the labels of items, and with the
+// cells of a table between bars.
 //
 // If no such message comes within ServerConfig.Patience, the test fails, and the message
 // lists what the bot did instead. A message that was edited or deleted in the meantime is

@@ -218,7 +218,7 @@ func TestAPressIsAnswered(t *testing.T) {
 		call(t, bot, "sendMessage", params{"chat_id": chat.ID, "text": "Where to?", "reply_markup": params{"keyboard": [][]string{{"Home"}}}})
 		typed := chat.Press("Home")
 		assert.Equal(t, "Home", chat.Messages()[3].Text)
-		assert.Contains(t, failure(t, func(tb testing.TB) { typed.Expect(tb, "") }), `the button "Home" sent its text as a message, so no answerCallbackQuery can come; use Chat.Expect`)
+		assert.Contains(t, failure(t, func(tb testing.TB) { typed.Expect(tb, "") }), `the press of "Home" made no callback_query, so no answerCallbackQuery can come; use Chat.Expect`)
 	})
 }
 

@@ -196,6 +196,34 @@ type made struct {
 
 	webApp string // web_app_query_id
 	ada    string // id of a user who lets the bot change their emoji status
+	charge string // telegram_payment_charge_id of a subscription that the user has paid
+}
+
+// subscribed makes the user pay for a subscription, and returns the id of the charge.
+func subscribed(t *testing.T, s *tghooktest.Server, u *tghooktest.User) string {
+	t.Helper()
+	bot := s.Bot(t)
+	var link string
+	require.NoError(t, json.Unmarshal(call(t, bot, "createInvoiceLink", params{
+		"title": "Tea", "description": "Green", "payload": "tea", "currency": "XTR", "subscription_period": 2592000,
+		"prices": []params{{"label": "Tea", "amount": 5}},
+	}), &link))
+	payment := u.PayLink(link)
+	var newest []struct {
+		Query struct {
+			ID string `json:"id"`
+		} `json:"pre_checkout_query"`
+	}
+	require.NoError(t, json.Unmarshal(call(t, bot, "getUpdates", params{"offset": -1}), &newest))
+	require.Len(t, newest, 1)
+	call(t, bot, "answerPreCheckoutQuery", params{"pre_checkout_query_id": newest[0].Query.ID, "ok": true})
+	var receipt struct {
+		Payment struct {
+			Charge string `json:"telegram_payment_charge_id"`
+		} `json:"successful_payment"`
+	}
+	require.NoError(t, json.Unmarshal(payment.Expect(t).Raw, &receipt))
+	return receipt.Payment.Charge
 }
 
 // try calls a method with plausible parameters, and checks its result.
@@ -215,8 +243,11 @@ func try(t *testing.T, s *tghooktest.Server, name string, last made) made {
 		"message_id": last.MessageID.String(), "message_ids": "[" + last.MessageID.String() + "]", "message_thread_id": last.ThreadID.String(),
 		"invite_link": last.Link, "file_id": last.Document.FileID, "web_app_query_id": last.webApp,
 	}
-	if name == "setUserEmojiStatus" {
+	switch name {
+	case "setUserEmojiStatus":
 		own["user_id"] = last.ada
+	case "refundStarPayment", "editUserStarSubscription":
+		own["user_id"], own["telegram_payment_charge_id"] = last.ada, last.charge
 	}
 	if len(last.Stickers) > 0 {
 		own["sticker"], own["old_sticker"] = last.Stickers[0].FileID, last.Stickers[0].FileID
@@ -276,6 +307,9 @@ func TestEveryMethodAnswersAsTheBotAPIHasIt(t *testing.T) {
 				ada := s.User("Ada")
 				ada.AllowEmojiStatus()
 				last := try(t, s, "sendMessage", made{webApp: ada.WebAppQuery(), ada: strconv.FormatInt(ada.ID, 10)})
+				if method.Name == "refundStarPayment" || method.Name == "editUserStarSubscription" {
+					last.charge = subscribed(t, s, ada)
+				}
 				for first := range strings.FieldsSeq(before[method.Name]) {
 					last = try(t, s, first, last)
 				}

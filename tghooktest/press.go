@@ -11,7 +11,7 @@ import (
 type Press struct {
 	chat   *Chat
 	button string
-	query  string // id of the callback query; empty if the button sent its text
+	query  string // id of the callback query; empty if the press made none
 }
 
 // Press presses the button with that text. It waits for the button as long as Expect waits
@@ -19,9 +19,13 @@ type Press struct {
 //
 // The button is the one below the newest message that has it. If no message has it, it is
 // the one in the reply keyboard, which the bot shows in place of the user's own keyboard;
-// such a button sends its text.
+// such a button sends its text, or the user's contact or location if it asks for that.
 //
-// A button that makes no update, such as a link, fails the test.
+// A Pay button pays the invoice, as Message.Pay does. The bot gets pre_checkout_query, or
+// shipping_query first if the price is flexible.
+//
+// A button that makes no update, such as a link, fails the test. So does a button that asks
+// for a choice: see ShareUsers, ShareChat, SendPoll and SendWebAppData.
 //
 //	chat.Send("/order")
 //	chat.Press("Pay").Expect(t, "Paid")
@@ -61,7 +65,7 @@ func (c *Chat) press(message int64, button string) *Press {
 func (p *Press) Expect(tb testing.TB, text string) {
 	tb.Helper()
 	if p.query == "" {
-		tb.Fatalf("tghooktest: in %s: the button %q sent its text as a message, so no answerCallbackQuery can come; use Chat.Expect", p.chat.place, p.button)
+		tb.Fatalf("tghooktest: in %s: the press of %q made no callback_query, so no answerCallbackQuery can come; use Chat.Expect, or Message.Pay for a payment", p.chat.place, p.button)
 		return
 	}
 	var answer world.Query

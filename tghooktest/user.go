@@ -14,8 +14,8 @@ type User struct {
 }
 
 // User returns the user with that name. The first call makes the user; later calls return
-// the same one. If the name has several words, the first is the first name. Users have no
-// username, and the language_code en.
+// the same one. If the name has several words, the first is the first name. The user has no
+// username, and the language_code en; NewUser makes other users.
 //
 //	zoe := srv.User("Zoë").Chat()
 //	zoe.Send("/start")

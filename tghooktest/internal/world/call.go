@@ -62,8 +62,8 @@ var methods = map[string]func(*World, botapi.Params) (any, error){
 
 	"answerCallbackQuery":    (*World).answerCallbackQuery,
 	"answerInlineQuery":      (*World).answerInlineQuery,
-	"answerShippingQuery":    decides("shipping_query", "shipping_query_id"),
-	"answerPreCheckoutQuery": decides("pre_checkout_query", "pre_checkout_query_id"),
+	"answerShippingQuery":    (*World).answerShippingQuery,
+	"answerPreCheckoutQuery": (*World).answerPreCheckoutQuery,
 
 	"answerWebAppQuery":          (*World).answerWebAppQuery,
 	"answerGuestQuery":           answersForeign("guest_query_id", shapes["SentGuestMessage"], true),
@@ -157,6 +157,14 @@ var methods = map[string]func(*World, botapi.Params) (any, error){
 	"approveChatJoinRequest":           (*World).approveChatJoinRequest,
 	"declineChatJoinRequest":           (*World).declineChatJoinRequest,
 	"createInvoiceLink":                (*World).createInvoiceLink,
+	"refundStarPayment":                (*World).refundStarPayment,
+	"editUserStarSubscription":         (*World).editUserStarSubscription,
+	"getStarTransactions":              (*World).getStarTransactions,
+	"getMyStarBalance":                 (*World).getMyStarBalance,
+
+	"sendMessageDraft":     (*World).sendMessageDraft,
+	"sendRichMessageDraft": (*World).sendRichMessageDraft,
+	"getUserProfilePhotos": (*World).getUserProfilePhotos,
 }
 
 // Call runs the method that Params names in Telegram's spelling.

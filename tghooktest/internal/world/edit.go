@@ -76,11 +76,15 @@ func edits(content func(w *World, p botapi.Params, now Content) (Content, error)
 }
 
 func (w *World) editedText(p botapi.Params, now Content) (Content, error) {
-	c, err := w.textOf(p)
+	read := (*World).textOf
+	if p.String("rich_message") != "" {
+		read = (*World).richMessage
+	}
+	c, err := read(w, p)
 	switch {
 	case err != nil:
 		return c, err
-	case now.Text == "" && now.Game == nil:
+	case now.Text == "" && now.Game == nil && now.RichMessage == nil:
 		return c, refusal("There is no text in the message to edit")
 	}
 	return c, nil

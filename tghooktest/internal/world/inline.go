@@ -141,6 +141,8 @@ func (w *World) instead(result object) (Content, error) {
 		return w.thing("contact", o)
 	case o.has("payload"):
 		return w.thing("invoice", o)
+	case o.has("rich_message"):
+		return w.thing("rich_message", o)
 	}
 	return Content{}, refusal("Can't parse inline query result: Input message content is not specified")
 }
@@ -180,4 +182,6 @@ var things = map[string]func(*World, botapi.Params) (Content, error){
 	"contact":  (*World).contact,
 	"game":     (*World).game,
 	"invoice":  (*World).invoice,
+
+	"rich_message": (*World).richMessage,
 }

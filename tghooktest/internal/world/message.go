@@ -42,6 +42,7 @@ type Message struct {
 	forBot    bool                 // meant for the bot: see meant
 	inlineID  string               // inline_message_id, of a message that an inline result sent
 	reactions map[int64][]Reaction // by user
+	paid      map[int64]bool       // users who have paid for the invoice or the paid media
 }
 
 // Content is the part of a message that its copies have too.
@@ -96,7 +97,13 @@ type Content struct {
 	ChatShared  json.RawMessage `json:"chat_shared,omitempty"`
 	UsersShared json.RawMessage `json:"users_shared,omitempty"`
 	WebAppData  json.RawMessage `json:"web_app_data,omitempty"`
+	UserShared  json.RawMessage `json:"user_shared,omitempty"` // older name for one user
 	Payment     json.RawMessage `json:"successful_payment,omitempty"`
+	Refund      json.RawMessage `json:"refunded_payment,omitempty"`
+
+	bill *bill  // what the invoice asks for
+	sale *sale  // what the paid media cost
+	read string // the rich message as users read it
 }
 
 // joined and left are the service messages about a user.
@@ -106,7 +113,7 @@ func left(u *User) Content   { return Content{LeftOne: u, Left: u} }
 // happened reports whether this is a service message, about an event in the chat.
 func (c *Content) happened() bool {
 	return c.Joined != nil || c.Left != nil || c.NewTitle != "" || c.Pinned != nil || c.ChatShared != nil ||
-		c.UsersShared != nil || c.WebAppData != nil || c.Payment != nil || c.topical() ||
+		c.UsersShared != nil || c.WebAppData != nil || c.Payment != nil || c.Refund != nil || c.topical() ||
 		c.NewPhoto != nil || c.NoPhoto || c.MovedTo != 0 || c.MovedFrom != 0 || c.BoostAdded != nil
 }
 

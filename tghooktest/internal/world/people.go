@@ -19,10 +19,11 @@ type User struct {
 	started bool // the user has written to the bot, so the bot may write too
 	blocked bool // the user has blocked the bot
 
-	allowsStatus bool   // the bot may change the emoji status
-	status       string // custom emoji id of the emoji status; empty if there is none
-	statusUntil  int64  // end of the emoji status; 0 if there is none
-	open         int64  // until then the bot may write, although the user has not written
+	allowsStatus bool    // the bot may change the emoji status
+	status       string  // custom emoji id of the emoji status; empty if there is none
+	statusUntil  int64   // end of the emoji status; 0 if there is none
+	open         int64   // until then the bot may write, although the user has not written
+	photos       []*File // of the profile, oldest first
 }
 
 // Chat is a chat that the bot is in, or was removed from.
@@ -53,6 +54,7 @@ type Chat struct {
 	said        []utterance // messages and edits of the bot, oldest first
 	links       []*InviteLink
 	requests    map[int64]joinRequest // by the user who asks to join
+	drafts      drafts                // what the bot is writing
 }
 
 // Member is a user's membership of a chat.

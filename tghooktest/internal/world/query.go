@@ -24,14 +24,16 @@ type Query struct {
 	Alert    bool            // show_alert of that answer
 	URL      string          // url of that answer
 	Results  json.RawMessage // the bot's answer to an inline query, an array
+
+	payment *payment // the one that a shipping or pre-checkout query is about; nil if no user here made it
 }
 
-// queryLife is how long the bot may answer a query, and how long its update is kept.
+// queryLife is how long the bot may answer a query. Its update may be kept longer.
 var queryLife = map[string]time.Duration{
 	"callback_query":     150 * time.Second,
 	"inline_query":       30 * time.Second,
 	"shipping_query":     150 * time.Second,
-	"pre_checkout_query": 150 * time.Second,
+	"pre_checkout_query": 10 * time.Second,
 }
 
 // ask registers a query with a new id, and makes no update. w.mu is held.
@@ -67,22 +69,4 @@ func (w *World) answerCallbackQuery(p botapi.Params) (any, error) {
 		w.change()
 	}
 	return true, nil
-}
-
-// decides makes the methods by which the bot accepts or refuses an order.
-func decides(kind, id string) func(*World, botapi.Params) (any, error) {
-	return func(w *World, p botapi.Params) (any, error) {
-		if !p.Bool("ok") {
-			if _, err := required(p, "error_message"); err != nil {
-				return nil, err
-			}
-		}
-		q, err := w.question(p.String(id), kind)
-		if err != nil {
-			return nil, err
-		}
-		q.Answered, q.Text = true, p.String("error_message")
-		w.change()
-		return true, nil
-	}
 }

@@ -118,6 +118,9 @@ func TestEachInlineResultSendsWhatItIs(t *testing.T) {
 	}
 }
 
+// post is a shipping option.
+const post = `[{"id":"post","title":"Post","prices":[{"label":"Stamps","amount":5}]}]`
+
 func TestOrdersAreDecided(t *testing.T) {
 	t.Parallel()
 	s := set(t)
@@ -125,8 +128,9 @@ func TestOrdersAreDecided(t *testing.T) {
 	s.Meet("pre_checkout_query", []byte(`{"id":"6","from":{"id":9,"first_name":"Ada"}}`))
 	s.play([]act{
 		{"answerShippingQuery", []string{"shipping_query_id", "5", "ok", "false"}, `400 Bad Request: parameter "error_message" is required`},
-		{"answerShippingQuery", []string{"shipping_query_id", "6", "ok", "true"}, tooOld},
-		{"answerShippingQuery", []string{"shipping_query_id", "5", "ok", "true"}, `true`},
+		{"answerShippingQuery", []string{"shipping_query_id", "5", "ok", "true"}, `400 Bad Request: parameter "shipping_options" is required`},
+		{"answerShippingQuery", []string{"shipping_query_id", "6", "ok", "true", "shipping_options", post}, tooOld},
+		{"answerShippingQuery", []string{"shipping_query_id", "5", "ok", "true", "shipping_options", post}, `true`},
 		{"answerPreCheckoutQuery", []string{"pre_checkout_query_id", "6", "ok", "false", "error_message", "sold out"}, `true`},
 	})
 	assert.True(t, s.Query("5").Answered)

@@ -32,6 +32,11 @@ func (w *World) address(p botapi.Params) (letter, error) {
 	if c.Type == "channel" && k.reply != nil {
 		return letter{}, refusal("Inline keyboard expected")
 	}
+	if !c.private() && k.reply != nil {
+		if err := noRequests(k.reply); err != nil {
+			return letter{}, err
+		}
+	}
 	l := letter{chat: c, markup: k, message: Message{
 		Protected: p.Bool("protect_content"), ReplyMarkup: k.inline, EffectID: p.String("message_effect_id"),
 	}}
@@ -156,6 +161,7 @@ func (w *World) send(l letter, c Content) *Message {
 	m.Content = c
 	w.add(l.chat, &m)
 	w.mirror(&m)
+	delete(l.chat.drafts.now, m.ThreadID)
 	w.show(&m, l.markup)
 	w.say(&m)
 	return &m

@@ -74,30 +74,3 @@ func checkAlbum(contents []Content) error {
 	}
 	return nil
 }
-
-// paidMedia makes the content of a message with photos and videos that cost stars.
-func (w *World) paidMedia(p botapi.Params) (Content, error) {
-	contents, err := w.inputMedias(p)
-	if err != nil {
-		return Content{}, err
-	}
-	type paid struct {
-		Type  string      `json:"type"`
-		Photo []PhotoSize `json:"photo,omitempty"`
-		Video *Video      `json:"video,omitempty"`
-	}
-	all := make([]paid, 0, len(contents))
-	for _, c := range contents {
-		kind := "photo"
-		if c.Video != nil {
-			kind = "video"
-		}
-		all = append(all, paid{kind, c.Photo, c.Video})
-	}
-	c := Content{PaidMedia: marshal(struct {
-		Stars int64  `json:"star_count"`
-		Media []paid `json:"paid_media"`
-	}{p.Int("star_count"), all})}
-	err = w.caption(&c, p.String("caption"), p.String("parse_mode"), json.RawMessage(p.String("caption_entities")), p.Bool("show_caption_above_media"))
-	return c, err
-}

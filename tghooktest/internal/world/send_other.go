@@ -96,35 +96,6 @@ func (w *World) game(p botapi.Params) (Content, error) {
 	}{name, "", []PhotoSize{}})}, err
 }
 
-func (w *World) invoice(p botapi.Params) (Content, error) {
-	for _, name := range []string{"title", "description", "payload", "currency", "prices"} {
-		if _, err := required(p, name); err != nil {
-			return Content{}, err
-		}
-	}
-	list, ok := parseArray([]byte(p.String("prices")))
-	switch {
-	case !json.Valid([]byte(p.String("prices"))):
-		return Content{}, refusal("Can't parse prices JSON object")
-	case !ok:
-		return Content{}, refusal("Expected an Array of labeled prices")
-	case len(list) == 0:
-		return Content{}, refusal("There must be at least one price")
-	}
-	total := int64(0)
-	for _, raw := range list {
-		o, _ := parseObject(raw)
-		total += o.integer("amount")
-	}
-	return Content{Invoice: marshal(struct {
-		Title       string `json:"title"`
-		Description string `json:"description"`
-		Start       string `json:"start_parameter"`
-		Currency    string `json:"currency"`
-		Total       int64  `json:"total_amount"`
-	}{p.String("title"), p.String("description"), p.String("start_parameter"), p.String("currency"), total})}, nil
-}
-
 // objectOf returns a parameter that is an object.
 func objectOf(p botapi.Params, name string) (object, error) {
 	text, err := required(p, name)
@@ -139,18 +110,4 @@ func objectOf(p botapi.Params, name string) (object, error) {
 		return nil, refusef("Object expected as %s", name)
 	}
 	return o, nil
-}
-
-// richMessage keeps the blocks that came, or makes one of the text that came. Marks in it
-// are not parsed.
-func (w *World) richMessage(p botapi.Params) (Content, error) {
-	o, err := objectOf(p, "rich_message")
-	blocks := o["blocks"]
-	if blocks == nil {
-		blocks = marshal([]map[string]string{{"type": "paragraph", "text": o.text("html") + o.text("markdown")}})
-	}
-	return Content{RichMessage: marshal(struct {
-		Blocks json.RawMessage `json:"blocks"`
-		IsRTL  bool            `json:"is_rtl,omitempty"`
-	}{blocks, o.flag("is_rtl")})}, err
 }

@@ -62,7 +62,7 @@ func TestMessagesOfTheBotReadAsTelegramsDo(t *testing.T) {
 		},
 		{
 			"sendInvoice",
-			[]string{"chat_id", "zoe", "title", "T", "description", "D", "payload", "P", "currency", "EUR", "prices", `[{"label":"a","amount":1},{"label":"b","amount":2}]`},
+			[]string{"chat_id", "zoe", "title", "T", "description", "D", "payload", "P", "provider_token", "1:TEST:x", "currency", "EUR", "prices", `[{"label":"a","amount":1},{"label":"b","amount":2}]`},
 			`{"message_id":7,"from":BOT,"chat":PRIVATE,"date":1795000000,"invoice":{"title":"T","description":"D","start_parameter":"","currency":"EUR","total_amount":3}}`,
 		},
 		{
@@ -71,8 +71,8 @@ func TestMessagesOfTheBotReadAsTelegramsDo(t *testing.T) {
 			`{"message_id":8,"from":BOT,"chat":PRIVATE,"date":1795000000,"dice":{"emoji":"⚽","value":1}}`,
 		},
 		{"sendGame", []string{"chat_id", "zoe", "game_short_name", "pong"}, `{"message_id":9,"from":BOT,"chat":PRIVATE,"date":1795000000,"game":{"title":"pong","description":"","photo":[]}}`},
-		{"sendRichMessage", []string{"chat_id", "zoe", "rich_message", `{"html":"<b>x</b>"}`}, `{"message_id":10,"from":BOT,"chat":PRIVATE,"date":1795000000,"rich_message":{"blocks":[{"text":"<b>x</b>","type":"paragraph"}]}}`},
-		{"sendRichMessage", []string{"chat_id", "zoe", "rich_message", `{"blocks":[],"is_rtl":true}`}, `{"message_id":11,"from":BOT,"chat":PRIVATE,"date":1795000000,"rich_message":{"blocks":[],"is_rtl":true}}`},
+		{"sendRichMessage", []string{"chat_id", "zoe", "rich_message", `{"html":"<b>x</b>"}`}, `{"message_id":10,"from":BOT,"chat":PRIVATE,"date":1795000000,"rich_message":{"blocks":[{"type":"paragraph","text":{"type":"bold","text":"x"}}]}}`},
+		{"sendRichMessage", []string{"chat_id", "zoe", "rich_message", `{"blocks":[{"type":"divider"}],"is_rtl":true}`}, `{"message_id":11,"from":BOT,"chat":PRIVATE,"date":1795000000,"rich_message":{"blocks":[{"type":"divider"}],"is_rtl":true}}`},
 		{
 			"sendChecklist",
 			[]string{"chat_id", "zoe", "checklist", `{"title":"*T*","parse_mode":"Markdown","tasks":[{"id":1,"text":"Tea"}],"others_can_add_tasks":true}`},
@@ -111,7 +111,7 @@ func TestMessagesAreRefusedAsTelegramRefusesThem(t *testing.T) {
 		{"sendChecklist", say("checklist", `{"title":"T"}`), `400 Bad Request: can't parse InputChecklist: Can't find field "tasks"`},
 		{"sendChecklist", say("checklist", `{"title":"T","tasks":[5]}`), `400 Bad Request: can't parse InputChecklistTask: Expected InputChecklistTask to be an Object`},
 		{"sendChecklist", say("checklist", `{"title":"T","tasks":[{"id":1,"text":""}]}`), `400 Bad Request: text must be non-empty`},
-		{"sendRichMessage", say("rich_message", "1"), `400 Bad Request: object expected as rich_message`},
+		{"sendRichMessage", say("rich_message", "1"), `400 Bad Request: object expected as rich message`},
 	})
 	assert.Len(t, s.Messages(s.zoe.ID), 1, "what was refused is not there")
 	s.expect(`{"message_id":2,"from":BOT,"chat":PRIVATE,"date":1795000000,"text":"hi"}`,

@@ -23,8 +23,8 @@ type met struct {
 
 // Meet learns from an update that no user of this World made: its user, its chat, where the
 // bot may write from then on, its message, and its query, which the bot can answer. What
-// the World knows already does not change, except for the members of a chat. The bot is an
-// administrator of groups and channels that it meets.
+// the World knows already does not change, except for who a user is and for the members of a
+// chat. The bot is an administrator of groups and channels that it meets.
 func (w *World) Meet(kind string, object []byte) {
 	var about met
 	_ = json.Unmarshal(object, &about) // fields of other types stay empty
@@ -66,7 +66,8 @@ func (w *World) Meet(kind string, object []byte) {
 	w.change()
 }
 
-// meetUser returns the World's user for u, and adds u if it is new. w.mu is held.
+// meetUser returns the World's user for u, and adds u if it is new. A known user takes on
+// what u says about them. w.mu is held.
 func (w *World) meetUser(u *User) *User {
 	if u == nil || u.ID <= 0 {
 		return nil

@@ -36,11 +36,9 @@ func (w *World) Press(user, chat, message int64, button string) (string, error) 
 		}
 	}
 	if message == 0 {
-		var keys keyboard
-		_ = json.Unmarshal(c.keyboards[user], &keys) // without a keyboard there are no keys
-		for _, k := range slices.Concat(keys.Rows...) {
+		for _, k := range c.keys(user) {
 			if k.Text == button {
-				return "", w.strike(u, c, k, keys.Once)
+				return "", w.strike(u, c, k)
 			}
 			there = append(there, k.Text)
 		}
@@ -50,6 +48,10 @@ func (w *World) Press(user, chat, message int64, button string) (string, error) 
 
 // press presses an inline button. w.mu is held.
 func (w *World) press(u *User, c *Chat, m *Message, b Button) (string, error) {
+	if b.Pay {
+		_, err := w.pay(u, m, Order{})
+		return "", err
+	}
 	if b.CallbackData == "" && b.CallbackGame == nil {
 		return "", fmt.Errorf("the button %q makes no update when it is pressed; see what it does in the message's Raw", b.Text)
 	}
@@ -80,47 +82,6 @@ type callback struct {
 	Instance string   `json:"chat_instance"`
 	Data     string   `json:"data,omitempty"`
 	Game     string   `json:"game_short_name,omitempty"`
-}
-
-// keyboard is a reply keyboard: the keys that a user has in place of their own, and whether
-// they disappear after the first press.
-type keyboard struct {
-	Rows [][]key `json:"keyboard"`
-	Once bool    `json:"one_time_keyboard"`
-}
-
-type key struct {
-	Text string
-	asks []string // fields that ask for something other than the text
-}
-
-// UnmarshalJSON reads a key, which is an object or only its text.
-func (k *key) UnmarshalJSON(data []byte) error {
-	if json.Unmarshal(data, &k.Text) == nil {
-		return nil
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
-		return err
-	}
-	for name := range all {
-		if strings.HasPrefix(name, "request_") || name == "web_app" {
-			k.asks = append(k.asks, name)
-		}
-	}
-	return json.Unmarshal(all["text"], &k.Text)
-}
-
-// strike presses a key of the reply keyboard, which sends its text. w.mu is held.
-func (w *World) strike(u *User, c *Chat, k key, once bool) error {
-	if len(k.asks) > 0 {
-		return fmt.Errorf("the button %q does not send a text; it asks for %s, so send that, for example with SendContact or SendLocation", k.Text, k.asks[0])
-	}
-	if once {
-		delete(c.keyboards, u.ID)
-	}
-	_, err := w.post(u.ID, c.ID, &Message{Content: Content{Text: k.Text, Entities: findEntities(k.Text)}})
-	return err
 }
 
 // list names the choices that there are.

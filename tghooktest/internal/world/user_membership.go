@@ -11,17 +11,33 @@ import (
 // User returns the user with that name, and makes them if there is none. The first word of
 // the name is the first name, the rest the last name.
 func (w *World) User(name string) *User {
-	name = strings.Join(strings.Fields(name), " ")
-	first, last, _ := strings.Cut(name, " ")
+	first, last := nameOf(name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	id, known := w.idOf(first, last)
+	if known {
+		return w.users[id]
+	}
+	return w.addUser(&User{ID: id, FirstName: first, LastName: last, LanguageCode: "en"})
+}
+
+// nameOf splits a user's name.
+func nameOf(name string) (first, last string) {
+	first, last, _ = strings.Cut(strings.Join(strings.Fields(name), " "), " ")
+	return first, last
+}
+
+// idOf returns the id that User gives to a name, and whether the user is known. w.mu is
+// held.
+func (w *World) idOf(first, last string) (id int64, known bool) {
+	name := fullName(first, last)
 	for n := int64(0); ; n++ {
 		id := w.personID("user", digest(name), n)
 		switch u := w.users[id]; {
 		case u == nil:
-			return w.addUser(&User{ID: id, FirstName: first, LastName: last, LanguageCode: "en"})
+			return id, false
 		case u.name() == name:
-			return u
+			return id, true
 		}
 	}
 }
@@ -207,7 +223,9 @@ func (w *World) write(c *Chat, m *Message) {
 }
 
 // name is the user's name in messages to the test.
-func (u *User) name() string { return strings.TrimSpace(u.FirstName + " " + u.LastName) }
+func (u *User) name() string { return fullName(u.FirstName, u.LastName) }
+
+func fullName(first, last string) string { return strings.TrimSpace(first + " " + last) }
 
 // digest hashes a name, for draws.
 func digest(name string) int64 {

@@ -38,12 +38,13 @@ func (w *World) chatOrEmpty(id int64) *Chat {
 // see returns the current state of a message. w.mu is held.
 func (w *World) see(m *Message) Seen { return Seen{m.ID, m.reads(), w.wrote(w.bot, m), marshal(m)} }
 
-// reads returns the text, caption or poll's question of a message.
+// reads returns the text, caption or poll's question of a message, or its rich message as
+// users read it.
 func (m *Message) reads() string {
 	if m.Poll != nil {
 		return m.Poll.Question
 	}
-	return cmp.Or(m.Text, m.Caption)
+	return cmp.Or(m.Text, m.Caption, m.read)
 }
 
 // wrote reports whether the user wrote the message, also in the name of a channel or of a

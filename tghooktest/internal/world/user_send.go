@@ -65,23 +65,32 @@ func (w *World) SendAlbum(user, chat int64, jpegs ...[]byte) ([]Seen, error) {
 func (w *World) SendLocation(user, chat int64, latitude, longitude float64) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.post(user, chat, &Message{Content: Content{Location: marshal(struct {
+	return w.post(user, chat, &Message{Content: at(latitude, longitude)})
+}
+
+// at is the content of a message with a location.
+func at(latitude, longitude float64) Content {
+	return Content{Location: marshal(struct {
 		Latitude  float64 `json:"latitude"`
 		Longitude float64 `json:"longitude"`
-	}{latitude, longitude})}})
+	}{latitude, longitude})}
 }
 
 // SendContact sends the user's own phone number.
 func (w *World) SendContact(user, chat int64, phone string) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	u := w.users[user]
-	return w.post(user, chat, &Message{Content: Content{Contact: marshal(struct {
+	return w.post(user, chat, &Message{Content: own(w.users[user], phone)})
+}
+
+// own is the content of a message with a user's own phone number.
+func own(u *User, phone string) Content {
+	return Content{Contact: marshal(struct {
 		Phone     string `json:"phone_number"`
 		FirstName string `json:"first_name"`
 		LastName  string `json:"last_name,omitempty"`
 		ID        int64  `json:"user_id"`
-	}{phone, u.FirstName, u.LastName, u.ID})}})
+	}{phone, u.FirstName, u.LastName, u.ID})}
 }
 
 // written returns a user's text as Telegram stores it.

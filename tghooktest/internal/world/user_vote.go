@@ -7,7 +7,7 @@ import (
 )
 
 // Vote sets the user's vote in a message's poll; without options it takes the vote back. It
-// makes poll, and poll_answer unless the poll is anonymous.
+// makes poll, and poll_answer unless the poll is anonymous, if the bot has sent the poll.
 func (w *World) Vote(user, chat, message int64, options ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -34,6 +34,9 @@ func (w *World) Vote(user, chat, message int64, options ...string) error {
 	}
 	p := m.Poll.vote(user, chosen)
 	w.setPoll(p)
+	if !w.own(m) { // bots hear nothing of votes in the polls of others
+		return nil
+	}
 	w.tell(c, "poll", p)
 	if !p.IsAnonymous {
 		w.tell(c, "poll_answer", p.answer(u, chosen))

@@ -59,6 +59,9 @@ type World struct {
 	unheard  []string
 	hidden   int               // messages that privacy mode kept from the bot
 	settings map[string]string // texts that the bot set about itself, by name and language
+	bills    map[string]*bill  // by link of createInvoiceLink
+	payments map[string]*payment
+	income   income
 }
 
 // firstName is the name of the bot unless it has set another.
@@ -89,6 +92,8 @@ func New(cfg Config) *World {
 		commands: map[string][]Command{},
 		answers:  map[string]json.RawMessage{},
 		settings: map[string]string{},
+		bills:    map[string]*bill{},
+		payments: map[string]*payment{},
 	}
 }
 

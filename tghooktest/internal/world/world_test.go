@@ -14,7 +14,7 @@ func TestTheSameSeedMakesTheSameRun(t *testing.T) {
 		return []string{
 			s.call("sendDocument", "chat_id", "zoe", "document", "https://example.org/x"), s.call("sendPoll", "chat_id", "zoe", "question", "q", "options", `["a"]`),
 			s.call("sendMediaGroup", "chat_id", "zoe", "media", `[{"type":"photo","media":"http://a.b/c"},{"type":"photo","media":"http://a.b/d"}]`),
-			s.Inline(s.zoe.ID, "q"), s.call("createInvoiceLink", "title", "T", "description", "D", "payload", "P", "currency", "EUR", "prices", `[{"label":"a","amount":1}]`),
+			s.Inline(s.zoe.ID, "q"), s.call("createInvoiceLink", "title", "T", "description", "D", "payload", "P", "provider_token", "1:TEST:x", "currency", "EUR", "prices", `[{"label":"a","amount":1}]`),
 		}
 	}
 	first, second := run(), run()
