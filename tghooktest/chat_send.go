@@ -48,28 +48,28 @@ func (c *Chat) SendSticker(emoji string, webp []byte) *Message {
 
 func (c *Chat) sendMedia(m world.Media) *Message {
 	c.test().Helper()
-	return c.sent(c.world().SendMedia(c.user.ID, c.ID, m))
+	return c.sent(c.world().SendMedia(c.user.ID, c.at(), m))
 }
 
 // SendPoll sends a poll whose voters are known. The bot gets a message with poll. As in
 // Telegram, it gets no poll and poll_answer for polls of users.
 func (c *Chat) SendPoll(question string, options ...string) *Message {
 	c.test().Helper()
-	return c.sent(c.world().SendPoll(c.user.ID, c.ID, question, options...))
+	return c.sent(c.world().SendPoll(c.user.ID, c.at(), question, options...))
 }
 
 // SendDice sends an emoji with a random value: 🎲, 🎯, 🎳, 🏀, ⚽ or 🎰. If emoji is empty, it
 // is 🎲. The bot gets a message with dice.
 func (c *Chat) SendDice(emoji string) *Message {
 	c.test().Helper()
-	return c.sent(c.world().SendDice(c.user.ID, c.ID, emoji))
+	return c.sent(c.world().SendDice(c.user.ID, c.at(), emoji))
 }
 
 // SendVenue sends a place with its name and address, in degrees. The bot gets a message with
 // venue and location.
 func (c *Chat) SendVenue(title, address string, latitude, longitude float64) *Message {
 	c.test().Helper()
-	return c.sent(c.world().SendVenue(c.user.ID, c.ID, title, address, latitude, longitude))
+	return c.sent(c.world().SendVenue(c.user.ID, c.at(), title, address, latitude, longitude))
 }
 
 // Forward forwards a message, which may be from another chat of the user. The bot gets a
@@ -81,5 +81,5 @@ func (c *Chat) Forward(m *Message) *Message {
 		tb.Fatalf("tghooktest: in %s: the message to forward is empty, or another bot's; pass one that an act, Expect or Messages of this bot's Server has returned", c.place)
 		return c.message(world.Seen{})
 	}
-	return c.sent(c.world().Forward(c.user.ID, c.ID, m.chat.ID, m.ID))
+	return c.sent(c.world().Forward(c.user.ID, c.at(), m.chat.at(), m.ID))
 }

@@ -2,6 +2,7 @@ package tghooktest_test
 
 import (
 	"encoding/json"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,7 +60,9 @@ func TestTheBotGetsWhatItsKeysAskFor(t *testing.T) {
 		zoe.Join(team)
 		chat := zoe.Chat()
 		chat.Send("/start")
-		go func() { // the user waits for the keyboard
+		var working sync.WaitGroup
+		defer working.Wait()
+		working.Go(func() { // the user waits for the keyboard
 			time.Sleep(time.Second)
 			call(t, bot, "sendMessage", params{"chat_id": zoe.ID, "text": "?", "reply_markup": params{"keyboard": [][]params{{
 				{"text": "Who", "request_users": params{"request_id": 1}},
@@ -67,7 +70,7 @@ func TestTheBotGetsWhatItsKeysAskFor(t *testing.T) {
 				{"text": "App", "web_app": params{"url": "https://example.org"}},
 				{"text": "Phone", "request_contact": true},
 			}}}})
-		}()
+		})
 		assert.Contains(t, fields(t, chat.ShareUsers("Who", srv.User("Ben")).Raw), "users_shared")
 		assert.Contains(t, fields(t, chat.ShareChat("Where", team).Raw), "chat_shared")
 		assert.Contains(t, fields(t, chat.SendWebAppData("App", "data").Raw), "web_app_data")

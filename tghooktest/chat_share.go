@@ -19,7 +19,7 @@ func (c *Chat) ShareUsers(button string, users ...*User) *Message {
 		}
 		ids = append(ids, id)
 	}
-	return c.answerKey(func() (world.Seen, error) { return c.world().ShareUsers(c.user.ID, c.ID, button, ids...) })
+	return c.answerKey(func() (world.Seen, error) { return c.world().ShareUsers(c.user.ID, c.at(), button, ids...) })
 }
 
 // ShareChat presses a key of the reply keyboard that has request_chat, and chooses a group
@@ -27,7 +27,7 @@ func (c *Chat) ShareUsers(button string, users ...*User) *Message {
 // message with chat_shared.
 func (c *Chat) ShareChat(button string, g *Group) *Message {
 	c.test().Helper()
-	return c.answerKey(func() (world.Seen, error) { return c.world().ShareChat(c.user.ID, c.ID, button, g.ID) })
+	return c.answerKey(func() (world.Seen, error) { return c.world().ShareChat(c.user.ID, c.at(), button, g.ID) })
 }
 
 // SendWebAppData presses a key of the reply keyboard that has web_app, and lets the Mini App
@@ -35,7 +35,7 @@ func (c *Chat) ShareChat(button string, g *Group) *Message {
 // The bot gets a message with web_app_data.
 func (c *Chat) SendWebAppData(button, data string) *Message {
 	c.test().Helper()
-	return c.answerKey(func() (world.Seen, error) { return c.world().SendWebAppData(c.user.ID, c.ID, button, data) })
+	return c.answerKey(func() (world.Seen, error) { return c.world().SendWebAppData(c.user.ID, c.at(), button, data) })
 }
 
 // answerKey waits for a key, and does what it asks for.

@@ -58,7 +58,7 @@ type Payment struct {
 func (m *Message) Pay(order ...Order) *Payment {
 	tb := m.chat.test()
 	tb.Helper()
-	id, err := m.chat.world().Pay(m.chat.user.ID, m.chat.ID, m.ID, theOrder(tb, order))
+	id, err := m.chat.world().Pay(m.chat.user.ID, m.chat.at(), m.ID, theOrder(tb, order))
 	return m.chat.user.payment(id, err)
 }
 
@@ -165,7 +165,7 @@ func (p *Payment) how(now world.Payment) string {
 func (m *Message) Buy() {
 	tb := m.chat.test()
 	tb.Helper()
-	if err := m.chat.world().Buy(m.chat.user.ID, m.chat.ID, m.ID); err != nil {
+	if err := m.chat.world().Buy(m.chat.user.ID, m.chat.at(), m.ID); err != nil {
 		tb.Fatalf("tghooktest: in %s: %v", m.chat.place, err)
 	}
 }

@@ -1,6 +1,7 @@
 package tghooktest_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -28,9 +29,9 @@ func TestATopicIsAChatOfItsOwn(t *testing.T) {
 		zoe.Expect(t, "To all").Press("Ok")
 		ticket.Reply(zoe.Messages()[2], "It works")
 
-		go func() {
-			call(t, bot, "createForumTopic", params{"chat_id": support.ID, "name": "From the bot"})
-		}()
+		var working sync.WaitGroup
+		defer working.Wait()
+		working.Go(func() { call(t, bot, "createForumTopic", params{"chat_id": support.ID, "name": "From the bot"}) })
 		zoe.Topic("From the bot").Send("hi")
 
 		ticket.CloseTopic()
