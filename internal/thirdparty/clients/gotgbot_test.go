@@ -20,6 +20,7 @@ import (
 
 var gotgbotAllowed = []string{
 	"message", "edited_message", "callback_query", "inline_query", "chosen_inline_result", "poll_answer", "message_reaction", "chat_member",
+	"pre_checkout_query", "business_message",
 }
 
 // It answers a webhook at once and handles updates side by side, as its samples do.
@@ -83,6 +84,13 @@ func (h gotgbotHandler) handle(b *gotgbot.Bot, u *gotgbot.Update) error {
 		return say(u.PollAnswer.User.Id, "voted "+strings.Trim(fmt.Sprint(u.PollAnswer.OptionIds), "[]"))
 	case u.MessageReaction != nil:
 		return say(u.MessageReaction.Chat.Id, "reacted "+u.MessageReaction.NewReaction[0].MergeReactionType().Emoji)
+	case u.PreCheckoutQuery != nil:
+		_, err := u.PreCheckoutQuery.Answer(b, true, nil)
+		return err
+	case u.BusinessMessage != nil:
+		m := u.BusinessMessage
+		_, err := b.SendMessage(m.Chat.Id, "for the owner: "+m.Text, &gotgbot.SendMessageOpts{BusinessConnectionId: m.BusinessConnectionId})
+		return err
 	case u.ChatMember != nil:
 		member := u.ChatMember.NewChatMember.MergeChatMember()
 		return say(u.ChatMember.Chat.Id, member.User.FirstName+" is "+member.Status)
@@ -128,6 +136,8 @@ func (h gotgbotHandler) message(b *gotgbot.Bot, m *gotgbot.Message) (err error) 
 			InlineKeyboard: [][]gotgbot.InlineKeyboardButton{{{Text: "Shout", CallbackData: "shout"}}},
 		}})
 		return err
+	case m.SuccessfulPayment != nil:
+		text = fmt.Sprintf("paid %d %s", m.SuccessfulPayment.TotalAmount, m.SuccessfulPayment.Currency)
 	case m.Document != nil:
 		text = "a document"
 	case m.Location != nil:
@@ -403,9 +413,36 @@ var gotgbotTasks = map[string]gotgbotTask{
 		link, err := b.CreateInvoiceLink("Tea", "A cup", "p", "XTR", []gotgbot.LabeledPrice{{Label: "Tea", Amount: 5}}, nil)
 		return strings.HasPrefix(link, "https://"), err
 	},
-	"gifts": func(b *gotgbot.Bot, _ *gotgbot.Message, _ int64) (any, error) {
-		_, err := b.GetAvailableGifts(nil)
-		return err == nil, err
+	"gift": func(b *gotgbot.Bot, m *gotgbot.Message, _ int64) (any, error) {
+		shop, err := b.GetAvailableGifts(nil)
+		if err != nil {
+			return nil, err
+		}
+		return b.SendGift(shop.Gifts[0].Id, &gotgbot.SendGiftOpts{UserId: m.From.Id})
+	},
+	"menu": func(b *gotgbot.Bot, m *gotgbot.Message, _ int64) (any, error) {
+		if _, err := b.SetChatMenuButton(&gotgbot.SetChatMenuButtonOpts{ChatId: &m.Chat.Id, MenuButton: gotgbot.MenuButtonCommands{}}); err != nil {
+			return nil, err
+		}
+		button, err := b.GetChatMenuButton(&gotgbot.GetChatMenuButtonOpts{ChatId: &m.Chat.Id})
+		if err != nil {
+			return nil, err
+		}
+		return button.GetType(), nil
+	},
+	"draft": func(b *gotgbot.Bot, m *gotgbot.Message, _ int64) (any, error) {
+		return b.SendMessageDraft(m.Chat.Id, 7, &gotgbot.SendMessageDraftOpts{Text: "I am thinking"})
+	},
+	"topic": func(b *gotgbot.Bot, m *gotgbot.Message, _ int64) (any, error) {
+		topic, err := b.CreateForumTopic(m.Chat.Id, "Ticket 7", nil)
+		if err != nil {
+			return nil, err
+		}
+		sent, err := b.SendMessage(m.Chat.Id, "in the topic", &gotgbot.SendMessageOpts{MessageThreadId: topic.MessageThreadId})
+		if err != nil {
+			return nil, err
+		}
+		return sent.MessageThreadId == topic.MessageThreadId, nil
 	},
 	"nowhere": func(b *gotgbot.Bot, _ *gotgbot.Message, _ int64) (any, error) { return b.SendMessage(1, "?", nil) },
 	"send_to": func(b *gotgbot.Bot, _ *gotgbot.Message, user int64) (any, error) {

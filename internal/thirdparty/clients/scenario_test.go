@@ -52,7 +52,9 @@ var inPrivate = []task{
 	{"invoice", "5 XTR"},
 	{"link", "true"},
 	{"chat", "private"},
-	{"gifts", "true"},
+	{"gift", "true"},
+	{"menu", "commands"},
+	{"draft", "true"},
 	{"empty", "400 Bad Request: message text is empty"},
 	{"nowhere", "400 Bad Request: chat not found"},
 }
@@ -74,7 +76,7 @@ var retry = []string{"node-telegram-bot-api"}
 
 // An old library lacks the methods and updates that are newer than itself.
 var lacks = map[string][]string{
-	"python-telegram-bot": {"react", "description", "link", "gifts"},
+	"python-telegram-bot": {"react", "description", "link", "gift", "draft", "topic", "business"},
 }
 
 func TestALibraryDoesEveryTask(t *testing.T) {
@@ -89,6 +91,7 @@ func TestALibraryDoesEveryTask(t *testing.T) {
 				s.private(t)
 				s.group(t)
 				s.updates(t)
+				s.business(t)
 				s.refusals(t)
 			})
 		}
@@ -145,6 +148,7 @@ func (s scene) group(t *testing.T) {
 		s.do(t, chat, task)
 	}
 	s.do(t, chat, task{fmt.Sprintf("promote %d", s.zoe.ID), "Chief"})
+	s.do(t, s.zoe.Join(s.tg.Forum("Support")), task{"topic", "true"})
 }
 
 // updates are those that a user causes by other acts than to write.
@@ -164,10 +168,27 @@ func (s scene) updates(t *testing.T) {
 	chat.Send("/do poll")
 	chat.Vote(chat.Expect(t, "Tea?"), "No")
 	chat.Expect(t, "voted 1")
+	chat.Send("/do invoice")
+	chat.Expect(t, "invoice: 5 XTR")
+	said := chat.Messages()
+	bill := slices.IndexFunc(said, func(m *tghooktest.Message) bool { return strings.Contains(string(m.Raw), `"invoice":`) })
+	said[bill].Pay().Expect(t)
+	chat.Expect(t, "paid 5 XTR")
 	if s.has("react") {
 		chat.React(chat.Send("nice"), "👍")
 		chat.Expect(t, "reacted 👍")
 	}
+}
+
+// business is a customer's chat with the account of a user who has connected the bot.
+func (s scene) business(t *testing.T) {
+	t.Helper()
+	if !s.has("business") {
+		return
+	}
+	shop := s.tg.User("Ana").ConnectBusiness("can_reply").Chat(s.zoe)
+	shop.Send("Are you open?")
+	shop.Expect(t, "for the owner: Are you open?")
 }
 
 // refusals are errors that a bot sees.

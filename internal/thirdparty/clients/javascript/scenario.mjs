@@ -10,6 +10,7 @@ const { TELEGRAM_API_URL: apiRoot, TELEGRAM_TOKEN: token } = process.env;
 // Updates of these kinds are asked for.
 export const allowed = [
   "message", "edited_message", "callback_query", "inline_query", "chosen_inline_result", "poll_answer", "message_reaction", "chat_member",
+  "pre_checkout_query", "business_message",
 ];
 
 const download = async (path) => {
@@ -143,7 +144,19 @@ export function scenario({ api, bytes, stream }) {
       return (await api("getChat", c)).title;
     },
     invite: async (c) => (await api("createChatInviteLink", { ...c, name: "guests", member_limit: 3 })).member_limit,
-    gifts: async () => (await api("getAvailableGifts")).gifts.length >= 0,
+    gift: async (_, [], m) => {
+      const { gifts } = await api("getAvailableGifts");
+      return await api("sendGift", { user_id: m.from.id, gift_id: gifts[0].id });
+    },
+    menu: async (c) => {
+      await api("setChatMenuButton", { ...c, menu_button: { type: "commands" } });
+      return (await api("getChatMenuButton", c)).type;
+    },
+    draft: async (c) => api("sendMessageDraft", { ...c, draft_id: 7, text: "I am thinking" }),
+    topic: async (c) => {
+      const { message_thread_id } = await api("createForumTopic", { ...c, name: "Ticket 7" });
+      return (await api("sendMessage", { ...c, message_thread_id, text: "in the topic" })).message_thread_id === message_thread_id;
+    },
     empty: (c) => api("sendMessage", { ...c, text: "" }),
     nowhere: () => api("sendMessage", { chat_id: 1, text: "?" }),
     send_to: async (_, [chat_id]) => (await api("sendMessage", { chat_id, text: "hello" })).text,
@@ -170,6 +183,7 @@ export function scenario({ api, bytes, stream }) {
     if (command === "/do") return api("sendMessage", { ...c, text: `${task}: ${await done(task, c, args, m)}` });
     if (command === "/start" && task) return api("sendMessage", { ...c, text: `started with ${task}` });
     if (command === "/photo") return api("sendPhoto", { ...c, photo: picture(), caption: "a photo" });
+    if (m.successful_payment) return api("sendMessage", { ...c, text: `paid ${m.successful_payment.total_amount} ${m.successful_payment.currency}` });
     if (m.photo) {
       const file = await api("getFile", { file_id: m.photo.at(-1).file_id });
       return api("sendMessage", { ...c, text: `${(await download(file.file_path)).length} bytes` });
@@ -195,6 +209,11 @@ export function scenario({ api, bytes, stream }) {
     if (u.chosen_inline_result) await api("sendMessage", { chat_id: u.chosen_inline_result.from.id, text: `chose ${u.chosen_inline_result.result_id}` });
     if (u.poll_answer) await api("sendMessage", { chat_id: u.poll_answer.user.id, text: `voted ${u.poll_answer.option_ids}` });
     if (u.message_reaction) await api("sendMessage", { chat_id: u.message_reaction.chat.id, text: `reacted ${u.message_reaction.new_reaction.map((r) => r.emoji)}` });
+    if (u.pre_checkout_query) await api("answerPreCheckoutQuery", { pre_checkout_query_id: u.pre_checkout_query.id, ok: true });
+    if (u.business_message) {
+      const { business_connection_id, chat, text } = u.business_message;
+      await api("sendMessage", { business_connection_id, chat_id: chat.id, text: `for the owner: ${text}` });
+    }
     if (u.chat_member) await api("sendMessage", { chat_id: u.chat_member.chat.id, text: `${u.chat_member.new_chat_member.user.first_name} is ${u.chat_member.new_chat_member.status}` });
   };
 }

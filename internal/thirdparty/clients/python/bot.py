@@ -10,7 +10,7 @@ import json
 import socket
 
 from telegram import (Bot, BotCommand, ChatPermissions, ForceReply, InlineKeyboardButton, InlineKeyboardMarkup, InlineQueryResultArticle,
-                      InputMediaDocument, InputMediaPhoto, InputTextMessageContent, LabeledPrice, MessageEntity, ReplyKeyboardMarkup,
+                      InputMediaDocument, InputMediaPhoto, InputTextMessageContent, LabeledPrice, MenuButtonCommands, MessageEntity, ReplyKeyboardMarkup,
                       ReplyKeyboardRemove, Update)
 from telegram.error import RetryAfter, TelegramError, Unauthorized
 from telegram.ext import Handler, Updater
@@ -19,7 +19,7 @@ from telegram.utils.request import Request
 TOKEN, API = os.environ["TELEGRAM_TOKEN"], os.environ["TELEGRAM_API_URL"]
 URL, SECRET = os.environ.get("TELEGRAM_WEBHOOK_URL"), os.environ.get("TELEGRAM_SECRET")
 PHOTO = base64.b64decode(os.environ["PHOTO"])
-ALLOWED = ["message", "edited_message", "callback_query", "inline_query", "chosen_inline_result", "poll_answer", "chat_member"]
+ALLOWED = ["message", "edited_message", "callback_query", "inline_query", "chosen_inline_result", "poll_answer", "chat_member", "pre_checkout_query"]
 
 bot = Bot(TOKEN, base_url=API + "/bot", base_file_url=API + "/file/bot", request=Request(con_pool_size=8))
 
@@ -100,6 +100,11 @@ def invoice(chat, *_):
     return f"{sent.total_amount} {sent.currency}"
 
 
+def menu(chat, *_):
+    bot.set_chat_menu_button(chat, MenuButtonCommands())
+    return bot.get_chat_menu_button(chat).type
+
+
 def restrict(chat, _, user):
     bot.restrict_chat_member(chat, user, ChatPermissions(can_send_messages=False))
     return bot.get_chat_member(chat, user).can_send_messages
@@ -155,6 +160,7 @@ TASKS = {
     "poll": lambda chat, *_: bot.send_poll(chat, "Tea?", ["Yes", "No"], is_anonymous=False).poll.question,
     "stop_poll": stop_poll,
     "commands": commands,
+    "menu": menu,
     "me": lambda *_: bot.get_me().is_bot,
     "invoice": invoice,
     "chat": lambda chat, *_: bot.get_chat(chat).type,
@@ -198,6 +204,8 @@ def got(message):
         bot.send_message(chat, f"started with {rest[0]}")
     elif command == "/photo":
         bot.send_photo(chat, PHOTO, caption="a photo")
+    elif paid := message.successful_payment:
+        bot.send_message(chat, f"paid {paid.total_amount} {paid.currency}")
     elif message.photo:
         content = bot.get_file(message.photo[-1].file_id).download_as_bytearray()
         bot.send_message(chat, f"{len(content)} bytes")
@@ -221,6 +229,8 @@ def handle(update, _context=None):
         bot.send_message(chosen.from_user.id, f"chose {chosen.result_id}")
     if answer := update.poll_answer:
         bot.send_message(answer.user.id, "voted " + ",".join(map(str, answer.option_ids)))
+    if checkout := update.pre_checkout_query:
+        checkout.answer(ok=True)
     if member := update.chat_member:
         bot.send_message(member.chat.id, f"{member.new_chat_member.user.first_name} is {member.new_chat_member.status}")
 
