@@ -106,6 +106,10 @@ func (s *Server) CA() []byte {
 // Certificate returns a certificate of a webhook's server, with its names and IP addresses,
 // by the authority of ServerConfig.TLS, which the Server trusts when it delivers. Without TLS
 // it is an error.
+//
+// A webhook on loopback may also use http, unless ServerConfig.Cloud is set. For a webhook in
+// another process, [pem.Encode] writes the blocks of Certificate.Certificate as CERTIFICATE,
+// and the bytes of [x509.MarshalPKCS8PrivateKey] as PRIVATE KEY.
 func (s *Server) Certificate(host string, others ...string) (tls.Certificate, error) {
 	if s.authority == nil {
 		return tls.Certificate{}, errors.New("tghooktest: Certificate: the Server has no authority; set ServerConfig.TLS")

@@ -13,21 +13,21 @@ import (
 // whose host name is pointed at 127.0.0.1 can also read the answers. No bot library sends
 // Origin or Sec-Fetch-Site, or calls this machine by another name.
 func (h *host) foreign(r *http.Request) *botapi.Error {
-	refuse := func(header, value string) *botapi.Error {
+	refuse := func(header, value, advice string) *botapi.Error {
 		return &botapi.Error{Code: http.StatusForbidden, Description: fmt.Sprintf(
-			"Forbidden: tghooktest refuses requests from web pages, and the header %s is %.100q; call the Bot API at Server.URL", header, value)}
+			"Forbidden: tghooktest refuses requests from web pages, and the header %s is %.100q; %s", header, value, advice)}
 	}
 	if h.memory == nil && !h.isHost(r.Host) {
-		return refuse("Host", r.Host)
+		return refuse("Host", r.Host, "call the Bot API at Server.URL, or add the name to ServerConfig.Hosts")
 	}
 	for _, origin := range r.Header["Origin"] {
 		if scheme, _, _ := strings.Cut(h.url, ":"); origin != scheme+"://"+r.Host {
-			return refuse("Origin", origin)
+			return refuse("Origin", origin, "call the Bot API from a program")
 		}
 	}
 	for _, site := range r.Header["Sec-Fetch-Site"] {
 		if site != "same-origin" && site != "none" { // none: the user typed the address
-			return refuse("Sec-Fetch-Site", site)
+			return refuse("Sec-Fetch-Site", site, "call the Bot API from a program")
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package tghooktest_test
 
 import (
 	"bytes"
+	"encoding/pem"
 	"fmt"
 	"mime/multipart"
 	"net"
@@ -266,6 +267,7 @@ func upload(tb testing.TB, s *tghooktest.Server, files map[string][]byte, params
 func TestACertificateIsUploaded(t *testing.T) {
 	t.Parallel()
 	_, certificate := certified(t, "bot.example.org")
+	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})
 	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
 		silent(t, s, "bot.example.org:443")
 		const url = "https://bot.example.org/"
@@ -282,6 +284,9 @@ func TestACertificateIsUploaded(t *testing.T) {
 			{nil, string(certificate), alreadySet, false},
 			{map[string][]byte{"certificate": []byte("none")}, "", refused(400, "Bad Request: bad webhook: Failed to set custom certificate file"+
 				"{error:05800088:x509 certificate routines::no certificate or crl found}"), false},
+			{map[string][]byte{"certificate": key}, "", refused(400, "Bad Request: bad webhook: Failed to set custom certificate file"+
+				"{error:05800088:x509 certificate routines::no certificate or crl found}"), false},
+			{map[string][]byte{"certificate": slices.Concat(key, certificate)}, "", wasSet, true},
 			{map[string][]byte{"certificate": make([]byte, 3<<20+1)}, "", refused(400, "Bad Request: certificate size is too big (3145729 bytes)"), false},
 			{map[string][]byte{"certificate": {}}, "", refused(400, "Bad Request: bad webhook: Failed to set custom certificate file"+
 				"{error:05800088:x509 certificate routines::no certificate or crl found}"), false},

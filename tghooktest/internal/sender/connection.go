@@ -37,6 +37,8 @@ type connection struct {
 	lane     *lane // lane of the attempt; nil for a twin
 	fault    Fault
 
+	wanted chan struct{} // has a value if awaited may have become true
+
 	mu      sync.Mutex
 	socket  net.Conn // without TLS; nil before it is connected
 	input   parser
@@ -46,6 +48,9 @@ type connection struct {
 	number  int  // number of the attempt of that update
 	losing  bool // CutAfter: ignore that answer
 }
+
+// maxAhead is how many bytes are read that no request awaits. Telegram reads all of them.
+const maxAhead = 1 << 20
 
 // The phases of a connection.
 const (
@@ -68,7 +73,7 @@ type job struct {
 // connect opens a connection. It can get a job at once. If it cannot be opened, its update
 // fails with it, as with Telegram.
 func (s *Sender) connect(now time.Duration) *connection {
-	c := &connection{sender: s, jobs: make(chan job, 1), place: len(s.connections), deadline: now + timeout}
+	c := &connection{sender: s, jobs: make(chan job, 1), wanted: make(chan struct{}, 1), place: len(s.connections), deadline: now + timeout}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	s.connections = append(s.connections, c)
 	s.expiry = min(s.expiry, c.deadline)
@@ -167,6 +172,10 @@ func (c *connection) expect(j job) *refusal {
 	}
 	c.mu.Lock()
 	c.awaited, c.update, c.number, c.losing = true, j.update, j.number, j.fault.CutAfter
+	select {
+	case c.wanted <- struct{}{}:
+	default:
+	}
 	return c.parse()
 }
 
@@ -187,8 +196,28 @@ func (c *connection) read() error {
 		if refused := c.parse(); refused != nil {
 			c.refuse(refused)
 		}
+		if err == nil {
+			err = c.pause()
+		}
 		if err != nil {
 			return err
+		}
+	}
+}
+
+// pause waits for a request if too many bytes have come that none awaits.
+func (c *connection) pause() error {
+	for {
+		c.mu.Lock()
+		full := !c.awaited && len(c.input.rest()) > maxAhead
+		c.mu.Unlock()
+		if !full {
+			return nil
+		}
+		select {
+		case <-c.wanted:
+		case <-c.ctx.Done():
+			return net.ErrClosed
 		}
 	}
 }

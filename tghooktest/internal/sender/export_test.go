@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,6 +31,19 @@ func ReadAnswer(pieces []string) string {
 		return "more"
 	}
 	return strings.Join(all, "; ")
+}
+
+// Kept returns how many bytes the parser keeps after an answer of many pieces.
+func Kept(head, piece string, times int) (int, error) {
+	var p parser
+	p.add([]byte(head))
+	for range times {
+		p.add([]byte(piece))
+		if _, _, err := p.next(); err != nil {
+			return 0, errors.New(err.text)
+		}
+	}
+	return cap(p.data), nil
 }
 
 func describe(a answer) string {

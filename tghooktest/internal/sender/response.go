@@ -63,9 +63,11 @@ type parser struct {
 	answer
 }
 
+// add adds bytes that have come. The memory of those that were parsed is used again, so an
+// answer of any length needs little.
 func (p *parser) add(b []byte) {
-	if p.from == len(p.data) {
-		p.data, p.from = p.data[:0], 0
+	if p.from > len(p.data)/2 {
+		p.data, p.from = p.data[:copy(p.data, p.rest())], 0
 	}
 	p.data = append(p.data, b...)
 }

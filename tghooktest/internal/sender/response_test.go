@@ -142,6 +142,10 @@ func FuzzAnAnswerIsTheSameInWhateverPieces(f *testing.F) {
 	f.Add(ok+broken, uint8(1))
 	f.Add("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n"+ok, uint8(3))
 	f.Add("HTTP/1.1 200 OK\r\nContent-Type:\r\n application/json\r\nContent-Length: 2\r\n\r\n{}HTTP/3", uint8(2))
+	f.Add("HTTP/1.1 200 OK\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 71\r\n\r\n"+
+		"--b\r\nContent-Disposition: form-data; name=a; filename=\"%41\"\r\n\r\nx\r\n--b--", uint8(5))
+	f.Add("HTTP/1.0 200 OK\r\nContent-Encoding: deflate\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n\x78\x9c\xab\x00\x00\x00\x79\x00\x79"+ok, uint8(4))
+	f.Add("POST /a?b=%63 HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n\r\nd=%65", uint8(1))
 	f.Fuzz(func(t *testing.T, raw string, size uint8) {
 		if len(raw) > 1<<12 {
 			return
