@@ -175,8 +175,10 @@ func (w *World) Call(p botapi.Params) (json.RawMessage, *botapi.Error) {
 	if !ok {
 		run = (*World).accept
 	}
+	w.made = nil
 	result, err := run(w, p)
 	if err != nil {
+		w.forget(0)
 		return nil, described(err)
 	}
 	if set, ok := w.answers[p.Method]; ok {

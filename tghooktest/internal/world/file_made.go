@@ -85,10 +85,16 @@ func paint(to io.Writer, mimeType string, width, height int) {
 	}
 }
 
-// fetch makes a file of a URL. The URL is not fetched: the content is made up.
+// fetch makes a file of a URL. The URL is not fetched: the content is made up, and all files
+// of one type share it.
 func (w *World) fetch(kind, name string) *File {
 	mimeType := typeOf(kind, name)
-	return w.upload(kind, name, mimeType, madeUp(mimeType, 640, 480))
+	content, ok := w.fetched[mimeType]
+	if !ok {
+		content = madeUp(mimeType, 640, 480)
+		w.fetched[mimeType] = content
+	}
+	return w.upload(kind, name, mimeType, content)
 }
 
 // bytes returns the content of a file. That of a file which an update told of is made up,

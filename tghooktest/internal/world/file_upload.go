@@ -91,7 +91,17 @@ func (w *World) fileInfo(f *File) FileInfo {
 		Size:     len(f.Content),
 	}
 	w.files[info.ID] = f
+	w.made = append(w.made, info.ID)
 	return info
+}
+
+// forget drops the files that the call has made, except the first ones. A call that fails
+// leaves no file. w.mu is held.
+func (w *World) forget(except int) {
+	for _, id := range w.made[except:] {
+		delete(w.files, id)
+	}
+	w.made = w.made[:except]
 }
 
 // content returns the content of a message with the file.

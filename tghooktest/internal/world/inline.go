@@ -37,7 +37,7 @@ func (w *World) answerInlineQuery(p botapi.Params) (any, error) {
 	}
 	var ids []string
 	for _, raw := range list {
-		if _, _, err := w.resultContent(raw); err != nil {
+		if err := w.checkResult(raw); err != nil {
 			return nil, err
 		}
 		o, _ := parseObject(raw)
@@ -62,6 +62,15 @@ func (w *World) answerInlineQuery(p botapi.Params) (any, error) {
 		w.change()
 	}
 	return true, nil
+}
+
+// checkResult returns why a user cannot send an InlineQueryResult; nil if they can. w.mu is
+// held.
+func (w *World) checkResult(result json.RawMessage) error {
+	before := len(w.made)
+	_, _, err := w.resultContent(result)
+	w.forget(before)
+	return err
 }
 
 // resultContent returns the content of the message that an InlineQueryResult sends when a
@@ -153,7 +162,8 @@ func (w *World) messageText(o object) (Content, error) {
 	c, err := w.text(o.text("message_text"), o.text("parse_mode"), o["entities"])
 	switch {
 	case o.has("link_preview_options"):
-		c.LinkPreview = o["link_preview_options"]
+		preview, _ := parseObject(o["link_preview_options"])
+		c.LinkPreview = preview.linkPreview()
 	case o.flag("disable_web_page_preview"): // its older name
 		c.LinkPreview = json.RawMessage(`{"is_disabled":true}`)
 	}

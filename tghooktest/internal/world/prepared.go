@@ -25,7 +25,7 @@ func (w *World) savePreparedInlineMessage(p botapi.Params) (any, error) {
 	case !json.Valid([]byte(result)):
 		return nil, refusal("Can't parse JSON encoded web view query results")
 	}
-	if _, _, err := w.resultContent(json.RawMessage(result)); err != nil {
+	if err := w.checkResult(json.RawMessage(result)); err != nil {
 		return nil, err
 	}
 	u, err := w.user(p, "user_id")

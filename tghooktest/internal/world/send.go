@@ -209,11 +209,23 @@ func linkPreview(p botapi.Params) (json.RawMessage, error) {
 		return nil, refusal("Can't parse link preview options JSON object")
 	}
 	o, ok := parseObject([]byte(text))
-	switch {
-	case !ok:
+	if !ok {
 		return nil, refusal("Object expected as link preview options")
-	case len(o) == 0:
-		return nil, nil
 	}
-	return json.RawMessage(text), nil
+	return o.linkPreview(), nil
+}
+
+// linkPreview returns the LinkPreviewOptions in an object; nil if it sets none.
+func (o object) linkPreview() json.RawMessage {
+	options := struct {
+		Disabled bool   `json:"is_disabled,omitempty"`
+		URL      string `json:"url,omitempty"`
+		Small    bool   `json:"prefer_small_media,omitempty"`
+		Large    bool   `json:"prefer_large_media,omitempty"`
+		Above    bool   `json:"show_above_text,omitempty"`
+	}{o.flag("is_disabled"), o.text("url"), o.flag("prefer_small_media"), o.flag("prefer_large_media"), o.flag("show_above_text")}
+	if made := marshal(options); string(made) != "{}" {
+		return made
+	}
+	return nil
 }

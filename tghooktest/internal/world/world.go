@@ -46,6 +46,8 @@ type World struct {
 	count    map[string]int64          // how many draws were made for a purpose; see next
 	files    map[string]*File          // by file_id
 	paths    map[string]*File          // by file_path
+	made     []string                  // file_ids that the call has made; see forget
+	fetched  map[string][]byte         // content of the files of URLs, by MIME type
 	queries  map[string]*Query         // callback and inline queries by id
 	foreign  map[string]*User          // who asks, by the ids of queries that have no Query
 	inline   map[string]*Message       // messages that inline results sent, by inline_message_id
@@ -85,6 +87,7 @@ func New(cfg Config) *World {
 		count:    map[string]int64{},
 		files:    map[string]*File{},
 		paths:    map[string]*File{},
+		fetched:  map[string][]byte{},
 		queries:  map[string]*Query{},
 		foreign:  map[string]*User{},
 		inline:   map[string]*Message{},
