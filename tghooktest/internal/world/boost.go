@@ -60,7 +60,7 @@ func (w *World) Boost(user, chat int64) error {
 func (w *World) Unboost(user, chat int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := w.chats[chat]
+	c := w.chatOrEmpty(chat)
 	for _, b := range c.boosts {
 		if b.Source.User.ID == user {
 			w.tell(c, "removed_chat_boost", struct {

@@ -189,6 +189,7 @@ func (w *World) deleteBusinessMessages(p botapi.Params) (any, error) {
 	}
 	for _, m := range there {
 		m.deleted = true
+		m.Chat.unpin(func(m *Message) bool { return m == nil })
 	}
 	w.change()
 	return true, nil

@@ -105,16 +105,19 @@ func (w *World) meetBusiness(kind string, object []byte) {
 	switch kind {
 	case "business_connection":
 		var told Account
-		if json.Unmarshal(object, &told) == nil && told.ID != "" && told.User != nil {
+		if json.Unmarshal(object, &told) == nil && told.ID != "" && w.mayOwn(told.User) {
 			w.meetAccount(told)
 		}
 	case "business_message", "edited_business_message":
 		var m Message
-		if json.Unmarshal(object, &m) == nil && m.BusinessID != "" && m.ID > 0 && m.Chat != nil && m.Chat.private() {
+		if json.Unmarshal(object, &m) == nil && m.BusinessID != "" && m.ID > 0 && m.Chat != nil && m.Chat.private() && m.Chat.ID > 0 {
 			w.meetLetter(&m)
 		}
 	}
 }
+
+// mayOwn reports whether the user of an update may have a business account.
+func (w *World) mayOwn(u *User) bool { return u != nil && u.ID > 0 && u.ID != w.bot.ID }
 
 // meetAccount learns a business connection, or what has changed in it. w.mu is held.
 func (w *World) meetAccount(told Account) *Account {
@@ -136,7 +139,7 @@ func (w *World) meetLetter(m *Message) {
 	customer := w.meetStranger(&User{ID: m.Chat.ID, FirstName: m.Chat.FirstName, LastName: m.Chat.LastName, Username: m.Chat.Username})
 	if a == nil {
 		owner := &User{ID: w.personID("owner", digest(m.BusinessID)), FirstName: "Owner"}
-		if m.From != nil && m.From.ID != customer.ID {
+		if w.mayOwn(m.From) && m.From.ID != customer.ID {
 			owner = m.From
 		}
 		a = w.meetAccount(Account{ID: m.BusinessID, User: owner, UserChat: owner.ID, Date: m.Date, Enabled: true})

@@ -18,8 +18,7 @@ func (w *World) mirror(post *Message) {
 	from, ok := w.users[service.ID]
 	if !ok {
 		copied := service
-		from = &copied
-		w.users[from.ID] = from
+		from = w.addUser(&copied)
 	}
 	group := post.Chat.linked
 	post.copy = &Message{From: from, SenderChat: post.Chat, Automatic: true, AlbumID: post.AlbumID, Content: post.Content}

@@ -29,7 +29,7 @@ func (w *World) Manage(user, channel int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c := w.users[user], w.chats[channel]
-	if c == nil {
+	if c == nil || c.private() {
 		return errOthersGroup
 	}
 	if m := w.member(c, user); m != nil && m.Status == "kicked" {

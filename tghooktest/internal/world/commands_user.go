@@ -11,7 +11,7 @@ import (
 func (w *World) CommandsOf(user, chat int64) []Command {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c, u := w.chats[chat], w.users[user]
+	c, u := w.chatOrEmpty(chat), w.users[user]
 	here := strconv.FormatInt(c.ID, 10)
 	scopes := []string{"chat " + here + " ", "all_private_chats  ", "default  "}
 	if !c.private() {

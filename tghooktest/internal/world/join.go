@@ -100,7 +100,7 @@ func (w *World) request(c *Chat, u *User, l *InviteLink) {
 // meetRequest learns of a join request from an update. The user is not in the chat. w.mu is
 // held.
 func (w *World) meetRequest(c *Chat, u *User, l *InviteLink) {
-	if c == nil || c.private() || u == nil {
+	if c == nil || c.private() || u == nil || u == w.bot {
 		return
 	}
 	if c.requests == nil {

@@ -3,6 +3,7 @@ package world
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
@@ -40,8 +41,8 @@ func granted(p botapi.Params) (grant, error) {
 	all, _ := parseObject([]byte(permissions))
 	all["can_send_media_messages"] = nil
 	g := grant{}
-	for name, value := range o {
-		if _, known := all[name]; known && !slices.Contains([]string{"true", "false", "null"}, string(value)) {
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if _, known := all[name]; known && !slices.Contains([]string{"true", "false", "null"}, string(o[name])) {
 			return nil, refusef("Can't parse chat permissions: Field %q must be of type Boolean", name)
 		}
 		g[name] = o.flag(name)

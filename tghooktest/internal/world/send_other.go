@@ -2,6 +2,7 @@ package world
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
@@ -20,7 +21,9 @@ type location struct {
 func place(p botapi.Params) (location, error) {
 	l := location{Live: p.Int("live_period"), Heading: p.Int("heading"), Proximity: p.Int("proximity_alert_radius")}
 	for name, to := range map[string]*float64{"latitude": &l.Latitude, "longitude": &l.Longitude, "horizontal_accuracy": &l.Accuracy} {
-		*to, _ = strconv.ParseFloat(p.String(name), 64) // 0 for text that is not a number
+		if n, _ := strconv.ParseFloat(p.String(name), 64); !math.IsInf(n, 0) && !math.IsNaN(n) { // 0 for text that is not a number
+			*to = n
+		}
 	}
 	switch {
 	case p.String("latitude") == "":

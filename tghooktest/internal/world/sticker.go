@@ -132,7 +132,11 @@ func (w *World) oldSticker(p botapi.Params) (*Sticker, error) {
 		case !isEmoji(p.String("emojis")):
 			return nil, refusal("invalid sticker emojis")
 		}
-		return w.sticker(f, format, p.String("emojis"), json.RawMessage(p.String("mask_position")))
+		mask, err := maskPosition(p)
+		if err != nil {
+			return nil, err
+		}
+		return w.sticker(f, format, p.String("emojis"), mask)
 	}
 	return nil, errNoSticker
 }

@@ -38,7 +38,7 @@ func (w *World) setStickerSetThumbnail(p botapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	set.Thumbnail = nil
+	var thumbnail *PhotoSize
 	for _, name := range []string{"thumb", "thumbnail"} {
 		uploaded, ok := p.File(name)
 		f, err := w.input("sticker", p.String(name), uploaded, ok)
@@ -46,9 +46,10 @@ func (w *World) setStickerSetThumbnail(p botapi.Params) (any, error) {
 		case err != nil:
 			return nil, err
 		case f != nil:
-			set.Thumbnail = &PhotoSize{f.FileInfo, frame{100, 100}}
+			thumbnail = &PhotoSize{f.FileInfo, frame{100, 100}}
 		}
 	}
+	set.Thumbnail = thumbnail
 	w.change()
 	return true, nil
 }
@@ -112,17 +113,26 @@ func (w *World) setStickerKeywords(p botapi.Params) (any, error) {
 	return true, err
 }
 
-func (w *World) setStickerMaskPosition(p botapi.Params) (any, error) {
+// maskPosition reads the parameter mask_position.
+func maskPosition(p botapi.Params) (json.RawMessage, error) {
 	text := p.String("mask_position")
 	if text != "" && !json.Valid([]byte(text)) {
 		return nil, refusal("Can't parse mask position JSON object")
+	}
+	return json.RawMessage(text), nil
+}
+
+func (w *World) setStickerMaskPosition(p botapi.Params) (any, error) {
+	mask, err := maskPosition(p)
+	if err != nil {
+		return nil, err
 	}
 	set, at, err := w.inSet(p, "sticker")
 	if err != nil {
 		return nil, err
 	}
 	s := *set.Stickers[at]
-	s.Mask = json.RawMessage(text)
+	s.Mask = mask
 	set.Stickers[at] = &s
 	w.change()
 	return true, nil

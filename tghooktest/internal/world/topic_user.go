@@ -39,7 +39,7 @@ func (w *World) OpenTopic(user, chat int64, name string) (int64, error) {
 func (w *World) Topic(chat int64, name string) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := w.chats[chat]
+	c := w.chatOrEmpty(chat)
 	var newest *Topic
 	for _, t := range c.topics {
 		if t.Name == name && t.ID != general && (newest == nil || t.ID > newest.ID) {

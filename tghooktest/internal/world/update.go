@@ -54,7 +54,7 @@ func (w *World) Meet(kind string, object []byte) {
 	case "chat_join_request":
 		w.meetRequest(c, from, about.Link)
 	}
-	if id := about.InlineID; id != "" && from != nil && w.inline[id] == nil { // the update does not have the message's text
+	if id := about.InlineID; id != "" && from != nil && from != w.bot && w.inline[id] == nil { // the update does not have the message's text
 		w.inline[id] = &Message{From: from, Chat: w.chats[from.ID], ViaBot: w.bot, inlineID: id, Content: Content{Text: "?"}}
 	}
 	if life, ok := queryLife[kind]; ok && about.ID != "" && from != nil && w.queries[about.ID] == nil {
@@ -85,10 +85,13 @@ func (w *World) meetUser(u *User) *User {
 	return known
 }
 
+// chatTypes are the types of chats that there are.
+var chatTypes = []string{"private", "group", "supergroup", "channel"}
+
 // meetChat returns the World's chat for c, and adds c if it is new. w.mu is held.
 func (w *World) meetChat(c *Chat) *Chat {
 	switch {
-	case c == nil || c.ID == 0:
+	case c == nil || c.ID == 0 || !slices.Contains(chatTypes, c.Type):
 		return nil
 	case w.chats[c.ID] != nil:
 	case c.private():
@@ -100,7 +103,7 @@ func (w *World) meetChat(c *Chat) *Chat {
 }
 
 // meetMessage adds a message to its chat, unless that has a message with the id. It returns
-// nil if the bot cannot see the message. A message that is too old to be deleted counts as
+// nil if the bot cannot see the message, and if nobody sent it. A message that is too old to be deleted counts as
 // sent now. w.mu is held.
 func (w *World) meetMessage(m *Message, from *User) *Message {
 	if m == nil || m.ID <= 0 || m.Date == 0 {
@@ -115,6 +118,9 @@ func (w *World) meetMessage(m *Message, from *User) *Message {
 		return c.messages[at]
 	}
 	m.From, m.SenderChat = from, w.meetChat(m.SenderChat)
+	if m.From == nil && m.SenderChat == nil {
+		return nil
+	}
 	w.insert(c, at, m)
 	w.meetTopic(m)
 	if from != nil && !c.private() && c.members[from.ID] == nil {
@@ -126,12 +132,19 @@ func (w *World) meetMessage(m *Message, from *User) *Message {
 // insert puts a message at its place in the chat. w.mu is held.
 func (w *World) insert(c *Chat, at int, m *Message) {
 	m.Chat = c
+	m.Entities, m.CaptionEnts = fitting(m.Text, m.Entities), fitting(m.Caption, m.CaptionEnts)
 	if w.now()-m.Date >= deletable {
 		m.Date = w.now()
 	}
 	c.messages = slices.Insert(c.messages, at, m)
 	last := w.counter(c)
 	*last = max(*last, m.ID)
+}
+
+// fitting returns the entities that have a type and are inside the text.
+func fitting(text string, entities []Entity) []Entity {
+	end := units(text)
+	return slices.DeleteFunc(entities, func(e Entity) bool { return e.Type == "" || e.Offset < 0 || e.Length <= 0 || e.Offset > end-e.Length })
 }
 
 // meetMember sets the membership that an update gives to a user, or to the bot. w.mu is

@@ -17,8 +17,11 @@ func (w *World) SetBot(user, group int64, status string, rights ...string) error
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c, err := w.party(user, group)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case c.private():
+		return errOthersGroup
 	}
 	if unknown := c.unknownRights(rights); len(unknown) > 0 {
 		return fmt.Errorf("%s are not rights of an administrator of the group %q; the rights are those of the Bot API's ChatAdministratorRights for groups", strings.Join(unknown, ", "), c.Title)

@@ -87,7 +87,7 @@ var errOthersGroup = errors.New("the group is not one of this bot; get it from t
 
 // outsider reports whether the user is not in the chat, and may join it. w.mu is held.
 func (w *World) outsider(u *User, c *Chat) (bool, error) {
-	if c == nil {
+	if c == nil || c.private() {
 		return false, errOthersGroup
 	}
 	switch m := w.member(c, u.ID); {
@@ -113,8 +113,11 @@ func (w *World) Leave(user, group int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c, err := w.party(user, group)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case c.private():
+		return errOthersGroup
 	}
 	w.move(u, u, c, "left", entry{})
 	w.write(c, &Message{From: u, Content: left(u)})

@@ -3,6 +3,7 @@ package world
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ func (w *World) Send(user, chat, reply int64, text string) (Seen, error) {
 	defer w.mu.Unlock()
 	m := &Message{Content: Content{Text: text, Entities: findEntities(text)}}
 	if reply != 0 {
-		to := w.chats[chat].message(reply)
+		to := w.chatOrEmpty(chat).message(reply)
 		if to == nil {
 			return Seen{}, fmt.Errorf("there is no message %d to reply to", reply)
 		}
@@ -63,6 +64,9 @@ func (w *World) SendAlbum(user, chat int64, jpegs ...[]byte) ([]Seen, error) {
 
 // SendLocation sends a location.
 func (w *World) SendLocation(user, chat int64, latitude, longitude float64) (Seen, error) {
+	if !(math.Abs(latitude) <= 90) || !(math.Abs(longitude) <= 180) {
+		return Seen{}, fmt.Errorf("%v, %v is not a location; the latitude is at most 90 degrees, and the longitude at most 180", latitude, longitude)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.post(user, chat, &Message{Content: at(latitude, longitude)})
