@@ -25,7 +25,8 @@ import (
 //
 // An act that is impossible, or an Expect that waits in vain, ends f. Errorf does not end it.
 // f runs on another goroutine, and Try returns when f and the functions that f gave to
-// Cleanup have returned. A panic in f is one in Try. If f skips, that is no failure.
+// Cleanup have returned. A panic in f or in one of those functions is a panic in Try. If f
+// skips, that is not a failure.
 //
 // The users, chats and messages that f makes belong to its call: after that, their acts fail
 // like those outside of Try. So begin each call at the Server that it gets. The TB has no
@@ -39,6 +40,11 @@ func (s *Server) Try(f func(tb testing.TB, s *Server)) error {
 	go func() {
 		defer close(ended)
 		defer t.close()
+		defer func() {
+			if later := recover(); later != nil {
+				panicked = later
+			}
+		}()
 		defer t.cleanUp()
 		defer t.cancel()
 		defer func() { panicked = recover() }()

@@ -108,6 +108,9 @@ func TestTryEndsAsATestEnds(t *testing.T) {
 		require.ErrorIs(t, ctx.Err(), context.Canceled)
 		assert.Equal(t, []string{"second", "first"}, done)
 		assert.PanicsWithValue(t, "oops", func() { _ = srv.Try(func(testing.TB, *tghooktest.Server) { panic("oops") }) })
+		assert.PanicsWithValue(t, "late", func() {
+			_ = srv.Try(func(tb testing.TB, _ *tghooktest.Server) { tb.Cleanup(func() { panic("late") }) })
+		})
 	})
 }
 
