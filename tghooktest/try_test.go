@@ -146,7 +146,8 @@ func TestNoActPanicsOutsideOfTry(t *testing.T) {
 		srv.User("Ben").Leave(srv.Group("Team"))
 		news, shop := srv.Channel("News"), srv.User("Ana").ConnectBusiness()
 		topic := zoe.Join(srv.Forum("Support")).OpenTopic("Ticket 7")
-		for _, v := range []any{news, zoe.Subscribe(news), shop, shop.Chat(zoe), topic, srv, zoe, zoe.Chat(), team, nowhere, team.Send("hi"), query, nowhere.Press("Yes")} {
+		lost := team.Comments(&tghooktest.Message{}) // a chat that there is not
+		for _, v := range []any{news, zoe.Subscribe(news), shop, shop.Chat(zoe), topic, srv, zoe, zoe.Chat(), team, nowhere, team.Send("hi"), query, nowhere.Press("Yes"), lost} {
 			value := reflect.ValueOf(v)
 			for i := range value.NumMethod() {
 				switch name := value.Type().Method(i).Name; name {

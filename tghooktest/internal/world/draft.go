@@ -94,7 +94,7 @@ func (w *World) TakeDraft(chat int64, text string) (Draft, bool) {
 	text = strings.TrimSpace(text)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, d := range w.chats[chat].drafts.seen {
+	for _, d := range w.chatOrEmpty(chat).drafts.seen {
 		if !d.taken && strings.TrimSpace(d.Text) == text {
 			d.taken = true
 			return d.Draft, true
@@ -107,7 +107,7 @@ func (w *World) TakeDraft(chat int64, text string) (Draft, bool) {
 func (w *World) Drafts(chat int64) []Draft {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	seen := w.chats[chat].drafts.seen
+	seen := w.chatOrEmpty(chat).drafts.seen
 	all := make([]Draft, 0, len(seen))
 	for _, d := range seen {
 		all = append(all, d.Draft)
@@ -119,7 +119,7 @@ func (w *World) Drafts(chat int64) []Draft {
 func (w *World) Draft(chat int64) (Draft, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := w.chats[chat].drafts.now[0]
+	d := w.chatOrEmpty(chat).drafts.now[0]
 	if d == nil || w.cfg.Now().After(d.until) {
 		return Draft{}, false
 	}

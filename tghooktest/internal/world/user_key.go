@@ -3,6 +3,7 @@ package world
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -21,7 +22,8 @@ func (k *key) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	all, _ := parseObject(data)
-	for name, value := range all {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		value := all[name]
 		if strings.HasPrefix(name, "request_") && string(value) != "false" || name == "web_app" {
 			k.asks = name
 			k.what, _ = parseObject(value)
