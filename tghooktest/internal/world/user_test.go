@@ -206,7 +206,7 @@ func TestAVoteMovesTheCounts(t *testing.T) {
 	before := open.Poll
 	require.NoError(t, w.Vote(zoe.ID, zoe.ID, open.ID, "Bacalhau"))
 	assert.Equal(t, 0, before.Options[1].Voters, "a copy stays as it was")
-	require.NoError(t, w.Vote(zoe.ID, zoe.ID, open.ID, "Bacalhau"), "which makes nothing")
+	require.NoError(t, w.Vote(zoe.ID, zoe.ID, open.ID, "Bacalhau", "Bacalhau"), "which makes nothing")
 	require.NoError(t, w.Vote(zoe.ID, zoe.ID, open.ID))
 	assert.Equal(t, []string{
 		`poll {"id":"540","question":"Lunch?","options":[{"persistent_id":"a","text":"Pho","voter_count":0},{"persistent_id":"b","text":"Bacalhau","voter_count":1}],` +

@@ -75,6 +75,7 @@ func (p *Poll) choose(texts []string) ([]int, error) {
 		chosen = append(chosen, i)
 	}
 	slices.Sort(chosen)
+	chosen = slices.Compact(chosen)
 	if len(chosen) > 1 && !p.Multiple {
 		return nil, fmt.Errorf("the poll %q takes one answer, not %d", p.Question, len(chosen))
 	}
