@@ -61,7 +61,7 @@ var fixtures = []struct {
 	name string
 	want want
 }{
-	{"business_connection", want{731450004, "business_connection", 7244100913, 7244100913, ""}},
+	{"business_connection", want{731450004, "business_connection", 6655443322, 6655443322, ""}},
 	{"business_message", want{731450005, "business_message", 7244100913, 7244100913, ""}},
 	{"callback_query", want{731450013, "callback_query", -1002147483649, 5012345678901, ""}},
 	{"channel_post", want{731450002, "channel_post", -1001999888777, 0, ""}},
