@@ -141,7 +141,7 @@ func (r *replyRig) called(t *testing.T, do deed) (calls []string) {
 	return inWords(r.tg.Calls()[before:])
 }
 
-// inWords returns calls as the tests compare them, such as "setChatPhoto with the photo".
+// inWords returns calls as the tests compare them, such as "setChatPhoto with GIF89a photo".
 func inWords(calls []tghooktest.Call) (words []string) {
 	for _, call := range calls {
 		word := call.Method
@@ -172,7 +172,7 @@ func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
 		for call, do := range map[string]deed{
 			"answerCallbackQuery":         caller.press,
 			"deleteMessage":               caller.remove,
-			"setChatPhoto with the photo": caller.setPhoto,
+			"setChatPhoto with GIF89a photo": caller.setPhoto,
 			"restrictChatMember":          caller.restrictOne,
 		} {
 			wantCalls(t, newReplyRig(t, open, &tghook.ReplyTransport{}).called(t, do), call+asReply)
@@ -207,7 +207,7 @@ func TestOfTwoCallsOfALibraryTheFirstLeavesBeforeTheSecond(t *testing.T) {
 			id, sayErr = c.say(ctx, o)
 			return errors.Join(err, sayErr)
 		})
-		wantCalls(t, calls, "setChatPhoto with the photo", "sendMessage")
+		wantCalls(t, calls, "setChatPhoto with GIF89a photo", "sendMessage")
 		if m := r.group.Expect(t, "hi"); m.ID != int64(id) {
 			t.Errorf("the message has the id %d, want Telegram's, %d", id, m.ID)
 		}
@@ -326,7 +326,7 @@ func (b goTelegram) say(ctx context.Context, o occasion) (int, error) {
 
 func (b goTelegram) setPhoto(ctx context.Context, o occasion) error {
 	return isTrue(b.SetChatPhoto(ctx, &bot.SetChatPhotoParams{
-		ChatID: o.chat, Photo: &models.InputFileUpload{Filename: "photo.jpg", Data: strings.NewReader("the photo")},
+		ChatID: o.chat, Photo: &models.InputFileUpload{Filename: "photo.jpg", Data: strings.NewReader("GIF89a photo")},
 	}))
 }
 
@@ -382,7 +382,7 @@ type upload struct{ *strings.Reader }
 
 func (upload) Name() string { return "photo.jpg" }
 
-func photo() upload { return upload{strings.NewReader("the photo")} }
+func photo() upload { return upload{strings.NewReader("GIF89a photo")} }
 
 func (b telegoBot) setPhoto(ctx context.Context, o occasion) error {
 	return b.SetChatPhoto(ctx, &telego.SetChatPhotoParams{ChatID: telegoChat(o), Photo: telego.InputFile{File: photo()}})
