@@ -170,10 +170,10 @@ func TestASingleCallOfALibraryRidesTheResponse(t *testing.T) {
 	t.Parallel()
 	withEachLibrary(t, func(t *testing.T, open opener) {
 		for call, do := range map[string]deed{
-			"answerCallbackQuery":         caller.press,
-			"deleteMessage":               caller.remove,
+			"answerCallbackQuery":            caller.press,
+			"deleteMessage":                  caller.remove,
 			"setChatPhoto with GIF89a photo": caller.setPhoto,
-			"restrictChatMember":          caller.restrictOne,
+			"restrictChatMember":             caller.restrictOne,
 		} {
 			wantCalls(t, newReplyRig(t, open, &tghook.ReplyTransport{}).called(t, do), call+asReply)
 		}
