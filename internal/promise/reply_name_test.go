@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"bytes"
@@ -21,6 +21,10 @@ import (
 // percent signs in them.
 var oddNames = []string{
 	"50%20off.txt", "100%.txt", "%", "%zz%4", "%25", "%2525.txt", "%2e%2e.txt", "%d0%9f.txt", "a+b c.txt", `a"b\c.txt`, "\u00fcber;x=y.txt",
+}
+
+func file(name, content string) tghook.File {
+	return tghook.File{Name: name, Body: strings.NewReader(content)}
 }
 
 // documented are Params with a file, also in a place that refers to its part.
@@ -180,7 +184,8 @@ func TestDoReturnsTheNameThatTelegramWouldRead(t *testing.T) {
 	contentType, body := namedForm(t, 7, "50%20off %2520 %.txt")
 	lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, &rig.BotAPI{})
 	c := rig.NewDispatcher(t, rig.ForBot(tghook.DispatchConfig{}), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		return tghook.NoReply, setPhoto(ctx, lib, contentType, body)
+		_, err := lib.Post(ctx, "setChatPhoto", contentType, bytes.NewReader(body))
+		return tghook.NoReply, err
 	})
 	reply, err := c.Do(t.Context(), rig.Parsed(t, rig.MessageIn(7, 1)))
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package tghook_test
+package promise_test
 
 import (
 	"bytes"
@@ -32,7 +32,7 @@ func compressed(r *rig.Bot, body string) string {
 func sendPhoto(takes time.Duration) tghook.HandlerFunc {
 	return func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 		time.Sleep(takes)
-		return tghook.Reply{Method: "sendPhoto", Params: map[string]any{"chat_id": u.ChatID, "photo": file("a.png", "PHOTO")}}, nil
+		return tghook.Reply{Method: "sendPhoto", Params: map[string]any{"chat_id": u.ChatID, "photo": tghook.File{Name: "a.png", Body: strings.NewReader("PHOTO")}}}, nil
 	}
 }
 
@@ -106,7 +106,7 @@ func TestAFileIsNotInAnAnswerThatAMiddlewareCompresses(t *testing.T) {
 	})
 	t.Run("nor is the call of a library that has one", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
-			contentType, body := form(t, map[string]string{"chat_id": "7"}, map[string][]byte{"photo": []byte("PHOTO")})
+			contentType, body := namedForm(t, 7, "a.png")
 			api := &rig.BotAPI{Do: func(*http.Request) (*http.Response, error) { return rig.APIAnswer(200, rig.APIOK), nil }}
 			lib := rig.NewLibrary(t, &tghook.ReplyTransport{}, api)
 			r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
