@@ -2,6 +2,7 @@ package sender
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/tghook/tghook/tghooktest/internal/queue"
@@ -39,6 +40,10 @@ func (l *lane) next() bool {
 	return len(l.waiting) > 0
 }
 
+func (l *lane) has(id int64) bool {
+	return slices.ContainsFunc(l.waiting, func(u loaded) bool { return u.ID == id })
+}
+
 // maxLoad is how many updates Telegram loads at once.
 const maxLoad = 1000
 
@@ -52,8 +57,12 @@ func (s *Sender) load(now time.Duration) {
 			s.last = s.pushes.seen
 			return
 		}
+		anew := u.ID <= s.last // ids have begun anew, maybe between the last load and what pushes has seen
 		s.last = u.ID
 		l := s.lanes[u.Key]
+		if l != nil && anew && l.has(u.ID) {
+			continue
+		}
 		if l == nil {
 			l = &lane{key: u.Key, delay: 1}
 			s.lanes[u.Key] = l

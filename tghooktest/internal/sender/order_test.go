@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 )
 
@@ -81,4 +82,18 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 		assert.Equal(t, run(1), first, "the same seed gives the same run")
 	}
 	assert.NotEqual(t, run(2), first, "another seed gives the same run")
+}
+
+// Deliver may begin ids anew with a lower one, while the Sender starts.
+func TestAnUpdateWithALowerIDThanBeforeIsSentOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(request) string {
+		time.Sleep(time.Second)
+		return ok
+	}, func(cfg *sender.Config) { cfg.Latency = true }, func(r *rig) {
+		_, err := r.queue.Deliver(1, "message", message(7, r.start, "first"))
+		require.NoError(r, err)
+		r.pass(10 * time.Second)
+		assert.Equal(r, "first", strings.TrimSpace(r.texts()))
+	})
 }
