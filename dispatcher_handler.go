@@ -119,7 +119,7 @@ func (d *Dispatcher) answer(ctx context.Context, u *Update) (res dispatch.Result
 	if !carried && d.cfg.Caller == nil {
 		return res, &ReplyError{reply.Method, fmt.Errorf("it is ignored in an answer, and there is %w", dispatch.ErrNoSender)}
 	}
-	res.Reply, res.CallOnly = dispatch.Reply{Body: p, Sender: d.sender, Heavy: p.hasFiles()}, !carried || d.cfg.AlwaysCall
+	res.Reply, res.CallOnly = dispatch.Reply{Body: p, Sender: d.sender, Heavy: botapi.HasFiles(p)}, !carried || d.cfg.AlwaysCall
 	return res, nil
 }
 

@@ -114,9 +114,6 @@ func unsendable(method string, err error) error {
 // of a response. nil is the payload without a reply. A payload is never changed.
 type payload []byte
 
-// hasFiles reports whether p is multipart.
-func (p payload) hasFiles() bool { return len(p) > 0 && p[0] != '{' }
-
 // reply returns p as a Reply again: Params encode to what p was made of.
 func (p payload) reply() (Reply, error) {
 	method, params, err := botapi.Decode(p, func(f botapi.File) any { return File(f) })

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/botapi"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/retry"
 )
@@ -106,7 +107,7 @@ func sensible(method string) time.Duration {
 
 // attempt makes the call once. A Caller that does not return is left alone.
 func (c *replyCall) attempt(ctx context.Context) error {
-	if !c.body.hasFiles() { // files may take all of the time
+	if !botapi.HasFiles(c.body) { // files may take all of the time
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
 		defer cancel()

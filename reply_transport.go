@@ -404,7 +404,7 @@ func (r *handlerRun) close(res *dispatch.Result, err error) {
 	switch {
 	case r.last == nil || err != nil || errors.Is(context.Cause(r.Context), ErrClaimLost):
 	case len(res.Reply.Body) == 0:
-		res.Reply = dispatch.Reply{Body: r.last.body, Sender: &replySender{held: r.last}, Heavy: r.last.body.hasFiles()}
+		res.Reply = dispatch.Reply{Body: r.last.body, Sender: &replySender{held: r.last}, Heavy: botapi.HasFiles(r.last.body)}
 	default:
 		r.sendLast()
 	}

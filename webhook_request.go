@@ -141,7 +141,7 @@ var errCompressed = errors.New("tghook: a reply with files cannot be in an answe
 // lost.
 func withoutFiles(v *dispatch.Verdict) {
 	switch {
-	case payload(v.Reply.Body).hasFiles(): // it was in another answer before
+	case botapi.HasFiles(v.Reply.Body): // it was in another answer before
 		v.Reply, v.Err = dispatch.Reply{}, errCompressed
 	case v.Outcome == dispatch.ReplyLost && v.Err == dispatch.ErrNoSender: //nolint:errorlint // as the engine returns it
 		v.Err = fmt.Errorf("%w; there is %w", errCompressed, v.Err)
@@ -154,7 +154,7 @@ func responseTo(v *dispatch.Verdict) Response {
 	switch {
 	case v.Acked && len(v.Reply.Body) > 0:
 		header := http.Header{"Content-Type": {botapi.ContentType(v.Reply.Body)}}
-		if payload(v.Reply.Body).hasFiles() {
+		if botapi.HasFiles(v.Reply.Body) {
 			header["Content-Encoding"] = []string{plain}
 		}
 		return Response{http.StatusOK, header, v.Reply.Body}

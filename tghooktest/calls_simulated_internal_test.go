@@ -17,7 +17,7 @@ func notSimulated(t *testing.T) []string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/testing.md")
 	require.NoError(t, err)
-	_, section, found := strings.Cut(string(page), "\n## What is not simulated\n")
+	_, section, found := strings.Cut(string(page), "\n## Methods without an effect\n")
 	require.True(t, found)
 	section, _, _ = strings.Cut(section, "\n## ")
 	var methods []string

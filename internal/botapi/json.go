@@ -21,9 +21,12 @@ const (
 	bodyStart     = `{"method":"`
 )
 
+// HasFiles reports whether a body is multipart. An empty body has no files.
+func HasFiles(body []byte) bool { return len(body) > 0 && body[0] != '{' }
+
 // ContentType returns the Content-Type of a body, which is not empty.
 func ContentType(body []byte) string {
-	if body[0] == '{' {
+	if !HasFiles(body) {
 		return TypeJSON
 	}
 	return TypeMultipart + "; boundary=" + boundary(body)

@@ -39,7 +39,7 @@ type Voice uint8
 // The voices.
 const (
 	Mute         Voice = iota // none
-	CarriesLight              // those that are not Heavy
+	CarriesLight              // every reply that is not Heavy
 	Carries                   // all
 )
 

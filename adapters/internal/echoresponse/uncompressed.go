@@ -8,9 +8,8 @@ import (
 )
 
 // Behind returns the writer to which the Gzip middleware of Echo writes, if it is among the
-// writers that w wraps, and w if not. Gzip compresses also an answer that has a
-// Content-Encoding. The middlewares between the two writers do not see what is written to
-// the one that Behind returns.
+// writers that w wraps, and w if not. Gzip also compresses an answer that has a
+// Content-Encoding. A middleware between the two writers does not see the answer.
 func Behind(w http.ResponseWriter) http.ResponseWriter {
 	behind := w
 	for {
