@@ -130,10 +130,10 @@ func (w *Webhook) reject(ctx context.Context, req *Request, refused *RequestErro
 	return res
 }
 
-// plain is the Content-Encoding of an answer that must not be compressed. What compresses
+// noEncoding is the Content-Encoding of an answer that must not be compressed. What compresses
 // leaves an answer alone that has one. Telegram takes none for no encoding, and refuses
 // identity (tdlib/td, HttpReader).
-const plain = "none"
+const noEncoding = "none"
 
 var errCompressed = errors.New("tghook: a reply with files cannot be in an answer that a middleware compresses: mount the webhook outside of that middleware")
 
@@ -155,7 +155,7 @@ func responseTo(v *dispatch.Verdict) Response {
 	case v.Acked && len(v.Reply.Body) > 0:
 		header := http.Header{"Content-Type": {botapi.ContentType(v.Reply.Body)}}
 		if botapi.HasFiles(v.Reply.Body) {
-			header["Content-Encoding"] = []string{plain}
+			header["Content-Encoding"] = []string{noEncoding}
 		}
 		return Response{http.StatusOK, header, v.Reply.Body}
 	case v.Acked:
