@@ -14,9 +14,9 @@ BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d
 APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
-PROGRAMS := nginx haproxy wrk nodejs npm
-# Debian packages without a program.
-PACKAGES := python3-python-telegram-bot
+PROGRAMS := nginx haproxy wrk nodejs npm redis-server
+# Debian packages without a program of their name on the PATH.
+PACKAGES := python3-python-telegram-bot postgresql
 
 # Where npm's packages are installed.
 NPM := $(addsuffix /node_modules/.installed,$(patsubst %/package-lock.json,%,$(shell git ls-files '*/package-lock.json')))

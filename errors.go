@@ -35,6 +35,10 @@ var (
 	ErrClaimLost = dispatch.ErrClaimLost
 )
 
+// ErrAlbumChanged says that the albums of a lane have another version than the one that
+// SaveAlbums of an [AlbumStore] was given.
+var ErrAlbumChanged = errors.New("tghook: the albums of the lane have changed")
+
 // ErrNotRun says that no attempt was made for an update. The error of [Dispatcher.Do]
 // wraps it. Offer the update again.
 var ErrNotRun = dispatch.ErrNotRun

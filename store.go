@@ -122,6 +122,32 @@ type Store interface {
 	Release(ctx context.Context, c Claim) error
 }
 
+// AlbumKey identifies a lane of a bot among all bots that share an [AlbumStore].
+type AlbumKey struct {
+	Bot  int64  // DispatchConfig.Bot
+	Lane string // what DispatchConfig.Lane returns
+}
+
+// AlbumStore is what [Album] needs of a [Store] beside its methods, so that a crash does not
+// lose items of an album that Telegram has been answered for. The Stores of backends/ have
+// it. It keeps one value for each lane, and does not look into it. A value has at most 1 MiB.
+//
+// Every method may be called concurrently, by many processes. Each call must be atomic. An
+// error says that the outcome is unknown, except for [ErrAlbumChanged].
+type AlbumStore interface {
+	// LoadAlbums returns the value of a lane, and the version that SaveAlbums got with it. If
+	// the lane has no value, both are empty.
+	LoadAlbums(ctx context.Context, k AlbumKey) (value []byte, version string, err error)
+	// SaveAlbums replaces the value of a lane, if its version is still old. If the lane has a
+	// value of another version or, with an old version, none, it changes nothing and returns
+	// an error that wraps ErrAlbumChanged. An empty old says that the lane has no value. An
+	// empty value removes the lane's. The Store may forget the value after ttl, and need not.
+	// New is 26 random letters and digits, and differs in every call.
+	SaveAlbums(ctx context.Context, k AlbumKey, value []byte, old, new string, ttl time.Duration) error
+	// AlbumLanes returns the lanes of a bot that have a value, in any order.
+	AlbumLanes(ctx context.Context, bot int64) ([]string, error)
+}
+
 const (
 	storeTimeout = 5 * time.Second
 	// maxClaimTime bounds DispatchConfig.HandlerTimeout if there is a Store, so that the

@@ -23,7 +23,7 @@ const root = "github.com/tghook/tghook"
 
 // ours are the folders of modules that are not published: they test, measure and show the
 // published ones.
-var ours = []string{"bench", "examples", "internal"}
+var ours = []string{"bench", "e2e", "examples", "internal"}
 
 // A tree is the repository as it would be committed now.
 type tree struct {

@@ -1,0 +1,3 @@
+module github.com/tghook/tghook/backends/tgpostgres
+
+go 1.25.0

@@ -1,0 +1,3 @@
+module github.com/tghook/tghook/backends/tgredis
+
+go 1.25.0

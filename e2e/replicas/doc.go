@@ -1,0 +1,2 @@
+// Replicas kills the replicas of a bot, and their Store.
+package replicas

@@ -1,0 +1,3 @@
+module github.com/tghook/tghook/e2e/replicas
+
+go 1.25.0

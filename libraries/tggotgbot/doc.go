@@ -1,0 +1,2 @@
+// Package tggotgbot brings updates to a bot of github.com/PaulSonOfLars/gotgbot.
+package tggotgbot

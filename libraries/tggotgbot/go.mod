@@ -1,0 +1,3 @@
+module github.com/tghook/tghook/libraries/tggotgbot
+
+go 1.25.0

@@ -1,0 +1,3 @@
+module github.com/tghook/tghook/libraries/tgtelebot
+
+go 1.25.0

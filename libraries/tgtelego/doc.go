@@ -1,0 +1,2 @@
+// Package tgtelego brings updates to a bot of github.com/mymmrac/telego.
+package tgtelego
