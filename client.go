@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,13 @@ type ClientConfig struct {
 	// webhooks with http, and with any port and address. The files of one call may have
 	// 2000 MB (https://core.telegram.org/bots/api#using-a-local-bot-api-server).
 	Local bool
+	// Files is the directory in which a Bot API server of your own keeps its files, as this
+	// process sees it: the server's --dir, or where that is mounted here. [Client.Download]
+	// reads files there, and nowhere else. If empty, Download gets them by HTTP.
+	Files string
+	// MaxDownload is how many bytes a file may have that Download writes. If zero, 20 MiB, or
+	// 4000 MiB if Local or Files is set. If negative, there is no limit.
+	MaxDownload int64
 	// HTTP sends the requests. The Client uses a copy of it that follows no redirect, because
 	// a redirect would send the token elsewhere. If nil, a client without a timeout: a call
 	// ends with its context. If HTTP or its Transport is nil, a copy of
@@ -80,8 +88,10 @@ func (c ClientConfig) MarshalJSON() ([]byte, error) {
 		BaseURL         string
 		TestEnvironment bool
 		Local           bool
+		Files           string
+		MaxDownload     int64
 		Patience        time.Duration
-	}{redact.URL(c.BaseURL), c.TestEnvironment, c.Local, c.Patience})
+	}{redact.URL(c.BaseURL), c.TestEnvironment, c.Local, c.Files, c.MaxDownload, c.Patience})
 }
 
 // Client calls the Bot API with one bot's token. The token does not appear in an error, nor
@@ -94,6 +104,11 @@ type Client struct { //nolint:recvcheck // what prints it has to print values to
 	patience time.Duration
 	local    bool
 	cloud    bool // the calls go to Telegram's own servers
+
+	fileURL     func(path string) string          // has the token
+	files       string                            // absolute; empty: none
+	place       func(file string) (string, error) // has the token
+	maxDownload int64
 }
 
 const (
@@ -125,21 +140,33 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 	add(err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || strings.ContainsAny(cfg.BaseURL, "?#"),
 		"ClientConfig.BaseURL", "not an http or https URL; give one such as "+defaultBaseURL)
 	add(err == nil && path.Base(base.Path) == "bot", "ClientConfig.BaseURL", "ends in /bot, which is added to it; leave that out")
+	files := cfg.Files
+	if files != "" {
+		files, err = filepath.Abs(files)
+		add(err != nil, "ClientConfig.Files", "relative, and the working directory is unknown; give an absolute path")
+	}
 	add(cfg.Patience < 0, "ClientConfig.Patience", "negative; give a duration, or 0 to repeat nothing")
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	prefix := strings.TrimRight(cfg.BaseURL, "/") + "/bot" + token + "/"
+	prefix, test := strings.TrimRight(cfg.BaseURL, "/"), ""
 	if cfg.TestEnvironment {
-		prefix += "test/"
+		test = "test/"
 	}
 	c := &Client{
 		bot:      bot,
-		endpoint: func(method string) string { return prefix + method },
+		endpoint: func(method string) string { return prefix + "/bot" + token + "/" + test + method },
 		redact:   redact.New(token, password(base)),
 		patience: cfg.Patience,
 		local:    cfg.Local,
 		cloud:    base.Host == "api.telegram.org",
+
+		fileURL: func(file string) string {
+			return prefix + "/file/bot" + token + "/" + test + (&url.URL{Path: file}).EscapedPath()
+		},
+		files:       files,
+		place:       placeIn(files, token, cfg.TestEnvironment),
+		maxDownload: maxDownload(cfg),
 	}
 	if cfg.HTTP != nil {
 		c.http = *cfg.HTTP

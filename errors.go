@@ -35,6 +35,9 @@ var (
 	ErrClaimLost = dispatch.ErrClaimLost
 )
 
+// ErrFileTooLarge says that a file is larger than ClientConfig.MaxDownload.
+var ErrFileTooLarge = errors.New("tghook: the file is too large")
+
 // ErrAlbumChanged says that the albums of a lane have another version than the one that
 // SaveAlbums of an [AlbumStore] was given.
 var ErrAlbumChanged = errors.New("tghook: the albums of the lane have changed")
@@ -200,6 +203,7 @@ type findings struct {
 	retry       *retryError
 
 	claimLost   bool // [ErrClaimLost]
+	tooLarge    bool // [ErrFileTooLarge]
 	exited      bool // a function of the user's has called [runtime.Goexit]
 	canceled    bool // [context.Canceled]
 	timedOut    bool // [context.DeadlineExceeded]
@@ -226,6 +230,7 @@ func (f *findings) look(i *guard.Inspection, err error) {
 	guard.First(i, err, &f.dropped)
 	guard.First(i, err, &f.retry)
 	i.Match(err, ErrClaimLost, &f.claimLost)
+	i.Match(err, ErrFileTooLarge, &f.tooLarge)
 	i.Match(err, guard.ErrGoexit, &f.exited)
 	i.Match(err, context.Canceled, &f.canceled)
 	i.Match(err, context.DeadlineExceeded, &f.timedOut)

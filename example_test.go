@@ -2,6 +2,7 @@ package tghook_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -636,6 +637,35 @@ func ExampleKinds() {
 	// 200 OK {"method":"sendMessage","chat_id":42,"text":"You wrote."}
 	// 200 OK {"method":"sendMessage","chat_id":42,"text":"You changed your mind."}
 	// 200 OK
+}
+
+// Download writes a file that a user has sent.
+func ExampleClient_Download() {
+	tg, cfg := exampleTelegram(tghooktest.ServerConfig{})
+	defer tg.Close()
+	client, err := tghook.NewClient(tg.Token, cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sent := tg.User("Ann").Chat().SendDocument("report.txt", []byte("All is well.\n"))
+	var message struct {
+		Document struct {
+			FileID string `json:"file_id"`
+		} `json:"document"`
+	}
+	if err := json.Unmarshal(sent.Raw, &message); err != nil {
+		fmt.Println(err)
+		return
+	}
+	file := os.Stdout
+	ctx := context.Background()
+
+	err = client.Download(ctx, message.Document.FileID, file)
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output: All is well.
 }
 
 // SetWebhook checks the request first, because Telegram deletes the old webhook before

@@ -241,7 +241,7 @@ var variables = map[string]string{
 	"PREVIOUS_SECRET": "Webhook.PreviousSecret", "CERT_FILE": "CertFile", "KEY_FILE": "KeyFile", "UPLOAD_CERT_FILE": "Certificate",
 	"SELF_SIGNED": "SelfSigned", "KEEP_WEBHOOK": "KeepWebhook", "DROP_PENDING": "DropPending", "TAKE_OVER": "Poll.TakeOver",
 	"POLL_WAIT": "Poll.Wait", "ALLOWED_UPDATES": "AllowedUpdates", "MAX_CONNECTIONS": "MaxConnections", "IP_ADDRESS": "IPAddress",
-	"API_URL": "Client.BaseURL", "API_LOCAL": "Client.Local", "TEST_ENVIRONMENT": "Client.TestEnvironment", "PATIENCE": "Client.Patience",
+	"API_URL": "Client.BaseURL", "API_LOCAL": "Client.Local", "API_FILES": "Client.Files", "TEST_ENVIRONMENT": "Client.TestEnvironment", "PATIENCE": "Client.Patience",
 	"DRAIN_DELAY": "DrainDelay", "GRACE": "Grace",
 }
 

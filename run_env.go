@@ -37,6 +37,7 @@ import (
 //	TELEGRAM_IP_ADDRESS       IPAddress
 //	TELEGRAM_API_URL          Client.BaseURL
 //	TELEGRAM_API_LOCAL        Client.Local: true or false
+//	TELEGRAM_API_FILES        Client.Files: the directory of a server of your own
 //	TELEGRAM_TEST_ENVIRONMENT Client.TestEnvironment: true or false
 //	TELEGRAM_PATIENCE         Client.Patience, such as 1m
 //	TELEGRAM_POLL_WAIT        Poll.Wait, such as 50s
@@ -61,7 +62,7 @@ func FromEnv() (RunConfig, error) {
 		MaxConnections: e.number("MAX_CONNECTIONS"),
 		IPAddress:      e.text("IP_ADDRESS"),
 		Client: ClientConfig{
-			BaseURL: e.text("API_URL"), Local: e.flag("API_LOCAL"), TestEnvironment: e.flag("TEST_ENVIRONMENT"), Patience: e.duration("PATIENCE"),
+			BaseURL: e.text("API_URL"), Local: e.flag("API_LOCAL"), Files: e.text("API_FILES"), TestEnvironment: e.flag("TEST_ENVIRONMENT"), Patience: e.duration("PATIENCE"),
 		},
 		DrainDelay: e.duration("DRAIN_DELAY"),
 		Grace:      e.duration("GRACE"),

@@ -70,6 +70,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 		"TELEGRAM_IP_ADDRESS":       {"149.154.167.220", func(c *tghook.RunConfig) { c.IPAddress = "149.154.167.220" }},
 		"TELEGRAM_API_URL":          {"http://localhost:8081", func(c *tghook.RunConfig) { c.Client.BaseURL = "http://localhost:8081" }},
 		"TELEGRAM_API_LOCAL":        {"true", func(c *tghook.RunConfig) { c.Client.Local = true }},
+		"TELEGRAM_API_FILES":        {"/var/lib/telegram-bot-api", func(c *tghook.RunConfig) { c.Client.Files = "/var/lib/telegram-bot-api" }},
 		"TELEGRAM_TEST_ENVIRONMENT": {"true", func(c *tghook.RunConfig) { c.Client.TestEnvironment = true }},
 		"TELEGRAM_PATIENCE":         {"1m", func(c *tghook.RunConfig) { c.Client.Patience = time.Minute }},
 		"TELEGRAM_POLL_WAIT":        {"20s", func(c *tghook.RunConfig) { c.Poll.Wait = 20 * time.Second }},

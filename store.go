@@ -142,8 +142,8 @@ type AlbumStore interface {
 	// value of another version or, with an old version, none, it changes nothing and returns
 	// an error that wraps ErrAlbumChanged. An empty old says that the lane has no value. An
 	// empty value removes the lane's. The Store may forget the value after ttl, and need not.
-	// New is 26 random letters and digits, and differs in every call.
-	SaveAlbums(ctx context.Context, k AlbumKey, value []byte, old, new string, ttl time.Duration) error
+	// Version is the new one. It is 26 random letters and digits, and differs in every call.
+	SaveAlbums(ctx context.Context, k AlbumKey, value []byte, old, version string, ttl time.Duration) error
 	// AlbumLanes returns the lanes of a bot that have a value, in any order.
 	AlbumLanes(ctx context.Context, bot int64) ([]string, error)
 }

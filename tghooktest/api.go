@@ -140,13 +140,13 @@ func botOf(token string) (int64, *botapi.Error) {
 	return id, nil
 }
 
-// download serves <token>/<file_path>. Telegram's test servers put test/ before the path.
+// download serves <token>/<file_path>, unless the files are on a disk. Telegram's test servers put test/ before the path.
 func (h *host) download(w http.ResponseWriter, r *http.Request, path string) {
 	token, path, _ := strings.Cut(path, "/")
 	var content []byte
 	id, refused := botOf(token)
 	s, found := h.bots.find(id), false
-	if refused == nil && s != nil && s.Token == token {
+	if refused == nil && s != nil && s.Token == token && h.base.Files == "" {
 		content, found = s.world.Download(strings.TrimPrefix(path, "test/"))
 	}
 	if !found {

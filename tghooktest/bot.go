@@ -3,6 +3,7 @@ package tghooktest
 import (
 	"context"
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -62,9 +63,17 @@ func newBot(h *host, id int64, cfg BotConfig, first bool) *bot {
 	b.queue = queue.New(h.clock.Now, b.cfg.Seed)
 	b.world = world.New(world.Config{
 		Now: h.clock.Now, Seed: h.base.Seed, BotSeed: own, BotID: id, Username: b.cfg.Username, ReadsAll: b.cfg.ReadsAllMessages,
-		Emit: b.emit, After: b.after,
+		Emit: b.emit, After: b.after, Files: filesOf(h.base.Files, cfg.Token),
 	})
 	return b
+}
+
+// filesOf returns the folder of a bot's files in the directory of a local Bot API server.
+func filesOf(directory, token string) string {
+	if directory == "" {
+		return ""
+	}
+	return filepath.Join(directory, token)
 }
 
 // emit queues an update that an act in the bot's world made.

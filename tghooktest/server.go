@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -60,6 +61,10 @@ type ServerConfig struct {
 	// InMemory the Server refuses all other addresses, so that a test cannot send to a bot
 	// in service.
 	Cloud bool
+	// Files, if set, is a directory in which the Server keeps the files that bots get, as a
+	// Bot API server does with --local: getFile returns an absolute path in it, at any size,
+	// and the Server serves no files. If it is relative, it is below the working directory.
+	Files string
 	// Roots are the certificate authorities that the Server trusts when the webhook uses
 	// HTTPS and setWebhook uploaded no certificate. If nil, the system's.
 	Roots *x509.CertPool
@@ -147,6 +152,12 @@ func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 	if cfg.Speed < 0 {
 		return nil, fmt.Errorf("tghooktest: ServerConfig.Speed: %v is negative; set how many times faster than real time the Server is (or 0 for 1)", cfg.Speed)
 	}
+	if cfg.Files != "" {
+		var err error
+		if cfg.Files, err = filepath.Abs(cfg.Files); err != nil {
+			return nil, fmt.Errorf("tghooktest: ServerConfig.Files: %w", err)
+		}
+	}
 	h := newHost(cfg, tb)
 	if err := h.listen(); err != nil {
 		return nil, err
@@ -196,7 +207,7 @@ func (s *Server) Client() *http.Client { return &http.Client{Transport: s.transp
 // Bot returns a client for the Server's bot.
 func (s *Server) Bot(tb testing.TB) *tghook.Client {
 	tb.Helper()
-	bot, err := tghook.NewClient(s.Token, tghook.ClientConfig{BaseURL: s.URL, HTTP: s.Client(), Local: !s.cfg.Cloud})
+	bot, err := tghook.NewClient(s.Token, tghook.ClientConfig{BaseURL: s.URL, HTTP: s.Client(), Local: !s.cfg.Cloud, Files: s.cfg.Files})
 	if err != nil {
 		tb.Fatal(err)
 	}

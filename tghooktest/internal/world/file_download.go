@@ -3,7 +3,9 @@ package world
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
@@ -20,7 +22,7 @@ func (w *World) getFile(p botapi.Params) (any, error) {
 	switch {
 	case f == nil:
 		return nil, refusal("invalid file_id")
-	case f.Size > maxDownload:
+	case f.Size > maxDownload && w.cfg.Files == "":
 		return nil, refusal("file is too big")
 	}
 	if f.Path == "" {
@@ -38,10 +40,30 @@ func (w *World) getFile(p botapi.Params) (any, error) {
 	if f.Content == nil {
 		info.Size = len(f.bytes())
 	}
+	place, err := w.keep(f)
+	if err != nil {
+		return nil, err
+	}
 	return struct {
 		FileInfo
 		Path string `json:"file_path"`
-	}{info, f.Path}, nil
+	}{info, place}, nil
+}
+
+// keep returns the file_path of f. A local Bot API server has the file on its disk by then.
+func (w *World) keep(f *File) (string, error) {
+	if w.cfg.Files == "" {
+		return f.Path, nil
+	}
+	place := filepath.Join(w.cfg.Files, filepath.FromSlash(f.Path))
+	if _, err := os.Stat(place); err == nil {
+		return place, nil
+	}
+	err := os.MkdirAll(filepath.Dir(place), 0o700)
+	if err == nil {
+		err = os.WriteFile(place, f.bytes(), 0o600)
+	}
+	return place, err
 }
 
 // Download returns the content of the file at a file_path of getFile. All sizes of a photo

@@ -28,6 +28,9 @@ type Config struct {
 	Emit func(kind string, object []byte) bool
 	// After calls f when d has passed. It must not call f before it returns.
 	After func(d time.Duration, f func())
+
+	// Files, unless empty, is the bot's folder in the directory of a local Bot API server.
+	Files string
 }
 
 // World is the state of one Telegram for one bot. Several goroutines may use it at once.
