@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/tghook/tghook"
 )
@@ -43,10 +42,10 @@ type Door struct {
 // one.
 func TestDoor(t *testing.T, open func(tb testing.TB, w *tghook.Webhook) Door) {
 	t.Helper()
-	kind := (&trial{t, open, patience}).mount(nothing).Door
+	kind := (&trial{judge{t, patience}, open}).mount(nothing).Door
 	run := func(c doorCase) {
 		if c.suits(kind) {
-			t.Run(c.name, func(t *testing.T) { c.run(&trial{t, open, patience}) })
+			t.Run(c.name, func(t *testing.T) { c.run(&trial{judge{t, patience}, open}) })
 		}
 	}
 	var slow sync.WaitGroup
@@ -58,9 +57,6 @@ func TestDoor(t *testing.T, open func(tb testing.TB, w *tghook.Webhook) Door) {
 		run(c)
 	}
 }
-
-// patience is how long a case waits for something that should happen at once.
-const patience = 30 * time.Second
 
 // A doorCase is one promise, and the doors that it holds for.
 type doorCase struct {

@@ -64,9 +64,9 @@ func failures(t *testing.T, c doorCase, open opener, patience time.Duration) []s
 				f()
 			}
 		}()
-		c.run(&trial{r, open, patience})
+		c.run(&trial{judge{r, patience}, open})
 	}()
-	await(&trial{t, open, 10 * patience}, done, "the end of the case: "+c.name)
+	await(judge{t, 10 * patience}, done, "the end of the case: "+c.name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failures

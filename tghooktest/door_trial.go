@@ -17,10 +17,9 @@ import (
 
 // A trial is one case run on one door.
 type trial struct {
-	testing.TB
+	judge
 
-	open     func(testing.TB, *tghook.Webhook) Door
-	patience time.Duration
+	open func(testing.TB, *tghook.Webhook) Door
 }
 
 const (
@@ -127,37 +126,6 @@ func (k *hook) observed() tghook.Delivery {
 		k.Fatalf("Observe was not called")
 	}
 	return k.deliveries[len(k.deliveries)-1]
-}
-
-// same checks that got is want.
-func (c *trial) same(what, got, want string) {
-	c.Helper()
-	if got != want {
-		c.Errorf("%s: got %s, want %s", what, short(got), short(want))
-	}
-}
-
-// short quotes s, cut to a length that fits in a message.
-func short(s string) string {
-	const most = 300
-	if len(s) <= most {
-		return fmt.Sprintf("%q", s)
-	}
-	return fmt.Sprintf("%q... (%d bytes)", s[:most], len(s))
-}
-
-// await waits for a value.
-func await[T any](c *trial, happens <-chan T, what string) T {
-	c.Helper()
-	timer := time.NewTimer(c.patience)
-	defer timer.Stop()
-	select {
-	case v := <-happens:
-		return v
-	case <-timer.C:
-		c.Fatalf("waited %v for %s, and it did not come", c.patience, what)
-		panic("unreachable")
-	}
 }
 
 // A gate holds handlers until it opens.
