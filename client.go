@@ -108,6 +108,7 @@ type Client struct { //nolint:recvcheck // what prints it has to print values to
 	fileURL     func(path string) string          // has the token
 	files       string                            // absolute; empty: none
 	place       func(file string) (string, error) // has the token
+	config      func() ClientConfig               // may have a password
 	maxDownload int64
 }
 
@@ -167,6 +168,7 @@ func NewClient(token string, cfg ClientConfig) (*Client, error) {
 		files:       files,
 		place:       placeIn(files, token, cfg.TestEnvironment),
 		maxDownload: maxDownload(cfg),
+		config:      func() ClientConfig { return cfg },
 	}
 	if cfg.HTTP != nil {
 		c.http = *cfg.HTTP
@@ -194,6 +196,10 @@ func password(base *url.URL) string {
 
 // Bot returns the bot's id: the number before the colon in its token.
 func (c *Client) Bot() int64 { return c.bot }
+
+// Config returns the configuration that c was made with. BaseURL is the default if it was
+// empty. Give it to a bot library that has to call the same server.
+func (c *Client) Config() ClientConfig { return c.config() }
 
 // String names the bot, without its token.
 func (c Client) String() string { return "Bot API client of bot " + strconv.FormatInt(c.bot, 10) }

@@ -93,7 +93,7 @@ func (d *download) run(ctx context.Context) error {
 		return err
 	}
 	if d.client.files != "" {
-		return d.read()
+		return d.read(ctx)
 	}
 	if isAbsolute(d.path) {
 		return fmt.Errorf("the file is on the disk of the Bot API server, at %s; set ClientConfig.Files to the server's directory", d.client.redact(d.path))
@@ -112,7 +112,7 @@ func isAbsolute(p string) bool {
 }
 
 // read reads the file from the directory of a Bot API server.
-func (d *download) read() error {
+func (d *download) read(ctx context.Context) error {
 	root, err := os.OpenRoot(d.client.files)
 	if err != nil {
 		return fmt.Errorf("ClientConfig.Files: %w", err)
@@ -137,7 +137,7 @@ func (d *download) read() error {
 		return fmt.Errorf("in ClientConfig.Files: %w", err)
 	}
 	defer f.Close()
-	return d.copy(f)
+	return d.copy(ctx, f)
 }
 
 // placeIn returns a function that finds a file_path in the directory files of a Bot API
@@ -188,7 +188,7 @@ func (d *download) fetch(ctx context.Context) error {
 	if err := d.fits(res.ContentLength); err != nil {
 		return err
 	}
-	if err := d.copy(res.Body); err != nil {
+	if err := d.copy(ctx, res.Body); err != nil {
 		return err
 	}
 	if res.ContentLength < 0 && d.written < d.size {
@@ -262,8 +262,8 @@ func (d *download) fits(size int64) error {
 }
 
 // copy writes what is left of the file to w.
-func (d *download) copy(from io.Reader) error {
-	in := &incoming{download: d, from: from}
+func (d *download) copy(ctx context.Context, from io.Reader) error {
+	in := &incoming{ctx: ctx, download: d, from: from}
 	_, err := io.Copy(d.w, in)
 	if err != nil && err != in.err { //nolint:errorlint // io.Copy returns the error of Read as it is
 		return fmt.Errorf("write: %w", err)
@@ -274,12 +274,16 @@ func (d *download) copy(from io.Reader) error {
 // incoming reads a file for io.Copy. It keeps its error, so that it is not taken for that of
 // the writer.
 type incoming struct {
+	ctx      context.Context // a file on a disk knows nothing of it
 	download *download
 	from     io.Reader
 	err      error
 }
 
 func (in *incoming) Read(p []byte) (n int, err error) {
+	if in.err = in.ctx.Err(); in.err != nil {
+		return 0, in.err
+	}
 	n, err = in.from.Read(p)
 	d := in.download
 	d.written += int64(n)

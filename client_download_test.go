@@ -414,6 +414,20 @@ func TestADownloadEndsWithItsContext(t *testing.T) {
 	})
 }
 
+func TestAFileIsNotReadOnFromTheDiskWhenTheContextHasEnded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "a")
+	require.NoError(t, os.WriteFile(name, noise(1<<20), 0o600))
+	c := files(name, 1<<20, nil).Client(t, tghook.ClientConfig{Files: dir})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	writes := 0
+	err := c.Download(ctx, "a", writer(func(p []byte) (int, error) { writes++; cancel(); return len(p), nil }))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, 1, writes, "writes")
+}
+
 func TestADownloadWithTheContextOfAHandlerThatHasReturnedSaysSo(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		c := files("a", 4, func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() }).Client(t, tghook.ClientConfig{})

@@ -740,3 +740,12 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// A bot library is pointed to the server of a Client by it.
+func TestAClientTellsItsConfiguration(t *testing.T) {
+	t.Parallel()
+	cfg := tghook.ClientConfig{BaseURL: "http://localhost:8081/", TestEnvironment: true, Local: true, Patience: time.Second}
+	assert.Equal(t, cfg, rig.NewClient(t, cfg).Config())
+	cfg.BaseURL = ""
+	assert.Equal(t, "https://api.telegram.org", rig.NewClient(t, cfg).Config().BaseURL)
+}

@@ -123,6 +123,13 @@ type DispatchConfig struct {
 	// until its own context ends. No call begins after Shutdown has returned. If Observe
 	// panics, that is logged.
 	Observe func(context.Context, Delivery)
+	// Watch is called once, before the first update, by [New] and [NewDispatcher], and by
+	// [Poll] when it begins. bot is DispatchConfig.Bot. stats returns the Stats at any time, and
+	// may be called concurrently. The function that Watch returns, if it is not nil, is called
+	// once, when Shutdown or Poll ends. Use Watch for the gauges of a [Run] or a Poll, whose Stats
+	// cannot be asked for otherwise. Each of the two calls has 5 seconds. If one panics or has
+	// not returned then, that is logged.
+	Watch func(bot int64, stats func() Stats) (end func())
 }
 
 // Dispatcher is the core under every door: it remembers which updates it has
@@ -132,22 +139,27 @@ type Dispatcher struct {
 	handler Handler
 	cfg     DispatchConfig
 	engine  *dispatch.Engine
+	albums  *albums         // nil if no update is an item of an album
 	sender  dispatch.Sender // sends replies by Caller; nil if there is no Caller
 	methods spellcheck
 	polled  atomic.Pointer[time.Time] // when getUpdates was last answered, in a poll; nil if never
+	watched atomic.Pointer[func()]    // what Watch returned; nil if nothing, or if it was called
 }
 
 // maxTimeout is the longest HandlerTimeout that can be added to a time without overflow. A
 // longer one is no limit.
 const maxTimeout = 10 * 365 * 24 * time.Hour
 
-// NewDispatcher returns a dispatcher for a door of your own. It starts nothing. The error
-// joins a *[ConfigError] for every mistake in cfg.
+// NewDispatcher returns a dispatcher for a door of your own. It starts nothing,
+// except with an [AlbumStore]: see [Album]. The error joins a *[ConfigError] for every
+// mistake in cfg.
 func NewDispatcher(h Handler, cfg DispatchConfig) (*Dispatcher, error) {
 	if err := errors.Join(cfg.mistakes(h, "DispatchConfig")...); err != nil {
 		return nil, err
 	}
-	return newDispatcher(h, cfg, dispatch.Redelivered{}), nil
+	d := newDispatcher(h, cfg, dispatch.Redelivered{})
+	d.start()
+	return d, nil
 }
 
 func newDispatcher(h Handler, cfg DispatchConfig, source dispatch.Source) *Dispatcher {
@@ -171,6 +183,10 @@ func newDispatcher(h Handler, cfg DispatchConfig, source dispatch.Source) *Dispa
 	if cfg.Store != nil {
 		engine.Store = claims{cfg.Store, cfg.Bot}
 	}
+	d.albums = newAlbums(h, &d.cfg)
+	if d.albums != nil {
+		engine.Keeper = d.albums
+	}
 	d.engine = dispatch.New(engine)
 	return d
 }
@@ -185,6 +201,7 @@ func (c *DispatchConfig) mistakes(h Handler, path string) (errs []error) {
 		errs = append(errs, &ConfigError{"Handler", "nil; give a Handler, such as a HandlerFunc"})
 	}
 	errs = append(errs, mistakesInKinds(h)...)
+	errs = append(errs, mistakesInAlbums(h)...)
 	client, ok := c.Caller.(*Client)
 	add(ok && client == nil, "Caller", "a nil *Client; give the Client that NewClient returned without an error, or leave Caller out")
 	add(c.Bot < 0, "Bot", fmt.Sprintf("%d is negative; give the number before the colon in the token", c.Bot))
@@ -234,7 +251,7 @@ func (c *DispatchConfig) setDefaults() {
 func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
 	d.engine.Begin()
 	defer d.engine.End()
-	v := d.deliver(ctx, dispatch.Carries, d.engine.Now(), u, dispatch.Deadline{After: -1})
+	v := d.deliver(ctx, dispatch.Carries, d.engine.Now(), u, dispatch.Deadline{After: -1}, false)
 	reply, err := payload(v.Reply.Body).reply()
 	if err != nil {
 		v.Outcome, v.Err = dispatch.ReplyLost, err
@@ -244,8 +261,8 @@ func (d *Dispatcher) Do(ctx context.Context, u *Update) (Reply, error) {
 }
 
 // deliver returns when u is finished, or when the delivery ends before that. at is when the
-// delivery came.
-func (d *Dispatcher) deliver(ctx context.Context, voice dispatch.Voice, at time.Duration, u *Update, late dispatch.Deadline) dispatch.Verdict {
+// delivery came. frozen says that nothing runs once it is answered.
+func (d *Dispatcher) deliver(ctx context.Context, voice dispatch.Voice, at time.Duration, u *Update, late dispatch.Deadline, frozen bool) dispatch.Verdict {
 	delivery, err := d.engine.Arrive(ctx, at, voice)
 	if err != nil {
 		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
@@ -254,7 +271,11 @@ func (d *Dispatcher) deliver(ctx context.Context, voice dispatch.Voice, at time.
 	if err != nil {
 		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}
-	return d.engine.Deliver(delivery, lane, itemOf(u), late)
+	item := itemOf(u)
+	if !frozen {
+		lane = d.albums.place(u, &item, lane)
+	}
+	return d.engine.Deliver(delivery, lane, item, late)
 }
 
 // failureOf returns a verdict as the error of a door that has no HTTP status. nil
@@ -286,7 +307,10 @@ func failureOf(v *dispatch.Verdict) error {
 //
 // Observe is not called after Shutdown has returned. Shutdown may be called more than
 // once, and concurrently.
-func (d *Dispatcher) Shutdown(ctx context.Context) error { return d.engine.Shutdown(ctx) }
+func (d *Dispatcher) Shutdown(ctx context.Context) error {
+	defer d.unwatch()
+	return d.engine.Shutdown(ctx)
+}
 
 // Stats counts the updates that a dispatcher holds at one moment.
 type Stats struct {
@@ -311,6 +335,39 @@ func (d *Dispatcher) Stats() Stats {
 		s.Polled = *at
 	}
 	return s
+}
+
+// start calls Watch, and begins to look for the albums of processes that have crashed.
+func (d *Dispatcher) start() {
+	d.watch()
+	if d.albums != nil && d.albums.Shared() {
+		d.engine.Recover()
+	}
+}
+
+// watch calls Watch.
+func (d *Dispatcher) watch() {
+	if d.cfg.Watch == nil {
+		return
+	}
+	d.callWatch(func() {
+		if end := d.cfg.Watch(d.cfg.Bot, d.Stats); end != nil {
+			d.watched.Store(&end)
+		}
+	})
+}
+
+// unwatch calls the function that Watch returned, unless it was called before.
+func (d *Dispatcher) unwatch() {
+	if end := d.watched.Swap(nil); end != nil {
+		d.callWatch(*end)
+	}
+}
+
+func (d *Dispatcher) callWatch(f func()) {
+	if err := guard.Within(callbackTime, func() error { f(); return nil }); err != nil {
+		d.cfg.log(context.Background(), slog.LevelError, "tghook: DispatchConfig.Watch failed", slog.Any("error", err))
+	}
 }
 
 // warnOfKinds logs the kinds of h that this package does not know.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,10 @@ const (
 	// OutcomeAbandoned: the handler has not returned (see DispatchConfig.HandlerTimeout),
 	// and DeadLetter accepted the update.
 	OutcomeAbandoned Outcome = "abandoned"
+	// OutcomeGathered: the update is an item of an [Album], and is kept until that is complete.
+	// The run of the album has another outcome, which is reported with its first item as the
+	// Update.
+	OutcomeGathered Outcome = "gathered"
 	// OutcomePinning: in a poll, the update is not finished, and no further updates can come
 	// because 100 are held. The update will have another outcome.
 	OutcomePinning Outcome = "pinning"
@@ -89,6 +94,7 @@ var outcomes = [...]Outcome{
 	dispatch.Shed:         OutcomeShed,
 	dispatch.Failed:       OutcomeFailed,
 	dispatch.ReplyLost:    OutcomeReplyLost,
+	dispatch.Gathered:     OutcomeGathered,
 }
 
 // deliveryOf returns the Delivery of an update whose verdict is v and whose answer is status.
@@ -163,7 +169,11 @@ var lines = map[Outcome]string{
 	OutcomeDuplicate: "tghook: an update had succeeded before, and something else went wrong",
 	OutcomeHandled:   "tghook: an update succeeded, and something else went wrong",
 	OutcomeReplied:   "tghook: an update succeeded, and something else went wrong",
+	OutcomeGathered:  "tghook: an item of an album is kept, and something else went wrong",
 }
+
+// acknowledged are the outcomes of which only another thing that went wrong is logged.
+var acknowledged = []Outcome{OutcomeDuplicate, OutcomeHandled, OutcomeReplied, OutcomeGathered}
 
 // logDelivery writes a line if something went wrong.
 func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
@@ -173,7 +183,7 @@ func (c *DispatchConfig) logDelivery(ctx context.Context, v *Delivery) {
 		level = slog.LevelError
 	case OutcomeLate, OutcomeShed, OutcomePinning:
 	default:
-		if v.Err == nil || v.Outcome != OutcomeDuplicate && v.Outcome != OutcomeHandled && v.Outcome != OutcomeReplied {
+		if v.Err == nil || !slices.Contains(acknowledged, v.Outcome) {
 			return // other places log dead letters, the run that a delivery joined, and refusals
 		}
 	}

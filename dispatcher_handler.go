@@ -20,13 +20,17 @@ type owner struct{ *Dispatcher }
 
 func updateOf(it *dispatch.Item) *Update { return it.Value.(*Update) }
 
-// Value answers FromContext, IsLate and runOf.
+// Value answers FromContext, AttemptFromContext, IsLate and runOf.
 func (o owner) Value(ctx *dispatch.Context, key any) (any, bool) {
 	switch key := key.(type) {
 	case updateKey:
 		return updateOf(ctx.Item), true
+	case attemptKey:
+		return Attempt{Bot: o.cfg.Bot, Number: ctx.Attempt()}, true
 	case lateKey:
 		return ctx, true
+	case albumKey:
+		return o.Dispatcher, true
 	case runKey:
 		if key.bot == o.cfg.Bot {
 			return newRun(ctx, o.Dispatcher), true
@@ -36,7 +40,12 @@ func (o owner) Value(ctx *dispatch.Context, key any) (any, bool) {
 }
 
 // Label names the kind of an update.
-func (o owner) Label(it *dispatch.Item) string { return string(updateOf(it).Kind) }
+func (o owner) Label(it *dispatch.Item) string {
+	if u := updateOf(it); u.album() == nil {
+		return string(u.Kind)
+	}
+	return "an album"
+}
 
 // Refuse says why no handler may run for an update.
 func (o owner) Refuse(it *dispatch.Item) error {
@@ -71,8 +80,8 @@ func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
 			return lane.Key{Class: lane.Query, ID: u.UserID}, nil
 		}
 	case KindPoll, KindPollAnswer:
-		if u.pollID != "" {
-			return lane.Key{Name: u.pollID}, nil
+		if u.more != nil && u.more.pollID != "" {
+			return lane.Key{Name: u.more.pollID}, nil
 		}
 	}
 	switch {
@@ -132,6 +141,13 @@ func failed(err error, k Kind) dispatch.Failure {
 // DeadLetter gives an update to the user's DeadLetter.
 func (o owner) DeadLetter(ctx *dispatch.Context, l dispatch.Letter) error {
 	u := updateOf(ctx.Item)
+	if a := u.album(); a != nil {
+		return o.albumLetters(ctx, a, l)
+	}
+	return o.deadLetter(ctx, u, l)
+}
+
+func (o owner) deadLetter(ctx context.Context, u *Update, l dispatch.Letter) error {
 	err := o.cfg.deadLetter(ctx, u, l.Why)
 	if err != nil && l.Acknowledged && o.cfg.DeadLetter != nil { // nobody delivers it again
 		_ = guard.Within(dispatch.ReturnTime, func() error { return o.cfg.logDeadLetter(ctx, u, errors.Join(err, l.Why)) })

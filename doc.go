@@ -67,7 +67,8 @@
 //
 // Each process remembers which updates it has handled: up to 100,000 updates, each
 // for as long as Telegram may send it again. After a restart, or on another replica,
-// a redelivery runs again unless there is a [Store].
+// a redelivery runs again unless there is a [Store]. The modules in backends have Stores on
+// Redis, PostgreSQL and SQLite.
 //
 // The memory for other things is bounded too. A process keeps records of at most 10,000
 // updates that failed, or that succeeded without Telegram being told. Past that it forgets
@@ -98,6 +99,10 @@
 //		}
 //		return strconv.FormatInt(u.ChatID, 10)
 //	},
+//
+// Several pictures that a user sends at once are an update each. [Album] hands them to your
+// handler as one, in order. In memory, a crash loses the items that were acknowledged and not
+// handled. With a Store that is also an [AlbumStore] it loses nothing.
 //
 // # Giving up
 //

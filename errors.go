@@ -202,13 +202,14 @@ type findings struct {
 	dropped     *dropError
 	retry       *retryError
 
-	claimLost   bool // [ErrClaimLost]
-	tooLarge    bool // [ErrFileTooLarge]
-	exited      bool // a function of the user's has called [runtime.Goexit]
-	canceled    bool // [context.Canceled]
-	timedOut    bool // [context.DeadlineExceeded]
-	unconnected bool // no connection came about, so that nothing was sent
-	network     bool // any error of a connection, unconnected included
+	claimLost    bool // [ErrClaimLost]
+	albumChanged bool // [ErrAlbumChanged]
+	tooLarge     bool // [ErrFileTooLarge]
+	exited       bool // a function of the user's has called [runtime.Goexit]
+	canceled     bool // [context.Canceled]
+	timedOut     bool // [context.DeadlineExceeded]
+	unconnected  bool // no connection came about, so that nothing was sent
+	network      bool // any error of a connection, unconnected included
 }
 
 // inspect looks at an error of the user's code, as [guard.Inspect] does.
@@ -230,6 +231,7 @@ func (f *findings) look(i *guard.Inspection, err error) {
 	guard.First(i, err, &f.dropped)
 	guard.First(i, err, &f.retry)
 	i.Match(err, ErrClaimLost, &f.claimLost)
+	i.Match(err, ErrAlbumChanged, &f.albumChanged)
 	i.Match(err, ErrFileTooLarge, &f.tooLarge)
 	i.Match(err, guard.ErrGoexit, &f.exited)
 	i.Match(err, context.Canceled, &f.canceled)

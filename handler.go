@@ -45,9 +45,15 @@ type Middleware func(next Handler) Handler
 // Chain wraps h in the middleware. The first one is the outermost. If h has the method
 // AllowedUpdates, as [Kinds] has, the returned handler has it too.
 func Chain(h Handler, mw ...Middleware) Handler {
-	chain := h
+	chain, known, hidden := h, h, false
 	for _, m := range slices.Backward(mw) {
-		chain = m(chain)
+		chain, hidden = m(chain), true
+		if _, ok := chain.(*albumHandler); ok {
+			known, hidden = chain, false
+		}
+	}
+	if hidden && hasAlbum(known) {
+		chain = albumChain{chain, known}
 	}
 	if s, ok := h.(selective); ok {
 		return selectiveChain{chain, s}
@@ -94,6 +100,20 @@ type updateKey struct{}
 func FromContext(ctx context.Context) (*Update, bool) {
 	u, ok := ctx.Value(updateKey{}).(*Update)
 	return u, ok
+}
+
+// Attempt is one run of a handler for an update.
+type Attempt struct {
+	Bot    int64 // DispatchConfig.Bot
+	Number int   // from 1: see Delivery.Attempt
+}
+
+type attemptKey struct{}
+
+// AttemptFromContext returns the attempt that the handler with this context makes.
+func AttemptFromContext(ctx context.Context) (Attempt, bool) {
+	a, ok := ctx.Value(attemptKey{}).(Attempt)
+	return a, ok
 }
 
 // Kinds is a [Handler] that gives each update to the handler of its kind. An update of

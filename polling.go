@@ -130,6 +130,7 @@ func Poll(ctx context.Context, c *Client, h Handler, cfg PollConfig) error {
 
 // receive is Poll, once cfg has been checked.
 func (p *poller) receive(ctx context.Context) error {
+	p.dispatcher.start()
 	polled := make(chan struct{})
 	restore, err := p.takeOver(ctx)
 	if err != nil {

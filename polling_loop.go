@@ -306,7 +306,9 @@ func (p *poller) admit(values context.Context, u *Update) *dispatch.Delivery {
 	d, err := e.Arrive(values, e.Now(), dispatch.Mute)
 	lane, broken := p.dispatcher.laneOf(u)
 	item := itemOf(u)
-	item.Unfit = cmp.Or(err, broken)
+	if item.Unfit = cmp.Or(err, broken); item.Unfit == nil {
+		lane = p.dispatcher.albums.place(u, &item, lane)
+	}
 	return e.Admit(d, lane, item)
 }
 

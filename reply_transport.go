@@ -56,8 +56,8 @@ import (
 //
 // The handler must not return before its calls have returned. If a library runs its own
 // handlers in goroutines, configure it not to. The handler's context ends when the handler
-// returns. A later call with it fails with [context.Canceled], and few libraries report
-// that. Give [context.WithoutCancel] of the context to a goroutine that goes on: Base makes
+// returns. A later call with it fails with [context.Canceled]. Because few programs look at
+// that error, it is logged too. Give [context.WithoutCancel] of the context to a goroutine that goes on: Base makes
 // its calls. If a library uses fasthttp, switch it to net/http.
 //
 // The body of a call that may be held is read into memory. A multipart body is held as it
@@ -86,7 +86,7 @@ type ReplyTransport struct {
 	// AllowNoResult allows Methods that answer with one message, or with the id of one.
 	// The library gets a message with the id 0 in a chat with the id 0. In the Bot API the
 	// id 0 is that of a message that is not sent yet. Such a message cannot be edited,
-	// deleted or answered.
+	// deleted or answered. For the calls whose message you need, see [WithResult].
 	AllowNoResult bool
 
 	once    sync.Once
@@ -114,12 +114,14 @@ func (t *ReplyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.base().RoundTrip(req)
 	}
 	if err := tooLate(req.Context(), run); err != nil {
+		run.dispatcher.cfg.log(req.Context(), slog.LevelError, "tghook: a call of the bot library is lost, because its handler has returned",
+			slog.String("method", method), slog.Int64("update_id", updateOf(run.Item).ID), slog.String("error", err.Error()))
 		return refuse(req, err)
 	}
 	out := req
 	var call *held
 	answer, ok := t.answers[strings.ToLower(method)]
-	if ok && run.mayBeCarried() {
+	if ok && req.Context().Value(resultKey{}) == nil && run.mayBeCarried() {
 		var err error
 		if call, out, err = t.read(method, req); err != nil {
 			return nil, err
@@ -145,6 +147,17 @@ func (t *ReplyTransport) nameless(ctx context.Context, run *handlerRun) error {
 	}
 	return err
 }
+
+// WithResult returns a context for calls that a [ReplyTransport] must not hold back, because
+// the handler needs what Telegram answers: the id of a message, or the error. ctx is the
+// context of the handler, or one derived from it. The order of the calls is kept.
+//
+//	sent, err := b.SendMessage(tghook.WithResult(ctx), ...)
+func WithResult(ctx context.Context) context.Context {
+	return context.WithValue(ctx, resultKey{}, true)
+}
+
+type resultKey struct{}
 
 // With returns a client for a library whose calls take no context. ctx is the context of
 // the handler. For each update make a copy of the library's bot with such a client. Every

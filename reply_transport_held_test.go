@@ -320,7 +320,8 @@ func TestACallAfterTheHandlerHasReturnedSaysWhyItFails(t *testing.T) {
 				continue // a mistake that is told as such
 			}
 			returned, failed := make(chan struct{}), make(chan error, 1)
-			r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: bot}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			logger, logged := rig.Logger()
+			r := rig.NewBot(t, tghook.Config{Dispatch: tghook.DispatchConfig{Bot: bot, Logger: logger}}, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
 				go func() {
 					<-returned
 					failed <- call(ctx)
@@ -333,6 +334,8 @@ func TestACallAfterTheHandlerHasReturnedSaysWhyItFails(t *testing.T) {
 			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the handler has returned") || !strings.Contains(err.Error(), "context.WithoutCancel(ctx)") {
 				t.Errorf("%s: %v", name, err)
 			}
+			told := logged.With("is lost", "update_id=1", "the handler has returned", "level=ERROR")
+			assert.Equal(t, name != "by a Client", len(told) == 1, "%s: the log says %v", name, told)
 		}
 	}
 	assert.Nil(t, api.All(), "calls")
@@ -713,4 +716,20 @@ func TestAHeldCallThatHangsIsGivenUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A handler may need the message that it has sent.
+func TestACallWithResultIsMadeAtOnceAndInItsPlace(t *testing.T) {
+	t.Parallel()
+	api := &rig.BotAPI{}
+	lib := rig.NewLibrary(t, &tghook.ReplyTransport{AllowNoResult: true}, api)
+	r := rig.NewBot(t, rig.LibraryConfig(), func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		assert.Equal(t, rig.APIOK, lib.Call(ctx, "answerCallbackQuery", `{"callback_query_id":"5"}`))
+		assert.Equal(t, rig.FromThere, lib.Call(tghook.WithResult(ctx), "sendMessage", `{"chat_id":7,"text":"hello"}`))
+		assert.Len(t, api.All(), 2, "calls so far")
+		assert.Equal(t, rig.APIOK, lib.Call(ctx, "deleteMessage", `{"chat_id":7,"message_id":1}`))
+		return tghook.NoReply, nil
+	})
+	assert.Equal(t, rig.DeletedAnswer, r.Post(rig.MessageIn(7, 1)))
+	assert.Equal(t, []string{rig.PressedCall, `sendMessage {"chat_id":7,"text":"hello"}`}, api.All())
 }

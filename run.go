@@ -112,6 +112,9 @@ func Mount(h Handler, cfg RunConfig) (*Mounted, error) {
 		}
 		m.log(context.Background(), slog.LevelWarn, "tghook: a variable that FromEnv does not read is set: correct its name, or ignore this if another program reads it", attrs...)
 	}
+	if m.hook != nil {
+		m.hook.dispatcher.start()
+	}
 	return m, nil
 }
 
@@ -143,7 +146,7 @@ func (m *Mounted) prepare() []error {
 	if m.client == nil && !m.cfg.KeepWebhook && m.cfg.Webhook.Secret == "" {
 		m.cfg.Webhook.InsecureNoSecret = true // the secret is derived from the token, and that is the mistake to name
 	}
-	m.hook, err = New(m.handler, m.cfg.Webhook)
+	m.hook, err = newWebhook(m.handler, m.cfg.Webhook)
 	add(err)
 	add(m.prepareTLS())
 	if len(errs) == 0 && !m.cfg.KeepWebhook {

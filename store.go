@@ -125,7 +125,7 @@ type Store interface {
 // AlbumKey identifies a lane of a bot among all bots that share an [AlbumStore].
 type AlbumKey struct {
 	Bot  int64  // DispatchConfig.Bot
-	Lane string // what DispatchConfig.Lane returns
+	Lane string // the name of a lane, such as chat:7, or name: and what DispatchConfig.Lane returns
 }
 
 // AlbumStore is what [Album] needs of a [Store] beside its methods, so that a crash does not

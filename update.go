@@ -128,7 +128,14 @@ type Update struct {
 	// Raw is the update's JSON. It belongs to the update and stays valid.
 	Raw json.RawMessage
 
-	pollID string // the lane of poll and poll_answer
+	more *more // nil for most
+}
+
+// more is what few updates have.
+type more struct {
+	pollID  string    // the lane of poll and poll_answer
+	albumID string    // media_group_id of an item of an album
+	album   *albumRun // that the update stands for
 }
 
 // ErrNoKind says that an update is well formed, and has no member that could be a kind.
@@ -164,7 +171,9 @@ func ParseUpdate(data []byte) (*Update, error) {
 		Date:     e.Date,
 		ThreadID: e.ThreadID,
 		Raw:      data,
-		pollID:   string(e.PollID),
+	}
+	if e.PollID != nil || len(e.AlbumID) > 0 {
+		u.more = &more{pollID: string(e.PollID), albumID: string(e.AlbumID)}
 	}
 	if err != nil {
 		return u, &DecodeError{UpdateID: e.ID, Excerpt: envelope.Excerpt(data, 0), Err: ErrNoKind}

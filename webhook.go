@@ -94,9 +94,20 @@ type Webhook struct {
 	probes     *throttle.Throttle
 }
 
-// New returns a Webhook that gives its updates to h. It starts nothing. The error
-// joins a *[ConfigError] for every mistake in cfg.
+// New returns a Webhook that gives its updates to h. It starts nothing,
+// except with an [AlbumStore]: see [Album]. The error joins a *[ConfigError] for every
+// mistake in cfg.
 func New(h Handler, cfg Config) (*Webhook, error) {
+	w, err := newWebhook(h, cfg)
+	if err != nil {
+		return nil, err
+	}
+	w.dispatcher.start()
+	return w, nil
+}
+
+// newWebhook is New without what that starts.
+func newWebhook(h Handler, cfg Config) (*Webhook, error) {
 	if err := errors.Join(cfg.mistakes(h)...); err != nil {
 		return nil, err
 	}
@@ -120,6 +131,9 @@ func New(h Handler, cfg Config) (*Webhook, error) {
 
 func (c Config) mistakes(h Handler) []error {
 	errs := c.Dispatch.mistakes(h, "Config.Dispatch")
+	if c.Ephemeral && hasAlbum(h) {
+		errs = append(errs, errFrozenAlbum)
+	}
 	add := func(bad bool, field, problem string) {
 		if bad {
 			errs = append(errs, &ConfigError{"Config." + field, problem})
@@ -207,7 +221,7 @@ func (w *Webhook) deliver(ctx context.Context, u *Update) dispatch.Verdict {
 	if _, ok := ctx.Deadline(); ok {
 		late.After = d.inTime(ctx, arrived)
 	}
-	v := d.deliver(ctx, dispatch.Mute, arrived, u, late)
+	v := d.deliver(ctx, dispatch.Mute, arrived, u, late, false)
 	if len(v.Reply.Body) > 0 && v.Outcome == dispatch.Replied { // the run had ended before this delivery
 		// The call does not get ctx itself, which may be of the user's own type. The context
 		// package would call its methods in a goroutine that does not recover their panics.
@@ -329,7 +343,7 @@ func (w *Webhook) guard(ctx context.Context, u *Update, arrived time.Duration, v
 	if err != nil {
 		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}
-	return w.dispatcher.deliver(ctx, voice, arrived, u, late)
+	return w.dispatcher.deliver(ctx, voice, arrived, u, late, ephemeral)
 }
 
 // deadlineOf returns when a delivery of u is late, and what happens then.

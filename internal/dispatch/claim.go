@@ -65,7 +65,7 @@ type lease struct {
 // acquire claims f, whose turn has come. If it is false, f is not to run, and end says
 // why.
 func (e *Engine) acquire(f *flight, end *ending) bool {
-	if e.Store == nil {
+	if !e.claims(f) {
 		return true
 	}
 	c := e.newLease(f, end)
@@ -92,7 +92,7 @@ func (e *Engine) newLease(f *flight, end *ending) *lease {
 		e.turnAwayLocked(f, turnedAway(&f.item, err), end)
 		return nil
 	}
-	return &lease{Claim: Claim{f.item.ID, rand.Text()}, values: f.values, over: make(chan struct{})}
+	return &lease{Claim: Claim{f.item.ID, rand.Text()}, values: ValuesOf(f.values), over: make(chan struct{})}
 }
 
 // decideLocked does what the Store's answer asks for. It reports whether f is to run.
@@ -104,6 +104,9 @@ func (e *Engine) decideLocked(f *flight, c *lease, a *Answer, asked time.Duratio
 		v := turnedAway(&f.item, errElsewhere)
 		if a.RetryIn > 0 {
 			v.Retry = min(a.RetryIn, v.Retry)
+		}
+		if f.group != nil {
+			v.Retry, end.quietly = min(v.Retry, groupElsewhere), true
 		}
 		e.turnAwayLocked(f, v, end)
 	case Granted:

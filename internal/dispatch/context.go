@@ -154,8 +154,30 @@ func (c *Context) Value(key any) any {
 	if value, ok := c.flight.engine.Owner.Value(c, key); ok {
 		return value
 	}
-	return c.cancellable().Value(key)
+	if key == endKey || endKey == nil {
+		return c.cancellable().Value(key)
+	}
+	return values{c.values}.Value(key)
 }
+
+// endKey is the key by which the context package finds the part of a context that can end. A
+// Context is asked for most other keys, such as that of a span, without being asked for its
+// end. It is nil if it is not known.
+var endKey = func() any {
+	var p probe
+	_ = context.Cause(&p)
+	return p.key
+}()
+
+// probe is a context that notes the key that it is asked for.
+type probe struct {
+	context.Context
+
+	key any
+}
+
+func (p *probe) Value(key any) any { p.key = key; return nil }
+func (p *probe) Err() error        { return context.Canceled }
 
 // values is a context with the values of another one. It does not end.
 type values struct{ of context.Context }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,8 @@ type ending struct {
 	skipped bool // no attempt was made
 	carried bool // a delivery is told of the result
 	again   bool // another attempt may follow at once: see repeatLocked
+	joined  bool // its deliveries wait for its group
+	quietly bool // another process has the item, and nobody need be told
 	store   storeKnows
 	stored  []byte  // the reply for the Store
 	report  *report // for the owner; nil: there is none
@@ -79,7 +82,7 @@ func (e *Engine) acceptLocked(f *flight, res *Result, end *ending) {
 	end.Reply, end.Outcome = *reply, Replied
 	carrier := f.carrier()
 	switch {
-	case res.CallOnly, carrier != nil && !carrier.carries(reply), f.acknowledged && carrier == nil:
+	case res.CallOnly, f.group != nil, carrier != nil && !carrier.carries(reply), f.acknowledged && carrier == nil:
 		end.due = call
 	case e.Store != nil && (carrier != nil || reply.Sender == nil):
 		end.stored = reply.Body
@@ -118,7 +121,7 @@ func (e *Engine) refuseLocked(f *flight, h *handover, end *ending) {
 // givesUpLocked is the reason for a dead letter after an attempt that failed with err; nil if
 // another attempt is possible.
 func (e *Engine) givesUpLocked(f *flight, h *handover, err error) error {
-	if f.acknowledged || h.abandoned || h.result.Failure.Final || e.Source.outlived(f, h.result.Failure.Retry) {
+	if f.acknowledged && !f.comesAgain() || h.abandoned || h.result.Failure.Final || e.sourceOf(f).outlived(f, h.result.Failure.Retry) {
 		return err
 	}
 	if e.MaxAttempts == 0 {
@@ -169,12 +172,16 @@ func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
 	f.endUser(context.Canceled)
 	f.user = nil
 	switch {
+	case end.joined:
+		return e.leaveLaneLocked(f, end), false
 	case end.skipped && !end.Acked && f.attempt.cancelled != nil && f.carrier() != nil: // a delivery has come meanwhile
 		f.dropClaim()
 		f.startOver()
 		return nil, true
-	case !end.Acked && e.shutdown.phase == open && e.Source.requeue(f, end.Retry):
-		e.reportEnding(f, end)
+	case !end.Acked && e.shutdown.phase == open && e.sourceOf(f).requeue(f, end.Retry):
+		if !end.quietly {
+			e.reportEnding(f, end)
+		}
 		f.dropClaim()
 		return nil, true
 	case e.repeatLocked(f, end):
@@ -207,7 +214,7 @@ func (e *Engine) completeLocked(f *flight, end *ending) (next *flight) {
 	}
 	f.tell(end, carrier, now)
 	f.dropClaim()
-	delete(e.flights, f.item.ID)
+	e.forgetFlightLocked(f, end, now)
 	next = e.leaveLaneLocked(f, end)
 	end.carried = carrier != nil || end.skipped
 	e.fileLocked(f, end, now)
@@ -217,12 +224,12 @@ func (e *Engine) completeLocked(f *flight, end *ending) (next *flight) {
 
 // leaveLaneLocked takes f out of its lane, and returns the flight whose turn it is then.
 func (e *Engine) leaveLaneLocked(f *flight, end *ending) (next *flight) {
-	behind := f.place.Behind()
+	if e.shutdown.phase != stopped && !end.Acked && e.sourceOf(f).inOrder() { // at Shutdown: f comes again, and nothing may overtake it
+		e.withdrawBehindLocked(f)
+	}
 	head := e.lanes.Leave(&f.place)
 	switch {
 	case e.shutdown.phase == stopped:
-	case behind != nil && !end.Acked && e.Source.inOrder(): // at Shutdown: f comes again, and nothing may overtake it
-		e.withdrawLocked(behind.Value, ErrShutdown)
 	case head != nil && head.Value.phase == waiting: // else a worker carries it already
 		head.Value.turn()
 		return head.Value
@@ -230,12 +237,26 @@ func (e *Engine) leaveLaneLocked(f *flight, end *ending) (next *flight) {
 	return nil
 }
 
+// withdrawBehindLocked ends the flights that wait behind f in its lane. f is still in it, so
+// that none of them gets its turn meanwhile.
+func (e *Engine) withdrawBehindLocked(f *flight) {
+	var all []*flight
+	for p := f.place.Behind(); p != nil; p = p.Behind() {
+		all = append(all, p.Value)
+	}
+	for _, behind := range slices.Backward(all) { // the last one first: there is nobody behind it
+		if behind.phase == waiting {
+			e.withdrawLocked(behind, ErrShutdown)
+		}
+	}
+}
+
 // fileLocked keeps the part of f that a later delivery needs to know.
 func (e *Engine) fileLocked(f *flight, end *ending, now time.Duration) {
 	switch {
 	case !end.Acked:
 		e.fileFailureLocked(f)
-	case end.carried:
+	case end.carried, f.group != nil:
 		e.memory.succeed(f.item.ID, f.item.Life, end.Reply.Body, now)
 	default:
 		e.fileUntoldLocked(f, end, now)

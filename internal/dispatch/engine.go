@@ -1,6 +1,7 @@
 // Package dispatch runs items: each once, the items of one lane one after the other and
 // in order. It knows which items have succeeded, which may come again, and who waits for
-// which. It does not know what an item is.
+// which. It does not know what an item is. Items of a group are kept, and then run as one
+// item: see [Keeper].
 //
 // An item comes with a delivery. The first delivery begins a flight, which waits for its
 // turn in its lane. A worker then carries the flight from its turn to its end: see
@@ -21,6 +22,8 @@ type Config struct {
 	Owner Owner
 	// Store is nil if this process is on its own.
 	Store Store
+	// Keeper keeps the items of groups. If nil, no item has a Part.
+	Keeper Keeper
 	// Source says how an item comes again after a failure.
 	Source Source
 	// LastAttempt is the part of Item.Life that is for a last attempt.
@@ -92,6 +95,7 @@ type Engine struct {
 	successes   uint64
 	lastSuccess time.Duration
 	shutdown    shutdown
+	groups
 }
 
 // New returns an engine. It starts nothing.
@@ -103,6 +107,7 @@ func New(cfg Config) *Engine {
 		lanes:    lane.New[*flight](cfg.MaxLane),
 		memory:   newMemory(cfg.Lives),
 		shutdown: newShutdown(),
+		groups:   groups{gathering: make(map[lane.Key]*flight)},
 	}
 	e.calls, e.cancel = context.WithCancelCause(context.Background())
 	return e

@@ -28,6 +28,7 @@ type flight struct {
 	claim   *lease   // granted; nil without a Store, and before its turn
 	history history
 	letter  *letter // the dead letter that is due in place of an attempt; nil: none
+	group   *group  // that its item stands for; nil for most
 
 	acknowledged bool        // a delivery was acknowledged before the attempt has ended
 	wasLate      bool        // some delivery was answered while it ran
@@ -48,11 +49,12 @@ type flight struct {
 type phase uint8
 
 const (
-	waiting  phase = iota // for its turn in its lane
-	claiming              // its turn has come, and the Store is asked
-	running               // the handler, or about to
-	settling              // the attempt has ended; its end is being made known
-	pausing               // it runs again after a while, and keeps its lane until then
+	waiting   phase = iota // for its turn in its lane
+	claiming               // its turn has come, and the Store is asked
+	running                // the handler, or about to
+	settling               // the attempt has ended; its end is being made known
+	pausing                // it runs again after a while, and keeps its lane until then
+	gathering              // a group whose items still come; it is in no lane
 )
 
 // attempt is one run of the handler.
@@ -107,8 +109,12 @@ func (f *flight) remove(d *Delivery) {
 	f.waiters = slices.Delete(f.waiters, i, i+1)
 }
 
-// carrier is the newest delivery that lives, which carries the result; nil if none does.
+// carrier is the newest delivery that lives, which carries the result; nil if none does. That of
+// a group is the one of its first item.
 func (f *flight) carrier() *Delivery {
+	if f.group != nil && len(f.waiters) > 0 {
+		return f.waiters[0]
+	}
 	for _, d := range slices.Backward(f.waiters) {
 		if d.alive() {
 			return d
@@ -143,7 +149,7 @@ func (a *attempt) took() time.Duration { return a.ended - a.started }
 
 // granted reports whether f is this process's to run: with a Store, once it has agreed.
 func (f *flight) granted() bool {
-	return f.engine.Store == nil || f.claim != nil && !f.claim.lost
+	return !f.engine.claims(f) || f.claim != nil && !f.claim.lost
 }
 
 // claimLost reports whether this process had a claim on f and has lost it.

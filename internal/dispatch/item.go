@@ -15,6 +15,8 @@ type Item struct {
 	MaxRetry time.Duration
 	// Unfit says why no handler may run: its dead letter is due. It is nil for most.
 	Unfit error
+	// Part says which group it is an item of. It is nil for most.
+	Part *Part
 }
 
 // Reply is what an attempt leaves for the sender of its item. The first delivery that
@@ -74,6 +76,7 @@ const (
 	Shed                            // no attempt was made
 	Failed                          // the attempt or the dead letter failed
 	ReplyLost                       // succeeded, and its reply could not be sent
+	Gathered                        // kept until its group is complete
 )
 
 // Verdict is what a delivery is told.

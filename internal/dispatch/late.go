@@ -116,7 +116,7 @@ func (e *Engine) cancelLocked(f *flight, late Deadline) {
 	case claiming, running:
 		f.attempt.cancelled = &late
 		f.endUser(ErrLate)
-	case settling, pausing:
+	case settling, pausing, gathering:
 	}
 }
 
@@ -128,10 +128,10 @@ func (f *flight) whyLate(late Deadline, now time.Duration) (why error, quiet boo
 	switch f.phase {
 	case waiting:
 		cause = f.place.Head().Value
-		text = fmt.Sprintf("answered while it waits in its lane for update %d (%s), %s", cause.item.ID, f.engine.Owner.Label(&cause.item), cause.does(now))
+		text = fmt.Sprintf("answered while it waits in its lane for update %d (%s), %s", firstOf(cause.item.ID), f.engine.Owner.Label(&cause.item), cause.does(now))
 	case claiming:
 		text = "answered while it waits for the Store"
-	case running, settling, pausing:
+	case running, settling, pausing, gathering:
 		text = "answered before the handler had finished"
 	}
 	quiet, cause.named = cause.named, true

@@ -51,6 +51,7 @@ type pastFailure struct {
 	attempts     int
 	history      history
 	letter       *letter
+	group        *group
 	acknowledged bool // its sender does not deliver it again
 }
 
@@ -199,7 +200,7 @@ func (e *Engine) expireLocked(r *rest, life time.Duration, f func()) {
 
 // keepFailureLocked remembers that f has failed.
 func (e *Engine) keepFailureLocked(f *flight) {
-	p := &pastFailure{rest: e.restOf(f), attempts: f.attempt.number, history: f.history, letter: f.letter, acknowledged: f.acknowledged}
+	p := &pastFailure{rest: e.restOf(f), attempts: f.attempt.number, history: f.history, letter: f.letter, group: f.group, acknowledged: f.acknowledged}
 	e.memory.failures[p.id] = p
 	e.expireLocked(&p.rest, p.life, func() { e.expireFailure(p) })
 	p.place = e.memory.resting.PushBack(p)

@@ -78,6 +78,7 @@ func (e *Engine) close() {
 	for _, f := range e.flights {
 		f.endPause()
 	}
+	e.stopGatheringLocked()
 	e.checkIdleLocked()
 }
 
@@ -94,7 +95,7 @@ func (e *Engine) drain(ctx context.Context) error {
 	}
 	e.awaitLastWords()
 	if ids := e.unkept(); len(ids) > 0 {
-		err = fmt.Errorf("%w; %d updates that LateAck has acknowledged did not end: %s", err, len(ids), FirstOf(ids))
+		err = fmt.Errorf("%w; %d updates that were acknowledged early did not end: %s", err, len(ids), FirstOf(ids))
 	}
 	return err
 }
@@ -217,7 +218,7 @@ func (e *Engine) stop() (overdue []int64) {
 
 func (e *Engine) stopFlightsLocked() {
 	for id, f := range e.flights {
-		if !f.acknowledged {
+		if !f.acknowledged && (f.group == nil || id != f.item.ID) {
 			e.shutdown.stranded = append(e.shutdown.stranded, id)
 		}
 		switch {
@@ -262,12 +263,12 @@ func (e *Engine) unkept() (ids []int64) {
 	defer e.mu.Unlock()
 	for id, f := range e.flights {
 		if f.acknowledged {
-			ids = append(ids, id)
+			ids = append(ids, known(id, f.group)...)
 		}
 	}
 	for id, p := range e.memory.failures {
 		if p.acknowledged {
-			ids = append(ids, id)
+			ids = append(ids, known(id, p.group)...)
 		}
 	}
 	slices.Sort(ids)

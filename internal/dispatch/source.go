@@ -12,6 +12,9 @@ type Source interface {
 	// inOrder reports whether the items behind a failed one in its lane must wait until it
 	// comes again.
 	inOrder() bool
+	// patient reports whether the sender offers the next items of a lane while one of them
+	// has no answer.
+	patient() bool
 }
 
 // Redelivered is a Source whose sender delivers the item again, as by a webhook.
@@ -20,12 +23,14 @@ type Redelivered struct{}
 func (Redelivered) outlived(*flight, time.Duration) bool { return false }
 func (Redelivered) requeue(*flight, time.Duration) bool  { return false }
 func (Redelivered) inOrder() bool                        { return false }
+func (Redelivered) patient() bool                        { return false }
 
 // Requeued is a Source that nobody delivers from again, such as a poll: the engine runs the
 // item again, in its lane, and the items behind it wait.
 type Requeued struct{}
 
 func (Requeued) inOrder() bool { return true }
+func (Requeued) patient() bool { return true }
 
 // outlived reports whether f would run again only when its sender would not offer it any
 // more: a query that nobody waits for must not hold up the next one.
@@ -136,8 +141,8 @@ func (e *Engine) failingLocked(f *flight) (n int) {
 	if !e.crowded {
 		return 0
 	}
-	for _, other := range e.flights {
-		if other != f && other.history.failed > 0 {
+	for id, other := range e.flights {
+		if other != f && other.history.failed > 0 && id == other.item.ID {
 			n++
 		}
 	}

@@ -32,14 +32,14 @@ func (e *Engine) turnLocked(f *flight) {
 // turn marks f as on its way to its handler.
 func (f *flight) turn() {
 	f.phase = running
-	if f.engine.Store != nil {
+	if f.engine.claims(f) {
 		f.phase = claiming
 	}
 }
 
 // startOver sends f to its handler once more. f keeps its turn.
 func (f *flight) startOver() {
-	f.attempt.cancelled, f.acknowledged, f.wasLate, f.named = nil, false, false, false
+	f.attempt.cancelled, f.acknowledged, f.wasLate, f.named = nil, f.acknowledged && f.group != nil, false, false
 	f.turn()
 }
 
@@ -81,6 +81,7 @@ func (w *worker) carry(f *flight) (next *flight) {
 		case nothing:
 		}
 		e.tellStore(f, end)
+		e.endGroup(f, end)
 		next, again = e.finish(f, end) // tells who waits, and files the flight
 		if end.report != nil {
 			<-e.tell(end.report)
@@ -99,7 +100,19 @@ func (w *worker) attempt(f *flight) bool {
 		e.judge(f, h, &w.ending)
 		return true
 	}
-	if !e.pause(f, &w.ending) || !e.acquire(f, &w.ending) {
+	if !e.pause(f, &w.ending) {
+		return true
+	}
+	if e.Keeper != nil {
+		switch e.makeWay(f, &w.ending) {
+		case isBehind:
+			return false
+		case isAway:
+			return true
+		case isReady:
+		}
+	}
+	if !e.acquire(f, &w.ending) || f.item.Part != nil && e.keep(f, &w.ending) || f.group != nil && !e.complete(f, &w.ending) {
 		return true
 	}
 	ctx, handled := e.begin(f, &w.ending)
@@ -258,7 +271,7 @@ func (e *Engine) returnedLocked(f *flight, ctx *Context) bool {
 // turnAwayLocked ends the turn of f without an attempt: with a dead letter where a
 // delivery of it was acknowledged already.
 func (e *Engine) turnAwayLocked(f *flight, v Verdict, end *ending) {
-	if f.acknowledged && !v.Acked {
+	if f.acknowledged && !v.Acked && !f.comesAgain() {
 		f.phase, f.attempt.started = settling, e.Now()
 		f.attempt.ended = f.attempt.started
 		f.letter = &letter{v.Err, DeadLettered}

@@ -1,5 +1,5 @@
 // Package envelope reads the few values of an update that tghook needs: its id, kind,
-// chat, user, date and thread. One pass over the body finds them, and checks that the body
+// chat, user, date, thread and album. One pass over the body finds them, and checks that the body
 // is one well-formed JSON object.
 //
 // Well-formed means the same as for encoding/json: the grammar of RFC 8259, and also
@@ -17,6 +17,7 @@ type Envelope struct {
 	Date           int64  // Unix time; 0 if the kind has none
 	ThreadID       int64  // 0 if the kind has none
 	PollID         []byte // the bytes between its quotes in the body, not decoded; nil if the kind has none
+	AlbumID        []byte // media_group_id of a message or post that is not an edit, in the same form
 }
 
 // ErrNoKind reports a well-formed update without a member that can be its kind.
@@ -26,7 +27,7 @@ var ErrNoKind = errors.New("no member is a kind of update")
 //
 // The kind is the name of the member whose value is an object. If several members are
 // objects, it is the first known kind, or else the first name that is not empty. A chat, user,
-// date or thread is 0 if it is missing or not an integer of 64 bits. PollID aliases data.
+// date or thread is 0 if it is missing or not an integer of 64 bits. PollID and AlbumID alias data.
 //
 // The error is a *SyntaxError if data is not one well-formed JSON object with an integer
 // update_id. It is ErrNoKind, and the Envelope has the id, if no other member is an object.

@@ -17,6 +17,7 @@ const (
 	date
 	orDate // is used if date is 0
 	thread
+	album
 	slots
 )
 
@@ -26,7 +27,7 @@ type paths [slots]string
 
 // The paths that several kinds share.
 var (
-	sent    = paths{chat: "chat.id", user: "from.id", date: "date", thread: "message_thread_id"}
+	sent    = paths{chat: "chat.id", user: "from.id", date: "date", thread: "message_thread_id", album: "media_group_id"}
 	edited  = paths{chat: "chat.id", user: "from.id", date: "edit_date", orDate: "date", thread: "message_thread_id"}
 	changed = paths{chat: "chat.id", user: "from.id", date: "date"}
 )

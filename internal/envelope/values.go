@@ -59,8 +59,14 @@ func (v *values) envelope(id int64, kind string) Envelope {
 		e.Date, _ = integer(v[orDate])
 	}
 	e.ThreadID, _ = integer(v[thread])
-	if p := v[poll]; len(p) > 0 && p[0] == '"' {
-		e.PollID = p[1 : len(p)-1 : len(p)-1]
-	}
+	e.PollID, e.AlbumID = quoted(v[poll]), quoted(v[album])
 	return e
+}
+
+// quoted returns the bytes between the quotes of a JSON string, or nil if value is not one.
+func quoted(value []byte) []byte {
+	if len(value) == 0 || value[0] != '"' {
+		return nil
+	}
+	return value[1 : len(value)-1 : len(value)-1]
 }

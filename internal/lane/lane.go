@@ -72,6 +72,44 @@ func (l *Lanes[T]) Enter(k Key, p *Place[T]) bool {
 	return true
 }
 
+// EnterBehind puts p behind the values at the head of the lane of k that ahead is true for,
+// and before all others. The lane may have more values than its limit then. k must not be the
+// zero Key.
+func (l *Lanes[T]) EnterBehind(k Key, p *Place[T], ahead func(T) bool) {
+	q := l.of(k)
+	q.length++
+	p.queue, p.prev, p.next = q, nil, q.head
+	for p.next != nil && ahead(p.next.Value) {
+		p.prev, p.next = p.next, p.next.next
+	}
+	if p.prev == nil {
+		q.head = p
+	} else {
+		p.prev.next = p
+	}
+	if p.next == nil {
+		q.tail = p
+	} else {
+		p.next.prev = p
+	}
+}
+
+// Has reports whether the lane of k has a value.
+func (l *Lanes[T]) Has(k Key) bool {
+	if k.Name != "" {
+		return l.named[k.Name] != nil
+	}
+	return l.numbered[k.number()] != nil
+}
+
+// Key returns the key of the lane that p is in. If p is in no lane, that is the zero Key.
+func (p *Place[T]) Key() Key {
+	if p.queue == nil {
+		return Key{}
+	}
+	return p.queue.key
+}
+
 // AtHead reports whether p is the first of its lane.
 func (p *Place[T]) AtHead() bool { return p.prev == nil }
 

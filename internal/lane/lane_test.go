@@ -102,3 +102,31 @@ func TestLanesOfDifferentKeysAreApart(t *testing.T) {
 		t.Errorf("%d lanes are left", n)
 	}
 }
+
+func TestAValueEntersBehindThoseThatGoAhead(t *testing.T) {
+	t.Parallel()
+	l := New[int](2)
+	k := Key{Class: Chat, ID: 1}
+	odd := func(v int) bool { return v%2 == 1 }
+	behind := func(v int) *Place[int] {
+		p := &Place[int]{Value: v}
+		l.EnterBehind(k, p, odd)
+		return p
+	}
+	require.False(t, l.Has(k))
+	two, four := enter(t, l, k, 2), enter(t, l, k, 4)
+	one, three := behind(1), behind(3)
+	require.True(t, one.AtHead())
+	require.Equal(t, k, three.Key())
+	for _, want := range []*Place[int]{three, two, four} {
+		require.Same(t, want, l.Leave(one))
+		one = want
+	}
+	five := behind(5)
+	require.Same(t, four, l.Leave(five))
+	require.Nil(t, l.Leave(four))
+	require.False(t, l.Has(k))
+	nine := behind(9) // into an empty lane
+	require.Same(t, nine, nine.Head())
+	require.True(t, l.Has(k))
+}

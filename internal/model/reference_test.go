@@ -192,7 +192,7 @@ func TestModelChecker(t *testing.T) {
 		}},
 		{"shutdown", "what is over is named as broken", func(tr *modelTrace) {
 			tr.deliveries[2] = &modelDelivery{id: 2, begin: at(8), end: at(9), status: 200, outcome: late}
-			tr.stops[0].err = fmt.Errorf("%w; updates that LateAck has acknowledged did not end: 2", context.DeadlineExceeded)
+			tr.stops[0].err = fmt.Errorf("%w; updates that were acknowledged early did not end: 2", context.DeadlineExceeded)
 		}},
 		{"shutdown", "nil during a run", func(tr *modelTrace) { tr.stops[0] = &modelStopping{begin: at(6), end: modelMoment{6, at(6).at}} }},
 		{"shutdown", "a run is not named", func(tr *modelTrace) {

@@ -139,6 +139,54 @@ func TestALeaseThatRunsOutWhileTheStoreIsDownIsALostClaim(t *testing.T) {
 	})
 }
 
+// The context of a request ends with its answer, or when its sender goes. The calls of the
+// Store do not end with it.
+func TestTheStoreIsToldOfASuccessWhoseDeliveryIsOver(t *testing.T) {
+	for name, leave := range map[string]func(cancel func()){
+		"answered late": func(func()) { rig.Pass(10 * time.Second) },
+		"sender gone":   func(cancel func()) { rig.Pass(5 * time.Second); cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
+				shared := rig.NewStore()
+				shared.Latency = time.Second
+				a := rig.NewBot(t, rig.Replica(shared), rig.Taking(25*time.Second, rig.Hello, nil))
+				b := rig.NewBot(t, rig.Replica(shared), rig.Nothing)
+				ctx, cancel := context.WithCancel(t.Context())
+				first := rig.Eventually(func() string {
+					defer cancel() // as net/http does
+					return a.PostWith(ctx, rig.MessageIn(7, 1))
+				})
+				leave(cancel)
+				rig.MustWait(first)
+				rig.Pass(30 * time.Second)
+				assert.Equal(t, "Claim 1, Renew 1, Renew 1, Done 1", shared.Log(), "store")
+				assert.Equal(t, rig.HelloAnswer, b.Post(rig.MessageIn(7, 1)), "there")
+			})
+		})
+	}
+}
+
+// A quick update costs two calls. Its answer waits for both.
+func TestOnlyASlowHandlerRenewsItsClaim(t *testing.T) {
+	for took, want := range map[time.Duration]string{
+		0:                "Claim 1, Done 1",
+		9 * time.Second:  "Claim 1, Done 1",
+		25 * time.Second: "Claim 1, Renew 1, Renew 1, Done 1",
+	} {
+		t.Run(took.String(), func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
+				shared := rig.NewStore()
+				cfg := rig.Replica(shared)
+				cfg.LateAfter = -1
+				r := rig.NewBot(t, cfg, rig.Taking(took, rig.Hello, nil))
+				assert.Equal(t, rig.HelloAnswer, r.Post(rig.MessageIn(7, 1)), "answer")
+				assert.Equal(t, want, shared.Log(), "store")
+			})
+		})
+	}
+}
+
 func TestARenewalThatFailsOnceIsTriedAgain(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		shared := rig.NewStore()
@@ -391,6 +439,19 @@ func TestJoinsStayInTheProcess(t *testing.T) {
 		assert.Equal(t, "200", rig.MustWait(first), "first")
 		assert.Equal(t, rig.HelloAnswer, rig.MustWait(joined), "joined")
 		assert.Equal(t, 2, shared.Count("Claim 1"), "claims")
+	})
+}
+
+// Telegram sends the messages of a chat one after the other, but a button press beside them.
+func TestLanesStayInTheProcess(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		shared := rig.NewStore()
+		a := rig.NewBot(t, rig.Replica(shared), rig.Taking(5*time.Second, rig.Hello, nil))
+		b := rig.NewBot(t, rig.Replica(shared), rig.Taking(time.Second, rig.Hello, nil))
+		first := a.Send(rig.MessageIn(7, 1))
+		_, took := b.Send(rig.MessageIn(7, 2)).Wait()
+		assert.Equal(t, time.Second, took, "another update of the chat, elsewhere")
+		assert.Equal(t, rig.HelloAnswer, rig.MustWait(first), "first")
 	})
 }
 
