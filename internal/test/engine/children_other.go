@@ -1,0 +1,9 @@
+//go:build unix && !linux
+
+package engine
+
+// children returns nothing. The processes of a server end by themselves when it has ended.
+func children(int) []int { return nil }
+
+// awaitEnd does nothing.
+func awaitEnd([]int) {}

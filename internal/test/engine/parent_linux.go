@@ -1,0 +1,6 @@
+package engine
+
+import "syscall"
+
+// endWithParent makes the process end when this one is killed.
+func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
