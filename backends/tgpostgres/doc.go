@@ -1,2 +1,111 @@
-// Package tgpostgres is a tghook.Store on PostgreSQL, for replicas of one bot.
+// Package tgpostgres is a [tghook.Store] on PostgreSQL, for replicas of one bot: each update
+// runs in only one of them. It uses a pool of pgx v5 of yours.
+//
+//	func main() {
+//		ctx := context.Background()
+//		pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL")) // postgres://bot:password@db.example/bot
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		store, err := tgpostgres.New(pool, tgpostgres.Config{})
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		if err := store.Migrate(ctx); err != nil { // makes the tables, if they are missing
+//			log.Fatal(err)
+//		}
+//		hook, err := tghook.New(tghook.HandlerFunc(hello), tghook.Config{
+//			Secret:   os.Getenv("TELEGRAM_SECRET"),
+//			Dispatch: tghook.DispatchConfig{Bot: 123456789, Store: store}, // the number before the token's colon
+//		})
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		http.Handle("POST /telegram", hook)
+//		log.Fatal(http.ListenAndServe(":8080", nil))
+//	}
+//
+//	func hello(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+//		if u.Kind != tghook.KindMessage {
+//			return tghook.NoReply, nil
+//		}
+//		return tghook.Reply{Method: "sendMessage", Params: map[string]any{
+//			"chat_id": u.ChatID, "text": "Hello!",
+//		}}, nil
+//	}
+//
+// Every method is one statement, and one round trip. An update whose handler is quick costs
+// two. Three things cost a round trip more: a connection prepares a statement before it first
+// uses it, a pool of pgx pings a connection that was idle for a second, and one Claim in 256
+// removes expired rows. All times are measured by the clock of PostgreSQL.
+//
+// The package uses nothing newer than PostgreSQL 13. Its tests run on PostgreSQL 15.
+//
+// # The tables
+//
+// There are two: tghook_updates has a row for each update, and tghook_albums one for each chat
+// that has items of albums. Config.Schema and Config.Prefix change their names. All bots may
+// share them. There are two ways to make them:
+//
+//   - Store.Migrate makes them when the program starts. Any number of replicas may call it at
+//     once. It needs the right to create tables only if they are missing.
+//   - Migration returns the SQL, for the tool that makes your other tables. The file
+//     schema.sql of this package is the same SQL with the default names.
+//
+// The program's user needs no right but these:
+//
+//	GRANT SELECT, INSERT, UPDATE, DELETE ON tghook_updates, tghook_albums TO bot;
+//
+// A row takes about 300 bytes with its index entries and the room that fillfactor keeps free,
+// and a reply its own size. It expires 24 hours and some minutes after the last claim, or
+// earlier if Telegram delivers the update for a shorter time, and then up to an hour later.
+// Claims remove expired rows in passing, in batches of up to 512, and pass over rows that
+// others have locked. So the table has about a day of updates. Nothing else has to run, and
+// [Store.Prune] removes all expired rows at once.
+//
+// The tables have settings of their own, so that a thousand updates a second need no tuning: a
+// fillfactor of 50, so that the second write of an update mostly finds room in the page of the first
+// and touches no index, and an autovacuum that starts when a fiftieth of the rows is dead and
+// not a fifth. Do not turn autovacuum off for them. Do not add an index on lease_until, state
+// or fence.
+//
+// # The pool
+//
+// A call takes a connection for one statement. Give the pool about as many connections as
+// updates start or end at the same time. pgx takes four or the number of processors, whichever
+// is more. Handlers that use the same pool must not keep all its connections while they run,
+// for then no update can start or end. A call waits up to 5 seconds.
+//
+// With PgBouncer in transaction mode, add default_query_exec_mode=exec to the URL, for
+// otherwise pgx prepares statements on a connection and uses them on another. From PgBouncer
+// 1.21 on, max_prepared_statements does instead.
+//
+// Add connect_timeout=2 to the URL, so that a host that does not answer is given up in time.
+// If the server has a standby, name both hosts and add target_session_attrs=read-write.
+//
+// The isolation level may be any. Where it is repeatable read or serializable by default, a
+// statement that meets another runs again, which costs a round trip more each time.
+//
+// # What a failure costs
+//
+//   - PostgreSQL is away, or has no connection free: updates are answered 503, and no handler
+//     starts. A handler that runs goes on. This ends when PostgreSQL answers again.
+//   - PostgreSQL was killed, or its machine lost power, and starts again: nothing is lost.
+//   - The same with synchronous_commit off: the last commits are lost, up to three times
+//     wal_writer_delay, which is 0.6 seconds by default. With fsync off, the database may be
+//     broken. Do not use that.
+//   - An asynchronous replica takes over: what the old primary had not sent to it yet is lost.
+//     With synchronous_standby_names and synchronous_commit on, nothing is lost. A primary that
+//     is cut off, and does not know, goes on granting claims: the tool that switches over must
+//     stop it first.
+//
+// If a claim is lost, the update may run in another process too, while the first still runs.
+// The first handler's context ends with [tghook.ErrClaimLost] at the next renewal, within 10
+// seconds. If a success is lost, the update runs again, but only if Telegram has not got the
+// answer and delivers the update again. If a failure is lost, the update gets one attempt more.
+// If items of an album are lost, they do not come again, because Telegram has been answered.
+//
+// So synchronous_commit off saves the wait for the disk at each of the two statements, and
+// costs updates that run twice after a crash. Set it for the program alone, by
+// options=-csynchronous_commit=off in the URL, and only if it has no albums.
 package tgpostgres

@@ -1,0 +1,46 @@
+package tgpostgres
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+)
+
+//go:embed schema.sql
+var schema string
+
+// migrationLock is the advisory lock of PostgreSQL that is held while tables are made. Any
+// number will do that others do not use.
+const migrationLock = 0x7467686f6f6b // "tghook"
+
+// Migration returns the SQL that makes the tables, with the names that cfg has: the file
+// schema.sql of this package. It is for a migration of your own. It is harmless to run it
+// again. A later version of this package whose tables differ says so in its changelog.
+func Migration(cfg Config) (string, error) {
+	n, err := newNames(cfg)
+	if err != nil {
+		return "", err
+	}
+	return n.in(schema), nil
+}
+
+// Migrate makes the tables if they are missing. Several processes may call it at once. If the
+// tables exist, it changes nothing, and needs no right but to read them. Otherwise it needs
+// the right to create tables in the schema.
+func (s *Store) Migrate(ctx context.Context) error {
+	var exist bool
+	const look = `SELECT to_regclass($1::text) IS NOT NULL AND to_regclass($2::text) IS NOT NULL`
+	if err := s.pool.QueryRow(ctx, look, s.sql.updates, s.sql.albums).Scan(&exist); err != nil {
+		return fmt.Errorf("tgpostgres: Migrate: look for the tables: %w", s.explain(err))
+	}
+	if exist {
+		return nil
+	}
+	// Statements without parameters go to PostgreSQL as one text, which is one transaction.
+	// The lock is held until its end.
+	text := fmt.Sprintf("SELECT pg_advisory_xact_lock(%d);\n%s", migrationLock, s.sql.in(schema))
+	if err := s.again(ctx, func() error { _, err := s.pool.Exec(ctx, text); return err }); err != nil {
+		return fmt.Errorf("tgpostgres: Migrate: make the tables: %w", s.explain(err))
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package tgpostgres
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tghook/tghook"
+)
+
+// The default names, as schema.sql and the statements have them.
+const (
+	defaultPrefix = "tghook_"
+	updatesTable  = "updates"
+	expiryIndex   = "updates_forget_after" // the longest name
+	albumsTable   = "albums"
+)
+
+// maxName is how many bytes a name of PostgreSQL has at most. It cuts longer ones.
+const maxName = 63
+
+// names are the quoted names of the tables of a Store.
+type names struct {
+	updates, albums string
+	replacer        *strings.Replacer
+}
+
+func newNames(cfg Config) (names, error) {
+	prefix := cfg.Prefix
+	if prefix == "" {
+		prefix = defaultPrefix
+	}
+	if problem := badName(prefix, maxName-len(expiryIndex)); problem != "" {
+		return names{}, &tghook.ConfigError{Field: "tgpostgres.Config.Prefix", Problem: problem}
+	}
+	if problem := badName(cfg.Schema, maxName); problem != "" {
+		return names{}, &tghook.ConfigError{Field: "tgpostgres.Config.Schema", Problem: problem}
+	}
+	qualified := func(name string) string {
+		if cfg.Schema == "" {
+			return pgx.Identifier{prefix + name}.Sanitize()
+		}
+		return pgx.Identifier{cfg.Schema, prefix + name}.Sanitize()
+	}
+	n := names{updates: qualified(updatesTable), albums: qualified(albumsTable)}
+	n.replacer = strings.NewReplacer(
+		defaultPrefix+expiryIndex, pgx.Identifier{prefix + expiryIndex}.Sanitize(), // an index is in the schema of its table
+		defaultPrefix+updatesTable, n.updates,
+		defaultPrefix+albumsTable, n.albums,
+	)
+	return n, nil
+}
+
+// badName returns what is wrong with a name, or nothing.
+func badName(name string, longest int) string {
+	switch {
+	case len(name) > longest:
+		return "it has " + strconv.Itoa(len(name)) + " bytes; it may have " + strconv.Itoa(longest)
+	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
+		return strconv.Quote(name) + " is not valid UTF-8, or has a zero byte"
+	}
+	return ""
+}
+
+// in returns a text with these names in place of the default ones.
+func (n names) in(text string) string { return n.replacer.Replace(text) }
