@@ -16,7 +16,7 @@ APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm redis-server
 # Debian packages without a program of their name on the PATH.
-PACKAGES := python3-python-telegram-bot postgresql
+PACKAGES := python3-python-telegram-bot postgresql pgbouncer
 
 # Where npm's packages are installed.
 NPM := $(addsuffix /node_modules/.installed,$(patsubst %/package-lock.json,%,$(shell git ls-files '*/package-lock.json')))
@@ -26,6 +26,7 @@ GOTESTFLAGS ?=
 MIN_COVER   ?= 90
 FUZZTIME    ?= 10m
 KILLTIME    ?= 5m
+CHAOSTIME   ?= 5m
 BENCH       ?= .
 BENCHCOUNT  ?= 6
 BENCHTIME   ?= 300ms
@@ -155,10 +156,14 @@ bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchma
 	@"$(call tool,$(BENCHSTAT))" $(BIN)/bench.txt
 	@cd bench && cat ../$(BIN)/{bench,abuse}.txt | go run ./table
 
-# Its short form is a test of e2e/kill.
+# The short form of both is a test of e2e/replicas.
 .PHONY: kill
 kill: ## kill a bot again and again for KILLTIME while updates come, by webhook and by poll: nothing lost, nothing twice in a life
-	@go run ./e2e/kill -for $(KILLTIME)
+	@go run ./e2e/replicas -mode webhook,poll -for $(KILLTIME)
+
+.PHONY: chaos-replicas
+chaos-replicas: ## kill and stop two replicas and the Store that they share for CHAOSTIME, with each Store: nothing lost, nothing twice but as the lease says
+	@go run ./e2e/replicas -mode redis,postgres,sqlite -for $(CHAOSTIME)
 
 .PHONY: diagram
 diagram: $(call tool,$(D2)) ## draw each docs/*.d2 as docs/*.svg

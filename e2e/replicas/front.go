@@ -27,6 +27,8 @@ func newFront(ctx context.Context, receivers int) (*front, error) {
 	return f, nil
 }
 
+func (f *front) url() string { return "http://" + f.Addr().String() + "/telegram" }
+
 func (f *front) accept(ctx context.Context) {
 	for n := 0; ; n++ {
 		conn, err := f.Accept()
