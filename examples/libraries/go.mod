@@ -11,6 +11,10 @@ require (
 	github.com/mymmrac/telego v1.3.1
 	github.com/stretchr/testify v1.11.1
 	github.com/tghook/tghook v0.1.0
+	github.com/tghook/tghook/libraries/tggotelegram v0.1.0
+	github.com/tghook/tghook/libraries/tggotgbot v0.1.0
+	github.com/tghook/tghook/libraries/tgtelebot v0.1.0
+	github.com/tghook/tghook/libraries/tgtelego v0.1.0
 	gopkg.in/telebot.v4 v4.0.0-beta.10
 )
 
@@ -37,4 +41,10 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
-replace github.com/tghook/tghook => ../../
+replace (
+	github.com/tghook/tghook => ../../
+	github.com/tghook/tghook/libraries/tggotelegram => ../../libraries/tggotelegram
+	github.com/tghook/tghook/libraries/tggotgbot => ../../libraries/tggotgbot
+	github.com/tghook/tghook/libraries/tgtelebot => ../../libraries/tgtelebot
+	github.com/tghook/tghook/libraries/tgtelego => ../../libraries/tgtelego
+)

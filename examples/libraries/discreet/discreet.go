@@ -3,22 +3,31 @@
 // it out.
 package discreet
 
-import "strings"
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
 
-// Error returns err with a text that does not contain the token. The error that it wraps
-// may contain it.
+// Error takes the token out of an error that net/http has made, and returns the error. Call
+// it before another error wraps that one.
 func Error(err error, token string) error {
-	if err == nil || !strings.Contains(err.Error(), token) {
-		return err
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		failed.URL = strings.ReplaceAll(failed.URL, token, "<token>")
 	}
-	return discreetError{err, token}
+	return err
 }
 
-type discreetError struct {
-	error
-
-	token string
+// Client is an HTTP client whose errors do not contain the token.
+type Client struct {
+	HTTP  *http.Client
+	Token string
 }
 
-func (e discreetError) Error() string { return strings.ReplaceAll(e.error.Error(), e.token, "<token>") }
-func (e discreetError) Unwrap() error { return e.error }
+// Do does the same as the method of HTTP.
+func (c Client) Do(req *http.Request) (*http.Response, error) {
+	res, err := c.HTTP.Do(req) //nolint:gosec // the request is that of the library
+	return res, Error(err, c.Token)
+}

@@ -17,7 +17,7 @@ func run(ctx context.Context, cfg tghook.RunConfig, greet greeting.Func) error {
 		return err
 	}
 	transport := &tghook.ReplyTransport{Client: client, AllowNoResult: true}
-	handler, err := newHandler(cfg, transport, greet)
+	handler, err := newHandler(cfg.Token, transport, greet)
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,7 @@ func TestTheBotOnAServerOfYours(t *testing.T) {
 	t.Parallel()
 	tg := tghooktest.NewServer(t)
 	client := tg.Bot(t)
-	cfg := tghook.RunConfig{Token: tg.Token, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true}}
-	handler, err := newHandler(cfg, &tghook.ReplyTransport{Client: client, AllowNoResult: true}, greeting.Polite)
+	handler, err := newHandler(tg.Token, &tghook.ReplyTransport{Client: client, AllowNoResult: true}, greeting.Polite)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)

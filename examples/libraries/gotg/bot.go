@@ -17,12 +17,11 @@ import (
 func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) tghook.Handler {
 	client := tg.New(cfg.Token,
 		tg.WithClientServerURL(cmp.Or(cfg.Client.BaseURL, "https://api.telegram.org")),
-		tg.WithClientDoer(&http.Client{Transport: transport}),
+		tg.WithClientDoer(discreet.Client{HTTP: &http.Client{Transport: transport}, Token: cfg.Token}),
 	)
 	router := newRouter(greet)
 	return tghook.Typed(func(ctx context.Context, u *tg.Update) (tghook.Reply, error) {
-		err := router.Handle(ctx, &tgb.Update{Update: u, Client: client})
-		return tghook.NoReply, discreet.Error(err, cfg.Token)
+		return tghook.NoReply, router.Handle(ctx, &tgb.Update{Update: u, Client: client})
 	})
 }
 

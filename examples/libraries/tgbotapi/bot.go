@@ -16,14 +16,14 @@ import (
 // library's calls take no context.
 func newHandler(cfg tghook.RunConfig, transport *tghook.ReplyTransport, greet greeting.Func) (tghook.Handler, error) {
 	server := cmp.Or(cfg.Client.BaseURL, "https://api.telegram.org")
-	b, err := tgbotapi.NewBotAPIWithClient(cfg.Token, server+"/bot%s/%s", &http.Client{Transport: transport})
+	b, err := tgbotapi.NewBotAPIWithClient(cfg.Token, server+"/bot%s/%s", discreet.Client{HTTP: &http.Client{Transport: transport}, Token: cfg.Token})
 	if err != nil {
-		return nil, discreet.Error(err, cfg.Token)
+		return nil, err
 	}
 	return tghook.Typed(func(ctx context.Context, u *tgbotapi.Update) (tghook.Reply, error) {
 		own := *b
-		own.Client = transport.With(ctx)
-		return tghook.NoReply, discreet.Error(handle(ctx, &own, u, greet), cfg.Token)
+		own.Client = discreet.Client{HTTP: transport.With(ctx), Token: cfg.Token}
+		return tghook.NoReply, handle(ctx, &own, u, greet)
 	}), nil
 }
 

@@ -1,0 +1,59 @@
+package tggotelegram_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+
+	"github.com/go-telegram/bot"
+	"github.com/go-telegram/bot/models"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/libraries/tggotelegram"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// A bot that answers "hi", on a simulated Telegram.
+func Example() {
+	tg, err := tghooktest.Start(tghooktest.ServerConfig{})
+	if err != nil {
+		panic(err)
+	}
+	defer tg.Close()
+	client, err := tghook.NewClient(tg.Token, tghook.ClientConfig{BaseURL: tg.URL, Local: true})
+	if err != nil {
+		panic(err)
+	}
+	transport := &tghook.ReplyTransport{Client: client, AllowNoResult: true}
+	b, err := bot.New(tg.Token, tggotelegram.Options(transport)...)
+	if err != nil {
+		panic(err)
+	}
+	b.RegisterHandler(bot.HandlerTypeMessageText, "hi", bot.MatchTypeExact, func(ctx context.Context, b *bot.Bot, u *models.Update) {
+		_, err := b.SendMessage(ctx, &bot.SendMessageParams{ChatID: u.Message.Chat.ID, Text: "Hello!"})
+		tggotelegram.Fail(ctx, err)
+	})
+	handler, err := tggotelegram.Handler(b)
+	if err != nil {
+		panic(err)
+	}
+	hook, err := tghook.New(handler, tghook.Config{Secret: "my-secret", Dispatch: tghook.DispatchConfig{Bot: client.Bot()}})
+	if err != nil {
+		panic(err)
+	}
+	server := httptest.NewServer(hook)
+	defer server.Close()
+	ctx := context.Background()
+	if err := client.SetWebhook(ctx, tghook.WebhookRequest{URL: server.URL, SecretToken: "my-secret"}); err != nil {
+		panic(err)
+	}
+
+	tg.User("Zoë").Chat().Send("hi")
+	if err := tg.Delivered(ctx); err != nil {
+		panic(err)
+	}
+	for _, call := range tg.Calls("sendMessage") {
+		fmt.Println(call.Params["text"], "In the HTTP response:", call.Reply)
+	}
+	// Output: Hello! In the HTTP response: true
+}
