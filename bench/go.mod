@@ -24,8 +24,12 @@ require (
 	github.com/tghook/tghook v0.1.0
 	github.com/tghook/tghook/adapters/tgechov5 v0.1.0
 	github.com/tghook/tghook/adapters/tgfiberv3 v0.1.0
+	github.com/tghook/tghook/otel v0.1.0
 	github.com/tidwall/gjson v1.20.0
 	github.com/valyala/fasthttp v1.69.0
+	go.opentelemetry.io/otel/sdk v1.44.0
+	go.opentelemetry.io/otel/sdk/metric v1.44.0
+	go.opentelemetry.io/otel/trace v1.44.0
 	gopkg.in/telebot.v4 v4.0.0-beta.10
 )
 
@@ -33,8 +37,11 @@ require (
 	github.com/andybalholm/brotli v1.2.0 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic/loader v0.5.3 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/cloudwego/base64x v0.1.6 // indirect
 	github.com/davecgh/go-spew v1.1.1 // indirect
+	github.com/go-logr/logr v1.4.3 // indirect
+	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/gofiber/schema v1.7.0 // indirect
 	github.com/gofiber/utils/v2 v2.0.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -56,6 +63,9 @@ require (
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fastjson v1.6.4 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
+	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
+	go.opentelemetry.io/otel v1.44.0 // indirect
+	go.opentelemetry.io/otel/metric v1.44.0 // indirect
 	golang.org/x/arch v0.0.0-20210923205945-b76863e36670 // indirect
 	golang.org/x/crypto v0.54.0 // indirect
 	golang.org/x/exp v0.0.0-20220613132600-b0d781184e0d // indirect
@@ -70,4 +80,5 @@ replace (
 	github.com/tghook/tghook => ../
 	github.com/tghook/tghook/adapters/tgechov5 => ../adapters/tgechov5
 	github.com/tghook/tghook/adapters/tgfiberv3 => ../adapters/tgfiberv3
+	github.com/tghook/tghook/otel => ../otel
 )

@@ -31,6 +31,7 @@ func BenchmarkServe(b *testing.B) {
 			b.Run("bare", func(b *testing.B) { serve(b, body, bare()) })
 			b.Run("unmarshal", func(b *testing.B) { unmarshal(b, body) })
 			b.Run("tghook_raw", func(b *testing.B) { serve(b, body, hook(b, raw)) })
+			b.Run("tghook_album", func(b *testing.B) { serve(b, body, hook(b, withAlbum)) })
 			b.Run("tghook_typed", func(b *testing.B) { serve(b, body, hook(b, typed)) })
 		})
 	}
@@ -40,6 +41,12 @@ var raw = tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.R
 	handled += u.ID & 1
 	return tghook.NoReply, nil
 })
+
+// withAlbum is raw for all that is not an item of an album.
+var withAlbum = tghook.Chain(raw, tghook.Album(func(_ context.Context, us []*tghook.Update) (tghook.Reply, error) {
+	handled += us[0].ID & 1
+	return tghook.NoReply, nil
+}, tghook.AlbumConfig{}))
 
 var typed = tghook.Typed(func(_ context.Context, u *models.Update) (tghook.Reply, error) {
 	handled += u.ID & 1
