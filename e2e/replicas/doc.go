@@ -1,2 +1,0 @@
-// Replicas kills the replicas of a bot, and their Store.
-package replicas
