@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net/http"
 	"os"
@@ -100,10 +101,13 @@ func (d *download) run(ctx context.Context) error {
 	}
 	err := d.fetch(ctx)
 	var cut *cutError
-	if errors.As(err, &cut) && ctx.Err() == nil {
-		err = d.fetch(ctx)
+	switch {
+	case !errors.As(err, &cut) || ctx.Err() != nil:
+		return err
+	case d.size > 0 && d.written == d.size: // cut behind the last byte
+		return nil
 	}
-	return err
+	return d.fetch(ctx)
 }
 
 // isAbsolute reports whether p is the path of a file on a disk, of Windows too.
@@ -124,6 +128,8 @@ func (d *download) read(ctx context.Context) error {
 	}
 	info, err := root.Stat(name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("in ClientConfig.Files, %s: %w (it must be the server's --dir)", d.client.files, err)
 	case err != nil:
 		return fmt.Errorf("in ClientConfig.Files: %w", err)
 	case !info.Mode().IsRegular():
@@ -206,7 +212,7 @@ func (d *download) open(ctx context.Context) (*http.Response, error) {
 	req.Header.Set("Accept-Encoding", "identity")
 	if d.written > 0 {
 		req.Header.Set("Range", "bytes="+strconv.FormatInt(d.written, 10)+"-")
-		if d.etag != "" {
+		if strings.HasPrefix(d.etag, `"`) { // a weak one does not vouch for the bytes
 			req.Header.Set("If-Range", d.etag)
 		}
 	}
@@ -232,9 +238,7 @@ func (d *download) open(ctx context.Context) (*http.Response, error) {
 // join reads on to the first byte that w does not have.
 func (d *download) join(res *http.Response) error {
 	if d.written == 0 {
-		if tag := res.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // a weak one does not vouch for the bytes
-			d.etag = tag
-		}
+		d.etag = res.Header.Get("ETag")
 		return nil
 	}
 	if res.StatusCode == http.StatusPartialContent {

@@ -206,6 +206,13 @@ func TestADownloadThatIsCutGoesOnOnce(t *testing.T) {
 			func(r *http.Request) *http.Response { return cut(whole(r)) },
 			func(*http.Request) *http.Response { return changed(served(content), "ETag", `"first"`) },
 		}, "", len(content)},
+		"a weak ETag vouches for no range": {[]func(*http.Request) *http.Response{
+			func(r *http.Request) *http.Response { return changed(cut(whole(r)), "ETag", `W/"first"`) },
+			func(r *http.Request) *http.Response {
+				assert.Empty(t, r.Header.Get("If-Range"), "condition")
+				return changed(served(content), "ETag", `W/"first"`)
+			},
+		}, "", len(content)},
 		"an answer without a length ends early": {[]func(*http.Request) *http.Response{
 			func(*http.Request) *http.Response {
 				res := served(content[:cutAt])
@@ -258,6 +265,21 @@ func TestADownloadThatIsCutGoesOnOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestADownloadThatIsCutBehindItsLastByteIsWhole(t *testing.T) {
+	t.Parallel()
+	requests := 0
+	c := files("a", 4, func(*http.Request) (*http.Response, error) {
+		requests++
+		res := served([]byte("text"))
+		res.Body = io.NopCloser(io.MultiReader(res.Body, failing{io.ErrUnexpectedEOF}))
+		return res, nil
+	}).Client(t, tghook.ClientConfig{})
+	var got bytes.Buffer
+	require.NoError(t, c.Download(t.Context(), "a", &got))
+	assert.Equal(t, "text", got.String())
+	assert.Equal(t, 1, requests, "requests")
 }
 
 func TestADownloadIsNotLargerThanMaxDownload(t *testing.T) {
