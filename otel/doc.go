@@ -1,5 +1,17 @@
 // Package oteltghook makes metrics and traces of a tghook bot, with OpenTelemetry.
 //
+//	package main
+//
+//	import (
+//		"context"
+//		"log"
+//		"net/http"
+//		"os"
+//
+//		"github.com/tghook/tghook"
+//		oteltghook "github.com/tghook/tghook/otel"
+//	)
+//
 //	func main() {
 //		telemetry := oteltghook.New() // of the global providers, which your program sets
 //		hook, err := tghook.New(tghook.Chain(tghook.HandlerFunc(hello), telemetry.Middleware), tghook.Config{

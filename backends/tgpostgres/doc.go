@@ -1,6 +1,19 @@
 // Package tgpostgres is a [tghook.Store] on PostgreSQL, for replicas of one bot: each update
 // runs in only one of them. It uses a pool of pgx v5 of yours.
 //
+//	package main
+//
+//	import (
+//		"context"
+//		"log"
+//		"net/http"
+//		"os"
+//
+//		"github.com/jackc/pgx/v5/pgxpool"
+//		"github.com/tghook/tghook"
+//		"github.com/tghook/tghook/backends/tgpostgres"
+//	)
+//
 //	func main() {
 //		ctx := context.Background()
 //		pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL")) // postgres://bot:password@db.example/bot

@@ -1,6 +1,19 @@
 // Package tgredis is a [tghook.Store] on Redis, for replicas of one bot: each update runs in
 // only one of them. It uses a go-redis client of yours, of any kind.
 //
+//	package main
+//
+//	import (
+//		"context"
+//		"log"
+//		"net/http"
+//		"os"
+//
+//		"github.com/redis/go-redis/v9"
+//		"github.com/tghook/tghook"
+//		"github.com/tghook/tghook/backends/tgredis"
+//	)
+//
 //	func main() {
 //		client := redis.NewClient(&redis.Options{
 //			Addr:                  "redis.example:6379",

@@ -2,6 +2,20 @@
 // been handled is known after a restart or a crash. It needs no server and no C compiler: it
 // uses modernc.org/sqlite, which is Go.
 //
+//	package main
+//
+//	import (
+//		"context"
+//		"errors"
+//		"log"
+//		"os"
+//		"os/signal"
+//		"syscall"
+//
+//		"github.com/tghook/tghook"
+//		"github.com/tghook/tghook/backends/tgsqlite"
+//	)
+//
 //	func main() {
 //		store, err := tgsqlite.Open("tghook.db", tgsqlite.Config{})
 //		if err != nil {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"go/doc/comment"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -11,7 +14,8 @@ import (
 	"strings"
 )
 
-// A page is a page of the documentation that shows how to get a module.
+// A page is a page of the documentation that shows how to get a module. The programs in the
+// package comments of these modules count as the page's.
 type page struct {
 	name     string
 	gets     []string // the paths
@@ -44,11 +48,49 @@ func (t *tree) pages() ([]page, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, get := range p.gets {
+			m, ok := t.moduleOf(get)
+			if !ok {
+				continue
+			}
+			programs, err := t.commented(m)
+			if err != nil {
+				return nil, err
+			}
+			p.programs = append(p.programs, programs...)
+		}
 		if len(p.gets) > 0 {
 			pages = append(pages, p)
 		}
 	}
 	return pages, nil
+}
+
+// commented returns the whole programs that the package comment in a module's doc.go shows.
+func (t *tree) commented(m mod) ([]program, error) {
+	name := path.Join(m.dir, "doc.go")
+	text, err := t.read(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	var programs []program
+	for _, block := range new(comment.Parser).Parse(file.Doc.Text()).Content {
+		if code, ok := block.(*comment.Code); ok && strings.HasPrefix(code.Text, "package main\n") {
+			prog, err := parseProgram(name, code.Text)
+			if err != nil {
+				return nil, err
+			}
+			programs = append(programs, prog)
+		}
+	}
+	return programs, nil
 }
 
 func parsePage(name, text string) (page, error) {
@@ -62,21 +104,29 @@ func parsePage(name, text string) (page, error) {
 		if !strings.HasPrefix(found[1], "package main\n") {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, found[1], parser.ImportsOnly)
+		prog, err := parseProgram(name, found[1])
 		if err != nil {
 			return p, err
-		}
-		prog := program{text: found[1]}
-		for _, i := range file.Imports {
-			imported, err := strconv.Unquote(i.Path.Value)
-			if err != nil {
-				return p, err
-			}
-			prog.imports = append(prog.imports, imported)
 		}
 		p.programs = append(p.programs, prog)
 	}
 	return p, nil
+}
+
+func parseProgram(name, text string) (program, error) {
+	prog := program{text: text}
+	file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
+	if err != nil {
+		return prog, err
+	}
+	for _, i := range file.Imports {
+		imported, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			return prog, err
+		}
+		prog.imports = append(prog.imports, imported)
+	}
+	return prog, nil
 }
 
 // programsOf returns the programs of p that need m. If a program needs a module below m, it
@@ -117,7 +167,7 @@ func (t *tree) undocumented(pages []page) []error {
 	}
 	for _, m := range t.modules {
 		if m.published() && !shown[m.path()] {
-			errs = append(errs, fmt.Errorf("%s: no page of README.md and docs shows both `go get %s` and a whole program (package main) that imports it; "+
+			errs = append(errs, fmt.Errorf("%s: no page of README.md and docs shows both `go get %s` and a whole program (package main) that imports it, there or in its package comment; "+
 				"document it, or move it into one of the folders %s",
 				m.file.Syntax.Name, m.path(), strings.Join(ours, ", ")))
 		}
