@@ -99,7 +99,8 @@ func TestTheDashboardAsksForWhatIsServed(t *testing.T) {
 	runtime := cog.NewRuntime()
 	runtime.RegisterDataqueryVariant(graph.VariantConfig())
 	runtime.RegisterPanelcfgVariant(timeseries.VariantConfig())
-	var d, strict dashboard.Dashboard //nolint:staticcheck // Grafana still imports this version, and older ones import no other
+	//lint:ignore SA1019 Grafana still imports this version, and older ones import no other
+	var d, strict dashboard.Dashboard
 	if err := strict.UnmarshalJSONStrict(content); err != nil {
 		var mistakes cog.BuildErrors // for a panel without a mistake it is an empty list, and not nil
 		require.ErrorAs(t, err, &mistakes)
