@@ -100,7 +100,7 @@ func TestTheDashboardAsksForWhatIsServed(t *testing.T) {
 	runtime.RegisterDataqueryVariant(graph.VariantConfig())
 	runtime.RegisterPanelcfgVariant(timeseries.VariantConfig())
 	//lint:ignore SA1019 Grafana still imports this version, and older ones import no other
-	var d, strict dashboard.Dashboard
+	var d, strict dashboard.Dashboard //nolint:staticcheck // as above
 	if err := strict.UnmarshalJSONStrict(content); err != nil {
 		var mistakes cog.BuildErrors // for a panel without a mistake it is an empty list, and not nil
 		require.ErrorAs(t, err, &mistakes)
