@@ -22,7 +22,7 @@ func onAlbum(_ context.Context, us []*tghook.Update) (tghook.Reply, error) {
 	}}, nil
 }
 
-// onAlbums does not answer what comes late.
+// onAlbums does not answer an item that comes late.
 func onAlbums(ctx context.Context, us []*tghook.Update) (tghook.Reply, error) {
 	if tghook.IsStraggler(ctx) {
 		return tghook.NoReply, nil // the album was answered already

@@ -103,7 +103,7 @@ func (r *replicas) start(cfg tghook.Config) *replica {
 	return p
 }
 
-// kill cuts p off at once. What it still does has no effect outside of it.
+// kill cuts p off at once. Later actions of p have no effect outside of it.
 func (p *replica) kill() { p.link.dead.Store(true) }
 
 // end ends all processes, and checks that no album is left.

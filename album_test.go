@@ -591,7 +591,7 @@ func TestAnAlbumInMemoryAtShutdown(t *testing.T) {
 				if test.want == "" {
 					require.NoError(t, err)
 				} else {
-					assert.ErrorContains(t, err, test.want) //nolint:testifylint // what it runs goes on
+					assert.ErrorContains(t, err, test.want) //nolint:testifylint // the goroutine goes on
 				}
 				assert.Equal(t, test.letters, b.Buried(), "dead letters")
 				assert.NotEmpty(t, b.Ran())

@@ -20,8 +20,8 @@ import (
 //
 //   - upsert: bare INSERT ... ON CONFLICT DO UPDATE of a row of 100 bytes on the same server;
 //   - none: updates through a Dispatcher without a Store;
-//   - store: updates through a Dispatcher with a Store, which is asked for each and told that
-//     it is done.
+//   - store: updates through a Dispatcher with a Store: one Claim and one Done for
+//     each.
 //
 // It reports the time of each part for one upsert or update, upserts/update, which is what the
 // Store adds (store less none) divided by upsert, and the statements of an update.

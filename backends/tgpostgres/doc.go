@@ -62,7 +62,7 @@
 //
 //   - Store.Migrate makes them when the program starts. Any number of replicas may call it at
 //     once. It needs the right to create tables only if they are missing.
-//   - Migration returns the SQL, for the tool that makes your other tables. The file
+//   - Migration returns the SQL. Give it to the tool that makes your other tables. The file
 //     schema.sql of this package is the same SQL with the default names.
 //
 // The program's user needs no right but these:

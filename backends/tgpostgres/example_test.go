@@ -64,7 +64,7 @@ func post(hook http.Handler, update string) string {
 	return fmt.Sprint(answer.Code, " ", strings.TrimSpace(answer.Body.String()))
 }
 
-// The SQL that makes the tables, for a migration tool of your own.
+// Migration returns the SQL that makes the tables. A migration tool of yours can run it.
 func ExampleMigration() {
 	sql, err := tgpostgres.Migration(tgpostgres.Config{Schema: "bots", Prefix: "telegram_"})
 	if err != nil {

@@ -84,7 +84,7 @@ func recorded(tb testing.TB, in tgpostgres.Config, options ...string) (*pgxpool.
 	return connectConfig(tb, cfg), statements
 }
 
-// newSchema makes a schema on the shared server, for the tables of one test.
+// newSchema makes a schema on the shared server. It holds the tables of one test.
 func newSchema(tb testing.TB) tgpostgres.Config {
 	tb.Helper()
 	cfg := tgpostgres.Config{Schema: "test_" + rand.Text()}

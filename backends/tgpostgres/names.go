@@ -53,7 +53,7 @@ func newNames(cfg Config) (names, error) {
 	return n, nil
 }
 
-// badName returns what is wrong with a name, or nothing.
+// badName returns the mistake in a name. If there is none, it returns an empty text.
 func badName(name string, longest int) string {
 	switch {
 	case len(name) > longest:

@@ -21,8 +21,8 @@ import (
 //
 //   - set: bare SETs of 100 bytes on the same server;
 //   - none: updates through a Dispatcher without a Store;
-//   - store: updates through a Dispatcher with a Store, which is asked for each and told that
-//     it is done.
+//   - store: updates through a Dispatcher with a Store: one Claim and one Done for
+//     each.
 //
 // It reports the time of each part for one SET or update, sets/update, which is what the Store
 // adds (store less none) divided by set, and the round trips of an update.
