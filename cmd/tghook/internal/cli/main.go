@@ -1,0 +1,118 @@
+// Package cli has the commands of tghook. A file is a command; the work is done by the
+// packages beside this one.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses. They are part of what tghook help says.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the command has found something wrong: check, doctor
+	exitUsage  = 2 // wrong flags, arguments or settings
+	exitError  = 3 // the command could not do its work
+	exitSignal = 130
+)
+
+// Main runs the command that the arguments name, until it ends or the process is told to
+// stop by Ctrl-C or SIGTERM. It returns the exit status.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends the process at once
+	return Run(ctx, args, os.Stdin, os.Stdout, os.Stderr)
+}
+
+// Run is Main with all that a command gets from the process.
+func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	var status statusError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &status):
+		if status.err != nil {
+			fmt.Fprintln(errs, "tghook:", message(status.err))
+		}
+		return status.code
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return exitSignal
+	}
+	fmt.Fprintln(errs, "tghook:", message(err))
+	return exitError
+}
+
+// message is the error without the names of the programs and packages at its beginning.
+func message(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"tghook: ", "tghooktest: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}
+
+// statusError ends the process with a status of its own.
+type statusError struct {
+	code int
+	err  error // printed; nil if all is said
+}
+
+func (e statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e statusError) Unwrap() error { return e.err }
+
+// usage is the error of a wrong flag, argument or setting.
+func usage(format string, args ...any) error {
+	return statusError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// errFailed ends a command that has found something wrong and has said so.
+var errFailed = statusError{code: exitFailed}
+
+const longHelp = `tghook is a Telegram on your desk, and a doctor for webhooks. It is for a bot in any language.
+
+Exit status:
+  0    done
+  1    check or doctor found something wrong
+  2    wrong flags, arguments or settings
+  3    the work could not be done
+  130  ended by Ctrl-C before the work was done`
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tghook",
+		Short:         "A Telegram on your desk, and a doctor for webhooks",
+		Long:          longHelp,
+		Example:       "  tghook dev --demo           a chat in the browser with a bot that shows what bots can do\n  tghook dev -- npm start     your bot, with its address in the environment",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(newDev(), newForward(), newSend(), newCheck(), newLoad(), newSet(), newDelete(), newInfo(), newDoctor())
+	root.PersistentFlags().Bool("json", false, "print JSON, one value a line")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w; see %s --help", err, cmd.CommandPath())
+	})
+	return root
+}
