@@ -18,7 +18,16 @@ type answer struct {
 	result      json.RawMessage
 	description string // written beside the result
 	err         *botapi.Error
-	wired       bool // result is already in Telegram's form, with the line breaks of updates
+	wired       bool    // result is already in Telegram's form, with the line breaks of updates
+	updates     []int64 // ids of the updates in the result
+}
+
+// wire returns the result in Telegram's form.
+func (a answer) wire() json.RawMessage {
+	if a.wired {
+		return a.result
+	}
+	return botapi.AppendJSON(nil, a.result)
 }
 
 func refusal(code int, text string) answer {
@@ -34,10 +43,15 @@ var (
 	restarting    = refusal(http.StatusInternalServerError, "Internal Server Error: restart")
 )
 
-// handle serves calls and the download of files.
+// handle serves calls, the download of files, and ServerConfig.Rest.
 func (h *host) handle(w http.ResponseWriter, r *http.Request) {
-	if err := h.foreign(r); err != nil {
+	rest := h.base.Rest != nil && !strings.HasPrefix(r.URL.Path, "/bot") && !strings.HasPrefix(r.URL.Path, "/file/bot")
+	if err := h.foreign(r, rest); err != nil {
 		botapi.WriteError(w, err)
+		return
+	}
+	if rest {
+		h.base.Rest.ServeHTTP(w, r)
 		return
 	}
 	if path, ok := strings.CutPrefix(r.URL.Path, "/file/bot"); ok {
@@ -51,6 +65,10 @@ func (h *host) handle(w http.ResponseWriter, r *http.Request) {
 	var body io.Reader
 	if r.ContentLength != 0 {
 		body = r.Body
+	}
+	from := origin{header: r.Header}
+	if h.base.Record {
+		from.wire = newExchange(r, &body)
 	}
 	p, err := botapi.Read(r.URL.RawQuery, r.Header, body)
 	var (
@@ -67,17 +85,14 @@ func (h *host) handle(w http.ResponseWriter, r *http.Request) {
 	if method != "" {
 		p.Method = method
 	}
-	a, cut := s.do(p, nil)
+	_, a, cut := s.do(p, from)
 	switch {
 	case cut:
 		panic(http.ErrAbortHandler) // which ends the connection
 	case a.err != nil:
 		botapi.WriteError(w, a.err)
 	default:
-		if !a.wired {
-			a.result = botapi.AppendJSON(nil, a.result)
-		}
-		botapi.WriteResult(w, a.result, a.description)
+		botapi.WriteResult(w, a.wire(), a.description)
 	}
 }
 
@@ -113,8 +128,11 @@ func (h *host) byToken(token string) (*Server, *botapi.Error) {
 			return nil, &botapi.Error{Code: http.StatusUnauthorized, Description: "Unauthorized: " + err.Error()}
 		}
 	}
-	if s == nil || s.Token != token {
+	if s == nil || !s.digest.admits(token) {
 		return nil, errWrongToken
+	}
+	if s.Token == "" {
+		s = s.identify(token)
 	}
 	return s, nil
 }
@@ -146,7 +164,7 @@ func (h *host) download(w http.ResponseWriter, r *http.Request, path string) {
 	var content []byte
 	id, refused := botOf(token)
 	s, found := h.bots.find(id), false
-	if refused == nil && s != nil && s.Token == token && h.base.Files == "" {
+	if refused == nil && s != nil && s.digest.admits(token) && h.base.Files == "" {
 		content, found = s.world.Download(strings.TrimPrefix(path, "test/"))
 	}
 	if !found {
@@ -157,52 +175,81 @@ func (h *host) download(w http.ResponseWriter, r *http.Request, path string) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// do answers a call and records it. The call may come from a webhook reply; reply is nil
-// where it came as a request. If cut is true, the caller loses the answer.
-func (s *Server) do(p botapi.Params, reply *sender.Reply) (a answer, cut bool) {
+// origin is where a call comes from: a request, or the answer to a delivery.
+type origin struct {
+	header http.Header
+	wire   *Exchange     // nil unless ServerConfig.Record
+	reply  *sender.Reply // nil for a request
+}
+
+// do answers a call and records it. If cut is true, the caller loses the answer.
+func (s *Server) do(p botapi.Params, from origin) (call Call, a answer, cut bool) {
 	method, known := botapi.Lookup(p.Method)
 	if known {
 		p.Method = method.Name
 	}
-	call := newCall(p, reply != nil, s.Now())
-	fault := s.faults.ofCall(call)
-	if reply != nil && fault.Delay > 0 { // neither a client nor the update waits for it
-		s.running.Go(func() { s.finish(p, known, call, fault, reply) })
-		return answer{}, false
+	call = newCall(p, from, s.Now())
+	call.ID = s.numbers.Add(1)
+	if s.watchers.watched() {
+		started := call
+		started.Header = nil
+		s.note(Event{Kind: EventCallStarted, CallID: call.ID, Call: &started})
 	}
-	return s.finish(p, known, call, fault, reply), fault.Cut
+	fault := s.faults.ofCall(call)
+	if from.reply != nil && fault.Delay > 0 { // neither a client nor the update waits for it
+		later := call
+		s.running.Go(func() { s.finish(p, known, &later, fault, from) })
+		return call, answer{}, false
+	}
+	a = s.finish(p, known, &call, fault, from)
+	return call, a, fault.Cut
 }
 
 // finish makes the call with the fault that was picked for it.
-func (s *Server) finish(p botapi.Params, known bool, call Call, fault CallFault, reply *sender.Reply) (a answer) {
+func (s *Server) finish(p botapi.Params, known bool, call *Call, fault CallFault, from origin) (a answer) {
 	s.sleep(fault.Delay)
-	if fault.Err != nil {
+	switch {
+	case fault.Err != nil:
 		a.err = fault.Err.answer()
-	} else {
-		a = s.run(p, known)
+		a.err.Page = fault.Page
+	case fault.Result != nil:
+		a.result = fault.Result
+	default:
+		a = s.run(p, known, call)
 	}
-	call.Err = callError(a.err)
-	if known && a.err == nil && !simulates(p.Method) {
+	call.Err, call.Updates, call.Took = callError(a.err), a.updates, s.Now().Sub(call.At)
+	if known && a.err == nil && fault.Result == nil && !simulates(p.Method) {
 		call.Note = onlyAccepted
 	}
 	if p.Method != pollMethod {
 		call.Result = a.result
 	}
-	s.calls.add(call, maxCalls/s.bots.count())
-	if reply != nil && fault.Err == nil && a.err != nil {
-		s.refusedCall(*reply, call)
+	if from.wire != nil && !fault.Cut {
+		from.wire.answered(a)
+	}
+	call.Header, call.HTTP = nil, from.wire.without(s.Token)
+	s.calls.add(*call, s.bots.count())
+	if s.watchers.watched() {
+		ended := *call
+		s.note(Event{Kind: EventCall, CallID: call.ID, Call: &ended})
+	}
+	if from.reply != nil && fault.Err == nil && a.err != nil {
+		s.refusedCall(*from.reply, *call)
+	}
+	if from.reply == nil {
+		s.sleep(fault.Hold)
 	}
 	return a
 }
 
-func (s *Server) run(p botapi.Params, known bool) (a answer) {
+func (s *Server) run(p botapi.Params, known bool, call *Call) (a answer) {
 	if err := s.admit(p.Method); err != nil {
 		return answer{err: err}
 	}
 	if !known {
 		return refusal(http.StatusNotFound, "Not Found: method not found")
 	}
-	s.warnOfParameters(p)
+	s.warnOfParameters(p.Method, call.Unknown)
 	switch p.Method {
 	case "getUpdates":
 		return s.getUpdates(p)
@@ -215,6 +262,6 @@ func (s *Server) run(p botapi.Params, known bool) (a answer) {
 	case "close":
 		return s.closeSession()
 	}
-	a.result, a.err = s.world.Call(p)
+	a.result, a.err = s.world.Call(p, call.ID)
 	return a
 }

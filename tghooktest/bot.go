@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tghook/tghook/tghooktest/internal/clock"
 	"github.com/tghook/tghook/tghooktest/internal/queue"
 	"github.com/tghook/tghook/tghooktest/internal/sender"
 	"github.com/tghook/tghook/tghooktest/internal/world"
@@ -19,6 +20,7 @@ type bot struct {
 	first    bool         // the bot of ServerConfig, which lives as long as the host
 	cfg      ServerConfig // the host's, with the bot's own token and username
 	giveBack func()       // lets another Server use a made-up token
+	digest   digest       // of the token
 	world    *world.World
 	queue    *queue.Queue
 
@@ -26,6 +28,7 @@ type bot struct {
 	ctx     context.Context
 	end     context.CancelFunc
 
+	attempts attempts
 	calls    calls
 	faults   faults
 	refusals refusals
@@ -50,22 +53,37 @@ type bot struct {
 // newBot returns a bot of the host. For all bots of a host, users and groups have the same
 // ids. The rest of what is random differs. The first bot draws by the host's Seed alone, so
 // that its runs do not depend on its token.
-func newBot(h *host, id int64, cfg BotConfig, first bool) *bot {
+//
+// If ServerConfig.State has brought the bot, it is as it was there.
+func newBot(h *host, id int64, cfg BotConfig, first bool) (*bot, error) {
 	b := &bot{host: h, id: id, first: first, cfg: h.base, giveBack: func() {}, changing: make(chan struct{}, 1)}
 	b.cfg.Token, b.cfg.Username, b.cfg.ReadsAllMessages = cfg.Token, cfg.Username, cfg.ReadsAllMessages
 	var own uint64
 	if !first {
 		own = rand.NewPCG(h.base.Seed, uint64(id)).Uint64() //nolint:gosec // bits are all that matters
 	}
+	kept, known := h.state.kept[id]
+	if b.digest = digestOf(cfg.Token); known {
+		delete(h.state.kept, id)
+		own, b.digest = kept.Seed, kept.Digest
+	}
 	b.cfg.Seed ^= own
 	b.ctx, b.end = context.WithCancel(context.Background())
 	b.session.launched = h.clock.Now()
 	b.queue = queue.New(h.clock.Now, b.cfg.Seed)
-	b.world = world.New(world.Config{
+	if id := h.base.FirstUpdateID; id != 0 {
+		b.queue.Begin(id)
+	}
+	b.queue.Gone = func(u queue.Update, confirmed bool) { b.noteGone(u.ID, confirmed) }
+	of := world.Config{
 		Now: h.clock.Now, Seed: h.base.Seed, BotSeed: own, BotID: id, Username: b.cfg.Username, ReadsAll: b.cfg.ReadsAllMessages,
-		Emit: b.emit, After: b.after, Files: filesOf(h.base.Files, cfg.Token),
-	})
-	return b
+		Emit: b.emit, After: b.after, Watched: h.watchers.watched, Note: b.noteWorld, Files: filesOf(h.base.Files, cfg.Token),
+	}
+	if !known {
+		b.world = world.New(of)
+		return b, nil
+	}
+	return b, b.restore(kept, of)
 }
 
 // filesOf returns the folder of a bot's files in the directory of a local Bot API server.
@@ -78,7 +96,10 @@ func filesOf(directory, token string) string {
 
 // emit queues an update that an act in the bot's world made.
 func (b *bot) emit(kind string, object []byte) bool {
-	_, made := b.queue.Add(kind, object)
+	u, made := b.queue.Add(kind, object)
+	if made {
+		b.noteQueued(u)
+	}
 	if !made && !b.queue.Allows(kind) {
 		b.warnOnce("allowed_updates "+kind, "it does not get "+kind+", because its allowed_updates do not name it")
 	}
@@ -95,10 +116,12 @@ func (b *bot) stop() {
 	b.giveBack()
 }
 
-// after calls f when d of the bot's time has passed, unless stop comes first.
+// after calls f when d of the bot's time has passed, unless stop comes first. The time counts
+// from the call.
 func (b *bot) after(d time.Duration, f func()) {
+	timer := b.clock.NewTimer(max(d, 0))
 	b.running.Go(func() {
-		if b.sleep(d); b.ctx.Err() == nil {
+		if b.until(timer); b.ctx.Err() == nil {
 			f()
 		}
 	})
@@ -106,10 +129,13 @@ func (b *bot) after(d time.Duration, f func()) {
 
 // sleep waits until d of the bot's time has passed, or until stop.
 func (b *bot) sleep(d time.Duration) {
-	if d <= 0 {
-		return
+	if d > 0 {
+		b.until(b.clock.NewTimer(d))
 	}
-	timer := time.NewTimer(b.clock.Real(d))
+}
+
+// until waits for the timer, or until stop.
+func (b *bot) until(timer *clock.Timer) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:

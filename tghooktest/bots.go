@@ -2,7 +2,6 @@ package tghooktest
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +34,7 @@ func (s *Server) AddBot(cfg BotConfig) (*Server, error) {
 }
 
 // Bots returns a Server for each bot, in the order in which they were added. The first is
-// that of ServerConfig.Token.
+// that of ServerConfig.Token, unless ServerConfig.NoBot is set.
 func (s *Server) Bots() []*Server { return s.bots.list() }
 
 const maxBots = 100
@@ -56,15 +55,38 @@ func (h *host) add(config string, cfg BotConfig) (*Server, error) {
 		return nil, fmt.Errorf("tghooktest: %s.Token: not a bot token; set the bot's id, a colon and a secret (or leave it empty)", config)
 	}
 	cfg.Username = cmp.Or(cfg.Username, fmt.Sprintf("stand_in_%d_bot", id))
-	s, err := h.bots.add(id, cfg.Username, func(first bool) *Server {
-		b := newBot(h, id, cfg, first)
+	if kept, known := h.state.kept[id]; known && !kept.Digest.admits(cfg.Token) {
+		giveBack()
+		return nil, fmt.Errorf("tghooktest: %s.Token: ServerConfig.State has the bot %d with another token; use that one, or a bot with another id", config, id)
+	}
+	if s := h.bots.find(id); s != nil && s.Token == "" && s.digest.admits(cfg.Token) {
+		giveBack()
+		return s.identify(cfg.Token), nil
+	}
+	s, err := h.bots.add(id, cfg.Username, func(first bool) (*Server, error) {
+		b, err := newBot(h, id, cfg, first && !h.base.NoBot)
+		if err != nil {
+			return nil, err
+		}
 		b.giveBack = giveBack
-		return &Server{URL: h.url, Token: cfg.Token, tb: h.tb, bot: b}
+		return &Server{URL: h.url, Token: cfg.Token, tb: h.tb, bot: b}, nil
 	})
 	if err != nil {
 		giveBack()
+		return nil, err
 	}
-	return s, err
+	if h.base.OnBot != nil {
+		h.base.OnBot(s)
+	}
+	s.noteBot()
+	return s, nil
+}
+
+// none returns the Server of ServerConfig.NoBot. It has a bot that nobody can call, and that is
+// not among the host's.
+func (h *host) none() *Server {
+	b, _ := newBot(h, 0, BotConfig{}, true) // a state does not have it
+	return &Server{URL: h.url, tb: h.tb, bot: b}
 }
 
 // bots holds the bots of a host, in the order in which they were added.
@@ -76,12 +98,12 @@ type bots struct {
 
 // add adds the Server that open returns, unless there cannot be another bot with that id and
 // username.
-func (b *bots) add(id int64, username string, open func(first bool) *Server) (*Server, error) {
+func (b *bots) add(id int64, username string, open func(first bool) (*Server, error)) (*Server, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case b.closed:
-		return nil, errors.New("tghooktest: the Server is closed")
+		return nil, fmt.Errorf("tghooktest: %w", errClosed)
 	case len(b.all) == maxBots:
 		return nil, fmt.Errorf("tghooktest: the Server has %d bots, and there is room for no more; close one of them", maxBots)
 	}
@@ -93,7 +115,10 @@ func (b *bots) add(id int64, username string, open func(first bool) *Server) (*S
 			return nil, fmt.Errorf("tghooktest: BotConfig.Username: the bot %d has the username %q already; use another one", other.id, username)
 		}
 	}
-	s := open(len(b.all) == 0)
+	s, err := open(len(b.all) == 0)
+	if err != nil {
+		return nil, err
+	}
 	b.all = append(b.all, s)
 	return s, nil
 }

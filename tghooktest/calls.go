@@ -3,6 +3,7 @@ package tghooktest
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,9 @@ import (
 
 // Call is a call that the bot made of a Bot API method, together with the Server's answer.
 type Call struct {
+	// ID is the call's number: 1 for the first call of all bots of the Server, and one more
+	// for each.
+	ID int64
 	// Method is the method's name in Telegram's spelling, such as sendMessage. The
 	// bot may write it in other letter cases, or call it by a name that it had before, such
 	// as kickChatMember.
@@ -22,6 +26,12 @@ type Call struct {
 	// Params are the call's parameters. Every value is text, as Telegram reads it; an
 	// object or an array is JSON. The map must not be changed.
 	Params map[string]string
+	// Unknown are the names of the parameters and files that the method does not have, which
+	// Telegram ignores.
+	Unknown []string
+	// Header is the header of the request, for the function of OnCall alone. It is nil for a
+	// webhook reply, and must not be changed. HTTP has the header too.
+	Header http.Header
 	// Files are the files that were uploaded. The key is the parameter that the file
 	// is the value of. For a file that JSON refers to as attach://name, the key is
 	// that name. The map must not be changed.
@@ -29,17 +39,40 @@ type Call struct {
 	// Reply says that the call was a webhook reply: it came in the HTTP response to
 	// an update.
 	Reply bool
+	// UpdateID is the update to whose delivery the call was the webhook reply; 0 if it was
+	// none.
+	UpdateID int64
 	// At is when the call arrived, in the Server's time.
 	At time.Time
+	// Took is how long it took until the Server had the answer, in the Server's time.
+	Took time.Duration
 	// Result is the result that the Server answered with. It is nil if Err is set, and
 	// for getUpdates. Telegram does not send the bot the result of a webhook reply.
 	Result json.RawMessage
+	// Updates are the ids of the updates that getUpdates was answered with.
+	Updates []int64
 	// Note says what the answer does not: "accepted, nothing simulated" if the Server only
 	// checked the parameters, and the call has changed nothing. Otherwise it is empty. The
 	// documentation lists the methods for which it is so.
 	Note string
 	// Err is the error that the Server answered with; nil if the call succeeded.
 	Err *CallError
+	// HTTP is the request and the answer, if ServerConfig.Record is set. It is nil for a
+	// webhook reply, which is in the answer to a delivery.
+	HTTP *Exchange
+}
+
+// size is about how many bytes of memory a call takes.
+func (c *Call) size() int {
+	const fixed, each = 500, 50
+	n := fixed + len(c.Result) + 8*len(c.Updates) + c.HTTP.size()
+	for name, value := range c.Params {
+		n += each + len(name) + len(value)
+	}
+	for _, f := range c.Files {
+		n += each + len(f.Content)
+	}
+	return n
 }
 
 // File is a file that the bot uploaded.
@@ -64,8 +97,9 @@ func (e CallError) Error() string {
 // methods it returns the calls of all methods except getUpdates. Webhook replies are among
 // them.
 //
-// A call is recorded before its answer is sent. The Server keeps the newest 100,000 calls. If
-// it has several bots, each of them has an equal share of that.
+// A call is recorded before its answer is sent. The Server keeps the newest 100,000 calls,
+// and of them at most 256 MiB. If it has several bots, each of them has an equal share of
+// that.
 func (s *Server) Calls(methods ...string) []Call {
 	s.test().Helper()
 	methods = s.known(methods)
@@ -148,19 +182,26 @@ func simulates(method string) bool {
 
 // maxCalls bounds the calls that are kept, so that a Server can run for a long time. The bots
 // of a Server have equal shares.
-const maxCalls = 100_000
+const (
+	maxCalls     = 100_000
+	maxCallBytes = 256 << 20
+)
 
 // calls holds the newest calls.
 type calls struct {
 	mu    sync.Mutex
 	all   []Call
+	bytes int
 	gone  int              // how many older calls were dropped
 	of    map[string][]int // by method, the numbers of the calls that ExpectCall has not returned
 	added bell
 }
 
-func newCall(p botapi.Params, reply bool, at time.Time) Call {
-	c := Call{Method: p.Method, Params: p.Values, Reply: reply, At: at}
+func newCall(p botapi.Params, from origin, at time.Time) Call {
+	c := Call{Method: p.Method, Params: p.Values, Unknown: unknownParameters(p), Header: from.header, Reply: from.reply != nil, At: at}
+	if from.reply != nil {
+		c.UpdateID = from.reply.UpdateID
+	}
 	if len(p.Files) > 0 {
 		c.Files = make(map[string]File, len(p.Files))
 		for name, f := range p.Files {
@@ -183,19 +224,29 @@ func callError(err *botapi.Error) *CallError {
 	return &CallError{err.Code, err.Description, time.Duration(err.RetryAfter) * time.Second, err.MigrateTo}
 }
 
-// add records a call, and keeps at most that many.
-func (c *calls) add(call Call, most int) {
+// add records a call of one of several bots, and drops the oldest calls if there are too many.
+func (c *calls) add(call Call, bots int) {
+	size := call.size()
 	c.mu.Lock()
 	if c.of == nil {
 		c.of = map[string][]int{}
 	}
-	for len(c.all) >= most {
+	for len(c.all) > 0 && (len(c.all) >= maxCalls/bots || c.bytes+size > maxCallBytes/bots) {
 		c.forget()
 	}
+	c.bytes += size
 	c.of[call.Method] = append(c.of[call.Method], c.gone+len(c.all))
 	c.all = append(c.all, call)
 	c.mu.Unlock()
 	c.added.ring()
+}
+
+// clear drops all calls.
+func (c *calls) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone += len(c.all)
+	c.all, c.of, c.bytes = nil, nil, 0
 }
 
 // forget drops the oldest call.
@@ -204,6 +255,7 @@ func (c *calls) forget() {
 	if left := c.of[method]; len(left) > 0 && left[0] == c.gone {
 		c.passed(method)
 	}
+	c.bytes -= c.all[0].size()
 	c.all[0] = Call{} // the array lives on
 	c.all = c.all[1:]
 	c.gone++

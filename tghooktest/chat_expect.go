@@ -1,6 +1,8 @@
 package tghooktest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -60,6 +62,35 @@ func (s *Server) await(found func() bool) bool {
 			return false
 		}
 	}
+}
+
+// wait calls found after each change in the world until it returns true, or until ctx or the
+// bot ends.
+func (s *Server) wait(ctx context.Context, found func() bool) error {
+	for {
+		changed := s.world.Changed()
+		if found() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-s.ctx.Done():
+			return errClosed
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+var errClosed = errors.New("the Server is closed")
+
+// waited begins a message about a wait in vain. With so little patience that nobody waits, it
+// is empty.
+func (s *Server) waited() string {
+	if s.cfg.Patience < time.Millisecond {
+		return ""
+	}
+	return fmt.Sprintf("waited %v: ", s.cfg.Patience)
 }
 
 // said lists what the bot said in the chat.

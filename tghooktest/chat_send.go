@@ -46,6 +46,53 @@ func (c *Chat) SendSticker(emoji string, webp []byte) *Message {
 	return c.sendMedia(world.Media{Kind: "sticker", MIME: "image/webp", Emoji: emoji, Content: webp})
 }
 
+// Media is a file that a user sends.
+type Media struct {
+	// Kind is photo, document, video, animation, audio, voice, video_note or sticker.
+	Kind string
+	// Name is the name of a document or of audio. MIME, if empty, follows from its extension,
+	// or else from the content.
+	Name, MIME string
+	Caption    string
+	Emoji      string // of a sticker
+	Duration   time.Duration
+	Content    []byte
+}
+
+// SendMedia sends a file of any kind, with what the other methods have no parameter for, such
+// as the caption of a document.
+func (c *Chat) SendMedia(m Media) *Message {
+	c.test().Helper()
+	return c.sendMedia(world.Media(m))
+}
+
+// SendMediaGroup sends two to ten files as an album: photos and videos, or documents, or
+// audio. Each file is a message, and all of them have the same media_group_id.
+func (c *Chat) SendMediaGroup(media ...Media) []*Message {
+	c.test().Helper()
+	all := make([]world.Media, 0, len(media))
+	for _, m := range media {
+		all = append(all, world.Media(m))
+	}
+	album, err := c.world().SendAlbumOf(c.user.ID, c.at(), all...)
+	c.done(err)
+	return c.messages(album)
+}
+
+// ReplyingTo returns the same chat, in which all that the user sends replies to the message.
+//
+//	chat.ReplyingTo(question).SendVoice(3*time.Second, ogg)
+func (c *Chat) ReplyingTo(m *Message) *Chat {
+	tb := c.test()
+	tb.Helper()
+	key, err := c.world().ReplyingTo(c.at(), c.of(m))
+	if err != nil {
+		tb.Fatalf("tghooktest: in %s: %v", c.place, err)
+		key = -1 // nowhere
+	}
+	return &Chat{ID: c.ID, user: c.user, key: key, place: c.place}
+}
+
 func (c *Chat) sendMedia(m world.Media) *Message {
 	c.test().Helper()
 	return c.sent(c.world().SendMedia(c.user.ID, c.at(), m))

@@ -50,7 +50,7 @@ func (c *Chat) answerKey(act func() (world.Seen, error)) *Message {
 		return !errors.Is(err, world.ErrNoButton)
 	})
 	if errors.Is(err, world.ErrNoButton) {
-		tb.Fatalf("tghooktest: in %s: waited %v: %v%s%s", c.place, s.cfg.Patience, err, c.said(), s.troubles())
+		tb.Fatalf("tghooktest: in %s: %s%v%s%s", c.place, s.waited(), err, c.said(), s.troubles())
 		return c.message(world.Seen{})
 	}
 	return c.sent(m, err)

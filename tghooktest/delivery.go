@@ -19,7 +19,7 @@ import (
 // Delivery is an attempt to deliver an update to the webhook.
 //
 // ServerConfig.Observe gets it after the attempt has ended. The function of OnDelivery
-// gets it before the attempt is made, with Bot, UpdateID, Kind, Attempt and At alone.
+// gets it before the attempt is made, with Bot, UpdateID, Kind, Attempt, At, Queued and Update alone.
 type Delivery struct {
 	Bot      int64 // the bot's id
 	UpdateID int64
@@ -32,20 +32,38 @@ type Delivery struct {
 	Done     bool          // the update was delivered
 	Dropped  bool          // the update was not delivered, and will not be tried again
 	Reply    string        // method of the webhook reply; empty if there was none
+	CallID   int64         // the call that the reply made: see Call.ID
+	Refused  string        // why Telegram refused or ignored the reply; empty if it did not
+	Queued   time.Time     // when the update was made
+	Update   []byte        // the update, which must not be changed
+	Copy     bool          // it is the second delivery of AgainAtOnce
+	HTTP     *Exchange     // the request and the answer, if ServerConfig.Record is set
+}
+
+// size is about how many bytes of memory a delivery takes.
+func (d *Delivery) size() int {
+	const fixed = 300
+	return fixed + len(d.Refused) + d.HTTP.size()
 }
 
 func (b *bot) deliveryOf(a sender.Attempt) Delivery {
 	return Delivery{
 		Bot: b.id, UpdateID: a.Update.ID, Kind: a.Update.Kind, Attempt: a.Number, At: a.Start, Took: a.Took,
 		Status: a.Status, Err: a.Err, Done: a.Done, Dropped: a.Dropped, Reply: a.Reply,
+		CallID: a.Call, Refused: a.Refused, Queued: a.Update.Queued, Update: a.Update.Body, Copy: a.Copy, HTTP: deliveredOf(a).without(b.cfg.Token),
 	}
 }
 
 // observe takes each attempt from the sender when it has ended.
 func (s *Server) observe(a sender.Attempt) {
-	if s.cfg.Observe != nil {
-		s.cfg.Observe(s.deliveryOf(a))
+	if s.cfg.Observe != nil || s.watchers.watched() {
+		d := s.deliveryOf(a)
+		s.noteDelivery(d)
+		if s.cfg.Observe != nil {
+			s.cfg.Observe(d)
+		}
 	}
+	s.attempts.count(a)
 	if a.Done || a.Dropped {
 		s.moved.ring()
 	}
@@ -56,6 +74,9 @@ func (s *Server) observe(a sender.Attempt) {
 // The id is the update's own update_id if that is higher than all ids before, or if the
 // Server has not given out an id yet. So a recorded update arrives unchanged. Otherwise it
 // is the next free id.
+//
+// The same update may be delivered again, also with changes: it gets a new id. A query in it can be
+// answered again until its time is over, though users see the first answer alone.
 //
 // A date in the future, or one too old for a delivery, stays in the update, but the Server
 // treats the update as sent now.
@@ -72,6 +93,7 @@ func (s *Server) Deliver(update []byte) (id int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("tghooktest: Deliver: %w", err)
 	}
+	s.noteQueued(u)
 	return u.ID, nil
 }
 
@@ -128,7 +150,7 @@ func (s *Server) WaitDelivered(tb testing.TB) {
 // Delivered waits until no update is pending or on its way, like WaitDelivered, but without
 // a test. When ctx ends first, it returns an error that lists the pending updates.
 func (s *Server) Delivered(ctx context.Context) error {
-	expired := time.NewTimer(s.untilExpired())
+	expired := s.clock.NewTimer(s.untilExpired())
 	defer expired.Stop()
 	for {
 		moved, soon := s.moved.rings(), (<-chan time.Time)(nil)
@@ -156,8 +178,7 @@ func (s *Server) delivers() bool {
 	return s.sender != nil && s.sender.InFlight() > 0
 }
 
-// untilExpired returns how long it takes, in real time, until all updates that are pending
-// now have expired.
+// untilExpired returns how long it takes until all updates that are pending now have expired.
 func (s *Server) untilExpired() time.Duration {
 	last := s.clock.Now()
 	for u := range s.pending() {
@@ -165,7 +186,7 @@ func (s *Server) untilExpired() time.Duration {
 			last = u.Expires
 		}
 	}
-	return s.clock.Real(last.Sub(s.clock.Now()) + time.Second)
+	return last.Sub(s.clock.Now()) + time.Second
 }
 
 // pending yields the pending updates, oldest first.

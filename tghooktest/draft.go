@@ -3,6 +3,7 @@ package tghooktest
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/tghook/tghook/tghooktest/internal/world"
 )
@@ -13,6 +14,10 @@ type Draft struct {
 	ID      int64 // draft_id
 	Text    string
 	CanStop bool // it has a Stop button
+	// ThreadID and Until are the message_thread_id and the end of a draft of Chat.State. Each
+	// change of the draft puts its end off.
+	ThreadID int64
+	Until    time.Time
 
 	chat *Chat
 }
@@ -70,9 +75,12 @@ func (c *Chat) draft(d world.Draft) *Draft {
 // disappears, unless the bot sent it with keep_on_stop. A draft that has no such button, or
 // has disappeared, fails the test.
 func (d *Draft) Stop() {
-	tb := d.chat.test()
-	tb.Helper()
-	if err := d.chat.world().Stop(d.chat.user.ID, d.chat.ID, d.ID); err != nil {
-		tb.Fatalf("tghooktest: in %s: %v", d.chat.place, err)
-	}
+	d.chat.test().Helper()
+	d.chat.StopDraft(d.ID)
+}
+
+// StopDraft presses the Stop button of the draft with the draft_id, as Draft.Stop does.
+func (c *Chat) StopDraft(id int64) {
+	c.test().Helper()
+	c.done(c.world().Stop(c.user.ID, c.ID, id))
 }

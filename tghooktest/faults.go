@@ -2,6 +2,7 @@ package tghooktest
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
@@ -15,11 +16,20 @@ import (
 type CallFault struct {
 	// Err, if set, is the answer. The method is not executed.
 	Err *CallError
+	// Result, if set and Err is not, is the result of the answer, in JSON. The method is not
+	// executed. So a program can have another Bot API server execute it.
+	Result json.RawMessage
 	// Delay is how long the Server waits before it executes the method, in its own
 	// time. The delivery of an update does not wait for its delayed webhook reply.
 	Delay time.Duration
+	// Hold is how long the Server waits after it has executed the method, before it answers,
+	// in its own time. It has no effect on a webhook reply.
+	Hold time.Duration
 	// Cut closes the connection after the method was executed, without an answer.
 	Cut bool
+	// Page, if set, is what a proxy in front of Telegram answers with: an HTML page, with the
+	// code of Err, in place of Err's JSON.
+	Page string
 }
 
 // DeliveryFault is a fault of an attempt to deliver an update. The zero DeliveryFault is
@@ -27,6 +37,9 @@ type CallFault struct {
 type DeliveryFault struct {
 	// Delay is how long the Server waits before it writes the request, in its own time.
 	Delay time.Duration
+	// Refuse fails the attempt as if nobody listened at the webhook's address, which gets
+	// nothing.
+	Refuse bool
 	// CutBefore closes the connection after the request was written. No answer is read.
 	CutBefore bool
 	// CutAfter loses the answer: the update counts as failed, and a webhook reply is
@@ -85,6 +98,13 @@ type callFailure struct {
 	methods []string
 }
 
+// clear removes all faults.
+func (f *faults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failing, f.onCall, f.onDelivery = nil, nil, nil
+}
+
 // ofCall asks OnCall first, so that FailCalls counts the calls that it fails itself.
 func (f *faults) ofCall(c Call) (fault CallFault) {
 	f.mu.Lock()
@@ -116,6 +136,10 @@ func (s *Server) ofDelivery(a sender.Attempt) sender.Fault {
 	s.faults.mu.Lock()
 	ask := s.faults.onDelivery
 	s.faults.mu.Unlock()
+	if s.watchers.watched() {
+		started := s.deliveryOf(a)
+		s.note(Event{Kind: EventDeliveryStarted, UpdateID: a.Update.ID, Delivery: &started})
+	}
 	if ask == nil {
 		return sender.Fault{}
 	}

@@ -1,8 +1,11 @@
 package tghooktest_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -45,6 +48,22 @@ func TestCallsThatFailLeaveOutPollsUnlessNamed(t *testing.T) {
 		assert.Equal(t, refused(500, "Internal Server Error"), ask(t, s, "getMe"), "getMe")
 		s.FailCalls(1, tghooktest.CallError{Code: 502}, "getUpdates")
 		assert.Equal(t, refused(502, "Bad Gateway"), ask(t, s, "getUpdates", "offset", "1"), "getUpdates")
+	})
+}
+
+func TestAResultOfOnCallIsTheAnswer(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		s.OnCall(func(c tghooktest.Call) (f tghooktest.CallFault) {
+			if c.Method != "getMe" {
+				f.Result = []byte(`{"of":"another server"}`)
+			}
+			return f
+		})
+		assert.Equal(t, `200 {"ok":true,"result":{"of":"another server"}}`, ask(t, s, "deleteChatPhoto"), "a method")
+		assert.Equal(t, `200 {"ok":true,"result":{"of":"another server"}}`, ask(t, s, "ofNextYear"), "an unknown method")
+		assert.NotContains(t, ask(t, s, "getMe"), "another", "a call without Result")
+		assert.Empty(t, s.Calls("deleteChatPhoto")[0].Note, "a note")
 	})
 }
 
@@ -98,6 +117,67 @@ func TestOnCallIsAskedBeforeEachCall(t *testing.T) {
 		s.OnCall(nil)
 		assert.Equal(t, alreadyDeleted, ask(t, s, "deleteWebhook"), "no more")
 		assert.Equal(t, "[sendChatAction 1 false sendChatAction  false]", fmt.Sprint(asked), "asked")
+	})
+}
+
+func TestDeliveryFaultRefusesTheConnection(t *testing.T) {
+	t.Parallel()
+	var seen deliveries
+	bubble(t, tghooktest.ServerConfig{Observe: seen.observe}, func(t *testing.T, s *tghooktest.Server) {
+		var got []string
+		s.Webhook(t, webhook(t, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			got = append(got, string(u.Kind))
+			return tghook.NoReply, nil
+		}), tghook.WebhookRequest{SecretToken: secret})
+		s.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
+			return tghooktest.DeliveryFault{Refuse: d.Attempt <= 2}
+		})
+		s.User("Zoë").Chat().Send("hi")
+		s.WaitDelivered(t)
+		assert.Equal(t, []string{"message"}, got)
+		attempts := seen.list()
+		errs := make([]string, 0, len(attempts))
+		for _, d := range attempts {
+			errs = append(errs, d.Err)
+		}
+		assert.Equal(t, []string{"Connection refused", "Connection refused", ""}, errs)
+	})
+}
+
+func TestCallFaultHoldsTheAnswerBack(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{}, func(t *testing.T, s *tghooktest.Server) {
+		zoe := s.User("Zoë").Chat()
+		zoe.Send("hi")
+		s.OnCall(func(tghooktest.Call) tghooktest.CallFault { return tghooktest.CallFault{Hold: time.Minute} })
+		begin := s.Now()
+		answer := make(chan string)
+		go func() { answer <- ask(t, s, "sendMessage", "chat_id", strconv.FormatInt(zoe.ID, 10), "text", "done") }()
+		zoe.Expect(t, "done")
+		assert.Equal(t, time.Duration(0), s.Now().Sub(begin), "it was executed after")
+		assert.Contains(t, <-answer, `"ok":true`)
+		assert.Equal(t, time.Minute, s.Now().Sub(begin), "it was answered after")
+	})
+}
+
+func TestCallFaultAnswersWithAPage(t *testing.T) {
+	t.Parallel()
+	const page = "<html><body>502 Bad Gateway</body></html>"
+	bubble(t, tghooktest.ServerConfig{Record: true}, func(t *testing.T, s *tghooktest.Server) {
+		s.OnCall(func(tghooktest.Call) tghooktest.CallFault {
+			return tghooktest.CallFault{Err: &tghooktest.CallError{Code: 502}, Page: page}
+		})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/bot"+s.Token+"/getMe", http.NoBody)
+		require.NoError(t, err)
+		res, err := s.Client().Do(req)
+		require.NoError(t, err)
+		defer func() { _ = res.Body.Close() }()
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		assert.Equal(t, page, string(body))
+		assert.Equal(t, 502, res.StatusCode)
+		assert.Equal(t, "text/html", res.Header.Get("Content-Type"))
+		assert.Equal(t, page, string(s.Calls()[0].HTTP.Answer), "the record")
 	})
 }
 

@@ -85,7 +85,7 @@ func (s *Server) warnOfSpin(since time.Duration, limit, wait int) {
 // wait has passed. Telegram keeps waiting when the client has gone, and so does park.
 func (s *Server) park(me *held, added <-chan struct{}, wait time.Duration) {
 	end := s.clock.Now().Add(wait)
-	timer := time.NewTimer(s.clock.Real(wait))
+	timer := s.clock.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		select {
@@ -100,20 +100,22 @@ func (s *Server) park(me *held, added <-chan struct{}, wait time.Duration) {
 		if last := now.Add(maxDelay); last.Before(end) { // at the first update
 			end = last
 		}
-		timer.Reset(s.clock.Real(min(quiet, end.Sub(now))))
+		timer.Reset(min(quiet, end.Sub(now)))
 	}
 }
 
 // listed returns the updates as the answer of getUpdates.
 func listed(updates []queue.Update) answer {
 	result := json.RawMessage("[")
+	ids := make([]int64, 0, len(updates))
 	for i, u := range updates {
 		if i > 0 {
 			result = append(result, ',')
 		}
 		result = append(result, u.Body...)
+		ids = append(ids, u.ID)
 	}
-	return answer{result: append(result, ']'), wired: true}
+	return answer{result: append(result, ']'), wired: true, updates: ids}
 }
 
 // integer returns a parameter within bounds; usual if the parameter is missing.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ type host struct {
 	api       *http.Server
 	serving   sync.WaitGroup // api and its connections
 	bots      bots
+	state     state
+	watchers  watchers
+	numbers   atomic.Int64 // of calls
 }
 
 const headerTimeout = 30 * time.Second
@@ -42,6 +46,7 @@ func newHost(cfg ServerConfig, tb testing.TB) *host {
 		base: cfg, tb: tb, witness: witness{tb: tb}, clock: clock.New(cfg.Speed),
 		lookup: resolve, transport: &http.Transport{MaxIdleConnsPerHost: 100},
 	}
+	h.watchers.now = h.clock.Now
 	if cfg.InMemory {
 		h.memory = memnet.New()
 		h.lookup = h.resolveInMemory
@@ -81,4 +86,5 @@ func (h *host) shutdown() {
 		s.stop()
 	}
 	h.serving.Wait()
+	h.watchers.close()
 }

@@ -18,7 +18,7 @@ const apiHost = "api.telegram.test"
 
 // listen opens the listener of the Bot API, and sets the host's URL.
 func (h *host) listen() (err error) {
-	if err := h.checkHosts(); err != nil {
+	if err := cmp.Or(checkHosts("Hosts", h.base.Hosts), checkHosts("WebhookHosts", h.base.WebhookHosts)); err != nil {
 		return err
 	}
 	scheme, port := "http", "80"
@@ -51,13 +51,13 @@ func (h *host) listen() (err error) {
 	return h.secure()
 }
 
-// checkHosts checks ServerConfig.Hosts.
-func (h *host) checkHosts() error {
+// checkHosts checks a field of ServerConfig that has hosts.
+func checkHosts(field string, hosts []string) error {
 	const inNames = "abcdefghijklmnopqrstuvwxyz0123456789.-_"
-	for _, host := range h.base.Hosts {
+	for _, host := range hosts {
 		_, err := netip.ParseAddr(host)
 		if err != nil && (host == "" || strings.Trim(strings.ToLower(host), inNames) != "") {
-			return fmt.Errorf("tghooktest: ServerConfig.Hosts: %q is not a host; set a name or an IP address, without a scheme and a port", host)
+			return fmt.Errorf("tghooktest: ServerConfig.%s: %q is not a host; set a name or an IP address, without a scheme and a port", field, host)
 		}
 	}
 	return nil

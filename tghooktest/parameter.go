@@ -19,31 +19,36 @@ var olderParameters = []string{
 	"png_sticker", "tgs_sticker", "webm_sticker", "emojis", "mask_position", "contains_masks", // of sticker sets
 }
 
-// warnOfParameters warns of parameters and files that the method does not have.
-func (s *Server) warnOfParameters(p botapi.Params) {
+// unknownParameters returns the names of the parameters and files that the method does not
+// have; none if there is no such method.
+func unknownParameters(p botapi.Params) (names []string) {
 	method, ok := spec.Lookup(p.Method)
 	if !ok {
-		return
+		return nil
 	}
 	has := func(name string) bool {
 		return slices.ContainsFunc(method.Params, func(m spec.Member) bool { return m.Name == name }) || slices.Contains(olderParameters, name)
 	}
+	const enough = 100 // bytes
 	for name := range p.Values {
 		if !has(name) {
-			s.warnOfParameter(p.Method, name)
+			names = append(names, name[:min(len(name), enough)])
 		}
 	}
 	for name := range p.Files {
 		if !has(name) && !attaches(p, name) {
-			s.warnOfParameter(p.Method, name)
+			names = append(names, name[:min(len(name), enough)])
 		}
 	}
+	slices.Sort(names)
+	return names
 }
 
-func (s *Server) warnOfParameter(method, name string) {
-	const enough = 100 // bytes
-	name = name[:min(len(name), enough)]
-	s.warnOnce(method+" "+name, fmt.Sprintf("%s has no parameter %q, so Telegram ignores it", method, name))
+// warnOfParameters warns of parameters that the method does not have.
+func (s *Server) warnOfParameters(method string, unknown []string) {
+	for _, name := range unknown {
+		s.warnOnce(method+" "+name, fmt.Sprintf("%s has no parameter %q, so Telegram ignores it", method, name))
+	}
 }
 
 // attaches reports whether a value refers to the file of that name. JSON may escape the

@@ -1,6 +1,7 @@
 package tghooktest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -21,6 +22,9 @@ type Order struct {
 	Shipping string
 	// Tip is the tip, in the smallest units of the currency.
 	Tip int64
+	// Choose lets the user choose the shipping option by Payment.Ship, when the bot has
+	// offered some. If false, the user chooses at once.
+	Choose bool
 }
 
 // Address is an address to which an order is shipped.
@@ -79,7 +83,7 @@ func theOrder(tb testing.TB, order []Order) world.Order {
 	}
 	o := append(order, Order{})[0]
 	return world.Order{
-		Name: o.Name, Phone: o.Phone, Email: o.Email, Address: world.Address(o.Address), Shipping: o.Shipping, Tip: o.Tip,
+		Name: o.Name, Phone: o.Phone, Email: o.Email, Address: world.Address(o.Address), Shipping: o.Shipping, Tip: o.Tip, Choose: o.Choose,
 	}
 }
 
@@ -125,6 +129,57 @@ func (p *Payment) ShippingOptions(tb testing.TB) []ShippingOption {
 	if now.Options == nil {
 		tb.Fatalf("tghooktest: in %s: the bot offered no way of shipping: %s", p.chat.place, p.how(now))
 	}
+	return optionsOf(now)
+}
+
+// PaymentStep is how far a payment has come.
+type PaymentStep string
+
+// The steps at which Payment.Wait returns.
+const (
+	PaymentChoice  PaymentStep = "choice" // the user must choose a shipping option by Ship
+	PaymentPaid    PaymentStep = "paid"
+	PaymentRefused PaymentStep = "refused" // by the bot
+	PaymentFailed  PaymentStep = "failed"  // for another reason, such as no answer in time
+)
+
+// PaymentState is the state of a payment.
+type PaymentState struct {
+	Step    PaymentStep
+	Error   string           // with PaymentRefused the bot's error_message; with PaymentFailed the reason
+	Options []ShippingOption // what the bot offers
+	Receipt *Message         // with PaymentPaid, the message with successful_payment
+}
+
+// Wait waits until the user must choose a shipping option, because of Order.Choose, or until
+// the payment is at its end. It returns an error if ctx ends before.
+func (p *Payment) Wait(ctx context.Context) (PaymentState, error) {
+	var now world.Payment
+	if err := p.chat.user.server.wait(ctx, func() bool {
+		now = p.chat.world().Payment(p.id)
+		return now.State != world.PaymentShipping && now.State != world.PaymentCheckout
+	}); err != nil {
+		return PaymentState{}, fmt.Errorf("tghooktest: in %s: %s: %w", p.chat.place, p.how(now), err)
+	}
+	state := PaymentState{Step: PaymentStep(now.State.String()), Error: now.Reason, Options: optionsOf(now)}
+	if now.State == world.PaymentMade {
+		state.Receipt = p.chat.message(now.Receipt)
+	}
+	return state, nil
+}
+
+// Ship chooses a shipping option by its id or title, after which the bot gets
+// pre_checkout_query. It is an error if the bot has not offered the option, or if Order.Choose
+// was not set.
+func (p *Payment) Ship(option string) error {
+	if err := p.chat.world().Ship(p.id, option); err != nil {
+		return fmt.Errorf("tghooktest: in %s: %w", p.chat.place, err)
+	}
+	return nil
+}
+
+// optionsOf returns what the bot offers.
+func optionsOf(now world.Payment) []ShippingOption {
 	options := make([]ShippingOption, 0, len(now.Options))
 	for _, o := range now.Options {
 		options = append(options, ShippingOption{o.ID, o.Title, o.Amount()})
@@ -153,6 +208,8 @@ func (p *Payment) how(now world.Payment) string {
 		return fmt.Sprintf("the bot refused it with %q", now.Reason)
 	case world.PaymentShipping:
 		text = "the bot has not answered shipping_query"
+	case world.PaymentChoice:
+		text = "the user has not chosen a shipping option; call Ship"
 	case world.PaymentCheckout:
 		text = "the bot has not answered pre_checkout_query"
 	case world.PaymentFailed:

@@ -1,7 +1,9 @@
 package tghooktest
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/tghook/tghook/tghooktest/internal/world"
@@ -52,11 +54,33 @@ func (c *Chat) press(message int64, button string) *Press {
 	})
 	switch s := c.user.server; {
 	case errors.Is(err, world.ErrNoButton):
-		tb.Fatalf("tghooktest: in %s: waited %v: %v%s%s", c.place, s.cfg.Patience, err, c.said(), s.troubles())
+		tb.Fatalf("tghooktest: in %s: %s%v%s%s", c.place, s.waited(), err, c.said(), s.troubles())
 	case err != nil:
 		tb.Fatalf("tghooktest: in %s: %v", c.place, err)
 	}
 	return p
+}
+
+// CallbackAnswer is the bot's answer to a press of a button.
+type CallbackAnswer struct {
+	Text      string
+	ShowAlert bool // the user sees the text as an alert, and not as a note that disappears
+	URL       string
+}
+
+// Answer waits until the bot has answered the press by answerCallbackQuery, or until ctx ends.
+func (p *Press) Answer(ctx context.Context) (CallbackAnswer, error) {
+	if p.query == "" {
+		return CallbackAnswer{}, fmt.Errorf("tghooktest: in %s: the press of %q made no callback_query, so no answerCallbackQuery can come", p.chat.place, p.button)
+	}
+	var now world.Query
+	if err := p.chat.user.server.wait(ctx, func() bool {
+		now = p.chat.world().Query(p.query)
+		return now.Answered
+	}); err != nil {
+		return CallbackAnswer{}, fmt.Errorf("tghooktest: in %s: the bot has not answered the press of %q: %w", p.chat.place, p.button, err)
+	}
+	return CallbackAnswer{now.Text, now.Alert, now.URL}, nil
 }
 
 // Expect waits until the bot has answered the press by answerCallbackQuery. The test fails

@@ -80,6 +80,13 @@ func (r *refusals) add(reply RefusedReply) bool {
 	return true
 }
 
+// clear drops all of them.
+func (r *refusals) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all, r.repeating = nil, nil
+}
+
 // overlooked lists the ignored replies, which are not among Calls.
 func (s *Server) overlooked() (lines []string) {
 	for _, r := range s.RefusedReplies() {
@@ -91,13 +98,19 @@ func (s *Server) overlooked() (lines []string) {
 }
 
 // reply executes the webhook reply in an answer to an update.
-func (s *Server) reply(r sender.Reply) {
+func (s *Server) reply(r sender.Reply) (done sender.Execution) {
 	if r.Overlooked != "" {
 		s.report(r, RefusedReply{Reason: r.Overlooked})
+		done.Refused = r.Overlooked
 	}
 	if r.Method != "" {
-		s.do(r.Params, &r)
+		call, a, _ := s.do(r.Params, origin{reply: &r})
+		done.Call = call.ID
+		if a.err != nil {
+			done.Refused = fmt.Sprintf("%d %s", a.err.Code, a.err.Description)
+		}
 	}
+	return done
 }
 
 // refusedCall reports a webhook reply that Telegram refused.
@@ -111,6 +124,7 @@ func (s *Server) refusedCall(r sender.Reply, call Call) {
 func (s *Server) report(r sender.Reply, refused RefusedReply) {
 	refused.UpdateID, refused.At = r.UpdateID, s.Now()
 	refused.Body = r.Excerpt
+	s.note(Event{Kind: EventRefusedReply, UpdateID: refused.UpdateID, Text: refused.String()})
 	if !s.refusals.add(refused) || s.cfg.AllowRefusedReplies {
 		return
 	}

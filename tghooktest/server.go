@@ -3,7 +3,9 @@ package tghooktest
 import (
 	"cmp"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -28,6 +30,14 @@ type ServerConfig struct {
 	// does not know adds a bot, as AddBot does. Bots lists them. A call with a known bot's id
 	// and another secret is refused.
 	AnyToken bool
+	// NoBot starts the Server without a bot of its own, for AnyToken and AddBot. What
+	// NewServer or Start returns then stands for the Server as a whole: its Token is empty,
+	// and only Bots, AddBot, Watch, Advance, SetSpeed, Now, Client and Close make sense.
+	NoBot bool
+	// OnBot, if set, is called with each bot that is added, before the call of the bot or of
+	// AddBot that adds it goes on. A bot of State comes twice: at the start with an empty
+	// Token, and when its token is known. It must not add a bot.
+	OnBot func(bot *Server)
 	// ReadsAllMessages switches the bot's privacy mode off, as BotFather's /setprivacy does:
 	// the bot gets all messages of a group. If false, it gets them only as an administrator,
 	// which it is unless a user changes that: see [User.SetBot].
@@ -45,6 +55,17 @@ type ServerConfig struct {
 	// with a Host that is neither one of them nor loopback, because a page in a browser may
 	// have sent it. Hosts are in the certificate of TLS.
 	Hosts []string
+	// Rest, if set, gets the requests whose paths begin with neither /bot nor /file/bot, such
+	// as those for a page that shows the chats. If nil, the Server answers them with 404.
+	//
+	// As with the Bot API, pages of other sites cannot reach Rest: see Server. But a browser
+	// that goes to an address in Rest, because the user has typed it or has followed a link,
+	// gets there. So Rest must change nothing when it answers GET and HEAD.
+	Rest http.Handler
+	// WebhookHosts are names and IP addresses, apart from those of loopback, to which the
+	// Server delivers updates, such as bot in a network of containers. It delivers to
+	// no others, unless Cloud or InMemory is set.
+	WebhookHosts []string
 	// TLS serves the Bot API over HTTPS alone, with an authority that the Server makes. See
 	// [Server.CA] for how clients trust it.
 	TLS bool
@@ -65,6 +86,19 @@ type ServerConfig struct {
 	// Bot API server does with --local: getFile returns an absolute path in it, at any size,
 	// and the Server serves no files. If it is relative, it is below the working directory.
 	Files string
+	// State, if set, yields a state: all records that Save of earlier Servers has passed on,
+	// in any order, without those that were deleted. The Server goes on from there. If it yields
+	// nothing, the Server begins anew. Start reads it once, and may keep the values, which must
+	// not change.
+	//
+	// The Seed is that of the state. The time goes on from now, or from the time of the state
+	// if that is later. Deliveries to the webhooks begin at once. Token must be one that the
+	// bot had. A state has no tokens: it knows them when it sees them. The Token of
+	// a Server that Bots returns is empty until a call, or AddBot, tells the bot's token. If a
+	// webhook's URL has the token in it, deliveries begin then.
+	//
+	// State cannot be used together with Files.
+	State iter.Seq2[string, []byte]
 	// Roots are the certificate authorities that the Server trusts when the webhook uses
 	// HTTPS and setWebhook uploaded no certificate. If nil, the system's.
 	Roots *x509.CertPool
@@ -72,14 +106,23 @@ type ServerConfig struct {
 	// synctest bubble the same Seed makes the same run. The exception is goroutines that
 	// call at the same instant.
 	Seed uint64
+	// FirstUpdateID is the id of the first update of each bot, from 1 to 1,000,000,000. If zero,
+	// it follows from Seed. A program that starts again for the same bots takes a higher one
+	// each time, for example from the time: a bot that polls passes the offset of the run
+	// before, and would confirm updates that it has not seen.
+	FirstUpdateID int64
 	// Shuffle delivers the updates of different queues in random order, as Telegram may. If
 	// false, the oldest update comes first. Telegram has a queue for each chat, and others
 	// for a user's buttons, inline queries and payments; it delivers the updates of one
 	// queue one after the other.
 	Shuffle bool
 	// Patience is how long Expect, ExpectCall, Press and WaitDelivered wait before they
-	// fail the test, in real time. If zero, 10 seconds.
+	// fail the test, in real time. If zero, 10 seconds. With a nanosecond they do not wait: a
+	// program that has ids and no test looks once, and waits with Press.Answer and the like.
 	Patience time.Duration
+	// Record keeps the HTTP requests and answers of calls and deliveries, for Call.HTTP and
+	// Delivery.HTTP. Of each body it keeps 1 MiB. If false, it keeps none.
+	Record bool
 	// Observe, if set, is called after each attempt to deliver an update to the webhook. It
 	// must not block, and must not set or delete the webhook.
 	Observe func(Delivery)
@@ -119,6 +162,8 @@ type Server struct {
 const (
 	defaultUsername = "stand_in_bot"
 	defaultPatience = 10 * time.Second
+
+	maxFirstUpdateID = 1_000_000_000
 )
 
 // NewServer starts a Server for a test, and closes it when the test ends. It takes at most
@@ -146,28 +191,45 @@ func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
 func Start(cfg ServerConfig) (*Server, error) { return start(cfg, nil) }
 
 // start starts a Server. tb is nil for Start.
-func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
+func start(cfg ServerConfig, tb testing.TB) (_ *Server, err error) {
 	cfg.Username = cmp.Or(cfg.Username, defaultUsername)
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	if cfg.Speed < 0 {
 		return nil, fmt.Errorf("tghooktest: ServerConfig.Speed: %v is negative; set how many times faster than real time the Server is (or 0 for 1)", cfg.Speed)
 	}
+	if cfg.FirstUpdateID < 0 || cfg.FirstUpdateID > maxFirstUpdateID {
+		return nil, fmt.Errorf("tghooktest: ServerConfig.FirstUpdateID: %d is not from 1 to %d; set such an id (or leave it 0)", cfg.FirstUpdateID, maxFirstUpdateID)
+	}
+	if cfg.NoBot && cfg.Token != "" {
+		return nil, errors.New("tghooktest: ServerConfig.NoBot: Token is set too; set one of them")
+	}
 	if cfg.Files != "" {
-		var err error
 		if cfg.Files, err = filepath.Abs(cfg.Files); err != nil {
 			return nil, fmt.Errorf("tghooktest: ServerConfig.Files: %w", err)
 		}
 	}
 	h := newHost(cfg, tb)
+	if err := h.loadState(); err != nil {
+		return nil, err
+	}
 	if err := h.listen(); err != nil {
 		return nil, err
 	}
-	s, err := h.add("ServerConfig", BotConfig{cfg.Token, cfg.Username, cfg.ReadsAllMessages})
+	var s *Server
+	if cfg.NoBot {
+		s = h.none()
+	} else {
+		s, err = h.add("ServerConfig", BotConfig{cfg.Token, cfg.Username, cfg.ReadsAllMessages})
+	}
+	if err == nil {
+		err = h.restoreBots()
+	}
 	if err != nil {
 		_ = h.listener.Close()
 		return nil, err
 	}
 	h.serve()
+	h.resumeBots()
 	return s, nil
 }
 
@@ -177,10 +239,12 @@ func start(cfg ServerConfig, tb testing.TB) (*Server, error) {
 func (s *Server) Close() {
 	if s.first {
 		s.shutdown()
+		s.end()
 		return
 	}
 	s.bots.remove(s.bot)
 	s.stop()
+	s.note(Event{Kind: EventBotGone})
 }
 
 // within reports whether f returns within Patience. If not, f keeps running.
@@ -213,6 +277,3 @@ func (s *Server) Bot(tb testing.TB) *tghook.Client {
 	}
 	return bot
 }
-
-// Now returns the Server's time, which passes as fast as ServerConfig.Speed says.
-func (s *Server) Now() time.Time { return s.clock.Now() }

@@ -54,6 +54,7 @@ func (s *Server) logOut() answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.webhook = webhook{}
+	s.noteWebhook()
 	s.queue.Clear()
 	s.queue.Allow(nil)
 	s.moved.ring()

@@ -31,6 +31,9 @@ import (
 // The users, chats and messages that f makes belong to its call: after that, their acts fail
 // like those outside of Try. So begin each call at the Server that it gets. The TB has no
 // Chdir, Setenv, TempDir and ArtifactDir.
+//
+// [errors.Is] finds the errors that were arguments of Fatalf or Errorf, such as ErrNoMessage
+// of an act that names a message that there is not. Several calls of Try may run at once.
 func (s *Server) Try(f func(tb testing.TB, s *Server)) error {
 	t := &script{host: s.host, open: true}
 	t.ctx, t.cancel = context.WithCancel(s.ctx)
@@ -83,6 +86,7 @@ type script struct {
 	failed   bool
 	skipped  bool
 	failures []string
+	causes   []error // that were arguments of Errorf and Fatalf
 	cleanups []func()
 }
 
@@ -92,7 +96,7 @@ func (t *script) err() error {
 	defer t.mu.Unlock()
 	switch {
 	case len(t.failures) > 0:
-		return errors.New(strings.Join(t.failures, "\n"))
+		return tryError{strings.Join(t.failures, "\n"), t.causes}
 	case t.failed:
 		return errors.New("tghooktest: Try: the function failed without a message")
 	}
@@ -133,11 +137,33 @@ func (t *script) fail(text string, now bool) {
 	t.mu.Unlock()
 	switch {
 	case !open:
+		t.host.watchers.tell(Event{Kind: EventWarning, Text: text})
 		t.host.warn(text)
 	case now:
 		runtime.Goexit()
 	}
 }
+
+// failf is fail for a text with arguments. Those that are errors are causes.
+func (t *script) failf(now bool, format string, args []any) {
+	for _, arg := range args {
+		if err, ok := arg.(error); ok {
+			t.mu.Lock()
+			t.causes = append(t.causes, err)
+			t.mu.Unlock()
+		}
+	}
+	t.fail(fmt.Sprintf(format, args...), now)
+}
+
+// tryError is the error of Try.
+type tryError struct {
+	text   string
+	causes []error
+}
+
+func (e tryError) Error() string   { return e.text }
+func (e tryError) Unwrap() []error { return e.causes }
 
 func (t *script) skip() {
 	t.mu.Lock()
@@ -156,9 +182,9 @@ func line(args []any) string { return strings.TrimSuffix(fmt.Sprintln(args...), 
 func (t *script) Fail()                             { t.fail("", false) }
 func (t *script) FailNow()                          { t.fail("", true) }
 func (t *script) Error(args ...any)                 { t.fail(line(args), false) }
-func (t *script) Errorf(format string, args ...any) { t.fail(fmt.Sprintf(format, args...), false) }
+func (t *script) Errorf(format string, args ...any) { t.failf(false, format, args) }
 func (t *script) Fatal(args ...any)                 { t.fail(line(args), true) }
-func (t *script) Fatalf(format string, args ...any) { t.fail(fmt.Sprintf(format, args...), true) }
+func (t *script) Fatalf(format string, args ...any) { t.failf(true, format, args) }
 func (t *script) SkipNow()                          { t.skip() }
 func (t *script) Skip(args ...any)                  { t.Log(args...); t.skip() }
 func (t *script) Skipf(format string, args ...any)  { t.Logf(format, args...); t.skip() }

@@ -147,7 +147,7 @@ func TestNoActPanicsOutsideOfTry(t *testing.T) {
 		news, shop := srv.Channel("News"), srv.User("Ana").ConnectBusiness()
 		topic := zoe.Join(srv.Forum("Support")).OpenTopic("Ticket 7")
 		lost := team.Comments(&tghooktest.Message{}) // a chat that there is not
-		for _, v := range []any{news, zoe.Subscribe(news), shop, shop.Chat(zoe), topic, srv, zoe, zoe.Chat(), team, nowhere, team.Send("hi"), query, nowhere.Press("Yes"), lost} {
+		for _, v := range []any{news, zoe.Subscribe(news), shop, shop.Chat(zoe), topic, zoe, zoe.Chat(), team, nowhere, team.Send("hi"), query, srv, nowhere.Press("Yes"), lost} {
 			value := reflect.ValueOf(v)
 			for i := range value.NumMethod() {
 				switch name := value.Type().Method(i).Name; name {
@@ -169,6 +169,10 @@ func tryEmpty(t *testing.T, srv *tghooktest.Server, method reflect.Value) {
 		for i := range kind.NumIn() {
 			switch in := kind.In(i); {
 			case kind.IsVariadic() && i == kind.NumIn()-1:
+			case in == reflect.TypeFor[context.Context]():
+				ctx, cancel := context.WithTimeout(tb.Context(), time.Second)
+				defer cancel()
+				args = append(args, reflect.ValueOf(ctx))
 			case in == reflect.TypeFor[testing.TB]():
 				args = append(args, reflect.ValueOf(tb))
 			case in.Kind() == reflect.Pointer:

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook/tghooktest"
 	"github.com/tghook/tghook/tghooktest/internal/spec"
 )
@@ -91,5 +92,22 @@ func ExampleUpdate() {
 func TestUpdatesAreAsTheBotAPIHasThem(t *testing.T) {
 	for name, body := range tghooktest.Updates() {
 		assert.Empty(t, spec.Check("Update", body), name)
+	}
+}
+
+// A bot that polls comes back with the offset of the run before.
+func TestTheFirstUpdateHasTheIDThatIsSet(t *testing.T) {
+	t.Parallel()
+	bubble(t, tghooktest.ServerConfig{FirstUpdateID: 700}, func(t *testing.T, s *tghooktest.Server) {
+		other := add(t, s, tghooktest.BotConfig{})
+		for _, of := range []*tghooktest.Server{s, other} {
+			of.User("Zoë").Chat().Send("hi")
+			of.User("Zoë").Chat().Send("ho")
+			assert.Equal(t, []int64{700, 701}, of.PendingIDs())
+		}
+	})
+	for _, bad := range []int64{-1, 1_000_000_001} {
+		_, err := tghooktest.Start(tghooktest.ServerConfig{FirstUpdateID: bad})
+		require.ErrorContains(t, err, "ServerConfig.FirstUpdateID")
 	}
 }

@@ -29,11 +29,19 @@ func (w *warnings) first(kind string) bool {
 	return true
 }
 
+// clear lets each warning come again.
+func (w *warnings) clear() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.given = nil
+}
+
 // warnOnce warns of something that the bot did, once for each kind. It may be called under a
 // lock: the warning is given by another goroutine, unless the bot is at its end.
 func (b *bot) warnOnce(kind, text string) {
 	if b.ctx.Err() == nil && b.warnings.first(kind) {
 		text = fmt.Sprintf("tghooktest: bot %d: %s", b.id, text)
+		b.note(Event{Kind: EventWarning, Text: text})
 		b.running.Go(func() { b.warn(text) })
 	}
 }
@@ -51,7 +59,7 @@ func (h *host) warn(text string) {
 // log writes to the test's log. Without a test, it uses package log.
 func (h *host) log(text string) {
 	if h.tb == nil {
-		log.Print(text)
+		log.Print(text) //nolint:gosec // what it has of a request is quoted
 		return
 	}
 	h.witness.logf("%s", text)

@@ -12,8 +12,8 @@ func (s *Server) send(at address, h webhook) {
 	cfg := sender.Config{
 		URL: at.url(), Userinfo: at.userinfo, Target: at.target, Secret: h.secret, MaxConnections: h.maxConnections, Addr: h.addr, Pinned: h.pinned,
 		Certificate: h.certificate, Roots: s.cfg.Roots, Dial: s.dial, Clock: s.clock, Queue: s.queue,
-		Seed: s.cfg.Seed, Latency: s.cfg.InMemory, Shuffle: s.cfg.Shuffle,
-		Reply: s.reply,
+		Attempts: s.attempts.all(s.queue.Has), Seed: s.cfg.Seed, Latency: s.cfg.InMemory, Shuffle: s.cfg.Shuffle,
+		Record: s.cfg.Record, Reply: s.reply,
 		Failed: func(text string) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -24,6 +24,7 @@ func (s *Server) send(at address, h webhook) {
 			defer s.mu.Unlock()
 			if s.webhook.number == h.number { // no other one was set in the meantime
 				s.webhook = webhook{}
+				s.noteWebhook()
 			}
 		},
 		Fault: s.ofDelivery, Observe: s.observe,
@@ -54,6 +55,9 @@ func (b *bot) silence() {
 	if b.sender != nil {
 		b.sender.Close()
 		b.use(nil)
+	}
+	if b.ctx.Err() == nil { // Save may come after Close
+		b.attempts.set(nil)
 	}
 }
 

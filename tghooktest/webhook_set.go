@@ -139,7 +139,10 @@ func (s *Server) replace(me *held, h webhook, allowed string, drop bool) (a answ
 		return a, false
 	}
 	if h.url == "" || a.err != nil {
-		return a, s.step(me, func() { s.setting = nil })
+		return a, s.step(me, func() {
+			s.setting = nil
+			s.noteWebhook()
+		})
 	}
 	h.ip, h.addr, a.err = s.verify(me.ctx, at, h)
 	proceed = s.step(me, func() {
@@ -147,6 +150,7 @@ func (s *Server) replace(me *held, h webhook, allowed string, drop bool) (a answ
 		if s.webhook = h; a.err != nil {
 			s.webhook = webhook{}
 		}
+		s.noteWebhook()
 	})
 	if proceed && a.err == nil {
 		s.send(at, h)

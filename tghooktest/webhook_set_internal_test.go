@@ -43,7 +43,7 @@ func resolving(t *testing.T, test func(t *testing.T, s *Server, set func(url str
 			begin := s.Now()
 			go func() {
 				defer close(set.done)
-				set.answer = answered(s.run(botapi.Params{Method: "setWebhook", Values: values}, true))
+				set.answer = answered(s.run(botapi.Params{Method: "setWebhook", Values: values}, true, &Call{}))
 				set.took = s.Now().Sub(begin)
 			}()
 			synctest.Wait()
@@ -230,7 +230,7 @@ func TestAHostThatHasNoASCIIFormIsNotResolved(t *testing.T) {
 			set := func(more map[string]string) string {
 				time.Sleep(time.Second)
 				more["url"] = "http://" + host + "/"
-				return answered(s.run(botapi.Params{Method: "setWebhook", Values: more}, true))
+				return answered(s.run(botapi.Params{Method: "setWebhook", Values: more}, true, &Call{}))
 			}
 			assert.Equal(t, "Bad Request: bad webhook: "+want, set(map[string]string{}))
 			assert.Equal(t, "Webhook was set", set(map[string]string{"ip_address": "1.2.3.4"}))

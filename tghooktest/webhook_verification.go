@@ -48,7 +48,7 @@ func unallowed(c rune) bool {
 func (s *Server) verify(ctx context.Context, at address, h webhook) (ip, addr string, _ *botapi.Error) {
 	found, problem := s.locate(ctx, at, h)
 	if problem == "" {
-		problem = s.unreachable(found)
+		problem = s.unreachable(at, found)
 	}
 	if problem == "" && at.scheme == "https" && h.custom && !hasCertificate(h.certificate) {
 		problem = "Failed to set custom certificate file{error:05800088:x509 certificate routines::no certificate or crl found}"
@@ -84,16 +84,25 @@ func (s *Server) locate(ctx context.Context, at address, h webhook) (found netip
 }
 
 // unreachable returns why the Server does not deliver to an address; empty if it does.
-func (s *Server) unreachable(ip netip.Addr) string {
+func (s *Server) unreachable(at address, ip netip.Addr) string {
 	switch {
 	case s.cfg.Cloud && !ip.Is4():
 		return "IPv6-only addresses are not allowed"
 	case s.cfg.Cloud && reserved(ip):
 		return "IP address " + ip.String() + " is reserved"
-	case s.memory == nil && !ip.IsLoopback(): // a server elsewhere could take the updates for Telegram's
-		return "tghooktest delivers to loopback only, not to " + ip.String() + "; serve the bot on 127.0.0.1, or set ServerConfig.InMemory"
+	case s.memory == nil && !ip.IsLoopback() && !s.deliversTo(at, ip): // a server elsewhere could take the updates for Telegram's
+		return "tghooktest delivers to loopback only, not to " + ip.String() + "; serve the bot on 127.0.0.1, or add its host to ServerConfig.WebhookHosts"
 	}
 	return ""
+}
+
+// deliversTo reports whether the host of a webhook, or its IP address, is among
+// ServerConfig.WebhookHosts.
+func (s *Server) deliversTo(at address, ip netip.Addr) bool {
+	return slices.ContainsFunc(s.base.WebhookHosts, func(host string) bool {
+		host = canonical(host)
+		return host == canonical(strings.Trim(at.host, "[]")) || host == canonical(ip.String())
+	})
 }
 
 func hasCertificate(text []byte) bool {

@@ -23,8 +23,9 @@ type File struct {
 type Error struct {
 	Code        int // error_code, which is the HTTP status too
 	Description string
-	RetryAfter  int   // in seconds; 0 if none
-	MigrateTo   int64 // id of a chat; 0 if none
+	RetryAfter  int    // in seconds; 0 if none
+	MigrateTo   int64  // id of a chat; 0 if none
+	Page        string // HTML in place of the JSON; empty if none
 }
 
 func (e *Error) Error() string { return e.Description }

@@ -15,7 +15,7 @@ func WriteResult(w http.ResponseWriter, result json.RawMessage, description stri
 		quoted, _ := json.Marshal(description) //nolint:errchkjson // a string never fails
 		body = AppendJSON(append(body, `,"description":`...), quoted)
 	}
-	write(w, http.StatusOK, append(body, '}'))
+	write(w, http.StatusOK, "application/json", append(body, '}'))
 }
 
 // WriteError writes an answer that is not ok. An error without a description becomes an
@@ -28,12 +28,16 @@ func WriteError(w http.ResponseWriter, e *Error) {
 		w.WriteHeader(e.Code)
 		return
 	}
+	if e.Page != "" {
+		write(w, e.Code, "text/html", []byte(e.Page))
+		return
+	}
 	if e.RetryAfter != 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
 	}
 	answer := failure{Code: e.Code, Description: e.Description, Parameters: parameters{e.MigrateTo, e.RetryAfter}}
 	body, _ := json.Marshal(answer) //nolint:errchkjson // strings and integers never fail
-	write(w, e.Code, AppendJSON(nil, body))
+	write(w, e.Code, "application/json", AppendJSON(nil, body))
 }
 
 type failure struct {
@@ -57,11 +61,11 @@ func TooManyRequests(seconds int) *Error {
 	}
 }
 
-func write(w http.ResponseWriter, status int, body []byte) {
+func write(w http.ResponseWriter, status int, kind string, body []byte) {
 	h := w.Header()
 	h["Date"] = nil // Telegram's server has none
 	h.Set("Connection", "keep-alive")
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // an error means that the client has gone

@@ -52,18 +52,22 @@ func (s kindSet) String() string {
 // Allow sets which kinds are added, in any letter case. It ignores unknown names. If no
 // known name is left, it sets Telegram's default. Updates that wait already stay.
 func (q *Queue) Allow(names []string) {
-	var set kindSet
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.allowed = setOf(names)
+}
+
+// setOf returns the set that Allow sets.
+func setOf(names []string) (set kindSet) {
 	for _, name := range names {
 		if i := index(strings.ToLower(name)); i >= 0 {
 			set |= 1 << i
 		}
 	}
 	if set == 0 {
-		set = defaultKinds
+		return defaultKinds
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.allowed = set
+	return set
 }
 
 // AllowText is Allow for the text of the parameter allowed_updates. If the text is empty,

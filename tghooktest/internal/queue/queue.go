@@ -34,6 +34,7 @@ type Update struct {
 	ID      int64
 	Kind    string
 	Key     int64           // updates with the same key are delivered one after the other
+	Queued  time.Time       // when it was added
 	Expires time.Time       // the last second in which Telegram keeps it
 	Body    json.RawMessage // body of a webhook's request, and an element of getUpdates' result; must not be changed
 }
@@ -48,6 +49,11 @@ type waiting struct {
 
 // Queue holds updates in ascending order of id. Several goroutines may use it at once.
 type Queue struct {
+	// Gone, unless nil, gets each update that leaves the Queue other than by Forget, and
+	// whether an offset has confirmed it. The Queue is locked during the call. Set it before
+	// the first update.
+	Gone func(u Update, confirmed bool)
+
 	now  func() time.Time
 	seed uint64
 
@@ -67,6 +73,15 @@ func New(now func() time.Time, seed uint64) *Queue {
 	q := &Queue{now: now, seed: seed, allowed: defaultKinds}
 	q.count()
 	return q
+}
+
+// Begin makes id that of the next update, unless an update has had an id.
+func (q *Queue) Begin(id int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.given {
+		q.next = id
+	}
 }
 
 // Add appends an update of the kind with the object. It returns false if Telegram would
@@ -115,7 +130,7 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 		return Update{}, fmt.Errorf("the queue is full: %d updates of %d bytes wait", n, q.size)
 	}
 	q.advance(id)
-	w := &waiting{Update: Update{ID: q.next, Kind: name, Key: k.key(f, q.next), Expires: expires}, size: len(data)}
+	w := &waiting{Update: Update{ID: q.next, Kind: name, Key: k.key(f, q.next), Queued: now, Expires: expires}, size: len(data)}
 	w.Body = fmt.Appendf(make([]byte, 0, len(data)+bodyFrame), "{\"update_id\":%d,\n%s}", w.ID, data)
 	q.next++
 	q.size += w.size
@@ -152,14 +167,14 @@ func (q *Queue) Get(offset int64, limit int) []Update {
 	defer q.mu.Unlock()
 	q.expire(q.now())
 	for keep := -max(offset, -maxUpdates); offset < 0 && int64(len(q.expiry)) > keep; {
-		q.drop(q.order.first[0])
+		q.lose(q.order.first[0], false)
 	}
 	if offset > min(q.next+lookahead, endOfIDs-1) {
 		offset = 0
 	}
 	w := q.order.first[0]
 	for ; w != nil && w.ID < offset; w = q.order.first[0] {
-		q.drop(w)
+		q.lose(w, true)
 	}
 	updates := []Update{}
 	left := maxAnswer
@@ -206,6 +221,14 @@ func (q *Queue) Forget(id int64) {
 	}
 }
 
+// Has reports whether the update waits.
+func (q *Queue) Has(id int64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w := q.order.from(id)
+	return w != nil && w.ID == id
+}
+
 // Clear drops all updates, as drop_pending_updates does.
 func (q *Queue) Clear() {
 	q.mu.Lock()
@@ -239,13 +262,24 @@ func (q *Queue) count() {
 }
 
 func (q *Queue) clear() {
+	for w := q.order.first[0]; w != nil && q.Gone != nil; w = w.after[0] {
+		q.Gone(w.Update, false)
+	}
 	q.order, q.expiry, q.size = order{}, nil, 0
 }
 
 // expire drops the updates that have expired.
 func (q *Queue) expire(now time.Time) {
 	for len(q.expiry) > 0 && q.expiry[0].Expired(now) {
-		q.drop(q.expiry[0])
+		q.lose(q.expiry[0], false)
+	}
+}
+
+// lose drops an update and tells Gone.
+func (q *Queue) lose(w *waiting, confirmed bool) {
+	q.drop(w)
+	if q.Gone != nil {
+		q.Gone(w.Update, confirmed)
 	}
 }
 

@@ -37,7 +37,7 @@ func BenchmarkDelivered(b *testing.B) {
 	s := sender.Start(sender.Config{
 		URL: u, Target: "/", MaxConnections: 40, Addr: u.Host, Dial: dialTCP, Clock: c, Queue: q,
 		Observe: func(sender.Attempt) { <-waiting },
-		Reply:   func(sender.Reply) {}, Failed: func(text string) { b.Error(text) }, Gone: func() {},
+		Reply:   func(sender.Reply) (none sender.Execution) { return none }, Failed: func(text string) { b.Error(text) }, Gone: func() {},
 	})
 	defer s.Close()
 	b.ReportAllocs()
@@ -84,7 +84,7 @@ func pending(b *testing.B, connections int) (mib float64) {
 	asked := make(chan struct{}, 1)
 	s := sender.Start(sender.Config{
 		URL: &url.URL{Scheme: "http", Host: "bot.example.org"}, Target: "/", MaxConnections: connections, Clock: c, Queue: q,
-		Reply: func(sender.Reply) {}, Failed: func(text string) { b.Error(text) }, Gone: func() {},
+		Reply: func(sender.Reply) (none sender.Execution) { return none }, Failed: func(text string) { b.Error(text) }, Gone: func() {},
 		Fault: func(sender.Attempt) sender.Fault {
 			asked <- struct{}{}
 			return sender.Fault{}

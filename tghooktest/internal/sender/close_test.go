@@ -92,9 +92,9 @@ func TestCloseWaitsForAReplyThatIsBeingExecuted(t *testing.T) {
 	t.Parallel()
 	inBubble(t, always(withBody("200 OK", asJSON, sayHi)), func(cfg *sender.Config) {
 		reply := cfg.Reply
-		cfg.Reply = func(p sender.Reply) {
+		cfg.Reply = func(p sender.Reply) sender.Execution {
 			time.Sleep(time.Second)
-			reply(p)
+			return reply(p)
 		}
 	}, func(r *rig) {
 		r.send(1, "x")

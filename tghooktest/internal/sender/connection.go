@@ -20,12 +20,13 @@ const timeout = 60 * time.Second
 // because an answer may come before its request was written, and the end may come at any
 // time.
 type connection struct {
-	sender *Sender
-	jobs   chan job // at most one waits
-	ctx    context.Context
-	cancel context.CancelFunc
-	phase  atomic.Int32
-	conn   net.Conn // with TLS; set before it is used
+	sender  *Sender
+	jobs    chan job // at most one waits
+	ctx     context.Context
+	cancel  context.CancelFunc
+	phase   atomic.Int32
+	refused atomic.Bool // by Fault.Refuse
+	conn    net.Conn    // with TLS; set before it is used
 
 	// The fields below belong to the goroutine of Sender.run.
 	place    int // its index in Sender.connections
@@ -74,6 +75,7 @@ type job struct {
 // fails with it, as with Telegram.
 func (s *Sender) connect(now time.Duration) *connection {
 	c := &connection{sender: s, jobs: make(chan job, 1), wanted: make(chan struct{}, 1), place: len(s.connections), deadline: now + timeout}
+	c.input.copies = s.cfg.Record
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	s.connections = append(s.connections, c)
 	s.expiry = min(s.expiry, c.deadline)
@@ -96,6 +98,9 @@ func (c *connection) serve() {
 	if err == nil {
 		c.sender.running.Go(c.write)
 		err = c.read()
+	}
+	if c.refused.Load() {
+		err = syscall.ECONNREFUSED
 	}
 	c.mu.Lock()
 	between := c.served && !c.awaited
@@ -145,6 +150,11 @@ func (c *connection) write() {
 			case <-c.ctx.Done():
 				return
 			}
+		}
+		if j.fault.Refuse {
+			c.refused.Store(true)
+			c.close()
+			return
 		}
 		c.phase.Store(writing)
 		early := c.expect(j)

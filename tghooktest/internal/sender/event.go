@@ -17,6 +17,7 @@ type event struct {
 	reset      bool   // the webhook has reset the connection before the next request was written
 	lost       bool   // CutAfter: the answer is ignored
 	method     string // method of the webhook reply that was executed
+	execution  Execution
 }
 
 // wrongAnswer begins the last_error_message about an answer.
@@ -75,7 +76,10 @@ func (s *Sender) heed(e event, now time.Duration) {
 	}
 
 	a.Took = s.epoch.Add(now).Sub(a.Start)
-	a.Status, a.Err, a.Reply = e.answer.status, e.failure, e.method
+	a.Status, a.Err, a.Reply, a.Execution, a.Copy = e.answer.status, e.failure, e.method, e.execution, l == nil
+	if s.cfg.Record {
+		a.Wire = s.wireOf(c, e, a)
+	}
 	if l != nil {
 		a.Done, a.Dropped = s.conclude(l, e, fault, now)
 	}

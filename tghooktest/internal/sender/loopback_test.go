@@ -74,7 +74,7 @@ func TestNothingIsLostOverLoopback(t *testing.T) {
 	left := make(chan struct{}, chats*each)
 	s := sender.Start(sender.Config{
 		URL: u, Target: "/", MaxConnections: 20, Addr: u.Host, Dial: dialTCP, Clock: c, Queue: q, Latency: true,
-		Reply:  func(sender.Reply) {},
+		Reply:  func(sender.Reply) (none sender.Execution) { return none },
 		Failed: func(string) {},
 		Gone:   func() {},
 		Observe: func(a sender.Attempt) {

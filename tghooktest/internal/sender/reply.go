@@ -33,7 +33,7 @@ func (c *connection) answered(update int64, a answer) {
 		r.Overlooked = unframed
 	}
 	if a.delivered() && (r.Method != "" || r.Overlooked != "") && c.ctx.Err() == nil {
-		c.sender.cfg.Reply(r)
+		e.execution = c.sender.cfg.Reply(r)
 		e.method = r.Method
 	}
 	c.sender.inbox.put(e)

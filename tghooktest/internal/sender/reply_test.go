@@ -28,10 +28,10 @@ func TestAReplyIsExecutedBeforeItsUpdateIsConfirmed(t *testing.T) {
 	var waiting []int
 	inBubble(t, always(withBody("200 OK", asJSON, sayHi)), func(cfg *sender.Config) {
 		reply, q := cfg.Reply, cfg.Queue
-		cfg.Reply = func(p sender.Reply) {
+		cfg.Reply = func(p sender.Reply) sender.Execution {
 			time.Sleep(time.Second)
 			waiting = append(waiting, q.Len())
-			reply(p)
+			return reply(p)
 		}
 	}, func(r *rig) {
 		r.send(1, "x")

@@ -27,6 +27,7 @@ type answer struct {
 	unframed    bool   // no length and no chunks, so Telegram reads no body
 	request     string // a request that came in its place, in Telegram's words; otherwise empty
 	reply       Reply
+	copied      copied
 }
 
 func (a *answer) delivered() bool { return a.status >= 200 && a.status <= 299 }
@@ -49,6 +50,7 @@ func refused(err error) *refusal {
 
 // parser reads answers from the bytes of a connection, as they come.
 type parser struct {
+	copies    bool // for Wire
 	data      []byte
 	from      int // where the bytes begin in data that were not parsed yet
 	stage     func(*parser) (bool, *refusal)
@@ -87,7 +89,7 @@ func (p *parser) next() (a answer, whole bool, err *refusal) {
 		return answer{}, false, nil
 	}
 	a = p.answer
-	*p = parser{data: p.data, from: p.from, slow: p.slow, restarted: p.restarted}
+	*p = parser{copies: p.copies, data: p.data, from: p.from, slow: p.slow, restarted: p.restarted}
 	return a, true, nil
 }
 
@@ -103,6 +105,9 @@ func (p *parser) head() (bool, *refusal) {
 		return false, nil
 	}
 	p.from += len(head) + len("\r\n\r\n")
+	if p.copies {
+		p.copied.head = string(head)
+	}
 	lines, err := p.firstLine(string(head) + "\r\n")
 	if err != nil {
 		return false, err
@@ -243,6 +248,9 @@ func (p *parser) take(after int) (bool, *refusal) {
 		return false, nil
 	}
 	b = b[:min(p.left, int64(len(b)))]
+	if p.copies {
+		p.copied.add(b)
+	}
 	p.from += len(b)
 	p.left -= int64(len(b))
 	err := p.body.Add(b)

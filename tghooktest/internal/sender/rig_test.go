@@ -151,7 +151,7 @@ func (r *rig) open(change func(*sender.Config)) {
 	cfg := sender.Config{
 		URL: &url.URL{Scheme: "http", Host: "bot.example.org"}, Target: "/telegram", MaxConnections: 40, Addr: addr,
 		Dial: r.network.Dial, Clock: c, Queue: r.queue, Seed: 1,
-		Reply: func(p sender.Reply) {
+		Reply: func(p sender.Reply) (none sender.Execution) {
 			r.note(func() {
 				if p.Method != "" {
 					r.replies = append(r.replies, p)
@@ -160,6 +160,7 @@ func (r *rig) open(change func(*sender.Config)) {
 					r.overlooked = append(r.overlooked, p.Overlooked)
 				}
 			})
+			return none
 		},
 		Failed: func(text string) {
 			r.note(func() { r.failed, r.failing = append(r.failed, text), append(r.failing, r.since()) })

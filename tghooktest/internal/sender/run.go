@@ -2,6 +2,7 @@ package sender
 
 import (
 	"container/heap"
+	"math"
 	"slices"
 	"time"
 )
@@ -109,7 +110,8 @@ func (s *Sender) arm(now, at time.Duration) {
 		return
 	}
 	s.due = at
-	s.timer.Reset(max(s.cfg.Clock.Real(at-now), 1)) // with 0, no time would pass in a bubble
+	least := time.Duration(math.Ceil(s.cfg.Clock.Speed())) // with 0, no time would pass in a bubble
+	s.timer.Reset(max(at-now, least))
 }
 
 // expire ends the connections whose deadline has passed.
@@ -162,6 +164,9 @@ func (s *Sender) send(now time.Duration) time.Duration {
 // ask begins an attempt to deliver the head of l, with the fault that Fault picks.
 func (s *Sender) ask(l *lane, now time.Duration) {
 	l.begun = true
+	if l.attempts == 0 {
+		l.attempts = s.cfg.Attempts[l.head().ID]
+	}
 	l.attempts++
 	l.attempt = Attempt{Update: l.head(), Number: l.attempts, Start: s.epoch.Add(now)}
 	if s.cfg.Fault != nil {

@@ -33,9 +33,14 @@ type Config struct {
 	// Latency delays each request by up to two milliseconds, drawn from Seed. In a synctest
 	// bubble then no two requests come at the same instant, and each run is the same.
 	Latency bool
+	// Attempts are the numbers of the attempts so far, by the ids of updates. Attempts of other
+	// updates are counted from 1. The map must not be changed.
+	Attempts map[int64]int
+	// Record keeps the requests and the answers of attempts: see Attempt.Wire.
+	Record bool
 	// Reply executes the webhook reply in an answer, and gets the reason why Telegram
 	// ignores one. It is called before the update is confirmed, from several goroutines.
-	Reply func(Reply)
+	Reply func(Reply) Execution
 	// Failed gets the last_error_message for getWebhookInfo.
 	Failed func(text string)
 	// Gone is called when the webhook has answered 410 for so long that Telegram removes
@@ -62,11 +67,21 @@ type Attempt struct {
 	Done    bool   // the update was delivered and confirmed; always false for the copy that AgainAtOnce sends
 	Dropped bool   // the attempt failed, and the update is given up
 	Reply   string // method of the webhook reply; empty if none was executed
+	Copy    bool   // it is the copy that AgainAtOnce sends
+	Wire    *Wire  // nil unless Config.Record
+	Execution
+}
+
+// Execution is what became of the webhook reply in an answer.
+type Execution struct {
+	Call    int64  // number of the call; 0 if Telegram executes none
+	Refused string // why Telegram refused or ignored it; empty if it did not
 }
 
 // Fault is a fault of an attempt. The zero Fault is no fault.
 type Fault struct {
 	Delay       time.Duration // before the request is written
+	Refuse      bool          // fail as if nobody listened, and send nothing
 	CutBefore   bool          // close the connection after the request was written, and read no answer
 	CutAfter    bool          // read the answer and ignore it
 	Again       bool          // deliver the update once more after a success
@@ -93,7 +108,7 @@ type Sender struct {
 	twins       int           // how many connections are for AgainAtOnce; they are not in the budget
 	expiry      time.Duration // no later than the earliest deadline of a connection
 	budget      budget
-	timer       *time.Timer
+	timer       *clock.Timer
 	due         time.Duration // when timer fires
 	alarm       time.Duration // when the next turn comes without another event
 	resolver    resolver
@@ -120,7 +135,7 @@ func Start(cfg Config) *Sender {
 		epoch:   cfg.Clock.Now(),
 		expiry:  never,
 		budget:  newBudget(),
-		timer:   time.NewTimer(time.Hour),
+		timer:   cfg.Clock.NewTimer(time.Hour),
 		due:     never,
 		alarm:   never,
 		pushes:  pushes{queue: cfg.Queue, seen: cfg.Queue.Last()},

@@ -2,11 +2,21 @@ package world
 
 import (
 	"cmp"
+	"encoding/json"
+	"maps"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
 )
+
+// Me returns the bot as a User.
+func (w *World) Me() json.RawMessage {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return marshal(w.bot)
+}
 
 func (w *World) getMe(botapi.Params) (any, error) {
 	return struct {
@@ -42,6 +52,9 @@ func sets(name string) func(*World, botapi.Params) (any, error) {
 		if name == "name" && p.String("language_code") == "" {
 			w.bot.FirstName = cmp.Or(p.String(name), firstName)
 		}
+		if w.watched() {
+			w.note(Event{Kind: "bot", Object: marshal(w.bot)})
+		}
 		w.change()
 		return true, nil
 	}
@@ -62,16 +75,47 @@ func tells(name string) func(*World, botapi.Params) (any, error) {
 	}
 }
 
-// sendChatAction changes nothing. A test sees it in the Server's Calls.
+// actionLife is how long users see a chat action.
+const actionLife = 5 * time.Second
+
+// action is what users see the bot do in a chat.
+type action struct {
+	name  string
+	until time.Time
+}
+
+// sendChatAction shows an action until it ends, or until the bot sends a message.
 func (w *World) sendChatAction(p botapi.Params) (any, error) {
-	switch strings.ToLower(p.String("action")) {
+	name := strings.ToLower(p.String("action"))
+	switch name {
 	case "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice", "record_audio", "upload_audio",
 		"upload_document", "choose_sticker", "find_location", "pick_up_location", "record_video_note", "upload_video_note", "cancel":
 	default:
 		return nil, refusal("Wrong parameter action in request")
 	}
-	_, err := w.destination(p)
-	return true, err
+	c, err := w.destination(p)
+	if err != nil {
+		return nil, err
+	}
+	w.act(c, p.Int("message_thread_id"), name)
+	return true, nil
+}
+
+// act shows an action of the bot in a thread of a chat. w.mu is held.
+func (w *World) act(c *Chat, thread int64, name string) {
+	if c.actions == nil {
+		c.actions = map[int64]action{}
+	}
+	maps.DeleteFunc(c.actions, func(_ int64, a action) bool { return !a.until.After(w.cfg.Now()) })
+	if name == "cancel" {
+		delete(c.actions, thread)
+	} else {
+		c.actions[thread] = action{name, w.cfg.Now().Add(actionLife)}
+	}
+	if w.watched() {
+		w.note(Event{Kind: "action", Chat: c.ID, Business: c.connection(), Thread: thread, User: w.bot.ID, Text: name})
+	}
+	w.change()
 }
 
 // uploadStickerFile makes a file that no message has. png_sticker is the older name of

@@ -191,6 +191,7 @@ func (w *World) deleteBusinessMessages(p botapi.Params) (any, error) {
 		m.deleted = true
 		m.Chat.unpin(func(m *Message) bool { return m == nil })
 	}
+	w.noteDeleted(there...)
 	w.change()
 	return true, nil
 }

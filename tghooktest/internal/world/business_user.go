@@ -24,6 +24,9 @@ func (w *World) Connect(user int64, rights ...string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u := w.users[user]
+	if u == nil {
+		return "", noUser(user)
+	}
 	id := "business" + strconv.FormatUint(w.drawOwn("business", user), 36)
 	a := w.accounts[id]
 	if a == nil {
@@ -76,13 +79,16 @@ func (w *World) Delete(user, chat int64, messages ...int64) error {
 	for _, id := range messages {
 		switch m := c.message(id); {
 		case m == nil:
-			return fmt.Errorf("there is no message %d to delete", id)
+			return missingf(ErrNoMessage, "there is no message %d to delete", id)
 		case !c.private() && !w.wrote(u, m) && !c.allows(c.members[user], "can_delete_messages"):
 			return fmt.Errorf("message %d was not written by %s, who is no administrator with can_delete_messages", id, u.name())
 		}
 	}
 	for _, id := range messages {
-		c.message(id).deleted = true
+		if m := c.message(id); m != nil { // no id comes twice
+			m.deleted = true
+			w.noteDeleted(m)
+		}
 	}
 	c.unpin(func(m *Message) bool { return m == nil })
 	if c.business != nil && c.business.Enabled {

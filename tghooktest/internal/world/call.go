@@ -168,9 +168,12 @@ var methods = map[string]func(*World, botapi.Params) (any, error){
 }
 
 // Call runs the method that Params names in Telegram's spelling.
-func (w *World) Call(p botapi.Params) (json.RawMessage, *botapi.Error) {
+// number is the call's number in events and in messages.
+func (w *World) Call(p botapi.Params, number int64) (json.RawMessage, *botapi.Error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.call = number
+	defer func() { w.call = 0 }()
 	run, ok := methods[p.Method]
 	if !ok {
 		run = (*World).accept

@@ -54,7 +54,7 @@ func (s *stage) callWith(files map[string]botapi.File, method string, params ...
 			p.Values[params[i]] = strconv.FormatInt(id, 10)
 		}
 	}
-	result, err := s.Call(p)
+	result, err := s.Call(p, 0)
 	if err != nil {
 		assert.Nil(s.t, result)
 		return fmt.Sprintf("%d %s", err.Code, err.Description)

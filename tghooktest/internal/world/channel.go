@@ -25,6 +25,7 @@ func (w *World) mirror(post *Message) {
 	post.copy.cite(post)
 	w.write(group, post.copy)
 	group.pinned = append(group.pinned, post.copy.ID)
+	w.notePins(group)
 }
 
 // mirrorEdit edits the automatic forward of a post as the post was edited. w.mu is held.
@@ -34,6 +35,7 @@ func (w *World) mirrorEdit(post *Message) {
 		return
 	}
 	m.Content, m.EditDate = post.Content, post.EditDate
+	w.noteMessage("edit", m)
 	w.hear(m.Chat, "edited_message", m)
 }
 

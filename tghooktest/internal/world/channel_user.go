@@ -15,7 +15,7 @@ func (w *World) Subscribe(user, channel int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c := w.users[user], w.chats[channel]
-	out, err := w.outsider(u, c)
+	out, err := w.outsider(user, c)
 	if out {
 		w.move(u, u, c, "member", entry{})
 		w.change()
@@ -29,7 +29,10 @@ func (w *World) Manage(user, channel int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c := w.users[user], w.chats[channel]
-	if c == nil || c.private() {
+	switch {
+	case u == nil:
+		return noUser(user)
+	case c == nil || c.private():
 		return errOthersGroup
 	}
 	if m := w.member(c, user); m != nil && m.Status == "kicked" {
@@ -57,6 +60,8 @@ func (w *World) Discuss(channel, group int64) error {
 		return errors.New("the channel or the group has another discussion; a channel has one discussion group, and a group belongs to one channel")
 	}
 	c.linked, g.linked = g, c
+	w.noteChat(c)
+	w.noteChat(g)
 	w.change()
 	return nil
 }

@@ -80,6 +80,7 @@ func (w *World) setChatTitle(p botapi.Params) (any, error) {
 		return nil, refusal("Title must be non-empty")
 	case title != c.Title:
 		c.Title = title
+		w.noteChat(c)
 		w.notice(c, Content{NewTitle: title})
 	}
 	return true, nil
@@ -94,6 +95,7 @@ func (w *World) setChatDescription(p botapi.Params) (any, error) {
 		return nil, refusal("chat description is not modified")
 	}
 	c.description = p.String("description")
+	w.noteChat(c)
 	w.change()
 	return true, nil
 }

@@ -30,6 +30,7 @@ func (w *World) setChatPhoto(p botapi.Params) (any, error) {
 	}
 	small, big := f.sizes[0], f.sizes[len(f.sizes)-1]
 	c.photo = &ChatPhoto{small.ID, small.UniqueID, big.ID, big.UniqueID}
+	w.noteChat(c)
 	w.notice(c, Content{NewPhoto: f.sizes})
 	return true, nil
 }
@@ -43,6 +44,7 @@ func (w *World) deleteChatPhoto(p botapi.Params) (any, error) {
 		return nil, refusal("CHAT_NOT_MODIFIED")
 	}
 	c.photo = nil
+	w.noteChat(c)
 	w.notice(c, Content{NoPhoto: true})
 	return true, nil
 }

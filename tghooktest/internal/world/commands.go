@@ -66,6 +66,7 @@ func (w *World) setMyCommands(p botapi.Params) (any, error) {
 		return nil, err
 	}
 	w.commands[key] = commands
+	w.noteCommands()
 	w.change()
 	return true, nil
 }
@@ -126,6 +127,7 @@ func (w *World) deleteMyCommands(p botapi.Params) (any, error) {
 		return nil, err
 	}
 	delete(w.commands, key)
+	w.noteCommands()
 	w.change()
 	return true, nil
 }

@@ -12,6 +12,9 @@ func (w *World) CommandsOf(user, chat int64) []Command {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c, u := w.chatOrEmpty(chat), w.users[user]
+	if u == nil {
+		return nil
+	}
 	here := strconv.FormatInt(c.ID, 10)
 	scopes := []string{"chat " + here + " ", "all_private_chats  ", "default  "}
 	if !c.private() {
@@ -33,4 +36,11 @@ func (w *World) CommandsOf(user, chat int64) []Command {
 		}
 	}
 	return nil
+}
+
+// DefaultCommands returns the commands for all chats and languages.
+func (w *World) DefaultCommands() []Command {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.commands[defaultCommands])
 }

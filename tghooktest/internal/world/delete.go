@@ -58,6 +58,7 @@ func (w *World) remove(all ...*Message) error {
 		m.deleted = true
 		m.Chat.pinned = slices.DeleteFunc(m.Chat.pinned, func(id int64) bool { return id == m.ID })
 	}
+	w.noteDeleted(all...)
 	w.change()
 	return nil
 }

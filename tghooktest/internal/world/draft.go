@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -33,6 +34,13 @@ type draft struct {
 	until  time.Time
 	keep   bool // it stays when the user presses Stop
 	taken  bool // TakeDraft has returned it
+}
+
+// ShownDraft is a draft with the thread in which it is.
+type ShownDraft struct {
+	Draft
+	Thread int64
+	Until  time.Time // when it disappears, unless the bot changes it
 }
 
 // drafts are the drafts of a chat.
@@ -77,6 +85,7 @@ func (w *World) draft(p botapi.Params, text string) (any, error) {
 		Draft:  Draft{ID: p.Int("draft_id"), Text: text, CanStop: p.Bool("can_stop")},
 		thread: p.Int("message_thread_id"), until: w.cfg.Now().Add(draftLife), keep: p.Bool("keep_on_stop"),
 	}
+	maps.DeleteFunc(c.drafts.now, func(_ int64, d *draft) bool { return w.cfg.Now().After(d.until) })
 	if c.drafts.now == nil {
 		c.drafts.now = map[int64]*draft{}
 	}
@@ -84,6 +93,7 @@ func (w *World) draft(p botapi.Params, text string) (any, error) {
 	if c.drafts.seen = append(c.drafts.seen, d); len(c.drafts.seen) > manyDrafts {
 		c.drafts.seen = c.drafts.seen[len(c.drafts.seen)-manyDrafts:]
 	}
+	w.noteDraft(c, d.thread)
 	w.change()
 	return true, nil
 }
@@ -146,6 +156,7 @@ func (w *World) Stop(user, chat, id int64) error {
 		if !d.keep {
 			delete(c.drafts.now, thread)
 		}
+		w.noteDraft(c, thread)
 		w.emit("stopped_message_generation", struct {
 			Chat   *Chat `json:"chat"`
 			Thread int64 `json:"message_thread_id,omitempty"`

@@ -2,6 +2,7 @@ package world
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
@@ -69,6 +70,7 @@ func edits(content func(w *World, p botapi.Params, now Content) (Content, error)
 				"as a current content and reply markup of the message")
 		}
 		m.Content, m.ReplyMarkup, m.EditDate = c, k, w.now()
+		w.noteMessage("edit", m)
 		w.mirrorEdit(m)
 		w.say(m)
 		return w.edited(p, m), nil
@@ -82,6 +84,8 @@ func (w *World) editedText(p botapi.Params, now Content) (Content, error) {
 	}
 	c, err := read(w, p)
 	switch {
+	case errors.Is(err, errTooLong):
+		return c, refusal("MESSAGE_TOO_LONG")
 	case err != nil:
 		return c, err
 	case now.Text == "" && now.Game == nil && now.RichMessage == nil:

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,6 +22,7 @@ func TestWhatTheBotSentCanBeEdited(t *testing.T) {
 	s.call("sendMessage", "chat_id", "zoe", "text", "hi", "reply_to_message_id", "1")
 	s.play([]act{
 		{"editMessageText", edit("text", "hi"), notModified},
+		{"editMessageText", edit("text", strings.Repeat("x", 4097)), `400 Bad Request: MESSAGE_TOO_LONG`},
 		{"editMessageText", edit("text", "*hi*", "parse_mode", "Markdown"), `{"message_id":2,"from":BOT,"chat":PRIVATE,"date":1795000000,"edit_date":1795000000,` +
 			`"text":"hi","entities":[{"offset":0,"length":2,"type":"bold"}]}`},
 		{"editMessageText", edit("text", "ho", "reply_markup", keyboard), `{"message_id":2,"from":BOT,"chat":PRIVATE,"date":1795000000,"edit_date":1795000000,` +

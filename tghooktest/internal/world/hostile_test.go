@@ -91,7 +91,7 @@ func (s *stage) try(method string, params map[string]string) {
 		}
 	}()
 	p := botapi.Params{Method: method, Values: params, Files: map[string]botapi.File{"upload": {Name: "a.png", Content: []byte("\x89PNG\r\n\x1a\n")}}}
-	result, err := s.Call(p)
+	result, err := s.Call(p, 0)
 	if err != nil {
 		assert.True(s.t, err.Code >= 400 && err.Description != "", "%s %q: %+v", method, params, err)
 		return

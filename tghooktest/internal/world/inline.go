@@ -58,7 +58,11 @@ func (w *World) answerInlineQuery(p botapi.Params) (any, error) {
 	case err != nil:
 		return nil, err
 	case !q.Answered:
-		q.Answered, q.Results = true, json.RawMessage(text)
+		q.Answered, q.Results, q.NextOffset = true, json.RawMessage(text), p.String("next_offset")
+		if b := p.String("button"); b != "" {
+			q.Button = json.RawMessage(b)
+		}
+		w.noteAnswer("inline", q)
 		w.change()
 	}
 	return true, nil

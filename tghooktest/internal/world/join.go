@@ -25,6 +25,8 @@ func (w *World) Follow(user int64, link string) (chat int64, title string, _ err
 	defer w.mu.Unlock()
 	u, l := w.users[user], w.linkBy(link)
 	switch {
+	case u == nil:
+		return 0, "", noUser(user)
 	case l == nil:
 		return 0, "", fmt.Errorf("there is no invite link %q; use one that createChatInviteLink or exportChatInviteLink returned", link)
 	case l.Revoked:
@@ -36,7 +38,7 @@ func (w *World) Follow(user int64, link string) (chat int64, title string, _ err
 	case l.Period != 0:
 		return 0, "", errors.New("a subscription by an invite link cannot be simulated, because users have no stars")
 	}
-	out, err := w.outsider(u, l.chat)
+	out, err := w.outsider(user, l.chat)
 	switch {
 	case err != nil || !out:
 	case l.Request:
@@ -53,7 +55,7 @@ func (w *World) AskToJoin(user, group int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c := w.users[user], w.chats[group]
-	out, err := w.outsider(u, c)
+	out, err := w.outsider(user, c)
 	if out {
 		w.request(c, u, nil)
 	}
@@ -87,6 +89,7 @@ func (w *World) request(c *Chat, u *User, l *InviteLink) {
 	if w.may(c, "can_invite_users") {
 		u.open = w.now() + requestTerm
 	}
+	w.noteChat(c)
 	w.tell(c, "chat_join_request", struct {
 		Chat     *Chat       `json:"chat"`
 		From     *User       `json:"from"`
@@ -128,6 +131,7 @@ func (w *World) decided(p botapi.Params) (joinRequest, error) {
 		return joinRequest{}, refusal("HIDE_REQUESTER_MISSING")
 	}
 	delete(c.requests, u.ID)
+	w.noteChat(c)
 	if r.link != nil {
 		r.link.Pending = max(0, r.link.Pending-1)
 	}

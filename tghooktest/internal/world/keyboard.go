@@ -215,5 +215,6 @@ func (w *World) show(m *Message, k markup) {
 		if m.Chat.keyboards[id] = k.reply; k.remove {
 			delete(m.Chat.keyboards, id)
 		}
+		w.noteKeyboard(m.Chat, id)
 	}
 }

@@ -221,6 +221,9 @@ func (w *World) member(c *Chat, id int64) *Member {
 	if m != nil && m.Until != 0 && m.Until <= w.now() {
 		m = m.released()
 		c.members[id] = m
+		if w.watched() {
+			w.noteIn(c, "member", id, w.chatMember(c, m))
+		}
 	}
 	return m
 }

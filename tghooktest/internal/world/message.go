@@ -36,6 +36,7 @@ type Message struct {
 	EffectID    string          `json:"effect_id,omitempty"`
 
 	deleted   bool
+	call      int64                // number of the call that sent it; 0 if a user did
 	author    *User                // who wrote a post of a channel
 	scores    map[int64]int64      // in the message's game, by user
 	copy      *Message             // the automatic forward of a post in the discussion group
@@ -166,11 +167,15 @@ type Reaction struct {
 func (w *World) add(c *Chat, m *Message) *Message {
 	last := w.counter(c)
 	*last++
-	m.ID, m.Chat, m.Date = *last, c, w.now()
+	m.ID, m.Chat, m.Date, m.call = *last, c, w.now(), w.call
 	if c.business != nil {
 		m.BusinessID = c.business.ID
 	}
+	if m.ThreadID == 0 && m.Topic != nil { // it begins the topic
+		m.ThreadID = m.ID
+	}
 	c.messages = append(c.messages, m)
+	w.noteMessage("message", m)
 	w.change()
 	return m
 }

@@ -11,15 +11,18 @@ const firstPart = 1 << 60
 type part struct {
 	chat   *Chat
 	thread int64 // message_thread_id; 0 for the whole chat
+	reply  int64 // the message that all messages there reply to; 0 if none
 }
 
 // key returns the key of a thread of the chat, or of the whole chat. w.mu is held.
-func (w *World) key(c *Chat, thread int64) int64 {
-	p := part{c, thread}
+func (w *World) key(c *Chat, thread int64) int64 { return w.keyOf(part{c, thread, 0}) }
+
+// keyOf returns the key of a part. w.mu is held.
+func (w *World) keyOf(p part) int64 {
 	key, known := w.keys[p]
 	if !known {
 		key = firstPart + int64(len(w.keys))
-		w.keys[p], w.parts[key], w.chats[key] = key, p, c
+		w.keys[p], w.parts[key], w.chats[key] = key, p, p.chat
 	}
 	return key
 }

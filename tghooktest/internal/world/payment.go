@@ -2,7 +2,6 @@ package world
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -14,11 +13,17 @@ type PaymentState int
 // The states of a payment. The last three are final.
 const (
 	PaymentShipping PaymentState = iota // the bot must answer shipping_query
+	PaymentChoice                       // the user must choose a shipping option
 	PaymentCheckout                     // the bot must answer pre_checkout_query
 	PaymentMade
 	PaymentRefused // the bot has refused it
 	PaymentFailed  // the user could not pay for another reason
 )
+
+// String returns the state in a word.
+func (s PaymentState) String() string {
+	return [...]string{"shipping", "choice", "checkout", "paid", "refused", "failed"}[s]
+}
 
 // Payment is the state of a payment at one time.
 type Payment struct {
@@ -34,6 +39,7 @@ type Order struct {
 	Address            Address // if it is the zero value, made up
 	Shipping           string  // id or title of a shipping option; if empty, the first
 	Tip                int64   // in the smallest units of the currency
+	Choose             bool    // the user chooses by Ship, and not at once
 }
 
 // Address is a ShippingAddress.
@@ -52,6 +58,7 @@ var home = Address{CountryCode: "PT", City: "Évora", StreetLine1: "Rua 5 de Out
 // payment is a user's payment of a bill.
 type payment struct {
 	Payment
+	id      string
 	user    *User
 	message *Message // nil for a link
 	bill    *bill
@@ -84,7 +91,7 @@ func (w *World) Pay(user, chat, message int64, order Order) (string, error) {
 func (w *World) pay(u *User, m *Message, order Order) (string, error) {
 	switch {
 	case m == nil:
-		return "", errors.New("there is no such message to pay")
+		return "", missingf(ErrNoMessage, "there is no such message to pay")
 	case m.bill == nil:
 		return "", fmt.Errorf("message %d has no invoice to pay", m.ID)
 	case m.paid[u.ID]:
@@ -126,14 +133,14 @@ func (w *World) order(p *payment) (string, error) {
 		return "", fmt.Errorf("the tip of %d is not between 0 and %d, the invoice's max_tip_amount", p.order.Tip, p.bill.maxTip)
 	}
 	p.order = p.order.complete(p.user)
-	id := w.next("payment")
-	w.payments[id] = p
+	p.id = w.next("payment")
+	w.payments[p.id] = p
 	if p.bill.flexible {
 		w.askShipping(p)
 	} else {
 		w.checkOut(p)
 	}
-	return id, nil
+	return p.id, nil
 }
 
 // complete fills the empty fields with what users enter who are asked nothing special.
@@ -216,11 +223,17 @@ func (w *World) checkOut(p *payment) {
 func (w *World) await(p *payment, state PaymentState, kind string) {
 	q := w.ask(&Query{Kind: kind, From: p.user, payment: p})
 	p.State, p.query = state, q
-	w.cfg.After(queryLife[kind]+time.Millisecond, func() {
+	w.notePayment(p)
+	w.failAfter(queryLife[kind], p, q)
+}
+
+// failAfter lets the payment fail if the bot has not answered the query when left has passed.
+func (w *World) failAfter(left time.Duration, p *payment, q *Query) {
+	w.cfg.After(left+time.Millisecond, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if p.query == q && !q.Answered {
-			w.fail(p, fmt.Sprintf("the bot did not answer %s within %v", kind, queryLife[kind]))
+			w.fail(p, fmt.Sprintf("the bot did not answer %s within %v", q.Kind, queryLife[q.Kind]))
 		}
 	})
 }
@@ -228,12 +241,14 @@ func (w *World) await(p *payment, state PaymentState, kind string) {
 // fail ends a payment that the user could not make. w.mu is held.
 func (w *World) fail(p *payment, reason string) {
 	p.State, p.Reason = PaymentFailed, reason
+	w.notePayment(p)
 	w.change()
 }
 
 // refuse ends a payment that the bot does not want. w.mu is held.
 func (w *World) refuse(p *payment, reason string) {
 	p.State, p.Reason = PaymentRefused, reason
+	w.notePayment(p)
 	w.change()
 }
 
@@ -275,5 +290,6 @@ func (w *World) settle(p *payment) {
 	m := &Message{From: p.user, Content: Content{Payment: marshal(r)}}
 	w.write(w.chats[p.user.ID], m)
 	p.State, p.Receipt = PaymentMade, w.see(m)
+	w.notePayment(p)
 	w.change()
 }

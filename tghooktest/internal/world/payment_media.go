@@ -2,7 +2,6 @@ package world
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
@@ -59,7 +58,7 @@ func (w *World) Buy(user, chat, message int64) error {
 	m := c.message(message)
 	switch {
 	case m == nil:
-		return errors.New("there is no such message to buy media of")
+		return missingf(ErrNoMessage, "there is no such message to buy media of")
 	case m.sale == nil:
 		return fmt.Errorf("message %d has no paid media", message)
 	case m.paid[user]:

@@ -2,6 +2,7 @@ package world
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/tghook/tghook/tghooktest/internal/botapi"
@@ -27,6 +28,27 @@ func (p *payment) choose() bool {
 		}
 	}
 	return false
+}
+
+// Ship makes the user choose a shipping option, by its id or title, after which the bot is
+// asked for the order as a whole.
+func (w *World) Ship(id, option string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.payments[id]
+	if p == nil || p.State != PaymentChoice {
+		return errors.New("no shipping option can be chosen now; wait until the bot has offered some, and choose once")
+	}
+	p.order.Shipping = option
+	if !p.choose() {
+		names := make([]string, 0, len(p.Options))
+		for _, o := range p.Options {
+			names = append(names, o.ID)
+		}
+		return fmt.Errorf("the bot does not offer the shipping option %q; it offers: %s", option, list(names))
+	}
+	w.checkOut(p)
+	return nil
 }
 
 // shippingOptions reads the parameter shipping_options.
@@ -104,6 +126,12 @@ func (w *World) answerShippingQuery(p botapi.Params) (any, error) {
 		w.refuse(paid, q.Text)
 	default:
 		paid.Options = options
+		if paid.order.Choose {
+			paid.State = PaymentChoice
+			w.notePayment(paid)
+			w.change()
+			break
+		}
 		if !paid.choose() {
 			w.fail(paid, fmt.Sprintf("the bot does not offer the shipping option %q", paid.order.Shipping))
 			break

@@ -55,6 +55,7 @@ type Chat struct {
 	links       []*InviteLink
 	requests    map[int64]joinRequest // by the user who asks to join
 	drafts      drafts                // what the bot is writing
+	actions     map[int64]action      // what users see the bot do, by thread
 }
 
 // Member is a user's membership of a chat.
@@ -99,6 +100,7 @@ func (w *World) addUser(u *User) *User {
 		ID: u.ID, FirstName: u.FirstName, LastName: u.LastName, Username: u.Username, Type: "private",
 		keyboards: map[int64]json.RawMessage{},
 	}
+	w.noteUser(u)
 	return u
 }
 
@@ -107,5 +109,6 @@ func (w *World) addChat(c *Chat, bot *Member) *Chat {
 	c.members = map[int64]*Member{w.bot.ID: bot}
 	c.keyboards = map[int64]json.RawMessage{}
 	w.chats[c.ID] = c
+	w.noteChat(c)
 	return c
 }

@@ -124,6 +124,7 @@ func (w *World) setChatPermissions(p botapi.Params) (any, error) {
 		return nil, refusal("can't change channel chat permissions")
 	}
 	c.permissions = g.object()
+	w.noteChat(c)
 	w.change()
 	return true, nil
 }

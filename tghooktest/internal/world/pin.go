@@ -32,6 +32,7 @@ func (w *World) pinChatMessage(p botapi.Params) (any, error) {
 		return nil, refusal("message to pin not found")
 	}
 	c.pinned = append(slices.DeleteFunc(c.pinned, func(id int64) bool { return id == m.ID }), m.ID)
+	w.notePins(c)
 	w.notice(c, Content{Pinned: m.told()})
 	return true, nil
 }
@@ -49,6 +50,7 @@ func (w *World) unpinChatMessage(p botapi.Params) (any, error) {
 		return nil, refusal("message to unpin not found")
 	}
 	c.pinned = slices.Delete(c.pinned, at, at+1)
+	w.notePins(c)
 	w.change()
 	return true, nil
 }
@@ -59,6 +61,7 @@ func (w *World) unpinAllChatMessages(p botapi.Params) (any, error) {
 		return nil, err
 	}
 	c.pinned = nil
+	w.notePins(c)
 	w.change()
 	return true, nil
 }

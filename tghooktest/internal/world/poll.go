@@ -51,6 +51,7 @@ func (w *World) setPoll(p *Poll) {
 		for _, m := range c.messages {
 			if m.Poll != nil && m.Poll.ID == p.ID {
 				m.Poll = p
+				w.notePoll(m, p)
 			}
 		}
 	}
@@ -91,22 +92,25 @@ func (w *World) poll(p botapi.Params) (Content, error) {
 	return Content{Poll: poll}, err
 }
 
-// limit schedules the end of a poll that is open for a limited time. When that comes, the
-// poll is closed if a message with it exists.
+// limit schedules the end of a poll that is open for a limited time.
 func (w *World) limit(p *Poll) {
 	open := time.Duration(p.OpenPeriod) * time.Second
 	if open == 0 && p.CloseDate != 0 {
 		open = time.Unix(p.CloseDate, 0).Sub(w.cfg.Now())
 	}
-	if open <= 0 || p.IsClosed {
-		return
+	if open > 0 && !p.IsClosed {
+		w.closeAfter(open, p.ID)
 	}
+}
+
+// closeAfter closes the poll with the id when open has passed, if a message with it exists then.
+func (w *World) closeAfter(open time.Duration, id string) {
 	w.cfg.After(open, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, c := range w.chats {
 			for _, m := range c.messages {
-				if m.Poll != nil && m.Poll.ID == p.ID && !m.Poll.IsClosed && !m.deleted {
+				if m.Poll != nil && m.Poll.ID == id && !m.Poll.IsClosed && !m.deleted {
 					w.close(m.Poll)
 				}
 			}
@@ -210,5 +214,7 @@ func (w *World) stopPoll(p botapi.Params) (any, error) {
 		return nil, refusal("Poll has already been closed")
 	}
 	m.ReplyMarkup = k
-	return w.close(m.Poll), nil
+	closed := w.close(m.Poll)
+	w.noteMessage("edit", m)
+	return closed, nil
 }

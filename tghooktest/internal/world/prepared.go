@@ -44,9 +44,13 @@ func (w *World) savePreparedInlineMessage(p botapi.Params) (any, error) {
 func (w *World) SendPrepared(user, chat int64, id string) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	u := w.users[user]
+	if u == nil {
+		return Seen{}, noUser(user)
+	}
 	saved, ok := w.prepared[id]
 	if !ok || saved.user != user || saved.until <= w.now() {
-		return Seen{}, fmt.Errorf("the bot has prepared no message %q for %s, or more than a day ago; have it call savePreparedInlineMessage first", id, w.users[user].name())
+		return Seen{}, fmt.Errorf("the bot has prepared no message %q for %s, or more than a day ago; have it call savePreparedInlineMessage first", id, u.name())
 	}
 	content, markup, err := w.resultContent(saved.result)
 	if err != nil {

@@ -25,6 +25,10 @@ type Query struct {
 	URL      string          // url of that answer
 	Results  json.RawMessage // the bot's answer to an inline query, an array
 
+	NextOffset string          // next_offset of that answer
+	Button     json.RawMessage // button of that answer; nil if it has none
+
+	chat    int64    // where an inline query was typed
 	payment *payment // the one that a shipping or pre-checkout query is about; nil if no user here made it
 }
 
@@ -66,6 +70,7 @@ func (w *World) answerCallbackQuery(p botapi.Params) (any, error) {
 		return nil, refusal("MESSAGE_TOO_LONG")
 	case !q.Answered:
 		q.Answered, q.Text, q.Alert, q.URL = true, p.String("text"), p.Bool("show_alert"), p.String("url")
+		w.noteAnswer("answer", q)
 		w.change()
 	}
 	return true, nil

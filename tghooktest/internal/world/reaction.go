@@ -36,6 +36,7 @@ func (w *World) setMessageReaction(p botapi.Params) (any, error) {
 		m.reactions = map[int64][]Reaction{}
 	}
 	m.reactions[w.bot.ID] = chosen
+	w.noteReaction(m, w.bot.ID)
 	w.change()
 	return true, nil
 }

@@ -14,7 +14,7 @@ func (w *World) deleteMessageReaction(p botapi.Params) (any, error) {
 	if m == nil {
 		return nil, refusal("message to react not found")
 	}
-	delete(m.reactions, u.ID)
+	w.unreact(m, u)
 	w.change()
 	return true, nil
 }
@@ -26,10 +26,18 @@ func (w *World) deleteAllMessageReactions(p botapi.Params) (any, error) {
 		return nil, err
 	}
 	for _, m := range c.messages {
-		delete(m.reactions, u.ID)
+		w.unreact(m, u)
 	}
 	w.change()
 	return true, nil
+}
+
+// unreact removes a user's reactions to a message. w.mu is held.
+func (w *World) unreact(m *Message, u *User) {
+	if len(m.reactions[u.ID]) > 0 {
+		delete(m.reactions, u.ID)
+		w.noteReaction(m, u.ID)
+	}
 }
 
 // reacting returns the group and the user whose reactions a call removes.

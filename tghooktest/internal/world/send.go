@@ -161,7 +161,13 @@ func (w *World) send(l letter, c Content) *Message {
 	m.Content = c
 	w.add(l.chat, &m)
 	w.mirror(&m)
-	delete(l.chat.drafts.now, m.ThreadID)
+	if l.chat.drafts.now[m.ThreadID] != nil {
+		delete(l.chat.drafts.now, m.ThreadID)
+		w.noteDraft(l.chat, m.ThreadID)
+	}
+	if _, acts := l.chat.actions[m.ThreadID]; acts {
+		w.act(l.chat, m.ThreadID, "cancel")
+	}
 	w.show(&m, l.markup)
 	w.say(&m)
 	return &m

@@ -36,6 +36,11 @@ func (w *World) setChatMenuButton(p botapi.Params) (any, error) {
 		return nil, err
 	}
 	w.menus[chat] = button
+	if c := w.chats[chat]; c != nil {
+		w.noteChat(c)
+	} else if w.watched() {
+		w.note(Event{Kind: "bot", Object: marshal(w.bot)})
+	}
 	w.change()
 	return true, nil
 }
@@ -145,7 +150,9 @@ func (w *World) setUserEmojiStatus(p botapi.Params) (any, error) {
 func (w *World) AllowStatus(user int64, allowed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.users[user].allowsStatus = allowed
+	if u := w.users[user]; u != nil {
+		u.allowsStatus = allowed
+	}
 }
 
 // emojiStatus is the part of a ChatFullInfo about a user's emoji status.

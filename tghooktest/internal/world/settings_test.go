@@ -164,7 +164,7 @@ func TestABasicGroupBecomesASupergroup(t *testing.T) {
 	assert.Contains(t, told[0], `"migrate_to_chat_id":`+string(marshal(super.ID)))
 	assert.Contains(t, told[1], `"migrate_from_chat_id":`+id)
 
-	_, refused := s.Call(botapi.Params{Method: "sendMessage", Values: map[string]string{"chat_id": id, "text": "hi"}})
+	_, refused := s.Call(botapi.Params{Method: "sendMessage", Values: map[string]string{"chat_id": id, "text": "hi"}}, 0)
 	assert.Equal(t, &botapi.Error{Code: 400, Description: "Bad Request: group chat was upgraded to a supergroup chat", MigrateTo: super.ID}, refused)
 	assert.Contains(t, s.call("sendMessage", "chat_id", string(marshal(super.ID)), "text", "hi"), `"message_id":2,`)
 	_, err = s.Send(s.ben.ID, super.ID, 0, "hi")

@@ -198,6 +198,9 @@ func checkedLink(link string) (string, bool) {
 	return link, true
 }
 
+// errTooLong refuses the text of a new message. An edit is refused in other words.
+const errTooLong = refusal("Message is too long")
+
 // text makes the content of a text message.
 func (w *World) text(text, parseMode string, entities json.RawMessage) (Content, error) {
 	if text == "" {
@@ -210,7 +213,7 @@ func (w *World) text(text, parseMode string, entities json.RawMessage) (Content,
 	case plain == "":
 		return Content{}, refusal("Text must be non-empty")
 	case utf8.RuneCountInString(plain) > maxText:
-		return Content{}, refusal("Message is too long")
+		return Content{}, errTooLong
 	}
 	return Content{Text: plain, Entities: marks}, nil
 }

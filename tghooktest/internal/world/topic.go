@@ -37,9 +37,9 @@ func (w *World) open(c *Chat, t *Topic) *Topic {
 		Color int64  `json:"icon_color"`
 		Icon  string `json:"icon_custom_emoji_id,omitempty"`
 	}{t.Name, t.Color, t.Icon})}}
-	w.add(c, m)
-	m.ThreadID, t.ID = m.ID, m.ID
+	t.ID = w.add(c, m).ID
 	c.keep(t)
+	w.noteChat(c)
 	w.tell(c, "message", m)
 	return t
 }
@@ -176,6 +176,7 @@ func changesTopic(whole bool, right, lacking string, change func(*World, botapi.
 		if err := change(w, p, c, t); err != nil {
 			return nil, err
 		}
+		w.noteChat(c)
 		w.change()
 		return true, nil
 	}
@@ -274,9 +275,13 @@ func (w *World) deleteTopic(_ botapi.Params, c *Chat, t *Topic) error {
 func (w *World) dropTopic(c *Chat, t *Topic) {
 	delete(c.topics, t.ID)
 	for _, m := range c.messages {
-		m.deleted = m.deleted || m.InTopic && m.ThreadID == t.ID
+		if m.InTopic && m.ThreadID == t.ID && !m.deleted {
+			m.deleted = true
+			w.noteDeleted(m)
+		}
 	}
 	c.unpin(func(m *Message) bool { return m == nil })
+	w.noteChat(c)
 	w.change()
 }
 

@@ -64,6 +64,7 @@ func (w *World) CloseTopic(user, topic int64, closed bool) error {
 	if err := w.closeTopic(c, t, u, closed); err != nil {
 		return fmt.Errorf("the topic %q is %s already", t.Name, map[bool]string{true: "closed", false: "open"}[closed])
 	}
+	w.noteChat(c)
 	w.change()
 	return nil
 }
@@ -96,10 +97,16 @@ func (w *World) manager(user, topic int64, right string) (*User, *Chat, *Topic, 
 	return u, c, t, nil
 }
 
-// enterPart puts a user's message into the thread of the part of the chat where they write.
+// enterPart puts a user's message into the thread of the part of the chat where they write,
+// and lets it reply to the part's message.
 // w.mu is held.
 func (w *World) enterPart(u *User, part int64, m *Message) error {
-	c, thread := w.chats[part], w.parts[part].thread
+	c, thread, reply := w.chats[part], w.parts[part].thread, w.parts[part].reply
+	if to := c.message(reply); to != nil {
+		m.ReplyTo = to.told()
+	} else if reply != 0 {
+		return missingf(ErrNoMessage, "there is no message %d to reply to", reply)
+	}
 	t := c.topics[thread]
 	switch {
 	case thread == 0:

@@ -57,13 +57,23 @@ func (w *World) Meet(kind string, object []byte) {
 	if id := about.InlineID; id != "" && from != nil && from != w.bot && w.inline[id] == nil { // the update does not have the message's text
 		w.inline[id] = &Message{From: from, Chat: w.chats[from.ID], ViaBot: w.bot, inlineID: id, Content: Content{Text: "?"}}
 	}
-	if life, ok := queryLife[kind]; ok && about.ID != "" && from != nil && w.queries[about.ID] == nil {
-		w.queries[about.ID] = &Query{
-			ID: about.ID, Kind: kind, From: from, Message: pressed, InlineID: about.InlineID,
-			Data: cmp.Or(about.Data, about.Query), Until: w.cfg.Now().Add(life),
-		}
-	}
+	w.meetQuery(kind, about, from, pressed)
 	w.change()
+}
+
+// meetQuery learns of a query, which the bot can answer from now on as long as any. pressed is
+// the message of a callback query. w.mu is held.
+func (w *World) meetQuery(kind string, about met, from *User, pressed *Message) {
+	life, ok := queryLife[kind]
+	if !ok || about.ID == "" || from == nil {
+		return
+	}
+	q := w.queries[about.ID]
+	if q == nil {
+		q = &Query{ID: about.ID, Kind: kind, From: from, Message: pressed, InlineID: about.InlineID, Data: cmp.Or(about.Data, about.Query), chat: from.ID}
+		w.queries[about.ID] = q
+	}
+	q.Until = w.cfg.Now().Add(life)
 }
 
 // meetUser returns the World's user for u, and adds u if it is new. A known user takes on
@@ -81,6 +91,7 @@ func (w *World) meetUser(u *User) *User {
 		known.Username, known.LanguageCode = cmp.Or(u.Username, known.Username), cmp.Or(u.LanguageCode, known.LanguageCode)
 		known.IsPremium = known.IsPremium || u.IsPremium
 		w.chats[u.ID].Username = known.Username
+		w.noteUser(known)
 	}
 	return known
 }
@@ -139,6 +150,7 @@ func (w *World) insert(c *Chat, at int, m *Message) {
 	c.messages = slices.Insert(c.messages, at, m)
 	last := w.counter(c)
 	*last = max(*last, m.ID)
+	w.noteMessage("message", m)
 }
 
 // fitting returns the entities that have a type and are inside the text.

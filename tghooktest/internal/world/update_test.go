@@ -16,7 +16,7 @@ func TestTheBotCanAnswerWhoIsMet(t *testing.T) {
 	w := world.New(world.Config{Now: time.Now, BotID: 7, Username: "stand_in_bot", Emit: func(string, []byte) bool { return true }})
 	call := func(method string, values map[string]string) string {
 		t.Helper()
-		result, err := w.Call(botapi.Params{Method: method, Values: values})
+		result, err := w.Call(botapi.Params{Method: method, Values: values}, 0)
 		if err != nil {
 			return err.Description
 		}

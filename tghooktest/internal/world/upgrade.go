@@ -40,6 +40,7 @@ func (w *World) Upgrade(user, group int64) (*Chat, error) {
 	maps.Copy(super.members, c.members)
 	super.description, super.permissions, super.photo = c.description, c.permissions, c.photo
 	c.upgraded = super
+	w.noteChat(c)
 	w.write(c, &Message{From: u, Content: Content{MovedTo: super.ID}})
 	w.write(super, &Message{From: u, Content: Content{MovedFrom: c.ID}})
 	return super, nil

@@ -42,7 +42,7 @@ func (w *World) SetBot(user, group int64, status string, rights ...string) error
 	}
 	c.members[w.bot.ID] = after
 	w.emit("my_chat_member", w.moved(c, u, before, after))
-	if !before.present() && after.present() {
+	if !before.present() && after.present() && c.Type != "channel" {
 		w.write(c, &Message{From: u, Content: joined(w.bot)})
 	}
 	w.change()
@@ -68,4 +68,7 @@ func (w *World) claim(c *Chat, u *User) {
 		}
 	}
 	c.members[u.ID] = &Member{User: u, Status: "creator"}
+	if w.watched() {
+		w.noteIn(c, "member", u.ID, w.chatMember(c, c.members[u.ID]))
+	}
 }

@@ -2,15 +2,11 @@ package world
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 )
-
-// ErrNoButton means that no button has the text yet.
-var ErrNoButton = errors.New("there is no button")
 
 // Press presses the button with the text. If message is not 0, the button is below that
 // message. If message is 0, it is the one below the newest message that has it, or else the
@@ -38,12 +34,75 @@ func (w *World) Press(user, chat, message int64, button string) (string, error) 
 	if message == 0 {
 		for _, k := range c.keys(user) {
 			if k.Text == button {
-				return "", w.strike(u, c, k)
+				_, err := w.strike(u, c, k)
+				return "", err
 			}
 			there = append(there, k.Text)
 		}
 	}
-	return "", fmt.Errorf("%w %q to press; the buttons are: %s", ErrNoButton, button, list(there))
+	return "", noButton(button, there)
+}
+
+// Buttons returns the rows of buttons below a message.
+func (w *World) Buttons(chat, message int64) [][]Button {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := w.chatOrEmpty(chat).message(message)
+	if m == nil || m.ReplyMarkup == nil {
+		return nil
+	}
+	return m.ReplyMarkup.Rows // which are never changed
+}
+
+// PressAt presses the button at a place below a message, if it has the text and the value still.
+// It returns what Press returns.
+func (w *World) PressAt(user, chat, message int64, row, column int, text, value string) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, c, err := w.party(user, chat)
+	if err != nil {
+		return "", err
+	}
+	m := c.message(message)
+	if m == nil {
+		return "", missingf(ErrNoMessage, "there is no message %d with a button to press", message)
+	}
+	if m.ReplyMarkup != nil && row < len(m.ReplyMarkup.Rows) && column < len(m.ReplyMarkup.Rows[row]) {
+		b := m.ReplyMarkup.Rows[row][column]
+		if _, now := b.Action(); b.Text == text && now == value {
+			return w.press(u, c, m, b)
+		}
+	}
+	return "", fmt.Errorf("%w %q any more: the bot has changed the message", ErrNoButton, text)
+}
+
+// Action returns the name of what the button does, and the value of that.
+func (b Button) Action() (name, value string) {
+	field := func(raw json.RawMessage, name string) string {
+		o, _ := parseObject(raw)
+		return o.text(name)
+	}
+	switch {
+	case b.URL != "":
+		return "url", b.URL
+	case b.CallbackGame != nil:
+		return "game", ""
+	case b.Pay:
+		return "pay", ""
+	case b.SwitchInline != nil:
+		return "switch_inline_query", *b.SwitchInline
+	case b.SwitchInlineHere != nil:
+		return "switch_inline_query_current_chat", *b.SwitchInlineHere
+	case b.SwitchInlineOther != nil:
+		return "switch_inline_query_chosen_chat", field(b.SwitchInlineOther, "query")
+	case b.LoginURL != nil:
+		return "login_url", field(b.LoginURL, "url")
+	case b.WebApp != nil:
+		return "web_app", field(b.WebApp, "url")
+	case b.CopyText != nil:
+		return "copy_text", field(b.CopyText, "text")
+	}
+	return "callback", b.CallbackData
 }
 
 // press presses an inline button. w.mu is held.

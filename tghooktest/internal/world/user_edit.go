@@ -17,10 +17,10 @@ func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
 	m := c.message(message)
 	switch {
 	case m == nil:
-		return Seen{}, fmt.Errorf("there is no message %d to edit", message)
+		return Seen{}, missingf(ErrNoMessage, "there is no message %d to edit", message)
 	case !w.wrote(u, m) && (c.Type != "channel" || !c.allows(c.members[user], "can_edit_messages")), m.ViaBot != nil:
 		return Seen{}, fmt.Errorf("message %d was not written by %s; users can edit their own messages only", message, u.name())
-	case m.Text == "" && m.Photo == nil && m.Document == nil:
+	case m.Text == "" && m.captionless():
 		return Seen{}, fmt.Errorf("message %d has neither text nor caption to edit", message)
 	}
 	old, entities := &m.Text, &m.Entities
@@ -33,8 +33,14 @@ func (w *World) Edit(user, chat, message int64, text string) (Seen, error) {
 	*old, *entities = text, findEntities(text)
 	m.EditDate = w.now()
 	m.forBot = w.meant(m)
+	w.noteMessage("edit", m)
 	w.hear(c, "edited_message", m)
 	w.mirrorEdit(m)
 	w.change()
 	return w.see(m), nil
+}
+
+// captionless reports whether the message is of a kind that has no caption.
+func (m *Message) captionless() bool {
+	return m.Photo == nil && m.Document == nil && m.Video == nil && m.Audio == nil && m.Voice == nil && m.Animation == nil
 }

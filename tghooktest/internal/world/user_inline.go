@@ -3,32 +3,52 @@ package world
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
-// Inline makes the user type a query after the bot's name, in their chat with it. It makes
-// inline_query and returns the query's id.
+// Inline is InlineIn in the user's chat with the bot.
 func (w *World) Inline(user int64, text string) string {
+	id, _ := w.InlineIn(user, user, text, "") // which fails only without the user
+	return id
+}
+
+// InlineIn makes the user type a query after the bot's name in a chat. It makes inline_query and
+// returns the query's id. offset is the next_offset of the answer before; empty for none.
+func (w *World) InlineIn(user, chat int64, text, offset string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	u := w.users[user]
-	q := w.ask(&Query{Kind: "inline_query", From: u, Data: text})
+	u, c := w.users[user], w.chatOrEmpty(chat)
+	if u == nil {
+		return "", noUser(user)
+	}
+	kind := "sender"
+	if !c.private() {
+		if _, _, err := w.party(user, chat); err != nil {
+			return "", err
+		}
+		kind = c.Type
+	}
+	q := w.ask(&Query{Kind: "inline_query", From: u, Data: text, chat: chat})
 	w.emit("inline_query", struct {
 		ID     string `json:"id"`
 		From   *User  `json:"from"`
 		Chat   string `json:"chat_type"`
 		Query  string `json:"query"`
 		Offset string `json:"offset"`
-	}{q.ID, u, "sender", text, ""})
+	}{q.ID, u, kind, text, offset})
 	w.change()
-	return q.ID
+	return q.ID, nil
 }
 
-// Query returns the current state of a query.
+// Query returns the current state of a query. A query that did not begin is the zero Query.
 func (w *World) Query(id string) Query {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return *w.queries[id]
+	if q := w.queries[id]; q != nil {
+		return *q
+	}
+	return Query{}
 }
 
 // Choose makes the user send one of the results that the bot answered an inline query with.
@@ -36,11 +56,14 @@ func (w *World) Query(id string) Query {
 func (w *World) Choose(user int64, query string, index int) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	u, _, err := w.party(user, user)
+	q := w.queries[query]
+	if q == nil {
+		return Seen{}, errors.New("the inline query did not begin")
+	}
+	u, _, err := w.party(user, q.chat)
 	if err != nil {
 		return Seen{}, err
 	}
-	q := w.queries[query]
 	var results []json.RawMessage
 	_ = json.Unmarshal(q.Results, &results) // answerInlineQuery has checked it
 	if index < 0 || index >= len(results) {
@@ -61,7 +84,7 @@ func (w *World) Choose(user int64, query string, index int) (Seen, error) {
 		Query    string `json:"query"`
 		Result   string `json:"result_id"`
 	}{u, m.inlineID, q.Data, about.ID})
-	return w.post(user, user, m)
+	return w.post(user, q.chat, m)
 }
 
 // byInline makes a message that a user sends by way of the bot. The bot can edit it if it has

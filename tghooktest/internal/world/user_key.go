@@ -86,7 +86,7 @@ const greenwichLatitude, greenwichLongitude = 51.4779, -0.0015
 
 // strike presses a key of the reply keyboard. It sends the key's text, or the contact or
 // location that the key asks for. w.mu is held.
-func (w *World) strike(u *User, c *Chat, k key) error {
+func (w *World) strike(u *User, c *Chat, k key) (Seen, error) {
 	var content Content
 	switch k.asks {
 	case "":
@@ -96,10 +96,32 @@ func (w *World) strike(u *User, c *Chat, k key) error {
 	case "request_location":
 		content = at(greenwichLatitude, greenwichLongitude)
 	default:
-		return fmt.Errorf("the button %q does not send its text; it asks for %s, so %s", k.Text, k.asks, instead[k.asks])
+		return Seen{}, fmt.Errorf("the button %q does not send its text; it asks for %s, so %s", k.Text, k.asks, instead[k.asks])
 	}
-	_, err := w.answerKey(u, c, k, content)
-	return err
+	return w.answerKey(u, c, k, content)
+}
+
+// Strike presses the key of the reply keyboard with the text.
+func (w *World) Strike(user, chat int64, button string) (Seen, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, c, err := w.party(user, chat)
+	if err != nil {
+		return Seen{}, err
+	}
+	var there []string
+	for _, k := range c.keys(user) {
+		if k.Text == button {
+			return w.strike(u, c, k)
+		}
+		there = append(there, k.Text)
+	}
+	return Seen{}, noButton(button, there)
+}
+
+// noButton is the error for a button that is not among those that are there.
+func noButton(button string, there []string) error {
+	return fmt.Errorf("%w %q to press; the buttons are: %s", ErrNoButton, button, list(there))
 }
 
 // answerKey sends what a key asks for. w.mu is held.
@@ -107,6 +129,7 @@ func (w *World) answerKey(u *User, c *Chat, k key, content Content) (Seen, error
 	seen, err := w.post(u.ID, c.ID, &Message{Content: content})
 	if err == nil && k.once {
 		delete(c.keyboards, u.ID)
+		w.noteKeyboard(c, u.ID)
 	}
 	return seen, err
 }
@@ -127,5 +150,5 @@ func (w *World) asking(user, chat int64, button string, fields ...string) (*User
 		}
 		there = append(there, k.Text)
 	}
-	return nil, nil, key{}, fmt.Errorf("%w %q to press; the buttons are: %s", ErrNoButton, button, list(there))
+	return nil, nil, key{}, noButton(button, there)
 }

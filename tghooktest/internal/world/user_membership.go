@@ -2,7 +2,6 @@ package world
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"strings"
@@ -75,7 +74,7 @@ func (w *World) Join(user, group int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, c := w.users[user], w.chats[group]
-	if out, err := w.outsider(u, c); !out {
+	if out, err := w.outsider(user, c); !out {
 		return err
 	}
 	w.enter(c, u, u, entry{})
@@ -83,11 +82,15 @@ func (w *World) Join(user, group int64) error {
 }
 
 // errOthersGroup is the error of an act in a chat that there is not.
-var errOthersGroup = errors.New("the group is not one of this bot; get it from the bot's own Server")
+var errOthersGroup error = missing{ErrNoChat, "the group is not one of this bot; get it from the bot's own Server"}
 
 // outsider reports whether the user is not in the chat, and may join it. w.mu is held.
-func (w *World) outsider(u *User, c *Chat) (bool, error) {
-	if c == nil || c.private() {
+func (w *World) outsider(user int64, c *Chat) (bool, error) {
+	u := w.users[user]
+	switch {
+	case u == nil:
+		return false, noUser(user)
+	case c == nil || c.private():
 		return false, errOthersGroup
 	}
 	switch m := w.member(c, u.ID); {
@@ -120,7 +123,10 @@ func (w *World) Leave(user, group int64) error {
 		return errOthersGroup
 	}
 	w.move(u, u, c, "left", entry{})
-	w.write(c, &Message{From: u, Content: left(u)})
+	if c.Type != "channel" {
+		w.write(c, &Message{From: u, Content: left(u)})
+	}
+	w.change()
 	return nil
 }
 
@@ -130,10 +136,11 @@ func (w *World) Block(user int64, blocked bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u := w.users[user]
-	if u.blocked == blocked {
+	if u == nil || u.blocked == blocked {
 		return
 	}
 	u.blocked = blocked
+	w.noteUser(u)
 	before, after := "member", "kicked"
 	if !blocked {
 		before, after = after, before
@@ -158,8 +165,11 @@ type entry struct {
 	ByRequest bool        `json:"via_join_request,omitempty"`
 }
 
-// moved returns the update object for a change of membership. w.mu is held.
+// moved tells of a change of membership, and returns the object of its update. w.mu is held.
 func (w *World) moved(c *Chat, by *User, before, after *Member) membership {
+	if w.watched() {
+		w.noteIn(c, "member", after.User.ID, w.chatMember(c, after))
+	}
 	return membership{c, by, w.now(), w.chatMember(c, before), w.chatMember(c, after), entry{}}
 }
 
@@ -181,7 +191,10 @@ func (w *World) move(u, by *User, c *Chat, status string, how entry) {
 // w.mu is held.
 func (w *World) party(user, chat int64) (*User, *Chat, error) {
 	u, c := w.users[user], w.chats[chat]
-	if c == nil {
+	switch {
+	case u == nil:
+		return nil, nil, noUser(user)
+	case c == nil:
 		return nil, nil, errOthersGroup
 	}
 	m := w.member(c, user)

@@ -27,15 +27,9 @@ var username = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{3,31}$`)
 // NewUser makes a user. Without an ID, User returns the same user for the same name from
 // then on, and the name must be new.
 func (w *World) NewUser(cfg UserConfig) (*User, error) {
-	first, last := nameOf(cfg.Name)
-	cfg.Username = strings.TrimPrefix(cfg.Username, "@")
-	switch {
-	case first == "":
-		return nil, errors.New("the name is empty")
-	case cfg.Username != "" && !username.MatchString(cfg.Username):
-		return nil, fmt.Errorf("%q is not a username; it has 4 to 32 letters, digits and underscores, and begins with a letter", cfg.Username)
-	case cfg.ID < 0 || cfg.ID >= endOfUsers:
-		return nil, fmt.Errorf("%d is not the id of a user; set one from 1 to %d (or leave it 0)", cfg.ID, int64(endOfUsers)-1)
+	first, last, err := cfg.check()
+	if err != nil {
+		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,6 +51,54 @@ func (w *World) NewUser(cfg UserConfig) (*User, error) {
 	}), nil
 }
 
+// check checks the fields, and returns the user's first and last name.
+func (cfg *UserConfig) check() (first, last string, err error) {
+	first, last = nameOf(cfg.Name)
+	cfg.Username = strings.TrimPrefix(cfg.Username, "@")
+	switch {
+	case first == "":
+		err = errors.New("the name is empty")
+	case cfg.Username != "" && !username.MatchString(cfg.Username):
+		err = fmt.Errorf("%q is not a username; it has 4 to 32 letters, digits and underscores, and begins with a letter", cfg.Username)
+	case cfg.ID < 0 || cfg.ID >= endOfUsers:
+		err = fmt.Errorf("%d is not the id of a user; set one from 1 to %d (or leave it 0)", cfg.ID, int64(endOfUsers)-1)
+	}
+	return first, last, err
+}
+
+// PutUser makes the user with the id, or changes who they are. Without an ID it makes a user,
+// who may have the name of another one.
+func (w *World) PutUser(cfg UserConfig) (*User, error) {
+	first, last, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if cfg.ID == w.bot.ID {
+		return nil, fmt.Errorf("%d is the id of the bot; set another one", cfg.ID)
+	}
+	for n := int64(0); cfg.ID == 0; n++ {
+		if id := w.personID("user", digest(fullName(first, last)), n); w.users[id] == nil {
+			cfg.ID = id
+		}
+	}
+	u := w.users[cfg.ID]
+	if cfg.Username != "" && (u == nil || !strings.EqualFold(u.Username, cfg.Username)) && w.taken(cfg.Username) {
+		return nil, fmt.Errorf("the username %q is taken", cfg.Username)
+	}
+	language := cmp.Or(cfg.Language, "en")
+	if u == nil {
+		return w.addUser(&User{ID: cfg.ID, FirstName: first, LastName: last, Username: cfg.Username, LanguageCode: language, IsPremium: cfg.Premium}), nil
+	}
+	u.FirstName, u.LastName, u.Username, u.LanguageCode, u.IsPremium = first, last, cfg.Username, language, cfg.Premium
+	c := w.chats[u.ID]
+	c.FirstName, c.LastName, c.Username = first, last, u.Username
+	w.noteUser(u)
+	w.change()
+	return u, nil
+}
+
 // taken reports whether a user, a bot or a chat has the username. w.mu is held.
 func (w *World) taken(name string) bool {
 	for _, u := range w.users {
@@ -76,6 +118,9 @@ func (w *World) SetPhoto(user int64, jpeg []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u := w.users[user]
+	if u == nil {
+		return noUser(user)
+	}
 	u.photos = append(u.photos, w.upload("photo", "", "image/jpeg", jpeg))
 	w.change()
 	return nil

@@ -17,7 +17,7 @@ func (w *World) React(user, chat, message int64, emoji ...string) error {
 	}
 	m := c.message(message)
 	if m == nil {
-		return fmt.Errorf("there is no message %d to react to", message)
+		return missingf(ErrNoMessage, "there is no message %d to react to", message)
 	}
 	if !c.permits(c.members[user], "can_react_to_messages") {
 		return fmt.Errorf("%s may not react to messages of the group %q, because the bot has forbidden it; have the bot call restrictChatMember or setChatPermissions first", u.name(), c.Title)
@@ -36,6 +36,7 @@ func (w *World) React(user, chat, message int64, emoji ...string) error {
 		m.reactions = map[int64][]Reaction{}
 	}
 	m.reactions[user] = after
+	w.noteReaction(m, user)
 	switch {
 	case c.business != nil: // of which a bot is not told
 	case c.Type == "channel":

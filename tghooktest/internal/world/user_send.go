@@ -20,7 +20,7 @@ func (w *World) Send(user, chat, reply int64, text string) (Seen, error) {
 	if reply != 0 {
 		to := w.chatOrEmpty(chat).message(reply)
 		if to == nil {
-			return Seen{}, fmt.Errorf("there is no message %d to reply to", reply)
+			return Seen{}, missingf(ErrNoMessage, "there is no message %d to reply to", reply)
 		}
 		m.ReplyTo = to.told()
 	}
@@ -84,7 +84,11 @@ func at(latitude, longitude float64) Content {
 func (w *World) SendContact(user, chat int64, phone string) (Seen, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.post(user, chat, &Message{Content: own(w.users[user], phone)})
+	u := w.users[user]
+	if u == nil {
+		return Seen{}, noUser(user)
+	}
+	return w.post(user, chat, &Message{Content: own(u, phone)})
 }
 
 // own is the content of a message with a user's own phone number.

@@ -56,7 +56,7 @@ func (w *World) Forward(user, chat, from, message int64) (Seen, error) {
 	m := source.message(message)
 	switch {
 	case m == nil:
-		return Seen{}, fmt.Errorf("there is no message %d to forward", message)
+		return Seen{}, missingf(ErrNoMessage, "there is no message %d to forward", message)
 	case m.Protected:
 		return Seen{}, fmt.Errorf("message %d has protected content and cannot be forwarded", message)
 	case m.happened():

@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -28,6 +27,11 @@ type Config struct {
 	Emit func(kind string, object []byte) bool
 	// After calls f when d has passed. It must not call f before it returns.
 	After func(d time.Duration, f func())
+	// Watched reports whether anybody wants events. If nil, nobody does.
+	Watched func() bool
+	// Note gets each event while Watched returns true. The World is locked during the call,
+	// so Note must not call it.
+	Note func(Event)
 
 	// Files, unless empty, is the bot's folder in the directory of a local Bot API server.
 	Files string
@@ -36,10 +40,16 @@ type Config struct {
 // World is the state of one Telegram for one bot. Several goroutines may use it at once.
 type World struct {
 	cfg Config
-	bot *User
 
-	mu       sync.Mutex
-	changed  chan struct{}
+	mu      lock
+	call    int64 // number of the call that is being made; 0 if none is
+	changed chan struct{}
+	contents
+}
+
+// contents is all that a World has come to have. A state has all of it.
+type contents struct {
+	bot      *User
 	users    map[int64]*User
 	chats    map[int64]*Chat           // by id, and by the keys of parts
 	parts    map[int64]part            // by key
@@ -74,11 +84,21 @@ const firstName = "Stand-in Bot"
 
 // New returns a World without users, in which there is only the bot.
 func New(cfg Config) *World {
+	return &World{cfg: cfg, changed: make(chan struct{}), contents: newContents(cfg)}
+}
+
+// Reset makes the World as New has made it.
+func (w *World) Reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.contents = newContents(w.cfg)
+	w.change()
+}
+
+func newContents(cfg Config) contents {
 	bot := &User{ID: cfg.BotID, IsBot: true, FirstName: firstName, Username: cfg.Username}
-	return &World{
-		cfg:      cfg,
+	return contents{
 		bot:      bot,
-		changed:  make(chan struct{}),
 		users:    map[int64]*User{bot.ID: bot},
 		chats:    map[int64]*Chat{},
 		parts:    map[int64]part{},
