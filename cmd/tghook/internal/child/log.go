@@ -1,0 +1,104 @@
+package child
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	maxLine  = 16 << 10 // bytes of a line; a longer one is broken
+	maxLines = 1000
+	maxLog   = 1 << 20 // bytes of all lines that are kept
+)
+
+// Line is a line that the bot has printed.
+type Line struct {
+	At    time.Time
+	Text  string // valid UTF-8, without the line's end
+	Error bool   // printed on standard error
+}
+
+// Log keeps the newest lines of a bot.
+type Log struct {
+	tell func(Line)
+
+	telling sync.Mutex // so that tell is called for one line at a time; what it guards is order alone
+	mu      sync.Mutex
+	kept    []Line
+	bytes   int
+}
+
+func newLog(tell func(Line)) *Log { return &Log{tell: tell} }
+
+func (l *Log) add(line Line) {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.keep(line)
+	l.tell(line)
+}
+
+func (l *Log) keep(line Line) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = append(l.kept, line)
+	l.bytes += len(line.Text)
+	drop := 0
+	for len(l.kept)-drop > maxLines || l.bytes > maxLog {
+		l.bytes -= len(l.kept[drop].Text)
+		drop++
+	}
+	l.kept = append(l.kept[:0], l.kept[drop:]...)
+}
+
+func (l *Log) lines() []Line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]Line(nil), l.kept...)
+}
+
+// stream returns a writer for one of the bot's two outputs.
+func (l *Log) stream(isError bool) *stream { return &stream{log: l, isError: isError} }
+
+// A stream cuts what is written to it into lines.
+type stream struct {
+	log     *Log
+	isError bool
+	rest    []byte // a line whose end has not come yet
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		at := bytes.IndexByte(p, '\n')
+		room := maxLine - len(s.rest)
+		switch {
+		case at >= 0 && at <= room:
+			s.line(p[:at])
+			p = p[at+1:]
+		case len(p) > room:
+			s.line(p[:room])
+			p = p[room:]
+		default:
+			s.rest = append(s.rest, p...)
+			return n, nil
+		}
+	}
+	return n, nil
+}
+
+// line ends the line that is begun.
+func (s *stream) line(p []byte) {
+	text := string(append(s.rest, p...))
+	s.rest = nil
+	text = strings.ToValidUTF8(strings.TrimSuffix(text, "\r"), "\uFFFD")
+	s.log.add(Line{time.Now(), text, s.isError})
+}
+
+// flush makes a line of what has no end.
+func (s *stream) flush() {
+	if len(s.rest) > 0 {
+		s.line(nil)
+	}
+}
