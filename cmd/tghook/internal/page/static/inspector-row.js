@@ -1,0 +1,144 @@
+// A row that is open: request and answer in full.
+import {html, useEffect, useRef, useState} from './vendor/preact.js';
+import {Icon} from './icons.js';
+import {go, link} from './route.js';
+import {copyText} from './clipboard.js';
+import {attempt} from './toast.js';
+import {Badges} from './inspector-list.js';
+import {Body, parsed} from './inspector-json.js';
+import {chatPath} from './api.js';
+import {Replay} from './inspector-replay.js';
+import {exactTime, took} from './inspector-time.js';
+
+export function rowPath(id) { return `/api/rows/${encodeURIComponent(id)}`; }
+
+export function Detail({id, store, api, bot, rows}) {
+  const [row, setRow] = useState(null);
+  const [error, setError] = useState('');
+  const [replaying, setReplaying] = useState(false);
+  const head = useRef();
+  useEffect(() => {
+    let gone = false;
+    store.set({inspectorOpen: true}); // a link to a row has opened the panel: it stays when the row is closed
+    const load = () => api.get(rowPath(id)).then(
+      found => {
+        if (gone) return;
+        setRow(found);
+        setError('');
+        if (found.bot !== bot.id) go({bot: found.bot, chat: found.chat || null, row: id}); // a link to a row of another bot
+      },
+      err => { if (!gone) setError(err.status === 404 ? 'This row is no longer kept, or tghook dev was started anew since. Its link works only as long as the session.' : err.message); },
+    );
+    load();
+    const end = api.on('row', event => { if (event.row?.id === id) load(); });
+    return () => { gone = true; end(); };
+  }, [id]);
+  const close = () => {
+    go({row: null});
+    document.querySelector('.inspector-list')?.focus();
+  };
+  return html`<section class="inspector-detail" aria-label="Open row" onKeyDown=${e => { if (e.key === 'Escape' && !replaying) { e.stopPropagation(); e.preventDefault(); close(); } }}>
+    <header class="inspector-detail-head">
+      <button class="icon-button inspector-back" aria-label="Back to the list" title="Back to the list" onClick=${close}><${Icon} name="back" /></button>
+      <h3 ref=${head}>${row ? row.method ?? row.kind ?? row.type : error ? 'Not found' : 'Loading …'}</h3>
+      ${row && html`<${Actions} row=${row} store=${store} api=${api} bot=${bot} onReplay=${() => setReplaying(true)} />`}
+      <button class="icon-button inspector-shut" aria-label="Close the row" title="Close the row (Esc)" onClick=${close}><${Icon} name="close" /></button>
+    </header>
+    <div class="inspector-detail-body" tabindex="-1">
+      ${error && html`<p class="inspector-verdict failed" role="alert">${error}</p>`}
+      ${row && html`<${Facts} row=${row} rows=${rows} />`}
+    </div>
+    ${replaying && html`<${Replay} row=${row} api=${api} onClose=${() => setReplaying(false)} />`}
+  </section>`;
+}
+
+function Actions({row, store, api, bot, onReplay}) {
+  return html`
+    ${row.type === 'delivery' && html`<button class="button small" onClick=${onReplay}><${Icon} name="replay" size=${16} /> Replay</button>`}
+    ${row.request && html`<button class="icon-button" aria-label="Copy as curl" title="Copy as curl" onClick=${() => attempt(async () => copyText(await api.text(rowPath(row.id) + '/curl'), 'Copied as curl'))}><${Icon} name="terminal" /></button>`}
+    <button class="icon-button" aria-label="Copy a link to this row" title="Copy a link to this row" onClick=${() => copyText(link({row: row.id}), 'Copied the link')}><${Icon} name="link" /></button>
+    ${row.chat && html`<button class="icon-button" aria-label="Show in the chat" title="Show in the chat" onClick=${() => attempt(async () => go({bot: bot.id, chat: row.chat, message: await messageOf(row, api, store)}))}><${Icon} name="out" /></button>`}`;
+}
+
+/** The message that the row is about; null if it is about none. */
+async function messageOf(row, api, store) {
+  const about = row.update && Object.values(row.update).find(v => typeof v === 'object' && v !== null);
+  if (about) return about.message_id ?? about.message?.message_id ?? null;
+  const answer = parsed(row.response?.body);
+  if (answer?.result?.message_id) return answer.result.message_id;
+  // Telegram sends no answer to a call that came in the response to an update.
+  const {messages} = await api.get(`${chatPath(row.bot, row.chat)}/messages?as=${store.state.as}&limit=100`);
+  return messages.find(m => m.x?.row === row.id)?.message_id ?? null;
+}
+
+function Facts({row, rows}) {
+  return html`
+    <${Verdict} row=${row} />
+    <div class="inspector-badges"><${Badges} row=${row} /></div>
+    <dl class="inspector-facts">
+      <${Fact} name="Time" value=${exactTime(row.at)} />
+      <${Fact} name="Update" value=${row.update_id} />
+      <${Fact} name="Chat" value=${row.chat} />
+      <${Fact} name="User" value=${row.user} />
+      <${Fact} name="Waited in the queue" value=${row.waited_ms >= 1 ? took(row.waited_ms) : ''} />
+      <${Fact} name=${row.type === 'delivery' ? 'The bot took' : 'Took'} value=${took(row.took_ms)} />
+      <${Fact} name="Status" value=${row.status} />
+      <${Fact} name="Note" value=${row.note} />
+      <${Fact} name="Unknown parameters" value=${row.unknown_params?.join(', ')} />
+    </dl>
+    <${Related} row=${row} rows=${rows} />
+    <${Attempts} row=${row} />
+    ${row.request && html`<${Message} title="Request" first=${`${row.request.method} ${row.request.url}`} message=${row.request} truncated=${row.request.truncated} />`}
+    ${row.update && !row.request && html`<section class="inspector-message"><h4>Update</h4><${Body} body=${row.update} label="update" /></section>`}
+    ${row.updates?.length > 0 && typeof row.updates[0] === 'object' && html`<section class="inspector-message"><h4>Updates</h4><${Body} body=${row.updates} label="updates" /></section>`}
+    ${row.response && html`<${Message} title="Answer" first=${row.response.status ? String(row.response.status) : ''} message=${row.response} truncated=${row.response.truncated} />`}`;
+}
+
+function Fact({name, value}) {
+  return value !== undefined && value !== null && value !== '' && html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+}
+
+/** What became of it, in a sentence. What failed is in the words of getWebhookInfo. */
+function Verdict({row}) {
+  if (row.reply?.refused) return html`<p class="inspector-verdict failed"><strong>Telegram refused the reply${row.reply.method && ` ${row.reply.method}`}.</strong> ${row.reply.refused}<br />
+    <span>Telegram takes the update for handled, and tells the bot nothing.</span></p>`;
+  if (row.running) return html`<p class="inspector-verdict">${row.via === 'poll' ? 'The bot has fetched the update by getUpdates, and has not confirmed it yet.' : 'On its way. The bot has not answered yet.'}</p>`;
+  if (row.ok === false) return html`<p class="inspector-verdict failed"><strong>${row.error || 'It failed.'}</strong>${row.dropped && html`<br />The update is dropped: it is not tried again.`}</p>`;
+  if (row.type !== 'delivery') return null;
+  if (row.reply?.rode) return html`<p class="inspector-verdict good">The bot’s answer brought <strong>${row.reply.method}</strong>, which Telegram executed.</p>`;
+  return html`<p class="inspector-verdict good">${row.via === 'poll' ? 'The bot fetched the update by getUpdates, and confirmed it.' : 'The bot took the update. Its answer brought no method.'}</p>`;
+}
+
+/** Links to the delivery behind a call, and to the calls of a delivery. */
+function Related({row, rows}) {
+  const calls = rows.state.rows.filter(other => other.cause === row.id && other.id !== row.id);
+  if (row.reply?.row && !calls.some(other => other.id === row.reply.row)) calls.unshift({id: row.reply.row, method: row.reply.method});
+  if (!row.cause && calls.length === 0) return null;
+  const to = (id, text) => html`<button key=${id} class="button small" onClick=${() => go({row: id})}>${text}</button>`;
+  return html`<p class="inspector-related">
+    ${row.cause && (row.type === 'delivery' ? html`Fetched by ${to(row.cause, 'this getUpdates')}` : html`Caused by ${to(row.cause, 'this delivery')}`)}
+    ${calls.length > 0 && html`Calls: ${calls.slice(0, 20).map(other => to(other.id, other.method ?? other.type))}`}
+  </p>`;
+}
+
+function Attempts({row}) {
+  if (!(row.attempts?.length > 1)) return null;
+  return html`<section class="inspector-message"><h4>Attempts</h4><table class="inspector-attempts">
+    <thead><tr><th>No.</th><th>Time</th><th>Took</th><th>Result</th></tr></thead>
+    <tbody>${row.attempts.map(a => html`<tr key=${a.id} class=${a.id === row.id ? 'current' : ''}>
+      <td>${a.attempt}</td><td><button class="button small" onClick=${() => go({row: a.id})}>${exactTime(a.at)}</button></td><td>${took(a.took_ms)}</td>
+      <td class=${a.ok === false ? 'failed' : ''}>${a.ok === false ? a.error || 'failed' : a.running ? 'on its way' : `delivered${a.status ? `, ${a.status}` : ''}`}</td></tr>`)}</tbody>
+  </table></section>`;
+}
+
+/** A request or an answer: first line, headers, body. */
+function Message({title, first, message, truncated}) {
+  const headers = message.headers ?? [];
+  const type = headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '';
+  return html`<section class="inspector-message"><h4>${title}</h4>
+    ${first && html`<p class="inspector-first">${first}</p>`}
+    ${headers.length > 0 && html`<details class="inspector-headers"><summary>${headers.length} ${headers.length === 1 ? 'header' : 'headers'}</summary>
+      <dl>${headers.map(([name, value], i) => html`<div key=${i}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></details>`}
+    <${Body} body=${message.body} type=${type} truncated=${truncated} base64=${message.base64} size=${message.size} label=${title.toLowerCase()} />
+  </section>`;
+}
