@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
@@ -43,4 +45,23 @@ func (o output) paint(text string, attributes ...color.Attribute) string {
 		c.DisableColor()
 	}
 	return c.Sprint(text)
+}
+
+// progress says what takes so long, if it takes longer than a second. The function that it
+// returns ends that.
+func (o output) progress(text string) (done func()) {
+	timer := time.AfterFunc(time.Second, func() { fmt.Fprintln(o.errs, "tghook:", text, "...") })
+	return func() { timer.Stop() }
+}
+
+// A sharedWriter is written to by several goroutines.
+type sharedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *sharedWriter) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
 }
