@@ -14,7 +14,7 @@ BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d
 APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
-PROGRAMS := nginx haproxy wrk nodejs npm redis-server
+PROGRAMS := nginx haproxy wrk nodejs npm redis-server chromium
 # Debian packages without a program of their name on the PATH.
 PACKAGES := python3-python-telegram-bot postgresql pgbouncer
 
@@ -56,6 +56,7 @@ help: ## list the targets
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
 	@$(call each,go test -race -shuffle=on -timeout 20m $(GOTESTFLAGS) ./...)
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
+	@$(found) chromium >/dev/null || echo "left out: the tests of the page of tghook dev (e2e/dev), because chromium is not installed; make programs installs it"
 	@for p in nginx haproxy; do \
 	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
 	$(found) node >/dev/null && ls $(NPM) >/dev/null 2>&1 || \
@@ -109,7 +110,21 @@ lint: mod-check $(call tool,$(GOLANGCI_LINT)) $(call tool,$(STATICCHECK)) ## gol
 
 .PHONY: mod-check
 mod-check: ## fail if a go.mod is untidy, or a module builds only inside the workspace
-	@$(call each,GOWORK=off go mod tidy -diff && GOWORK=off go vet ./...)
+	@$(call each,if [ "$$m" = $(COMMAND) ]; then $(alone) go mod tidy -diff && $(alone) go vet ./...; else GOWORK=off go mod tidy -diff && GOWORK=off go vet ./...; fi)
+
+# The module of the command must have no replace, or nobody could install it. Outside the
+# workspace it takes the tree's root by a second go.mod, with a replace.
+COMMAND := cmd/tghook
+alone = GOWORK=off GOFLAGS="$$(go env GOFLAGS) -modfile=$(CURDIR)/$(BIN)/command/go.mod"
+
+.PHONY: tidy-command
+tidy-command: $(BIN)/command/go.mod ## go mod tidy for cmd/tghook, which no replace leads to the root
+	cd $(COMMAND) && $(alone) go mod tidy
+	cd $(COMMAND) && cp "$(CURDIR)"/$(BIN)/command/go.{mod,sum} . && go mod edit -dropreplace github.com/tghook/tghook
+
+mod-check: $(BIN)/command/go.mod
+$(BIN)/command/go.mod: $(COMMAND)/go.mod $(COMMAND)/go.sum
+	@mkdir -p $(@D) && cp $(COMMAND)/go.{mod,sum} $(@D) && go mod edit -replace github.com/tghook/tghook="$(CURDIR)" $@
 
 # RELEASING.md says when to use these three.
 .PHONY: release-check
@@ -164,6 +179,18 @@ kill: ## kill a bot again and again for KILLTIME while updates come, by webhook 
 .PHONY: chaos-replicas
 chaos-replicas: ## kill and stop two replicas and the Store that they share for CHAOSTIME, with each Store: nothing lost, nothing twice but as the lease says
 	@go run ./e2e/replicas -mode redis,postgres,sqlite -for $(CHAOSTIME)
+
+# Emoji need a font of their own (Debian: fonts-noto-color-emoji). Look at the pictures before you commit them.
+.PHONY: screenshots
+screenshots: ## make the pictures of docs/dev.md anew (needs chromium)
+	@mkdir -p docs/dev && cd e2e/dev && go test -count 1 -run '^TestScreenshots$$' . -args -screenshots "$(CURDIR)/docs/dev"
+
+# The clone has none of this machine's builds but Go's own cache: GOCACHE=$(mktemp -d) make newcomer does without that too.
+.PHONY: newcomer
+newcomer: ## how long it takes from a fresh clone until a bot's first reply is in the browser (needs chromium)
+	@clone=$$(mktemp -d) && trap 'rm -rf "$$clone"' EXIT && git clone -q . "$$clone" && cd "$$clone" && \
+	started=$$SECONDS && go build -o /dev/null ./cmd/tghook && echo "built in $$((SECONDS - started)) s" && \
+	cd e2e/dev && go test -count 1 -v -run '^TestNewcomer$$' .
 
 .PHONY: diagram
 diagram: $(call tool,$(D2)) ## draw each docs/*.d2 as docs/*.svg
