@@ -1,8 +1,10 @@
 // Command release checks, in the repository's root, that a release would work. Its commands:
 //
-//	check    gets and builds every documented module as a user would
+//	check    gets and builds every documented module and command as a user would
 //	require  has each go.mod require its siblings at the version of the release
 //	modules  prints the folders of the published modules
+//	npm DIST OUT
+//	         makes the packages for npm in OUT, from what goreleaser has made in DIST
 //
 // The version of the release is that of the newest section of CHANGELOG.md.
 package main
@@ -27,8 +29,12 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) != 1 {
-		return errors.New("usage: release check|require|modules")
+	want := 1
+	if len(args) > 0 && args[0] == "npm" {
+		want = 3
+	}
+	if len(args) != want {
+		return errors.New("usage: release check|require|modules|npm DIST OUT")
 	}
 	t, err := readTree(ctx, ".")
 	if err != nil {
@@ -46,12 +52,14 @@ func run(ctx context.Context, args []string) error {
 			}
 		}
 		return nil
+	case "npm":
+		return t.npm(args[1], args[2])
 	}
-	return fmt.Errorf("release %s: unknown; the commands are check, require and modules", args[0])
+	return fmt.Errorf("release %s: unknown; the commands are check, require, modules and npm", args[0])
 }
 
-// check makes a module proxy of the tree. Then it runs each `go get` that the
-// documentation shows as a user would.
+// check makes a module proxy of the tree. Then it runs each `go get` and `go install` that
+// the documentation shows as a user would.
 func check(ctx context.Context, t *tree) error {
 	pages, err := t.pages()
 	if err != nil {
@@ -73,6 +81,11 @@ func check(ctx context.Context, t *tree) error {
 		for _, path := range p.gets {
 			if err := c.get(ctx, p, path); err != nil {
 				return fmt.Errorf("%s: go get %s: %w", p.name, path, err)
+			}
+		}
+		for _, path := range p.installs {
+			if err := c.install(ctx, p, path); err != nil {
+				return fmt.Errorf("%s: go install %s: %w", p.name, path, err)
 			}
 		}
 	}

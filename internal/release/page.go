@@ -14,11 +14,12 @@ import (
 	"strings"
 )
 
-// A page is a page of the documentation that shows how to get a module. The programs in the
+// A page is a page of the documentation that shows how to get or install a module. The programs in the
 // package comments of these modules count as the page's.
 type page struct {
 	name     string
 	gets     []string // the paths
+	installs []string // the paths of `go install`
 	programs []program
 }
 
@@ -29,11 +30,12 @@ type program struct {
 }
 
 var (
-	goGet   = regexp.MustCompile("go get (" + regexp.QuoteMeta(root) + `[\w./-]*)`)
-	goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+	goGet     = regexp.MustCompile("go get (" + regexp.QuoteMeta(root) + `[\w./-]*)`)
+	goInstall = regexp.MustCompile("go install (" + regexp.QuoteMeta(root) + `[\w./-]*)@latest`)
+	goBlock   = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 )
 
-// pages returns the README and the pages of docs that show how to get a module.
+// pages returns the README and the pages of docs that show how to get or install a module.
 func (t *tree) pages() ([]page, error) {
 	var pages []page
 	for _, name := range t.files {
@@ -59,7 +61,7 @@ func (t *tree) pages() ([]page, error) {
 			}
 			p.programs = append(p.programs, programs...)
 		}
-		if len(p.gets) > 0 {
+		if len(p.gets)+len(p.installs) > 0 {
 			pages = append(pages, p)
 		}
 	}
@@ -98,6 +100,11 @@ func parsePage(name, text string) (page, error) {
 	for _, found := range goGet.FindAllStringSubmatch(text, -1) {
 		if get := strings.TrimRight(found[1], "./"); !slices.Contains(p.gets, get) {
 			p.gets = append(p.gets, get)
+		}
+	}
+	for _, found := range goInstall.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(p.installs, found[1]) {
+			p.installs = append(p.installs, found[1])
 		}
 	}
 	for _, found := range goBlock.FindAllStringSubmatch(text, -1) {
@@ -148,8 +155,8 @@ func (t *tree) programsOf(p page, m mod) []program {
 	return of
 }
 
-// undocumented returns an error for each module whose `go get` and use no page shows, and
-// for each `go get` of a page that names no module.
+// undocumented returns an error for each module whose `go get` and use no page shows, or, of
+// a command, whose `go install`; and for each of both on a page that names no module.
 func (t *tree) undocumented(pages []page) []error {
 	var errs []error
 	shown := map[string]bool{}
@@ -160,13 +167,25 @@ func (t *tree) undocumented(pages []page) []error {
 				errs = append(errs, fmt.Errorf("%s: go get %s: no such module", p.name, get))
 				continue
 			}
-			if len(t.programsOf(p, m)) > 0 {
+			if !t.command(m) && len(t.programsOf(p, m)) > 0 {
 				shown[m.path()] = true
 			}
 		}
+		for _, install := range p.installs {
+			m, ok := t.moduleOf(install)
+			if !ok || m.path() != install || !t.command(m) {
+				errs = append(errs, fmt.Errorf("%s: go install %s@latest: no such command", p.name, install))
+				continue
+			}
+			shown[m.path()] = true
+		}
 	}
 	for _, m := range t.modules {
-		if m.published() && !shown[m.path()] {
+		switch {
+		case !m.published() || shown[m.path()]:
+		case t.command(m):
+			errs = append(errs, fmt.Errorf("%s: no page of README.md and docs shows `go install %s@latest`", m.file.Syntax.Name, m.path()))
+		default:
 			errs = append(errs, fmt.Errorf("%s: no page of README.md and docs shows both `go get %s` and a whole program (package main) that imports it, there or in its package comment; "+
 				"document it, or move it into one of the folders %s",
 				m.file.Syntax.Name, m.path(), strings.Join(ours, ", ")))

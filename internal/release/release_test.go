@@ -44,8 +44,28 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		goMod, page string
+		command     bool   // the module is a program
 		want        string // empty for none
 	}{
+		"none of a command": {
+			goMod: "module " + root + "/door\n\nrequire " + root + " v0.1.0\n", command: true,
+			page: "`go install " + root + "/door@latest`",
+		},
+		"a command that nobody can install": {
+			goMod: "module " + root + "/door\n\nrequire " + root + " v0.1.0\n\nreplace " + root + " => ../\n", command: true,
+			page: "`go install " + root + "/door@latest`",
+			want: "door/go.mod: has a replace, with which `go install " + root + "/door@v0.1.0` fails",
+		},
+		"a command on no page": {
+			goMod: "module " + root + "/door\n", command: true,
+			page: show("door"),
+			want: "door/go.mod: no page of README.md and docs shows `go install",
+		},
+		"a page that installs what is no command": {
+			goMod: "module " + root + "/door\n",
+			page:  show("door") + "`go install " + root + "/door@latest`",
+			want:  "docs/doors.md: go install " + root + "/door@latest: no such command",
+		},
 		"none": {
 			goMod: "module " + root + "/door\n\nrequire " + root + " v0.1.0\n",
 			page:  show("door"),
@@ -84,6 +104,9 @@ func TestMistakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tree := &tree{version: "v0.1.0"}
+			if test.command {
+				tree.files = []string{"door/main.go"}
+			}
 			for dir, text := range map[string]string{".": "module " + root + "\n", "bench": "module " + root + "/bench\n", "door": test.goMod} {
 				file, err := modfile.Parse(strings.TrimPrefix(dir+"/go.mod", "./"), []byte(text), nil)
 				if err != nil {

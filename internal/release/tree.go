@@ -45,6 +45,12 @@ func (m mod) published() bool {
 	return !slices.ContainsFunc(ours, func(folder string) bool { return strings.HasPrefix(m.dir+"/", folder+"/") })
 }
 
+// command is whether m is a program, which users get by `go install`: no other module
+// imports it.
+func (t *tree) command(m mod) bool {
+	return m.published() && slices.Contains(t.files, path.Join(m.dir, "main.go"))
+}
+
 func readTree(ctx context.Context, dir string) (*tree, error) {
 	t := &tree{dir: dir}
 	git := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -122,6 +128,10 @@ func (t *tree) mistakes() []error {
 		}
 	}
 	for _, m := range t.modules {
+		if t.command(m) && len(m.file.Replace) > 0 {
+			errs = append(errs, fmt.Errorf("%s: has a replace, with which `go install %s@%s` fails; remove it (go.work leads to the tree's modules)",
+				m.file.Syntax.Name, m.path(), t.version))
+		}
 		for _, r := range m.file.Require {
 			sibling, known := published[r.Mod.Path]
 			switch {
