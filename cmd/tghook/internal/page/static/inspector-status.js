@@ -43,13 +43,18 @@ function Age({at}) {
 function useBot(api, known) {
   const [bot, setBot] = useState(known);
   useEffect(() => {
-    let timer = 0;
-    const load = () => { timer = 0; api.get(botPath(known.id)).then(setBot, () => {}); };
+    let timer = 0, asked = 0;
+    const load = () => {
+      timer = 0;
+      const mine = ++asked; // an older answer that comes later must not win
+      api.get(botPath(known.id)).then(newest => { if (mine === asked) setBot(newest); }, () => {});
+    };
     const soon = event => { if (!timer && String(event.bot) === String(known.id)) timer = setTimeout(load, 150); };
     setBot(known);
+    load();
     const ends = ['row', 'queue', 'webhook', 'bot'].map(kind => api.on(kind, soon));
-    return () => { clearTimeout(timer); ends.forEach(end => end()); };
-  }, [known]);
+    return () => { asked = -1; clearTimeout(timer); ends.forEach(end => end()); };
+  }, [known.id]); // known may be older than what was loaded here
   return bot;
 }
 
