@@ -153,7 +153,8 @@ func TestRestartOfTheCommand(t *testing.T) {
 	c.run(address)
 	p.wait("!document.querySelector('.lost')")
 	p.waitText(".message.other .text", "echo keep this")
-	p.say("and go on")
+	// The bot goes on where it was: a user's act by the API reaches it, and its answer the page.
+	c.api("POST", c.chat(c.you())+"/messages", object{"text": "and go on"}, nil)
 	p.waitText(".message.other .text", "echo and go on")
 	require.Equal(t, 1, eval[int](p, "[...document.querySelectorAll('.message.own .text')].filter(e => e.textContent === 'keep this').length"))
 }
