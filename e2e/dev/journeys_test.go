@@ -153,9 +153,10 @@ func TestRestartOfTheCommand(t *testing.T) {
 	c.run(address)
 	p.wait("!document.querySelector('.lost')")
 	p.waitText(".message.other .text", "echo keep this")
-	// The bot goes on where it was: a user's act by the API reaches it, and its answer the page.
-	c.api("POST", c.chat(c.you())+"/messages", object{"text": "and go on"}, nil)
+	p.press("and go on")
+	p.press(kb.Enter)
 	p.waitText(".message.other .text", "echo and go on")
+	require.Equal(t, "composer", eval[string](p, "document.activeElement.id"), "the field keeps the focus while the page loads anew")
 	require.Equal(t, 1, eval[int](p, "[...document.querySelectorAll('.message.own .text')].filter(e => e.textContent === 'keep this').length"))
 }
 

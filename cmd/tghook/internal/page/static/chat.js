@@ -30,7 +30,9 @@ const doing = {
 
 /** Makes the conversation of a chat, and ends it when another is shown. */
 function useConversation(api, bot, chat, as, thread, epoch, message) {
-  const conversation = useMemo(() => new Conversation(api, {bot, chat, as, thread}), [bot, chat, as, thread, epoch]);
+  const last = useRef(null);
+  const conversation = useMemo(() => new Conversation(api, {bot, chat, as, thread}, last.current), [bot, chat, as, thread, epoch]);
+  last.current = conversation;
   useEffect(() => () => conversation.end(), [conversation]);
   useEffect(() => { conversation.open(message); }, [conversation]);
   useEffect(() => { if (message !== null && conversation.state.loaded) attempt(() => conversation.around(message)); }, [message]);

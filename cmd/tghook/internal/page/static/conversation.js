@@ -19,8 +19,13 @@ export class Conversation extends Store {
   #actionTimer = 0;
   #ended = false;
 
-  constructor(api, {bot, chat, as, thread = null}) {
+  /** `earlier` is the one that was shown before. If it is of the same place, it is shown until this one has loaded, so that the field stays. */
+  constructor(api, {bot, chat, as, thread = null}, earlier = null) {
     super({messages: [], moreBefore: false, moreAfter: false, loaded: false, error: null, info: null, action: null, waiting: 0, mark: null}, {pause: 30});
+    if (earlier?.bot === String(bot) && earlier.chat === String(chat) && earlier.as === as && earlier.thread === thread) {
+      const {messages, moreBefore, loaded, info} = earlier.state;
+      this.state = {...this.state, messages, moreBefore, loaded, info};
+    }
     this.#api = api;
     this.bot = String(bot);
     this.chat = String(chat);
