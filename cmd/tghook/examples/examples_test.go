@@ -44,7 +44,7 @@ func TestExamples(t *testing.T) {
 		args         []string
 		passed       string
 		bot          string
-		breakages    map[string]string // what the bot does, and what it does otherwise
+		breakages    map[string]string // the replacement, by the piece of the bot's source
 	}{
 		{
 			"python", "python3",

@@ -1,5 +1,5 @@
-// Package check checks a webhook receiver in any language, from outside, by what it answers
-// to requests such as Telegram's and to those of others.
+// Package check sends requests to a webhook receiver and judges the answers. The receiver may
+// be in any language. Some requests are such as Telegram's, and some come from others.
 //
 // It cannot see what the receiver's handler does, unless the bot calls an API that the package
 // serves. Without it, nothing is told about an update that is handled twice, or that is
@@ -19,7 +19,7 @@ type Harm string
 
 // The values of Harm.
 const (
-	Lost     Harm = "lost"     // Telegram takes for done what was not, or gives it up
+	Lost     Harm = "lost"     // Telegram forgets an update that was not handled
 	Repeated Harm = "repeated" // Telegram sends an update again that may have been handled
 	Stuck    Harm = "stuck"    // Telegram sends an update for up to a day, and holds back those behind it
 	Open     Harm = "open"     // others can send updates

@@ -281,7 +281,7 @@ func brokenReceivers() map[string]broken {
 						length, _ = strconv.Atoi(text)
 					}
 				}
-				if length > 2000 && length < 5000 { // a single read of what is there
+				if length > 2000 && length < 5000 { // a single read
 					_, _ = in.Peek(1)
 					body := make([]byte, in.Buffered())
 					_, _ = io.ReadFull(in, body)

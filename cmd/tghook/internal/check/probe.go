@@ -102,7 +102,7 @@ func (p *probe) delivers(update []byte) string {
 	return wrong(a, err)
 }
 
-// wrong says what is wrong with the answer to an update; empty if Telegram takes the update for
+// wrong names the fault of an answer to an update; empty if Telegram takes the update for
 // delivered.
 func wrong(a wire.Answer, err error) string {
 	switch {

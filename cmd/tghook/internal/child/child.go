@@ -24,7 +24,7 @@ const (
 	// longestPause is the longest pause between a crash and the next start.
 	longestPause = 10 * time.Second
 	// portsEvery is how often the ports of a young process are looked up, and portsLater how
-	// often those of one that has run for youth: on a busy machine the look is not cheap.
+	// often those of an older one. On a busy machine a look takes long.
 	portsEvery = 500 * time.Millisecond
 	portsLater = 5 * time.Second
 	youth      = 30 * time.Second
@@ -154,7 +154,7 @@ func (c *Child) Run(ctx context.Context, env []string) error {
 	}
 }
 
-// life is that of one process. crashes are those in a row before and after it.
+// life runs one process. crashes counts the crashes in a row, before and after it.
 func (c *Child) life(ctx context.Context, p *process, starts int, changes <-chan string, own *loops, crashes int) (turn, int) {
 	began := time.Now()
 	c.update(func(s *State) { s.Running, s.PID, s.Exit, s.Ports, s.Restarts = true, p.pid(), "", nil, starts })
@@ -270,7 +270,7 @@ func (c *Child) update(change func(*State)) {
 	}
 }
 
-// say tells what the Child does, where the bot's own lines are.
+// say writes a line about the Child among the lines of the bot.
 func (c *Child) say(text string) {
 	if c.cfg.Output != nil {
 		fmt.Fprintln(c.cfg.Output, "tghook:", text)

@@ -24,7 +24,7 @@ type Line struct {
 type Log struct {
 	tell func(Line)
 
-	telling sync.Mutex // so that tell is called for one line at a time; what it guards is order alone
+	telling sync.Mutex // tell is called for one line at a time; it guards only the order
 	mu      sync.Mutex
 	kept    []Line
 	bytes   int
@@ -61,7 +61,7 @@ func (l *Log) lines() []Line {
 // stream returns a writer for one of the bot's two outputs.
 func (l *Log) stream(isError bool) *stream { return &stream{log: l, isError: isError} }
 
-// A stream cuts what is written to it into lines.
+// A stream cuts text into lines.
 type stream struct {
 	log     *Log
 	isError bool
@@ -96,7 +96,7 @@ func (s *stream) line(p []byte) {
 	s.log.add(Line{time.Now(), text, s.isError})
 }
 
-// flush makes a line of what has no end.
+// flush makes a line of the text that has no line break.
 func (s *stream) flush() {
 	if len(s.rest) > 0 {
 		s.line(nil)

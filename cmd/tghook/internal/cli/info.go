@@ -110,7 +110,7 @@ func (w *watching) run(ctx context.Context) error {
 
 const lookTime = 30 * time.Second // for one look
 
-// look asks for the state once, and prints it the first time, then what has changed. An error
+// look asks for the state once. It prints the state the first time, and later the changes. An error
 // that may pass is printed once.
 func (w *watching) look(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, lookTime)

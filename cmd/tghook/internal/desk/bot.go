@@ -159,7 +159,7 @@ func (b *bot) polled(at time.Time) {
 	b.polls++
 }
 
-// resume goes on after events were lost: what has become of the polls is not known.
+// resume goes on after events were lost. The ends of the polls are not known.
 func (b *bot) resume() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -26,7 +26,7 @@ func newChild(s child.State) Child {
 	return Child{Command: s.String(), Running: s.Running, PID: s.PID, Exit: s.Exit, Restarts: s.Restarts, Ports: ports}
 }
 
-// observeChild tells of what the process prints and does as events.
+// observeChild makes events of the lines and the state of the process.
 func (d *Desk) observeChild(c *child.Child) {
 	if c == nil {
 		return

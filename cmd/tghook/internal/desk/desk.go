@@ -27,9 +27,9 @@ type Config struct {
 	// Listen is the address of all that the Desk serves, as host:port. If empty,
 	// 127.0.0.1:8081. Port 0 is a free port.
 	Listen string
-	// Hosts are names, apart from those of loopback, by which bots and browsers call the Desk.
+	// Hosts are names by which bots and browsers call the Desk. Names of loopback need not be here.
 	Hosts []string
-	// WebhookHosts are names, apart from those of loopback, of hosts that webhooks may be on.
+	// WebhookHosts are names of other machines that webhooks may be on.
 	WebhookHosts []string
 	// TLS serves HTTPS alone, with an authority that the Desk makes.
 	TLS bool
@@ -128,7 +128,7 @@ func Start(cfg Config) (*Desk, error) {
 	return d, nil
 }
 
-// kept is what the file has of the Server; nil without one.
+// kept returns the records of the Server in the file; nil without a file.
 func (d *Desk) kept() iter.Seq2[string, []byte] {
 	if d.cfg.State == nil {
 		return nil
@@ -143,7 +143,7 @@ func firstUpdate(now time.Time) int64 {
 	return min(max((now.Unix()-begin)*each, 1), most)
 }
 
-// listenError says of an error of the listener what to do, in the words of the Desk.
+// listenError adds advice to an error of the listener, in the words of the Desk.
 func listenError(addr string, err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -21,7 +21,7 @@ type Event struct {
 	Message   *Message        `json:"message,omitempty"`
 	Row       *Row            `json:"row,omitempty"`
 	Text      string          `json:"text,omitempty"`
-	Object    json.RawMessage `json:"object,omitempty"` // what the kind has of its own
+	Object    json.RawMessage `json:"object,omitempty"` // further fields, by the kind
 }
 
 // Bounds of the events that are kept for clients that come back.

@@ -145,7 +145,7 @@ func (d *Desk) sendMessage(r *http.Request) (any, error) {
 	return s.send(in)
 }
 
-// send sends what the user sends.
+// send sends a message of the user.
 func (s scene) send(in sending) (any, error) {
 	in.Kind = cmp.Or(in.Kind, in.guess())
 	if err := in.check(); err != nil {

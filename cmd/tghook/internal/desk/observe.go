@@ -29,7 +29,7 @@ func (d *Desk) observe(e tghooktest.Event) {
 		d.bots.leave(e.Bot)
 		out.Kind = "bot"
 	case tghooktest.EventReset:
-		d.journal.clear() // of what came between the request and the reset
+		d.journal.clear() // of rows that came between the request and the reset
 	case tghooktest.EventWarning:
 		out.Text = strings.TrimPrefix(e.Text, "tghooktest: ")
 		d.tellRow(d.journal.warning(e))
@@ -146,7 +146,7 @@ type Message struct {
 	extra Extra
 }
 
-// Extra is what the Bot API's Message does not tell.
+// Extra has the facts about a message that the Bot API's Message lacks.
 type Extra struct {
 	FromBot   bool       `json:"from_bot"`
 	Deleted   bool       `json:"deleted"`

@@ -58,7 +58,7 @@ type people struct {
 // peopleValue is the name of the people in the file.
 const peopleValue = "people"
 
-// keptPeople is what the file has of the people.
+// keptPeople returns the people in the file.
 type keptPeople struct {
 	Seed  uint64 `json:"seed"`
 	Users []User `json:"users"`

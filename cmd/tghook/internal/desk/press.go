@@ -175,7 +175,7 @@ func (s scene) press(ctx context.Context, in pressing, pick func(testing.TB, *tg
 	return out, nil
 }
 
-// push presses a button, or says what it does for the user alone. The press is nil if no
+// push presses a button, or says what the button does in the user's own program. The press is nil if no
 // answer can come.
 func (a *PressAnswer) push(b tghooktest.Button) (*tghooktest.Press, error) {
 	a.Kind = string(b.Action)

@@ -93,7 +93,7 @@ func decode(r *http.Request, into any) error {
 // decodeFiles reads the body of a request, which is JSON or a form with files.
 //
 // A page of another site can make a browser post a form of text, but not JSON; the check of
-// the content type here stands behind that of Origin and Sec-Fetch-Site.
+// the check of the content type comes after that of Origin and Sec-Fetch-Site.
 func decodeFiles(r *http.Request, into any) ([]upload, error) {
 	if r.ContentLength == 0 {
 		return nil, nil

@@ -96,7 +96,7 @@ type body struct {
 	Size      int    `json:"size"`
 }
 
-// record is what the journal keeps of a row.
+// record is a row in the journal, with its details.
 type record struct {
 	row      Row
 	exchange *tghooktest.Exchange

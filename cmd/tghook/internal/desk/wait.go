@@ -103,7 +103,7 @@ func (d *Desk) wait(r *http.Request) (any, error) {
 	return Waited{Seq: e.Seq, Message: e.Message, Row: e.Row, Event: &e}, nil
 }
 
-// check checks what is waited for, and fills in what is missing.
+// check refuses a wait that makes no sense, and fills in defaults.
 func (w *waiting) check() (err error) {
 	if w.Matches != "" {
 		if w.pattern, err = regexp.Compile(w.Matches); err != nil {
@@ -134,10 +134,10 @@ func (w *waiting) check() (err error) {
 	return nil
 }
 
-// text reports whether the text of what the bot says is asked for.
+// text reports whether the wait asks for a text of the bot.
 func (w *waiting) text() bool { return w.Text != nil || w.Contains != "" || w.Matches != "" }
 
-// wanted says what is waited for.
+// wanted names the goal of the wait.
 func (w *waiting) wanted() string {
 	what := map[string]string{
 		"said": "say", "message": "send a message", "edit": "edit a message", "delete": "delete a message", "draft": "show a draft",
@@ -154,7 +154,7 @@ func (w *waiting) wanted() string {
 	return strings.TrimSpace(what)
 }
 
-// takes reports whether an event is what is waited for.
+// takes reports whether an event ends the wait.
 func (w *waiting) takes(e Event) bool {
 	switch w.Kind {
 	case "said":
@@ -174,7 +174,7 @@ func (e Event) said(kinds ...string) bool {
 	return slices.Contains(kinds, e.Kind) && e.Message != nil && e.Message.extra.FromBot
 }
 
-// called reports whether the row is that of a call.
+// called reports whether the row is of a call.
 func (r *Row) called() bool { return r != nil && (r.Type == rowCall || r.Type == rowReply) }
 
 // reads reports whether a text is the one that is waited for.

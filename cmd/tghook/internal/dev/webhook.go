@@ -84,7 +84,7 @@ func (p *ports) observe(s child.State) {
 	}
 }
 
-// one returns the port that is most likely the webhook's: that of the variable PORT, else
+// one returns the port that is most likely the webhook's: the value of PORT, else
 // the lowest. It returns 0 if there is none.
 func (p *ports) one() int {
 	p.mu.Lock()

@@ -13,7 +13,7 @@
 // run. grammY and telegraf ignore it. A library that tells of every update that nobody has
 // handled writes a line in its log.
 //
-// The update_id is below 2,000,001, where Telegram's own begin. So it is never that of a
+// The update_id is below 2,000,001, where Telegram's own begin. So it is never the id of a
 // real update, and a bot that remembers the highest id that it has seen loses nothing.
 //
 // Nothing broken is sent, because there are servers whose process ends when they get a body
@@ -34,7 +34,7 @@ import (
 	"github.com/tghook/tghook/internal/redact"
 )
 
-// Config says what is examined. URL or Client is required.
+// Config configures an examination. URL or Client is required.
 type Config struct {
 	URL    string // the webhook's address; if empty, the one that is set
 	Secret string // that the webhook checks; if empty, probes have none
@@ -128,7 +128,7 @@ func Examine(ctx context.Context, cfg Config) (Report, error) {
 	return r, nil
 }
 
-// exam is what the probes of one examination have found. Each probe writes its own fields.
+// exam holds the findings of the probes of one examination. Each probe writes its own fields.
 type exam struct {
 	Config
 
@@ -160,7 +160,7 @@ const (
 	withoutSecret = "an update without a secret"
 )
 
-// clean returns text without what is secret. A secret that is so short that it is found in
+// clean returns text without secrets. A secret that is so short that it is found in
 // other text too stays: everybody can guess it.
 func (x *exam) clean(text string) string {
 	const short = 6

@@ -75,7 +75,7 @@ func (x *exam) statuses() string {
 	return strings.Join(order, ", ")
 }
 
-// leftOut says what was not looked at, and why.
+// leftOut names the probes that were left out, and why.
 func (x *exam) leftOut() []string {
 	out := []string{}
 	add := func(missing bool, text string) {

@@ -117,7 +117,7 @@ func (t target) requestHead(a ask, length int) string {
 	return b.String()
 }
 
-// answer is what came back for a request.
+// answer is the answer to a request.
 type answer struct {
 	asked  string // the request in words; empty if it was not made
 	status int    // 0 if there was no answer
@@ -250,7 +250,7 @@ func recordedError(err error) string {
 // shownHeaders are those that tell where an answer comes from.
 var shownHeaders = []string{"Location", "Server", "Content-Type", "Content-Encoding", "Retry-After", "Www-Authenticate", "Allow", "Date"}
 
-// String describes the exchange: what was asked, and what came.
+// String describes the request and the answer.
 func (a *answer) String() string {
 	switch {
 	case a.timedOut() && a.err == nil:

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// call adds what the bot did.
+// call adds a call of the bot.
 func (r *reader) call(c Call) {
 	switch {
 	case silent(c):

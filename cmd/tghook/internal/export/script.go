@@ -13,7 +13,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// A script is a session as a sequence of acts of users and of what the bot did then. The
+// A script is a session: a sequence of acts of users, each with the bot's calls that followed. The
 // languages print it.
 type script struct {
 	Session
@@ -151,7 +151,7 @@ func (s *script) WebhookURL() string {
 	return ""
 }
 
-// Counts are the methods that change what users see, with how often the bot called them.
+// Counts says how often the bot called each method whose effect users see.
 func (s *script) Counts() []count {
 	var counts []count
 	for _, c := range s.Calls {

@@ -76,7 +76,7 @@ const (
 	wait      = 50 * time.Second       // how long Telegram waits for an update
 	pace      = 750 * time.Millisecond // between calls while updates are on their way
 	callTime  = 30 * time.Second       // for a webhook reply
-	endTime   = 10 * time.Second       // for what is done at the end
+	endTime   = 10 * time.Second       // for the work at the end
 	pause     = 3 * time.Second        // after an error
 	slack     = 15 * time.Second       // how long a call may take beyond its wait
 	conflicts = "another program polls with the same token: stop it, because each update goes to one of the two"

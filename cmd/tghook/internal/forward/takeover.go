@@ -9,7 +9,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// TakeOver allows a run to delete the webhook of the bot, and has what is needed to put it
+// TakeOver allows a run to delete the webhook of the bot. It has the settings to put it
 // back. Telegram tells all else, but neither the secret nor the certificate.
 type TakeOver struct {
 	Secret      string

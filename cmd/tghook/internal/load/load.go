@@ -33,7 +33,7 @@ type Config struct {
 	Progress func(Report)
 }
 
-// Report is what became of the updates.
+// Report counts the ends of the updates.
 type Report struct {
 	Took      time.Duration `json:"took_ns"`
 	Made      int           `json:"made"`      // updates
@@ -116,7 +116,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	return t.report(c.Server().Pending()), err
 }
 
-// send makes the updates, and waits for what is under way.
+// send makes the updates, and waits for those under way.
 func send(ctx context.Context, c *courier.Courier, t *tally, cfg Config) error {
 	updates := newTraffic(cfg.Seed, cfg.Chats)
 	start := time.Now()
@@ -147,7 +147,7 @@ func send(ctx context.Context, c *courier.Courier, t *tally, cfg Config) error {
 	return ctx.Err()
 }
 
-// tally counts what becomes of the updates.
+// tally counts the ends of the updates.
 type tally struct {
 	start time.Time
 

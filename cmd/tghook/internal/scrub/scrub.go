@@ -1,4 +1,4 @@
-// Package scrub takes out of updates what tells who people are.
+// Package scrub removes personal data from updates.
 //
 // It replaces, everywhere in an update:
 //
@@ -50,7 +50,7 @@ func New() *Scrubber {
 	return &Scrubber{key: key}
 }
 
-// Update returns the update without what tells who people are, in one line.
+// Update returns the update without personal data, in one line.
 func (s *Scrubber) Update(update []byte) ([]byte, error) {
 	if !gjson.ValidBytes(update) {
 		return nil, errors.New("the update is not JSON")
@@ -164,7 +164,7 @@ func (s *Scrubber) text(at place, text string) (string, bool) {
 	return s.words(at, text)
 }
 
-// name returns what the name of a person or a chat is replaced by.
+// name returns the replacement for the name of a person or a chat.
 func (s *Scrubber) name(at place, text string) (string, bool) {
 	switch {
 	case slices.Contains(names, at.key), at.key == "name" && at.inside == "order_info":

@@ -155,7 +155,7 @@ var (
 	errNewer   = errors.New("a newer tghook has written this file; use that version, or give the name of a new file")
 )
 
-// header is what the first bytes of a database say.
+// header has the first bytes of a database.
 const (
 	magic     = "SQLite format 3\x00"
 	versionAt = 60
@@ -194,7 +194,7 @@ func prepare(path string) error {
 
 func number(b []byte) int { return int(b[0])<<24 | int(b[1])<<16 | int(b[2])<<8 | int(b[3]) }
 
-// explain says what to do about an error of the database.
+// explain adds advice to an error of the database.
 func (f *File) explain(err error) error {
 	var of *sqlite.Error
 	if !errors.As(err, &of) {

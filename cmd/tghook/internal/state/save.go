@@ -13,7 +13,7 @@ import (
 // interval is how often changes are written: a process that is killed loses no more.
 const interval = time.Second
 
-// saving is the goroutine that writes what has changed.
+// saving is the goroutine that writes changes.
 type saving struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -65,7 +65,7 @@ func (f *File) endSaving() {
 	}
 }
 
-// Close saves what has changed, and closes the file. Close the Server before, so that nothing
+// Close saves the last changes, and closes the file. Close the Server before, so that nothing
 // changes any more.
 func (f *File) Close() error {
 	f.endSaving()
@@ -76,7 +76,7 @@ func (f *File) Close() error {
 	return err
 }
 
-// Save writes now what has changed. The errors name the flag --state.
+// Save writes the changes now. The errors name the flag --state.
 func (f *File) Save() error {
 	f.writing.Lock()
 	defer f.writing.Unlock()

@@ -61,7 +61,7 @@ func (t *Target) String() string { return t.url.Redacted() }
 // Secret returns the webhook's secret; empty if it has none.
 func (t *Target) Secret() string { return t.config.Secret }
 
-// Config returns what the Target was made of.
+// Config returns the Target's configuration.
 func (t *Target) Config() Config { return t.config }
 
 // Host returns the host of the URL, without a port.

@@ -1,4 +1,4 @@
-// Files about to be sent: a look at them, a caption, and what they are sent as.
+// Files about to be sent: a preview, a caption, and the kind of message.
 import {html, useState, useEffect, useMemo} from './vendor/preact.js';
 import {Dialog, show} from './dialog.js';
 import {Icon} from './icons.js';
