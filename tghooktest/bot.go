@@ -74,6 +74,7 @@ func newBot(h *host, id int64, cfg BotConfig, first bool) (*bot, error) {
 	if id := h.base.FirstUpdateID; id != 0 {
 		b.queue.Begin(id)
 	}
+	b.queue.Came = b.noteQueued
 	b.queue.Gone = func(u queue.Update, confirmed bool) { b.noteGone(u.ID, confirmed) }
 	of := world.Config{
 		Now: h.clock.Now, Seed: h.base.Seed, BotSeed: own, BotID: id, Username: b.cfg.Username, ReadsAll: b.cfg.ReadsAllMessages,
@@ -96,10 +97,7 @@ func filesOf(directory, token string) string {
 
 // emit queues an update that an act in the bot's world made.
 func (b *bot) emit(kind string, object []byte) bool {
-	u, made := b.queue.Add(kind, object)
-	if made {
-		b.noteQueued(u)
-	}
+	_, made := b.queue.Add(kind, object)
 	if !made && !b.queue.Allows(kind) {
 		b.warnOnce("allowed_updates "+kind, "it does not get "+kind+", because its allowed_updates do not name it")
 	}

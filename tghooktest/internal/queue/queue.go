@@ -49,6 +49,9 @@ type waiting struct {
 
 // Queue holds updates in ascending order of id. Several goroutines may use it at once.
 type Queue struct {
+	// Came, unless nil, gets each new update before anybody else can get it. The Queue is
+	// locked during the call. Set it before the first update.
+	Came func(u Update)
 	// Gone, unless nil, gets each update that leaves the Queue other than by Forget, and
 	// whether an offset has confirmed it. The Queue is locked during the call. Set it before
 	// the first update.
@@ -136,6 +139,9 @@ func (q *Queue) add(id int64, name string, object []byte, anyDate bool) (Update,
 	q.size += w.size
 	q.order.push(w)
 	heap.Push(&q.expiry, w)
+	if q.Came != nil {
+		q.Came(w.Update)
+	}
 	if q.added != nil {
 		close(q.added)
 		q.added = nil

@@ -93,6 +93,22 @@ func TestABodyIsWhatTelegramSends(t *testing.T) {
 }
 
 // Each kind has the key and the life of the table in the fact sheet.
+func TestNobodyGetsAnUpdateBeforeCame(t *testing.T) {
+	q, _ := open()
+	var came []int64
+	q.Came = func(u queue.Update) {
+		assert.True(t, q.Locked())
+		came = append(came, u.ID)
+	}
+	first, made := q.Add("message", message(1, 0, "a"))
+	require.True(t, made)
+	second, err := q.Deliver(0, "message", message(1, 0, "b"))
+	require.NoError(t, err)
+	_, made = q.Add("message", message(1, 25*time.Hour, "too old"))
+	require.False(t, made)
+	assert.Equal(t, []int64{first.ID, second.ID}, came)
+}
+
 func TestUpdatesHaveTheirKindsKeyAndLife(t *testing.T) {
 	t.Parallel()
 	const hour = time.Hour
