@@ -94,7 +94,6 @@ var claimBreakages = []storeBreakage{
 		"a lease runs for its whole time, whoever asks",
 		"an update is kept while its lease runs, also after its ttl",
 		"an update is kept while its renewed lease runs, also after its ttl",
-		"of a crowd that claims one update at once, exactly one is granted",
 	}, true},
 	{"a claim that is not granted makes the lease longer", func(s *bentStore) {
 		s.claim = func(ctx context.Context, c tghook.Claim, lease, ttl time.Duration) (tghook.ClaimResult, error) {
