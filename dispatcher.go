@@ -136,14 +136,15 @@ type DispatchConfig struct {
 // seen, keeps each lane in order, and runs the handler. It is safe for
 // concurrent use.
 type Dispatcher struct {
-	handler Handler
-	cfg     DispatchConfig
-	engine  *dispatch.Engine
-	albums  *albums         // nil if no update is an item of an album
-	sender  dispatch.Sender // sends replies by Caller; nil if there is no Caller
-	methods spellcheck
-	polled  atomic.Pointer[time.Time] // when getUpdates was last answered, in a poll; nil if never
-	watched atomic.Pointer[func()]    // what Watch returned; nil if nothing, or if it was called
+	handler  Handler
+	cfg      DispatchConfig
+	engine   *dispatch.Engine
+	albums   *albums         // nil if no update is an item of an album
+	consumer *consumer       // whose updates these are; nil if they come from no Queue
+	sender   dispatch.Sender // sends replies by Caller; nil if there is no Caller
+	methods  spellcheck
+	polled   atomic.Pointer[time.Time] // when getUpdates was last answered, in a poll; nil if never
+	watched  atomic.Pointer[func()]    // what Watch returned; nil if nothing, or if it was called
 }
 
 // maxTimeout is the longest HandlerTimeout that can be added to a time without overflow. A
@@ -267,7 +268,7 @@ func (d *Dispatcher) deliver(ctx context.Context, voice dispatch.Voice, at time.
 	if err != nil {
 		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}
-	lane, err := d.laneOf(u)
+	lane, err := d.cfg.laneOf(u)
 	if err != nil {
 		return dispatch.Verdict{Outcome: dispatch.Failed, Err: err}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tghook/tghook/internal/callback"
 	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 )
@@ -128,6 +129,54 @@ func (d *Dispatcher) observe(ctx context.Context, v Delivery) {
 		v.Bot = d.cfg.Bot
 		d.cfg.logDelivery(ctx, &v)
 	})
+}
+
+// reporter calls the functions of the user that get reports of a [Poll] or [Consume], which
+// goes on meanwhile.
+type reporter struct {
+	door    string // such as "PollConfig"
+	cfg     *DispatchConfig
+	onError func(context.Context, error)
+	calls   *callback.Group // of OnError, Observe and DeadLetter
+	logs    *callback.Group // of the Logger
+}
+
+func newReporter(door string, cfg *DispatchConfig, onError func(context.Context, error)) *reporter {
+	if onError == nil {
+		onError = func(ctx context.Context, err error) {
+			cfg.log(ctx, slog.LevelWarn, "tghook: something failed in "+strings.TrimSuffix(door, "Config")+", which recovers by itself", slog.Any("error", err))
+		}
+	}
+	return &reporter{door, cfg, onError, callback.NewGroup(), callback.NewGroup()}
+}
+
+// report calls OnError with err, in order and without waiting.
+func (r *reporter) report(ctx context.Context, err error) {
+	told := r.calls.InTurn(func() {
+		if broken := guard.Call(func() error { r.onError(ctx, err); return nil }); broken != nil {
+			r.log(ctx, slog.LevelError, "tghook: "+r.door+".OnError panicked", slog.Any("error", broken))
+		}
+	})
+	if !told {
+		r.log(ctx, slog.LevelError, "tghook: "+r.door+".OnError was not called with an error, because 1,000 calls of OnError and Observe have not returned", slog.Any("error", err))
+	}
+}
+
+// log writes a line, in order and without waiting. If the Logger itself does not
+// return, the line is lost.
+func (r *reporter) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	r.logs.InTurn(func() { r.cfg.log(ctx, level, message, attrs...) })
+}
+
+// observe calls Observe, unless too many calls have not returned. It runs in a goroutine of
+// its own.
+func (r *reporter) observe(ctx context.Context, v Delivery) {
+	if r.calls.Crowded() {
+		r.log(ctx, slog.LevelError, "tghook: DispatchConfig.Observe was not called with a Delivery, because 1,000 calls of OnError and Observe have not returned",
+			slog.Int64("update_id", v.Update.ID), slog.String("outcome", string(v.Outcome)))
+		return
+	}
+	r.cfg.observe(ctx, v)
 }
 
 // log writes one line, and names the bot.

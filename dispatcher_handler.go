@@ -31,6 +31,12 @@ func (o owner) Value(ctx *dispatch.Context, key any) (any, bool) {
 		return ctx, true
 	case albumKey:
 		return o.Dispatcher, true
+	case queuedKey:
+		l, ok := ctx.Claimed().(*leased)
+		if !ok {
+			return nil, false
+		}
+		return l.snapshot(), true
 	case runKey:
 		if key.bot == o.cfg.Bot {
 			return newRun(ctx, o.Dispatcher), true
@@ -64,10 +70,10 @@ func itemOf(u *Update) dispatch.Item {
 }
 
 // laneOf is the lane of u.
-func (d *Dispatcher) laneOf(u *Update) (key lane.Key, err error) {
-	if d.cfg.Lane != nil {
+func (c *DispatchConfig) laneOf(u *Update) (key lane.Key, err error) {
+	if c.Lane != nil {
 		name := make(chan string, 1)
-		err = guard.Within(callbackTime, func() error { name <- d.cfg.Lane(u); return nil })
+		err = guard.Within(callbackTime, func() error { name <- c.Lane(u); return nil })
 		if err != nil {
 			return key, fmt.Errorf("tghook: DispatchConfig.Lane: %w", err)
 		}
@@ -102,6 +108,9 @@ func (o owner) Handle(ctx *dispatch.Context) (res dispatch.Result) {
 		if r, ok := attached.(*handlerRun); ok && inTime {
 			r.close(&res, err)
 		}
+		if o.consumer != nil {
+			o.consumer.settle(ctx, u, &res, err == nil && ctx.InTime())
+		}
 	}()
 	err = guard.Call(func() (err error) {
 		res, err = o.answer(ctx, u)
@@ -115,6 +124,10 @@ func (o owner) Handle(ctx *dispatch.Context) (res dispatch.Result) {
 
 // answer is what the handler has for u.
 func (d *Dispatcher) answer(ctx context.Context, u *Update) (res dispatch.Result, err error) {
+	if p := replyOf(ctx); p != nil { // the handler has succeeded, and a process has ended since
+		res.Reply, res.CallOnly = dispatch.Reply{Body: p, Sender: d.sender}, true
+		return res, nil
+	}
 	reply, err := d.handler.HandleUpdate(ctx, u)
 	if err != nil || reply.Method == "" && reply.Params == nil {
 		return res, err
@@ -135,7 +148,7 @@ func (d *Dispatcher) answer(ctx context.Context, u *Update) (res dispatch.Result
 // failed says what an error means for an update of kind k.
 func failed(err error, k Kind) dispatch.Failure {
 	f := inspect(err)
-	return dispatch.Failure{Err: err, Retry: f.retryAfter(k), Final: f.final(), Dropped: f.dropped != nil, Hopeless: f.hopeless()}
+	return dispatch.Failure{Err: err, Retry: f.retryAfter(k), Final: f.final(), Dropped: f.dropped != nil, Hopeless: f.hopeless(), Spared: f.unpublished}
 }
 
 // DeadLetter gives an update to the user's DeadLetter.

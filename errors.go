@@ -205,6 +205,7 @@ type findings struct {
 	claimLost    bool // [ErrClaimLost]
 	albumChanged bool // [ErrAlbumChanged]
 	tooLarge     bool // [ErrFileTooLarge]
+	unpublished  bool // a Queue has not kept the update
 	exited       bool // a function of the user's has called [runtime.Goexit]
 	canceled     bool // [context.Canceled]
 	timedOut     bool // [context.DeadlineExceeded]
@@ -233,6 +234,7 @@ func (f *findings) look(i *guard.Inspection, err error) {
 	i.Match(err, ErrClaimLost, &f.claimLost)
 	i.Match(err, ErrAlbumChanged, &f.albumChanged)
 	i.Match(err, ErrFileTooLarge, &f.tooLarge)
+	i.Match(err, errUnpublished, &f.unpublished)
 	i.Match(err, guard.ErrGoexit, &f.exited)
 	i.Match(err, context.Canceled, &f.canceled)
 	i.Match(err, context.DeadlineExceeded, &f.timedOut)

@@ -782,3 +782,32 @@ func TestTheProgramInTheREADMEBuilds(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
+
+// A bot whose handler takes minutes: updates are kept in a Queue of one of the modules in
+// backends, and handled from there.
+func ExampleConsume() {
+	var queue tghook.Queue // such as one of tgpostgres
+	ctx := context.Background()
+	cfg := tghook.DispatchConfig{Bot: 123456}
+
+	publisher, err := tghook.NewPublisher(queue, cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	webhook, err := tghook.New(publisher, tghook.Config{Secret: os.Getenv("TELEGRAM_SECRET"), Dispatch: cfg})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	http.Handle("/telegram", webhook)
+
+	// In this process or in others:
+	slow := tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+		return tghook.NoReply, nil
+	})
+	if err := tghook.Consume(ctx, queue, slow, tghook.ConsumeConfig{Dispatch: cfg}); err != nil {
+		fmt.Println(err)
+	}
+	// Output: tghook: Queue: nil; give one of backends/, or your own
+}

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tghook/tghook/internal/callback"
 	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/envelope"
 	"github.com/tghook/tghook/internal/redact"
@@ -161,14 +160,14 @@ func unlessEnded(ctx context.Context, err error) error {
 }
 
 type poller struct {
+	*reporter
+
 	client     *Client // without Patience: the poller itself repeats its calls
 	cfg        PollConfig
 	dispatcher *Dispatcher
 	allowed    []string
 	window     *window.Window[heldUpdate]
-	calls      *callback.Group // of Observe, OnError and DeadLetter
-	logs       *callback.Group // of the Logger
-	moved      chan struct{}   // gets a value when a held update has ended
+	moved      chan struct{} // gets a value when a held update has ended
 
 	// Only the goroutine of the poll uses the fields below.
 	again   time.Duration      // when the same offset may be sent again, at the earliest
@@ -216,20 +215,17 @@ func newPoller(c *Client, h Handler, cfg PollConfig) (*poller, error) {
 	if cfg.Grace == 0 {
 		cfg.Grace = defaultGrace
 	}
-	if cfg.OnError == nil {
-		cfg.OnError = func(ctx context.Context, err error) {
-			cfg.Dispatch.log(ctx, slog.LevelWarn, "tghook: something failed in Poll, which recovers by itself", slog.Any("error", err))
-		}
-	}
 	cfg.Dispatch.setDefaults()
 	cfg.Dispatch.MaxLane = max(cfg.Dispatch.MaxLane, pollWindow)
 	d := newDispatcher(h, cfg.Dispatch, dispatch.Requeued{})
 	once := *c
 	once.patience = 0
-	return &poller{
+	p := &poller{
 		client: &once, cfg: cfg, dispatcher: d, allowed: cfg.Dispatch.allowedUpdates(h, cfg.AllowedUpdates), window: newWindow(d),
-		calls: callback.NewGroup(), logs: callback.NewGroup(), moved: make(chan struct{}, 1), letters: map[string]*letter{},
-	}, nil
+		moved: make(chan struct{}, 1), letters: map[string]*letter{},
+	}
+	p.reporter = newReporter("PollConfig", &p.cfg.Dispatch, cfg.OnError)
+	return p, nil
 }
 
 func (c PollConfig) mistakes(client *Client, h Handler) []error {

@@ -72,24 +72,6 @@ func (p *poller) rest(ctx context.Context, err error) error {
 	return retry.Sleep(ctx, wait)
 }
 
-// report calls OnError with err, in order and without waiting.
-func (p *poller) report(ctx context.Context, err error) {
-	told := p.calls.InTurn(func() {
-		if broken := guard.Call(func() error { p.cfg.OnError(ctx, err); return nil }); broken != nil {
-			p.log(ctx, slog.LevelError, "tghook: PollConfig.OnError panicked", slog.Any("error", broken))
-		}
-	})
-	if !told {
-		p.log(ctx, slog.LevelError, "tghook: PollConfig.OnError was not called with an error, because 1,000 calls of OnError and Observe have not returned", slog.Any("error", err))
-	}
-}
-
-// log writes a line, in order and without waiting. If the Logger itself does not
-// return, the line is lost.
-func (p *poller) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
-	p.logs.InTurn(func() { p.cfg.Dispatch.log(ctx, level, message, attrs...) })
-}
-
 // conflict returns the error for a 409, with its cause. Source of the words:
 // tdlib/telegram-bot-api, Client::abort_long_poll and its callers.
 func conflict(refused *APIError) error {
@@ -248,17 +230,6 @@ func (p *poller) reportPin(ctx context.Context) {
 	p.calls.Start(func() {}, func() { p.observe(ctx, Delivery{Update: u, Outcome: OutcomePinning}) })
 }
 
-// observe calls Observe, unless too many calls have not returned. It runs in a goroutine of
-// its own.
-func (p *poller) observe(ctx context.Context, v Delivery) {
-	if p.calls.Crowded() {
-		p.log(ctx, slog.LevelError, "tghook: DispatchConfig.Observe was not called with a Delivery, because 1,000 calls of OnError and Observe have not returned",
-			slog.Int64("update_id", v.Update.ID), slog.String("outcome", string(v.Outcome)))
-		return
-	}
-	p.cfg.Dispatch.observe(ctx, v)
-}
-
 // take gives the new updates to the engine, in order, and reports whether there were any. If
 // an update has no room, Telegram keeps it and all updates behind it.
 func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool) {
@@ -304,7 +275,7 @@ func (p *poller) take(ctx context.Context, updates []json.RawMessage) (some bool
 func (p *poller) admit(values context.Context, u *Update) *dispatch.Delivery {
 	e := p.dispatcher.engine
 	d, err := e.Arrive(values, e.Now(), dispatch.Mute)
-	lane, broken := p.dispatcher.laneOf(u)
+	lane, broken := p.cfg.Dispatch.laneOf(u)
 	item := itemOf(u)
 	if item.Unfit = cmp.Or(err, broken); item.Unfit == nil {
 		lane = p.dispatcher.albums.place(u, &item, lane)

@@ -120,7 +120,7 @@ func TestFromEnvReadsEachVariable(t *testing.T) {
 // documentedVariables are those in the doc comment of FromEnv.
 func documentedVariables(t *testing.T) (names []string) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "run_env.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), "run_config.go", nil, parser.ParseComments)
 	require.NoError(t, err)
 	for _, declared := range file.Decls {
 		if f, ok := declared.(*ast.FuncDecl); ok && f.Name.Name == "FromEnv" {
@@ -403,7 +403,7 @@ func TestTheDocumentationHasEachVariableOfFromEnv(t *testing.T) {
 		}
 		return names
 	}
-	assert.Equal(t, found("run_env.go"), found("docs/running.md"), "docs/running.md")
+	assert.Equal(t, found("run_config.go"), found("docs/running.md"), "docs/running.md")
 }
 
 // python-telegram-bot's start_webhook(listen, port, url_path, cert, key,

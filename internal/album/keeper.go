@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tghook/tghook/internal/dispatch"
@@ -47,7 +45,7 @@ func (k *Keeper) Shared() bool { return k.Persistent }
 // change changes the albums of a lane. It saves what f has changed, and calls f again if
 // another process has changed it meanwhile.
 func (k *Keeper) change(values context.Context, key lane.Key, f func(*value) (changed bool)) error {
-	name := nameOf(key)
+	name := key.Text()
 	for range maxTries {
 		v, version, err := k.load(values, name)
 		if err != nil {
@@ -96,7 +94,7 @@ func (k *Keeper) Waiting(values context.Context, key lane.Key) ([]dispatch.Group
 	if key.Class == lane.Query { // no album comes there
 		return nil, nil
 	}
-	v, _, err := k.load(values, nameOf(key))
+	v, _, err := k.load(values, key.Text())
 	if err != nil || len(v.Groups) == 0 {
 		return nil, err
 	}
@@ -135,7 +133,7 @@ func (k *Keeper) End(values context.Context, key lane.Key, id int64) error {
 func (k *Keeper) Lanes(values context.Context) (keys []lane.Key, err error) {
 	names, err := k.Store.Lanes(values)
 	for _, name := range names {
-		if key, ok := keyOf(name); ok {
+		if key, ok := lane.Parse(name); ok {
 			keys = append(keys, key)
 		}
 	}
@@ -150,41 +148,4 @@ func (k *Keeper) group(g *Group) (dispatch.Group, error) {
 		ids[i] = it.ID
 	}
 	return dispatch.Group{Part: part, Item: item, IDs: ids, Complete: g.Complete()}, err
-}
-
-// The names of lanes in a Store begin so.
-const (
-	chatLane = "chat:"
-	userLane = "user:"
-	ownLane  = "name:"
-)
-
-// nameOf is the name of a lane in a Store.
-func nameOf(k lane.Key) string {
-	switch {
-	case k.Name != "":
-		return ownLane + k.Name
-	case k.Class == lane.Chat:
-		return chatLane + strconv.FormatInt(k.ID, 10)
-	default:
-		return userLane + strconv.FormatInt(k.ID, 10)
-	}
-}
-
-// keyOf is the lane with a name. It is false if no lane has it.
-func keyOf(name string) (k lane.Key, ok bool) {
-	if own, ok := strings.CutPrefix(name, ownLane); ok {
-		return lane.Key{Name: own}, own != ""
-	}
-	number, isChat := strings.CutPrefix(name, chatLane)
-	k.Class = lane.Chat
-	if !isChat {
-		if number, ok = strings.CutPrefix(name, userLane); !ok {
-			return k, false
-		}
-		k.Class = lane.User
-	}
-	id, err := strconv.ParseInt(number, 10, 64)
-	k.ID = id
-	return k, err == nil
 }

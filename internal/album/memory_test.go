@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/tghook/tghook/internal/lane"
 )
 
 func TestAMemoryForgetsPastAlbums(t *testing.T) {
@@ -51,22 +50,6 @@ func TestALaneForgetsPastAlbums(t *testing.T) {
 	require.True(t, v.end(-200, now.Add(PastTime+time.Second)))
 	assert.Len(t, v.Past, 1)
 	assert.False(t, v.end(-200, now), "it has ended")
-}
-
-func TestLanesHaveNamesInAStore(t *testing.T) {
-	t.Parallel()
-	for name, key := range map[string]lane.Key{
-		"chat:-1007": {Class: lane.Chat, ID: -1007}, "user:7": {Class: lane.User, ID: 7}, "name:chat:7": {Name: "chat:7"},
-	} {
-		assert.Equal(t, name, nameOf(key))
-		got, ok := keyOf(name)
-		assert.True(t, ok)
-		assert.Equal(t, key, got)
-	}
-	for _, name := range []string{"", "name:", "chat:", "chat:x", "other:7"} {
-		_, ok := keyOf(name)
-		assert.False(t, ok, name)
-	}
 }
 
 // Otherwise a lane whose albums have just fitted would be stuck.

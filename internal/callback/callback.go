@@ -17,6 +17,7 @@ type Group struct {
 
 	mu      sync.Mutex
 	pending int           // calls that run or wait
+	waiting int           // of pending: those of Start whose wait goes on
 	closed  bool          // whether over is closed
 	idle    chan struct{} // is closed when no call is pending; nil unless End waits for that
 	last    chan struct{} // is closed when the last call of InTurn has ended; nil if there was none
@@ -30,14 +31,25 @@ func NewGroup() *Group { return &Group{over: make(chan struct{})} }
 func (c *Group) Start(wait, call func()) {
 	c.mu.Lock()
 	c.pending++
+	c.waiting++
 	c.mu.Unlock()
 	go func() {
 		defer c.finish()
-		wait()
+		func() {
+			defer c.begin()
+			wait()
+		}()
 		if !c.isClosed() {
 			call()
 		}
 	}()
+}
+
+// begin notes that a call has waited.
+func (c *Group) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting--
 }
 
 // InTurn calls call when the earlier calls of InTurn have ended. It does not wait for that. If
@@ -51,16 +63,15 @@ func (c *Group) InTurn(call func()) bool {
 	before := c.last
 	c.last = over
 	c.mu.Unlock()
-	c.Start(func() {
-		if before == nil {
-			return
-		}
-		select {
-		case <-before:
-		case <-c.over:
-		}
-	}, func() {
+	c.Start(func() {}, func() {
 		defer close(over)
+		if before != nil {
+			select {
+			case <-before:
+			case <-c.over:
+				return
+			}
+		}
 		call()
 	})
 	return true
@@ -82,11 +93,11 @@ func (c *Group) isClosed() bool {
 	return c.closed
 }
 
-// Crowded reports whether too many calls are pending.
+// Crowded reports whether too many calls are pending. A wait of Start is not one.
 func (c *Group) Crowded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pending > maxPending
+	return c.pending-c.waiting > maxPending
 }
 
 // End waits until no call is pending, or until ctx ends. No call begins after that. It

@@ -41,6 +41,8 @@ type Answer struct {
 	Note    Note          // granted: what Fail was last given; zero: nothing
 	Reply   []byte        // succeeded: what Done was given
 	RetryIn time.Duration // elsewhere: how long the other lease runs; zero: unknown
+	Value   any           // granted: the Store's own, for Context.Claimed
+	Kept    bool          // granted: the Store keeps the claim itself, and Renew is not called
 }
 
 // ClaimState is what the Store knows of an item.
@@ -51,6 +53,7 @@ const (
 	Granted ClaimState = iota + 1
 	Elsewhere
 	Succeeded
+	Gone // the sender has taken the item back, and nobody is to be told of it
 )
 
 // lease is this process's claim on an item, while it holds.
@@ -58,6 +61,7 @@ type lease struct {
 	Claim
 	values  context.Context
 	attempt int
+	value   any
 	lost    bool
 	over    chan struct{} // closed when nobody needs it any more
 }
@@ -92,12 +96,17 @@ func (e *Engine) newLease(f *flight, end *ending) *lease {
 		e.turnAwayLocked(f, turnedAway(&f.item, err), end)
 		return nil
 	}
+	f.lost = false
 	return &lease{Claim: Claim{f.item.ID, rand.Text()}, values: ValuesOf(f.values), over: make(chan struct{})}
 }
 
 // decideLocked does what the Store's answer asks for. It reports whether f is to run.
 func (e *Engine) decideLocked(f *flight, c *lease, a *Answer, asked time.Duration, end *ending) bool {
-	switch a.State {
+	state := a.State
+	if state == Granted && f.lost { // while the Store was asked
+		state = Gone
+	}
+	switch state {
 	case Succeeded:
 		e.turnAwayLocked(f, Verdict{Outcome: Duplicate, Acked: true, Reply: Reply{Body: a.Reply}}, end)
 	case Elsewhere:
@@ -109,8 +118,11 @@ func (e *Engine) decideLocked(f *flight, c *lease, a *Answer, asked time.Duratio
 			v.Retry, end.quietly = min(v.Retry, groupElsewhere), true
 		}
 		e.turnAwayLocked(f, v, end)
+	case Gone:
+		e.turnAwayLocked(f, Verdict{Outcome: Shed, Acked: true, Err: fmt.Errorf("%w: %w", ErrNotRun, ErrClaimLost)}, end)
+		end.gone = true
 	case Granted:
-		c.attempt = a.Attempt
+		c.attempt, c.value = a.Attempt, a.Value
 		f.claim = c
 		f.history.read(a.Note, e.origin, e.lastSuccess, e.successes)
 		if err := e.refusalLocked(f); err != nil {
@@ -118,7 +130,9 @@ func (e *Engine) decideLocked(f *flight, c *lease, a *Answer, asked time.Duratio
 			return false
 		}
 		f.phase = running
-		e.afterwardsLocked(func() { e.renew(f, c, asked) })
+		if !a.Kept {
+			e.afterwardsLocked(func() { e.renew(f, c, asked) })
+		}
 		return true
 	default:
 		e.turnAwayLocked(f, turnedAway(&f.item, fmt.Errorf("tghook: Store.Claim: no such state: %d", a.State)), end)
@@ -154,12 +168,38 @@ func (e *Engine) renew(f *flight, c *lease, asked time.Duration) {
 func (e *Engine) lose(f *flight, c *lease) {
 	e.mu.Lock()
 	defer e.unlock()
-	if f.claim != c || c.lost {
+	if f.claim == c {
+		f.loseClaim()
+	}
+}
+
+// loseClaim ends what f does under its claim. The engine's mutex is held.
+func (f *flight) loseClaim() {
+	if f.claim.lost {
 		return
 	}
-	c.lost = true
+	f.claim.lost = true
 	if !f.isKept() {
 		f.endUser(ErrClaimLost)
+	}
+}
+
+// Lose ends the attempt at an item whose lease no longer holds. If the item pauses, its Store is
+// asked at once.
+func (e *Engine) Lose(id int64) {
+	e.mu.Lock()
+	defer e.unlock()
+	f := e.flights[id]
+	if f == nil || f.item.ID != id {
+		return
+	}
+	f.lost = true
+	if f.claim != nil {
+		f.loseClaim()
+	}
+	if f.phase == pausing {
+		f.until = e.Now()
+		f.endPause()
 	}
 }
 

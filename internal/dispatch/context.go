@@ -16,6 +16,7 @@ type Context struct {
 	values   context.Context // the delivery's: it has the values, and its end is ignored
 	flight   *flight
 	attempt  int
+	claimed  any       // of the Store
 	deadline time.Time // zero: none
 	returned atomic.Bool
 	attached atomic.Pointer[Attached] // nil: nothing is
@@ -38,12 +39,22 @@ func (e *Engine) contextLocked(f *flight, timeout time.Duration) *Context {
 	if timeout >= 0 {
 		c.deadline = e.origin.Add(e.Now() + timeout)
 	}
+	if f.claim != nil {
+		c.claimed = f.claim.value
+	}
 	f.user = c
 	return c
 }
 
 // Attempt is the number of the attempt, from 1.
 func (c *Context) Attempt() int { return c.attempt }
+
+// Claimed returns Answer.Value of the claim that the context was made under. It is nil without a
+// Store.
+func (c *Context) Claimed() any { return c.claimed }
+
+// InTime reports whether the attempt was not given up.
+func (c *Context) InTime() bool { return c.flight.engine.inTime(c) }
 
 // IsLate reports whether the last delivery was answered, and none has come since.
 func (c *Context) IsLate() bool { return c.flight.late.Load() }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // ending is how an attempt ended, or a turn without one.
@@ -17,6 +19,7 @@ type ending struct {
 	carried bool // a delivery is told of the result
 	again   bool // another attempt may follow at once: see repeatLocked
 	joined  bool // its deliveries wait for its group
+	gone    bool // the item is forgotten
 	quietly bool // another process has the item, and nobody need be told
 	store   storeKnows
 	stored  []byte  // the reply for the Store
@@ -98,9 +101,13 @@ func (e *Engine) refuseLocked(f *flight, h *handover, end *ending) {
 	if late := f.attempt.cancelled; late != nil {
 		err = &attemptError{"cancelled because it was late: " + late.String(), err}
 	}
-	f.history.add(failedAttempt{
-		at: f.attempt.ended, hopeless: failed.Hopeless, successes: e.successes, crowded: e.crowded, failing: e.failingLocked(f),
-	})
+	if failed.Spared {
+		f.attempt.number--
+	} else {
+		f.history.add(failedAttempt{
+			at: f.attempt.ended, hopeless: failed.Hopeless, successes: e.successes, crowded: e.crowded, failing: e.failingLocked(f),
+		})
+	}
 	if why := e.givesUpLocked(f, h, err); why != nil {
 		f.letter, end.due = &letter{why, DeadLettered}, deadLetter
 		switch {
@@ -160,8 +167,17 @@ func (e *Engine) call(f *flight, end *ending) {
 	end.Outcome, end.Err = Replied, end.Reply.Send(ctx)
 	if end.Err != nil {
 		end.Outcome = ReplyLost
+		if e.calls.Err() != nil && isShutdown(end.Err) && e.sourceOf(f).keeps() { // another process sends it
+			end.Outcome, end.Acked, end.store = Failed, false, taken
+		}
 	}
 	end.Reply = Reply{}
+}
+
+// isShutdown reports whether err says that the engine was stopped. A method of err may panic.
+func isShutdown(err error) (is bool) {
+	_ = guard.Call(func() error { is = errors.Is(err, ErrShutdown); return nil })
+	return is
 }
 
 // finish ends an attempt or a turn. It reports whether f goes on, and if not, what its
@@ -254,6 +270,7 @@ func (e *Engine) withdrawBehindLocked(f *flight) {
 // fileLocked keeps the part of f that a later delivery needs to know.
 func (e *Engine) fileLocked(f *flight, end *ending, now time.Duration) {
 	switch {
+	case end.gone, end.Acked && f.letter != nil && e.sourceOf(f).keeps():
 	case !end.Acked:
 		e.fileFailureLocked(f)
 	case end.carried, f.group != nil:

@@ -30,6 +30,7 @@ type flight struct {
 	letter  *letter // the dead letter that is due in place of an attempt; nil: none
 	group   *group  // that its item stands for; nil for most
 
+	lost         bool        // Lose was called since the Store was last asked
 	acknowledged bool        // a delivery was acknowledged before the attempt has ended
 	wasLate      bool        // some delivery was answered while it ran
 	late         atomic.Bool // the last delivery was answered, and no other has come after it

@@ -58,6 +58,7 @@ type Failure struct {
 	Final    bool          // no repetition can help
 	Dropped  bool          // final, because the handler said so
 	Hopeless bool          // it says more of the item than of the world
+	Spared   bool          // it says nothing of the item: the attempt does not count
 }
 
 // Outcome is how a delivery or an attempt ended.

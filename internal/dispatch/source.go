@@ -2,7 +2,7 @@ package dispatch
 
 import "time"
 
-// Source says how an item comes again after a failure: [Redelivered] or [Requeued].
+// Source says how an item comes again after a failure: [Redelivered], [Requeued] or [Leased].
 type Source interface {
 	// outlived reports whether the next attempt would come too late.
 	outlived(f *flight, asked time.Duration) bool
@@ -15,6 +15,9 @@ type Source interface {
 	// patient reports whether the sender offers the next items of a lane while one of them
 	// has no answer.
 	patient() bool
+	// keeps reports whether the sender itself keeps an item until it is told of its end. It
+	// may offer a dead letter again, so that it runs, and an item whose reply was not sent.
+	keeps() bool
 }
 
 // Redelivered is a Source whose sender delivers the item again, as by a webhook.
@@ -24,6 +27,7 @@ func (Redelivered) outlived(*flight, time.Duration) bool { return false }
 func (Redelivered) requeue(*flight, time.Duration) bool  { return false }
 func (Redelivered) inOrder() bool                        { return false }
 func (Redelivered) patient() bool                        { return false }
+func (Redelivered) keeps() bool                          { return false }
 
 // Requeued is a Source that nobody delivers from again, such as a poll: the engine runs the
 // item again, in its lane, and the items behind it wait.
@@ -31,6 +35,7 @@ type Requeued struct{}
 
 func (Requeued) inOrder() bool { return true }
 func (Requeued) patient() bool { return true }
+func (Requeued) keeps() bool   { return false }
 
 // outlived reports whether f would run again only when its sender would not offer it any
 // more: a query that nobody waits for must not hold up the next one.
@@ -52,6 +57,12 @@ func (Requeued) requeue(f *flight, asked time.Duration) bool {
 	}
 	return true
 }
+
+// Leased is a Source that leases its items, such as a queue. It is like Requeued, but a dead
+// letter can be put back into a queue.
+type Leased struct{ Requeued }
+
+func (Leased) keeps() bool { return true }
 
 // crowdedPause is between two attempts of an item while the engine is crowded.
 const crowdedPause = time.Second
