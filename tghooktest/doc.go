@@ -20,5 +20,6 @@
 // [TestDoor] checks that a door keeps the webhook's promise, byte for byte where the door
 // has a listener. Run it on an adapter of your own.
 //
-// [TestStore] checks that a Store keeps its contract. Run it on a Store of your own.
+// [TestStore] checks that a Store keeps its contract, and [TestQueue] that a Queue does. Run
+// them on those of your own.
 package tghooktest

@@ -352,9 +352,11 @@ func TestARefusedReplyIsToldAsDocumented(t *testing.T) {
 // The documentation shows the code of these tests.
 func TestTheDocumentationShowsTheseTests(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var source []byte
+	for _, name := range []string{"example_test.go", "example_queue_test.go"} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		source = append(source, text...)
 	}
 	blocks := strings.Split(page(t), "```go\n")[1:]
 	for _, block := range blocks {

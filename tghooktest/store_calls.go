@@ -83,31 +83,31 @@ func endingContexts(c *storeTrial) {
 	}
 }
 
-// retry calls a method of the Store until its outcome is known. The context of the first call
+// retry calls a method until its outcome is known. The context of the first call
 // ends after a limit, and that of each further one later. It waits between the calls: a client
 // may have to make its connections anew.
-func retry[T any](c *storeTrial, limit time.Duration, method func(ctx context.Context) (T, error)) (T, error) {
+func retry[T any](j judge, limit time.Duration, method func(ctx context.Context) (T, error)) (T, error) {
 	began := time.Now()
 	for {
-		v, err := call(c.Context(), limit, method)
-		if err == nil || outcome(err) == claimLost || errors.Is(err, errHung) || time.Since(began) > c.patience {
+		v, err := call(j.Context(), limit, method)
+		if err == nil || outcome(err) == claimLost || errors.Is(err, errHung) || time.Since(began) > j.patience {
 			return v, err
 		}
 		time.Sleep(min(limit, pollStore))
-		limit = min(2*limit, c.patience)
+		limit = min(2*limit, j.patience)
 	}
 }
 
 // surelyClaims calls Claim until its outcome is known, and returns that.
 func (r *replica) surelyClaims(limit time.Duration) string {
-	return told(retry(r.storeTrial, limit, func(ctx context.Context) (tghook.ClaimResult, error) {
+	return told(retry(r.judge, limit, func(ctx context.Context) (tghook.ClaimResult, error) {
 		return r.store.Claim(ctx, r.claim, longLease, longTTL)
 	}))
 }
 
 // surelyDone calls Done until its outcome is known.
 func (r *replica) surelyDone(limit time.Duration, reply []byte) error {
-	_, err := retry(r.storeTrial, limit, func(ctx context.Context) (struct{}, error) {
+	_, err := retry(r.judge, limit, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, r.store.Done(ctx, r.claim, reply)
 	})
 	return err

@@ -143,7 +143,7 @@ func (c *storeTrial) keepsReply(reply []byte) {
 	a, b := c.two()
 	a.claims(longLease, granted(1, ""))
 	c.same(a.name+": Done", outcome(a.surelyDone(c.patience, reply)), success) // a client may have a limit of time for a call
-	res, err := retry(c, c.patience, func(ctx context.Context) (tghook.ClaimResult, error) {
+	res, err := retry(c.judge, c.patience, func(ctx context.Context) (tghook.ClaimResult, error) {
 		return b.store.Claim(ctx, b.claim, longLease, longTTL)
 	})
 	if err != nil || res.State != tghook.ClaimDone || !bytes.Equal(res.Reply, reply) {

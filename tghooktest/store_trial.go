@@ -104,7 +104,7 @@ func do(ctx context.Context, limit time.Duration, method func(ctx context.Contex
 // ask calls a method of the Store, and again if its outcome is unknown and the Store is shaky.
 func ask[T any](c *storeTrial, method func(ctx context.Context) (T, error)) (T, error) {
 	if c.shaky {
-		return retry(c, c.patience, method)
+		return retry(c.judge, c.patience, method)
 	}
 	return call(c.Context(), c.patience, method)
 }
