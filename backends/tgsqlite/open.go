@@ -18,42 +18,12 @@ import (
 )
 
 const (
-	// application marks a file as one of this package. It is "tgHk" in ASCII.
-	application = 0x7467486b
-	// version is that of the tables.
-	version = 1
-
 	pageSize     = 4096
 	leastSize    = 1 << 20
 	logSize      = 8 << 20 // what the log may keep of the disk after a large write
 	connections  = 5       // the writer's, and those that read albums
 	openPatience = 10 * time.Second
 )
-
-// Of an update, until is when the lease runs out, and forget is when the row may be removed:
-// Unix times in milliseconds. lease and ttl are in milliseconds too. failed counts the
-// attempts that Fail has ended or whose lease had run out.
-//
-// The tables have row ids, and the large column stands last. Without row ids SQLite would read
-// a large reply whole whenever it compares its key with another.
-var tables = []string{
-	`CREATE TABLE updates (
-		bot INTEGER NOT NULL, id INTEGER NOT NULL,
-		state INTEGER NOT NULL, fence TEXT NOT NULL,
-		lease INTEGER NOT NULL, until INTEGER NOT NULL,
-		failed INTEGER NOT NULL, ttl INTEGER NOT NULL, forget INTEGER NOT NULL,
-		note BLOB, reply BLOB,
-		PRIMARY KEY (bot, id)) STRICT`,
-	`CREATE INDEX updates_forget ON updates (forget)`,
-	`CREATE TABLE albums (
-		bot INTEGER NOT NULL, lane BLOB NOT NULL,
-		version TEXT NOT NULL, forget INTEGER NOT NULL, value BLOB NOT NULL,
-		PRIMARY KEY (bot, lane)) STRICT`,
-	`CREATE INDEX albums_forget ON albums (forget)`,
-	`PRAGMA application_id = ` + strconv.Itoa(application),
-}
-
-var setVersion = `PRAGMA user_version = ` + strconv.Itoa(version)
 
 // Open opens the file at path. If there is none, it makes one that only the user of the process
 // may read. The folder must exist. SQLite keeps two more files beside it while it is open.
@@ -98,7 +68,7 @@ func open(path string, cfg Config) (*Store, error) {
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	s, err := start(db)
+	s, err := start(db, cfg)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -148,27 +118,31 @@ func name(path string, cfg Config) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}).String()
 }
 
-func start(db *sql.DB) (*Store, error) {
+func start(db *sql.DB, cfg Config) (*Store, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openPatience)
 	defer cancel()
 	s := &Store{db: db}
-	return s, patiently(ctx, func() error { return s.connect(ctx) })
+	s.queue = &Queue{store: s, scans: scans{}}
+	return s, patiently(ctx, func() error { return s.connect(ctx, cfg) })
 }
 
 // connect takes a connection for the writer, sees to it that the file has the tables, and
 // prepares what the other connections do.
-func (s *Store) connect(ctx context.Context) error {
+func (s *Store) connect(ctx context.Context, cfg Config) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	session := &session{conn: conn, stmt: map[string]*sql.Stmt{}}
+	session := &session{conn: conn, stmt: map[string]*sql.Stmt{}, maxPages: cfg.MaxSize / pageSize}
 	err = session.setUp()
 	if err == nil {
 		s.load, err = s.db.PrepareContext(ctx, loadAlbums)
 	}
 	if err == nil {
 		s.lanes, err = s.db.PrepareContext(ctx, albumLanes)
+	}
+	if err == nil {
+		s.ready, err = s.db.PrepareContext(ctx, canTake)
 	}
 	if err != nil {
 		return errors.Join(err, session.close())
@@ -192,43 +166,4 @@ func (s *session) setUp() error {
 		return err
 	}
 	return s.end(s.makeTables())
-}
-
-// makeTables writes the version in any case, to see whether the file may be written.
-func (s *session) makeTables() error {
-	empty, err := s.inspect()
-	if err != nil {
-		return err
-	}
-	steps := []string{setVersion}
-	if empty {
-		steps = append(steps, tables...)
-	}
-	for _, text := range steps {
-		if _, err := s.exec(text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const readIdentity = `SELECT
-	(SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
-	(SELECT count(*) FROM sqlite_schema)`
-
-// inspect reports whether the file is a new database. It fails if the file is not the Store's.
-func (s *session) inspect() (empty bool, err error) {
-	var id, made, count int64
-	_, err = s.row(readIdentity, nil, &id, &made, &count)
-	switch {
-	case err != nil:
-		return false, err
-	case id == 0 && made == 0 && count == 0:
-		return true, nil
-	case id != application:
-		return false, errors.New("it is a database of another program: give the Store a file of its own")
-	case made != version:
-		return false, fmt.Errorf("a newer version of tgsqlite has made it: its tables have version %d, and this package knows %d; update tgsqlite", made, version)
-	}
-	return false, nil
 }

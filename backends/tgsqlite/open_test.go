@@ -100,9 +100,9 @@ func TestWhatOpenRefuses(t *testing.T) {
 			t.Helper()
 			path := newFile(t)
 			open(t, path)
-			database(t, path, "PRAGMA user_version = 2")
+			database(t, path, "PRAGMA user_version = 3")
 			return path
-		}, tgsqlite.Config{}, "a newer version of tgsqlite has made it: its tables have version 2, and this package knows 1; update tgsqlite"},
+		}, tgsqlite.Config{}, "a newer version of tgsqlite has made it: its tables have version 3, and this package knows 2; update tgsqlite"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -27,6 +27,15 @@ import (
 // childFile names the file that this program works on if it is the child of a test.
 const childFile = "TGSQLITE_CHILD_FILE"
 
+// children are what this program does if it is another child of a test, by the environment variable
+// that names its folder.
+var children = map[string]func(dir string) error{}
+
+func child(variable string, run func(dir string) error) bool { //nolint:unparam // so that it can be called outside of functions
+	children[variable] = run
+	return true
+}
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childFile); path != "" {
 		if err := work(path, os.Args[1]); err != nil {
@@ -38,6 +47,15 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(albumBotVariable); dir != "" {
 		fmt.Fprintln(os.Stderr, albumBot(dir, os.Getenv(albumBotVariable+"_SLOW") != ""))
 		os.Exit(1)
+	}
+	for variable, run := range children {
+		if dir := os.Getenv(variable); dir != "" {
+			if err := run(dir); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
+		}
 	}
 	os.Exit(m.Run())
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,25 +18,33 @@ import (
 	"github.com/tghook/tghook/backends/tgsqlite"
 )
 
-// The program of the package documentation is the rest of this file.
-func TestTheProgramOfTheDocumentationIsTheOneThatCompiles(t *testing.T) {
+// The programs of the package documentation are the rest of this file.
+func TestTheProgramsOfTheDocumentationAreThoseThatCompile(t *testing.T) {
 	t.Parallel()
 	assert.NotNil(t, main)
+	assert.NotNil(t, spoolMain)
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
-	var program strings.Builder
-	for line := range strings.Lines(string(doc)) {
-		if code, ok := strings.CutPrefix(line, "//\t"); ok {
-			program.WriteString(code)
-		} else if program.Len() > 0 {
-			program.WriteString("\n")
-		}
-	}
 	file, err := os.ReadFile("program_test.go")
 	require.NoError(t, err)
-	_, functions, found := strings.Cut(program.String(), "func main")
-	assert.True(t, found, "the program")
-	assert.Contains(t, string(file), "func main"+strings.TrimSpace(functions))
+	programs := strings.Split(string(doc), "//\tpackage main\n")[1:]
+	require.Len(t, programs, 2)
+	for i, name := range []string{"main", "spoolMain"} {
+		var program strings.Builder
+		for line := range strings.Lines(programs[i]) {
+			code, ok := strings.CutPrefix(line, "//\t")
+			if !ok {
+				code = "\n"
+				if line != "//\n" {
+					break
+				}
+			}
+			program.WriteString(code)
+		}
+		_, functions, found := strings.Cut(program.String(), "func main")
+		require.True(t, found, "the program")
+		assert.Contains(t, string(file), "func "+name+strings.TrimSpace(functions))
+	}
 }
 
 func main() {
@@ -61,5 +70,44 @@ func hello(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 	}
 	return tghook.Reply{Method: "sendMessage", Params: map[string]any{
 		"chat_id": u.ChatID, "text": "Hello!",
+	}}, nil
+}
+
+func spoolMain() {
+	token := os.Getenv("TELEGRAM_TOKEN")
+	client, err := tghook.NewClient(token, tghook.ClientConfig{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	spool, err := tgsqlite.OpenSpool("tghook.db", tghook.HandlerFunc(slow), tgsqlite.SpoolConfig{
+		Consume: tghook.ConsumeConfig{
+			Dispatch: tghook.DispatchConfig{Bot: client.Bot(), Caller: client},
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err = tghook.Run(ctx, spool, tghook.RunConfig{
+		Token: token,
+		URL:   os.Getenv("TELEGRAM_URL"), // such as https://bot.example.org/telegram; without it, Run polls
+	})
+	stop()
+	if err := errors.Join(err, spool.Shutdown(context.Background())); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func slow(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+	if u.Kind != tghook.KindMessage {
+		return tghook.NoReply, nil
+	}
+	select {
+	case <-time.After(time.Minute): // your work
+	case <-ctx.Done():
+		return tghook.NoReply, context.Cause(ctx)
+	}
+	return tghook.Reply{Method: "sendMessage", Params: map[string]any{
+		"chat_id": u.ChatID, "text": "Done!",
 	}}, nil
 }

@@ -18,8 +18,9 @@ import (
 // Its statements have no context: if one ended in the middle, it would end a transaction that
 // belongs to others too.
 type session struct {
-	conn *sql.Conn
-	stmt map[string]*sql.Stmt
+	conn     *sql.Conn
+	stmt     map[string]*sql.Stmt
+	maxPages int64 // that the file may have; 0 if there is no bound
 }
 
 // close gives the connection back. SQLite closes the file only when no statement is left.
@@ -72,6 +73,48 @@ func (s *session) row(query string, args []any, into ...any) (found bool, err er
 	return err == nil, err
 }
 
+// rows runs a statement, and calls f for each row that it returns.
+func (s *session) rows(query string, args []any, f func(*sql.Rows) error) error {
+	stmt, err := s.prepare(query) //nolint:sqlclosecheck // close does it
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(context.Background(), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// usedPages are those that hold something.
+const usedPages = `SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count`
+
+// room returns full if the file has no room for more updates. It leaves a part of MaxSize to
+// what makes room: an update that ends leaves its key.
+func (s *session) room() (full, err error) {
+	if s.maxPages == 0 {
+		return nil, nil
+	}
+	var used int64
+	if _, err := s.row(usedPages, nil, &used); err != nil {
+		return nil, err
+	}
+	if used > s.maxPages-s.maxPages/reserve {
+		return errNoRoom, nil
+	}
+	return nil, nil
+}
+
+const reserve = 16 // one part of so many
+
+var errNoRoom = errors.New("the file has reached Config.MaxSize: give a larger one, or wait until updates have been handled")
+
 // begin begins a transaction that has the lock of the file from the start, so that nothing in
 // it finds the file busy.
 func (s *session) begin() error {
@@ -122,10 +165,12 @@ func code(err error) int {
 
 func busy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
 
+func full(err error) bool { return code(err) == sqlite3.SQLITE_FULL }
+
 // advice says what to do about an error of SQLite.
 var advice = map[int]string{
 	sqlite3.SQLITE_BUSY:     "another program holds the lock of the file",
-	sqlite3.SQLITE_FULL:     "the disk is full, or the file has reached Config.MaxSize: make room, and the Store goes on by itself",
+	sqlite3.SQLITE_FULL:     "the disk is full, or the file has reached Config.MaxSize: make room, and it goes on by itself",
 	sqlite3.SQLITE_READONLY: "the process must be able to write the file and its folder",
 	sqlite3.SQLITE_CANTOPEN: "the folder must exist, and the process must be able to write the file and its folder",
 	sqlite3.SQLITE_PERM:     "the process must be able to write the file and its folder",

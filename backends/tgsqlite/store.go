@@ -25,8 +25,10 @@ type Config struct {
 type Store struct {
 	db     *sql.DB
 	writer *writer
+	queue  *Queue
 	load   *sql.Stmt
 	lanes  *sql.Stmt
+	ready  *sql.Stmt
 }
 
 var (
@@ -37,7 +39,7 @@ var (
 // Close closes the file. Calls that wait fail, and so do all later ones. Call it when the
 // Dispatcher, or the Webhook, has shut down.
 func (s *Store) Close() error {
-	if err := errors.Join(s.writer.close(), s.load.Close(), s.lanes.Close(), s.db.Close()); err != nil {
+	if err := errors.Join(s.writer.close(), s.load.Close(), s.lanes.Close(), s.ready.Close(), s.db.Close()); err != nil {
 		return fmt.Errorf("tgsqlite: Close: %w", explain(err))
 	}
 	return nil
@@ -86,7 +88,7 @@ func (s *Store) Claim(ctx context.Context, c tghook.Claim, lease, ttl time.Durat
 		return err
 	})
 	if err != nil {
-		return tghook.ClaimResult{}, failed("Claim", c, err)
+		return tghook.ClaimResult{}, failed("Claim", c.Key, err)
 	}
 	return res, nil
 }
@@ -158,13 +160,13 @@ func (s *Store) end(ctx context.Context, method string, c tghook.Claim, size int
 		err = tghook.ErrClaimLost
 	}
 	if err != nil {
-		return failed(method, c, err)
+		return failed(method, c.Key, err)
 	}
 	return nil
 }
 
-func failed(method string, c tghook.Claim, err error) error {
-	return fmt.Errorf("tgsqlite: %s of update %d of bot %d: %w", method, c.Key.ID, c.Key.Bot, explain(err))
+func failed(method string, k tghook.Key, err error) error {
+	return fmt.Errorf("tgsqlite: %s of update %d of bot %d: %w", method, k.ID, k.Bot, explain(err))
 }
 
 // now is the time of this machine's clock, which all processes that use the file share.

@@ -27,6 +27,7 @@ var (
 type writer struct {
 	session *session // of the goroutine alone
 	swept   time.Time
+	tight   time.Time // when the disk was last full
 
 	open   context.Context // ends by close, with errClosed
 	cancel context.CancelCauseFunc
@@ -165,6 +166,7 @@ func (w *writer) writeSome() {
 	some := w.take()
 	if err == nil {
 		err = w.commit(some)
+		w.shorten(full(err))
 		if err != nil && len(some) > 1 {
 			for _, it := range some {
 				it.end(w.writeOne(it))
@@ -175,6 +177,28 @@ func (w *writer) writeSome() {
 	for _, it := range some {
 		it.end(err)
 	}
+}
+
+// shortenLog moves all pages from the log to the file, where most of them take the place of
+// others, and gives the room of the log back to the disk. SQLite itself would wait until the log
+// has 1,000 pages.
+const shortenLog = `PRAGMA wal_checkpoint(TRUNCATE)`
+
+// tightTime is how long the log is kept short after the disk was full.
+const tightTime = time.Minute
+
+// shorten keeps the log short if the disk is full, or was full a while ago. When a disk is full,
+// the log cannot be moved, because the file would have to grow. So that is done as soon as there
+// is some room again, before the log takes it.
+func (w *writer) shorten(full bool) {
+	if full {
+		w.tight = time.Now()
+	}
+	if w.tight.IsZero() || time.Since(w.tight) > tightTime {
+		return
+	}
+	var busy, pages, moved int
+	_, _ = w.session.row(shortenLog, nil, &busy, &pages, &moved) // or later
 }
 
 func (w *writer) writeOne(it *write) error {
@@ -218,6 +242,7 @@ const (
 
 const (
 	sweepUpdates = `DELETE FROM updates WHERE rowid IN (SELECT rowid FROM updates WHERE forget <= ?1 ORDER BY forget LIMIT ?2)`
+	sweepKeys    = `DELETE FROM keys WHERE (bot, id) IN (SELECT bot, id FROM keys WHERE forget <= ?1 ORDER BY forget LIMIT ?2)`
 	sweepAlbums  = `DELETE FROM albums WHERE rowid IN (SELECT rowid FROM albums WHERE forget <= ?1 ORDER BY forget LIMIT ?2)`
 )
 
@@ -228,7 +253,7 @@ func (w *writer) sweep() {
 		return
 	}
 	w.swept = time.Now()
-	for _, query := range []string{sweepUpdates, sweepAlbums} {
+	for _, query := range []string{sweepUpdates, sweepKeys, sweepAlbums} {
 		if n, err := w.session.exec(query, now(), sweepRows); err == nil && n == sweepRows {
 			w.swept = time.Time{} // there are more
 		}

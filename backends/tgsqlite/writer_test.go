@@ -146,7 +146,7 @@ func TestEachCallOfATransactionHasAnOutcomeOfItsOwn(t *testing.T) {
 		calls.Go(func() { granted(t, store, claim(4), 1) })
 		calls.Go(func() {
 			err := store.Done(within(t), large, make([]byte, 2<<20))
-			assert.ErrorContains(t, err, "tgsqlite: Done of update 1 of bot 7: database or disk is full (13) (the disk is full, or the file has reached Config.MaxSize: make room, and the Store goes on by itself)")
+			assert.ErrorContains(t, err, "tgsqlite: Done of update 1 of bot 7: database or disk is full (13) (the disk is full, or the file has reached Config.MaxSize: make room, and it goes on by itself)")
 		})
 		calls.Go(func() { assert.NoError(t, store.Done(within(t), small, []byte("reply"))) })
 		calls.Go(func() { assert.ErrorIs(t, store.Done(within(t), lost, nil), tghook.ErrClaimLost) })
