@@ -1,5 +1,13 @@
-// Package tgpostgres is a [tghook.Store] on PostgreSQL, for replicas of one bot: each update
-// runs in only one of them. It uses a pool of pgx v5 of yours.
+// Package tgpostgres keeps the updates of bots in PostgreSQL. It uses a pool of pgx v5 of yours.
+// It has two parts, which may share a database:
+//
+//   - A [Store] is a [tghook.Store], for replicas of one bot: each update runs in only one of
+//     them. The program below has one.
+//   - A [Queue] is a [tghook.Queue]: Telegram is answered when an update is in the database, and
+//     workers handle it later. See "The queue" below, and the example of [Tx], which is a whole
+//     program.
+//
+// This bot has a Store:
 //
 //	package main
 //
@@ -47,7 +55,9 @@
 //		}}, nil
 //	}
 //
-// Every method is one statement, and one round trip. An update whose handler is quick costs
+// # The store
+//
+// Every method of a Store is one statement, and one round trip. An update whose handler is quick costs
 // two. Three things cost a round trip more: a connection prepares a statement before it first
 // uses it, a pool of pgx pings a connection that was idle for a second, and one Claim in 256
 // removes expired rows. All times are measured by the clock of PostgreSQL.
@@ -56,20 +66,23 @@
 //
 // # The tables
 //
-// There are two: tghook_updates has a row for each update, and tghook_albums one for each chat
-// that has items of albums. Config.Schema and Config.Prefix change their names. All bots may
+// A Store has two: tghook_updates has a row for each update, and tghook_albums one for each chat
+// that has items of albums. A Queue has two more: tghook_queue, and tghook_queue_done with its
+// three partitions. Config.Schema and Config.Prefix change their names. All bots may
 // share them. There are two ways to make them:
 //
-//   - Store.Migrate makes them when the program starts. Any number of replicas may call it at
+//   - Store.Migrate or Queue.Migrate makes them all when the program starts. Any number of replicas may call it at
 //     once. It needs the right to create tables only if they are missing.
 //   - Migration returns the SQL. Give it to the tool that makes your other tables. The file
 //     schema.sql of this package is the same SQL with the default names.
 //
-// The program's user needs no right but these:
+// The program's user needs no right but these, of which the second and third are for a Queue:
 //
 //	GRANT SELECT, INSERT, UPDATE, DELETE ON tghook_updates, tghook_albums TO bot;
+//	GRANT SELECT, INSERT, UPDATE, DELETE ON tghook_queue, tghook_queue_done TO bot;
+//	GRANT SELECT, TRUNCATE ON tghook_queue_done_0, tghook_queue_done_1, tghook_queue_done_2 TO bot;
 //
-// A row takes about 300 bytes with its index entries and the room that fillfactor keeps free,
+// A row of tghook_updates takes about 300 bytes with its index entries and the room that fillfactor keeps free,
 // and a reply its own size. It expires 24 hours and some minutes after the last claim, or
 // earlier if Telegram delivers the update for a shorter time, and then up to an hour later.
 // Claims remove expired rows in passing, in batches of up to 512, and pass over rows that
@@ -99,10 +112,40 @@
 // The isolation level may be any. Where it is repeatable read or serializable by default, a
 // statement that meets another runs again, which costs a round trip more each time.
 //
+// # The queue
+//
+// The Handler of [tghook.NewPublisher] puts updates into a Queue, and [tghook.Consume] takes them out, in as many
+// processes as you like. They may start and end at any time. The updates of a lane are handled one
+// at a time and in order, whichever process has them.
+//
+// A call of Publish is one transaction and one round trip, and so are Take, Done and the others.
+// Calls of Publish that come at once share a transaction, and so do those of Done: the more
+// there are, the less each costs. Take costs the same however long the queue is.
+//
+// PostgreSQL tells the workers of new updates (LISTEN). For that each process that consumes has
+// one connection more than its pool. PgBouncer in transaction mode does not pass that on. Then
+// workers look for updates five times a second, and a line is logged. All else works there, with
+// default_query_exec_mode=exec. The channel is tghook_queue. The locks of lanes are advisory locks
+// with random-looking keys of 64 bits.
+//
+// An update that was handled is removed from tghook_queue, and its key stays in tghook_queue_done
+// for one to two days, or up to three if no worker runs. The workers empty a partition of it
+// each day, by TRUNCATE. No pending
+// update and no dead letter is ever in it.
+//
+// [Tx] gives a handler the transaction that ends its update. So what it writes in this database
+// happens exactly once. A handler that uses it holds a connection while it runs: give the pool
+// three connections more than there are such handlers at a time. Others wait. A transaction that
+// is open for minutes keeps PostgreSQL from removing dead rows, which slows Take: call Tx late in a
+// slow handler.
+//
 // # What a failure costs
 //
 //   - PostgreSQL is away, or has no connection free: updates are answered 503, and no handler
-//     starts. A handler that runs goes on. This ends when PostgreSQL answers again.
+//     starts. A handler that runs goes on for up to 30 seconds, or ConsumeConfig.Lease. Then its
+//     context ends with [tghook.ErrClaimLost], and its update runs again. A handler that uses [Tx]
+//     fails at its next statement, and what it wrote is undone. All this ends when PostgreSQL
+//     answers again.
 //   - PostgreSQL was killed, or its machine lost power, and starts again: nothing is lost.
 //   - The same with synchronous_commit off: the last commits are lost, up to three times
 //     wal_writer_delay, which is 0.6 seconds by default. With fsync off, the database may be
@@ -112,13 +155,19 @@
 //     is cut off, and does not know, goes on granting claims: the tool that switches over must
 //     stop it first.
 //
-// If a claim is lost, the update may run in another process too, while the first still runs.
+// With a Store: if a claim is lost, the update may run in another process too, while the first
+// still runs.
 // The first handler's context ends with [tghook.ErrClaimLost] at the next renewal, within 10
 // seconds. If a success is lost, the update runs again, but only if Telegram has not got the
 // answer and delivers the update again. If a failure is lost, the update gets one attempt more.
 // If items of an album are lost, they do not come again, because Telegram has been answered.
 //
-// So synchronous_commit off saves the wait for the disk at each of the two statements, and
+// With a Queue: if a Publish is lost, the update is lost, because Telegram has been answered. If
+// the end of an update is lost, its handler runs again. What it wrote by [Tx] is lost with that end,
+// and is written again.
+//
+// So synchronous_commit off saves a Store the wait for the disk at each of its two statements, and
 // costs updates that run twice after a crash. Set it for the program alone, by
-// options=-csynchronous_commit=off in the URL, and only if it has no albums.
+// options=-csynchronous_commit=off in the URL, and only if it has no albums and no Queue. With a
+// Queue it loses updates.
 package tgpostgres

@@ -1,4 +1,16 @@
 package tgpostgres
 
+import "time"
+
 // PruneOneIn makes a Claim remove expired rows one time in n, on average.
 func PruneOneIn(s *Store, n int) { s.passing = n }
+
+// LookEvery sets how often a Take that waits looks by itself.
+func LookEvery(q *Queue, often time.Duration) { q.listener.often = often }
+
+// Listens reports whether LISTEN works and a Take waits.
+func Listens(q *Queue) bool {
+	q.listener.mu.Lock()
+	defer q.listener.mu.Unlock()
+	return q.listener.hears && len(q.listener.waits) > 0
+}

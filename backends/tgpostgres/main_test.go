@@ -33,6 +33,13 @@ var shared *engine.Server
 // Where PostgreSQL is not installed, no test runs, and in CI all fail.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if url := os.Getenv(victimURL); url != "" {
+		if err := victim(url); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(run(m))
 }
 

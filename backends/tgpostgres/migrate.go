@@ -25,22 +25,30 @@ func Migration(cfg Config) (string, error) {
 }
 
 // Migrate makes the tables if they are missing. Several processes may call it at once. If the
-// tables exist, it changes nothing, and needs no right but to read them. Otherwise it needs
-// the right to create tables in the schema.
-func (s *Store) Migrate(ctx context.Context) error {
+// tables of a Store exist, it changes nothing, and needs no right but to read them. Otherwise it
+// needs the right to create tables in the schema.
+func (s *Store) Migrate(ctx context.Context) error { return s.migrate(ctx, s.updates, s.albums) }
+
+// Migrate makes the tables if they are missing. Several processes may call it at once. If the
+// tables of a Queue exist, it changes nothing, and needs no right but to read them. Otherwise it
+// needs the right to create tables in the schema. Where a Store of an earlier version of this
+// package has its tables already, it adds those of a Queue.
+func (q *Queue) Migrate(ctx context.Context) error { return q.migrate(ctx, q.queue, q.done) }
+
+func (d *database) migrate(ctx context.Context, first, second string) error {
 	var exist bool
 	const look = `SELECT to_regclass($1::text) IS NOT NULL AND to_regclass($2::text) IS NOT NULL`
-	if err := s.pool.QueryRow(ctx, look, s.sql.updates, s.sql.albums).Scan(&exist); err != nil {
-		return fmt.Errorf("tgpostgres: Migrate: look for the tables: %w", s.explain(err))
+	if err := d.pool.QueryRow(ctx, look, first, second).Scan(&exist); err != nil {
+		return fmt.Errorf("tgpostgres: Migrate: look for the tables: %w", d.explain(err))
 	}
 	if exist {
 		return nil
 	}
 	// Statements without parameters go to PostgreSQL as one text, which is one transaction.
 	// The lock is held until its end.
-	text := fmt.Sprintf("SELECT pg_advisory_xact_lock(%d);\n%s", migrationLock, s.sql.in(schema))
-	if err := s.again(ctx, func() error { _, err := s.pool.Exec(ctx, text); return err }); err != nil {
-		return fmt.Errorf("tgpostgres: Migrate: make the tables: %w", s.explain(err))
+	text := fmt.Sprintf("SELECT pg_advisory_xact_lock(%d);\n%s", migrationLock, d.in(schema))
+	if err := d.again(ctx, func() error { _, err := d.pool.Exec(ctx, text); return err }); err != nil {
+		return fmt.Errorf("tgpostgres: Migrate: make the tables: %w", d.explain(err))
 	}
 	return nil
 }

@@ -16,15 +16,22 @@ const (
 	updatesTable  = "updates"
 	expiryIndex   = "updates_forget_after" // the longest name
 	albumsTable   = "albums"
+	queueTable    = "queue"
+	doneTable     = "queue_done"
+	headsIndex    = "queue_heads"
+	lanesIndex    = "queue_lanes"
+	deadIndex     = "queue_dead"
+	slots         = 3 // partitions of doneTable: queue_done_0 and so on
 )
 
 // maxName is how many bytes a name of PostgreSQL has at most. It cuts longer ones.
 const maxName = 63
 
-// names are the quoted names of the tables of a Store.
+// names are the quoted names of the tables.
 type names struct {
-	updates, albums string
-	replacer        *strings.Replacer
+	updates, albums, queue, done string
+	doneSlots                    [slots]string
+	replacer                     *strings.Replacer
 }
 
 func newNames(cfg Config) (names, error) {
@@ -44,12 +51,22 @@ func newNames(cfg Config) (names, error) {
 		}
 		return pgx.Identifier{cfg.Schema, prefix + name}.Sanitize()
 	}
-	n := names{updates: qualified(updatesTable), albums: qualified(albumsTable)}
-	n.replacer = strings.NewReplacer(
-		defaultPrefix+expiryIndex, pgx.Identifier{prefix + expiryIndex}.Sanitize(), // an index is in the schema of its table
+	n := names{updates: qualified(updatesTable), albums: qualified(albumsTable), queue: qualified(queueTable), done: qualified(doneTable)}
+	var pairs []string // where one name begins with another, the longer one is first
+	for _, index := range []string{expiryIndex, headsIndex, lanesIndex, deadIndex} {
+		pairs = append(pairs, defaultPrefix+index, pgx.Identifier{prefix + index}.Sanitize()) // an index is in the schema of its table
+	}
+	for i := range n.doneSlots {
+		slot := doneTable + "_" + strconv.Itoa(i)
+		n.doneSlots[i] = qualified(slot)
+		pairs = append(pairs, defaultPrefix+slot, n.doneSlots[i])
+	}
+	n.replacer = strings.NewReplacer(append(pairs,
 		defaultPrefix+updatesTable, n.updates,
 		defaultPrefix+albumsTable, n.albums,
-	)
+		defaultPrefix+doneTable, n.done,
+		defaultPrefix+queueTable, n.queue,
+	)...)
 	return n, nil
 }
 

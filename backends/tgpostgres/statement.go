@@ -2,7 +2,6 @@ package tgpostgres
 
 // statements are the statements of a Store, with the names of its tables.
 type statements struct {
-	names
 	claim, renew, done, fail, release                     string
 	prune                                                 string
 	load, insertAlbums, updateAlbums, removeAlbums, lanes string
@@ -10,7 +9,6 @@ type statements struct {
 
 func newStatements(n names) statements {
 	return statements{
-		names: n,
 		claim: n.in(claimStatement), renew: n.in(renewStatement), done: n.in(doneStatement),
 		fail: n.in(failStatement), release: n.in(releaseStatement),
 		prune: n.in(pruneStatement),

@@ -2,13 +2,11 @@ package tgpostgres
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tghook/tghook"
@@ -32,9 +30,9 @@ type Config struct {
 // Store is a [tghook.Store] and a [tghook.AlbumStore] on PostgreSQL. Every method may be
 // called concurrently.
 type Store struct {
-	pool    *pgxpool.Pool
+	database
+
 	sql     statements
-	logger  *slog.Logger
 	passing int         // a Claim removes expired rows one time in so many, on average
 	pruning atomic.Bool // whether a Claim removes expired rows at the moment
 }
@@ -51,18 +49,12 @@ var (
 // Its statements work in every QueryExecMode of pgx, and with every isolation level that the
 // connections have by default.
 func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
-	if pool == nil {
-		return nil, &tghook.ConfigError{Field: "tgpostgres.New", Problem: "the pool is nil; make one with pgxpool.New"}
-	}
-	n, err := newNames(cfg)
+	d, err := newDatabase("New", pool, cfg)
 	if err != nil {
 		return nil, err
 	}
-	logger := cfg.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	return &Store{pool: pool, sql: newStatements(n), logger: logger, passing: pruneEvery}, nil
+	d.user, d.tables = "Store", d.updates+" and "+d.albums
+	return &Store{database: d, sql: newStatements(d.names), passing: pruneEvery}, nil
 }
 
 // Claim implements [tghook.Store]. It is one statement. About one in 256 calls then removes
@@ -139,16 +131,4 @@ func (s *Store) exec(ctx context.Context, statement string, args ...any) (change
 		return err
 	})
 	return changed, err
-}
-
-// again runs a statement, and runs it again as long as another transaction has changed the
-// row meanwhile. Each time, another one has made progress. Where the isolation level is read
-// committed, only a claim runs again, and that is rare.
-func (s *Store) again(ctx context.Context, run func() error) error {
-	for {
-		err := run()
-		if err == nil || ctx.Err() != nil || !errors.Is(err, pgx.ErrNoRows) && !isSerialization(err) {
-			return err
-		}
-	}
 }

@@ -1,0 +1,60 @@
+package tgpostgres
+
+import (
+	"context"
+	"sync"
+
+	"github.com/tghook/tghook"
+)
+
+// receipt is the lease of an update, and the transaction of its handler.
+type receipt struct {
+	queue          *Queue
+	key            tghook.Key
+	fence, laneKey int64
+
+	mu    sync.Mutex
+	tx    *transaction // of the attempt that runs; nil if it has begun none
+	over  int          // the attempt that has ended last
+	ended bool         // by Commit
+}
+
+func (r *receipt) hasEnded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
+}
+
+// transaction returns the transaction of an attempt. If it is new, the caller begins it.
+func (r *receipt) transaction(attempt int) (tx *transaction, isNew bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended || attempt <= r.over {
+		return nil, false, errReturned
+	}
+	if r.tx == nil {
+		r.tx, isNew = newTransaction(r, attempt), true
+	}
+	return r.tx, isNew, nil
+}
+
+// detach ends the attempt, and returns its transaction, or nil if it has begun none.
+func (r *receipt) detach(ctx context.Context) *transaction {
+	attempt, _ := tghook.AttemptFromContext(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	tx := r.tx
+	r.tx = nil
+	r.over = max(r.over, attempt.Number)
+	if tx != nil {
+		r.over = max(r.over, tx.attempt)
+	}
+	return tx
+}
+
+// end keeps that Commit has ended the update.
+func (r *receipt) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+}

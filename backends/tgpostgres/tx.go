@@ -1,0 +1,315 @@
+package tgpostgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tghook/tghook"
+)
+
+var (
+	errReturned = errors.New("tgpostgres: Tx: the handler has returned, and its transaction has ended with it; do not use it in a goroutine that the handler leaves behind")
+	errEnds     = errors.New("tgpostgres: the transaction ends with the handler: return nil to keep what it has written, or an error to undo it; for a part of it, use tx.Begin")
+	errInUse    = errors.New("tgpostgres: another goroutine uses the transaction; use it in one at a time")
+	errLeftOpen = errors.New("the handler has returned while a goroutine of its own, or rows that are not closed, still use the transaction")
+	errEnded    = errors.New("the handler has ended the transaction by a statement, such as COMMIT; leave that to Consume")
+)
+
+// Tx returns a transaction of PostgreSQL that ends with the update. Use it in a handler that
+// [tghook.Consume] runs with a [Queue]. What the handler writes in it is kept together with
+// the fact that the update was handled: both are, or neither is. So the effects of an update in
+// this database happen exactly once, whatever crashes.
+//
+// The first call in an attempt begins the transaction, on a connection of the Queue's pool, and
+// later ones return the same. It is kept when the handler returns nil, and undone when it
+// returns an error, panics or is abandoned. If another process has got the update meanwhile, it
+// is undone, and the handler's success does not count. If the handler has a reply, that is kept
+// in the same transaction, and sent after it, again if the process crashes meanwhile.
+//
+// The isolation level is read committed. So lock the rows that you read before you write them
+// (SELECT ... FOR UPDATE), or change them by one statement. tx.Begin makes a savepoint. Commit
+// and Rollback of the transaction itself return an error, and do nothing, so that defer
+// tx.Rollback(ctx) does no harm. Its Conn is the connection itself: do not commit by it. The
+// transaction may be used by one goroutine at a time.
+//
+// It returns an error if ctx is not the context of such a handler or of a context made from
+// it, if the handler has returned, or if the update is another process's now.
+func Tx(ctx context.Context) (pgx.Tx, error) {
+	u, ok := tghook.QueuedFromContext(ctx)
+	if !ok {
+		return nil, errors.New("tgpostgres: Tx: the context is not that of a handler that tghook.Consume runs, or the handler has returned")
+	}
+	r, ok := u.Receipt.(*receipt)
+	if !ok {
+		return nil, fmt.Errorf("tgpostgres: Tx: update %d does not come from a tgpostgres.Queue", u.Key.ID)
+	}
+	attempt, _ := tghook.AttemptFromContext(ctx)
+	t, isNew, err := r.transaction(attempt.Number)
+	if err != nil {
+		return nil, err
+	}
+	if isNew {
+		t.begin(ctx)
+	}
+	select {
+	case <-t.begun:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if t.failure != nil {
+		return nil, fmt.Errorf("tgpostgres: Tx of update %d of bot %d: %w", r.key.ID, r.key.Bot, r.queue.explain(t.failure))
+	}
+	return &guardedTx{Tx: t.tx, transaction: t, outermost: true}, nil
+}
+
+// transaction is the transaction of a handler.
+type transaction struct {
+	receipt *receipt
+	attempt int
+
+	begun   chan struct{} // closed when tx or failure is set
+	tx      pgx.Tx
+	failure error
+
+	use    chan struct{}   // has a value while the connection is used
+	open   atomic.Int64    // rows and results that are not closed
+	over   context.Context // ends when no call may begin any more
+	finish context.CancelFunc
+}
+
+func newTransaction(r *receipt, attempt int) *transaction {
+	over, finish := context.WithCancel(context.Background())
+	return &transaction{receipt: r, attempt: attempt, begun: make(chan struct{}), use: make(chan struct{}, 1), over: over, finish: finish}
+}
+
+// begin begins the transaction, if the lease holds.
+func (t *transaction) begin(ctx context.Context) {
+	defer close(t.begun)
+	r := t.receipt
+	ctx, cancel := t.during(ctx)
+	defer cancel()
+	if t.failure = r.queue.enterTx(ctx); t.failure != nil {
+		return
+	}
+	tx, err := r.queue.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		r.queue.leaveTx()
+		t.failure = err
+		return
+	}
+	t.tx = tx
+	var mark string
+	err = tx.QueryRow(ctx, r.queue.sql.begin, r.key.Bot, r.key.ID, r.fence).Scan(&mark)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = tghook.ErrClaimLost
+	}
+	if err != nil {
+		t.failure = err
+		t.undo()
+	}
+}
+
+// during returns a context that also ends when the transaction does.
+func (t *transaction) during(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(t.over, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// acquire begins a use of the connection.
+func (t *transaction) acquire() error {
+	select {
+	case t.use <- struct{}{}:
+		if t.over.Err() == nil {
+			return nil
+		}
+		t.release()
+	default:
+		if t.over.Err() == nil {
+			return errInUse
+		}
+	}
+	return errReturned
+}
+
+// release ends a use of the connection.
+func (t *transaction) release() { <-t.use }
+
+// undoTime is how long ROLLBACK may take.
+const undoTime = 5 * time.Second
+
+// undo rolls the transaction back. The caller uses the connection alone.
+func (t *transaction) undo() {
+	ctx, cancel := context.WithTimeout(context.Background(), undoTime)
+	defer cancel()
+	_ = t.tx.Rollback(ctx) // if it fails, pgx closes the connection
+	t.receipt.queue.leaveTx()
+}
+
+// rollback undoes the transaction, as soon as no call uses its connection.
+func (t *transaction) rollback(ctx context.Context) {
+	t.finish()
+	undone := make(chan struct{})
+	go func() {
+		defer close(undone)
+		<-t.begun
+		if t.failure != nil {
+			return
+		}
+		t.use <- struct{}{} // for ever
+		t.undo()
+	}()
+	select {
+	case <-undone:
+	case <-ctx.Done():
+	}
+}
+
+// Rollback implements [tghook.TxQueue].
+func (q *Queue) Rollback(ctx context.Context, u tghook.QueuedUpdate) {
+	if r, ok := u.Receipt.(*receipt); ok {
+		if t := r.detach(ctx); t != nil {
+			t.rollback(ctx)
+		}
+	}
+}
+
+// Commit implements [tghook.TxQueue]. If the answer of PostgreSQL to the commit is lost, it asks
+// again.
+func (q *Queue) Commit(ctx context.Context, u tghook.QueuedUpdate, reply []byte) error {
+	r, ok := u.Receipt.(*receipt)
+	if !ok {
+		return nil
+	}
+	t := r.detach(ctx)
+	if t == nil {
+		return nil
+	}
+	err := t.commit(ctx, reply)
+	if err == nil {
+		if len(reply) == 0 {
+			r.end()
+			q.wakeAfterCommit(ctx, r.key.Bot)
+		}
+		return nil
+	}
+	t.rollback(ctx)
+	return fmt.Errorf("tgpostgres: Commit of update %d of bot %d: %w", r.key.ID, r.key.Bot, q.explain(err))
+}
+
+func (t *transaction) commit(ctx context.Context, reply []byte) error {
+	select {
+	case <-t.begun:
+	default:
+		return errLeftOpen
+	}
+	if t.failure != nil { // Tx has returned it to the handler, which has written nothing
+		return nil //nolint:nilerr // so there is nothing to keep
+	}
+	if t.acquire() != nil {
+		return errLeftOpen
+	}
+	if t.open.Load() > 0 {
+		t.release()
+		return errLeftOpen
+	}
+	err := t.endUpdate(ctx, reply)
+	if err == nil {
+		err = t.commitTx(ctx)
+	}
+	if err != nil {
+		t.release()
+		return err
+	}
+	t.finish() // the connection stays in use, so that no call begins any more
+	t.receipt.queue.leaveTx()
+	return nil
+}
+
+// endUpdate ends the update in the transaction, or keeps its reply.
+func (t *transaction) endUpdate(ctx context.Context, reply []byte) error {
+	r := t.receipt
+	batch := new(pgx.Batch)
+	batch.Queue(lockLanes, []int64{lockOf(r.key, r.laneKey)})
+	var same bool
+	var ended int
+	scan := func(row pgx.Row) error { return row.Scan(&same, &ended) }
+	if len(reply) > 0 {
+		batch.Queue(r.queue.sql.reply, r.key.Bot, r.key.ID, r.fence, reply).QueryRow(scan)
+	} else {
+		batch.Queue(r.queue.sql.commit, r.key.Bot, r.key.ID, r.fence, r.queue.memory.slotTime).QueryRow(scan)
+	}
+	err := t.tx.SendBatch(ctx, batch).Close()
+	switch {
+	case code(err) == failedTransaction:
+		return fmt.Errorf("a statement of the handler has failed, and the handler has returned nil; use tx.Begin for statements that may fail: %w", err)
+	case err != nil:
+		return err
+	case !same:
+		return errEnded
+	case ended == 0:
+		return tghook.ErrClaimLost
+	}
+	return nil
+}
+
+// commitTx commits. If the answer is lost, it finds out whether the commit has happened.
+func (t *transaction) commitTx(ctx context.Context) error {
+	err := t.tx.Commit(ctx)
+	if err == nil || code(err) != "" || errors.Is(err, pgx.ErrTxCommitRollback) {
+		return err
+	}
+	r := t.receipt
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	for {
+		var found bool
+		rows, askErr := r.queue.pool.Query(ctx, r.queue.sql.outcome, r.key.Bot, r.key.ID, r.fence)
+		if askErr == nil {
+			found = rows.Next()
+			rows.Close()
+			askErr = rows.Err()
+		}
+		switch {
+		case askErr == nil && found:
+			return nil
+		case askErr == nil:
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("whether it was committed is unknown: %w", err)
+		}
+	}
+}
+
+// wakeAfterCommit wakes those that wait for the next update of the lane.
+func (q *Queue) wakeAfterCommit(ctx context.Context, bot int64) {
+	bots := []int64{bot}
+	q.listener.wake(bots)
+	if len(q.listener.absent(bots)) > 0 {
+		_, _ = q.pool.Exec(ctx, wakeStatement, bots) // else Take finds it within a second
+	}
+}
+
+// reserved is how many connections of the pool no transaction of a handler uses, so that
+// Take, Renew and Done have some.
+const reserved = 3
+
+// enterTx waits until a transaction of a handler may have a connection.
+func (q *Queue) enterTx(ctx context.Context) error {
+	select {
+	case q.txs <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d handlers have transactions; set pool_max_conns higher: %w", cap(q.txs), context.Cause(ctx))
+	}
+}
+
+func (q *Queue) leaveTx() { <-q.txs }

@@ -1,0 +1,184 @@
+package tgpostgres_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/backends/tgpostgres"
+)
+
+// The environment of the process that a test kills: where its database is, and at which write
+// or read of a connection, counted from the start of the handler, it kills itself.
+const (
+	victimURL  = "TGPOSTGRES_VICTIM_URL"
+	victimDies = "TGPOSTGRES_VICTIM_DIES"
+)
+
+// deadly is a connection on which the process dies.
+type deadly struct {
+	net.Conn
+
+	left *atomic.Int64
+}
+
+func (c deadly) count() {
+	if c.left.Add(-1) == 0 {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // the signal comes
+	}
+}
+
+func (c deadly) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.count()
+	return n, err
+}
+
+func (c deadly) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.count()
+	return n, err
+}
+
+// victim handles payments until none is left.
+func victim(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return err
+	}
+	var left atomic.Int64
+	dial := cfg.ConnConfig.DialFunc
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		return deadly{conn, &left}, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	q, err := tgpostgres.NewQueue(pool, tgpostgres.Config{})
+	if err != nil {
+		return err
+	}
+	dies, err := strconv.ParseInt(os.Getenv(victimDies), 10, 64)
+	if err != nil {
+		return err
+	}
+	watch, err := pgxpool.New(ctx, url) // its connections are not deadly
+	if err != nil {
+		return err
+	}
+	defer watch.Close()
+	watched, err := tgpostgres.NewQueue(watch, tgpostgres.Config{})
+	if err != nil {
+		return err
+	}
+	consuming, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		for ctx.Err() == nil {
+			if s, err := watched.State(ctx, 7); err == nil && s.Pending == 0 {
+				left.Store(1 << 40)
+				stop()
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	return tghook.Consume(consuming, q, tghook.HandlerFunc(func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+		left.Store(dies)
+		return pay(ctx, u)
+	}), tghook.ConsumeConfig{Lease: 3 * time.Second, Dispatch: tghook.DispatchConfig{Bot: 7, Caller: callerFunc(func(context.Context, string, any, any) error {
+		_, err := os.Stdout.WriteString("replied\n")
+		return err
+	})}})
+}
+
+// killed runs a victim, and reports what it has written, and whether it died.
+func killed(t *testing.T, url string, at int) (output string, died bool) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), victimURL+"="+url, victimDies+"="+strconv.Itoa(at))
+	var all bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &all, &all
+	err := cmd.Run()
+	if err == nil {
+		return all.String(), false
+	}
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	require.True(t, ok && status.Signaled() && status.Signal() == syscall.SIGKILL, "%v: %s", err, all.String())
+	return all.String(), true
+}
+
+// A payment is handled by a process that kills itself after each write to and each read from
+// PostgreSQL, from the start of the handler until the update has ended: before and after each
+// statement, and between its being sent and answered. Then another process goes on.
+func TestAPaymentIsBookedOnceWhereverTheProcessIsKilled(t *testing.T) {
+	t.Parallel()
+	const points = 36 // some more than there are
+	var deaths, late atomic.Int64
+	t.Run("kill", func(t *testing.T) {
+		for at := 1; at <= points; at++ {
+			t.Run(strconv.Itoa(at), func(t *testing.T) {
+				t.Parallel()
+				cfg := newSchema(t)
+				url := shared.URL + "&default_query_exec_mode=exec&pool_max_conns=6&search_path=%22" + cfg.Schema + "%22"
+				pool := connect(t, shared, "search_path="+`"`+cfg.Schema+`"`)
+				q := newQueue(t, pool, tgpostgres.Config{})
+				execute(t, pool, payments)
+				require.NoError(t, q.Publish(t.Context(), payment(1)))
+				output, died := killed(t, url, at)
+				if died {
+					deaths.Add(1)
+					var booked, balance int
+					require.NoError(t, pool.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM payments), (SELECT sum(balance) FROM accounts)").Scan(&booked, &balance))
+					state, err := q.State(t.Context(), 7)
+					require.NoError(t, err)
+					letter, err := q.DeadLetters(t.Context(), 7, 0, 10)
+					require.NoError(t, err)
+					require.Empty(t, letter)
+					if state.Pending == 0 {
+						late.Add(1)
+					}
+					require.Equal(t, 100*booked, balance, "killed at %d, with %d pending", at, state.Pending)
+					execute(t, pool, "UPDATE tghook_queue SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL") // time passes
+					again, died := killed(t, url, 1<<40)
+					require.False(t, died)
+					output += again
+				}
+				assert.Contains(t, output, "replied")
+				var booked, balance int
+				require.NoError(t, pool.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM payments), (SELECT sum(balance) FROM accounts)").Scan(&booked, &balance))
+				assert.Equal(t, []int{1, 100}, []int{booked, balance}, output)
+				await(t, q, 0, 0)
+			})
+		}
+	})
+	t.Log(deaths.Load(), "deaths")
+	assert.Greater(t, deaths.Load(), int64(10))
+	assert.Positive(t, late.Load(), "the points must reach behind the end of the update")
+}
+
+// payment is the update that tells of a payment of 100.
+func payment(id int64) tghook.QueuedUpdate {
+	u := message1(id)
+	u.Raw = []byte(strings.Replace(string(u.Raw), `"chat":`, `"successful_payment":{"currency":"XTR","total_amount":100,"invoice_payload":"top-up","telegram_payment_charge_id":"charge-`+strconv.FormatInt(id, 10)+`","provider_payment_charge_id":""},"chat":`, 1))
+	return u
+}

@@ -1,0 +1,394 @@
+package tgpostgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/backends/tgpostgres"
+)
+
+// account is a table that handlers write, and a queue in the same schema.
+func account(t *testing.T, options ...string) (*tgpostgres.Queue, *pgxpool.Pool) {
+	t.Helper()
+	pool, _ := recorded(t, newSchema(t), options...)
+	q := newQueue(t, pool, tgpostgres.Config{})
+	execute(t, pool, "CREATE TABLE entries (id bigint, who text)")
+	return q, pool
+}
+
+// entries returns how many rows the handlers have written.
+func entries(t *testing.T, pool *pgxpool.Pool) (n int) {
+	t.Helper()
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM entries").Scan(&n))
+	return n
+}
+
+// write writes a row in the transaction of the handler with this context.
+func write(ctx context.Context, who string) error {
+	tx, err := tgpostgres.Tx(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO entries VALUES (1, $1)", who)
+	return err
+}
+
+// consume runs Consume until the test ends, or until the function that it returns is called.
+func consume(t *testing.T, q tghook.Queue, h tghook.HandlerFunc, change ...func(*tghook.ConsumeConfig)) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cfg := tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Bot: 7}, Lease: 5 * time.Second}
+	for _, f := range change {
+		f(&cfg)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- tghook.Consume(ctx, q, h, cfg) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		assert.NoError(t, <-ended)
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// await waits until the queue has so many pending updates and dead letters of bot 7.
+func await(t *testing.T, q *tgpostgres.Queue, pending, dead int) {
+	t.Helper()
+	var state tghook.QueueState
+	require.Eventually(t, func() bool {
+		var err error
+		state, err = q.State(t.Context(), 7)
+		return err == nil && state.Pending == pending && state.Dead == dead
+	}, 30*time.Second, 20*time.Millisecond, "%+v", state)
+}
+
+// message1 is an update of chat 1.
+func message1(id int64) tghook.QueuedUpdate {
+	return tghook.QueuedUpdate{Key: tghook.Key{Bot: 7, ID: id}, Lane: "chat:1", Raw: fmt.Appendf(nil, `{"update_id":%d,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"}}}`, id)}
+}
+
+func TestWhatAHandlerWritesIsKeptIfItSucceedsAndUndoneOtherwise(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end  func(ctx context.Context) error
+		kept bool
+		dead string
+	}{
+		"success": {func(context.Context) error { return nil }, true, ""},
+		"error":   {func(context.Context) error { return tghook.Drop(errors.New("refused")) }, false, "refused"},
+		"panic":   {func(context.Context) error { panic("ouch") }, false, "ouch"},
+		"a statement has failed": {func(ctx context.Context) error {
+			tx, err := tgpostgres.Tx(ctx)
+			if err == nil {
+				_, err = tx.Exec(ctx, "SELECT 1/0")
+			}
+			if err == nil {
+				panic("no error")
+			}
+			return nil
+		}, false, "a statement of the handler has failed, and the handler has returned nil; use tx.Begin for statements that may fail"},
+		"a statement has failed behind a savepoint": {func(ctx context.Context) error {
+			tx, err := tgpostgres.Tx(ctx)
+			if err != nil {
+				return err
+			}
+			if err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { _, err := tx.Exec(ctx, "SELECT 1/0"); return err }); err == nil {
+				panic("no error")
+			}
+			return nil
+		}, true, ""},
+		"Commit and Rollback by the handler": {func(ctx context.Context) error {
+			tx, err := tgpostgres.Tx(ctx)
+			if err != nil {
+				return err
+			}
+			for _, err := range []error{tx.Commit(ctx), tx.Rollback(ctx)} {
+				if err == nil || err.Error() != "tgpostgres: the transaction ends with the handler: return nil to keep what it has written, or an error to undo it; for a part of it, use tx.Begin" {
+					panic(err)
+				}
+			}
+			return nil
+		}, true, ""},
+		"ROLLBACK and BEGIN as statements": {func(ctx context.Context) error {
+			tx, err := tgpostgres.Tx(ctx)
+			for _, statement := range []string{"ROLLBACK", "BEGIN"} {
+				if err == nil {
+					_, err = tx.Exec(ctx, statement)
+				}
+			}
+			return err
+		}, false, "the handler has ended the transaction by a statement, such as COMMIT; leave that to Consume"},
+		"rows that are left open": {func(ctx context.Context) error {
+			tx, err := tgpostgres.Tx(ctx)
+			if err == nil {
+				_, err = tx.Query(ctx, "SELECT generate_series(1, 1000)") //nolint:sqlclosecheck // they stay open on purpose
+			}
+			return err
+		}, false, "rows that are not closed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q, pool := account(t)
+			require.NoError(t, q.Publish(t.Context(), message1(1), message1(2)))
+			consume(t, q, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+				if u.ID == 2 {
+					return tghook.NoReply, nil
+				}
+				if err := write(ctx, name); err != nil {
+					return tghook.NoReply, err
+				}
+				return tghook.NoReply, c.end(ctx)
+			}, func(cfg *tghook.ConsumeConfig) { cfg.Dispatch.MaxAttempts = 1 })
+			dead := 0
+			if c.dead != "" {
+				dead = 1
+			}
+			await(t, q, 0, dead)
+			letters, err := q.DeadLetters(t.Context(), 7, 0, 10)
+			require.NoError(t, err)
+			for _, l := range letters {
+				require.Contains(t, l.Why, c.dead)
+			}
+			want := 0
+			if c.kept {
+				want = 1
+			}
+			assert.Equal(t, want, entries(t, pool))
+			assert.Zero(t, pool.Stat().AcquiredConns())
+		})
+	}
+}
+
+func TestEveryAttemptHasATransactionOfItsOwn(t *testing.T) {
+	t.Parallel()
+	q, pool := account(t)
+	require.NoError(t, q.Publish(t.Context(), message1(1)))
+	left := make(chan error, 1)
+	failed := make(chan struct{})
+	consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		attempt, _ := tghook.AttemptFromContext(ctx)
+		if err := write(ctx, fmt.Sprint("attempt ", attempt.Number)); err != nil {
+			return tghook.NoReply, err
+		}
+		if attempt.Number > 1 {
+			close(failed)
+			left <- <-left // the goroutine of the first attempt uses its transaction meanwhile
+			return tghook.NoReply, nil
+		}
+		tx, err := tgpostgres.Tx(ctx)
+		if err != nil {
+			return tghook.NoReply, err
+		}
+		go func() {
+			<-failed
+			_, err := tx.Exec(context.WithoutCancel(ctx), "INSERT INTO entries VALUES (1, 'left behind')")
+			_, second := tgpostgres.Tx(context.WithoutCancel(ctx))
+			if second == nil {
+				err = nil
+			}
+			left <- err
+		}()
+		return tghook.NoReply, errors.New("try again")
+	})
+	await(t, q, 0, 0)
+	require.ErrorContains(t, <-left, "do not use it in a goroutine that the handler leaves behind")
+	var who string
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT string_agg(who, ' ') FROM entries").Scan(&who))
+	assert.Equal(t, "attempt 2", who)
+}
+
+func TestALostLeaseUndoesWhatTheHandlerHasWritten(t *testing.T) {
+	t.Parallel()
+	q, pool := account(t)
+	other := newQueue(t, pool, tgpostgres.Config{})
+	require.NoError(t, q.Publish(t.Context(), message1(1), message1(2)))
+	var taken []tghook.QueuedUpdate
+	var causes []error
+	stop := consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		if err := write(ctx, "too late"); err != nil {
+			return tghook.NoReply, err
+		}
+		// This process is stopped past its lease, and another takes the update.
+		_, err := pool.Exec(ctx, "UPDATE tghook_queue SET lease_until = clock_timestamp() - interval '1 s' WHERE id = 1")
+		if err == nil && taken == nil {
+			taken, err = other.Take(ctx, 7, 1, lease)
+		}
+		_, again := tgpostgres.Tx(ctx)
+		causes = append(causes, err, again)
+		return tghook.NoReply, nil
+	})
+	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 && entries(t, pool) == 0 && len(taken) == 1 }, 20*time.Second, 10*time.Millisecond)
+	stop()
+	require.NoError(t, errors.Join(causes...))
+	assert.Equal(t, 1, taken[0].Attempts)
+	assert.Zero(t, entries(t, pool))
+	require.NoError(t, other.Done(t.Context(), taken[0]))
+	await(t, q, 1, 0)
+}
+
+func TestTxSaysWhyThereIsNoTransaction(t *testing.T) {
+	t.Parallel()
+	_, err := tgpostgres.Tx(t.Context())
+	require.EqualError(t, err, "tgpostgres: Tx: the context is not that of a handler that tghook.Consume runs, or the handler has returned")
+
+	q, pool := account(t)
+	require.NoError(t, q.Publish(t.Context(), message1(1)))
+	var kept context.Context
+	got := make(chan error, 1)
+	consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		kept = context.WithoutCancel(ctx)                             //nolint:fatcontext // it is that of one handler
+		_, err := pool.Exec(ctx, "UPDATE tghook_queue SET fence = 1") // another process has it
+		if err == nil {
+			_, err = tgpostgres.Tx(ctx)
+		}
+		got <- err
+		return tghook.NoReply, err
+	})
+	err = <-got
+	require.ErrorIs(t, err, tghook.ErrClaimLost)
+	require.ErrorContains(t, err, "tgpostgres: Tx of update 1 of bot 7: ")
+	require.Eventually(t, func() bool {
+		_, err := tgpostgres.Tx(kept)
+		return err != nil && err.Error() == "tgpostgres: Tx: the context is not that of a handler that tghook.Consume runs, or the handler has returned"
+	}, 20*time.Second, 10*time.Millisecond)
+}
+
+func TestMoreHandlersThanConnectionsTakeTurns(t *testing.T) {
+	t.Parallel()
+	q, pool := account(t, "pool_max_conns=5")
+	const updates = 40
+	var at, most atomic.Int64
+	for id := range int64(updates) {
+		u := message1(id)
+		u.Lane = ""
+		require.NoError(t, q.Publish(t.Context(), u))
+	}
+	consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		err := write(ctx, "one of many")
+		most.Store(max(most.Load(), at.Add(1)))
+		defer at.Add(-1)
+		time.Sleep(5 * time.Millisecond) // others want a connection meanwhile
+		return tghook.NoReply, err
+	})
+	await(t, q, 0, 0)
+	assert.Equal(t, updates, entries(t, pool))
+	assert.LessOrEqual(t, most.Load(), int64(2), "three connections are left for the queue")
+}
+
+// The process that has handled the update is stopped before it has sent the reply.
+func TestTheReplyOfATransactionIsSentByAnotherProcessAndTheHandlerRunsOnce(t *testing.T) {
+	t.Parallel()
+	q, pool := account(t)
+	require.NoError(t, q.Publish(t.Context(), message1(1)))
+	calls := make(chan string, 10)
+	caller := func(sends bool) func(*tghook.ConsumeConfig) {
+		return func(cfg *tghook.ConsumeConfig) {
+			cfg.Grace = time.Millisecond
+			cfg.Dispatch.Caller = callerFunc(func(ctx context.Context, method string, _, _ any) error {
+				calls <- method
+				if !sends {
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			})
+		}
+	}
+	var runs atomic.Int64
+	h := func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		runs.Add(1)
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 1, "text": "Thank you!"}}, write(ctx, "paid")
+	}
+	consume(t, q, h, caller(false))
+	require.Equal(t, "sendMessage", <-calls)
+	require.Equal(t, 1, entries(t, pool), "it is kept before the reply is sent")
+	await(t, q, 1, 0)
+	execute(t, pool, "UPDATE tghook_queue SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL")
+	consume(t, newQueue(t, pool, tgpostgres.Config{}), h, caller(true))
+	require.Equal(t, "sendMessage", <-calls)
+	await(t, q, 0, 0)
+	assert.Equal(t, int64(1), runs.Load())
+	assert.Equal(t, 1, entries(t, pool))
+}
+
+type callerFunc func(ctx context.Context, method string, params, result any) error
+
+func (f callerFunc) Call(ctx context.Context, method string, params, result any) error {
+	return f(ctx, method, params, result)
+}
+
+// severed is a connection that fails when it has sent the statement commit, so that the answer
+// is lost.
+type severed struct {
+	net.Conn
+
+	armed *atomic.Bool
+	cut   atomic.Bool
+}
+
+func (c *severed) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if contains(p, "commit\x00") && c.armed.Swap(false) {
+		c.cut.Store(true)
+	}
+	return n, err
+}
+
+func (c *severed) Read(p []byte) (int, error) {
+	if c.cut.Load() {
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Read(p)
+}
+
+func contains(p []byte, text string) bool {
+	for i := range p {
+		if len(p)-i >= len(text) && string(p[i:i+len(text)]) == text {
+			return true
+		}
+	}
+	return false
+}
+
+func TestACommitWhoseAnswerIsLostIsASuccess(t *testing.T) {
+	t.Parallel()
+	for _, reply := range []tghook.Reply{tghook.NoReply, {Method: "sendMessage", Params: map[string]any{"chat_id": 1, "text": "Thank you!"}}} {
+		cfg := newSchema(t)
+		poolConfig, err := pgxpool.ParseConfig(shared.URL + "&default_query_exec_mode=exec")
+		require.NoError(t, err)
+		poolConfig.ConnConfig.RuntimeParams["search_path"] = `"` + cfg.Schema + `"`
+		var armed atomic.Bool
+		dial := poolConfig.ConnConfig.DialFunc
+		poolConfig.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dial(ctx, network, addr)
+			return &severed{Conn: conn, armed: &armed}, err
+		}
+		pool := connectConfig(t, poolConfig)
+		q := newQueue(t, pool, tgpostgres.Config{})
+		execute(t, pool, "CREATE TABLE entries (id bigint, who text)")
+		require.NoError(t, q.Publish(t.Context(), message1(1)))
+		var runs atomic.Int64
+		consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+			runs.Add(1)
+			armed.Store(true)
+			return reply, write(ctx, "paid")
+		}, func(c *tghook.ConsumeConfig) {
+			c.Dispatch.Caller = callerFunc(func(context.Context, string, any, any) error { return nil })
+		})
+		await(t, q, 0, 0)
+		assert.False(t, armed.Load(), "no answer was lost")
+		assert.Equal(t, int64(1), runs.Load())
+		assert.Equal(t, 1, entries(t, pool))
+	}
+}
