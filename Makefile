@@ -16,7 +16,7 @@ APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm redis-server chromium
 # Debian packages without a program of their name on the PATH.
-PACKAGES := python3-python-telegram-bot postgresql pgbouncer
+PACKAGES := python3-python-telegram-bot postgresql pgbouncer rabbitmq-server
 
 # Where npm's packages are installed.
 NPM := $(addsuffix /node_modules/.installed,$(patsubst %/package-lock.json,%,$(shell git ls-files '*/package-lock.json')))
@@ -60,7 +60,7 @@ test: deps-check ## all tests and examples of all modules with the race detector
 	@for p in nginx haproxy; do \
 	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
 	$(found) node >/dev/null && ls $(NPM) >/dev/null 2>&1 || \
-	  echo "left out: the tests with grammY and other libraries of npm (internal/thirdparty/clients, bench), because they or Node are not installed; make programs installs them"
+	  echo "left out: the tests with grammY and other libraries of npm, and with fauxqs (internal/thirdparty/clients, bench, backends/tgsqs), because they or Node are not installed; make programs installs them"
 
 # A user's PATH need not lead to where Debian puts nginx and HAProxy.
 found = PATH="$$PATH:/usr/sbin" command -v
@@ -159,7 +159,7 @@ vuln: $(call tool,$(GOVULNCHECK)) ## known vulnerabilities (needs the network)
 # that none is burdened with what another has left behind. taskset is Linux's; wrk loads the
 # servers of bench/sockets, of which grammY's is one.
 .PHONY: bench
-bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchmarks, BENCHCOUNT rounds on one core, and tables: doors, receivers, decoders, sockets, polls, rides, abuse
+bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchmarks, BENCHCOUNT rounds on one core, and tables: doors, receivers, decoders, sockets, polls, rides, queues, abuse
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
 	@cd bench && go test -c -o ../$(BIN)/bench.test . && for round in $$(seq $(BENCHCOUNT)); do \
 	  for name in $$(../$(BIN)/bench.test -test.list '$(firstword $(subst /, ,$(BENCH)))' | grep '^Benchmark'); do \
@@ -167,6 +167,7 @@ bench: $(call tool,$(BENCHSTAT)) bench/grammy/node_modules/.installed ## benchma
 	      -test.bench "^$$name\$$$(patsubst $(firstword $(subst /, ,$(BENCH)))%,%,$(BENCH))" -test.benchmem -test.benchtime $(BENCHTIME); \
 	  done; done | tee ../$(BIN)/bench.txt
 	@cd bench && go build -o ../$(BIN)/sockets ./sockets && ../$(BIN)/sockets -bench '$(BENCH)' | tee -a ../$(BIN)/bench.txt
+	@cd bench && go build -o ../$(BIN)/queues ./queues && ../$(BIN)/queues -bench '$(BENCH)' | tee -a ../$(BIN)/bench.txt
 	@cd bench && go build -o ../$(BIN)/abuse ./abuse && ../$(BIN)/abuse -bench '$(BENCH)' | tee ../$(BIN)/abuse.txt
 	@"$(call tool,$(BENCHSTAT))" $(BIN)/bench.txt
 	@cd bench && cat ../$(BIN)/{bench,abuse}.txt | go run ./table
@@ -179,6 +180,13 @@ kill: ## kill a bot again and again for KILLTIME while updates come, by webhook 
 .PHONY: chaos-replicas
 chaos-replicas: ## kill and stop two replicas and the Store that they share for CHAOSTIME, with each Store: nothing lost, nothing twice but as the lease says
 	@go run ./e2e/replicas -mode redis,postgres,sqlite -for $(CHAOSTIME)
+
+# The short form is a test of e2e/queues, and that of the 100 kills one of backends/tgsqlite.
+# With CHAOSSEED=7 the same things are killed after the same number of updates.
+.PHONY: chaos
+chaos: ## kill receivers, workers and the engine of their queue while 20,000 updates come, with each engine; kill a spool 100 times: nothing lost, reordered or twice but what was in flight
+	@go run ./e2e/queues $(if $(CHAOSSEED),-seed $(CHAOSSEED))
+	@cd backends/tgsqlite && go test -count 1 -v -timeout 30m -run 'TestASpoolThatIsKilled|TestACopyOfARandomMoment' . -kills 100 $(if $(CHAOSSEED),-seed $(CHAOSSEED))
 
 # Emoji need a font of their own (Debian: fonts-noto-color-emoji). Look at the pictures before you commit them.
 .PHONY: screenshots

@@ -126,7 +126,7 @@ func BenchmarkReplicas(b *testing.B) {
 		b.Run(mode, func(b *testing.B) {
 			s := openSite(b, mode)
 			s.Silent, s.LateAfter = true, time.Minute
-			urls := []string{"http://" + begin(b, s, 0).address, "http://" + begin(b, s, 1).address}
+			urls := []string{"http://" + begin(b, s, 0).Address, "http://" + begin(b, s, 1).Address}
 			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
 			defer client.CloseIdleConnections()
 			var sent atomic.Int64

@@ -84,7 +84,7 @@ func begin(tb testing.TB, s *site, place int) *process {
 	tb.Helper()
 	p, err := s.start(tb.Context(), place)
 	require.NoError(tb, err)
-	tb.Cleanup(p.kill)
+	tb.Cleanup(p.Kill)
 	return p
 }
 
@@ -116,12 +116,12 @@ func TestAReplyThatTelegramNeverSawComesFromTheOtherReplica(t *testing.T) {
 		s := openSite(t, mode)
 		first := begin(t, s, 0)
 		second := begin(t, s, 1)
-		s.front.receivers[1].Store("")
+		s.front.Put(1, "")
 		s.tg.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
 			if d.Attempt == 2 {
 				eventually(t, "the Store knows of the success", func() bool { return s.ledger.kept(d.UpdateID) })
-				first.kill()
-				s.front.receivers[1].Store(second.address)
+				first.Kill()
+				s.front.Put(1, second.Address)
 			}
 			return tghooktest.DeliveryFault{CutAfter: d.Attempt == 1}
 		})
@@ -142,12 +142,12 @@ func TestALateReplyOfAKilledReplica(t *testing.T) {
 				s.Calls = calls
 				first := begin(t, s, 0)
 				second := begin(t, s, 1)
-				s.front.receivers[1].Store("")
+				s.front.Put(1, "")
 				s.tg.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
 					if d.Attempt == 2 {
 						eventually(t, "the Store knows of the success", func() bool { return s.ledger.kept(d.UpdateID) })
-						first.kill()
-						s.front.receivers[1].Store(second.address)
+						first.Kill()
+						s.front.Put(1, second.Address)
 					}
 					return tghooktest.DeliveryFault{}
 				})
@@ -172,10 +172,10 @@ func TestASuccessThatTheStoreDoesNotKnowIsRepeatedAfterTheLease(t *testing.T) {
 		first := begin(t, s, 0)
 		s.Dies = false
 		second := begin(t, s, 1)
-		s.front.receivers[1].Store("")
+		s.front.Put(1, "")
 		go func() {
-			<-first.ended
-			s.front.receivers[1].Store(second.address)
+			<-first.Ended
+			s.front.Put(1, second.Address)
 		}()
 		update, sent := send(t, s, 0), time.Now()
 		delivered(t, s)
@@ -192,18 +192,18 @@ func TestAReceiverThatWasStoppedPastItsLeaseIsRefused(t *testing.T) {
 		s := openSite(t, mode)
 		first := begin(t, s, 0)
 		second := begin(t, s, 1)
-		s.front.receivers[1].Store("")
+		s.front.Put(1, "")
 		update := send(t, s, 2*time.Second)
 		eventually(t, "the run begins", func() bool { return len(s.ledger.attempts(update)) == 1 })
 		time.Sleep(300 * time.Millisecond) // a process that is stopped while it writes holds the lock of SQLite's file
-		require.NoError(t, first.pause())
-		s.front.receivers[0].Store("")
-		s.front.receivers[1].Store(second.address)
+		require.NoError(t, first.Pause())
+		s.front.Put(0, "")
+		s.front.Put(1, second.Address)
 		delivered(t, s)
-		require.NoError(t, first.resume())
+		require.NoError(t, first.Resume())
 		eventually(t, "the Store refuses the late success", func() bool { return s.ledger.attempts(update)[0].claim == refused })
-		require.NoError(t, second.stop())
-		require.NoError(t, first.stop())
+		require.NoError(t, second.Stop())
+		require.NoError(t, first.Stop())
 		assert.Equal(t, []int{second.life}, s.ledger.replies(update), "who made the replies that Telegram got")
 		runs := s.ledger.attempts(update)
 		require.Len(t, runs, 2, "runs")
@@ -229,7 +229,7 @@ func TestAPollThatWasKilledRunsWhatItHadHandled(t *testing.T) {
 			}
 		}
 		eventually(t, "it is handled", handled(quick))
-		first.kill()
+		first.Kill()
 		begin(t, s, 0)
 		eventually(t, "the next one of the chat is handled", handled(send(t, s, 0)))
 		want := 1
@@ -246,11 +246,11 @@ func TestTheOtherReplicaRunsWhatAKilledOneHeld(t *testing.T) {
 		s := openSite(t, mode)
 		first := begin(t, s, 0)
 		second := begin(t, s, 1)
-		s.front.receivers[1].Store("")
+		s.front.Put(1, "")
 		update, begun := send(t, s, time.Second), time.Now()
 		eventually(t, "the run begins", func() bool { return len(s.ledger.attempts(update)) == 1 })
-		first.kill()
-		s.front.receivers[1].Store(second.address)
+		first.Kill()
+		s.front.Put(1, second.Address)
 		delivered(t, s)
 		assert.GreaterOrEqual(t, time.Since(begun), testLease, "time until it was handled")
 		assert.Equal(t, []int{second.life}, s.ledger.replies(update), "who made the replies that Telegram got")
@@ -272,7 +272,7 @@ func TestARollingDeploymentRunsNothingTwice(t *testing.T) {
 		for place, p := range old {
 			time.Sleep(500 * time.Millisecond) // updates come meanwhile
 			begin(t, s, place)
-			require.NoError(t, p.stop())
+			require.NoError(t, p.Stop())
 		}
 		ids := <-sent
 		delivered(t, s)
@@ -288,11 +288,11 @@ func TestWithoutAStoreTheOtherReplicaRunsALateUpdateToo(t *testing.T) {
 	s := openSite(t, byWebhook)
 	begin(t, s, 0)
 	second := begin(t, s, 1)
-	s.front.receivers[1].Store("")
+	s.front.Put(1, "")
 	s.tg.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
 		if d.Attempt == 2 {
-			s.front.receivers[0].Store("")
-			s.front.receivers[1].Store(second.address)
+			s.front.Put(0, "")
+			s.front.Put(1, second.Address)
 		}
 		return tghooktest.DeliveryFault{CutAfter: d.Attempt == 1}
 	})
@@ -309,7 +309,7 @@ func TestTheStoreIsAway(t *testing.T) {
 		var ids atomic.Int64
 		send := func() (status int, retryAfter string, id int64) {
 			id = ids.Add(1)
-			status, retryAfter, err := post(t.Context(), http.DefaultClient, "http://"+p.address, message(int(id), int(id)))
+			status, retryAfter, err := post(t.Context(), http.DefaultClient, "http://"+p.Address, message(int(id), int(id)))
 			assert.NoError(t, err)
 			return status, retryAfter, id
 		}

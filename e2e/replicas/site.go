@@ -11,6 +11,7 @@ import (
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/test/engine"
+	"github.com/tghook/tghook/internal/test/fleet"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -19,7 +20,7 @@ type site struct {
 	settings // of the receivers
 
 	tg     *tghooktest.Server
-	front  *front
+	front  *fleet.Front
 	ledger *ledger
 	server *engine.Server // of the Store; nil: it has none
 	shared bool           // others use the server too
@@ -52,7 +53,7 @@ func newSite(ctx context.Context, mode string, seed uint64, lease time.Duration,
 	}
 	s.tg.OnCall(s.noteReply)
 	s.Token, s.API = s.tg.Token, s.tg.URL
-	if s.front, err = newFront(ctx, 2); err != nil {
+	if s.front, err = fleet.NewFront(ctx, 2); err != nil {
 		return s, err
 	}
 	return s, s.serve(ctx)
@@ -75,7 +76,7 @@ func (s *site) setWebhook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return client.SetWebhook(ctx, tghook.WebhookRequest{URL: s.front.url(), SecretToken: secret})
+	return client.SetWebhook(ctx, tghook.WebhookRequest{URL: s.front.URL(), SecretToken: secret})
 }
 
 // noteReply notes what a reply says in the ledger.
@@ -94,7 +95,7 @@ func (s *site) start(ctx context.Context, place int) (*process, error) {
 	if err != nil || s.Polls {
 		return p, err
 	}
-	s.front.receivers[place].Store(p.address)
+	s.front.Put(place, p.Address)
 	s.once.Do(func() { err = s.setWebhook(ctx) })
 	return p, err
 }
@@ -108,15 +109,12 @@ func (s *site) killStore() {
 // close ends all but the receivers.
 func (s *site) close() (err error) {
 	if s.front != nil {
-		_ = s.front.Close()
+		s.front.Close()
 	}
 	if s.tg != nil {
 		s.tg.Close() // it ends the connections
 	}
 	s.cancel()
-	if s.front != nil {
-		s.front.running.Wait()
-	}
 	if s.server != nil && !s.shared {
 		err = s.server.Close()
 	}

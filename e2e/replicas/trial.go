@@ -144,18 +144,18 @@ func (t trial) disturb(ctx context.Context, s *site, place int, calm, over <-cha
 		}
 		for ended := false; !ended; {
 			select {
-			case <-p.ended:
-				return fmt.Errorf("it has ended on its own: %w", errors.Join(p.err()))
+			case <-p.Ended:
+				return fmt.Errorf("it has ended on its own: %w", errors.Join(p.Err()))
 			case <-time.After(time.Duration(draw.Int64N(int64(time.Second)))):
 				if ended, err = t.fault(ctx, s, p, draw); err != nil {
 					return err
 				}
 			case <-calm:
 				<-over
-				return p.stop()
+				return p.Stop()
 			}
 		}
-		s.front.receivers[place].Store("")
+		s.front.Put(place, "")
 	}
 }
 
@@ -164,14 +164,14 @@ func (t trial) fault(ctx context.Context, s *site, p *process, draw *rand.Rand) 
 	switch n := draw.IntN(8); {
 	case n == 0 && s.Lease > 0:
 		s.ledger.count(func(c *counts) { c.paused++ })
-		err := errors.Join(p.pause(), pass(ctx, s.Lease+time.Duration(draw.Int64N(int64(time.Second)))))
-		return false, errors.Join(err, p.resume())
+		err := errors.Join(p.Pause(), pass(ctx, s.Lease+time.Duration(draw.Int64N(int64(time.Second)))))
+		return false, errors.Join(err, p.Resume())
 	case n <= 2:
 		s.ledger.count(func(c *counts) { c.stopped++ })
-		return true, p.stop()
+		return true, p.Stop()
 	default:
 		s.ledger.count(func(c *counts) { c.killed++ })
-		p.kill()
+		p.Kill()
 		return true, nil
 	}
 }

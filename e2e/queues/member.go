@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+// The argument of a process is its role. Its environment has the settings. It ends when its
+// standard input does.
+const (
+	receiverRole = "receive"
+	workerRole   = "work"
+	settingsEnv  = "MEMBER"
+	reportFile   = 3
+	secret       = "stand-in-secret"
+	grace        = 10 * time.Second
+)
+
+// settings are the settings of a process.
+type settings struct {
+	Role       string
+	Engine     string
+	Address    string // of the engine
+	Token, API string // of the simulated Telegram
+	Life       int    // of a worker
+	Lease      time.Duration
+	Breakage   string // what is broken on purpose; empty: nothing
+}
+
+// member is the work of a process.
+type member struct {
+	settings
+
+	queue   opened
+	witness *witness // of a worker
+	client  *tghook.Client
+	reports *os.File
+}
+
+// serve does the work of a process, until its standard input ends.
+func serve() error {
+	m := member{reports: os.NewFile(reportFile, "reports")}
+	if err := json.Unmarshal([]byte(os.Getenv(settingsEnv)), &m.settings); err != nil { //nolint:musttag // both ends are this program
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
+	var err error
+	if m.client, err = tghook.NewClient(m.Token, tghook.ClientConfig{BaseURL: m.API, Local: true}); err != nil {
+		return err
+	}
+	if m.queue, err = engines[m.Engine].open(ctx, m.Address); err != nil {
+		return err
+	}
+	defer m.queue.close()
+	if b := breakages[m.Breakage]; b != nil {
+		m.queue.Queue = b(m.queue.Queue)
+	}
+	if m.Role == receiverRole {
+		return m.receive(ctx)
+	}
+	return m.work(ctx)
+}
+
+func (m *member) dispatch() tghook.DispatchConfig {
+	return tghook.DispatchConfig{Bot: m.client.Bot(), Logger: slog.New(slog.DiscardHandler)}
+}
+
+// receive serves a webhook that publishes. The line that it writes is its address.
+func (m *member) receive(ctx context.Context) error {
+	publisher, err := tghook.NewPublisher(m.queue, m.dispatch())
+	if err != nil {
+		return err
+	}
+	hook, err := tghook.New(publisher, tghook.Config{Secret: secret, LateAfter: 500 * time.Millisecond, Dispatch: m.dispatch()})
+	if err != nil {
+		return err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: hook, ReadHeaderTimeout: grace, IdleTimeout: 90 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	say(l.Addr())
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	return errors.Join(hook.Shutdown(ending), server.Shutdown(ending))
+}
+
+// work handles what is published.
+func (m *member) work(ctx context.Context) error {
+	say("-")
+	cfg := tghook.ConsumeConfig{Dispatch: m.dispatch(), Lease: m.Lease, OnError: func(context.Context, error) {}}
+	cfg.Dispatch.Caller = m.client
+	cfg.Dispatch.MaxInFlight = 100
+	var queue tghook.Queue
+	m.witness, queue = newWitness(m)
+	return tghook.Consume(ctx, queue, tghook.HandlerFunc(m.handle), cfg)
+}
+
+// say tells the parent where the process listens.
+func say(address any) { _, _ = fmt.Fprintln(os.Stdout, address) }
+
+// report reports to the ledger in one write, so that the end of the process cannot cut it.
+func (m *member) report(what string, update, chat int64, lease int, age time.Duration) {
+	_, _ = m.reports.WriteString(report(m.Life, what, update, chat, lease, age))
+}
+
+// The texts of messages, beside the time that their handler takes.
+const (
+	failing  = "fail" // the first attempt fails
+	dropping = "drop"
+)
+
+var errOnPurpose = errors.New("this handler fails on purpose")
+
+// handle does what the text of the message says. Its reply names the update.
+func (m *member) handle(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+	queued, _ := tghook.QueuedFromContext(ctx)
+	tell := func(what string) { m.witness.report(what, queued, u.ChatID) }
+	tell(begins)
+	err := m.act(ctx, u, queued.Attempts)
+	switch {
+	case errors.Is(err, errDrop):
+		tell(drops)
+		return tghook.NoReply, tghook.Drop(err)
+	case err != nil:
+		tell(fails)
+		return tghook.NoReply, err
+	}
+	tell(ends)
+	return tghook.Reply{Method: "sendMessage", Params: map[string]any{
+		"chat_id": u.ChatID, "text": strconv.FormatInt(u.ID, 10),
+	}}, nil
+}
+
+var errDrop = errors.New("this update is dropped on purpose")
+
+func (m *member) act(ctx context.Context, u *tghook.Update, attempts int) error {
+	var object struct{ Message struct{ Text string } }
+	if err := u.Decode(&object); err != nil {
+		return err
+	}
+	if m.queue.write != nil {
+		if err := m.queue.write(ctx, u); err != nil {
+			return err
+		}
+	}
+	switch {
+	case object.Message.Text == dropping:
+		return errDrop
+	case object.Message.Text == failing && attempts == 0:
+		return errOnPurpose
+	case object.Message.Text == failing:
+		return nil
+	}
+	work, err := time.ParseDuration(object.Message.Text)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(work):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

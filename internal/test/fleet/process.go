@@ -1,0 +1,91 @@
+//go:build unix
+
+package fleet
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// Process is a copy of the program that is running.
+type Process struct {
+	// Address is the first line that the process has written.
+	Address string
+	// Ended is closed when the process has ended.
+	Ended <-chan struct{}
+
+	command   *exec.Cmd
+	input     io.Closer // its end makes the process stop
+	complaint bytes.Buffer
+	result    error // of the process that has ended
+}
+
+// Start starts a process with the argument arg and, beside the variables of this process, the
+// variable env. Its file 3 is reports. It returns when the process has written a line. The
+// process must end when its standard input does. It is killed when ctx ends.
+// Start calls over when it has ended, before Ended is closed.
+func Start(ctx context.Context, arg, env string, reports *os.File, over func()) (*Process, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	ended := make(chan struct{})
+	p := &Process{command: exec.CommandContext(ctx, program, arg), Ended: ended}
+	p.command.Env = append(os.Environ(), env)
+	p.command.Stderr = &p.complaint
+	p.command.ExtraFiles = []*os.File{reports}
+	if p.input, err = p.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.command.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		return nil, fmt.Errorf("%s ended without a line: %w\n%s", arg, p.command.Wait(), p.complaint.Bytes())
+	}
+	p.Address = lines.Text()
+	go func() {
+		defer close(ended)
+		p.result = p.command.Wait()
+		over()
+	}()
+	return p, nil
+}
+
+// Kill ends the process by SIGKILL, if it has not ended.
+func (p *Process) Kill() {
+	_ = p.command.Process.Kill()
+	<-p.Ended
+}
+
+// Stop asks the process to stop, and waits until it has.
+func (p *Process) Stop() error {
+	_ = p.input.Close()
+	<-p.Ended
+	return p.Err()
+}
+
+// Err returns why a process that has ended did not succeed.
+func (p *Process) Err() error {
+	if p.result != nil {
+		return fmt.Errorf("%s: %w\n%s", p.command.Args[1], p.result, p.complaint.Bytes())
+	}
+	return nil
+}
+
+// Pause stops the process by SIGSTOP until Resume. It does not know.
+func (p *Process) Pause() error { return p.command.Process.Signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (p *Process) Resume() error { return p.command.Process.Signal(syscall.SIGCONT) }
