@@ -247,13 +247,18 @@ func (p *tab) click(selector, text string) {
 	p.wait("Boolean(" + find + ")")
 	place := fmt.Sprintf("(() => { const e = %s; e?.scrollIntoView({block: 'nearest'}); const b = e?.getBoundingClientRect(); return b ? [b.x + b.width / 2, b.y + b.height / 2] : [0, 0]; })()", find)
 	// Lists move while things come in: the click waits until the element stays where it is.
-	box, before := eval[[2]float64](p, place), [2]float64{}
-	for box != before || box[0] == 0 {
-		before = box
-		p.run(chromedp.Sleep(60 * time.Millisecond))
-		box = eval[[2]float64](p, place)
+	// If it has moved all the same, the click misses it, and another one follows.
+	meets := fmt.Sprintf("(() => { const e = %s; window.met = false; e?.addEventListener('click', () => { window.met = true; }, {capture: true, once: true}); return Boolean(e); })()", find)
+	for met := false; !met; met = eval[bool](p, "window.met") {
+		box, before := eval[[2]float64](p, place), [2]float64{}
+		for box != before || box[0] == 0 {
+			before = box
+			p.run(chromedp.Sleep(60 * time.Millisecond))
+			box = eval[[2]float64](p, place)
+		}
+		p.wait(meets)
+		p.run(chromedp.MouseClickXY(box[0], box[1]))
 	}
-	p.run(chromedp.MouseClickXY(box[0], box[1]))
 }
 
 // write puts the cursor into a field and types.

@@ -62,7 +62,9 @@ func TestManyMessages(t *testing.T) {
 			box.scrollTop -= by;
 			await new Promise(requestAnimationFrame);
 			await new Promise(requestAnimationFrame);
-			if (row.isConnected && by === 400 && Math.abs(row.getBoundingClientRect().top - was - by) > 2) jumps++;
+			const moved = () => row.isConnected && by === 400 && Math.abs(row.getBoundingClientRect().top - was - by) > 2;
+			for (let n = 0; n < 10 && moved(); n++) await new Promise(requestAnimationFrame); // on a busy machine a frame may come late
+			if (moved()) jumps++;
 			const now = performance.now();
 			times.push(now - last);
 			last = now;
