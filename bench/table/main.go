@@ -1,9 +1,9 @@
 // Command table reads the lines of BenchmarkDoors, BenchmarkReceive, BenchmarkDecode,
-// BenchmarkPoll, BenchmarkRide, sockets and abuse, with some rounds of each. It prints
+// BenchmarkPoll, BenchmarkRide, sockets, queues and abuse, with some rounds of each. It prints
 // tables of their medians: the cost of tghook at each door against the framework's own
 // empty handler, its speed beside its rivals, whether both are within the bounds, the time
-// of decoders, the saving of a reply in the HTTP response, and the fate of updates under
-// abuse.
+// of decoders, the saving of a reply in the HTTP response, the cost of queues, and the fate of
+// updates under abuse.
 package main
 
 import (
@@ -44,6 +44,7 @@ func report(out io.Writer, in io.Reader) error {
 	r.printRivals(table)
 	r.printPoll(table)
 	r.printRide(table)
+	r.printQueues(table)
 	r.printAbuse(table)
 	return table.Flush()
 }

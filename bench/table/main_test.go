@@ -118,6 +118,33 @@ BenchmarkDecode/message/go_telegram/encoding_json-2 100 1 ns/op 8600 cpu-ns/op
 	})
 }
 
+func TestQueuesTellsWhatTheWaysCost(t *testing.T) {
+	t.Parallel()
+	const lines = `BenchmarkQueues/flush/disk 600 0.480 flush-p50-ms 3.000 flush-p99-ms
+BenchmarkQueues/full/none 2000 1000 answers/s 1000 updates/s 100 cpu-us/update
+BenchmarkQueues/paced/none 200 0.51 answer-p50-ms 1.50 answer-p99-ms 0.40 start-p50-ms 1.40 start-p99-ms
+BenchmarkQueues/full/spool 2000 600 answers/s 500 updates/s 330 cpu-us/update
+BenchmarkQueues/paced/spool 200 2.04 answer-p50-ms 9.00 answer-p99-ms 3.00 start-p50-ms 12.0 start-p99-ms
+BenchmarkQueues/parallel_2/none 200 100 updates/s
+BenchmarkQueues/parallel_2/spool 200 80 updates/s
+BenchmarkQueues/parallel_16/none 1600 600 updates/s
+BenchmarkQueues/parallel_16/spool 1600 400.0 updates/s
+BenchmarkQueues/full/none 2000 1200 answers/s 1000 updates/s 120 cpu-us/update
+`
+	equal(t, fields(t, lines, "none", "spool", "flush", "2", "16"), []string{
+		"way answers/s / none updates/s / none CPU µs / none",
+		"none 1100 1.00 1000 1.00 110 1.0",
+		"spool 600 0.55 500 0.50 330 3.0",
+		"and the 99th percentile. A flush of the disk takes 0.48 ms (3.0) in this run.",
+		"none 0.5 1.5 0.4 1.4",
+		"spool 2.0 9.0 3.0 12.0",
+		"Updates a second with a handler that waits for 20 ms, and what share that is of the most that so many handlers can do.",
+		"handlers at most none spool",
+		"2 100 100 (1.00) 80 (0.80)",
+		"16 800 600 (0.75) 400 (0.50)",
+	})
+}
+
 func TestRideTellsWhatAnswersCost(t *testing.T) {
 	t.Parallel()
 	const lines = `BenchmarkRide/in_the_response-2 1 23000 answers/s 0 calls 1.40 cpu-s
