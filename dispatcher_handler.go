@@ -33,7 +33,7 @@ func (o owner) Value(ctx *dispatch.Context, key any) (any, bool) {
 		return o.Dispatcher, true
 	case queuedKey:
 		l, ok := ctx.Claimed().(*leased)
-		if !ok {
+		if !ok || ctx.Returned() {
 			return nil, false
 		}
 		return l.snapshot(), true

@@ -237,10 +237,11 @@ func TestEveryQueueCaseCanFail(t *testing.T) {
 			found[name] = true
 		}
 	}
-	cases := allQueueCases()
-	names := make([]string, len(cases))
-	for i, c := range cases {
-		names[i] = c.name
+	names := []string{}
+	for _, c := range allQueueCases() {
+		if c.name != keptByConsume {
+			names = append(names, c.name)
+		}
 	}
 	slices.Sort(names)
 	assert.Equal(t, strings.Join(names, "\n"), strings.Join(slices.Sorted(maps.Keys(found)), "\n"))

@@ -53,6 +53,9 @@ func (c *Context) Attempt() int { return c.attempt }
 // Store.
 func (c *Context) Claimed() any { return c.claimed }
 
+// Returned reports whether the handler that c was made for has returned.
+func (c *Context) Returned() bool { return c.returned.Load() }
+
 // InTime reports whether the attempt was not given up.
 func (c *Context) InTime() bool { return c.flight.engine.inTime(c) }
 
