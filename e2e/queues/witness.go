@@ -53,7 +53,7 @@ func receiptOf(u tghook.QueuedUpdate) receipt { return receipt{u.Key.ID, u.Recei
 // report reports something of an update.
 func (w *witness) report(what string, u tghook.QueuedUpdate, chat int64) {
 	w.mu.Lock()
-	l := w.leases[receiptOf(u)]
+	l := *w.leases[receiptOf(u)]
 	w.mu.Unlock()
 	w.member.report(what, u.Key.ID, chat, l.number, time.Since(l.began))
 }
