@@ -187,7 +187,9 @@ func storeBreakages() []storeBreakage {
 
 // byChance reports whether the order of two goroutines decides if a case of this name finds a
 // fault.
-func byChance(name string) bool { return strings.Contains(name, "a takeover at once") || name == keptByConsume }
+func byChance(name string) bool {
+	return strings.Contains(name, "a takeover at once") || name == keptByConsume
+}
 
 // Consume itself keeps the order of this case. A faulty Queue breaks it by chance alone.
 const keptByConsume = "an update whose handler fails is run again before the next one of its chat"
