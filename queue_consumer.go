@@ -472,14 +472,15 @@ func (c *consumer) renewed(l *leased, asked time.Time, lost bool) bool {
 
 // endBy calls a method of the Queue that may end a lease.
 func (c *consumer) endBy(l *leased, call func() error) error {
-	set := func(ending bool) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		l.ending = ending
-	}
-	set(true)
-	defer set(false)
+	c.setEnding(l, true)
+	defer c.setEnding(l, false)
 	return call()
+}
+
+func (c *consumer) setEnding(l *leased, ending bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.ending = ending
 }
 
 // Claim implements [dispatch.Store].
@@ -614,9 +615,6 @@ func (c *consumer) Release(values context.Context, claim dispatch.Claim) {
 	}
 }
 
-// longestWhy bounds the reason that Bury gets.
-const longestWhy = 4 << 10
-
 // bury makes a dead letter of an update. It is the dispatcher's DeadLetter.
 func (c *consumer) bury(ctx context.Context, u *Update, why error) error {
 	l, known := claimedBy(ctx)
@@ -661,10 +659,10 @@ func (c *consumer) buryLeased(ctx context.Context, l *leased, why error) error {
 	case leaseHolds:
 	}
 	c.rollback(ctx, l)
-	text := inspect(why).text
+	text := inspect(why).text // 4 KiB at most
 	err := c.endBy(l, func() error {
 		err := c.call(ctx, "Bury", func(ctx context.Context) error {
-			return c.queue.Bury(ctx, l.snapshot(), text[:min(len(text), longestWhy)])
+			return c.queue.Bury(ctx, l.snapshot(), text)
 		})
 		if err == nil {
 			c.setState(l, leaseEnded)
@@ -693,10 +691,12 @@ func (c *consumer) settle(ctx *dispatch.Context, u *Update, res *dispatch.Result
 		c.rollback(ctx, l)
 		return
 	}
-	err := c.endBy(l, func() error { return c.commit(ctx, l, res.Reply.Body) })
+	c.setEnding(l, true) // until Done is called too: Commit may have removed the update
+	err := c.commit(ctx, l, res.Reply.Body)
 	if err == nil {
 		return
 	}
+	c.setEnding(l, false)
 	found := inspect(err)
 	if found.claimLost {
 		c.lose(l)

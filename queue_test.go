@@ -681,6 +681,25 @@ func TestARenewalThatMeetsADoneLosesNothing(t *testing.T) {
 	})
 }
 
+// Between Commit, which has removed an update, and Done, Renew says that the update is lost.
+func TestARenewalBehindACommitLosesNothing(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		w, store := &work{}, rig.NewStore()
+		store.Latency = 2 * time.Second // Done of the Store comes before that of the Queue
+		q := &changedQueue{Queue: memqueue.New(), w: w}
+		q.commit = func(u tghook.QueuedUpdate) error { return q.Queue.Done(context.Background(), u) }
+		publish(t, q, rig.MessageIn(1, 1), rig.MessageIn(1, 2), rig.MessageIn(1, 3))
+		var runs work
+		consume(t, q, tghook.ConsumeConfig{Lease: 3 * time.Second, Dispatch: tghook.DispatchConfig{Store: store}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			runs.notef("%d", u.ID)
+			return tghook.NoReply, nil
+		})
+		rig.Pass(time.Minute)
+		assert.Equal(t, "1, 2, 3", runs.all())
+		assert.Equal(t, 1, strings.Count(q.Log(), "Take"), q.Log())
+	})
+}
+
 // The transaction of a handler is of the lease that it began under, also when this process has
 // got the update again.
 func TestATransactionIsOfTheLeaseOfItsHandler(t *testing.T) {

@@ -118,9 +118,8 @@
 // processes as you like. They may start and end at any time. The updates of a lane are handled one
 // at a time and in order, whichever process has them.
 //
-// A call of Publish is one transaction and one round trip, and so are Take, Done and the others.
-// Calls of Publish that come at once share a transaction, and so do those of Done: the more
-// there are, the less each costs. Take costs the same however long the queue is.
+// Each call is one transaction and one round trip. Calls of Publish that come at once share a
+// transaction. Calls of Done do too. The more calls there are, the less each costs. Take costs the same however long the queue is.
 //
 // PostgreSQL tells the workers of new updates (LISTEN). For that each process that consumes has
 // one connection more than its pool. PgBouncer in transaction mode does not pass that on. Then
@@ -133,8 +132,8 @@
 // each day, by TRUNCATE. No pending
 // update and no dead letter is ever in it.
 //
-// [Tx] gives a handler the transaction that ends its update. So what it writes in this database
-// happens exactly once. A handler that uses it holds a connection while it runs: give the pool
+// [Tx] gives a handler the transaction that ends its update. So its writes in this database
+// happen exactly once. A handler that uses it holds a connection while it runs: give the pool
 // three connections more than there are such handlers at a time. Others wait. A transaction that
 // is open for minutes keeps PostgreSQL from removing dead rows, which slows Take: call Tx late in a
 // slow handler.
@@ -144,7 +143,7 @@
 //   - PostgreSQL is away, or has no connection free: updates are answered 503, and no handler
 //     starts. A handler that runs goes on for up to 30 seconds, or ConsumeConfig.Lease. Then its
 //     context ends with [tghook.ErrClaimLost], and its update runs again. A handler that uses [Tx]
-//     fails at its next statement, and what it wrote is undone. All this ends when PostgreSQL
+//     fails at its next statement, and its writes are undone. The bot recovers when PostgreSQL
 //     answers again.
 //   - PostgreSQL was killed, or its machine lost power, and starts again: nothing is lost.
 //   - The same with synchronous_commit off: the last commits are lost, up to three times
@@ -163,8 +162,8 @@
 // If items of an album are lost, they do not come again, because Telegram has been answered.
 //
 // With a Queue: if a Publish is lost, the update is lost, because Telegram has been answered. If
-// the end of an update is lost, its handler runs again. What it wrote by [Tx] is lost with that end,
-// and is written again.
+// the end of an update is lost, its handler runs again. Its writes by [Tx] are lost with that end,
+// and it writes them again.
 //
 // So synchronous_commit off saves a Store the wait for the disk at each of its two statements, and
 // costs updates that run twice after a crash. Set it for the program alone, by

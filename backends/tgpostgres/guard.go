@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// guardedTx is a transaction or a savepoint, which no goroutine can use when the handler has
-// returned. Its other methods are those of pgx.Tx.
+// guardedTx is a transaction or a savepoint. No goroutine can use it when the handler has
+// returned. Its other methods are the methods of pgx.Tx.
 type guardedTx struct {
 	pgx.Tx
 	*transaction
@@ -46,7 +46,7 @@ func (g *guardedTx) Commit(ctx context.Context) error {
 	return g.guard(ctx, g.Tx.Commit)
 }
 
-// Rollback undoes what was written since a savepoint.
+// Rollback undoes all writes since a savepoint.
 func (g *guardedTx) Rollback(ctx context.Context) error {
 	if g.outermost {
 		return errEnds

@@ -31,8 +31,8 @@ func (s *Store) Migrate(ctx context.Context) error { return s.migrate(ctx, s.upd
 
 // Migrate makes the tables if they are missing. Several processes may call it at once. If the
 // tables of a Queue exist, it changes nothing, and needs no right but to read them. Otherwise it
-// needs the right to create tables in the schema. Where a Store of an earlier version of this
-// package has its tables already, it adds those of a Queue.
+// needs the right to create tables in the schema. If the tables of a Store
+// exist already, it adds the tables of the Queue.
 func (q *Queue) Migrate(ctx context.Context) error { return q.migrate(ctx, q.queue, q.done) }
 
 func (d *database) migrate(ctx context.Context, first, second string) error {

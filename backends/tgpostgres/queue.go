@@ -36,8 +36,8 @@ const (
 // publish to it and take from it, and they may come and go. Every method may be called
 // concurrently.
 //
-// Calls of Publish, and those of Done, that come at once share a transaction. So they wait for
-// the disk together.
+// Calls of Publish that come at once share a transaction, and wait for the disk together. Calls of
+// Done do too.
 //
 // While Take waits, the Queue has a connection of its own besides the pool, on which PostgreSQL
 // tells it of new updates (LISTEN). If that fails, as behind PgBouncer in transaction mode, Take
