@@ -20,13 +20,13 @@ import (
 // ConsumeConfig says how [Consume] handles updates. The zero value of each field is its
 // default.
 type ConsumeConfig struct {
-	// Dispatch has the settings that all doors have. Bot is required, and so is Caller if
+	// Dispatch has the settings that all doors have. Bot is required. Caller is required if
 	// handlers reply. MaxInFlight is how many updates Consume leases at a time. Lane and
 	// MaxLane have no effect: the publisher says which lane an update has.
 	//
 	// Without Store, the Queue itself remembers what was handled, and how often an update has
-	// failed. Set Store if the Queue forgets that, as those of Amazon SQS and Google Pub/Sub do,
-	// or for [Album], which needs an [AlbumStore]. Then each update is claimed in it too.
+	// failed. Set Store if the Queue forgets that, as the queues of Amazon SQS and Google Pub/Sub
+	// do, or for [Album], which needs an [AlbumStore]. Then each update is claimed in it too.
 	//
 	// DeadLetter is called when the Queue has kept a dead letter. Without it, a line is logged.
 	Dispatch DispatchConfig

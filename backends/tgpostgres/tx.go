@@ -21,7 +21,7 @@ var (
 )
 
 // Tx returns a transaction of PostgreSQL that ends with the update. Use it in a handler that
-// [tghook.Consume] runs with a [Queue]. What the handler writes in it is kept together with
+// [tghook.Consume] runs with a [Queue]. The handler's writes in it are kept together with
 // the fact that the update was handled: both are, or neither is. So the effects of an update in
 // this database happen exactly once, whatever crashes.
 //

@@ -132,7 +132,7 @@
 //	gcloud pubsub subscriptions pull dead-letters
 //
 // To handle one again, receive it in a program, and give the result of [ReadDeadLetter] to
-// [Queue.Publish]. A message of Config.Topic that is no update becomes a dead letter
+// [Queue.Publish]. A message of Config.Topic that is not an update becomes a dead letter
 // too. It has the attribute why alone, and ReadDeadLetter returns an error. Set no
 // dead-letter policy on the subscription of the updates: Pub/Sub would take updates out of the
 // middle of a lane.

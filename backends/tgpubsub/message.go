@@ -107,7 +107,7 @@ func letterMessage(u tghook.QueuedUpdate, why string) *pubsub.Message {
 	}}
 }
 
-// foreignLetter is the dead letter of a message that is no update.
+// foreignLetter is the dead letter of a message that is not an update.
 func foreignLetter(m *pubsub.Message, problem error) *pubsub.Message {
 	return &pubsub.Message{Data: m.Data, Attributes: map[string]string{whyAttribute: attribute(problem.Error())}}
 }

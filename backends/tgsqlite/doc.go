@@ -184,7 +184,7 @@
 //     MaxSize, the last sixteenth is kept for leases and for the end of updates, so handlers go on.
 //     On a full disk leases cannot be renewed, and what was handled cannot be removed. If that lasts
 //     longer than a lease, contexts of handlers end with [tghook.ErrClaimLost]. Their updates run
-//     again when there is room, and so do those that were handled meanwhile.
+//     again when there is room. Updates that were handled meanwhile run again too.
 //   - Another program holds the lock of the file for longer than 5 seconds: new updates are
 //     answered 503. If it holds it longer than the leases, contexts of handlers end with
 //     [tghook.ErrClaimLost].

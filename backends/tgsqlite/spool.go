@@ -107,7 +107,7 @@ func (s *Spool) Queue() *Queue { return s.store.queue }
 func (s *Spool) Store() *Store { return s.store }
 
 // Shutdown waits for the handlers that run, for ConsumeConfig.Grace at most, gives the other
-// updates back, and closes the file. What is in the file is handled when it is opened again.
+// updates back, and closes the file. The updates in the file are handled when it is opened again.
 // Call Shutdown when no more updates come in: after [tghook.Run] or [tghook.Poll] has returned,
 // or Shutdown of the [tghook.Webhook].
 //

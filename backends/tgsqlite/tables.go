@@ -9,7 +9,7 @@ import (
 const (
 	// application marks a file as one of this package. It is "tgHk" in ASCII.
 	application = 0x7467486b
-	// version is that of the tables.
+	// version is the version of the tables.
 	version = 2
 )
 

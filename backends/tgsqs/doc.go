@@ -164,7 +164,7 @@
 //
 // # How it is tested
 //
-// There is no SQS in the tests. They run against a fake that is strict in what AWS documents,
+// The tests do not use SQS itself. They run against a fake that is strict in what AWS documents,
 // which tests this package and not SQS, and against fauxqs, an emulator by others. fauxqs hands
 // out one message of a group at a time, and deletes by an old receipt handle without an error.
 //

@@ -86,7 +86,7 @@ func (q *Queue) count(ctx context.Context, of queue) (visible, hidden int, err e
 
 // DeadLetters implements [tghook.Letters]. SQS cannot show messages without handing them out.
 // So it takes all dead letters, and gives them back. It looks at 10,000 of them at most. A
-// message that is no update has the update_id 0.
+// message that is not an update has the update_id 0.
 func (q *Queue) DeadLetters(ctx context.Context, bot, after int64, limit int) ([]tghook.DeadLetter, error) {
 	var letters []tghook.DeadLetter
 	err := q.lookAtAll(ctx, bot, func() { letters = nil }, func(m *types.Message) (step, error) {

@@ -91,9 +91,9 @@ func parseURL(field, text string) (queue, error) {
 	case text == "":
 		return queue{}, &tghook.ConfigError{Field: field, Problem: "it is empty; set it to the URL of a FIFO queue of SQS"}
 	case err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") == "":
-		return queue{}, &tghook.ConfigError{Field: field, Problem: "it is no URL of a queue, such as https://sqs.us-east-2.amazonaws.com/123456789012/updates.fifo"}
+		return queue{}, &tghook.ConfigError{Field: field, Problem: "it is not the URL of a queue, such as https://sqs.us-east-2.amazonaws.com/123456789012/updates.fifo"}
 	case !strings.HasSuffix(u.Path, ".fifo"):
-		return queue{}, &tghook.ConfigError{Field: field, Problem: fmt.Sprintf("the queue %s is no FIFO queue, whose name ends with .fifo; only a FIFO queue keeps the order", path.Base(u.Path))}
+		return queue{}, &tghook.ConfigError{Field: field, Problem: fmt.Sprintf("the queue %s is not a FIFO queue, whose name ends with .fifo; only a FIFO queue keeps the order", path.Base(u.Path))}
 	}
 	return queue{url: text, name: path.Base(text) + " at " + u.Host, field: field}, nil
 }

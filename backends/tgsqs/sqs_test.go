@@ -239,12 +239,12 @@ func TestConfig(t *testing.T) {
 	}{
 		{nil, tgsqs.Config{URL: url}, "tghook: tgsqs.New: the client is nil"},
 		{client, tgsqs.Config{}, "tghook: tgsqs.Config.URL: it is empty"},
-		{client, tgsqs.Config{URL: "updates.fifo"}, "tghook: tgsqs.Config.URL: it is no URL of a queue"},
-		{client, tgsqs.Config{URL: "https://sqs.us-east-2.amazonaws.com/"}, "it is no URL of a queue"},
-		{client, tgsqs.Config{URL: "https://user:password@sqs.us-east-2.amazonaws.com/1/updates.fifo"}, "it is no URL of a queue"},
-		{client, tgsqs.Config{URL: "https://sqs.us-east-2.amazonaws.com/1/updates"}, "the queue updates is no FIFO queue"},
+		{client, tgsqs.Config{URL: "updates.fifo"}, "tghook: tgsqs.Config.URL: it is not the URL of a queue"},
+		{client, tgsqs.Config{URL: "https://sqs.us-east-2.amazonaws.com/"}, "it is not the URL of a queue"},
+		{client, tgsqs.Config{URL: "https://user:password@sqs.us-east-2.amazonaws.com/1/updates.fifo"}, "it is not the URL of a queue"},
+		{client, tgsqs.Config{URL: "https://sqs.us-east-2.amazonaws.com/1/updates"}, "the queue updates is not a FIFO queue"},
 		{client, tgsqs.Config{URL: url, DeadLetterURL: url}, "tghook: tgsqs.Config.DeadLetterURL: it is the queue of the updates"},
-		{client, tgsqs.Config{URL: "x", DeadLetterURL: "y"}, "tghook: tgsqs.Config.DeadLetterURL: it is no URL of a queue"},
+		{client, tgsqs.Config{URL: "x", DeadLetterURL: "y"}, "tghook: tgsqs.Config.DeadLetterURL: it is not the URL of a queue"},
 	} {
 		q, err := tgsqs.New(c.client, c.cfg)
 		require.ErrorContains(t, err, c.want)

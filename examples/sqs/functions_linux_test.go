@@ -64,7 +64,7 @@ func TestBot(t *testing.T) {
 	chat.Expect(t, "You said: Are you there?")
 	require.Empty(t, service.Messages("updates.fifo"))
 
-	// A message that is no update holds up its own group, and no other.
+	// A message that is not an update holds up its own group alone.
 	source.send("poison", "group", "no update")
 	source.send("behind", "group", m.Body)
 	chat.Send("Still there?")
