@@ -146,7 +146,7 @@ func TestAPublishedUpdateWakesATakeOfAnotherProcess(t *testing.T) {
 		}()
 		require.Eventually(t, func() bool { return tgpostgres.Listens(taker) }, 20*time.Second, time.Millisecond)
 		require.NoError(t, publisher.Publish(t.Context(), u))
-		require.Equal(t, []int64{id}, idsOf(<-taken))
+		require.Equal(t, []int64{id}, idsOf(receive(t, taken)))
 	}
 	tgpostgres.LookEvery(taker, time.Second)
 }

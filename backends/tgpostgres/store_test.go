@@ -183,7 +183,7 @@ func TestAClaimThatWaitedForAnotherSaysWhatTheOtherHasDone(t *testing.T) {
 			}()
 			awaitLock(t, pool, cfg.Schema)
 			require.NoError(t, tx.Commit(t.Context()))
-			res := <-answer
+			res := receive(t, answer)
 			if c.want.State == tghook.ClaimElsewhere {
 				assert.InDelta(t, lease, res.RetryIn, float64(20*time.Second))
 				res.RetryIn = 0

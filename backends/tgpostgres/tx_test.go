@@ -63,6 +63,17 @@ func consume(t *testing.T, q tghook.Queue, h tghook.HandlerFunc, change ...func(
 	return stop
 }
 
+// receive returns the next value of a channel.
+func receive[T any](t *testing.T, ch <-chan T) (value T) {
+	t.Helper()
+	select {
+	case value = <-ch:
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "nothing was sent within 30 s")
+	}
+	return value
+}
+
 // await waits until the queue has so many pending updates and dead letters of bot 7.
 func await(t *testing.T, q *tgpostgres.Queue, pending, dead int) {
 	t.Helper()
@@ -203,7 +214,7 @@ func TestEveryAttemptHasATransactionOfItsOwn(t *testing.T) {
 		return tghook.NoReply, errors.New("try again")
 	})
 	await(t, q, 0, 0)
-	require.ErrorContains(t, <-left, "do not use it in a goroutine that the handler leaves behind")
+	require.ErrorContains(t, receive(t, left), "do not use it in a goroutine that the handler leaves behind")
 	var who string
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT string_agg(who, ' ') FROM entries").Scan(&who))
 	assert.Equal(t, "attempt 2", who)
@@ -260,7 +271,7 @@ func TestTxSaysWhyThereIsNoTransaction(t *testing.T) {
 		}
 		return tghook.NoReply, err
 	})
-	err = <-got
+	err = receive(t, got)
 	require.ErrorIs(t, err, tghook.ErrClaimLost)
 	require.ErrorContains(t, err, "tgpostgres: Tx of update 1 of bot 7: ")
 	require.Eventually(t, func() bool {
@@ -314,13 +325,14 @@ func TestTheReplyOfATransactionIsSentByAnotherProcessAndTheHandlerRunsOnce(t *te
 		runs.Add(1)
 		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 1, "text": "Thank you!"}}, write(ctx, "paid")
 	}
-	consume(t, q, h, caller(false))
-	require.Equal(t, "sendMessage", <-calls)
+	stop := consume(t, q, h, caller(false))
+	require.Equal(t, "sendMessage", receive(t, calls))
 	require.Equal(t, 1, entries(t, pool), "it is kept before the reply is sent")
+	stop() // otherwise it renews its lease
 	await(t, q, 1, 0)
 	execute(t, pool, "UPDATE tghook_queue SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL")
 	consume(t, newQueue(t, pool, tgpostgres.Config{}), h, caller(true))
-	require.Equal(t, "sendMessage", <-calls)
+	require.Equal(t, "sendMessage", receive(t, calls))
 	await(t, q, 0, 0)
 	assert.Equal(t, int64(1), runs.Load())
 	assert.Equal(t, 1, entries(t, pool))
