@@ -72,14 +72,20 @@ var payloads = []string{
 // watched opens the page with a global boom() that tells of each call, and of each violation of the policy.
 func watched(t *testing.T, c *command) *tab {
 	t.Helper()
+	return scripted(t, c, `
+		window.harm = [];
+		window.boom = () => { window.harm.push('boom'); };
+		window.alert = window.boom; window.open = url => { window.harm.push('open ' + url); };
+		document.addEventListener('securitypolicyviolation', e => window.harm.push(e.violatedDirective + ' ' + e.blockedURI));
+		window.addEventListener('beforeunload', () => localStorage.setItem('left', 'yes'));`)
+}
+
+// scripted opens the page, and runs a script before the page's own.
+func scripted(t *testing.T, c *command, script string) *tab {
+	t.Helper()
 	p := newTab(t, "about:blank#1234567890")
 	p.run(chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := cdppage.AddScriptToEvaluateOnNewDocument(`
-			window.harm = [];
-			window.boom = () => { window.harm.push('boom'); };
-			window.alert = window.boom; window.open = url => { window.harm.push('open ' + url); };
-			document.addEventListener('securitypolicyviolation', e => window.harm.push(e.violatedDirective + ' ' + e.blockedURI));
-			window.addEventListener('beforeunload', () => localStorage.setItem('left', 'yes'));`).Do(ctx)
+		_, err := cdppage.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
 		return err
 	}))
 	p.origin = c.url

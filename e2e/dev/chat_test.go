@@ -33,6 +33,13 @@ func begun(t *testing.T, handle func(b *bot, u update)) (*command, *bot, *tab) {
 	c := start(t)
 	b := c.poll(t, handle)
 	p := c.page(t)
+	begin(t, b, p)
+	return c, b, p
+}
+
+// begin presses START.
+func begin(t *testing.T, b *bot, p *tab) {
+	t.Helper()
 	p.click(".foot-button", "START")
 	b.got("/start", func(u update) bool { return u.Message != nil && u.Message.Text == "/start" })
 	p.wait("document.querySelector('#composer')")
@@ -41,7 +48,6 @@ func begun(t *testing.T, handle func(b *bot, u update)) (*command, *bot, *tab) {
 		require.Empty(t, problems, "errors in the page")
 		require.Empty(t, external, "requests to others")
 	})
-	return c, b, p
 }
 
 func picture(t *testing.T, width, height int, tint uint8) []byte {
@@ -351,9 +357,14 @@ func TestInlineMode(t *testing.T) {
 
 func TestCommandsByKey(t *testing.T) {
 	t.Parallel()
-	c, b, p := begun(t, echo)
+	_, b, p := begun(t, echo)
+	statsByKey(b, p)
+}
+
+// statsByKey chooses a command of the bot by key.
+func statsByKey(b *bot, p *tab) {
+	p.t.Helper()
 	b.must("setMyCommands", object{"commands": []object{{"command": "start", "description": "Begin"}, {"command": "stats", "description": "Numbers"}, {"command": "help", "description": "Help"}}})
-	_ = c
 	p.wait("document.querySelector('[aria-label=\"Commands of the bot\"]')")
 	p.write("#composer", "/st")
 	p.wait("document.querySelectorAll('.suggestion').length === 2")
@@ -362,6 +373,25 @@ func TestCommandsByKey(t *testing.T) {
 	p.press(kb.Enter)
 	b.got("/stats", func(u update) bool { return u.Message != nil && u.Message.Text == "/stats" })
 	p.waitText(".message.other .text", "echo /stats")
+}
+
+// On a busy machine, keys are pressed before the effects of Preact run. They wait for the next frame,
+// or for a timer.
+func TestNoKeyIsLostBeforeTheEffectsOfThePage(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	b := c.poll(t, echo)
+	p := scripted(t, c, `
+		const timer = window.setTimeout;
+		window.requestAnimationFrame = f => timer(f, 3000);
+		window.setTimeout = (f, after, ...args) => timer(f, after === 35 || after === 100 ? 3000 : after, ...args);`)
+	begin(t, b, p)
+	p.say("at once")
+	b.got("the message", func(u update) bool { return u.Message != nil && u.Message.Text == "at once" })
+	statsByKey(b, p)
+	p.press(kb.Escape)
+	p.press("/")
+	p.wait("document.activeElement.type === 'search'")
 }
 
 func TestSearch(t *testing.T) {

@@ -1,5 +1,5 @@
 // The chat that is open: its head, its messages and the field below.
-import {html, useState, useEffect, useMemo, useRef} from './vendor/preact.js';
+import {html, useState, useEffect, useLayoutEffect, useMemo, useRef} from './vendor/preact.js';
 import {Place} from './place.js';
 import {useStore} from './store.js';
 import {botPath, chatPath} from './api.js';
@@ -51,7 +51,7 @@ export function Chat({api, store, unread, bot, chat}) {
   const draft = draftOf(bot.id, chat.id, as);
   const key = `${bot.id}/${chat.id}`;
   const unreadAfter = useMemo(() => (s.unread[key] ? unread.mark(bot.id, chat.id) || -1 : 0), [conversation]);
-  useEffect(() => { setThread(null); setSearching(null); }, [bot.id, chat.id]);
+  useLayoutEffect(() => { setThread(null); setSearching(null); }, [bot.id, chat.id]);
 
   const place = usePlaceOf({api, store, as, bot, chat, conversation, draft, thread, setSearching});
   const self = useRef();
@@ -161,7 +161,7 @@ function deepLink(text, bot, start) {
 }
 
 function useChatCommands(self, store, setSearching) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const group = 'Chat';
     const newest = own => self.current.conversation.state.messages.findLast(m => !m.x?.deleted && (own ? String(m.from?.id) === String(self.current.place.as) && m.text !== undefined : true));
     const off = [

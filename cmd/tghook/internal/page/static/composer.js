@@ -54,13 +54,13 @@ export function Composer({draft, info}) {
   const query = inlineQuery(text, place.bot.username);
   const placeholder = keyboard?.input_field_placeholder ?? forced?.input_field_placeholder ?? (place.chat.type === 'channel' ? 'Post to the channel' : 'Message');
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!focus || !field.current) return;
     field.current.focus();
     field.current.setSelectionRange(field.current.value.length, field.current.value.length);
   }, [focus]);
-  useEffect(() => setBoard(true), [keyboard]);
-  useEffect(() => setAt(0), [found.length]);
+  useLayoutEffect(() => setBoard(true), [keyboard]);
+  useLayoutEffect(() => setAt(0), [found.length]);
   useEffect(() => {
     if (!forced || draft.state.edit) return;
     const {messages} = place.conversation.state;

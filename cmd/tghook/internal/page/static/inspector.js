@@ -1,5 +1,5 @@
 // The inspector: each delivery and each call as a row, beside the chat.
-import {html, useEffect, useMemo, useRef, useState} from './vendor/preact.js';
+import {html, useEffect, useLayoutEffect, useMemo, useRef, useState} from './vendor/preact.js';
 import {useStore} from './store.js';
 import {register} from './commands.js';
 import {go} from './route.js';
@@ -30,7 +30,7 @@ export function Inspector({store, api, bot, chat}) {
   const search = useRef();
   filterBefore = filter;
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const ends = [
       register({id: 'inspector.filter', title: 'Filter the inspector', keys: 'f', group: 'Inspector', run: () => search.current?.focus()}),
       register({id: 'inspector.faults', title: 'Faults', keys: 'x', group: 'Inspector', run: () => setOpen('faults')}),
@@ -97,7 +97,7 @@ const kinds = [
 
 function Filter({filter, set, chat, search}) {
   const [text, setText] = useState(filter.text);
-  useEffect(() => { setText(filter.text); }, [filter.text]);
+  useLayoutEffect(() => { setText(filter.text); }, [filter.text]);
   useEffect(() => {
     if (text === filter.text) return undefined;
     const timer = setTimeout(() => set({...filter, text}), 200);

@@ -1,5 +1,5 @@
 // Search in the chat that is open.
-import {html, useState, useEffect, useRef} from './vendor/preact.js';
+import {html, useState, useEffect, useLayoutEffect, useRef} from './vendor/preact.js';
 import {usePlace} from './place.js';
 import {Icon} from './icons.js';
 import {attempt} from './toast.js';
@@ -17,7 +17,7 @@ export function Search({query, setQuery}) {
   const [found, setFound] = useState({ids: [], done: true});
   const [at, setAt] = useState(-1);
 
-  useEffect(() => { field.current.focus(); }, []);
+  useLayoutEffect(() => { field.current.focus(); }, []);
   useEffect(() => {
     let old = false;
     setAt(-1);

@@ -1,5 +1,5 @@
 // What the page knows. Components read it by useStore.
-import {useState, useEffect, useRef} from './vendor/preact.js';
+import {useState, useLayoutEffect, useRef} from './vendor/preact.js';
 
 const BURST = 8; // changes in BURST_TIME milliseconds that are told of at once
 const BURST_TIME = 250;
@@ -62,14 +62,17 @@ export class Store {
   }
 }
 
-/** Gives what `select` picks of the store, and renders the component again when it is another. */
+/**
+ * Gives what `select` picks of the store, and renders the component again when it is another. It listens from the first drawing on:
+ * an effect runs later on a busy machine, and a key that is pressed before would find an old text.
+ */
 export function useStore(store, select) {
   const [, render] = useState(0);
   const picked = useRef();
   const choose = useRef();
   choose.current = select;
   picked.current = select(store.state);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const check = () => {
       if (choose.current(store.state) !== picked.current) render(n => n + 1);
     };
