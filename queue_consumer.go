@@ -504,11 +504,7 @@ func (c *consumer) Claim(values context.Context, claim dispatch.Claim, ttl time.
 		}
 		return answer, err
 	}
-	attempt := now.Attempts + 1
-	if now.Reply != nil { // no handler runs
-		attempt = 1
-	}
-	return dispatch.Answer{State: dispatch.Granted, Attempt: attempt, Note: readNote(now.Note), Value: l, Kept: true}, nil
+	return dispatch.Answer{State: dispatch.Granted, Attempt: now.Attempts + 1, Note: readNote(now.Note), Value: l, Kept: true, Handled: now.Reply != nil}, nil
 }
 
 // close keeps handlers from starting, and returns since when.

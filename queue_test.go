@@ -795,14 +795,16 @@ func TestALaneGoesOnWhenItsPausingUpdateIsLost(t *testing.T) {
 	})
 }
 
-// A process has crashed between the commit of an update and the call of its reply.
+// A process has crashed between the commit of an update and the call of its reply. The update is
+// too old, and has had all its attempts.
 func TestAReplyThatIsLeftIsSentWithoutTheHandler(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		w := &work{}
 		q := &leftReply{&txQueue{memqueue.New(), w, 0}, []byte(`{"method":"sendMessage","chat_id":1,"text":"kept"}`)}
 		publish(t, q, rig.MessageIn(1, 1))
 		caller := &rig.Caller{}
-		consume(t, q, tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Caller: caller}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		rig.Pass(time.Hour)
+		consume(t, q, tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Caller: caller, MaxAge: time.Minute, MaxAttempts: 1}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			w.notef("%d", u.ID)
 			return tghook.NoReply, nil
 		})
@@ -822,7 +824,7 @@ type leftReply struct {
 func (q *leftReply) Take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
 	taken, err := q.Queue.Take(ctx, bot, limit, lease)
 	for i := range taken {
-		taken[i].Reply = q.reply
+		taken[i].Reply, taken[i].Attempts = q.reply, 2
 	}
 	return taken, err
 }

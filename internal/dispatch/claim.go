@@ -43,6 +43,7 @@ type Answer struct {
 	RetryIn time.Duration // elsewhere: how long the other lease runs; zero: unknown
 	Value   any           // granted: the Store's own, for Context.Claimed
 	Kept    bool          // granted: the Store keeps the claim itself, and Renew is not called
+	Handled bool          // granted: the handler has succeeded, and only its reply is left
 }
 
 // ClaimState is what the Store knows of an item.
@@ -62,6 +63,7 @@ type lease struct {
 	values  context.Context
 	attempt int
 	value   any
+	handled bool
 	lost    bool
 	over    chan struct{} // closed when nobody needs it any more
 }
@@ -122,7 +124,7 @@ func (e *Engine) decideLocked(f *flight, c *lease, a *Answer, asked time.Duratio
 		e.turnAwayLocked(f, Verdict{Outcome: Shed, Acked: true, Err: fmt.Errorf("%w: %w", ErrNotRun, ErrClaimLost)}, end)
 		end.gone = true
 	case Granted:
-		c.attempt, c.value = a.Attempt, a.Value
+		c.attempt, c.value, c.handled = a.Attempt, a.Value, a.Handled
 		f.claim = c
 		f.history.read(a.Note, e.origin, e.lastSuccess, e.successes)
 		if err := e.refusalLocked(f); err != nil {

@@ -172,26 +172,36 @@ func (e *Engine) begin(f *flight, end *ending) (ctx *Context, due bool) {
 		return nil, false
 	}
 	f.attempt.cancelled, f.attempt.started, f.named = nil, e.Now(), false
-	if f.letter == nil {
-		if why := e.Owner.Refuse(&f.item); why != nil {
-			f.letter = &letter{why, DeadLettered}
-		}
-	}
-	if f.letter == nil {
-		f.attempt.number++
-		if f.claim != nil {
-			f.attempt.number = f.claim.attempt
-		}
-		if e.MaxAttempts > 0 && f.attempt.number > e.MaxAttempts {
-			f.attempt.number, f.letter = e.MaxAttempts, &letter{errExhausted, DeadLettered}
-		}
-	}
+	e.numberLocked(f)
 	if f.letter != nil {
 		return nil, true
 	}
 	ctx = e.contextLocked(f, e.Timeout)
 	e.watchLocked(f)
 	return ctx, true
+}
+
+// numberLocked numbers the attempt of f that begins, or makes f a dead letter in its place. An
+// attempt that only sends the reply of an earlier one begins whatever its age and number are.
+func (e *Engine) numberLocked(f *flight) {
+	if f.letter != nil {
+		return
+	}
+	if f.claim != nil && f.claim.handled {
+		f.attempt.number = f.claim.attempt
+		return
+	}
+	if why := e.Owner.Refuse(&f.item); why != nil {
+		f.letter = &letter{why, DeadLettered}
+		return
+	}
+	f.attempt.number++
+	if f.claim != nil {
+		f.attempt.number = f.claim.attempt
+	}
+	if e.MaxAttempts > 0 && f.attempt.number > e.MaxAttempts {
+		f.attempt.number, f.letter = e.MaxAttempts, &letter{errExhausted, DeadLettered}
+	}
 }
 
 // refusalLocked is why f, whose turn has come, is not to run after all.
