@@ -14,3 +14,6 @@ func Listens(q *Queue) bool {
 	defer q.listener.mu.Unlock()
 	return q.listener.hears && len(q.listener.waits) > 0
 }
+
+// LaneLock is the advisory lock of a lane.
+func LaneLock(bot int64, lane string) int64 { return laneKey(bot, lane) }

@@ -2,6 +2,7 @@ package tgpostgres
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,8 +34,8 @@ type sharedCall[T any] struct {
 }
 
 // do runs items, in their order, in one transaction or in several, one after the other. It
-// returns the error of each. If ctx ends before, it returns false, and the items may run all
-// the same.
+// returns the error of each. If ctx ends before, it returns false, and the items run only if their
+// transaction has begun.
 func (g *group[T]) do(ctx context.Context, items ...T) ([]error, bool) {
 	c := &sharedCall[T]{items: items, ended: make(chan struct{})}
 	g.mu.Lock()
@@ -52,7 +53,18 @@ func (g *group[T]) do(ctx context.Context, items ...T) ([]error, bool) {
 	case <-c.ended:
 		return c.errs, true
 	case <-ctx.Done():
+		g.withdraw(c)
 		return nil, false
+	}
+}
+
+// withdraw removes a call that still waits, so that calls do not pile up behind a server that
+// hangs.
+func (g *group[T]) withdraw(c *sharedCall[T]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := slices.Index(g.waiting, c); i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
 	}
 }
 

@@ -221,6 +221,11 @@ func inOrder(numbers []int64) []int64 { return slices.Compact(slices.Sorted(slic
 // keyArrays are updates as parameters of a statement.
 type keyArrays struct{ bots, ids, fences []int64 }
 
+// compareKeys orders updates, so that two statements lock rows in the same order.
+func compareKeys(a, b tghook.Key) int {
+	return cmp.Or(cmp.Compare(a.Bot, b.Bot), cmp.Compare(a.ID, b.ID))
+}
+
 func (a *keyArrays) add(k tghook.Key, fence int64) {
 	a.bots, a.ids, a.fences = append(a.bots, k.Bot), append(a.ids, k.ID), append(a.fences, fence)
 }
@@ -304,6 +309,7 @@ func (q *Queue) take(ctx context.Context, bot int64, limit int, lease time.Durat
 
 // receipts returns the updates whose leases were taken from a Queue, and the others.
 func receipts(updates []tghook.QueuedUpdate) (held keyArrays, others []tghook.Key) {
+	updates = slices.SortedFunc(slices.Values(updates), func(a, b tghook.QueuedUpdate) int { return compareKeys(a.Key, b.Key) })
 	for _, u := range updates {
 		if r, ok := u.Receipt.(*receipt); ok && r.key == u.Key {
 			held.add(r.key, r.fence)
@@ -422,7 +428,7 @@ func (q *Queue) endTogether(ctx context.Context, items []ending, lost map[ending
 	var ids keyArrays
 	locks := make([]int64, 0, len(items))
 	lanes := map[[3]int64]int64{}
-	for _, e := range items {
+	for _, e := range slices.SortedFunc(slices.Values(items), func(a, b ending) int { return compareKeys(a.key, b.key) }) {
 		ids.add(e.key, e.fence)
 		locks = append(locks, lockOf(e.key, e.laneKey))
 		lanes[[3]int64{e.key.Bot, e.key.ID, e.fence}] = e.laneKey

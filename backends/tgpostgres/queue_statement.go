@@ -35,10 +35,16 @@ const beginTransaction = `BEGIN ISOLATION LEVEL READ COMMITTED`
 // the table has grown. The settings, which hold until the transaction ends, make it use the
 // indexes always. They make some plans look so dear that PostgreSQL would compile them (jit),
 // which takes longer than anything else. If another transaction keeps a lock, as that of a process
-// that stands still, the statement fails after two seconds, so that its other lanes go on.
+// that stands still, the statement fails after two seconds, so that its other lanes go on. That
+// process loses its connection after ten seconds.
 const lockLanes = `
-SELECT set_config('lock_timeout', '2s', true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+SELECT set_config('lock_timeout', '2s', true), set_config('idle_in_transaction_session_timeout', '10s', true),
+	` + noticeLoss + `, set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 	set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), pg_advisory_xact_lock(lock) FROM unnest($1::bigint[]) lock`
+
+// noticeLoss has the server end a transaction, and so its locks, half a minute after the network
+// or the machine of the client is gone. Otherwise it takes two hours.
+const noticeLoss = `set_config('tcp_keepalives_idle', '15', true), set_config('tcp_keepalives_interval', '5', true), set_config('tcp_keepalives_count', '3', true)`
 
 // useIndexes is for the statements that need no lock. It also makes PostgreSQL read heads in
 // their order.
@@ -168,7 +174,7 @@ WHERE q.bot = g.bot AND q.id = g.id AND q.fence = g.fence AND q.lease_until IS N
 // beginQueued returns a row if the lease holds and the update has not ended. It marks the
 // transaction, so that commitQueued knows it again.
 const beginQueued = `
-SELECT set_config('tghook.fence', $3::bigint::text, true) FROM tghook_queue
+SELECT set_config('tghook.fence', $3::bigint::text, true), ` + noticeLoss + ` FROM tghook_queue
 WHERE bot = $1::bigint AND id = $2::bigint AND fence = $3::bigint AND lease_until IS NOT NULL AND reply IS NULL`
 
 // inTransaction is true in a transaction that beginQueued has marked.

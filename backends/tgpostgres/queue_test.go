@@ -1,6 +1,7 @@
 package tgpostgres_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -31,7 +32,9 @@ func queued(id int64, lane string) tghook.QueuedUpdate {
 // takeAll takes what can be taken of bot 7 now.
 func takeAll(t *testing.T, q *tgpostgres.Queue, limit int) []tghook.QueuedUpdate {
 	t.Helper()
-	taken, err := q.Take(t.Context(), 7, limit, lease)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	taken, err := q.Take(ctx, 7, limit, lease)
 	require.NoError(t, err)
 	return taken
 }
@@ -257,4 +260,27 @@ func TestPublishAndDoneOfALaneAtOnceLeaveOneHead(t *testing.T) {
 		require.Equal(t, 1, heads, "with update %d", id)
 		require.NoError(t, queues[0].Done(t.Context(), takeAll(t, queues[0], 1)[0]))
 	}
+}
+
+// A process stands still, and keeps the lock of a lane: neither its own lane nor another is
+// published out of order, and others go on.
+func TestALaneThatIsLockedFailsAlone(t *testing.T) {
+	t.Parallel()
+	cfg := newSchema(t)
+	pool := connect(t, shared)
+	q := newQueue(t, pool, cfg)
+	other, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = other.Exec(t.Context(), "SELECT pg_advisory_xact_lock($1)", tgpostgres.LaneLock(7, "stuck"))
+	require.NoError(t, err)
+	all := []tghook.QueuedUpdate{queued(1, "stuck"), queued(2, "free"), queued(3, "stuck")}
+	require.ErrorContains(t, q.Publish(t.Context(), all...), "lock timeout")
+	taken := takeAll(t, q, 10)
+	require.Equal(t, []int64{2}, idsOf(taken))
+	require.NoError(t, q.Done(t.Context(), taken[0]))
+
+	require.NoError(t, other.Rollback(t.Context()))
+	require.NoError(t, q.Publish(t.Context(), all...))
+	require.Equal(t, []int64{1}, idsOf(takeAll(t, q, 10)))
+	await(t, q, 2, 0)
 }

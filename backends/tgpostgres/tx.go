@@ -103,9 +103,8 @@ func (t *transaction) begin(ctx context.Context) {
 		return
 	}
 	t.tx = tx
-	var mark string
-	err = tx.QueryRow(ctx, r.queue.sql.begin, r.key.Bot, r.key.ID, r.fence).Scan(&mark)
-	if errors.Is(err, pgx.ErrNoRows) {
+	marked, err := tx.Exec(ctx, r.queue.sql.begin, r.key.Bot, r.key.ID, r.fence)
+	if err == nil && marked.RowsAffected() == 0 {
 		err = tghook.ErrClaimLost
 	}
 	if err != nil {

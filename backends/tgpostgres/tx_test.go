@@ -82,7 +82,7 @@ func await(t *testing.T, q *tgpostgres.Queue, pending, dead int) {
 		var err error
 		state, err = q.State(t.Context(), 7)
 		return err == nil && state.Pending == pending && state.Dead == dead
-	}, 30*time.Second, 20*time.Millisecond, "%+v", state)
+	}, 30*time.Second, 20*time.Millisecond, "%+v", &state)
 }
 
 // message1 is an update of chat 1.
@@ -407,4 +407,54 @@ func TestACommitWhoseAnswerIsLostIsASuccess(t *testing.T) {
 		assert.Equal(t, int64(1), runs.Load())
 		assert.Equal(t, 1, entries(t, pool))
 	}
+}
+
+// standing is a connection of a process that stands still before the statement commit.
+type standing struct {
+	net.Conn
+
+	stop func()
+	goOn chan struct{}
+}
+
+func (c *standing) Write(p []byte) (int, error) {
+	if contains(p, "commit\x00") {
+		c.stop()
+		<-c.goOn
+	}
+	return c.Conn.Write(p)
+}
+
+// The server ends the session of a process that stands still while it has the lock of a lane.
+func TestAProcessThatStandsStillLosesItsLocks(t *testing.T) {
+	t.Parallel()
+	cfg := newSchema(t)
+	poolConfig, err := pgxpool.ParseConfig(shared.URL + "&default_query_exec_mode=exec")
+	require.NoError(t, err)
+	still, goOn := make(chan struct{}), make(chan struct{})
+	stop := sync.OnceFunc(func() { close(still) })
+	dial := poolConfig.ConnConfig.DialFunc
+	poolConfig.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		return &standing{conn, stop, goOn}, err
+	}
+	stuck := newQueue(t, connectConfig(t, poolConfig), cfg)
+	q := newQueue(t, connect(t, shared), cfg)
+	first, second := message1(1), message1(2)
+	first.Lane, second.Lane = "still", "still" // the lock is that of a lane in all schemas
+	require.NoError(t, q.Publish(t.Context(), first))
+	var idle, alive string
+	consume(t, stuck, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		tx, err := tgpostgres.Tx(ctx)
+		if err != nil {
+			return tghook.NoReply, err
+		}
+		return tghook.NoReply, tx.QueryRow(ctx, "SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('tcp_keepalives_idle')").Scan(&idle, &alive)
+	})
+	receive(t, still)
+	assert.Equal(t, []string{"0", "15"}, []string{idle, alive}, "a handler may take its time")
+	require.ErrorContains(t, q.Publish(t.Context(), second), "lock timeout")
+	require.Eventually(t, func() bool { return q.Publish(t.Context(), second) == nil }, 30*time.Second, 10*time.Millisecond)
+	close(goOn)
+	await(t, q, 0, 0)
 }
