@@ -17,7 +17,7 @@ type database struct {
 	names
 
 	user   string // Store or Queue
-	tables string // what the user needs rights for
+	tables string // the tables that the user needs rights for
 	rights string // which
 	pool   *pgxpool.Pool
 	logger *slog.Logger

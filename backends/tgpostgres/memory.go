@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	forgetTime  = time.Second      // how long a removal in passing may take
+	forgetTime  = time.Second      // how long a removal by Done may take
 	forgetEvery = 10 * time.Minute // how often a process looks whether there is something to remove
 )
 
