@@ -84,10 +84,10 @@
 //
 // A row of tghook_updates takes about 300 bytes, with its index entries and the room that
 // fillfactor keeps free. A reply takes its own size. A row expires 24 hours and some minutes after
-// the last claim, or up to an hour after Telegram stops delivering the update, if that is earlier.
-// Claims remove expired rows in batches of up to 512, and skip rows that others have locked. So
-// the table has about a day of updates. You need no other job. [Store.Prune] removes all expired
-// rows at once.
+// the last claim, or earlier if Telegram delivers the update for a shorter time, plus up to an
+// hour. Claims remove expired rows in batches of up to 512, and skip rows that others have locked.
+// So the table has about a day of updates. You need no other job. [Store.Prune] removes all
+// expired rows at once.
 //
 // The tables need no tuning for a thousand updates a second, because the SQL sets their options.
 // With a fillfactor of 50, the second write of an update mostly stays in its page and touches no
