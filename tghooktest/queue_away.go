@@ -113,8 +113,8 @@ func (c *queueTrial) restart() {
 // started again.
 func whileKilled(c *queueTrial) {
 	const lanes, length = 8, 12
-	// A Take that the kill cuts off may have leased updates that nobody got. They come again
-	// when this lease has run out.
+	// A Take that the kill cuts off may have leased updates that it did not return. They come
+	// again when this lease has run out.
 	const lease = time.Second
 	c.shaky = true
 	f := c.newFloor(lanes, length)

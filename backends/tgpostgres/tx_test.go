@@ -409,7 +409,7 @@ func TestACommitWhoseAnswerIsLostIsASuccess(t *testing.T) {
 	}
 }
 
-// standing is a connection of a process that stands still before the statement commit.
+// standing is a connection of a process that is suspended before its statement commit.
 type standing struct {
 	net.Conn
 
@@ -425,7 +425,7 @@ func (c *standing) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// The server ends the session of a process that stands still while it has the lock of a lane.
+// The server ends the session of a suspended process that has the lock of a lane.
 func TestAProcessThatStandsStillLosesItsLocks(t *testing.T) {
 	t.Parallel()
 	cfg := newSchema(t)

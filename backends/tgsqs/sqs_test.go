@@ -49,7 +49,7 @@ func ids(updates []tghook.QueuedUpdate) (ids []int64) {
 	return ids
 }
 
-// What tglambda and the AWS console read.
+// tglambda and the AWS console read these fields.
 func TestTheMessageOfAnUpdate(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 129)
