@@ -131,8 +131,8 @@ func (d *Dispatcher) observe(ctx context.Context, v Delivery) {
 	})
 }
 
-// reporter calls the functions of the user that get reports of a [Poll] or [Consume], which
-// goes on meanwhile.
+// reporter calls the user's functions that get the reports of a [Poll] or [Consume]. The poll
+// or Consume does not wait for them.
 type reporter struct {
 	door    string // such as "PollConfig"
 	cfg     *DispatchConfig

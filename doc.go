@@ -41,8 +41,8 @@
 //   - dead letter: an update that is given up. [DispatchConfig].DeadLetter gets it.
 //   - door: a way by which updates come in: a [Webhook] on net/http or another server, a
 //     poll, a [Queue], or a [Dispatcher] that your own code feeds.
-//   - queue: what keeps updates between the process that Telegram reaches and those that
-//     handle them ([NewPublisher], [Consume]).
+//   - queue: keeps updates until they are handled, in the same process or in others
+//     ([NewPublisher], [Consume]).
 //
 // # The promise
 //
@@ -88,10 +88,10 @@
 // [LateRetry], the default, shows slow handlers in getWebhookInfo as 503, and
 // slow chats take up Telegram's window of 2 x max_connections queues. Replicas
 // without a Store would each run the slow update: give them one, or use
-// [LateCancel]. Work that takes minutes belongs on a [Queue]: [NewPublisher] returns a handler
-// that keeps each update there, so that Telegram is answered within milliseconds, and
-// [Consume] handles the updates, in the same process or in others. The modules in backends
-// have Queues on SQLite, PostgreSQL, Amazon SQS and Google Pub/Sub.
+// [LateCancel]. Work that takes minutes belongs on a [Queue]. [NewPublisher] returns a handler
+// that writes each update to the Queue, so Telegram is answered within milliseconds. [Consume]
+// handles the updates, in the same process or in others. The modules in backends have Queues
+// on SQLite, PostgreSQL, Amazon SQS and Google Pub/Sub.
 //
 // A handler must not wait for another update of its own lane, such as the
 // answer to a question that it has asked, or a press on its Cancel button. That
@@ -139,7 +139,7 @@
 //
 // An attempt that LateCancel ended is a failure like another. Its error says how long it
 // was given, and by which setting. A crash is not a failed attempt: this rule does not count
-// it. A MaxAttempts of your own counts it if there is a [Store] or a [Queue]. With either the
+// it. A MaxAttempts of your own counts it if there is a [Store] or a [Queue]. With either, the
 // failures of an update count in all processes together. Without one each process counts
 // its own, and begins anew after a restart.
 //

@@ -22,8 +22,8 @@ import (
 // # Calls
 //
 // Every method may be called concurrently, by many processes. Each call must be atomic for
-// each update. An error says that the outcome is unknown: the call may have had its effect
-// or not. Measure leases by the engine's own clock.
+// each update. After an error the outcome is unknown: the call may have had its effect or
+// not. Measure leases by the engine's own clock.
 //
 // # Order
 //
@@ -34,43 +34,41 @@ import (
 // # Leases
 //
 // Take leases an update to its caller. A lease holds until Done, Bury or Return ends it, or
-// until Take leases the update again, which is allowed only when the lease has run out.
-// So a lease that has run out still holds while nobody else has taken the update. When Take
-// leases an update of a lane, all leases of the lane that have run out end. For a
-// lease that does not hold, Done, Fail and Bury change nothing and return an error that
-// wraps [ErrClaimLost].
+// until Take leases the update again. Take may do so only when the lease has run out. So a
+// lease that has run out still holds while nobody else has taken the update. When Take
+// leases an update of a lane, all leases of the lane that have run out end. If a lease does
+// not hold, Done, Fail and Bury change nothing and return an error that wraps [ErrClaimLost].
 //
-// A method of the same lease may be called again, because its answer was lost. Only a Fail
-// that is called again counts another attempt.
+// A method may be called again for the same lease, because its answer was lost. Only Fail
+// has an effect each time: it counts another attempt.
 type Queue interface {
-	// Publish keeps updates. It returns nil when they are durable: neither a crash of the
-	// process nor, if the engine promises as much, of the machine loses them. If it returns
-	// an error, it may have kept some of them, but never one without those before it in its
-	// lane.
+	// Publish keeps updates. It returns nil when they are durable: a crash of the process
+	// does not lose them. Whether a crash of the machine does depends on the engine. If
+	// Publish returns an error, it may have kept some of them, but never one without the
+	// updates before it in its lane.
 	//
-	// An update whose Key the Queue has is kept once: Publish leaves out the new one, and
-	// returns nil. The Queue remembers a Key for at least 24 hours after it was published,
-	// also when the update has been handled. Of QueuedUpdate, Publish reads Key, Lane and Raw.
+	// Publish ignores an update whose Key the Queue knows, and returns nil. The Queue
+	// remembers a Key for at least 24 hours after it was published, even if the update has
+	// been handled. Publish reads only the fields Key, Lane and Raw.
 	Publish(ctx context.Context, updates ...QueuedUpdate) error
-	// Take waits until updates of the bot can be taken, or until ctx ends, when it returns
-	// nothing. It returns at most limit updates. Those of one lane come in their order, from
-	// the oldest on, and may be several. The lanes whose oldest updates wait longest come
-	// first.
+	// Take waits until it can lease updates of the bot, or until ctx ends. Then it returns
+	// none. It returns at most limit updates. It may return several of one lane, in their
+	// order, from the oldest on. The lanes whose oldest updates wait longest come first.
 	Take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]QueuedUpdate, error)
-	// Renew lets the leases begin anew, also those that have run out and still hold. It
-	// returns the keys of those that do not hold.
+	// Renew starts the leases again from now, including leases that have run out and still
+	// hold. It returns the keys of the updates whose leases do not hold.
 	Renew(ctx context.Context, updates []QueuedUpdate, lease time.Duration) (lost []Key, err error)
-	// Done removes an update that has been handled, durably. The Queue remembers its Key.
+	// Done durably removes an update that has been handled. The Queue remembers its Key.
 	Done(ctx context.Context, u QueuedUpdate) error
-	// Fail counts an attempt that has ended without success, and keeps note in place of
-	// the previous one. A note has less than 200 bytes. The lease goes on.
+	// Fail counts an attempt that has ended without success, and replaces the note of u. A
+	// note has less than 200 bytes. The lease still holds.
 	Fail(ctx context.Context, u QueuedUpdate, note []byte) error
-	// Bury makes u a dead letter. The updates behind it in its lane can be taken. why has
-	// at most 4 KiB.
+	// Bury makes u a dead letter. The updates behind it in its lane can then be taken. why
+	// has at most 4 KiB.
 	Bury(ctx context.Context, u QueuedUpdate, why string) error
-	// Return gives updates back whose handlers have not started or were cut off. They keep
-	// their places in their lanes, and nothing is counted. They can be taken at once. Leases
-	// that do not hold are passed over.
+	// Return ends the leases of updates whose handlers have not started or were cut off. The
+	// updates keep their places in their lanes, and can be taken at once. No attempt is
+	// counted. Return ignores leases that do not hold.
 	Return(ctx context.Context, updates []QueuedUpdate) error
 }
 
@@ -85,14 +83,14 @@ type QueuedUpdate struct {
 	// Published is when the update was published, by the engine's clock. It is zero if the
 	// engine does not know.
 	Published time.Time
-	// Attempts is how many attempts were made before: those that Fail has ended, and those
-	// that were cut off, so that their lease ran out. Of the updates of a lane whose leases
-	// have run out together, only the oldest can have been cut off.
+	// Attempts is the number of earlier attempts. Calls of Fail count, and attempts whose
+	// leases ran out. If several leases of a lane ran out together, only that of the oldest
+	// update counts, because no handler of the others had started.
 	Attempts int
-	// Note is the note that Fail last got.
+	// Note is the note of the last Fail.
 	Note []byte
-	// Reply is set if the update has been handled, and only its reply is left to be sent.
-	// Only an engine with transactions knows that.
+	// Reply is set if the handler has succeeded and only its reply must still be sent. Only
+	// a TxQueue sets it.
 	Reply []byte
 	// Receipt is the engine's own. It identifies the lease.
 	Receipt any
@@ -102,17 +100,17 @@ type QueuedUpdate struct {
 var errUnpublished = errors.New("tghook: the update is not in the Queue")
 
 // NewPublisher returns a Handler that publishes each update to q, for a [Webhook], [Poll] or
-// [Run]. It succeeds when q has kept the update, so that Telegram is answered within
-// milliseconds, however slow the handler of [Consume] is. If Publish fails, or takes longer than
-// 5 seconds, Telegram is answered 503 and delivers the update again. That goes on for as long as
-// Telegram keeps the update, because these attempts never make it a dead letter.
+// [Run]. It succeeds when q has kept the update. So Telegram is answered within milliseconds,
+// however slow the handler of [Consume] is. If Publish fails, or takes longer than 5 seconds,
+// Telegram is answered 503 and delivers the update again, for as long as it keeps the update.
+// These attempts never make it a dead letter.
 //
-// Bot is required. Lane says which lane an update has, as for other doors. The other fields
-// of cfg have no effect, so that one value may serve the publisher and its door.
+// cfg.Bot is required. cfg.Lane has its usual meaning. The other fields of cfg have no effect,
+// so one value may serve the publisher and its door.
 //
-// Telegram is not told which kinds the handler of Consume wants: set AllowedUpdates.
+// The publisher does not know which kinds the handler of Consume wants: set AllowedUpdates.
 //
-// By poll, an update is confirmed when q has kept it, so that a slow one holds up no other.
+// A poll confirms an update when q has kept it. So a slow handler delays no other update.
 func NewPublisher(q Queue, cfg DispatchConfig) (Handler, error) {
 	var errs []error
 	if q == nil {
@@ -162,17 +160,17 @@ type Letters interface {
 	// update_id, from the first one whose id is higher than after.
 	DeadLetters(ctx context.Context, bot, after int64, limit int) ([]DeadLetter, error)
 	// PutBack publishes a dead letter again, at the end of its lane. Its attempts count from
-	// zero. If there is none with the key, the error wraps [ErrNoDeadLetter].
+	// zero. If no dead letter has the key, the error wraps [ErrNoDeadLetter].
 	PutBack(ctx context.Context, k Key) error
-	// Discard removes a dead letter. If there is none with the key, the error wraps
+	// Discard removes a dead letter. If no dead letter has the key, the error wraps
 	// [ErrNoDeadLetter].
 	Discard(ctx context.Context, k Key) error
 }
 
 // QueueState counts the updates of a bot in a [Queue].
 type QueueState struct {
-	Pending int         // updates that are not handled, with those that are leased
-	Leased  int         // updates that are leased at the moment
+	Pending int         // updates that are not handled, including leased ones
+	Leased  int         // updates that are leased
 	Dead    int         // dead letters
 	Oldest  time.Time   // when the oldest of Pending was published; zero if there is none
 	Lanes   []LaneState // the 100 lanes whose oldest updates wait longest, in this order
@@ -193,18 +191,19 @@ type DeadLetter struct {
 	Buried time.Time // when it was given up
 }
 
-// TxQueue is a [Queue] in whose database a handler can write, in the transaction that ends
-// its update. Consume calls Commit when the handler has succeeded, and Rollback otherwise.
+// TxQueue is a [Queue] with transactions: a handler can write to its database in the
+// transaction that removes the update. Consume calls Commit when the handler has succeeded,
+// and Rollback otherwise.
 type TxQueue interface {
 	Queue
-	// Commit ends the transaction of u, if its handler has begun one, and with it the update.
-	// If there is a reply, the update stays, leased, until Done, and Take returns it with
-	// that Reply after a crash. If the handler has begun no transaction, Commit does nothing.
-	// After an error the attempt has failed. Done is called after a Commit too: it does nothing
-	// if Commit has ended the update.
+	// Commit commits the transaction of u, which also removes the update. If reply is not
+	// empty, the update stays leased until Done. After a crash Take returns it with that
+	// Reply. If the handler has begun no transaction, Commit does nothing. An error means
+	// that the attempt has failed. Consume calls Done after Commit too. Done does nothing if
+	// Commit has removed the update.
 	Commit(ctx context.Context, u QueuedUpdate, reply []byte) error
-	// Rollback undoes what the handler of u has written in its transaction, if it has begun
-	// one. It may be called while an abandoned handler still uses the transaction. A Commit
-	// after it must not keep anything.
+	// Rollback rolls back the transaction of u, if its handler has begun one. It may be
+	// called while an abandoned handler still uses the transaction. A later Commit must not
+	// keep anything.
 	Rollback(ctx context.Context, u QueuedUpdate)
 }

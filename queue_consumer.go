@@ -22,24 +22,25 @@ import (
 type ConsumeConfig struct {
 	// Dispatch has the settings that all doors have. Bot is required. Caller is required if
 	// handlers reply. MaxInFlight is how many updates Consume leases at a time. Lane and
-	// MaxLane have no effect: the publisher says which lane an update has.
+	// MaxLane have no effect: the publisher chooses the lane of an update.
 	//
-	// Without Store, the Queue itself remembers what was handled, and how often an update has
-	// failed. Set Store if the Queue forgets that, as the queues of Amazon SQS and Google Pub/Sub
-	// do, or for [Album], which needs an [AlbumStore]. Then each update is claimed in it too.
+	// Without Store, the Queue remembers handled updates and counts attempts. Set Store if the
+	// Queue cannot, as on Amazon SQS and Google Pub/Sub, or for [Album], which needs an
+	// [AlbumStore]. Then Consume also claims each update in the Store.
 	//
-	// DeadLetter is called when the Queue has kept a dead letter. Without it, a line is logged.
+	// DeadLetter is called when the Queue has kept a dead letter. If nil, a line is logged.
 	Dispatch DispatchConfig
 	// Lease is how long an update stays with a process that has crashed or lost the Queue.
-	// It is renewed after each third of that time. If zero, 30 seconds. At least 3 seconds.
+	// Consume renews a lease after each third of this time. If zero, 30 seconds. At least 3
+	// seconds.
 	Lease time.Duration
-	// Grace is how long Consume waits for the handlers that run when its context ends. Then it
-	// cancels them with [ErrShutdown]. Consume returns after Grace and two seconds at the
-	// latest. If zero, 8 seconds, because many platforms kill a process after ten.
+	// Grace is how long Consume waits for running handlers when its context ends. Then it
+	// cancels them with [ErrShutdown]. Consume returns within Grace and two seconds. If zero,
+	// 8 seconds, because many platforms kill a process after ten.
 	Grace time.Duration
-	// OnError gets each error of the Queue. Consume recovers from all of them by itself. If nil,
-	// the error is logged at warn level. OnError is called once at a time and in order, and
-	// Consume goes on meanwhile.
+	// OnError gets each error of the Queue. Consume recovers from all of them. If nil, errors
+	// are logged at warn level. Calls of OnError come one at a time and in order. Consume does
+	// not wait for them.
 	OnError func(context.Context, error)
 }
 
@@ -54,22 +55,22 @@ const (
 )
 
 // Consume handles the updates of a [Queue], in as many processes as you like. It blocks until
-// ctx ends. Then it waits for the handlers that run, gives the other updates back to the
-// Queue, and returns nil. It returns an error sooner only for a mistake in cfg.
+// ctx ends. Then it waits for running handlers, returns the other updates to the Queue, and
+// returns nil. It returns an error only for a mistake in cfg, and then at once.
 //
-// For the handler a Queue is like a [Poll]: the updates of one lane run one at a time, and
-// lanes run at once. An update that fails is run again in its lane after 1, 2, 4 ... 60
-// seconds, or after its [RetryAfter], and the updates behind it wait. When it is given up
-// (see "Giving up" in the package's documentation), it becomes a dead letter in the Queue:
-// see [Letters]. Replies are sent by Caller.
+// For the handler a Queue is like a [Poll]: updates of one lane run one at a time, and lanes
+// run concurrently. If a handler fails, it runs again after 1, 2, 4 ... 60 seconds, or after
+// its [RetryAfter]. The updates behind it in the lane wait. An update that is given up (see
+// "Giving up" in the package's documentation) becomes a dead letter in the Queue: see
+// [Letters]. Caller sends the replies.
 //
-// An update is removed when its handler has succeeded and its reply was sent. The next update of
-// its lane starts after that. If the process crashes before, the handler runs again, in this
-// process or another, when the lease has run out. If the lease is lost while a handler runs,
-// its context ends with [ErrClaimLost].
+// Consume removes an update when its handler has succeeded and its reply was sent. Then the
+// next update of its lane starts. If the process crashes earlier, the handler runs again when
+// the lease has run out, in this process or another. If the lease is lost while a handler
+// runs, its context ends with [ErrClaimLost].
 //
-// Every method of q may panic or block: its call is left alone after 15 seconds, or Commit with
-// HandlerTimeout.
+// A method of q may panic or block. Consume stops waiting for it after 15 seconds, and for
+// Commit 10 seconds after HandlerTimeout.
 func Consume(ctx context.Context, q Queue, h Handler, cfg ConsumeConfig) error {
 	c, err := newConsumer(q, h, cfg)
 	if err != nil {
@@ -80,8 +81,8 @@ func Consume(ctx context.Context, q Queue, h Handler, cfg ConsumeConfig) error {
 	return nil
 }
 
-// QueuedFromContext returns the update of a [Queue] that the handler with this context
-// handles.
+// QueuedFromContext returns the [Queue]'s update that a handler of [Consume] handles, from
+// the handler's context. It returns false for any other context.
 func QueuedFromContext(ctx context.Context) (QueuedUpdate, bool) {
 	u, ok := ctx.Value(queuedKey{}).(QueuedUpdate)
 	return u, ok
@@ -103,8 +104,8 @@ type consumer struct {
 
 	mu     sync.Mutex
 	held   map[int64]*leased // by update_id
-	back   []QueuedUpdate    // to be given back to the Queue
-	closed time.Time         // when no handler was to start any more; zero: not yet
+	back   []QueuedUpdate    // for the next Return
+	closed time.Time         // since when no handler may start; zero: not yet
 }
 
 // leased is an update that the consumer holds. The consumer's mutex guards it.
@@ -113,9 +114,9 @@ type leased struct {
 
 	consumer *consumer
 	batch    int       // the number of the Take that it came with
-	until    time.Time // when the lease runs out, as far as this process knows
+	until    time.Time // when the lease runs out, by this process's clock
 	state    leaseState
-	ending   bool // a call goes on that may end the lease
+	ending   bool // a running call may end the lease
 }
 
 type leaseState uint8
@@ -142,7 +143,7 @@ func newConsumer(q Queue, h Handler, cfg ConsumeConfig) (*consumer, error) {
 	c.reporter = newReporter("ConsumeConfig", &c.cfg.Dispatch, cfg.OnError)
 	own := cfg.Dispatch
 	own.DeadLetter = c.bury
-	own.MaxInFlight, own.MaxLane = math.MaxInt32, math.MaxInt32 // what was taken must not be refused
+	own.MaxInFlight, own.MaxLane = math.MaxInt32, math.MaxInt32 // the engine must not refuse a leased update
 	c.dispatcher = newDispatcher(h, own, dispatch.Leased{})
 	c.dispatcher.consumer = c
 	c.store, c.dispatcher.engine.Store = c.dispatcher.engine.Store, c
@@ -204,7 +205,7 @@ func (c *consumer) receive(ctx context.Context) {
 	}
 }
 
-// admit gives an update to the engine.
+// admit offers an update to the engine.
 func (c *consumer) admit(ctx context.Context, l *leased) {
 	c.hold(l)
 	e, values := c.dispatcher.engine, context.WithoutCancel(ctx)
@@ -231,27 +232,26 @@ func (c *consumer) admit(ctx context.Context, l *leased) {
 	}, func() { c.tell(values, u, d) })
 }
 
-// end looks after the Queue when a delivery has ended.
+// end tells the Queue that a delivery has ended.
 func (c *consumer) end(values context.Context, l *leased, d *dispatch.Delivery) {
 	v := d.Verdict()
 	if v.Outcome == dispatch.Duplicate { // it was handled before
 		_ = c.finish(values, l)
 	}
 	if c.release(l, !v.Acked || v.Outcome == dispatch.Shed) == leaseLost {
-		c.rollback(values, l) // its handler may go on
+		c.rollback(values, l) // its handler may still run
 	}
 	c.giveBack(values)
 }
 
-// tell calls Observe, unless the update was given back or is another process's.
+// tell calls Observe, unless the update was returned or another process has it.
 func (c *consumer) tell(values context.Context, u *Update, d *dispatch.Delivery) {
 	if v := d.Verdict(); v.Outcome != dispatch.Shed || !v.Acked {
 		c.observe(values, deliveryOf(v, u, 0))
 	}
 }
 
-// hold begins to hold an update. If it is held already, its lease has run out without this
-// process knowing.
+// hold begins to hold an update. If it is held already, its lease has run out unnoticed.
 func (c *consumer) hold(l *leased) {
 	c.mu.Lock()
 	known := c.held[l.Key.ID]
@@ -266,8 +266,8 @@ func (c *consumer) hold(l *leased) {
 	}
 }
 
-// release ends the hold of an update, and returns the state of its lease. If it comes again, it is
-// to be given back.
+// release stops holding an update, and returns the state of its lease. If the update is due
+// again, it joins the next Return.
 func (c *consumer) release(l *leased, again bool) leaseState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -290,8 +290,8 @@ func (c *consumer) holding() int {
 	return len(c.held)
 }
 
-// find returns the update with an id, and a copy of it as it is now. It returns nil if the
-// consumer does not hold it.
+// find returns the update with an id, and a copy of its present state. It returns nil if the
+// consumer does not hold the update.
 func (c *consumer) find(id int64) (l *leased, now leased) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -301,7 +301,7 @@ func (c *consumer) find(id int64) (l *leased, now leased) {
 	return l, now
 }
 
-// setState changes the state of a lease that holds, and reports whether it did.
+// setState changes the state of a lease that holds, and reports whether the lease held.
 func (c *consumer) setState(l *leased, state leaseState) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -330,7 +330,7 @@ func (c *consumer) lose(l *leased) {
 	}
 }
 
-// snapshot returns the update as it is now.
+// snapshot returns a copy of the update.
 func (l *leased) snapshot() QueuedUpdate {
 	l.consumer.mu.Lock()
 	defer l.consumer.mu.Unlock()
@@ -343,7 +343,7 @@ func replyOf(ctx context.Context) payload {
 	return u.Reply
 }
 
-// windUp ends the work. It takes Grace and two seconds at most, whatever the user's code does.
+// windUp ends the work within Grace and two seconds, even if the user's code blocks.
 func (c *consumer) windUp(ctx context.Context) {
 	begun := c.close()
 	grace, cancel := context.WithDeadline(ctx, begun.Add(c.cfg.Grace))
@@ -367,7 +367,7 @@ func (c *consumer) windUp(ctx context.Context) {
 	c.logs.End(logged)
 }
 
-// giveBack returns updates to the Queue whose handlers have not run.
+// giveBack calls Return for the updates whose handlers have not run.
 func (c *consumer) giveBack(ctx context.Context) {
 	c.mu.Lock()
 	back := c.back
@@ -382,8 +382,8 @@ func (c *consumer) giveBack(ctx context.Context) {
 	}
 }
 
-// within calls a method of the Queue, which is the user's code. Its context ends after a
-// time, and its call is left alone after limit.
+// within calls a method of the Queue with a context that ends after timeout. The method is the
+// user's code, so within stops waiting after limit.
 func (c *consumer) within(values context.Context, method string, timeout, limit time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(values, timeout)
 	defer cancel()
@@ -419,7 +419,7 @@ func (c *consumer) renew(ctx context.Context) {
 	}
 }
 
-// leases returns the updates with leases that hold, and for which suits returns true.
+// leases returns the updates that suit and whose leases hold.
 func (c *consumer) leases(suits func(*leased) bool) (all []*leased, updates []QueuedUpdate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -431,10 +431,10 @@ func (c *consumer) leases(suits func(*leased) bool) (all []*leased, updates []Qu
 	return all, updates
 }
 
-// ranOut reports whether the lease has run out, as far as this process knows.
+// ranOut reports whether the lease has run out by this process's clock.
 func (l *leased) ranOut() bool { return !time.Now().Before(l.until) }
 
-// renewAll lets all leases begin anew. It takes limit twice at most.
+// renewAll renews all leases. It takes at most twice limit.
 func (c *consumer) renewAll(ctx context.Context, limit time.Duration) error {
 	asked := time.Now()
 	all, updates := c.leases(func(*leased) bool { return true })
@@ -459,8 +459,8 @@ func (c *consumer) renewAll(ctx context.Context, limit time.Duration) error {
 	return nil
 }
 
-// renewed notes that a lease was renewed, or lost. It reports whether it is to be given up: a
-// lease that a call ends at the moment is not lost by that.
+// renewed notes that a lease was renewed or lost. It reports whether the handler must be
+// cancelled: not if a running call may have ended the lease.
 func (c *consumer) renewed(l *leased, asked time.Time, lost bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -489,7 +489,7 @@ func (c *consumer) Claim(values context.Context, claim dispatch.Claim, ttl time.
 	gone := c.store == nil
 	if l != nil {
 		gone = now.state != leaseHolds || c.isClosing()
-		if now.ranOut() { // as in a process that was stopped and goes on
+		if now.ranOut() { // the process was suspended, for example
 			c.lose(l)
 			gone = true
 		}
@@ -507,7 +507,7 @@ func (c *consumer) Claim(values context.Context, claim dispatch.Claim, ttl time.
 	return dispatch.Answer{State: dispatch.Granted, Attempt: now.Attempts + 1, Note: readNote(now.Note), Value: l, Kept: true, Handled: now.Reply != nil}, nil
 }
 
-// close keeps handlers from starting, and returns since when.
+// close lets no more handlers start, and returns the time of its first call.
 func (c *consumer) close() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -528,7 +528,7 @@ func (c *consumer) Renew(values context.Context, claim dispatch.Claim) error {
 	if c.store != nil {
 		return c.store.Renew(values, claim)
 	}
-	return nil // renew does it for all
+	return nil // renew renews all leases
 }
 
 // Done implements [dispatch.Store].
@@ -611,7 +611,7 @@ func (c *consumer) Release(values context.Context, claim dispatch.Claim) {
 	}
 }
 
-// bury makes a dead letter of an update. It is the dispatcher's DeadLetter.
+// bury makes an update a dead letter. It is the dispatcher's DeadLetter.
 func (c *consumer) bury(ctx context.Context, u *Update, why error) error {
 	l, known := claimedBy(ctx)
 	known = known && l.Key.ID == u.ID // not an item of an album
@@ -687,7 +687,7 @@ func (c *consumer) settle(ctx *dispatch.Context, u *Update, res *dispatch.Result
 		c.rollback(ctx, l)
 		return
 	}
-	c.setEnding(l, true) // until Done is called too: Commit may have removed the update
+	c.setEnding(l, true) // until Done: Commit may have removed the update
 	err := c.commit(ctx, l, res.Reply.Body)
 	if err == nil {
 		return
@@ -700,7 +700,7 @@ func (c *consumer) settle(ctx *dispatch.Context, u *Update, res *dispatch.Result
 	*res = dispatch.Result{Failure: failed(found.wrap("tghook: Queue.Commit"), u.Kind)}
 }
 
-// commit calls Commit. If that does not return, what the handler has written is undone.
+// commit calls Commit. If Commit does not return, commit rolls back.
 func (c *consumer) commit(ctx context.Context, l *leased, reply []byte) error {
 	limit := c.cfg.Dispatch.HandlerTimeout + dispatch.ReturnTime
 	if c.cfg.Dispatch.HandlerTimeout < 0 {

@@ -21,7 +21,7 @@ import (
 
 const queueBot = 7
 
-// work is a handler of a consumer, with what it has done.
+// work is a handler of a consumer, with a record of its runs.
 type work struct {
 	mu   sync.Mutex
 	done []string
@@ -39,7 +39,7 @@ func (w *work) all() string {
 	return strings.Join(w.done, ", ")
 }
 
-// a consumption is a Consume that goes on.
+// A consumption is a running Consume.
 type consumption struct {
 	stop  context.CancelFunc
 	ended chan error
@@ -148,7 +148,7 @@ func TestAFailedUpdateHoldsItsLaneAndIsRunAgain(t *testing.T) {
 		rig.Pass(500 * time.Millisecond)
 		assert.Equal(t, "3#1 at 0s", strings.Join(slices.DeleteFunc(strings.Split(w.all(), ", "), func(s string) bool { return s[0] == '1' }), ", "))
 		rig.Pass(time.Second)
-		first.end(t) // another process goes on
+		first.end(t) // another process takes over
 		consume(t, q, tghook.ConsumeConfig{}, handler)
 		rig.Pass(time.Hour)
 		noted := slices.DeleteFunc(strings.Split(w.all(), ", "), func(s string) bool { return s[0] == '3' })
@@ -191,7 +191,7 @@ func TestAPoisonUpdateIsADeadLetterThatCanBePutBack(t *testing.T) {
 	})
 }
 
-// DeadLetter is told after the Queue, and cannot lose what the Queue has.
+// DeadLetter is called after the Queue has the dead letter, and cannot lose it.
 func TestDeadLetterIsCalledWhenTheQueueHasIt(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w := memqueue.New(), &work{}
@@ -278,7 +278,7 @@ func TestAHandlerEndsWhenItsLeaseIsLost(t *testing.T) {
 	})
 }
 
-// When the Queue is back, a process takes within seconds what it has lost, and runs it.
+// When the Queue is back, a process takes its lost updates within seconds, and runs them.
 func TestAConsumerGoesOnWhenTheQueueIsBack(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w := memqueue.New(), &work{}
@@ -307,7 +307,7 @@ func TestAConsumerGoesOnWhenTheQueueIsBack(t *testing.T) {
 	})
 }
 
-// A cutQueue is a Queue at the other end of a network that can be cut.
+// A cutQueue is a Queue behind a network that can be cut.
 type cutQueue struct {
 	tghook.Queue
 
@@ -410,7 +410,7 @@ func TestAnUpdateIsNotGivenBackWhileItsHandlerRuns(t *testing.T) {
 	})
 }
 
-// However long the Queue is down, no update is given up: Telegram delivers it again.
+// No update is given up while the Queue is down: Telegram delivers it again.
 func TestAPublisherNeverGivesUp(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q := memqueue.New()
@@ -463,7 +463,7 @@ func TestAPollThatPublishesIsNotPinned(t *testing.T) {
 	})
 }
 
-// What was handled under a Store is not handled again, though the Queue has it twice.
+// An update that was handled under a Store is not handled again, though the Queue has it twice.
 func TestAStoreRemembersWhatAQueueForgets(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w, store := memqueue.New(), &work{}, rig.NewStore()
@@ -598,7 +598,7 @@ func TestATransactionEndsWithItsHandler(t *testing.T) {
 	})
 }
 
-// The reply is another process's then, and not lost.
+// Another process then sends the reply, so it is not lost.
 func TestAnUpdateWhoseReplyIsCutOffAtTheEndComesAgain(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w := memqueue.New(), &work{}
@@ -620,7 +620,7 @@ func TestAnUpdateWhoseReplyIsCutOffAtTheEndComesAgain(t *testing.T) {
 	})
 }
 
-// A changedQueue is a Queue with methods of its own.
+// A changedQueue is a Queue whose methods can be replaced.
 type changedQueue struct {
 	*memqueue.Queue
 
@@ -656,7 +656,8 @@ func (q *changedQueue) Rollback(_ context.Context, u tghook.QueuedUpdate) {
 	q.w.notef("rollback %v", u.Receipt)
 }
 
-// Renew says that an update is lost which Done has removed meanwhile. That loses no other.
+// If Done removes an update while Renew runs, Renew says that the update is lost. Other updates
+// are not lost by that.
 func TestARenewalThatMeetsADoneLosesNothing(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		w := &work{}
@@ -700,8 +701,8 @@ func TestARenewalBehindACommitLosesNothing(t *testing.T) {
 	})
 }
 
-// The transaction of a handler is of the lease that it began under, also when this process has
-// got the update again.
+// The transaction of a handler belongs to its own lease, even if this process has taken the
+// update again.
 func TestATransactionIsOfTheLeaseOfItsHandler(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		w := &work{}
@@ -728,7 +729,7 @@ func TestATransactionIsOfTheLeaseOfItsHandler(t *testing.T) {
 	})
 }
 
-// A Commit that never returns holds its lane no longer than a handler may.
+// A Commit that never returns holds its lane no longer than a handler.
 func TestACommitThatHangsFails(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		w, hangs := &work{}, make(chan struct{})
@@ -749,7 +750,7 @@ func TestACommitThatHangsFails(t *testing.T) {
 	})
 }
 
-// More updates may be held than calls of Observe may go on.
+// A consumer may hold more updates than there may be calls of Observe.
 func TestObserveIsCalledForEachOfManyUpdates(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w := memqueue.New(), &work{}

@@ -8,7 +8,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// openQueue stands for what opens your Queue, with a client of its own.
+// openQueue stands for your function that opens your Queue with a new client.
 func openQueue(testing.TB) tghook.Queue { return sharedQueue }
 
 var sharedQueue = memqueue.New()

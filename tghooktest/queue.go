@@ -11,19 +11,19 @@ import (
 
 // QueueBackend is a Queue that [TestQueue] checks.
 type QueueBackend struct {
-	// Queue is the Queue as a process has it. If it is also a [tghook.Letters] or a
-	// [tghook.TxQueue], TestQueue checks that too.
+	// Queue is the Queue of one process. If it is also a [tghook.Letters] or a
+	// [tghook.TxQueue], TestQueue checks their rules too.
 	Queue tghook.Queue
-	// Other is a Queue on the same data, as another process has it: with a client of its own.
-	// If nil, it is Queue.
+	// Other is a Queue on the same data with another client, as in a second process. If nil,
+	// TestQueue uses Queue.
 	Other tghook.Queue
 	// Gaps are the parts of the contract that the engine cannot keep. TestQueue leaves out
-	// what depends on them. Say them in the documentation of your Queue.
+	// the cases that depend on them. Document them in your Queue.
 	Gaps []QueueGap
-	// Stop ends the server that keeps the data, at once, as kill -9 does. Start starts it
-	// again with the same data, and may return before it answers. What the server has
-	// answered must be there. TestQueue calls them in turn. If they are nil, TestQueue leaves
-	// out the cases in which the server is away.
+	// Stop ends the server that keeps the data at once, as kill -9 does. Start starts the
+	// server again with the same data, and may return before the server is ready. The server
+	// must still have all data that it has confirmed. TestQueue calls the two in turn. If they
+	// are nil, TestQueue leaves out the cases in which the server is away.
 	Stop, Start func()
 }
 
@@ -38,35 +38,35 @@ const (
 	GapAttempts
 	// GapNotes: the note of Fail is not kept.
 	GapNotes
-	// GapBytes: only bytes that are JSON, and names of lanes that are UTF-8 without
-	// controls, are kept as they are.
+	// GapBytes: bytes that are not JSON, and lanes that are not UTF-8 or have control
+	// characters, may be changed.
 	GapBytes
 	// GapOldest: the lanes come in any order.
 	GapOldest
-	// GapLeaseOver: a lease ends when it has run out, also while nobody else has taken the
+	// GapLeaseOver: a lease ends when it has run out, even if nobody else has taken the
 	// update.
 	GapLeaseOver
 	// GapLost: a call for a lease that does not hold changes nothing, but may return no
 	// error, and Renew may not return its key.
 	GapLost
-	// GapLanes: State does not tell Oldest and Lanes.
+	// GapLanes: State does not set Oldest and Lanes.
 	GapLanes
-	// GapReturn: an update that Return gives back cannot be taken at once.
+	// GapReturn: an update cannot be taken at once after Return.
 	GapReturn
 )
 
 // TestQueue checks that a Queue keeps its contract, which is the doc comment of
-// [tghook.Queue], and of [tghook.Letters] and [tghook.TxQueue] if it is one. Some cases
-// handle updates by [tghook.NewPublisher] and [tghook.Consume]. Each case is a subtest, named
-// by what it checks.
+// [tghook.Queue], and of [tghook.Letters] and [tghook.TxQueue] if the Queue has their methods.
+// Some cases handle updates with [tghook.NewPublisher] and [tghook.Consume]. Each case is a
+// subtest, named after its rule.
 //
 // TestQueue calls open once for each case and once before them, from several goroutines. open
-// ends what it started in tb.Cleanup. The QueueBackends may share one server and one set of
-// tables: each case has bots of its own, whose ids are random. They leave some hundreds of
+// releases its resources in tb.Cleanup. The QueueBackends may share one server and one set of
+// tables, because each case uses other bots, with random ids. The cases leave some hundreds of
 // updates, some of them leased for a minute. The cases with Stop run last, one by one.
 //
-// All cases together take a few seconds, because some wait until a lease is over or until it
-// is clear that nothing comes. No case waits until a key may be forgotten.
+// All cases together take a few seconds, because some wait until a lease runs out, or until
+// Take has had time to return a wrong update. No case waits until a key may be forgotten.
 func TestQueue(t *testing.T, open func(tb testing.TB) QueueBackend) {
 	t.Helper()
 	kind := open(t)
@@ -75,7 +75,7 @@ func TestQueue(t *testing.T, open func(tb testing.TB) QueueBackend) {
 			t.Run(c.name, func(t *testing.T) { c.run(newQueueTrial(judge{t, patience}, open(t))) })
 		}
 	}
-	const abreast = 16 // so many cases wait side by side
+	const abreast = 16 // cases that wait concurrently
 	var waiting sync.WaitGroup
 	places := make(chan struct{}, abreast)
 	for _, c := range waitingQueueCases() {
@@ -98,7 +98,7 @@ type queueCase struct {
 	run   func(*queueTrial)
 }
 
-// waitingQueueCases do little but wait.
+// waitingQueueCases mostly wait.
 func waitingQueueCases() []queueCase {
 	return slices.Concat(consumeCases, takeWaitCases, queueLeaseCases, queueLateCases,
 		publishCases, orderCases, queueEndCases, queueCallCases, letterCases, txQueueCases)

@@ -94,7 +94,7 @@ var queueAwayCases = []queueCase{
 	{"what is published and handled while the server is killed comes once, in the order of its lane", both(stoppableQueue, unless(GapOnce)), whileKilled},
 }
 
-// awayError checks that a call returns an error, which does not say that the lease is lost.
+// awayError checks that a call returns an error that does not say that the lease is lost.
 func (c *queueTrial) awayError(method string, f func(ctx context.Context) error) {
 	c.Helper()
 	if err := do(c.Context(), time.Second, f); err == nil || bad(err) {
@@ -113,8 +113,8 @@ func (c *queueTrial) restart() {
 // started again.
 func whileKilled(c *queueTrial) {
 	const lanes, length = 8, 12
-	// A Take that the kill cuts off may have leased updates that nobody got. They come again
-	// when this lease has run out.
+	// A Take that the kill cuts off may have leased updates that it did not return. They come
+	// again when this lease has run out.
 	const lease = time.Second
 	c.shaky = true
 	f := c.newFloor(lanes, length)

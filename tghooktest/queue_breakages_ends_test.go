@@ -233,7 +233,7 @@ func (q *bentQueue) onceOnly(next leaveFunc) leaveFunc {
 	}
 }
 
-// ignoring says that a call has succeeded though the lease is lost.
+// ignoring reports success though the lease is lost.
 func ignoring(next leaveFunc) leaveFunc {
 	return func(ctx context.Context, u tghook.QueuedUpdate, text string) error {
 		if err := next(ctx, u, text); !lost(err) {
@@ -258,7 +258,7 @@ func (q *bentQueue) failed(f func(it *memqueue.Item, note string)) {
 	}
 }
 
-// returned changes an update that Return gives back.
+// returned changes an update after Return.
 func (q *bentQueue) returned(f func(it *memqueue.Item)) {
 	q.back = func(ctx context.Context, updates []tghook.QueuedUpdate) error {
 		for _, u := range updates {

@@ -247,7 +247,7 @@ func (q *bentQueue) over(u tghook.QueuedUpdate) (over bool) {
 	return over
 }
 
-// owned returns updates with the receipts of those who have them now.
+// owned returns updates with the receipts of their present leases.
 func (q *bentQueue) owned(updates []tghook.QueuedUpdate) []tghook.QueuedUpdate {
 	updates = slices.Clone(updates)
 	q.items(func(it *memqueue.Item, _ bool) {
@@ -266,7 +266,7 @@ func (q *bentQueue) forOwner(next leaveFunc) leaveFunc {
 	}
 }
 
-// slowly looks at a lease, and acts a moment later for whoever has the update then.
+// slowly checks a lease, and acts a moment later on the lease that the update has then.
 func (q *bentQueue) slowly(next leaveFunc) leaveFunc {
 	return func(ctx context.Context, u tghook.QueuedUpdate, text string) error {
 		if u.Receipt != q.owned([]tghook.QueuedUpdate{u})[0].Receipt {

@@ -140,8 +140,8 @@ func (q *bentQueue) glance(ctx context.Context, bot int64, limit int, lease time
 	return q.Take(ctx, bot, limit, lease)
 }
 
-// wokenBy has a Take that waits look again only when wakes says so of its process and one
-// that has changed something, and, if runOut, when a lease has run out.
+// wokenBy lets a waiting Take look again only when wakes is true for its process and the process
+// of the change, and, if runOut is true, when a lease has run out.
 func (q *bentQueue) wokenBy(wakes func(sleeper, waker int) bool, runOut bool) {
 	var mu sync.Mutex
 	var sleepers [2]chan struct{}

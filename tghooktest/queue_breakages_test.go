@@ -235,7 +235,7 @@ func rewritten(f func(u *tghook.QueuedUpdate)) func(*bentQueue) {
 	}
 }
 
-// collides takes updates for the same that have the same name.
+// collides treats updates with the same name as the same update.
 func collides(name func(tghook.Key) string) func(*bentQueue) {
 	return func(q *bentQueue) {
 		q.publish = func(ctx context.Context, updates []tghook.QueuedUpdate) error {
@@ -375,8 +375,7 @@ func leasedIn(now time.Time, l []*memqueue.Item) bool {
 	return slices.ContainsFunc(l, func(it *memqueue.Item) bool { return it.Runs(now) })
 }
 
-// inOtherLanes keeps updates in other lanes. Take still tells the names that they were published
-// with.
+// inOtherLanes keeps updates in other lanes. Take still returns the published lanes.
 func inOtherLanes(f func(tghook.QueuedUpdate) string) func(*bentQueue) {
 	return func(q *bentQueue) {
 		var mu sync.Mutex

@@ -38,7 +38,7 @@ type bentQueue struct {
 	list             listFunc
 	putBack, discard letterFunc
 	commit, rollback leaveFunc
-	stop, start      func() // run when the server ends, and when it is there again
+	stop, start      func() // run when the server ends, and when it has started again
 }
 
 func newBentQueue() *bentQueue {
@@ -159,8 +159,7 @@ func allQueueCases() []queueCase {
 	return slices.Concat(waitingQueueCases(), queueCrowdCases, queueAwayCases)
 }
 
-// findInQueue runs cases, each on a Queue of its own, and returns the names of those that
-// fail.
+// findInQueue runs each case on a new Queue, and returns the names of the failing cases.
 func findInQueue(t *testing.T, cases []queueCase, bend func(q *bentQueue)) (names []string) {
 	t.Helper()
 	for _, c := range cases {

@@ -111,7 +111,7 @@ var consumeCases = []queueCase{
 	}},
 	{"a handler that takes longer than the lease is run once", anyQueue, func(c *queueTrial) {
 		s := c.newShop()
-		s.inFlight = 1 // so that the other process is the one that would take it
+		s.inFlight = 1 // so that only the other process could take it
 		slow := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			s.note(u, "start")
 			time.Sleep(shopLease + time.Second)
@@ -148,7 +148,7 @@ type shop struct {
 
 	mu    sync.Mutex
 	ids   int64
-	lines map[int64][]string // what was done, by chat
+	lines map[int64][]string // notes, by chat
 	count map[int64]int      // runs, by update_id
 }
 
@@ -220,7 +220,7 @@ func (s *shop) handle(_ context.Context, u *tghook.Update) (tghook.Reply, error)
 	return tghook.NoReply, nil
 }
 
-// note notes what was done with an update.
+// note adds a line to the notes of a chat.
 func (s *shop) note(u *tghook.Update, what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,7 +256,7 @@ func (s *shop) Call(_ context.Context, _ string, params, _ any) error {
 	return nil
 }
 
-// did waits until something was done in a chat, and checks that it was this.
+// did waits for the notes of a chat, and checks them.
 func (s *shop) did(chat int64, want ...string) {
 	s.Helper()
 	for began := time.Now(); ; time.Sleep(pollStore) {

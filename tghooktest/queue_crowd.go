@@ -29,7 +29,7 @@ var queueCrowdCases = []queueCase{
 	}},
 }
 
-// A floor is where a crowd works. Each update without a lane is a lane of its own.
+// A floor holds the updates of a crowd. Each update without a lane counts as a lane.
 type floor struct {
 	*queueTrial
 
@@ -49,8 +49,8 @@ type completion struct {
 	id, at int64
 }
 
-// newFloor returns a floor with so many lanes of so many updates, and as many updates without
-// a lane as one lane has.
+// newFloor returns a floor with lanes of equally many updates, and as many updates without a lane
+// as one lane has.
 func (c *queueTrial) newFloor(lanes, length int) *floor {
 	f := &floor{queueTrial: c, over: make(chan struct{}), returned: map[int64]bool{}, handled: map[string][]completion{}, total: (lanes + 1) * length}
 	for i := range lanes {
@@ -93,8 +93,8 @@ func (f *floor) handles(q tghook.Queue, limit int, lease time.Duration, end func
 	}
 }
 
-// mixed ends updates with success, save for some: those fail once, and are given back with
-// all behind them.
+// mixed ends most updates with success. Some fail once, and are returned with the updates behind
+// them.
 func (f *floor) mixed(taken []leased) {
 	for i, l := range taken {
 		if l.got.Key.ID%5 == 0 && f.firstTime(l.got.Key.ID) {

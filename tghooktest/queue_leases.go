@@ -146,14 +146,14 @@ func (c *queueTrial) ranOut() leased {
 	return l
 }
 
-// gone gives an update back, and checks how it is taken again.
+// gone returns an update to the Queue, and checks how it is taken again.
 func (l leased) gone(want tghook.QueuedUpdate) leased {
 	l.Helper()
 	l.returns(l)
 	return l.takes(longLease, want)
 }
 
-// superseded returns an update whose lease has run out, and as the one who has it now.
+// superseded returns an update under a lease that has run out, and under its present lease.
 func (c *queueTrial) superseded() (old, holder leased) {
 	c.Helper()
 	u := c.update("chat:7")
@@ -163,7 +163,7 @@ func (c *queueTrial) superseded() (old, holder leased) {
 	return old, c.takes(longLease, failed(u, 1, ""))
 }
 
-// stillHeld checks that nobody else has changed the update of a lease that holds.
+// stillHeld checks that a lease holds and that its update is unchanged.
 func (l leased) stillHeld() {
 	l.Helper()
 	l.nothing()
@@ -175,7 +175,7 @@ func (l leased) stillHeld() {
 	l.nothing()
 }
 
-// queueLateCases are about those who have lost their leases.
+// queueLateCases are about calls for lost leases.
 var queueLateCases = []queueCase{
 	{"a late Renew of an old holder is refused and changes nothing", unless(GapLost), func(c *queueTrial) {
 		old, holder := c.superseded()
@@ -277,8 +277,8 @@ func (c *queueTrial) allRanOut(n int) []leased {
 	return olds
 }
 
-// againstTakeover lets the holders of leases that have run out end their updates while
-// others take them, and checks that of each the one or the other succeeds.
+// againstTakeover ends updates whose leases have run out while others take them. It checks that
+// for each update only one of the two succeeds.
 func (c *queueTrial) againstTakeover(method string, end func(l leased) error) {
 	c.Helper()
 	olds := c.allRanOut(20)

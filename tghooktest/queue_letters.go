@@ -216,7 +216,7 @@ var letterCases = []queueCase{
 	}},
 }
 
-// letters returns the Letters of one process, and that of the other one the next time.
+// letters returns the Letters of the two processes in turn.
 func (c *queueTrial) letters() tghook.Letters { return c.process().(tghook.Letters) }
 
 // buriesNew publishes an update and makes it a dead letter.

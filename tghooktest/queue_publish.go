@@ -13,7 +13,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// publishCases are about what is kept, and which updates are the same.
+// publishCases are about stored updates and duplicates.
 var publishCases = []queueCase{
 	{"an update that was published is taken, as a new one", anyQueue, func(c *queueTrial) {
 		u := c.update("chat:7")
@@ -158,7 +158,7 @@ func (c *queueTrial) keeps(raws ...string) {
 	}
 }
 
-// apart checks that updates with these keys have nothing in common.
+// apart checks that updates with these keys do not affect each other.
 func (c *queueTrial) apart(keys []tghook.Key) {
 	c.Helper()
 	updates := make(map[int64][]tghook.QueuedUpdate) // by bot
@@ -203,7 +203,7 @@ func (c *queueTrial) drains(updates []tghook.QueuedUpdate) {
 	}
 }
 
-// ends handles updates with success: those of one lane one after the other, lanes side by side.
+// ends handles updates with success: those of a lane one after the other, lanes concurrently.
 func (c *queueTrial) ends(taken []leased) {
 	c.Helper()
 	lanes := map[string][]leased{}

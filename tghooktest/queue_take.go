@@ -132,7 +132,7 @@ func (c *queueTrial) wakesNext(end func(l leased)) {
 	c.wakesFor(c.Queue, updates[1], func() { end(first) })
 }
 
-// wakesFor checks that a Take that waits gets an update soon after act has let it.
+// wakesFor checks that a waiting Take gets an update soon after act has made it available.
 func (c *queueTrial) wakesFor(q tghook.Queue, want tghook.QueuedUpdate, act func()) leased {
 	c.Helper()
 	taken := make(chan []leased, 1)

@@ -27,7 +27,7 @@ type queueTrial struct {
 const (
 	// moment is how long a case waits before it believes that nothing can be taken.
 	moment = 100 * time.Millisecond
-	// soon is how long a Take that waits may take to notice what it waits for.
+	// soon is how long a waiting Take may need to notice an update.
 	soon = 10 * time.Second
 )
 
@@ -50,7 +50,7 @@ func (c *queueTrial) inLane(lane string, n int) []tghook.QueuedUpdate {
 	return updates
 }
 
-// process returns the Queue of one process, and that of the other one the next time.
+// process returns the Queues of the two processes in turn.
 func (c *queueTrial) process() tghook.Queue {
 	c.calls++
 	if c.calls%2 == 0 {
@@ -59,14 +59,13 @@ func (c *queueTrial) process() tghook.Queue {
 	return c.Queue
 }
 
-// failed returns an update as it is after attempts, of which the last one that Fail has ended
-// left a note.
+// failed returns an update as Take returns it after attempts, with the note of the last Fail.
 func failed(u tghook.QueuedUpdate, attempts int, note string) tghook.QueuedUpdate {
 	u.Attempts, u.Note = attempts, []byte(note)
 	return u
 }
 
-// described says what Take tells of an update, without what the engine cannot know.
+// described describes an update of Take, without the fields that the engine cannot know.
 func (c *queueTrial) described(u tghook.QueuedUpdate) string {
 	text := fmt.Sprintf("update %d of bot %d in lane %q", u.Key.ID, u.Key.Bot, u.Lane)
 	if unless(GapAttempts)(c.QueueBackend) {
@@ -103,7 +102,7 @@ func (c *queueTrial) publishes(updates ...tghook.QueuedUpdate) {
 	c.same("Publish", outcome(err), success)
 }
 
-// tryTake takes what can be taken within a time. It returns nothing if that is nothing.
+// tryTake takes the updates that can be taken within a time. There may be none.
 func (c *queueTrial) tryTake(q tghook.Queue, within time.Duration, limit int, lease time.Duration) []leased {
 	c.Helper()
 	return c.tryTakeOf(q, c.bot, within, limit, lease)
@@ -172,7 +171,7 @@ func (c *queueTrial) takesOneOf(q tghook.Queue, lease, within time.Duration, wan
 	return taken[0]
 }
 
-// is checks what Take has returned.
+// is checks the fields of an update that Take has returned.
 func (l leased) is(want tghook.QueuedUpdate) {
 	l.Helper()
 	l.same("Take", l.described(l.got), l.described(want))
@@ -196,8 +195,8 @@ func (c *queueTrial) collect(q tghook.Queue, bot int64, within time.Duration, n 
 	return taken
 }
 
-// takesAll takes updates of different lanes in any order, for a long lease, and returns them in the order of
-// want.
+// takesAll takes updates of different lanes in any order, for a long lease. It returns them in the
+// order of want.
 func (c *queueTrial) takesAll(want ...tghook.QueuedUpdate) []leased {
 	c.Helper()
 	return c.takesAllBy(c.process(), want...)
@@ -262,8 +261,8 @@ func (l leased) tryBury(why string) error {
 	return asked(l.queueTrial, func(ctx context.Context) error { return l.queue.Bury(ctx, l.got, why) })
 }
 
-// ended checks what a method returns for a lease. If want is ErrClaimLost, the engine may be
-// unable to say so.
+// ended checks the error of a method for a lease. An engine with GapLost need not return
+// ErrClaimLost.
 func (l leased) ended(method string, err error, want string) {
 	l.Helper()
 	if want == claimLost && err == nil && slices.Contains(l.Gaps, GapLost) {
@@ -298,7 +297,7 @@ func (l leased) refused() {
 	l.returns(l)
 }
 
-// returns gives back updates that one process has taken.
+// returns calls Return for updates that one process has taken.
 func (c *queueTrial) returns(all ...leased) {
 	c.Helper()
 	err := asked(c, func(ctx context.Context) error { return all[0].queue.Return(ctx, got(all)) })

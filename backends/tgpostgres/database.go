@@ -17,7 +17,7 @@ type database struct {
 	names
 
 	user   string // Store or Queue
-	tables string // what the user needs rights for
+	tables string // the tables that the user needs rights for
 	rights string // which
 	pool   *pgxpool.Pool
 	logger *slog.Logger
@@ -39,9 +39,8 @@ func newDatabase(constructor string, pool *pgxpool.Pool, cfg Config) (database, 
 	return database{names: n, pool: pool, logger: logger, rights: "SELECT, INSERT, UPDATE and DELETE"}, nil
 }
 
-// again runs a statement, and runs it again as long as another transaction has changed the
-// row meanwhile. Each time, another one has made progress. Where the isolation level is read
-// committed, only a claim runs again, and that is rare.
+// again runs a statement until no other transaction has changed its row while it ran. With the
+// isolation level read committed, only a claim ever runs again, and rarely.
 func (d *database) again(ctx context.Context, run func() error) error {
 	for {
 		err := run()
@@ -51,7 +50,7 @@ func (d *database) again(ctx context.Context, run func() error) error {
 	}
 }
 
-// explain puts before an error what to do, if that is known.
+// explain adds advice to an error, if there is any.
 func (d *database) explain(err error) error {
 	advice := ""
 	switch code(err) {

@@ -35,8 +35,8 @@ func code(err error) string {
 	return ""
 }
 
-// isSerialization reports whether the statement has changed nothing, because another
-// transaction has changed the same rows meanwhile.
+// isSerialization reports whether the statement has failed because another transaction has
+// changed the same rows.
 func isSerialization(err error) bool {
 	c := code(err)
 	return c == serializationFailure || c == deadlockDetected

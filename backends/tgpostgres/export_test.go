@@ -5,7 +5,7 @@ import "time"
 // PruneOneIn makes a Claim remove expired rows one time in n, on average.
 func PruneOneIn(s *Store, n int) { s.passing = n }
 
-// LookEvery sets how often a Take that waits looks by itself.
+// LookEvery sets how often a waiting Take looks without a notification.
 func LookEvery(q *Queue, often time.Duration) { q.listener.often = often }
 
 // Listens reports whether LISTEN works and a Take waits.

@@ -10,9 +10,9 @@ import (
 // group lets calls that come at once share a transaction. While one runs, further calls wait
 // together for the next one.
 //
-// When a transaction has ended, the callers that were in it often call again. The first of them
-// would go alone, and the others would wait for that. So the next transaction waits until as many
-// calls are there as were in the last one, but not longer than a quarter of its time.
+// When a transaction has ended, its callers often call again at once. The first call alone would
+// fill the next transaction, and the others would wait. So the next transaction waits for as
+// many calls as the last one had, but at most a quarter of the time that the last one took.
 type group[T any] struct {
 	most  int         // items of a transaction
 	large int         // bytes of a transaction, or somewhat more
@@ -88,7 +88,7 @@ func (g *group[T]) lead() {
 // longestGather is how long a transaction waits for more calls at most.
 const longestGather = 5 * time.Millisecond
 
-// gather waits until so many calls wait, but not longer than limit.
+// gather waits until as many calls wait as expected, at most for limit.
 func (g *group[T]) gather(calls int, limit time.Duration) {
 	g.mu.Lock()
 	if len(g.waiting) >= calls {

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// lookEvery is how often a Take that waits looks for updates by itself.
+	// lookEvery is how often a waiting Take looks for updates without a notification.
 	lookEvery     = time.Second
 	lookEveryDeaf = 200 * time.Millisecond // where LISTEN does not work
 	// proofTime is how long a notification may take that shows that LISTEN works.
@@ -158,7 +158,7 @@ func (l *listener) absent(bots []int64) (absent []int64) {
 }
 
 // errDeaf says that a notification has not come.
-var errDeaf = errors.New("a notification of PostgreSQL has not come; behind PgBouncer in transaction mode none can")
+var errDeaf = errors.New("no notification of PostgreSQL has arrived; PgBouncer in transaction mode does not pass them on")
 
 // run keeps a connection until ctx ends. It logs why there is none, unless there was one
 // before: then Take fails too.
@@ -222,7 +222,7 @@ func (l *listener) listen(ctx context.Context) error {
 	}
 }
 
-// connect returns a connection of its own that listens.
+// connect opens a connection outside the pool, and listens on it.
 func (l *listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()

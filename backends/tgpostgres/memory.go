@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	forgetTime  = time.Second      // how long a removal in passing may take
+	forgetTime  = time.Second      // how long a removal by Done may take
 	forgetEvery = 10 * time.Minute // how often a process looks whether there is something to remove
 )
 
@@ -36,7 +36,7 @@ func (m *memory) due() bool {
 }
 
 // Prune forgets the updates that were handled long ago: it empties the partition of
-// tghook_queue_done that is written next. You need not call it: Done does it in passing.
+// tghook_queue_done that is written next. You need not call it: Done does so now and then.
 // Several processes may call it at once. It never touches an update that is pending, or a dead
 // letter.
 func (q *Queue) Prune(ctx context.Context) error {
@@ -60,8 +60,8 @@ func (q *Queue) forgetInPassing() {
 // forget empties the partition that is written next, unless another process does so.
 func (q *Queue) forget(ctx context.Context) error {
 	return pgx.BeginTxFunc(ctx, q.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		// TRUNCATE needs a lock for which it waits behind all that use the partition, and all that
-		// come after wait behind it.
+		// TRUNCATE waits for a lock behind all users of the partition, and later ones wait behind
+		// TRUNCATE.
 		const begin = `SELECT pg_try_advisory_xact_lock($1::bigint), set_config('lock_timeout', '500ms', true)`
 		var alone bool
 		if err := tx.QueryRow(ctx, begin, hash("forget", 0, q.done)).Scan(&alone, nil); err != nil || !alone {

@@ -14,8 +14,8 @@ var schema string
 const migrationLock = 0x7467686f6f6b // "tghook"
 
 // Migration returns the SQL that makes the tables, with the names that cfg has: the file
-// schema.sql of this package. It is for a migration of your own. It is harmless to run it
-// again. A later version of this package whose tables differ says so in its changelog.
+// schema.sql of this package. Use it in your own migrations. It may run again without harm. The
+// changelog says when a later version of this package changes the tables.
 func Migration(cfg Config) (string, error) {
 	n, err := newNames(cfg)
 	if err != nil {

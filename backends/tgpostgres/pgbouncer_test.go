@@ -43,7 +43,7 @@ func TestTheStoreWorksThroughPgBouncerInTransactionMode(t *testing.T) {
 	assert.ErrorContains(t, err, "tgpostgres: Claim of update 1 of bot 7: a pooler gives each transaction another connection; add default_query_exec_mode=exec to the URL: ")
 }
 
-// LISTEN does not work there, so Take looks for updates by itself.
+// LISTEN does not work there, so Take looks for updates without notifications.
 func TestTheQueueWorksThroughPgBouncerInTransactionMode(t *testing.T) {
 	t.Parallel()
 	server := engine.Postgres(t, engine.PostgresConfig{})

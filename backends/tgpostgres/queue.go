@@ -39,10 +39,10 @@ const (
 // Calls of Publish that come at once share a transaction, and wait for the disk together. Calls of
 // Done do too.
 //
-// While Take waits, the Queue has a connection of its own besides the pool, on which PostgreSQL
-// tells it of new updates (LISTEN). If that fails, as behind PgBouncer in transaction mode, Take
-// looks for new updates five times a second. Otherwise it does so each second, for those whose
-// leases have run out.
+// While Take waits, the Queue opens a connection outside the pool for notifications of new
+// updates (LISTEN). If LISTEN does not work, as behind PgBouncer in transaction mode, Take looks
+// for updates five times a second. Otherwise Take looks once a second, for updates whose leases
+// have run out.
 type Queue struct {
 	database
 
@@ -59,11 +59,11 @@ var (
 	_ tghook.Letters = (*Queue)(nil)
 )
 
-// NewQueue returns a Queue that uses a pool of yours. It sends nothing. The pool stays yours:
-// close it when Consume has returned, and the Webhook has shut down.
+// NewQueue returns a Queue that uses pool. It sends nothing. Close the pool yourself when
+// Consume has returned and the Webhook has shut down.
 //
-// Its transactions are read committed, whatever the default of the connections is. They work
-// in every QueryExecMode of pgx.
+// The isolation level of its transactions is read committed, whatever the connections' default
+// is. They work in every QueryExecMode of pgx.
 func NewQueue(pool *pgxpool.Pool, cfg Config) (*Queue, error) {
 	d, err := newDatabase("NewQueue", pool, cfg)
 	if err != nil {
@@ -102,7 +102,7 @@ func laneKey(bot int64, lane string) int64 {
 	return 1
 }
 
-// lockOf is the lock of the lane of an update. If it has no lane, it is a lock of its own.
+// lockOf returns the lock of an update's lane. An update without a lane has its own lock.
 func lockOf(k tghook.Key, laneKey int64) int64 {
 	if laneKey != 0 {
 		return laneKey
@@ -110,15 +110,15 @@ func lockOf(k tghook.Key, laneKey int64) int64 {
 	return hash("update", k.Bot, strconv.FormatInt(k.ID, 10))
 }
 
-// hash is a number that nobody can make another name have.
+// hash returns a number for a name. Nobody can find two names with one number.
 func hash(kind string, bot int64, name string) int64 {
 	text := binary.BigEndian.AppendUint64([]byte(kind), uint64(bot)) //nolint:gosec // any number will do
 	sum := sha256.Sum256(append(text, name...))
 	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // any number will do
 }
 
-// Publish implements [tghook.Queue]. More than 128 updates are several transactions, one after
-// the other.
+// Publish implements [tghook.Queue]. It writes more than 128 updates in several transactions,
+// one after the other.
 func (q *Queue) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) error {
 	entries := make([]entry, len(updates))
 	for i, u := range updates {
@@ -218,7 +218,7 @@ func nonNil(p []byte) []byte {
 // inOrder returns numbers in ascending order, each once.
 func inOrder(numbers []int64) []int64 { return slices.Compact(slices.Sorted(slices.Values(numbers))) }
 
-// keyArrays are updates as parameters of a statement.
+// keyArrays holds the keys of updates as parameters of a statement.
 type keyArrays struct{ bots, ids, fences []int64 }
 
 // compareKeys orders updates, so that two statements lock rows in the same order.
@@ -250,8 +250,8 @@ func (q *Queue) transact(ctx context.Context, batch *pgx.Batch) error {
 	})
 }
 
-// Take implements [tghook.Queue]. It takes at most 256 updates, and one of each lane. It is one
-// transaction each time that it looks for updates.
+// Take implements [tghook.Queue]. It takes at most 256 updates, and one of each lane. Each look
+// for updates is one transaction.
 func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
 	if limit <= 0 {
 		return nil, nil
@@ -270,8 +270,8 @@ func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Durat
 	return nil, nil
 }
 
-// take takes what can be taken now, also if ctx ends meanwhile: otherwise nobody would know
-// what was taken.
+// take leases the updates that can be taken now. It does not stop when ctx ends: otherwise
+// updates would stay leased to nobody.
 func (q *Queue) take(ctx context.Context, bot int64, limit int, lease time.Duration) (taken []tghook.QueuedUpdate, err error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:])
@@ -458,7 +458,7 @@ func (q *Queue) endTogether(ctx context.Context, items []ending, lost map[ending
 	return err
 }
 
-// withLease calls f with the receipt of an update, and says in its error what failed.
+// withLease calls f with the receipt of an update, and names the method and update in its error.
 func (q *Queue) withLease(method string, u tghook.QueuedUpdate, f func(*receipt) error) error {
 	r, ok := u.Receipt.(*receipt)
 	err := tghook.ErrClaimLost

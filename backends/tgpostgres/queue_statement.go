@@ -17,13 +17,12 @@ func newQueueStatements(n names) queueStatements {
 	}
 }
 
-// The constants have the default names of the tables. Each statement runs in a transaction
-// of its own, whose isolation level is read committed, and sees what was committed before the
-// statement began.
+// The constants have the default names of the tables. The isolation level is read committed, so
+// each statement sees the rows that were committed before it began.
 //
 // A row is a head if no pending row of its lane is before it. Only Publish, Done, Bury, PutBack
 // and Discard make heads, and they hold the lock of the lane from before the statement to the
-// end of the transaction. So no other such call comes between what they see and what they change.
+// end of the transaction. So no such call changes the rows that another one has read.
 
 // beginTransaction begins a transaction. Parameters: none.
 const beginTransaction = `BEGIN ISOLATION LEVEL READ COMMITTED`
@@ -33,10 +32,10 @@ const beginTransaction = `BEGIN ISOLATION LEVEL READ COMMITTED`
 //
 // The table is mostly empty, so PostgreSQL plans for an empty table, and keeps the plan when
 // the table has grown. The settings, which hold until the transaction ends, make it use the
-// indexes always. They make some plans look so dear that PostgreSQL would compile them (jit),
-// which takes longer than anything else. If another transaction keeps a lock, as that of a process
-// that stands still, the statement fails after two seconds, so that its other lanes go on. That
-// process loses its connection after ten seconds.
+// indexes always. They make some plans look so expensive that PostgreSQL would compile them, so
+// jit is off. If another transaction keeps a lock, for example that of a suspended process, the
+// statement fails after two seconds, so that its other lanes need not wait. The suspended process
+// loses its connection after ten seconds.
 const lockLanes = `
 SELECT set_config('lock_timeout', '2s', true), set_config('idle_in_transaction_session_timeout', '10s', true),
 	` + noticeLoss + `, set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
@@ -52,8 +51,8 @@ const useIndexes = `
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 	set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_sort', 'off', true)`
 
-// wakeStatement wakes those that wait for updates of bots. Parameter: the bots. It stands behind
-// the commit. Within the transaction it would make all commits wait for each other.
+// wakeStatement wakes calls of Take that wait for updates of bots. Parameter: the bots. It runs
+// after the commit: in the transaction it would make all commits wait for each other.
 const wakeStatement = `SELECT pg_notify('` + wakeChannel + `', bot::text) FROM unnest($1::bigint[]) bot`
 
 const wakeChannel = "tghook_queue"
@@ -85,7 +84,7 @@ WHERE ` + isUnknown + ``
 // takeQueued leases heads. Parameters: bot, limit, fence, and in microseconds lease.
 //
 // It passes over rows that others have locked. If a row has changed since the statement
-// began, it is not found by its ctid, and not leased. Whoever has changed it wakes Take then.
+// began, its ctid does not match, and it is not leased. The call that has changed it wakes Take.
 const takeQueued = `
 UPDATE tghook_queue SET
 	lease_until = clock_timestamp() + $4::bigint * interval '1 microsecond',
@@ -97,7 +96,7 @@ WHERE ctid = ANY (ARRAY(
 	ORDER BY seq LIMIT $2::bigint FOR UPDATE SKIP LOCKED))
 RETURNING seq, id, lane_key, lane, raw, published, attempts, note, reply`
 
-// renewQueued lets leases begin anew, and returns the updates whose leases do not hold.
+// renewQueued renews leases, and returns the updates whose leases do not hold.
 // Parameters, with an element for each update: bots, ids, fences; and in microseconds lease.
 const renewQueued = `
 WITH given AS (
@@ -162,8 +161,8 @@ SELECT FROM ended
 UNION ALL
 SELECT FROM tghook_queue WHERE bot = $1::bigint AND id = $2::bigint AND fence = $3::bigint AND buried IS NOT NULL`
 
-// returnQueued gives updates back. Parameters, with an element for each update: bots, ids,
-// fences.
+// returnQueued ends leases without an attempt. Parameters, with an element for each update:
+// bots, ids, fences.
 const returnQueued = `
 UPDATE tghook_queue q SET lease_until = NULL, fence = 0
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS g (bot, id, fence)

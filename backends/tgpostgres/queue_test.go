@@ -262,8 +262,8 @@ func TestPublishAndDoneOfALaneAtOnceLeaveOneHead(t *testing.T) {
 	}
 }
 
-// A process stands still, and keeps the lock of a lane: neither its own lane nor another is
-// published out of order, and others go on.
+// A suspended process keeps the lock of a lane. No lane is published out of order, and other
+// lanes continue.
 func TestALaneThatIsLockedFailsAlone(t *testing.T) {
 	t.Parallel()
 	cfg := newSchema(t)

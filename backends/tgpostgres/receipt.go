@@ -15,7 +15,7 @@ type receipt struct {
 
 	mu    sync.Mutex
 	tx    *transaction // of the attempt that runs; nil if it has begun none
-	over  int          // the attempt that has ended last
+	over  int          // the last attempt that has ended
 	ended bool         // by Commit
 }
 
@@ -52,7 +52,7 @@ func (r *receipt) detach(ctx context.Context) *transaction {
 	return tx
 }
 
-// end keeps that Commit has ended the update.
+// end notes that Commit has ended the update.
 func (r *receipt) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

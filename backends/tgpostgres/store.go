@@ -12,18 +12,18 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// Config says how a [Store] uses PostgreSQL. The zero value of each field is its default.
+// Config says how a [Store] or a [Queue] uses PostgreSQL. The zero value of each field is its default.
 type Config struct {
 	// Schema is the schema of the tables. It must exist. If empty, PostgreSQL looks for the
 	// tables in the search_path of the connection. All replicas of a bot must have the same
 	// tables.
 	Schema string
-	// Prefix is what the names of the tables begin with. The default is "tghook_", for
+	// Prefix begins the names of the tables. The default is "tghook_", for
 	// tghook_updates and tghook_albums. All bots may share the tables. Names are quoted, so
 	// upper case stays upper case. A prefix has at most 43 bytes.
 	Prefix string
-	// Logger is told if expired rows cannot be removed. Nothing else is logged. The default
-	// is slog.Default.
+	// Logger gets a line when expired rows cannot be removed, or when LISTEN does not work. The
+	// default is slog.Default.
 	Logger *slog.Logger
 }
 
@@ -42,8 +42,8 @@ var (
 	_ tghook.AlbumStore = (*Store)(nil)
 )
 
-// New returns a Store that uses a pool of yours. It sends nothing. The pool stays yours: close
-// it when the Dispatcher, or the Webhook, has shut down.
+// New returns a Store that uses pool. It sends nothing. Close the pool yourself when the
+// Dispatcher, or the Webhook, has shut down.
 //
 // A Store calls the pool concurrently, so a single connection or a transaction will not do.
 // Its statements work in every QueryExecMode of pgx, and with every isolation level that the

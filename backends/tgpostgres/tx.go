@@ -14,31 +14,31 @@ import (
 
 var (
 	errReturned = errors.New("tgpostgres: Tx: the handler has returned, and its transaction has ended with it; do not use it in a goroutine that the handler leaves behind")
-	errEnds     = errors.New("tgpostgres: the transaction ends with the handler: return nil to keep what it has written, or an error to undo it; for a part of it, use tx.Begin")
-	errInUse    = errors.New("tgpostgres: another goroutine uses the transaction; use it in one at a time")
-	errLeftOpen = errors.New("the handler has returned while a goroutine of its own, or rows that are not closed, still use the transaction")
-	errEnded    = errors.New("the handler has ended the transaction by a statement, such as COMMIT; leave that to Consume")
+	errEnds     = errors.New("tgpostgres: the transaction ends with the handler: return nil to commit it, or an error to roll it back; to undo a part of it, use tx.Begin")
+	errInUse    = errors.New("tgpostgres: another goroutine uses the transaction; use it in one goroutine at a time")
+	errLeftOpen = errors.New("the handler has returned while a goroutine that it started, or rows that are not closed, still use the transaction")
+	errEnded    = errors.New("the handler has ended the transaction by a statement, such as COMMIT; leave it to Consume to commit")
 )
 
-// Tx returns a transaction of PostgreSQL that ends with the update. Use it in a handler that
-// [tghook.Consume] runs with a [Queue]. The handler's writes in it are kept together with
-// the fact that the update was handled: both are, or neither is. So the effects of an update in
-// this database happen exactly once, whatever crashes.
+// Tx returns the PostgreSQL transaction that also removes the handler's update from the
+// [Queue]. Use it in a handler that [tghook.Consume] runs with a Queue. Either the handler's
+// writes in it are committed and the update is removed, or neither. So the effects of an update
+// in this database happen exactly once, whatever crashes.
 //
-// The first call in an attempt begins the transaction, on a connection of the Queue's pool, and
-// later ones return the same. It is kept when the handler returns nil, and undone when it
-// returns an error, panics or is abandoned. If another process has got the update meanwhile, it
-// is undone, and the handler's success does not count. If the handler has a reply, that is kept
-// in the same transaction, and sent after it, again if the process crashes meanwhile.
+// The first call in an attempt begins the transaction, on a connection of the Queue's pool.
+// Later calls return the same transaction. It is committed when the handler returns nil, and
+// rolled back when the handler returns an error, panics or is abandoned. It is also rolled back
+// if another process has taken the update. Then the handler's success does not count. A reply is
+// kept in the same transaction, and sent after the commit. After a crash it may be sent again.
 //
-// The isolation level is read committed. So lock the rows that you read before you write them
-// (SELECT ... FOR UPDATE), or change them by one statement. tx.Begin makes a savepoint. Commit
-// and Rollback of the transaction itself return an error, and do nothing, so that defer
-// tx.Rollback(ctx) does no harm. Its Conn is the connection itself: do not commit by it. The
-// transaction may be used by one goroutine at a time.
+// The isolation level is read committed. So lock rows that you read before you write them
+// (SELECT ... FOR UPDATE), or change them in one statement. tx.Begin makes a savepoint.
+// tx.Commit and tx.Rollback return an error and do nothing, so defer tx.Rollback(ctx) is
+// harmless. tx.Conn returns the connection itself: do not commit on it. Only one goroutine at a
+// time may use the transaction.
 //
-// It returns an error if ctx is not the context of such a handler or of a context made from
-// it, if the handler has returned, or if the update is another process's now.
+// Tx returns an error if ctx is neither the context of such a handler nor derived from it, if
+// the handler has returned, or if another process has taken the update.
 func Tx(ctx context.Context) (pgx.Tx, error) {
 	u, ok := tghook.QueuedFromContext(ctx)
 	if !ok {
@@ -150,7 +150,7 @@ func (t *transaction) undo() {
 	t.receipt.queue.leaveTx()
 }
 
-// rollback undoes the transaction, as soon as no call uses its connection.
+// rollback rolls the transaction back, as soon as no call uses its connection.
 func (t *transaction) rollback(ctx context.Context) {
 	t.finish()
 	undone := make(chan struct{})
@@ -178,8 +178,8 @@ func (q *Queue) Rollback(ctx context.Context, u tghook.QueuedUpdate) {
 	}
 }
 
-// Commit implements [tghook.TxQueue]. If the answer of PostgreSQL to the commit is lost, it asks
-// again.
+// Commit implements [tghook.TxQueue]. If PostgreSQL's answer to the commit is lost, Commit looks
+// up whether it has happened.
 func (q *Queue) Commit(ctx context.Context, u tghook.QueuedUpdate, reply []byte) error {
 	r, ok := u.Receipt.(*receipt)
 	if !ok {
@@ -283,7 +283,7 @@ func (t *transaction) commitTx(ctx context.Context) error {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("whether it was committed is unknown: %w", err)
+			return fmt.Errorf("PostgreSQL may or may not have committed it: %w", err)
 		}
 	}
 }
@@ -307,7 +307,7 @@ func (q *Queue) enterTx(ctx context.Context) error {
 	case q.txs <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%d handlers have transactions; set pool_max_conns higher: %w", cap(q.txs), context.Cause(ctx))
+		return fmt.Errorf("%d handlers have transactions, the most that the pool allows; set pool_max_conns higher: %w", cap(q.txs), context.Cause(ctx))
 	}
 }
 

@@ -111,7 +111,7 @@ func victim(url string) error {
 	})}})
 }
 
-// killed runs a victim, and reports what it has written, and whether it died.
+// killed runs a victim, and returns its output and whether it died.
 func killed(t *testing.T, url string, at int) (output string, died bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])

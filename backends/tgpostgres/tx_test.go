@@ -126,7 +126,7 @@ func TestWhatAHandlerWritesIsKeptIfItSucceedsAndUndoneOtherwise(t *testing.T) {
 				return err
 			}
 			for _, err := range []error{tx.Commit(ctx), tx.Rollback(ctx)} {
-				if err == nil || err.Error() != "tgpostgres: the transaction ends with the handler: return nil to keep what it has written, or an error to undo it; for a part of it, use tx.Begin" {
+				if err == nil || err.Error() != "tgpostgres: the transaction ends with the handler: return nil to commit it, or an error to roll it back; to undo a part of it, use tx.Begin" {
 					panic(err)
 				}
 			}
@@ -140,7 +140,7 @@ func TestWhatAHandlerWritesIsKeptIfItSucceedsAndUndoneOtherwise(t *testing.T) {
 				}
 			}
 			return err
-		}, false, "the handler has ended the transaction by a statement, such as COMMIT; leave that to Consume"},
+		}, false, "the handler has ended the transaction by a statement, such as COMMIT; leave it to Consume to commit"},
 		"rows that are left open": {func(ctx context.Context) error {
 			tx, err := tgpostgres.Tx(ctx)
 			if err == nil {
@@ -409,7 +409,7 @@ func TestACommitWhoseAnswerIsLostIsASuccess(t *testing.T) {
 	}
 }
 
-// standing is a connection of a process that stands still before the statement commit.
+// standing is a connection of a process that is suspended before its statement commit.
 type standing struct {
 	net.Conn
 
@@ -425,7 +425,7 @@ func (c *standing) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// The server ends the session of a process that stands still while it has the lock of a lane.
+// The server ends the session of a suspended process that has the lock of a lane.
 func TestAProcessThatStandsStillLosesItsLocks(t *testing.T) {
 	t.Parallel()
 	cfg := newSchema(t)

@@ -106,7 +106,7 @@ func consume(t *testing.T, q tghook.Queue, h tghook.Handler, store tghook.Store)
 	return stop
 }
 
-// Pub/Sub keeps an update twice that was published twice. One process remembers what it has
+// Pub/Sub keeps an update twice that was published twice. One process remembers the updates it has
 // handled, but the next one does not, unless they share a Store.
 func TestADuplicateIsHandledOnceWithAStore(t *testing.T) {
 	t.Parallel()
@@ -133,7 +133,7 @@ func TestADuplicateIsHandledOnceWithAStore(t *testing.T) {
 	}
 }
 
-// A worker that stops gives back what it has. Nothing is handled twice.
+// A worker that stops returns its updates. No update is handled twice.
 func TestTheOrderHoldsWhenWorkersComeAndGo(t *testing.T) {
 	t.Parallel()
 	const lanes, each = 8, 25

@@ -6,7 +6,7 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// Each case has a server of its own, because a process gets updates that it does not take.
+// Each case has its own server, because a process receives updates that it does not take.
 func TestTheQueueKeepsItsContract(t *testing.T) {
 	t.Parallel()
 	tghooktest.TestQueue(t, func(tb testing.TB) tghooktest.QueueBackend {

@@ -17,12 +17,12 @@ type delivery struct {
 	message *pubsub.Message
 	lease   *lease // that holds; nil if there is none
 	lapsed  bool   // lease has run out, and may hold yet
-	left    bool   // it has gone back to Pub/Sub
-	endedBy *lease // that has ended it; nil if none has
+	left    bool   // returned to Pub/Sub
+	endedBy *lease // the lease that has ended it; nil if none has
 	ending  ending
 
 	result  *pubsub.AckResult
-	acked   chan struct{} // closed when result is there
+	acked   chan struct{} // closed when result is set
 	settled chan struct{} // closed when the next message of the key may come
 }
 
@@ -49,7 +49,7 @@ func newDelivery(u tghook.QueuedUpdate, m *pubsub.Message) *delivery {
 func leaseOf(u tghook.QueuedUpdate) (*lease, error) {
 	l, ok := u.Receipt.(*lease)
 	if !ok || l.delivery.update.Key != u.Key {
-		return nil, fmt.Errorf("its Receipt is not the one that Take of this process has returned: %w", tghook.ErrClaimLost)
+		return nil, fmt.Errorf("its Receipt is not from Take in this process: %w", tghook.ErrClaimLost)
 	}
 	return l, nil
 }
@@ -67,8 +67,8 @@ func (d *delivery) take(length time.Duration, over func(*lease)) tghook.QueuedUp
 	return u
 }
 
-// heldBy says whether a lease holds. If an earlier call of the method has ended it, the error
-// is nil.
+// heldBy checks that a lease holds. If an earlier call of the method has ended it, the error is
+// nil.
 func (d *delivery) heldBy(l *lease, method ending) (bool, error) {
 	switch {
 	case d.lease == l:

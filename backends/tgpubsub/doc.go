@@ -1,6 +1,6 @@
 // Package tgpubsub is a [tghook.Queue] on Google Cloud Pub/Sub: Telegram is answered when Pub/Sub
-// has the update, and any number of processes handle the updates. The bot and the lane of an update are its
-// ordering key, so that the updates of a chat are handled one after the other.
+// has the update, and any number of processes handle the updates. The ordering key of an update
+// is its bot and lane, so the updates of a chat are handled one after the other.
 //
 //	package main
 //
@@ -86,33 +86,33 @@
 //	gcloud pubsub subscriptions create dead-letters --topic dead-letters --expiration-period never
 //
 // Message ordering can be chosen only when a subscription is created. Without it, Take returns
-// an error that says so. Publish in one region: Pub/Sub keeps the order only of what it got
-// there. The publisher needs the role roles/pubsub.publisher on the topic of the updates.
+// an error that says so. Publish in one region: Pub/Sub keeps the order only within a
+// region. The publisher needs the role roles/pubsub.publisher on the topic of the updates.
 // The consumer needs roles/pubsub.subscriber on their subscription, and roles/pubsub.publisher
-// on the topic of the dead letters. The Queue creates nothing, and asks for no other right.
+// on the topic of the dead letters. The Queue creates nothing, and needs no other role.
 //
 // # Duplicates
 //
 // Pub/Sub does not know that two messages are the same update. It keeps an update twice if
-// Telegram delivers it twice, because the answer was lost, for example. It also delivers a
-// message again, and those behind it in its lane, if a process dies or is cut off. So set
+// Telegram delivers it twice, for example because the answer was lost. If a process dies or is
+// cut off, Pub/Sub delivers its messages again, and those behind them in their lanes. So set
 // ConsumeConfig.Dispatch.Store to a Store that all consumers share, such as one of tgredis or
-// tgpostgres. With it, an update that was handled is not handled again. The Store also counts
-// the attempts. Without it, each process counts its own, and an update whose handler kills the
+// tgpostgres. With a Store, an update that was handled is not handled again. The Store also counts
+// the attempts. Without one, each process counts its own, and an update whose handler kills the
 // process is never given up.
 //
-// Exactly-once delivery makes duplicates rarer, and does not replace a Store: it is about a
-// message, and not about an update. With it, Done waits until Pub/Sub has the acknowledgement.
-// Without, the client sends acknowledgements ten times a second, so that what was handled just
-// before a crash is delivered again.
+// Exactly-once delivery makes duplicates rarer. It does not replace a Store, because two messages
+// may be the same update. With exactly-once delivery, Done waits until Pub/Sub has the
+// acknowledgement. Without it, the client sends acknowledgements ten times a second. So an update
+// that was handled just before a crash is delivered again.
 //
 // # Order
 //
-// The order is that in which Pub/Sub got the updates. Pub/Sub gives the next message of a lane
-// to a process when it has given it the one before, and this package hands it out when the one
-// before has ended. Updates that Return gives back stay with the process, for the same reason.
-// Pub/Sub accepts 1 MB a second in one lane. The ordering key is the id of the bot, a slash, and
-// the lane, written as in the path of a URL. If that is longer than 1000 bytes, the key has its SHA-256 instead.
+// Updates are handled in the order in which Pub/Sub got them. Pub/Sub delivers the messages of a
+// lane in order to one process, and Take returns each when the one before it has ended. For the
+// same reason updates stay with the process after Return. Pub/Sub accepts 1 MB a second in one
+// lane. The ordering key is the id of the bot, a slash, and the lane, escaped as in the path of a
+// URL. If the escaped lane is longer than 1000 bytes, the key has its SHA-256.
 //
 // # Several bots
 //
@@ -126,20 +126,19 @@
 // # Dead letters
 //
 // An update that is given up is published to Config.DeadLetterTopic, with the attributes bot,
-// update_id, lane, why and published. Its subscription keeps it for as long as you say, by
-// default for 7 days. The Queue cannot list dead letters. Look at them with
+// update_id, lane, why and published. A subscription of that topic keeps it for 7 days by default.
+// The Queue cannot list dead letters. Look at them with
 //
 //	gcloud pubsub subscriptions pull dead-letters
 //
-// To handle one again, receive it in a program, and give the result of [ReadDeadLetter] to
-// [Queue.Publish]. A message of Config.Topic that is not an update becomes a dead letter
-// too. It has the attribute why alone, and ReadDeadLetter returns an error. Set no
-// dead-letter policy on the subscription of the updates: Pub/Sub would take updates out of the
-// middle of a lane.
+// To handle a dead letter again, receive it in a program, and pass the result of [ReadDeadLetter]
+// to [Queue.Publish]. A message of Config.Topic that is not an update becomes a dead letter too. It
+// has only the attribute why, and ReadDeadLetter returns an error for it. Set no dead-letter policy
+// on the subscription of the updates: Pub/Sub would take updates out of the middle of a lane.
 //
 // # What a failure costs
 //
-//   - A receiver of webhooks dies: nothing. Telegram delivers what was not answered again.
+//   - A receiver of webhooks dies: nothing. Telegram delivers unanswered updates again.
 //   - Pub/Sub cannot be reached: Telegram is answered 503, and delivers the updates again.
 //   - A consumer stops and closes its Queue: others get its updates at once.
 //   - A consumer dies: others get its updates when its lease has run out, which is
@@ -150,8 +149,8 @@
 //
 // # Tests
 //
-// This package is tested against pstest, the server in memory of Google's client, and not
-// against Pub/Sub itself. pstest delivers one message of an ordering key at a time, and Pub/Sub
-// several. pstest does not deliver acknowledged messages again, does not limit what a process
-// has, accepts every acknowledgement, and keeps nothing when it ends.
+// This package is tested against pstest, the in-memory server of Google's client, and not against
+// Pub/Sub itself. Unlike Pub/Sub, pstest delivers one message of an ordering key at a time, never
+// delivers an acknowledged message again, does not limit the messages of a process, accepts every
+// acknowledgement, and keeps nothing when it ends.
 package tgpubsub

@@ -106,7 +106,7 @@ func nothing(tb testing.TB, q tghook.Queue) {
 	require.Empty(tb, taken)
 }
 
-// eventually waits until what holds.
+// eventually waits until what returns true.
 func eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
 	require.Eventually(tb, holds, soon, 5*time.Millisecond, what)

@@ -19,7 +19,7 @@ import (
 const (
 	botAttribute       = "bot"
 	updateAttribute    = "update_id"
-	laneAttribute      = "lane"      // of a dead letter: that of an update is in its ordering key
+	laneAttribute      = "lane"      // of a dead letter; the lane of an update is in its ordering key
 	whyAttribute       = "why"       // of a dead letter
 	publishedAttribute = "published" // of a dead letter
 )
@@ -47,7 +47,7 @@ func updateMessages(updates []tghook.QueuedUpdate) []*pubsub.Message {
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
-// laneName returns a lane as Pub/Sub can have it: as in the path of a URL, or as its SHA-256 if
+// laneName returns a lane for an ordering key: escaped as in the path of a URL, or its SHA-256 if
 // that is too long.
 func laneName(lane string) string {
 	if name := url.PathEscape(lane); len(name) <= maxLane {
@@ -62,7 +62,7 @@ func laneOf(name string) string {
 	if lane, err := url.PathUnescape(name); err == nil {
 		return lane
 	}
-	return name // not one of laneName
+	return name // not from laneName
 }
 
 // read reads an update from a message.
@@ -86,7 +86,7 @@ func read(m *pubsub.Message) (tghook.QueuedUpdate, error) {
 func number(m *pubsub.Message, attribute string) (int64, error) {
 	text, ok := m.Attributes[attribute]
 	if !ok {
-		return 0, fmt.Errorf("message %s has no attribute %s, so that it was not published by tgpubsub", m.ID, attribute)
+		return 0, fmt.Errorf("message %s has no attribute %s, so it was not published by tgpubsub", m.ID, attribute)
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -118,7 +118,7 @@ func attribute(text string) string {
 }
 
 // ReadDeadLetter reads a message of Config.DeadLetterTopic. Use it in a program that receives
-// from a subscription of that topic. To handle the update again, give QueuedUpdate of the
+// from a subscription of that topic. To handle the update again, pass the QueuedUpdate of the
 // result to [Queue.Publish], and then acknowledge the message.
 func ReadDeadLetter(m *pubsub.Message) (tghook.DeadLetter, error) {
 	if m == nil {

@@ -17,14 +17,13 @@ type Config struct {
 	// Topic gets the updates. It is required to publish. A process that only handles updates
 	// needs none.
 	Topic string
-	// Subscription is one of Topic, with message ordering enabled. It is required to handle
-	// updates. A process that only publishes needs none.
+	// Subscription is a subscription of Topic with message ordering enabled. It is required to
+	// handle updates. A process that only publishes needs none.
 	Subscription string
 	// DeadLetterTopic gets the dead letters. It is required with Subscription.
 	DeadLetterTopic string
-	// MaxMessages is how many updates the process has from Subscription at a time: those that
-	// are handled, and those that wait to be. Other processes do not get them meanwhile. If
-	// zero, 1000.
+	// MaxMessages is how many updates the process holds at a time, handled or waiting. Other
+	// processes do not get these. If zero, 1000.
 	MaxMessages int
 	// MaxBytes is how many bytes these updates have at most. If zero, 64 MiB.
 	MaxBytes int
@@ -44,8 +43,8 @@ type Queue struct {
 
 var _ tghook.Queue = (*Queue)(nil)
 
-// New returns a Queue that uses a client of yours. It sends nothing. Close the Queue when
-// Consume and the Webhook have ended, and the client after it.
+// New returns a Queue that uses client. It sends nothing. Close the Queue when Consume and the
+// Webhook have ended, and then the client.
 func New(client *pubsub.Client, cfg Config) (*Queue, error) {
 	if err := cfg.check(client); err != nil {
 		return nil, err
@@ -88,10 +87,11 @@ func (cfg Config) check(client *pubsub.Client) error {
 	return errors.Join(mistakes...)
 }
 
-// Close gives all updates that are not handled back to Pub/Sub, so that other processes get
-// them at once, and ends what the Queue has started. It sends what Publish and Done have left
-// to be sent, which takes up to 60 seconds if Pub/Sub does not answer. Leases end: Done returns
-// an error that wraps [tghook.ErrClaimLost]. The client stays open. Close may be called again.
+// Close returns all updates that are not handled to Pub/Sub, so that other processes get them at
+// once, and ends the goroutines of the Queue. It waits until the client has sent the rest of the
+// messages and acknowledgements: up to 60 seconds if Pub/Sub does not answer. All leases end:
+// Done then returns an error that wraps [tghook.ErrClaimLost]. The client stays open. Close may
+// be called again.
 func (q *Queue) Close() error {
 	if q.receiver != nil {
 		q.receiver.close()
@@ -103,9 +103,8 @@ func (q *Queue) Close() error {
 	return nil
 }
 
-// Publish implements [tghook.Queue]. It returns nil when Pub/Sub has the updates. Pub/Sub is
-// tried again for up to 5 seconds, if ctx does not end before. Publish keeps an update again
-// that was published before.
+// Publish implements [tghook.Queue]. It returns nil when Pub/Sub has the updates. It retries for
+// up to 5 seconds, or until ctx ends. An update that is published twice is kept twice.
 func (q *Queue) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) error {
 	if q.updates == nil {
 		return errors.New("tgpubsub: Publish: Config.Topic is empty; set it to the topic that gets the updates")
@@ -116,9 +115,10 @@ func (q *Queue) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) err
 	return nil
 }
 
-// Take implements [tghook.Queue]. The first call starts to receive. Its lease is also how long
-// Pub/Sub waits for a process that has crashed, but at least 10 seconds and at most 10 minutes.
-// If receiving has ended with an error, one call returns it, and the next call begins anew.
+// Take implements [tghook.Queue]. The first call opens the stream of messages. Its lease is also
+// how long Pub/Sub waits for a process that has crashed, but at least 10 seconds and at most 10
+// minutes. If the stream has ended with an error, one call returns it, and the next call opens
+// the stream again.
 func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
 	if err := q.receives("Take"); err != nil {
 		return nil, err
@@ -126,8 +126,7 @@ func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Durat
 	return q.receiver.take(ctx, bot, limit, lease)
 }
 
-// Renew implements [tghook.Queue]. It sends nothing: the client tells Pub/Sub by itself that
-// the process is there.
+// Renew implements [tghook.Queue]. It sends nothing: the client extends deadlines by itself.
 func (q *Queue) Renew(_ context.Context, updates []tghook.QueuedUpdate, lease time.Duration) (lost []tghook.Key, err error) {
 	if err := q.receives("Renew"); err != nil {
 		return nil, err
@@ -136,7 +135,8 @@ func (q *Queue) Renew(_ context.Context, updates []tghook.QueuedUpdate, lease ti
 }
 
 // Done implements [tghook.Queue]. With exactly-once delivery it returns nil when Pub/Sub has
-// removed the update. Without, the client tells Pub/Sub within a second, and may fail to.
+// removed the update. Without it, the client sends the acknowledgement within a second, and the
+// acknowledgement may get lost.
 func (q *Queue) Done(ctx context.Context, u tghook.QueuedUpdate) error {
 	if err := q.receives("Done"); err != nil {
 		return err
@@ -153,9 +153,9 @@ func (q *Queue) Fail(_ context.Context, u tghook.QueuedUpdate, note []byte) erro
 	return failed("Fail", u, q.receiver.fail(u, note))
 }
 
-// Bury implements [tghook.Queue]. It publishes the update to Config.DeadLetterTopic, and ends
-// it as Done does when Pub/Sub has the dead letter. If that fails in between, there may be two
-// dead letters. Of why, the first 1024 bytes are kept. See [ReadDeadLetter].
+// Bury implements [tghook.Queue]. It publishes the update to Config.DeadLetterTopic, and then
+// removes it as Done does. After a failure between the two, there may be two dead letters. Bury
+// keeps the first 1024 bytes of why. See [ReadDeadLetter].
 func (q *Queue) Bury(ctx context.Context, u tghook.QueuedUpdate, why string) error {
 	if err := q.receives("Bury"); err != nil {
 		return err
@@ -178,9 +178,9 @@ func (q *Queue) bury(ctx context.Context, letter *pubsub.Message) error {
 	return nil
 }
 
-// Return implements [tghook.Queue]. The updates stay with this process, which hands them out
-// again, so that their lanes keep their order. Other processes get them after Close, or when
-// this process has crashed.
+// Return implements [tghook.Queue]. The updates stay with this process, whose Take returns them
+// again. So their lanes keep their order. Other processes get them after Close, or after a crash
+// of this process.
 func (q *Queue) Return(_ context.Context, updates []tghook.QueuedUpdate) error {
 	if err := q.receives("Return"); err != nil {
 		return err

@@ -221,7 +221,7 @@ func TestBuryPublishesADeadLetter(t *testing.T) {
 	require.NoError(t, q.Publish(t.Context(), letter.QueuedUpdate))
 }
 
-// letters returns what is in the topic of the dead letters.
+// letters returns the messages in the topic of the dead letters.
 func (f *fake) letters(tb testing.TB) (letters []*pubsub.Message) {
 	tb.Helper()
 	for _, m := range f.Messages() {
@@ -232,7 +232,7 @@ func (f *fake) letters(tb testing.TB) (letters []*pubsub.Message) {
 	return letters
 }
 
-// The lease goes on if the dead letter cannot be published.
+// The lease still holds if the dead letter cannot be published.
 func TestABuryThatFailsChangesNothing(t *testing.T) {
 	t.Parallel()
 	refuse := &refusals{}

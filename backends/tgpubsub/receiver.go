@@ -22,10 +22,10 @@ const (
 	maxExtension = 31 * 24 * time.Hour
 )
 
-// receiver has the messages that Pub/Sub has delivered to this process. The client calls
-// receive for each of them, and for one at a time of each ordering key. The call lasts until
-// the message has ended, so that the next one of the key comes after it. The client tells
-// Pub/Sub meanwhile that the process is there.
+// receiver has the messages that Pub/Sub has delivered to this process. The client calls receive
+// for each message, and for messages of one ordering key one at a time. The call lasts until the
+// message has ended, so that the next message of its key comes after it. The client extends the
+// message's deadline while the call lasts.
 type receiver struct {
 	subscriber *pubsub.Subscriber
 	bury       func(context.Context, *pubsub.Message) error
@@ -69,7 +69,7 @@ func (r *receiver) take(ctx context.Context, bot int64, limit int, lease time.Du
 	return nil, nil
 }
 
-// look leases what can be taken now. If that is nothing, it may be something when changed is
+// look leases the updates that can be taken now. If there are none, look again when changed is
 // closed.
 func (r *receiver) look(bot int64, limit int, lease time.Duration) (taken []tghook.QueuedUpdate, changed <-chan struct{}, err error) {
 	r.mu.Lock()
@@ -93,7 +93,7 @@ func (r *receiver) look(bot int64, limit int, lease time.Duration) (taken []tgho
 	return taken, r.changed, nil
 }
 
-// keep replaces what can be taken of a bot. It is called with the lock.
+// keep replaces the updates of a bot that can be taken. It is called with the lock.
 func (r *receiver) keep(bot int64, waiting []*delivery) {
 	if len(waiting) == 0 {
 		delete(r.ready, bot)
@@ -124,7 +124,7 @@ func (r *receiver) start(lease time.Duration) {
 	}()
 }
 
-// wake lets all that wait in take look again. It is called with the lock.
+// wake lets all waiting calls of take look again. It is called with the lock.
 func (r *receiver) wake() {
 	close(r.changed)
 	r.changed = make(chan struct{})
@@ -166,7 +166,7 @@ func (r *receiver) admit(ctx context.Context, d *delivery) bool {
 	}
 	if key := d.message.OrderingKey; key != "" {
 		if r.keys[key] {
-			r.problem = fmt.Errorf("%s delivers messages of one ordering key at once; create a subscription with message ordering enabled, and name it in Config.Subscription", r.subscriber)
+			r.problem = fmt.Errorf("%s has no message ordering; create a subscription with message ordering enabled, and name it in Config.Subscription", r.subscriber)
 			r.stop()
 			r.wake()
 			return false
@@ -184,7 +184,7 @@ func (r *receiver) forget(d *delivery) {
 	delete(r.keys, d.message.OrderingKey)
 }
 
-// offer lets a delivery be taken. It is called with the lock.
+// offer makes a delivery available to take. It is called with the lock.
 func (r *receiver) offer(d *delivery) {
 	bot := d.update.Key.Bot
 	place, _ := slices.BinarySearchFunc(r.ready[bot], d, func(a, b *delivery) int { return a.update.Published.Compare(b.update.Published) })
@@ -192,13 +192,13 @@ func (r *receiver) offer(d *delivery) {
 	r.wake()
 }
 
-// withdraw lets a delivery not be taken. It is called with the lock.
+// withdraw makes a delivery unavailable to take. It is called with the lock.
 func (r *receiver) withdraw(d *delivery) {
 	bot := d.update.Key.Bot
 	r.keep(bot, slices.DeleteFunc(r.ready[bot], func(other *delivery) bool { return other == d }))
 }
 
-// lapsed lets an update be taken again whose lease has run out.
+// lapsed makes an update whose lease has run out available to take.
 func (r *receiver) lapsed(l *lease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -215,8 +215,8 @@ func (r *receiver) lose(d *delivery) bool {
 	return d.leave()
 }
 
-// holds says whether a lease holds. If an earlier call of the method has ended it, the error
-// is nil.
+// holds checks that a lease holds. If an earlier call of the method has ended it, the error is
+// nil.
 func (r *receiver) holds(u tghook.QueuedUpdate, method ending) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -268,7 +268,7 @@ func (r *receiver) fail(u tghook.QueuedUpdate, note []byte) error {
 	return nil
 }
 
-// renew lets leases begin anew. It returns the keys of those that do not hold.
+// renew renews leases. It returns the keys of those that do not hold.
 func (r *receiver) renew(updates []tghook.QueuedUpdate, lease time.Duration) (lost []tghook.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -284,7 +284,7 @@ func (r *receiver) renew(updates []tghook.QueuedUpdate, lease time.Duration) (lo
 	return lost
 }
 
-// giveBack lets updates be taken again. Leases that do not hold are passed over.
+// giveBack makes updates available to take. It ignores leases that do not hold.
 func (r *receiver) giveBack(updates []tghook.QueuedUpdate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -297,7 +297,7 @@ func (r *receiver) giveBack(updates []tghook.QueuedUpdate) {
 	}
 }
 
-// close gives all messages back, and returns when the stream has ended.
+// close returns all messages to Pub/Sub, and waits until the stream has ended.
 func (r *receiver) close() {
 	r.mu.Lock()
 	r.closed = true

@@ -55,7 +55,7 @@ func TestSeveralMessagesOfALaneAreInTheProcess(t *testing.T) {
 	})
 }
 
-// ordered says in what is received that the subscription has order.
+// ordered makes responses say that the subscription has message ordering.
 func ordered(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string, open grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
 	s, err := open(ctx, d, c, method, o...)
 	return orderedStream{s}, err

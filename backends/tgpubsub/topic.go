@@ -35,8 +35,9 @@ func newTopic(client *pubsub.Client, name string) *topic {
 	return &topic{publisher: p}
 }
 
-// publish returns nil when Pub/Sub has the messages. Messages of one ordering key go one after
-// the other, so that none is there without those before it. Keys go side by side.
+// publish returns nil when Pub/Sub has the messages. It sends the messages of one ordering key one
+// after the other, so that Pub/Sub has none without those before it. It sends different keys
+// concurrently.
 func (t *topic) publish(ctx context.Context, messages ...*pubsub.Message) error {
 	var failures []error
 	for rows := byKey(messages); len(rows) > 0; {
@@ -94,7 +95,7 @@ func (t *topic) settle(key string, result *pubsub.PublishResult) error {
 	return err
 }
 
-// close sends what is left to be sent.
+// close sends the rest of the messages.
 func (t *topic) close() {
 	t.publisher.Stop()
 	t.late.Wait()

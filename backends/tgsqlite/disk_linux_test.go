@@ -23,7 +23,7 @@ const smallDisk = "TGSQLITE_TEST_DISK"
 
 var _ = child(smallDisk, fillDisk)
 
-// The child has file systems of its own, so that it can make a small one.
+// The child has its own mount namespace, so that it can mount a small file system.
 func TestAFullDiskRefusesUpdatesUntilThereIsRoom(t *testing.T) {
 	t.Parallel()
 	program, err := os.Executable()

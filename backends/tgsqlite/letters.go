@@ -18,8 +18,8 @@ SELECT lane, count(*), min(seq) FROM queue WHERE bot = ?1 GROUP BY lane ORDER BY
 	maxLanes    = 100
 )
 
-// State implements [tghook.Letters]. It reads the index of the updates that are pending, which
-// takes longer the more there are.
+// State implements [tghook.Letters]. It reads an index entry for each pending update, so it
+// takes longer with a larger backlog.
 func (q *Queue) State(ctx context.Context, bot int64) (tghook.QueueState, error) {
 	var state tghook.QueueState
 	err := q.read(ctx, func(tx *sql.Tx) (err error) {
@@ -32,7 +32,7 @@ func (q *Queue) State(ctx context.Context, bot int64) (tghook.QueueState, error)
 	return state, nil
 }
 
-// read reads in a transaction, so that what it sees is of one time.
+// read calls f in a transaction, so that all rows are of one time.
 func (q *Queue) read(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return patiently(ctx, func() error {
 		tx, err := q.store.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})

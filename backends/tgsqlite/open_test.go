@@ -76,7 +76,7 @@ func TestWhatOpenRefuses(t *testing.T) {
 			path := newFile(t)
 			database(t, path, "CREATE TABLE users (id)")
 			return path
-		}, tgsqlite.Config{}, "it is a database of another program: give the Store a file of its own"},
+		}, tgsqlite.Config{}, "it is a database of another program: give tgsqlite another file"},
 		{"a database of another program without tables", func(t *testing.T) string {
 			t.Helper()
 			path := newFile(t)

@@ -9,19 +9,19 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// Queue is a [tghook.Queue] in the file of a [Store], and shows what is in it. [Store.Queue]
-// returns it. Every method may be called concurrently, and by all processes of the machine. A
-// call that has begun to write returns when it has written, also if its context has ended.
+// Queue is a [tghook.Queue] and a [tghook.Letters] in the file of a [Store]. [Store.Queue]
+// returns it. Every method may be called concurrently, by all processes of the machine. Once a
+// call has begun to write, it returns when the write is done, even if its context has ended.
 //
-// What Publish has kept is on the disk (synchronous=FULL): a loss of power does not lose it.
-// Calls that come at the same time share one flush of the disk. The Queue remembers the key of
-// an update for 24 hours and 5 minutes after it was published, and longer until it is handled.
+// When Publish returns nil, the updates are on the disk (synchronous=FULL): a loss of power does
+// not lose them. Concurrent calls share one flush of the disk. The Queue remembers the key of an
+// update for 24 hours and 5 minutes after it was published, and in any case until it is handled.
 //
-// If Take leases the oldest update of a lane whose leases have run out, it ends all those
-// leases, also of updates for which it has no room.
+// If Take leases the oldest update of a lane whose leases have run out, it ends all these leases,
+// even those of updates that it does not return.
 type Queue struct {
 	store  *Store
-	change signal // something may have become ready to be taken
+	change signal // an update may have become free to be taken
 	scans  scans
 }
 
@@ -30,7 +30,7 @@ var (
 	_ tghook.Letters = (*Queue)(nil)
 )
 
-// Queue returns the queue of updates in the file. It is the same one each time.
+// Queue returns the queue of updates in the file. Each call returns the same Queue.
 func (s *Store) Queue() *Queue { return s.queue }
 
 // A receipt names a lease.
@@ -45,7 +45,7 @@ func (r *receipt) args(others ...any) []any {
 	return append([]any{r.bot, []byte(r.lane), r.seq, r.fence}, others...)
 }
 
-var errReceipt = errors.New("its Receipt is not of this Queue: give the QueuedUpdate that Take returned")
+var errReceipt = errors.New("its Receipt is not from this Queue: pass the QueuedUpdate that Take returned")
 
 const publish = `INSERT OR ROLLBACK INTO queue (bot, id, lane, published, raw) VALUES (?1, ?2, ?3, ?4, ?5)`
 
@@ -176,7 +176,7 @@ func (q *Queue) Return(ctx context.Context, updates []tghook.QueuedUpdate) error
 	return err
 }
 
-// end does what ends an update or an attempt. If f returns 0, the lease does not hold.
+// end calls f, which ends an update or an attempt. If f returns 0, the lease does not hold.
 func (q *Queue) end(ctx context.Context, method string, u tghook.QueuedUpdate, f func(*session, receipt) (int64, error)) error {
 	r, ok := u.Receipt.(receipt)
 	if !ok {
@@ -197,8 +197,8 @@ func (q *Queue) end(ctx context.Context, method string, u tghook.QueuedUpdate, f
 	return nil
 }
 
-// each calls f for each of the updates, in one transaction. That may happen again: then first
-// is true once more.
+// each calls f for each of the updates, in one transaction. The transaction may run again: first
+// is true at the first update of each run.
 func (q *Queue) each(ctx context.Context, method string, updates []tghook.QueuedUpdate, f func(s *session, first bool, u *tghook.QueuedUpdate, r receipt) error) error {
 	receipts := make([]receipt, len(updates))
 	for i := range updates {

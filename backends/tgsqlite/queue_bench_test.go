@@ -148,7 +148,7 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// report reports the speed of what took the first time as a part of the other's.
+// report reports the ratio of two speeds.
 func report(b *testing.B, took, plain time.Duration, what string) {
 	b.Helper()
 	b.ReportMetric(0, "ns/op")
@@ -210,7 +210,7 @@ func consume(b *testing.B, q tghook.Queue, n int) time.Duration {
 	return took
 }
 
-// counted tells of each update that has ended.
+// counted reports each update that has ended.
 type counted struct {
 	tghook.Queue
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// scans says when the leases of a bot were last looked through for those that have ended. The
-// writer's goroutine alone uses it.
+// scans holds when each bot's leases were last checked for those that have run out. Only the
+// writer's goroutine uses it.
 type scans map[int64]time.Time
 
 // due reports whether that is so long ago that it must be done again. A Take that is called
@@ -105,7 +105,7 @@ func (t *taking) endedLanes() ([]*endedLane, error) {
 	return lanes, nil
 }
 
-// inspect finds the oldest update of a lane, unless a lease of the lane goes on.
+// inspect finds the oldest update of a lane, unless a lease of the lane has not run out.
 func (t *taking) inspect(lane *endedLane) (leased bool, err error) {
 	if lane.name == "" {
 		return false, nil

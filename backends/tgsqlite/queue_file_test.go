@@ -50,7 +50,7 @@ func TestAFileOfTheFirstVersionKeepsWhatItHas(t *testing.T) {
 			_, err := db.ExecContext(t.Context(), statement)
 			require.NoError(t, err)
 		}
-		// db stays open: the process of the first version goes on, as in a rolling restart.
+		// db stays open: the process of the first version still runs, as in a rolling restart.
 		store := open(t, path)
 		isDone(t, store, 1, "reply")
 		value, _, err := store.LoadAlbums(within(t), tghook.AlbumKey{Bot: 7, Lane: "lane"})

@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	// pollPause is how often a Take that waits looks whether another process has published
-	// something, or a lease has run out.
+	// pollPause is how often a waiting Take checks for updates of other processes and for leases
+	// that have run out.
 	pollPause = 250 * time.Millisecond
 	// maxShare is how many updates of one lane Take leases at most.
 	maxShare = 32
 )
 
-// canTake is for a Take that waits. A lease may have ended, or it began in the future: then the
-// clock was set back, and the lease is to be shortened.
+// canTake is for a Take that waits. A lease that began in the future shows that the clock was set
+// back: Take then shortens it.
 const canTake = `SELECT EXISTS (SELECT 1 FROM heads WHERE bot = ?1)
 	OR EXISTS (SELECT 1 FROM leases WHERE bot = ?1 AND (until <= ?2 OR until - lease > ?2))`
 
-// Take implements [tghook.Queue]. It leases at most 32 updates of a lane at a time. It learns
-// within a quarter of a second what another process has published, and that a lease has run out.
+// Take implements [tghook.Queue]. It leases at most 32 updates of a lane at a time. It notices
+// updates of other processes, and leases that have run out, within a quarter of a second.
 func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
 	if limit < 1 || lease <= 0 {
-		return nil, fmt.Errorf("tgsqlite: Take for bot %d: limit is %d, and lease %v; give positive ones", bot, limit, lease)
+		return nil, fmt.Errorf("tgsqlite: Take for bot %d: limit is %d and lease is %v; both must be positive", bot, limit, lease)
 	}
 	for ctx.Err() == nil {
 		changed := q.change.wait() // before the look

@@ -10,14 +10,13 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// SpoolConfig says how a [Spool] works. Consume.Dispatch.Bot is required, and so is
-// Consume.Dispatch.Caller if the handler replies. The zero value of each other field is its
-// default.
+// SpoolConfig configures a [Spool]. Consume.Dispatch.Bot is required. Consume.Dispatch.Caller is
+// required if the handler replies. The zero value of each other field is its default.
 type SpoolConfig struct {
 	Config
 
-	// Consume says how updates are handled. Its Dispatch.Lane says which updates wait for each
-	// other.
+	// Consume configures how updates are handled. Its Dispatch.Lane chooses the lane of each
+	// update.
 	Consume tghook.ConsumeConfig
 	// Albums is required if the handler has an [tghook.Album]: the Spool then sets
 	// Consume.Dispatch.Store to its own Store, which keeps the items. That takes two more writes
@@ -25,7 +24,7 @@ type SpoolConfig struct {
 	Albums bool
 }
 
-// Spool is a [tghook.Handler] that writes each update to a file, and handles it later, also
+// Spool is a [tghook.Handler] that writes each update to a file, and handles it later, even
 // after a crash: see "The spool" in the package's documentation. It is safe for concurrent use.
 type Spool struct {
 	tghook.Handler // the publisher
@@ -38,8 +37,8 @@ type Spool struct {
 }
 
 // OpenSpool opens the file at path, as [Open] does, and begins to handle the updates in it with
-// h. Give the Spool as the handler to [tghook.New], [tghook.Run] or [tghook.Poll], and call
-// Shutdown when that has ended.
+// h. Pass the Spool as the handler to [tghook.New], [tghook.Run] or [tghook.Poll]. Call Shutdown
+// after they have ended.
 func OpenSpool(path string, h tghook.Handler, cfg SpoolConfig) (*Spool, error) {
 	store, err := Open(path, cfg.Config)
 	if err != nil {
@@ -90,8 +89,8 @@ func (q firstTake) Take(ctx context.Context, bot int64, limit int, lease time.Du
 	return q.Queue.Take(ctx, bot, limit, lease)
 }
 
-// AllowedUpdates returns the kinds that the handler of the Spool wants, and nil if it has no
-// method of this name.
+// AllowedUpdates returns the kinds that the handler of the Spool wants, or nil if the handler has
+// no method AllowedUpdates.
 func (s *Spool) AllowedUpdates() []string {
 	if h, ok := s.handler.(interface{ AllowedUpdates() []string }); ok {
 		return h.AllowedUpdates()
@@ -99,25 +98,24 @@ func (s *Spool) AllowedUpdates() []string {
 	return nil
 }
 
-// Queue returns the queue of the Spool, which shows how many updates are pending, and manages
-// dead letters.
+// Queue returns the queue of the Spool. It counts the pending updates and manages dead letters.
 func (s *Spool) Queue() *Queue { return s.store.queue }
 
 // Store returns the Store in the file of the Spool. Shutdown closes it.
 func (s *Spool) Store() *Store { return s.store }
 
-// Shutdown waits for the handlers that run, for ConsumeConfig.Grace at most, gives the other
-// updates back, and closes the file. The updates in the file are handled when it is opened again.
-// Call Shutdown when no more updates come in: after [tghook.Run] or [tghook.Poll] has returned,
-// or Shutdown of the [tghook.Webhook].
+// Shutdown waits for running handlers, at most for ConsumeConfig.Grace and two seconds, and closes
+// the file. The other updates stay in the file, and are handled when it is opened again. Call
+// Shutdown when no more updates come in: after [tghook.Run], [tghook.Poll] or Shutdown of the
+// [tghook.Webhook] has returned.
 //
-// If ctx ends before, Shutdown returns an error, and the rest is done behind it.
+// If ctx ends earlier, Shutdown returns an error and continues in the background.
 func (s *Spool) Shutdown(ctx context.Context) error {
 	s.stop()
 	select {
 	case <-s.ended:
 		return s.err
 	case <-ctx.Done():
-		return fmt.Errorf("tgsqlite: Shutdown: handlers still run: their updates are handled again when the file is opened: %w", context.Cause(ctx))
+		return fmt.Errorf("tgsqlite: Shutdown: handlers are still running; updates that they do not finish are handled again when the file is next opened: %w", context.Cause(ctx))
 	}
 }

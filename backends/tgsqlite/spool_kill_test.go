@@ -136,7 +136,7 @@ func (r *spoolRig) kill() {
 	_ = r.bot.Wait()
 }
 
-// send sends updates of all chats, each by a connection of its own. stop ends it.
+// send sends updates of all chats, over one connection for each chat. stop ends it.
 func (r *spoolRig) send() (stop func()) {
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: spoolChats}}
 	for chat := range int64(spoolChats) {
@@ -184,7 +184,7 @@ func (r *spoolRig) ledger() ledger {
 	return readLedger(r.tb, string(text))
 }
 
-// A ledger is what the handlers of all lives have done.
+// A ledger records the handlers' runs in all lives.
 type ledger struct {
 	ended map[int64]int // how often a handler has ended, by update_id
 	twice int           // updates whose handler has ended more than once

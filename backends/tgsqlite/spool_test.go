@@ -214,7 +214,7 @@ func TestAShutdownWhoseContextEnds(t *testing.T) {
 		defer cancel()
 		err := s.Shutdown(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "tgsqlite: Shutdown: handlers still run")
+		require.ErrorContains(t, err, "tgsqlite: Shutdown: handlers are still running")
 		shutDown(t, s)
 	})
 }

@@ -13,9 +13,9 @@ const (
 	version = 2
 )
 
-// versions has the statements that lead from each version of the tables to the next. A process
-// of an older version of this package may have the file open meanwhile. It goes on, because
-// what it knows does not change.
+// versions has the statements that turn each version of the tables into the next. A process with
+// an older version of this package may have the file open. It continues to work, because the
+// tables that it knows do not change.
 var versions = [version][]string{storeTables, queueTables}
 
 // Of an update, until is when the lease runs out, and forget is when the row may be removed:
@@ -41,23 +41,23 @@ var storeTables = []string{
 	`PRAGMA application_id = ` + strconv.Itoa(application),
 }
 
-// The table queue has the updates that are not handled, and seq is the order in which they were
-// published. A row changes only if an attempt ends without success. heads and leases are apart
-// from it, so that to take an update costs two small rows, however large the update is.
+// The table queue has the updates that are not handled. seq is the order in which they were
+// published. A row changes only if an attempt ends without success. heads and leases are tables
+// of small rows, so that taking a large update writes little.
 //
-// A lane that has updates has either leases, or its oldest update is in heads. The triggers see
-// to it. An update without a lane is in one of the two. heads has the oldest first, so that Take
-// reads as many rows as it takes, however many wait.
+// A lane with updates either has leases, or its oldest update is in heads. The triggers keep
+// this rule. An update without a lane is in one of the two. heads has the oldest first, so Take
+// reads only the rows that it takes.
 //
-// The table keys has the keys that are known. forget is null as long as the update is in queue
-// or dead, and ended is the fence of the lease that has ended it. The trigger queue_key leaves
-// out an update whose key is known.
+// The table keys has the known keys. forget is null as long as the update is in queue or dead.
+// ended is the fence of the lease that has ended the update. The trigger queue_key ignores an
+// update whose key is known.
 //
 // published, until, buried and forget are Unix times in milliseconds, and lease is in
 // milliseconds.
 //
-// With OR ROLLBACK, a statement with triggers needs no journal of its own, which would cost
-// more than all the rest: whatever fails in a transaction ends all of it.
+// With OR ROLLBACK, a failed statement ends the whole transaction. So a statement with triggers
+// needs no separate journal, which would cost more than all the rest.
 var queueTables = []string{
 	`CREATE TABLE keys (
 		bot INTEGER NOT NULL, id INTEGER NOT NULL,
@@ -124,7 +124,7 @@ func (s *session) inspect() (made int, err error) {
 	case id == 0 && made == 0 && count == 0:
 		return 0, nil
 	case id != application:
-		return 0, errors.New("it is a database of another program: give the Store a file of its own")
+		return 0, errors.New("it is a database of another program: give tgsqlite another file")
 	case made > version:
 		return 0, fmt.Errorf("a newer version of tgsqlite has made it: its tables have version %d, and this package knows %d; update tgsqlite", made, version)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// failed is the error of an action of SQS. what says what was done, to which queue.
+// failed returns the error of an action of SQS. what names the action and the update.
 func (q queue) failed(what, action string, err error) error {
 	var answer smithy.APIError
 	if errors.As(err, &answer) {
@@ -48,7 +48,7 @@ func (q queue) advice(action, code, text string) string {
 	return ""
 }
 
-// isLost reports whether an error about a receipt handle says that it holds no longer.
+// isLost reports whether err says that a receipt handle no longer holds.
 func isLost(err error) bool {
 	var answer smithy.APIError
 	return errors.As(err, &answer) &&

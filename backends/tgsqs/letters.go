@@ -24,8 +24,8 @@ const (
 	mostLetters = 10_000
 )
 
-// newLetter makes the message of a dead letter. It has a group of its own, because a call
-// gets only ten messages of a group.
+// newLetter makes the message of a dead letter. Each has another group, because one call gets
+// only ten messages of a group.
 func newLetter(u *tghook.QueuedUpdate, why, sequence string) message {
 	m := newMessage(u)
 	if u.Lane != "" {
@@ -54,9 +54,8 @@ func readLetter(m *types.Message) tghook.DeadLetter {
 	return l
 }
 
-// State implements [tghook.Letters]. The numbers are SQS's estimates. SQS does not tell Oldest
-// and Lanes. Amazon CloudWatch has the age of the oldest
-// message (ApproximateAgeOfOldestMessage).
+// State implements [tghook.Letters]. The numbers are SQS's estimates. Oldest and Lanes are not
+// set. Amazon CloudWatch has the age of the oldest message (ApproximateAgeOfOldestMessage).
 func (q *Queue) State(ctx context.Context, bot int64) (tghook.QueueState, error) {
 	visible, hidden, err := q.count(ctx, q.updates.of(bot))
 	if err != nil {
@@ -85,8 +84,8 @@ func (q *Queue) count(ctx context.Context, of queue) (visible, hidden int, err e
 }
 
 // DeadLetters implements [tghook.Letters]. SQS cannot show messages without handing them out.
-// So it takes all dead letters, and gives them back. It looks at 10,000 of them at most. A
-// message that is not an update has the update_id 0.
+// So it receives all dead letters, 10,000 at most, and makes them visible again. A message that
+// is not an update has the update_id 0.
 func (q *Queue) DeadLetters(ctx context.Context, bot, after int64, limit int) ([]tghook.DeadLetter, error) {
 	var letters []tghook.DeadLetter
 	err := q.lookAtAll(ctx, bot, func() { letters = nil }, func(m *types.Message) (step, error) {
@@ -112,8 +111,8 @@ func first(letters []tghook.DeadLetter, limit int) []tghook.DeadLetter {
 	return letters[:min(len(letters), max(limit, 0))]
 }
 
-// PutBack implements [tghook.Letters]. See DeadLetters. If the program is killed meanwhile,
-// the update is in both queues.
+// PutBack implements [tghook.Letters]. See DeadLetters. If the program is killed while PutBack
+// runs, the update may be in both queues.
 func (q *Queue) PutBack(ctx context.Context, k tghook.Key) error {
 	what := "putting back " + words(k)
 	return q.settle(ctx, k, what, func(m *types.Message) error {
@@ -130,7 +129,7 @@ func (q *Queue) Discard(ctx context.Context, k tghook.Key) error {
 	return q.settle(ctx, k, "discarding "+words(k), func(*types.Message) error { return nil })
 }
 
-// settle finds the dead letter with a key, does something about it, and deletes it.
+// settle finds the dead letter with a key, calls f with it, and deletes it.
 func (q *Queue) settle(ctx context.Context, k tghook.Key, what string, do func(*types.Message) error) error {
 	found, dead := false, q.dead.of(k.Bot)
 	err := q.lookAtAll(ctx, k.Bot, func() {}, func(m *types.Message) (step, error) {
@@ -160,13 +159,13 @@ const (
 	deleted      // the dead letter is gone, and no more are looked at
 )
 
-// lookAtAll calls visit for each dead letter of a bot. If others look at them meanwhile, it
-// begins again, by a call of begin.
+// lookAtAll calls visit for each dead letter of a bot. If another process looks at them at the
+// same time, lookAtAll starts again with a call of begin.
 func (q *Queue) lookAtAll(ctx context.Context, bot int64, begin func(), visit func(*types.Message) (step, error)) error {
 	if q.dead.url == "" {
 		return &tghook.ConfigError{Field: "tgsqs.Config.DeadLetterURL", Problem: "it is empty; set it to the URL of the queue of the dead letters"}
 	}
-	select { // one at a time, since those of one process would only disturb each other
+	select { // one at a time: two of one process would hide dead letters from each other
 	case q.looking <- struct{}{}:
 		defer func() { <-q.looking }()
 	case <-ctx.Done():
@@ -179,7 +178,7 @@ func (q *Queue) lookAtAll(ctx context.Context, bot int64, begin func(), visit fu
 		case err != nil || complete:
 			return err
 		case time.Since(began) > look:
-			return fmt.Errorf("tgsqs: looking at the dead letters: %s: others look at them all the time; try again", q.dead.of(bot).name)
+			return fmt.Errorf("tgsqs: looking at the dead letters: %s: another process is looking at them too; try again", q.dead.of(bot).name)
 		}
 		select {
 		case <-time.After(rand.N(time.Second)): //nolint:gosec // jitter is no secret
@@ -189,8 +188,8 @@ func (q *Queue) lookAtAll(ctx context.Context, bot int64, begin func(), visit fu
 	}
 }
 
-// look takes all dead letters and calls visit for each. Then it gives them back. It reports
-// whether it has seen all, or what was looked for.
+// look receives all dead letters, calls visit for each, and makes them visible again. It reports
+// whether visit has seen all of them or has found its own.
 func (q *Queue) look(ctx context.Context, dead queue, visit func(*types.Message) (step, error)) (complete bool, err error) {
 	var handles []string
 	defer func() {

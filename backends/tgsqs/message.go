@@ -31,7 +31,7 @@ const (
 	maxPayload = 256 << 10
 )
 
-// ownGroup is how the names of groups begin that are not lanes.
+// ownGroup begins the names of groups that are not lanes.
 const ownGroup = "~"
 
 // message is an update as SQS keeps it.
@@ -147,8 +147,8 @@ func isName(text string) bool {
 	return text != ""
 }
 
-// cleanText returns text with U+FFFD in place of what SQS refuses, and whether it was
-// accepted as it is. The decoders of JSON read U+FFFD for bytes that are not UTF-8, too.
+// cleanText replaces the characters that SQS refuses by U+FFFD, as JSON decoders do with bytes
+// that are not UTF-8. It reports whether nothing had to be replaced.
 func cleanText(text string) (clean string, ok bool) {
 	ok = true
 	clean = strings.Map(func(r rune) rune {

@@ -12,8 +12,8 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// Publish implements [tghook.Queue]. SQS remembers a Key for five minutes only: see the
-// package comment.
+// Publish implements [tghook.Queue]. SQS remembers a Key for five minutes only: see "Twice" in
+// the package's documentation.
 func (q *Queue) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) error {
 	what := fmt.Sprintf("publishing %d updates", len(updates))
 	if len(updates) == 1 {
@@ -40,8 +40,8 @@ func (q *Queue) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) err
 	return nil
 }
 
-// nextBatch chooses the messages of a batch, and returns the rest. SQS may keep some messages
-// of a batch and refuse others before them. So a batch has at most one message of a group.
+// nextBatch chooses the messages of a batch, and returns the rest. SQS may refuse a message and
+// keep a later one of the same batch. So a batch has at most one message of a group.
 func nextBatch(messages []*message) (batch, rest []*message) {
 	groups := map[string]bool{}
 	payload := 0

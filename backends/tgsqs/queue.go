@@ -23,14 +23,14 @@ import (
 // Config names the queues of SQS.
 type Config struct {
 	// URL is the queue of the updates, such as
-	// https://sqs.us-east-2.amazonaws.com/123456789012/updates.fifo. It must be a FIFO queue,
-	// for nothing else. It is required.
+	// https://sqs.us-east-2.amazonaws.com/123456789012/updates.fifo. It must be a FIFO queue
+	// that nothing else uses. It is required.
 	//
-	// A queue of SQS is for one bot. For more bots, write {bot} where their queues' names have
-	// the id of the bot: https://sqs.us-east-2.amazonaws.com/123456789012/updates-{bot}.fifo
+	// Each bot needs its own queue. For several bots, write {bot} in place of the bot's id:
+	// https://sqs.us-east-2.amazonaws.com/123456789012/updates-{bot}.fifo
 	URL string
-	// DeadLetterURL is the queue of the dead letters: another FIFO queue for each bot. It is
-	// required, except to publish.
+	// DeadLetterURL is the queue of the dead letters: another FIFO queue, in which {bot} means
+	// the same. It is required, except in a process that only publishes.
 	DeadLetterURL string
 }
 
@@ -40,7 +40,7 @@ type Queue struct {
 	client  *sqs.Client
 	updates queue
 	dead    queue
-	looking chan struct{} // has a value while dead letters are looked at
+	looking chan struct{} // has a value while a call looks at the dead letters
 }
 
 var (
@@ -63,7 +63,7 @@ func (q queue) of(bot int64) queue {
 
 const botPlace = "{bot}"
 
-// New returns a Queue that uses a client of yours. It sends nothing. The client stays yours.
+// New returns a Queue that uses client. It sends nothing.
 func New(client *sqs.Client, cfg Config) (*Queue, error) {
 	if client == nil {
 		return nil, &tghook.ConfigError{Field: "tgsqs.New", Problem: "the client is nil; give it one, such as sqs.NewFromConfig(cfg) with the cfg of config.LoadDefaultConfig"}
@@ -77,7 +77,7 @@ func New(client *sqs.Client, cfg Config) (*Queue, error) {
 	}
 	dead, deadErr := parseURL("tgsqs.Config.DeadLetterURL", cfg.DeadLetterURL)
 	if deadErr == nil && cfg.DeadLetterURL == cfg.URL {
-		deadErr = &tghook.ConfigError{Field: "tgsqs.Config.DeadLetterURL", Problem: "it is the queue of the updates; dead letters need a queue of their own"}
+		deadErr = &tghook.ConfigError{Field: "tgsqs.Config.DeadLetterURL", Problem: "it is also Config.URL; dead letters need another queue"}
 	}
 	if err := errors.Join(err, deadErr); err != nil {
 		return nil, err
@@ -93,14 +93,14 @@ func parseURL(field, text string) (queue, error) {
 	case err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") == "":
 		return queue{}, &tghook.ConfigError{Field: field, Problem: "it is not the URL of a queue, such as https://sqs.us-east-2.amazonaws.com/123456789012/updates.fifo"}
 	case !strings.HasSuffix(u.Path, ".fifo"):
-		return queue{}, &tghook.ConfigError{Field: field, Problem: fmt.Sprintf("the queue %s is not a FIFO queue, whose name ends with .fifo; only a FIFO queue keeps the order", path.Base(u.Path))}
+		return queue{}, &tghook.ConfigError{Field: field, Problem: fmt.Sprintf("the queue %s is not a FIFO queue, because its name does not end with .fifo; only a FIFO queue keeps the order", path.Base(u.Path))}
 	}
 	return queue{url: text, name: path.Base(text) + " at " + u.Host, field: field}, nil
 }
 
 // Take implements [tghook.Queue]. It returns at most 10 updates. SQS decides which lanes come
-// first. When ctx ends, Take returns within two seconds: it waits for the answer of SQS and
-// gives back what is in it. SQS might hand updates to a request that nobody waits for.
+// first. When ctx ends, Take returns within two seconds. It waits for the answer of SQS, because
+// the answer may have updates. It makes them visible again.
 func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
 	if q.dead.url == "" {
 		return nil, &tghook.ConfigError{Field: "tgsqs.Config.DeadLetterURL", Problem: "it is empty; set it to the URL of a FIFO queue of SQS for the updates that are given up"}
@@ -128,14 +128,13 @@ func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Durat
 }
 
 const (
-	// longestWait is how long one request waits for messages. It bounds how long Take takes to
-	// return.
+	// longestWait is how long one request waits for messages, and so Take after the end of ctx.
 	longestWait = 2 * time.Second
 	// overtime is how much longer the answer may take after the end of the context.
 	overtime = 2 * time.Second
 )
 
-// receive receives messages, for which it waits a time. It does so even if ctx ends meanwhile.
+// receive waits for messages for a time, even if ctx ends earlier.
 func (q *Queue) receive(ctx context.Context, from queue, limit int, lease, wait time.Duration) ([]types.Message, error) {
 	call, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -180,8 +179,8 @@ type arrival struct {
 	lease time.Duration
 }
 
-// read makes updates of messages. It buries those that are no updates. If one is of another
-// bot, it gives the others back and returns an error.
+// read reads updates from messages. It buries messages that are not updates. If a message is of
+// another bot, read makes the others visible again and returns an error.
 func (q *Queue) read(ctx context.Context, a arrival, messages []types.Message) ([]tghook.QueuedUpdate, error) {
 	updates := make([]tghook.QueuedUpdate, 0, len(messages))
 	turns := map[string]*turn{}
@@ -207,7 +206,7 @@ func (q *Queue) read(ctx context.Context, a arrival, messages []types.Message) (
 			u.Key.ID = parsed.ID
 		}
 		if u.Key.Bot != a.bot {
-			errs = append(errs, fmt.Errorf("tgsqs: taking updates: %s: %s is in it, and the consumer is of bot %d; give each bot a queue of its own", a.queue.name, words(u.Key), a.bot))
+			errs = append(errs, fmt.Errorf("tgsqs: taking updates: %s: %s is in it, and the consumer is for bot %d; give each bot its own queue", a.queue.name, words(u.Key), a.bot))
 			continue
 		}
 		updates = append(updates, u)
@@ -218,8 +217,8 @@ func (q *Queue) read(ctx context.Context, a arrival, messages []types.Message) (
 	return updates, nil
 }
 
-// Renew implements [tghook.Queue]. A lease that has run out does not hold any more, also while
-// nobody else has taken the update. SQS ends every lease 12 hours after Take.
+// Renew implements [tghook.Queue]. A lease that has run out no longer holds, even if nobody else
+// has taken the update. SQS ends every lease 12 hours after Take.
 func (q *Queue) Renew(ctx context.Context, updates []tghook.QueuedUpdate, lease time.Duration) ([]tghook.Key, error) {
 	if err := q.hideUpdates(ctx, "renewing leases", updates, seconds(lease)); err != nil {
 		return nil, err
@@ -261,7 +260,7 @@ func (q *Queue) remove(ctx context.Context, what string, r receipt) error {
 }
 
 // Fail implements [tghook.Queue]. SQS has no place for a note, and counts only how often it
-// hands an update out. So Fail only looks whether the lease holds, by renewing it.
+// hands an update out. So Fail only checks that the lease holds, by renewing it.
 func (q *Queue) Fail(ctx context.Context, u tghook.QueuedUpdate, _ []byte) error {
 	r, err := receiptOf(&u)
 	if err != nil {
@@ -341,7 +340,7 @@ func (q *Queue) hideUpdates(ctx context.Context, what string, updates []tghook.Q
 	return errors.Join(errs...)
 }
 
-// abreast is how many batches are sent side by side.
+// abreast is how many batches are sent concurrently.
 const abreast = 8
 
 // hide hides messages for some seconds from now on. It returns the errors of those that SQS

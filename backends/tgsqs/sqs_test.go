@@ -49,7 +49,7 @@ func ids(updates []tghook.QueuedUpdate) (ids []int64) {
 	return ids
 }
 
-// What tglambda and the AWS console read.
+// tglambda and the AWS console read these fields.
 func TestTheMessageOfAnUpdate(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 129)
@@ -243,7 +243,7 @@ func TestConfig(t *testing.T) {
 		{client, tgsqs.Config{URL: "https://sqs.us-east-2.amazonaws.com/"}, "it is not the URL of a queue"},
 		{client, tgsqs.Config{URL: "https://user:password@sqs.us-east-2.amazonaws.com/1/updates.fifo"}, "it is not the URL of a queue"},
 		{client, tgsqs.Config{URL: "https://sqs.us-east-2.amazonaws.com/1/updates"}, "the queue updates is not a FIFO queue"},
-		{client, tgsqs.Config{URL: url, DeadLetterURL: url}, "tghook: tgsqs.Config.DeadLetterURL: it is the queue of the updates"},
+		{client, tgsqs.Config{URL: url, DeadLetterURL: url}, "tghook: tgsqs.Config.DeadLetterURL: it is also Config.URL"},
 		{client, tgsqs.Config{URL: "x", DeadLetterURL: "y"}, "tghook: tgsqs.Config.DeadLetterURL: it is not the URL of a queue"},
 	} {
 		q, err := tgsqs.New(c.client, c.cfg)
@@ -369,7 +369,7 @@ func TestMessagesOfOtherSenders(t *testing.T) {
 	require.NoError(t, q.Publish(t.Context(), theirs))
 	require.NoError(t, q.Publish(t.Context(), update(3, "chat:7")))
 	_, err = q.Take(t.Context(), bot, 10, time.Minute)
-	require.ErrorContains(t, err, "update 2 of bot 6 is in it, and the consumer is of bot 5; give each bot a queue of its own")
+	require.ErrorContains(t, err, "update 2 of bot 6 is in it, and the consumer is for bot 5; give each bot its own queue")
 	require.Equal(t, []int64{3}, ids(take(t, q, time.Minute)), "SQS hides the other one meanwhile")
 	require.Len(t, server.Messages("updates.fifo"), 2)
 }

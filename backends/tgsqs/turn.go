@@ -28,14 +28,14 @@ type receipt struct {
 func receiptOf(u *tghook.QueuedUpdate) (receipt, error) {
 	r, ok := u.Receipt.(receipt)
 	if !ok {
-		return receipt{}, fmt.Errorf("tgsqs: %s has no receipt of SQS; give the QueuedUpdate that Take has returned", words(u.Key))
+		return receipt{}, fmt.Errorf("tgsqs: %s has no receipt of SQS; pass the QueuedUpdate that Take has returned", words(u.Key))
 	}
 	return r, nil
 }
 
-// turn is what is known of the updates of a lane that SQS has handed out together. If the
-// lease of one is lost, SQS may hand it out again, while it still holds those behind it for
-// this process. So they must not be handled here.
+// turn holds the state of the updates of a lane that SQS has handed out together. If the lease of
+// one is lost, another process may get it. This process still has leases of the updates behind it,
+// but must not handle them.
 type turn struct {
 	mu     sync.Mutex
 	count  int          // updates

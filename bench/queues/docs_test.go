@@ -18,7 +18,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// What follows is in docs/scaling.md as it is here.
+// docs/scaling.md has copies of the code below.
 
 var _ = func(queue tghook.Queue) *tghook.Webhook {
 	publisher, err := tghook.NewPublisher(queue, tghook.DispatchConfig{Bot: 123456789}) // the number before the token's colon
@@ -94,7 +94,7 @@ func TestTheDocumentationShowsCodeThatIsBuilt(t *testing.T) {
 	assert.NotEmpty(t, blocks)
 }
 
-// What is lost in which failure is told of tests that anybody can run.
+// The tests that the table of failures names must exist.
 func TestTheDocumentationNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/scaling.md")

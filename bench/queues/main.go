@@ -1,22 +1,22 @@
 //go:build unix
 
-// Command queues measures what it costs to write updates down before Telegram is answered: by
-// the handler in the webhook ("none"), with a Store in a file of SQLite ("store"), with a spool
-// in a file of SQLite ("spool"), and with a queue in PostgreSQL ("postgres"). "memory" is a queue
-// that is lost with the process: what publishing and consuming cost by themselves. It measures
-// them in turn, and prints a benchmark line for each round:
+// Command queues measures the cost of storing updates before Telegram is answered. It compares a
+// handler in the webhook ("none"), a Store in an SQLite file ("store"), a spool in an SQLite file
+// ("spool"), a queue in PostgreSQL ("postgres"), and a queue in memory ("memory"), which shows the
+// cost of publishing and consuming alone. It measures them in turn, and prints a benchmark line
+// for each round:
 //
 //   - full: 40 connections send updates as fast as they are answered. The handler does nothing;
-//   - paced: 100 updates a second, whatever becomes of them: how long until Telegram has its
-//     answer, and until the handler starts;
-//   - parallel_<n>: a handler that waits for 20 ms, n of them at once. A queue works off a
+//   - paced: 100 updates a second at a fixed rate: how long until Telegram has its answer, and
+//     until the handler starts;
+//   - parallel_<n>: a handler that waits for 20 ms, n of them concurrently. A queue works off a
 //     backlog, and the others have n connections.
 //
-// All is one process with a listener on the loopback interface, except for the server of
-// PostgreSQL. The updates are of 500 chats in turn, so that two updates of a chat are seldom on
-// their way at once, as with Telegram. Databases are in a folder of TMPDIR, which had better be on a
-// disk, and wait for it with each commit. The line "disk" says how long the disk takes to flush a
-// write of 4 KiB: what one commit at least waits.
+// Everything except PostgreSQL runs in one process, with a listener on the loopback interface. The
+// updates are of 500 chats in turn, so two updates of a chat are seldom in flight at once, as with
+// Telegram. Databases are in a folder of TMPDIR, which should be on a disk. Each commit waits for
+// the disk. The line "disk" says how long the disk takes to flush a write of 4 KiB, which is the
+// least time of a commit.
 package main
 
 import (
@@ -51,7 +51,7 @@ func main() {
 	}
 }
 
-// run measures rounds times what is wanted.
+// run runs the selected measurements, rounds times.
 func run(ctx context.Context, out io.Writer, rounds int, length time.Duration, wanted *regexp.Regexp) (err error) {
 	all := slices.DeleteFunc(measurements(), func(m measurement) bool { return !wanted.MatchString(m.name) })
 	s, err := newSite()

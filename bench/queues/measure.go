@@ -103,8 +103,7 @@ func (w way) paced(ctx context.Context, s *site, length time.Duration) (line str
 	})
 }
 
-// parallel returns a measurement of how many updates a second n handlers handle that wait for
-// 20 ms each.
+// parallel returns a measurement of the updates per second of n handlers that each wait for 20 ms.
 func (w way) parallel(n int) func(ctx context.Context, s *site, length time.Duration) (line string, err error) {
 	return func(ctx context.Context, s *site, length time.Duration) (line string, err error) {
 		ctx, cancel := context.WithTimeout(ctx, length+patience)
@@ -157,7 +156,7 @@ func flushes(ctx context.Context, s *site, length time.Duration) (line string, e
 	return fmt.Sprintf("%d %s", len(took), quantiles(took, "flush")), ctx.Err()
 }
 
-// quantiles returns the median and the 99th percentile of what was measured, which it sorts.
+// quantiles sorts the measured times, and returns the median and the 99th percentile.
 func quantiles(all []time.Duration, what string) string {
 	slices.Sort(all)
 	at := func(percent int) float64 {

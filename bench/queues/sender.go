@@ -81,8 +81,8 @@ func (s *sender) send(ctx context.Context, body []byte) error {
 	return err
 }
 
-// flood sends updates by so many goroutines until more returns false. It returns how many
-// were sent.
+// flood sends updates from several goroutines until more returns false. It returns how many were
+// sent.
 func (s *sender) flood(ctx context.Context, goroutines int, more func(sent int64) bool) (int64, error) {
 	var (
 		sending sync.WaitGroup

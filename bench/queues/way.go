@@ -20,7 +20,7 @@ type way struct {
 	open   func(ctx context.Context, s *site, h tghook.Handler, parallel int) (*opened, error)
 }
 
-// ways are those that are compared. parallel is how many handlers may run at once; zero is the
+// ways are the ways to compare. parallel is how many handlers may run at once; zero is the
 // default.
 var ways = []way{
 	{name: "none", open: func(_ context.Context, _ *site, h tghook.Handler, _ int) (*opened, error) {
@@ -103,7 +103,7 @@ type opened struct {
 	weigh   func(ctx context.Context) (weight, error) // nil for none
 }
 
-// weight is what the server of a database has used.
+// weight is the use of resources by a database server.
 type weight struct {
 	kept   int64         // bytes of its tables
 	logged int64         // all bytes that were ever written to its log

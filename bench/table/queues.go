@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// printQueues prints what the ways from an update to its handler cost.
+// printQueues prints the costs of the ways from an update to its handler.
 func (r *results) printQueues(out io.Writer) {
 	const benchmark = "BenchmarkQueues"
 	value := func(door, way, unit string) float64 { return r.median(benchmark, door, way, unit) }

@@ -19,7 +19,7 @@ type found struct {
 	disordered       int         // updates of a chat that were completed out of order
 	completedTwice   int         // updates whose success the engine has accepted twice
 	repeated         [causes]int // successes of updates that another run completed, by the fault that explains them
-	unexcused        int         // those that no fault explains
+	unexcused        int         // repeated successes that no fault explains
 	inFlight         [causes]int // runs that a fault has met
 	early            int         // leases that were lost before they had run out
 	effects          *effects
@@ -27,13 +27,13 @@ type found struct {
 	broken           int
 }
 
-// effects are what the handlers wrote in the transactions of their updates.
+// effects are the writes of the handlers in the transactions of their updates.
 type effects struct {
 	once, more, disordered int
 }
 
-// audit compares the ledger with the updates that were sent, in their order. Those that drop
-// names must be dead letters.
+// audit compares the ledger with the sent updates, in their order. The updates in drop must be
+// dead letters.
 func (l *ledger) audit(sent []int64, drop map[int64]bool) found {
 	l.mu.Lock()
 	defer l.mu.Unlock()

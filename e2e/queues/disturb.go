@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// disturb lets the faults of the plan happen. It returns when they are over.
+// disturb causes the faults of the plan. It returns when they are over.
 func (t trial) disturb(ctx context.Context, s *site) (err error) {
 	var healing sync.WaitGroup
 	defer healing.Wait()
 	for _, f := range t.plan() {
 		err := t.await(ctx, s, func() (bool, error) { return s.ledger.count() >= f.after, s.alive() })
 		if errors.Is(err, errStuck) {
-			return nil // the audit says what is missing
+			return nil // the audit reports missing faults
 		}
 		if err != nil {
 			return err
@@ -28,7 +28,7 @@ func (t trial) disturb(ctx context.Context, s *site) (err error) {
 	return nil
 }
 
-// strike lets a fault happen. What it does beside the caller is in healing.
+// strike causes a fault. Its goroutines are in healing.
 func (s *site) strike(ctx context.Context, f fault, healing *sync.WaitGroup) error {
 	switch f.what {
 	case killReceiver:
@@ -71,8 +71,8 @@ func (s *site) strike(ctx context.Context, f fault, healing *sync.WaitGroup) err
 	return nil
 }
 
-// pause stops a worker past its lease. If the engine is a file, the worker may hold its lock
-// meanwhile.
+// pause stops a worker past its lease. If the engine is a file, the worker may hold its lock all
+// the time.
 func (s *site) pause(ctx context.Context, f fault, healing *sync.WaitGroup) error {
 	p := *s.places[workerRole][f.place]
 	note := func() { s.ledger.shake(p.life) }
@@ -86,7 +86,7 @@ func (s *site) pause(ctx context.Context, f fault, healing *sync.WaitGroup) erro
 	healing.Go(func() {
 		_ = pass(ctx, f.lasts)
 		note()
-		_ = p.Resume() // it may be killed meanwhile
+		_ = p.Resume() // an error says that it was killed
 	})
 	return nil
 }
@@ -96,7 +96,7 @@ func (s *site) cut(ctx context.Context, f fault, healing *sync.WaitGroup) {
 	role, note := receiverRole, func() {}
 	if f.what == cutWorker {
 		role = workerRole
-		life := s.places[role][f.place].life // a worker that takes its place meanwhile has nothing to lose
+		life := s.places[role][f.place].life // a later worker at this place was not cut off
 		note = func() { s.ledger.shake(life) }
 	}
 	p := s.places[role][f.place]

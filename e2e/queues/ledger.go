@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ledger holds the reports of all workers. They write to one pipe, so that the reports are in
-// the order in which they were made, and no process's end loses one.
+// ledger holds the reports of all workers. They write to one pipe, so reports are in order, and no
+// report is lost when a process ends.
 type ledger struct {
 	pipe  *os.File      // the end that is written to
 	ended chan struct{} // closed when all reports are noted
@@ -35,11 +35,11 @@ type life struct {
 	held   map[int64]*attempt // the updates that it has, by update
 }
 
-// What workers report. Each report comes with the update, its chat, the lease, which is its
-// number in the life and its age in milliseconds, and the time, in milliseconds too.
+// The events in reports of workers. Each report has the update, its chat, the lease (its number
+// in the life and its age in milliseconds), and the time in milliseconds.
 const (
 	takes    = "takes"
-	resumes  = "resumes" // takes an update that has been handled, and whose reply is to be sent
+	resumes  = "resumes" // takes a handled update whose reply must still be sent
 	begins   = "begins"
 	ends     = "ends"    // the handler has succeeded
 	fails    = "fails"   // the handler has not succeeded
@@ -47,8 +47,8 @@ const (
 	keeps    = "keeps"   // the engine has accepted the success
 	loses    = "loses"   // the lease did not hold
 	buries   = "buries"  // the engine has made it a dead letter
-	renews   = "renews"  // the lease begins anew
-	returns  = "returns" // the worker is about to give it back
+	renews   = "renews"  // the lease was renewed
+	returns  = "returns" // the worker is about to return the update
 	isOver   = "is_over" // the process has ended
 	isShaken = "is_shaken"
 	isAway   = "is_away"
@@ -111,12 +111,12 @@ func (l *ledger) kill(in *life) {
 	in.killed = true
 }
 
-// shake reports that a worker is paused or cut off, or is so no longer.
+// shake reports that a worker is paused or cut off, or that this has ended.
 func (l *ledger) shake(in *life) {
 	_, _ = l.pipe.WriteString(report(in.number, isShaken, 0, 0, 0, 0))
 }
 
-// leave reports that the engine is away, or is so no longer, in the name of any worker.
+// leave reports that the engine is away or back, in the name of any worker.
 func (l *ledger) leave() { _, _ = l.pipe.WriteString(report(1, isAway, 0, 0, 0, 0)) }
 
 // meet notes what a worker holds when a fault of a kind comes or ends. It is in flight. If
@@ -138,7 +138,7 @@ func (l *ledger) mark(a *attempt, c cause) {
 	}
 }
 
-// fault notes a fault, or its end. It reports whether what is one.
+// fault notes a fault or its end. It reports whether what names a fault.
 func (l *ledger) fault(in *life, what string) bool {
 	switch what {
 	case isOver:
@@ -218,7 +218,7 @@ func (l *ledger) take(r *record, in *life, update int64, lease int, onlyReply bo
 	if before := r.kept(); before != nil && !onlyReply && !in.shaken {
 		l.problemf("worker %d took update %d, which worker %d had completed", in.number, update, before.life.number)
 	}
-	if mine := r.unaccepted(in); mine != nil { // the run goes on, or its success is kept, under the new lease
+	if mine := r.unaccepted(in); mine != nil { // the new lease belongs to this run
 		mine.leases = append(mine.leases, lease)
 		mine.answer, mine.overtaken, mine.taken = unknown, false, l.line
 		in.held[update] = mine
@@ -230,7 +230,7 @@ func (l *ledger) take(r *record, in *life, update int64, lease int, onlyReply bo
 }
 
 // begin notes that a run begins. A worker runs an update again under the same lease when it
-// has failed. A worker that was paused may begin a run whose lease has run out meanwhile.
+// has failed. A worker that was paused may begin a run whose lease has run out.
 func (l *ledger) begin(r *record, now *attempt, update, at int64) {
 	in := now.life
 	for other, a := range in.held {
@@ -266,7 +266,7 @@ func (l *ledger) lose(now *attempt, update int64, lease int, age time.Duration) 
 	}
 }
 
-// end notes how a run ends, or that its lease has begun anew.
+// end notes how a run ends, or that its lease was renewed.
 func (l *ledger) end(r *record, now *attempt, what string, update, began int64) {
 	switch what {
 	case ends:

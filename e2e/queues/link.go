@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// link is a process's own way to the engine's server. When it is cut, nothing goes through,
-// as with a cable that is pulled: connections stay open, and no byte and no error arrives.
-// When it is healed, the connections of that time end with an error.
+// link is a process's network link to the engine's server. A cut is like a pulled cable:
+// connections stay open, and neither a byte nor an error arrives. When the link is healed, the
+// connections of that time end with an error.
 type link struct {
 	net.Listener
 

@@ -1,35 +1,34 @@
-// Queues delivers updates to a bot with a queue, whose processes are killed again and again, as
-// is the engine of the queue, and checks that the bot keeps its promise.
+// Queues delivers updates to a bot with a queue, kills the bot's processes and the engine of the
+// queue again and again, and checks that the bot keeps its promise.
 //
 //	go run ./e2e/queues -engine postgres
 //
 // A simulated Telegram sends messages of many chats, with Telegram's real rules for retries.
-// A front gives its connections to three receivers in turn, which publish the updates. Four
-// workers consume them. Each of them is a process. There is one trial for each engine: SQLite
-// with all processes on one file, PostgreSQL, and PostgreSQL with handlers that write in the
-// transactions of their updates.
+// A front passes the connections in turn to three receivers, which publish the updates. Four
+// workers consume the updates. Each receiver and worker is a process. There is one trial for each
+// engine: SQLite with all processes on one file, PostgreSQL, and PostgreSQL with handlers that
+// write in the transactions of their updates.
 //
 // A seed decides which fault happens after how many updates: a receiver or a worker is killed
-// by SIGKILL; a worker is asked to stop, or stopped by SIGSTOP for longer than its lease; a
+// by SIGKILL; a worker is asked to stop, or paused by SIGSTOP for longer than its lease; a
 // receiver or a worker is cut off from the server, so that it gets neither a byte nor an error.
-// The server is killed by SIGKILL, twice. A file has no server: a stranger holds its
-// lock. A process that has ended is started again.
+// The server is killed by SIGKILL twice. If the engine is a file, another program holds its lock
+// instead. A process that has ended is started again.
 //
-// A success is completed when the engine has accepted it. A trial succeeds if all of this is
-// true:
+// An update is completed when the engine has accepted the success of its handler. A trial
+// succeeds if all of these hold:
 //
-//   - Every update was handled, and Telegram got its reply. Those that their handlers drop
-//     are dead letters, and no others are.
+//   - Every update was handled, and Telegram got its reply. Exactly the updates that their
+//     handlers drop are dead letters.
 //   - The updates of a chat were completed one at a time, in their order.
 //   - The engine accepted the success of each update once, and only if no other worker had
-//     begun the update anew.
-//   - A handler that succeeded without being completed, so that the update was handled again,
-//     was in flight when its worker was killed, paused or cut off, when the engine was away,
-//     or when its lease ran out because a busy machine let nobody renew it. A kill of a
-//     receiver is no excuse.
+//     started the update again.
+//   - If an update was handled again after a success, the first run was in flight when its worker
+//     was killed, paused or cut off, when the engine was away, or when its lease ran out because
+//     the busy machine did not renew it. A kill of a receiver is no excuse.
 //   - No lease was lost before it had run out.
-//   - What handlers wrote in the transactions of their updates is there once for each update,
-//     and in the order of the chat.
+//   - The writes of handlers in the transactions of their updates exist once for each update, in
+//     the order of the chat.
 package main
 
 import (

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	if err := flag.Set("test.parallel", "10"); err != nil { // the tests wait for processes and leases, more than they work
+	if err := flag.Set("test.parallel", "10"); err != nil { // the tests mostly wait for processes and leases
 		panic(err)
 	}
 	os.Exit(m.Run())
@@ -85,7 +85,7 @@ func TestTheTrialFindsBrokenQueues(t *testing.T) {
 			case hastyPublish:
 				one.receiversOnly, one.faults, one.updates, one.rate = true, 3, 600, 100
 			case lenientDone:
-				one.work, one.chats = 300*time.Millisecond, 100 // so that the worker that is paused has something to do
+				one.work, one.chats = 300*time.Millisecond, 100 // so that the paused worker has updates
 			}
 			got, err := one.run(t.Context())
 			t.Log("\n" + got.String())

@@ -35,7 +35,7 @@ type settings struct {
 	Token, API string // of the simulated Telegram
 	Life       int    // of a worker
 	Lease      time.Duration
-	Breakage   string // what is broken on purpose; empty: nothing
+	Breakage   string // the fault of the queue; empty: none
 }
 
 // member is the work of a process.
@@ -109,7 +109,7 @@ func (m *member) receive(ctx context.Context) error {
 	return errors.Join(hook.Shutdown(ending), server.Shutdown(ending))
 }
 
-// work handles what is published.
+// work handles the published updates.
 func (m *member) work(ctx context.Context) error {
 	say("-")
 	cfg := tghook.ConsumeConfig{Dispatch: m.dispatch(), Lease: m.Lease, OnError: func(context.Context, error) {}}
@@ -136,7 +136,7 @@ const (
 
 var errOnPurpose = errors.New("this handler fails on purpose")
 
-// handle does what the text of the message says. Its reply names the update.
+// handle behaves as the text of the message says. Its reply names the update.
 func (m *member) handle(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 	queued, _ := tghook.QueuedFromContext(ctx)
 	tell := func(what string) { m.witness.report(what, queued, u.ChatID) }

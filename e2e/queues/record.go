@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// record is what is known of an update.
+// record is the history of an update.
 type record struct {
 	chat    int64
 	runs    []*attempt
@@ -19,7 +19,7 @@ type record struct {
 type attempt struct {
 	life      *life
 	leases    []int // the numbers of its leases in the life, of which the last holds
-	onlyReply bool  // the update has been handled, and only its reply is to be sent
+	onlyReply bool  // the update has been handled, and only its reply must be sent
 	taken     int   // a line
 	begun     int   // a line
 	ended     int   // a line
@@ -32,7 +32,7 @@ type attempt struct {
 	overtaken bool          // a run with a newer lease has begun before the engine has accepted the end of this one
 }
 
-// String says what is known of a run, by the lines of the ledger.
+// String describes a run, with the lines of the ledger.
 func (a *attempt) String() string {
 	return fmt.Sprintf("worker %d: leases %v, taken %d, begun %d, ended %d, outcome %d, answer %d, returned %t, met %v",
 		a.life.number, a.leases, a.taken, a.begun, a.ended, a.outcome, a.answer, a.returned, a.met)
@@ -55,7 +55,7 @@ const (
 	dropped
 )
 
-// answer is what the engine answered when the update was to be ended.
+// answer is the engine's answer to the end of an update.
 type answer int
 
 const (
@@ -139,9 +139,8 @@ func (r *record) successes() (all []*attempt) {
 }
 
 // completed returns the run that has completed the update; nil if there is none. A worker
-// may not have learned that the engine has accepted its success: it is killed, or the answer is
-// lost, and later it is told that the lease does not hold. Then it is the last success, rather
-// one that was not refused.
+// may not have learned that the engine has accepted its success, because it was killed or the
+// answer was lost. Then completed returns the last success, preferably one that was not refused.
 func (r *record) completed() *attempt {
 	if a := r.kept(); a != nil {
 		return a

@@ -34,7 +34,7 @@ type site struct {
 	client *tghook.Client
 	front  *fleet.Front
 	ledger *ledger
-	server *engine.Server // of the engine; nil: it is a file
+	server *engine.Server // of the engine; nil if the engine is a file
 	queue  opened
 	places map[string][]*place
 	dir    string
@@ -84,7 +84,7 @@ func newSite(ctx context.Context, t trial) (s *site, err error) {
 	return s, s.client.SetWebhook(ctx, tghook.WebhookRequest{URL: s.front.URL(), SecretToken: secret})
 }
 
-// serve sees to it that the engine is there.
+// serve starts the engine.
 func (s *site) serve(ctx context.Context) (err error) {
 	k := engines[s.Engine]
 	s.Address = filepath.Join(s.dir, "bot.db")

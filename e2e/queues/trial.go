@@ -26,7 +26,7 @@ type trial struct {
 	seed          uint64
 	journal       io.Writer   // gets all reports; may be nil
 	breakage      string      // of the queue of the processes; empty: none
-	tell          func(fault) // is told of each fault; may be nil
+	tell          func(fault) // called with each fault; may be nil
 }
 
 // draw returns the random numbers of one part of the trial.
@@ -69,7 +69,7 @@ func (t trial) run(ctx context.Context) (f found, err error) {
 
 // conclude waits for the rest of the updates, stops the processes, and audits.
 func (t trial) conclude(ctx context.Context, s *site, sent feed) (f found, err error) {
-	// What is lost is in the audit.
+	// The audit reports lost updates.
 	if err := t.await(ctx, s, func() (bool, error) { return t.drained(ctx, s) }); err != nil && !errors.Is(err, errStuck) {
 		return f, err
 	}
@@ -149,7 +149,7 @@ func pass(ctx context.Context, d time.Duration) error {
 // feed is what Telegram was given.
 type feed struct {
 	ids  []int64
-	drop map[int64]bool // those that their handler drops
+	drop map[int64]bool // updates that their handler drops
 }
 
 // feed sends messages, in bursts. The ids of a chat ascend. Some handlers take longer than

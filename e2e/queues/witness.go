@@ -10,7 +10,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// witness is a worker's Queue. It reports what is taken, and how the engine lets it end.
+// witness is a worker's Queue. It reports the updates that are taken, and how they end.
 type witness struct {
 	tghook.Queue
 
@@ -101,7 +101,7 @@ func (w *witness) Done(ctx context.Context, u tghook.QueuedUpdate) error {
 	return err
 }
 
-// ended reports how a call has ended that was to end an update.
+// ended reports the outcome of a call that ends an update.
 func (w *witness) ended(u tghook.QueuedUpdate, what string, err error) {
 	switch {
 	case err == nil:
@@ -118,7 +118,7 @@ func (w *witness) Bury(ctx context.Context, u tghook.QueuedUpdate, why string) e
 	return err
 }
 
-// Return reports that the worker gives updates back.
+// Return reports that the worker returns updates.
 func (w *witness) Return(ctx context.Context, updates []tghook.QueuedUpdate) error {
 	for _, u := range updates {
 		w.report(returns, u, 0)

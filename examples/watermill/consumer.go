@@ -17,14 +17,13 @@ const drainTime = 8 * time.Second
 
 // Consume handles the messages of NewPublisher until ctx ends. A message is acknowledged when
 // its handler has succeeded and its reply was sent, or when it has become a dead letter. Until
-// then it is tried again in its place, and the messages behind it wait, so that their order
-// holds. So s must hand out one message of a partition or queue at a time. Consume closes s.
+// then Consume retries it, and the messages behind it wait, which keeps the order. So s must hand
+// out one message of a partition or queue at a time. Consume closes s.
 //
-// cfg needs DeadLetter, and also AlwaysCall, because a message has no response that could carry
-// a reply.
+// cfg needs DeadLetter, and AlwaysCall, because a message has no response for a reply.
 func Consume(ctx context.Context, s message.Subscriber, topics []string, h tghook.Handler, cfg tghook.DispatchConfig) error {
 	if cfg.DeadLetter == nil {
-		return errors.New("watermill: set DispatchConfig.DeadLetter, for what was given up is nowhere else")
+		return errors.New("watermill: DispatchConfig.DeadLetter is nil; set it, because the broker does not keep updates that are given up")
 	}
 	d, err := tghook.NewDispatcher(h, cfg)
 	if err != nil {

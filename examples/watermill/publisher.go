@@ -10,7 +10,7 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// What a message says beside its payload, which is the update as Telegram sent it.
+// The metadata of a message. The payload is the update as Telegram sent it.
 const (
 	laneMetadata = "lane"
 	whyMetadata  = "why" // of a dead letter: why it was given up
@@ -23,7 +23,7 @@ func NewPublisher(p message.Publisher, topic func(lane string) string, cfg tghoo
 	return tghook.NewPublisher(broker{publisher: p, topic: topic}, cfg)
 }
 
-// broker is a tghook.Queue for its Publish alone, because NewPublisher calls no other method.
+// broker is a tghook.Queue with only Publish, because NewPublisher calls no other method.
 type broker struct {
 	tghook.Queue
 

@@ -17,7 +17,7 @@ type Group struct {
 
 	mu      sync.Mutex
 	pending int           // calls that run or wait
-	waiting int           // of pending: those of Start whose wait goes on
+	waiting int           // pending calls of Start that still wait
 	closed  bool          // whether over is closed
 	idle    chan struct{} // is closed when no call is pending; nil unless End waits for that
 	last    chan struct{} // is closed when the last call of InTurn has ended; nil if there was none
@@ -93,7 +93,7 @@ func (c *Group) isClosed() bool {
 	return c.closed
 }
 
-// Crowded reports whether too many calls are pending. A wait of Start is not one.
+// Crowded reports whether too many calls are pending. Waiting calls of Start do not count.
 func (c *Group) Crowded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

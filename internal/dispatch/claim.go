@@ -41,9 +41,9 @@ type Answer struct {
 	Note    Note          // granted: what Fail was last given; zero: nothing
 	Reply   []byte        // succeeded: what Done was given
 	RetryIn time.Duration // elsewhere: how long the other lease runs; zero: unknown
-	Value   any           // granted: the Store's own, for Context.Claimed
+	Value   any           // granted: the Store's value for Context.Claimed
 	Kept    bool          // granted: the Store keeps the claim itself, and Renew is not called
-	Handled bool          // granted: the handler has succeeded, and only its reply is left
+	Handled bool          // granted: the handler has succeeded, and only its reply is unsent
 }
 
 // ClaimState is what the Store knows of an item.
@@ -54,7 +54,7 @@ const (
 	Granted ClaimState = iota + 1
 	Elsewhere
 	Succeeded
-	Gone // the sender has taken the item back, and nobody is to be told of it
+	Gone // the sender has taken the item back; nobody is told
 )
 
 // lease is this process's claim on an item, while it holds.

@@ -15,8 +15,8 @@ type Source interface {
 	// patient reports whether the sender offers the next items of a lane while one of them
 	// has no answer.
 	patient() bool
-	// keeps reports whether the sender itself keeps an item until it is told of its end. It
-	// may offer a dead letter again, so that it runs, and an item whose reply was not sent.
+	// keeps reports whether the sender keeps an item until the engine reports its end. Such a
+	// sender may offer a dead letter again, or an item whose reply was not sent.
 	keeps() bool
 }
 

@@ -182,7 +182,7 @@ func (e *Engine) begin(f *flight, end *ending) (ctx *Context, due bool) {
 }
 
 // numberLocked numbers the attempt of f that begins, or makes f a dead letter in its place. An
-// attempt that only sends the reply of an earlier one begins whatever its age and number are.
+// attempt that only sends the reply of an earlier one always begins.
 func (e *Engine) numberLocked(f *flight) {
 	if f.letter != nil {
 		return

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The text of a Key begins so.
+// The text of a Key begins with one of these.
 const (
 	chatText  = "chat:"
 	userText  = "user:"
@@ -13,8 +13,8 @@ const (
 	nameText  = "name:"
 )
 
-// Text returns k in the form in which a Store or a Queue keeps it, such as chat:7. The zero
-// Key is an empty text.
+// Text returns k as a Store or a Queue keeps it, such as chat:7. The text of the zero Key is
+// empty.
 func (k Key) Text() string {
 	number := strconv.FormatInt(k.ID, 10)
 	switch {
@@ -31,7 +31,7 @@ func (k Key) Text() string {
 	}
 }
 
-// Parse returns the Key with a text. It returns false if no Key but the zero Key has it.
+// Parse returns the Key with a text. It returns false if text is empty or no Key has it.
 func Parse(text string) (k Key, ok bool) {
 	before, after, _ := strings.Cut(text, ":")
 	switch before + ":" {

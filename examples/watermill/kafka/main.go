@@ -80,7 +80,7 @@ func work(ctx context.Context, brokers []string, letters message.Publisher, h tg
 }
 
 // newPublisher publishes when all brokers that are in sync have the update. The updates of a
-// lane go to one partition. The producer is idempotent: what it repeats is kept once, and in
+// lane go to one partition. The producer is idempotent: Kafka keeps a repeated message once, and in
 // order.
 func newPublisher(brokers []string) (*kafka.Publisher, error) {
 	cfg := kafka.DefaultSaramaSyncPublisherConfig()

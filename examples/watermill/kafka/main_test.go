@@ -53,7 +53,7 @@ func eraseEpoch(r *kmsg.ProduceRequest) {
 	}
 }
 
-// refusal says that too few brokers have what was produced.
+// refusal says that too few brokers have the produced messages.
 func refusal(r *kmsg.ProduceRequest) kmsg.Response {
 	response := r.ResponseKind().(*kmsg.ProduceResponse)
 	for _, of := range r.Topics {
@@ -109,7 +109,7 @@ func TestTheReceiverWaitsForTheBrokers(t *testing.T) {
 	assert.Positive(t, asked.Load())
 	away.Store(false)
 	// The fake does not accept the next epoch of a producer whose request has failed, as Kafka
-	// does. So another producer goes on.
+	// does. So another producer continues.
 	publisher, err := newPublisher(cluster.ListenAddrs())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, publisher.Close()) })
@@ -119,7 +119,7 @@ func TestTheReceiverWaitsForTheBrokers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What is given up is in a topic of its own, and the updates behind it go on.
+// An update that is given up goes to another topic, and the updates behind it are handled.
 func TestADeadLetterIsPublished(t *testing.T) {
 	t.Parallel()
 	cluster, publisher, receiver := open(t, nil)

@@ -99,7 +99,7 @@ func queueNames() []string {
 }
 
 // newPublisher publishes when RabbitMQ has confirmed the update. It declares the queues,
-// because RabbitMQ also confirms what it drops for want of a queue.
+// because RabbitMQ also confirms a message that it drops because it has no queue.
 func newPublisher(url string) (*amqp.Publisher, error) {
 	declarer, err := amqp.NewSubscriber(config(url), logger())
 	if err != nil {

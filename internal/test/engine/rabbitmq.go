@@ -25,11 +25,10 @@ func RabbitMQ(tb testing.TB) *Server {
 // StartRabbitMQ starts a RabbitMQ server whose files are in dir, which exists. Close stops it.
 // If rabbitmq-server is not installed, the error wraps exec.ErrNotFound.
 //
-// The server is a node of its own: it shares neither its port mapper (epmd) nor its cookie with
-// another one of the machine, and all its ports are on 127.0.0.1. The port mapper ends when the
-// server ends, in whatever way.
+// The server shares neither its port mapper (epmd) nor its cookie with another server of the
+// machine. All its ports are on 127.0.0.1. The port mapper ends with the server, even after a kill.
 func StartRabbitMQ(ctx context.Context, dir string) (*Server, error) {
-	// The program of this name on the PATH becomes another user.
+	// The program of this name on the PATH switches to another user.
 	server, err := find("/usr/lib/rabbitmq/bin/rabbitmq-server")
 	if err != nil {
 		return nil, err
@@ -94,7 +93,7 @@ func rabbitAnswers(ctx context.Context, addr string) error {
 		return err
 	}
 	if answer[0] != 1 { // a frame with a method
-		return errors.New("the answer is not of AMQP 0-9-1")
+		return errors.New("the answer is not AMQP 0-9-1")
 	}
 	return nil
 }

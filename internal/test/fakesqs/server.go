@@ -1,6 +1,6 @@
-// Package fakesqs stands for Amazon SQS in tests: FIFO queues in memory, over the AWS JSON
-// protocol. It is strict in what AWS documents. It shows that a program keeps to the
-// documents. It does not show that SQS does. Only tests import it.
+// Package fakesqs is a fake of Amazon SQS: FIFO queues in memory, over the AWS JSON protocol. It
+// strictly follows the documentation of AWS. So it shows whether a program follows the
+// documentation, and not whether SQS does. Only tests import it.
 package fakesqs
 
 import (
@@ -20,7 +20,7 @@ import (
 // Account is the account of all queues.
 const Account = "123456789012"
 
-// Server has queues. Its time is the machine's, and jumps ahead by Advance.
+// Server has queues. Its clock is the machine's. Advance moves it forward.
 type Server struct {
 	URL string // of the service
 
@@ -30,9 +30,9 @@ type Server struct {
 	mu      sync.Mutex
 	http    *http.Server
 	ahead   time.Duration
-	changed chan struct{} // closed when a message may be received that could not be before
+	changed chan struct{} // closed when another message may be received
 	queues  map[string]*queue
-	others  map[string]string // the attributes of queues that are made when they are used
+	others  map[string]string // the attributes of queues that AllQueues makes
 	faults  []fault
 	calls   []Call
 }
@@ -47,7 +47,7 @@ type Call struct {
 type fault struct {
 	action  string
 	code    string // the error; empty: the answer is lost
-	applied bool   // the service has done what it was asked for
+	applied bool   // the service has applied the request
 }
 
 // New starts a service without queues.
@@ -60,7 +60,7 @@ func New(tb testing.TB) *Server {
 	return s
 }
 
-// Start lets the service listen, again at the same address after Stop.
+// Start lets the service listen. After Stop it listens at the same address again.
 func (s *Server) Start() {
 	s.tb.Helper()
 	l, err := (&net.ListenConfig{}).Listen(s.tb.Context(), "tcp", s.address)
@@ -163,7 +163,7 @@ func (s *Server) Messages(name string) (messages []Message) {
 // now is the service's time.
 func (s *Server) now() time.Time { return time.Now().Add(s.ahead) }
 
-// wake lets all that wait for messages look again.
+// wake lets all waiting requests look again.
 func (s *Server) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -197,7 +197,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// note keeps a call, and returns what goes wrong with it.
+// note records a call, and returns its fault.
 func (s *Server) note(action string, body []byte) (f fault, faulty bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

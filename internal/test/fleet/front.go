@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// Front is an address with places behind it, each of which has an address of its own or none.
-// The connections take the places in turn. A connection is closed at once if all places are
-// empty. All methods may be called concurrently.
+// Front passes connections to places in turn. A place has an address or is empty. If all places
+// are empty, Front closes a connection at once. All methods may be called concurrently.
 type Front struct {
 	listener net.Listener
 	places   []atomic.Value // of addresses; empty: none
@@ -37,7 +36,7 @@ func NewFront(ctx context.Context, places int) (*Front, error) {
 // URL returns the URL of the webhook.
 func (f *Front) URL() string { return "http://" + f.listener.Addr().String() + "/telegram" }
 
-// Put gives a place an address. If it is empty, no new connection goes to the place.
+// Put sets the address of a place. If address is empty, the place gets no new connections.
 func (f *Front) Put(place int, address string) { f.places[place].Store(address) }
 
 // Close ends all connections, and waits for their end.

@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// Process is a copy of the program that is running.
+// Process is a copy of the running program.
 type Process struct {
 	// Address is the first line that the process has written.
 	Address string
@@ -23,13 +23,13 @@ type Process struct {
 	command   *exec.Cmd
 	input     io.Closer // its end makes the process stop
 	complaint bytes.Buffer
-	result    error // of the process that has ended
+	result    error // of the ended process
 }
 
-// Start starts a process with the argument arg and, beside the variables of this process, the
-// variable env. Its file 3 is reports. It returns when the process has written a line. The
-// process must end when its standard input does. It is killed when ctx ends.
-// Start calls over when it has ended, before Ended is closed.
+// Start starts a process with the argument arg and with the variable env added to the environment.
+// reports is the process's file descriptor 3. Start returns when the process has written a line. The
+// process must end when its standard input does. It is killed when ctx ends. Start calls over when
+// the process has ended, before Ended is closed.
 func Start(ctx context.Context, arg, env string, reports *os.File, over func()) (*Process, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -84,7 +84,7 @@ func (p *Process) Err() error {
 	return nil
 }
 
-// Pause stops the process by SIGSTOP until Resume. It does not know.
+// Pause stops the process by SIGSTOP until Resume.
 func (p *Process) Pause() error { return p.command.Process.Signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.

@@ -19,13 +19,13 @@ var ErrDown = errors.New("queue down")
 // Remembered is how long a Queue remembers a key after it was published.
 const Remembered = 24 * time.Hour
 
-// A Queue stands at the other end of a network, with faults to switch on. It is also a
-// [tghook.Letters].
+// A Queue simulates a queue at the other end of a network, with faults that a test can set. It is
+// also a [tghook.Letters].
 type Queue struct {
 	mu      sync.Mutex
 	Rows    Rows
-	changed chan struct{} // closed when something may be taken that could not be before
-	ops     []string      // that came to be applied, such as "Done 1"
+	changed chan struct{} // closed when another update may be taken
+	ops     []string      // applied operations, such as "Done 1"
 
 	Down    bool          // nothing is applied, and errors returned
 	Latency time.Duration // before anything is applied
@@ -47,8 +47,8 @@ func (q *Queue) Set(change func(*Queue)) {
 	q.wake()
 }
 
-// Log returns the operations that were applied, such as "Done 1, Fail 2". A Take that
-// returned nothing is not among them.
+// Log returns the applied operations, such as "Done 1, Fail 2", without calls of Take that
+// returned nothing.
 func (q *Queue) Log() string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -67,7 +67,7 @@ func (q *Queue) Count(op string) (n int) {
 	return n
 }
 
-// wake lets all that wait in Take look again.
+// wake lets all waiting calls of Take look again.
 func (q *Queue) wake() {
 	close(q.changed)
 	q.changed = make(chan struct{})
@@ -103,7 +103,7 @@ func (q *Queue) fault(method string) error {
 	}
 }
 
-// call brings one method over the network. on is what the method is about.
+// call carries one method over the network. on names its updates.
 func (q *Queue) call(ctx context.Context, method string, on any, apply func(now time.Time) error) error {
 	if err := q.reach(ctx); err != nil {
 		return err
@@ -175,7 +175,7 @@ func wait(ctx context.Context, changed <-chan struct{}, next time.Time) bool {
 	return true
 }
 
-// take takes what can be taken now. If that is nothing, it may be something at next, or when
+// take takes the updates that can be taken now. If there are none, look again at next, or when
 // changed is closed.
 func (q *Queue) take(bot int64, limit int, lease time.Duration) (taken []tghook.QueuedUpdate, changed <-chan struct{}, next time.Time, err error) {
 	q.mu.Lock()

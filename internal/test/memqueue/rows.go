@@ -9,29 +9,28 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// Rows are what a Queue keeps. Their methods are the steps of [tghook.Queue]. They read no
-// clock.
+// Rows are the data of a Queue. Their methods are the steps of [tghook.Queue], without a clock.
 type Rows struct {
 	Known map[tghook.Key]*Known
 	Lanes map[Lane][]*Item // in order, and none of them empty
 	Dead  map[tghook.Key]*Letter
 
-	// Free, if not nil, says that a lane may be taken, in place of the rule.
+	// Free, if not nil, replaces the rule that says whether a lane may be taken.
 	Free func(now time.Time, l []*Item) bool
-	// Order, if not nil, is the order of lanes, in place of the rule.
+	// Order, if not nil, replaces the order of lanes.
 	Order func(a, b []*Item) int
 
 	places, leases int64 // that were given out
 }
 
-// Lane identifies a lane. An update without a lane has one of its own.
+// Lane identifies a lane. Each update without a lane has another Lane.
 type Lane struct {
 	Bot   int64
 	Name  string
 	Alone int64 // the place of an update without a lane
 }
 
-// Known is what a Queue remembers of an update.
+// Known is a Queue's memory of an update.
 type Known struct {
 	Published time.Time
 	Item      *Item // nil if it was handled or is a dead letter
@@ -42,9 +41,9 @@ type Known struct {
 type Item struct {
 	tghook.QueuedUpdate // with the Receipt of its last lease, or nil
 
-	Place  int64     // those with higher ones are behind it
+	Place  int64     // its place in the order of publication
 	Until  time.Time // the end of the lease
-	Behind bool      // its lease ran out behind that of another update, so that it was not cut off
+	Behind bool      // its lease ran out behind another update's, so its handler had not started
 }
 
 // Letter is a dead letter.

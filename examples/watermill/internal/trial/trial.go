@@ -1,4 +1,4 @@
-// Package trial is what the tests of the programs share. Only tests import it.
+// Package trial has the common code of the programs' tests. Only tests import it.
 package trial
 
 import (
