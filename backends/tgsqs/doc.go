@@ -75,7 +75,8 @@
 //	go get github.com/tghook/tghook/backends/tgsqs
 //
 // The two parts of the program may be separate programs, in as many processes as you like. The
-// folder examples/sqs has them as two functions of AWS Lambda, with a SAM template.
+// folder examples/sqs has them as two functions of AWS Lambda, with a SAM template and a Store in
+// Redis. Its README.md says how to deploy them, and what each failure does.
 //
 // # The queues
 //

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/test/engine"
 	"github.com/tghook/tghook/internal/test/fakesqs"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -34,24 +35,7 @@ const (
 // Both functions run as AWS runs them: programs that get events by the Runtime API. The test
 // is the function URL, and what polls the queue for the worker.
 func TestBot(t *testing.T) {
-	tg := tghooktest.NewServer(t)
-	service := fakesqs.New(t)
-	queue := service.Queue("updates.fifo", nil)
-	bot, _, _ := strings.Cut(tg.Token, ":")
-	environment := []string{
-		"AWS_REGION=us-east-2", "AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
-		"AWS_ENDPOINT_URL_SQS=" + service.URL, "AWS_ENDPOINT_URL_SSM=" + parameters(t, map[string]string{"/tghook/token": tg.Token, "/tghook/secret": secret}),
-	}
-	receiver := deploy(t, "./receiver", append(environment, "BOT_ID="+bot, "QUEUE_URL="+queue, "SECRET_PARAMETER=/tghook/secret"))
-	worker := deploy(t, "./worker", append(environment, "TOKEN_PARAMETER=/tghook/token", "TELEGRAM_API_URL="+tg.URL))
-	source := &eventSource{t: t, worker: worker, url: queue, client: sqs.New(sqs.Options{
-		Region: "us-east-2", BaseEndpoint: &service.URL,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	})}
-
-	tg.Webhook(t, functionURL(t, receiver), tghook.WebhookRequest{SecretToken: secret})
+	tg, service, receiver, source := start(t)
 	chat := tg.User("Zoë").Chat()
 	chat.Send("Hello")
 	chat.Send("Are you there?")
@@ -84,6 +68,62 @@ func TestBot(t *testing.T) {
 	require.Len(t, service.Messages("updates.fifo"), 2)
 }
 
+// SQS has forgotten an update when Telegram delivers it again. Other instances of both functions
+// get it then.
+func TestAnUpdateThatIsInTheQueueAgainIsHandledOnce(t *testing.T) {
+	tg, service, receiver, source := start(t)
+	forgotten := make(chan struct{})
+	tg.OnDelivery(func(d tghooktest.Delivery) tghooktest.DeliveryFault {
+		if d.Attempt > 1 {
+			select {
+			case <-forgotten:
+			case <-t.Context().Done():
+			}
+		}
+		return tghooktest.DeliveryFault{CutAfter: d.Attempt == 1}
+	})
+	chat := tg.User("Zoë").Chat()
+	chat.Send("Hello")
+	require.Eventually(t, func() bool { return len(service.Messages("updates.fifo")) == 1 }, patience, time.Millisecond)
+	require.Empty(t, source.poll())
+	chat.Expect(t, "You said: Hello")
+	require.Empty(t, service.Messages("updates.fifo"))
+
+	service.Advance(5 * time.Minute)
+	receiver.replace()
+	source.worker.replace()
+	close(forgotten)
+	tg.WaitDelivered(t)
+	require.Len(t, service.Messages("updates.fifo"), 1)
+	require.Empty(t, source.poll())
+	require.Empty(t, service.Messages("updates.fifo"))
+	require.Len(t, tg.Calls("sendMessage"), 1)
+}
+
+// start deploys the bot, and sets its webhook.
+func start(t *testing.T) (*tghooktest.Server, *fakesqs.Server, *function, *eventSource) {
+	t.Helper()
+	redis := engine.Redis(t, engine.RedisConfig{})
+	tg := tghooktest.NewServer(t)
+	service := fakesqs.New(t)
+	queue := service.Queue("updates.fifo", nil)
+	bot, _, _ := strings.Cut(tg.Token, ":")
+	environment := []string{
+		"AWS_REGION=us-east-2", "AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
+		"AWS_ENDPOINT_URL_SQS=" + service.URL,
+		"AWS_ENDPOINT_URL_SSM=" + parameters(t, map[string]string{"/tghook/token": tg.Token, "/tghook/secret": secret, "/tghook/store": redis.URL}),
+	}
+	receiver := deploy(t, "./receiver", append(environment, "BOT_ID="+bot, "QUEUE_URL="+queue, "SECRET_PARAMETER=/tghook/secret"))
+	worker := deploy(t, "./worker", append(environment, "TOKEN_PARAMETER=/tghook/token", "STORE_PARAMETER=/tghook/store", "TELEGRAM_API_URL="+tg.URL))
+	tg.Webhook(t, functionURL(t, receiver), tghook.WebhookRequest{SecretToken: secret})
+	return tg, service, receiver, &eventSource{t: t, worker: worker, url: queue, client: sqs.New(sqs.Options{
+		Region: "us-east-2", BaseEndpoint: &service.URL,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"}, nil
+		}),
+	})}
+}
+
 func tgURL(t *testing.T, f *function) string {
 	t.Helper()
 	server := httptest.NewServer(functionURL(t, f))
@@ -109,32 +149,51 @@ func parameters(t *testing.T, values map[string]string) string {
 	return server.URL
 }
 
-// function is a program that runs as a function of AWS Lambda.
+// function is a program that runs as a function of AWS Lambda, in one instance.
 type function struct {
-	t       *testing.T
-	events  chan []byte
-	answers chan []byte
+	t           *testing.T
+	program     string
+	environment []string
+	events      chan []byte
+	answers     chan []byte
+	stop        func()
 }
 
 // deploy builds a program and starts it.
 func deploy(t *testing.T, folder string, environment []string) *function {
 	t.Helper()
-	f := &function{t, make(chan []byte), make(chan []byte, 1)}
-	api := httptest.NewServer(f)
-	program := filepath.Join(t.TempDir(), "bootstrap")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, folder).CombinedOutput()
+	f := &function{
+		t: t, program: filepath.Join(t.TempDir(), "bootstrap"), environment: slices.Clone(environment),
+		events: make(chan []byte), answers: make(chan []byte, 1),
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", f.program, folder).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	cmd := exec.CommandContext(ctx, program)
-	cmd.Env = append(slices.Clone(environment), "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(api.URL, "http://"))
-	cmd.Stderr, cmd.SysProcAttr = t.Output(), &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
+	f.start()
+	t.Cleanup(func() { f.stop() })
+	return f
+}
+
+// start starts an instance.
+func (f *function) start() {
+	f.t.Helper()
+	api := httptest.NewServer(f)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(f.t.Context()))
+	cmd := exec.CommandContext(ctx, f.program)
+	cmd.Env = append(slices.Clone(f.environment), "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(api.URL, "http://"))
+	cmd.Stderr, cmd.SysProcAttr = f.t.Output(), &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	f.stop = func() {
 		cancel()
 		_ = cmd.Wait()
 		api.Close()
-	})
-	return f
+	}
+	require.NoError(f.t, cmd.Start())
+}
+
+// replace ends the instance, and starts another one.
+func (f *function) replace() {
+	f.t.Helper()
+	f.stop()
+	f.start()
 }
 
 // ServeHTTP is the Runtime API.

@@ -2,22 +2,14 @@
 // receiver answers Telegram when SQS has kept the update. The worker handles the updates of a
 // chat one after the other, and may take a minute for each.
 //
-// template.yaml has all of it, for the SAM command line of AWS. Put the two secrets into the
-// Parameter Store, then build and deploy:
-//
-//	aws ssm put-parameter --type SecureString --name /tghook/token --value 123456789:AAE...
-//	aws ssm put-parameter --type SecureString --name /tghook/secret --value "$(openssl rand -hex 32)"
-//	sam build && sam deploy --guided
-//
-// The output WebhookURL is the address for Telegram. Set it with the same secret:
-//
-//	tghook set --url https://...lambda-url.us-east-2.on.aws/
+// template.yaml has all of it, for the SAM command line of AWS. README.md says how to deploy it,
+// and what each failure does.
 //
 // The receiver knows the secret and may send to the queue. It does not know the token. The
 // worker knows the token, and may receive from the queue.
 //
-// SQS remembers an update for five minutes. If Telegram delivers one again after that, the
-// worker handles it twice, unless its DispatchConfig has a Store.
+// SQS remembers an update for five minutes, and Telegram may deliver it again for 24 hours. So
+// the worker has a Store in a Redis, which knows what was handled.
 package sqs
 
 import (

@@ -78,7 +78,7 @@ func TestTemplate(t *testing.T) {
 	}, allowed("ReceiverRole"))
 	require.Equal(t, []string{
 		"logs:CreateLogStream WorkerLog.Arn", "logs:PutLogEvents WorkerLog.Arn", "sqs:ChangeMessageVisibility Updates.Arn", "sqs:DeleteMessage Updates.Arn",
-		"sqs:GetQueueAttributes Updates.Arn", "sqs:ReceiveMessage Updates.Arn", parameter + "${TokenParameter}",
+		"sqs:GetQueueAttributes Updates.Arn", "sqs:ReceiveMessage Updates.Arn", parameter + "${StoreParameter}", parameter + "${TokenParameter}",
 	}, allowed("WorkerRole"))
 	require.Equal(t, "ReceiverRole.Arn", r["Receiver"].Properties.Role, "a role that SAM makes may read all queues")
 	require.Equal(t, "WorkerRole.Arn", r["Worker"].Properties.Role)
@@ -94,7 +94,7 @@ func TestTemplate(t *testing.T) {
 	require.Equal(t, []string{"ReportBatchItemFailures"}, trigger.Properties.FunctionResponseTypes)
 	for _, function := range []string{"Receiver", "Worker"} {
 		for name := range r[function].Properties.Environment.Variables {
-			require.Contains(t, []string{"BOT_ID", "QUEUE_URL", "SECRET_PARAMETER", "TOKEN_PARAMETER"}, name, "no secret is a variable")
+			require.Contains(t, []string{"BOT_ID", "QUEUE_URL", "SECRET_PARAMETER", "STORE_PARAMETER", "TOKEN_PARAMETER"}, name, "no secret is a variable")
 		}
 	}
 }
