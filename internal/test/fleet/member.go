@@ -49,7 +49,7 @@ func Join[Settings any](work func(ctx context.Context, its Settings, reports *os
 }
 
 // Ready tells [Start] that this process is at work, and its address if it has one.
-func Ready(address string) { _, _ = fmt.Println(address) }
+func Ready(address string) { _, _ = fmt.Fprintln(os.Stdout, address) }
 
 // Serve serves a webhook on a free port of 127.0.0.1, and calls Ready. It shuts the webhook down when
 // ctx ends.
