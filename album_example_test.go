@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/test/docs"
 	"github.com/tghook/tghook/internal/test/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -79,14 +79,5 @@ func TestTheAlbumsOfTheDocumentationAreHandled(t *testing.T) {
 
 func TestThePageOfAlbumsShowsCodeThatCompiles(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("docs/albums.md")
-	require.NoError(t, err)
-	source, err := os.ReadFile("album_example_test.go")
-	require.NoError(t, err)
-	blocks := strings.Split(string(page), "```go\n")[1:]
-	for _, block := range blocks {
-		block, _, _ = strings.Cut(block, "```")
-		assert.Contains(t, string(source), block)
-	}
-	assert.GreaterOrEqual(t, len(blocks), 4)
+	assert.GreaterOrEqual(t, docs.Built(t, "docs/albums.md", "album_example_test.go"), 4)
 }

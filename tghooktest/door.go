@@ -59,11 +59,7 @@ func TestDoor(t *testing.T, open func(tb testing.TB, w *tghook.Webhook) Door) {
 }
 
 // A doorCase is one promise, and the doors that it holds for.
-type doorCase struct {
-	name  string
-	suits func(Door) bool
-	run   func(*trial)
-}
+type doorCase = contractCase[Door, *trial]
 
 // slowCases wait for times that they cannot choose.
 var slowCases = []doorCase{

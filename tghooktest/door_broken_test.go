@@ -2,13 +2,11 @@ package tghooktest
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,57 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
 )
-
-// A recorder is a testing.TB for a case that is expected to fail.
-type recorder struct {
-	testing.TB
-
-	ctx      context.Context
-	mu       sync.Mutex
-	failures []string
-	cleanups []func()
-}
-
-func (r *recorder) Context() context.Context { return r.ctx }
-
-func (r *recorder) Errorf(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failures = append(r.failures, fmt.Sprintf(format, args...))
-}
-
-func (r *recorder) Fatalf(format string, args ...any) {
-	r.Errorf(format, args...)
-	runtime.Goexit()
-}
-
-func (r *recorder) Cleanup(f func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cleanups = append(r.cleanups, f)
-}
-
-// failures runs one case on a door, and returns the failures that it reports.
-func failures(t *testing.T, c doorCase, open opener, patience time.Duration) []string {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	r := &recorder{TB: t, ctx: ctx}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() {
-			cancel()
-			for _, f := range slices.Backward(r.cleanups) {
-				f()
-			}
-		}()
-		c.run(&trial{judge{r, patience}, open})
-	}()
-	await(judge{t, 10 * patience}, done, "the end of the case: "+c.name)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failures
-}
 
 type opener = func(testing.TB, *tghook.Webhook) Door
 
@@ -197,7 +144,7 @@ func find(t *testing.T, cases []doorCase, open opener, patience time.Duration) (
 		runs.Go(func() {
 			few <- struct{}{}
 			defer func() { <-few }()
-			found := failures(t, c, open, patience)
+			found := record(t, 10*patience, func(tb testing.TB) { c.run(&trial{judge{tb, patience}, open}) })
 			if len(found) == 0 {
 				return
 			}

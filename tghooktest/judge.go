@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// A contractCase is one rule of a contract. It is checked with each Subject that suits.
+type contractCase[Subject, Trial any] struct {
+	name  string
+	suits func(Subject) bool
+	run   func(Trial)
+}
+
 // A judge says what a case of a suite gets and should get.
 type judge struct {
 	testing.TB

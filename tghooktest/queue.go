@@ -92,11 +92,7 @@ func TestQueue(t *testing.T, open func(tb testing.TB) QueueBackend) {
 }
 
 // A queueCase is one rule of the contract, and the QueueBackends that it is checked with.
-type queueCase struct {
-	name  string
-	suits func(QueueBackend) bool
-	run   func(*queueTrial)
-}
+type queueCase = contractCase[QueueBackend, *queueTrial]
 
 // waitingQueueCases mostly wait.
 func waitingQueueCases() []queueCase {

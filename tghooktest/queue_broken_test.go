@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -160,43 +159,13 @@ func allQueueCases() []queueCase {
 }
 
 // findInQueue runs each case on a new Queue, and returns the names of the failing cases.
-func findInQueue(t *testing.T, cases []queueCase, bend func(q *bentQueue)) (names []string) {
+func findInQueue(t *testing.T, cases []queueCase, bend func(q *bentQueue)) []string {
 	t.Helper()
-	for _, c := range cases {
-		synctest.Test(t, func(t *testing.T) {
-			q := newBentQueue()
-			bend(q)
-			if found := queueFailures(t, c, q.backend()); len(found) > 0 {
-				t.Logf("%s:\n\t%s", c.name, strings.Join(found, "\n\t"))
-				names = append(names, c.name)
-			}
-			time.Sleep(24 * time.Hour) // what still runs ends
-		})
-	}
-	slices.Sort(names)
-	return names
-}
-
-// queueFailures runs one case in small, and returns the failures that it reports.
-func queueFailures(t *testing.T, c queueCase, b QueueBackend) []string {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	r := &recorder{TB: t, ctx: ctx}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer func() {
-			cancel()
-			for _, f := range slices.Backward(r.cleanups) {
-				f()
-			}
-		}()
-		c.run(newQueueTrial(judge{r, hurry}, b))
-	}()
-	<-ended
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failures
+	return findInBubbles(t, cases, func(tb testing.TB) *queueTrial {
+		q := newBentQueue()
+		bend(q)
+		return newQueueTrial(judge{tb, hurry}, q.backend())
+	})
 }
 
 func queueBreakages() []queueBreakage {

@@ -57,11 +57,7 @@ func TestStore(t *testing.T, open func(tb testing.TB) Backend) {
 }
 
 // A storeCase is one rule of the contract, and the Backends that it is checked with.
-type storeCase struct {
-	name  string
-	suits func(Backend) bool
-	run   func(*storeTrial)
-}
+type storeCase = contractCase[Backend, *storeTrial]
 
 // quickStoreCases do not wait.
 func quickStoreCases() []storeCase {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -142,44 +141,18 @@ func allStoreCases() []storeCase {
 	return slices.Concat(quickStoreCases(), waitingStoreCases(), awayCases)
 }
 
-// findInStore runs cases, each on a Store of its own, and returns the names of those that fail.
-func findInStore(t *testing.T, cases []storeCase, bend func(s *bentStore)) (names []string) {
+// findInStore runs cases in small, each on a Store of its own, and returns the names of those
+// that fail.
+func findInStore(t *testing.T, cases []storeCase, bend func(s *bentStore)) []string {
 	t.Helper()
-	for _, c := range cases {
-		synctest.Test(t, func(t *testing.T) {
-			s := newBentStore()
-			bend(s)
-			if found := storeFailures(t, c, s.backend()); len(found) > 0 {
-				t.Logf("%s:\n\t%s", c.name, strings.Join(found, "\n\t"))
-				names = append(names, c.name)
-			}
-			time.Sleep(24 * time.Hour) // what still runs ends
-		})
-	}
-	slices.Sort(names)
-	return names
-}
-
-// storeFailures runs one case in small, and returns the failures that it reports.
-func storeFailures(t *testing.T, c storeCase, b Backend) []string {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	r := &recorder{TB: t, ctx: ctx}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		trial := newStoreTrial(judge{r, hurry}, b)
+	return findInBubbles(t, cases, func(tb testing.TB) *storeTrial {
+		s := newBentStore()
+		bend(s)
+		trial := newStoreTrial(judge{tb, hurry}, s.backend())
 		trial.large, trial.crowd = 1<<20+1, 8
-		c.run(trial)
-	}()
-	<-done
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failures
+		return trial
+	})
 }
-
-func (*recorder) Log(...any) {} // what a case notes beside its failures
 
 func storeBreakages() []storeBreakage {
 	return slices.Concat(claimBreakages, endBreakages, ttlBreakages, callBreakages, albumBreakages)

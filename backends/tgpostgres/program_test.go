@@ -9,21 +9,17 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/backends/tgpostgres"
+	"github.com/tghook/tghook/internal/test/docs"
 )
 
 // The program of the package documentation is the rest of this file.
 func TestTheProgramOfTheDocumentationIsTheOneThatCompiles(t *testing.T) {
 	t.Parallel()
 	assert.NotNil(t, main)
-	file, err := os.ReadFile("program_test.go")
-	require.NoError(t, err)
-	doc, err := os.ReadFile("doc.go")
-	require.NoError(t, err)
-	assert.Equal(t, functions(file, ""), functions(doc, "//\t"))
+	docs.Programs(t, "main")
 }
 
 func main() {

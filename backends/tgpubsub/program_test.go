@@ -6,32 +6,22 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"testing"
 
 	"cloud.google.com/go/pubsub/v2"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/backends/tgpubsub"
+	"github.com/tghook/tghook/internal/test/docs"
 )
 
 // The program of the package documentation is the rest of this file.
 func TestTheProgramOfTheDocumentationIsTheOneThatCompiles(t *testing.T) {
 	t.Parallel()
 	assert.NotNil(t, main)
-	doc, err := os.ReadFile("doc.go")
-	require.NoError(t, err)
-	_, program, found := strings.Cut(string(doc), "//\tfunc main")
-	require.True(t, found, "the program")
-	program, _, found = strings.Cut(program, "//\n// ")
-	require.True(t, found, "the text behind the program")
-	program = strings.ReplaceAll(strings.ReplaceAll(program, "//\t", ""), "//\n", "\n")
-	file, err := os.ReadFile("program_test.go")
-	require.NoError(t, err)
-	assert.Contains(t, string(file), "func main"+program)
+	docs.Programs(t, "main")
 }
 
 func main() {

@@ -6,16 +6,15 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/backends/tgsqlite"
+	"github.com/tghook/tghook/internal/test/docs"
 )
 
 // The programs of the package documentation are the rest of this file.
@@ -23,28 +22,7 @@ func TestTheProgramsOfTheDocumentationAreThoseThatCompile(t *testing.T) {
 	t.Parallel()
 	assert.NotNil(t, main)
 	assert.NotNil(t, spoolMain)
-	doc, err := os.ReadFile("doc.go")
-	require.NoError(t, err)
-	file, err := os.ReadFile("program_test.go")
-	require.NoError(t, err)
-	programs := strings.Split(string(doc), "//\tpackage main\n")[1:]
-	require.Len(t, programs, 2)
-	for i, name := range []string{"main", "spoolMain"} {
-		var program strings.Builder
-		for line := range strings.Lines(programs[i]) {
-			code, ok := strings.CutPrefix(line, "//\t")
-			if !ok {
-				code = "\n"
-				if line != "//\n" {
-					break
-				}
-			}
-			program.WriteString(code)
-		}
-		_, functions, found := strings.Cut(program.String(), "func main")
-		require.True(t, found, "the program")
-		assert.Contains(t, string(file), "func "+name+strings.TrimSpace(functions))
-	}
+	docs.Programs(t, "main", "spoolMain")
 }
 
 func main() {

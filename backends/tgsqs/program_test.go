@@ -6,32 +6,23 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/backends/tgsqs"
+	"github.com/tghook/tghook/internal/test/docs"
 )
 
 // The program of the package documentation is the rest of this file.
 func TestTheProgramOfTheDocumentationIsTheOneThatCompiles(t *testing.T) {
 	t.Parallel()
 	assert.NotNil(t, main)
-	doc, err := os.ReadFile("doc.go")
-	require.NoError(t, err)
-	_, program, _ := strings.Cut(string(doc), "//\tpackage main")
-	program, _, _ = strings.Cut(program, "// It needs")
-	_, functions, found := strings.Cut(strings.ReplaceAll(strings.ReplaceAll(program, "//\t", ""), "//\n", "\n"), "func main")
-	assert.True(t, found, "the program")
-	file, err := os.ReadFile("program_test.go")
-	require.NoError(t, err)
-	assert.Contains(t, string(file), "func main"+strings.TrimSpace(functions))
+	docs.Programs(t, "main")
 }
 
 func main() {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/test/docs"
 )
 
 // docs/scaling.md has copies of the code below.
@@ -73,25 +74,7 @@ var _ = func(ctx context.Context, queue tghook.Letters) {
 // The page shows code of this file, and of the tests and examples of the engines.
 func TestTheDocumentationShowsCodeThatIsBuilt(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/scaling.md")
-	require.NoError(t, err)
-	var source strings.Builder
-	for _, pattern := range []string{"docs_test.go", "../../backends/*/*_test.go", "../../examples/*/*.go"} {
-		files, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		require.NotEmpty(t, files, pattern)
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			source.Write(text)
-		}
-	}
-	blocks := strings.Split(string(page), "```go\n")[1:]
-	for _, block := range blocks {
-		block, _, _ = strings.Cut(block, "```")
-		assert.Contains(t, source.String(), block, "docs/scaling.md shows code that is not built")
-	}
-	assert.NotEmpty(t, blocks)
+	docs.Built(t, "../../docs/scaling.md", "docs_test.go", "../../backends/*/*_test.go", "../../examples/*/*.go")
 }
 
 // The tests that the table of failures names must exist.

@@ -4,10 +4,7 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/internal/test/engine"
 )
 
 // Each way carries every update to its handler, once: measure fails otherwise.
@@ -25,9 +24,7 @@ func TestEachWayIsMeasured(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
 			err := run(t.Context(), &out, 1, 100*time.Millisecond, regexp.MustCompile(`^BenchmarkQueues/(full|paced|parallel_4)/`+w.name+`$`))
-			if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") == "" {
-				t.Skip(err)
-			}
+			engine.LeaveOut(t, err)
 			require.NoError(t, err)
 			for _, part := range []string{"full", "paced", "parallel_4"} {
 				assert.Regexp(t, fmt.Sprintf(`(?m)^BenchmarkQueues/%s/%s [1-9]\d* [\d.]+ `, part, w.name), out.String())

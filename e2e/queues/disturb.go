@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // disturb causes the faults of the plan. It returns when they are over.
@@ -53,7 +55,7 @@ func (s *site) strike(ctx context.Context, f fault, healing *sync.WaitGroup) err
 	case killEngine:
 		s.server.Kill()
 		s.ledger.leave()
-		err := pass(ctx, f.lasts)
+		err := retry.Sleep(ctx, f.lasts)
 		s.ledger.leave()
 		err = errors.Join(err, s.server.Restart(ctx))
 		s.ledger.leave()
@@ -64,7 +66,7 @@ func (s *site) strike(ctx context.Context, f fault, healing *sync.WaitGroup) err
 			return err
 		}
 		s.ledger.leave()
-		err = pass(ctx, f.lasts)
+		err = retry.Sleep(ctx, f.lasts)
 		s.ledger.leave()
 		return errors.Join(err, unlock())
 	}
@@ -84,7 +86,7 @@ func (s *site) pause(ctx context.Context, f fault, healing *sync.WaitGroup) erro
 	}
 	note()
 	healing.Go(func() {
-		_ = pass(ctx, f.lasts)
+		_ = retry.Sleep(ctx, f.lasts)
 		note()
 		_ = p.Resume() // an error says that it was killed
 	})
@@ -103,7 +105,7 @@ func (s *site) cut(ctx context.Context, f fault, healing *sync.WaitGroup) {
 	p.link.cut()
 	note()
 	healing.Go(func() {
-		_ = pass(ctx, f.lasts)
+		_ = retry.Sleep(ctx, f.lasts)
 		note()
 		p.link.heal()
 	})

@@ -42,16 +42,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/test/fleet"
 )
 
 func main() {
-	if len(os.Args) > 1 && (os.Args[1] == receiverRole || os.Args[1] == workerRole) {
-		if err := serve(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	fleet.Join(serve)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()

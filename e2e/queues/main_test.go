@@ -1,23 +1,21 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/internal/test/engine"
+	"github.com/tghook/tghook/internal/test/fleet"
 )
 
 // TestMain is also the program of the processes.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == receiverRole || os.Args[1] == workerRole) {
-		main()
-		return
-	}
+	fleet.Join(serve)
 	flag.Parse()
 	if err := flag.Set("test.parallel", "10"); err != nil { // the tests mostly wait for processes and leases
 		panic(err)
@@ -26,16 +24,8 @@ func TestMain(m *testing.M) {
 }
 
 // short is a short trial of an engine.
-func short(engine string) trial {
-	return trial{engine: engine, updates: 1000, chats: 50, faults: 8, rate: 200, lease: 3 * time.Second, seed: 1}
-}
-
-// leaveOut skips a test whose engine has a server that is not installed, except in CI.
-func leaveOut(tb testing.TB, err error) {
-	tb.Helper()
-	if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") == "" {
-		tb.Skip(err)
-	}
+func short(name string) trial {
+	return trial{engine: name, updates: 1000, chats: 50, faults: 8, rate: 200, lease: 3 * time.Second, seed: 1}
 }
 
 func TestNothingIsLostOrReorderedWhateverIsKilled(t *testing.T) {
@@ -46,7 +36,7 @@ func TestNothingIsLostOrReorderedWhateverIsKilled(t *testing.T) {
 			one := short(name)
 			one.tell = func(f fault) { t.Log(f) }
 			got, err := one.run(t.Context())
-			leaveOut(t, err)
+			engine.LeaveOut(t, err)
 			t.Log("\n" + got.String())
 			require.NoError(t, err)
 			require.NoError(t, got.err())

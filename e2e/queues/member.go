@@ -2,30 +2,23 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"strconv"
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/test/fleet"
 )
 
-// The argument of a process is its role. Its environment has the settings. It ends when its
-// standard input does.
+// The roles of processes.
 const (
 	receiverRole = "receive"
 	workerRole   = "work"
-	settingsEnv  = "MEMBER"
-	reportFile   = 3
-	secret       = "stand-in-secret"
-	grace        = 10 * time.Second
 )
+
+const secret = "stand-in-secret"
 
 // settings are the settings of a process.
 type settings struct {
@@ -48,18 +41,9 @@ type member struct {
 	reports *os.File
 }
 
-// serve does the work of a process, until its standard input ends.
-func serve() error {
-	m := member{reports: os.NewFile(reportFile, "reports")}
-	if err := json.Unmarshal([]byte(os.Getenv(settingsEnv)), &m.settings); err != nil { //nolint:musttag // both ends are this program
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		defer cancel()
-		_, _ = io.Copy(io.Discard, os.Stdin)
-	}()
+// serve does the work of a process, until ctx ends.
+func serve(ctx context.Context, its settings, reports *os.File) error {
+	m := member{settings: its, reports: reports}
 	var err error
 	if m.client, err = tghook.NewClient(m.Token, tghook.ClientConfig{BaseURL: m.API, Local: true}); err != nil {
 		return err
@@ -81,7 +65,7 @@ func (m *member) dispatch() tghook.DispatchConfig {
 	return tghook.DispatchConfig{Bot: m.client.Bot(), Logger: slog.New(slog.DiscardHandler)}
 }
 
-// receive serves a webhook that publishes. The line that it writes is its address.
+// receive serves a webhook that publishes.
 func (m *member) receive(ctx context.Context) error {
 	publisher, err := tghook.NewPublisher(m.queue, m.dispatch())
 	if err != nil {
@@ -91,27 +75,12 @@ func (m *member) receive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: hook, ReadHeaderTimeout: grace, IdleTimeout: 90 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	say(l.Addr())
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	return errors.Join(hook.Shutdown(ending), server.Shutdown(ending))
+	return fleet.Serve(ctx, hook)
 }
 
 // work handles the published updates.
 func (m *member) work(ctx context.Context) error {
-	say("-")
+	fleet.Ready("")
 	cfg := tghook.ConsumeConfig{Dispatch: m.dispatch(), Lease: m.Lease, OnError: func(context.Context, error) {}}
 	cfg.Dispatch.Caller = m.client
 	cfg.Dispatch.MaxInFlight = 100
@@ -119,9 +88,6 @@ func (m *member) work(ctx context.Context) error {
 	m.witness, queue = newWitness(m)
 	return tghook.Consume(ctx, queue, tghook.HandlerFunc(m.handle), cfg)
 }
-
-// say tells the parent where the process listens.
-func say(address any) { _, _ = fmt.Fprintln(os.Stdout, address) }
 
 // report reports to the ledger in one write, so that the end of the process cannot cut it.
 func (m *member) report(what string, update, chat int64, lease int, age time.Duration) {

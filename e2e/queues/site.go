@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -127,11 +126,7 @@ func (s *site) start(ctx context.Context, role string, i int) (err error) {
 		life := s.ledger.newLife()
 		p.life, its.Life, over = life, life.number, func() { s.ledger.over(life) }
 	}
-	text, err := json.Marshal(its) //nolint:musttag // both ends are this program
-	if err != nil {
-		return err
-	}
-	if p.Process, err = fleet.Start(ctx, role, settingsEnv+"="+string(text), s.ledger.pipe, over); err != nil {
+	if p.Process, err = fleet.Start(ctx, role, its, s.ledger.pipe, over); err != nil {
 		return err
 	}
 	if role == receiverRole {

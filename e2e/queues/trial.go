@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // patience is how long a trial waits for the next update to be handled.
@@ -130,19 +132,9 @@ func (t trial) await(ctx context.Context, s *site, is func() (bool, error)) erro
 		if time.Since(moved) > patience+t.lease {
 			return errStuck
 		}
-		if err := pass(ctx, 20*time.Millisecond); err != nil {
+		if err := retry.Sleep(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-// pass waits for a time.
-func pass(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -178,7 +170,7 @@ func (t trial) feed(ctx context.Context, s *site, sent *feed) error {
 			sent.ids = append(sent.ids, id)
 			sent.drop[id] = text == dropping
 		}
-		if err := pass(ctx, time.Duration(burst)*time.Second/time.Duration(t.rate)); err != nil {
+		if err := retry.Sleep(ctx, time.Duration(burst)*time.Second/time.Duration(t.rate)); err != nil {
 			return err
 		}
 	}

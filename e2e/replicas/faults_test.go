@@ -29,7 +29,7 @@ func openSite(tb testing.TB, mode string) *site {
 	if start := servers[mode]; start != nil {
 		var err error
 		server, err = start()
-		leaveOut(tb, err)
+		engine.LeaveOut(tb, err)
 		require.NoError(tb, err)
 	}
 	return openSiteWith(tb, mode, server)
@@ -39,7 +39,7 @@ func openSite(tb testing.TB, mode string) *site {
 func openSiteWith(tb testing.TB, mode string, server *engine.Server) *site {
 	tb.Helper()
 	s, err := newSite(tb.Context(), mode, seeds.Add(1), testLease, server)
-	leaveOut(tb, err)
+	engine.LeaveOut(tb, err)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { assert.NoError(tb, s.close()) })
 	return s

@@ -35,16 +35,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/internal/test/fleet"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == receiverArg {
-		if err := receive(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	fleet.Join(receive)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()

@@ -1,24 +1,22 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/internal/test/engine"
+	"github.com/tghook/tghook/internal/test/fleet"
 )
 
 // TestMain is also the program of a receiver's process.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == receiverArg {
-		main()
-		return
-	}
+	fleet.Join(receive)
 	flag.Parse()
 	if err := flag.Set("test.parallel", "8"); err != nil { // the tests wait for processes and leases, more than they work
 		panic(err)
@@ -50,20 +48,12 @@ func onEach(t *testing.T, names []string, f func(t *testing.T, mode string)) {
 func TestNothingIsLostHoweverOftenReplicasAndTheirStoreAreKilled(t *testing.T) {
 	onEach(t, modeNames, func(t *testing.T, mode string) {
 		got, err := trial{mode: mode, length: 4 * time.Second, kills: 2, chats: 30, rate: 60, lease: testLease, seed: 1}.run(t.Context())
-		leaveOut(t, err)
+		engine.LeaveOut(t, err)
 		t.Log(got)
 		require.NoError(t, err)
 		require.NoError(t, got.err())
 		assert.GreaterOrEqual(t, got.killed, 2, "processes killed")
 	})
-}
-
-// leaveOut skips a test whose Store has a server that is not installed, except in CI.
-func leaveOut(tb testing.TB, err error) {
-	tb.Helper()
-	if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") == "" {
-		tb.Skip(err)
-	}
 }
 
 func TestTheLedgerFindsBrokenRules(t *testing.T) {

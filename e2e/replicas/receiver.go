@@ -2,28 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"strconv"
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/test/fleet"
 )
 
-// The argument of a receiver's process is receiverArg. Its environment has the settings, and
-// its file reportFile is the ledger's pipe. It ends when its standard input does.
-const (
-	receiverArg = "receive"
-	settingsEnv = "REPLICA"
-	reportFile  = 3
-	secret      = "stand-in-secret"
-)
+const secret = "stand-in-secret"
 
 // settings are the settings of a receiver.
 type settings struct {
@@ -40,8 +28,6 @@ type settings struct {
 	Silent     bool // the handler does nothing, and reports nothing
 }
 
-const grace = 10 * time.Second
-
 // receiver is a receiver of a bot.
 type receiver struct {
 	settings
@@ -49,18 +35,9 @@ type receiver struct {
 	reports *os.File
 }
 
-// receive runs a receiver, the work of its process.
-func receive() error {
-	r := receiver{reports: os.NewFile(reportFile, "reports")}
-	if err := json.Unmarshal([]byte(os.Getenv(settingsEnv)), &r.settings); err != nil { //nolint:musttag // both ends are this program
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		defer cancel()
-		_, _ = io.Copy(io.Discard, os.Stdin)
-	}()
+// receive does the work of a receiver's process, until ctx ends.
+func receive(ctx context.Context, its settings, reports *os.File) error {
+	r := receiver{settings: its, reports: reports}
 	client, err := tghook.NewClient(r.Token, tghook.ClientConfig{BaseURL: r.API, Local: true})
 	if err != nil {
 		return err
@@ -81,38 +58,15 @@ func receive() error {
 		}
 	}
 	if r.Polls {
-		say("-")
+		fleet.Ready("")
 		return tghook.Poll(ctx, client, tghook.HandlerFunc(r.handle), tghook.PollConfig{Dispatch: cfg})
 	}
-	return r.serve(ctx, cfg)
-}
-
-// serve serves a webhook until ctx ends. The line that it writes is its address.
-func (r *receiver) serve(ctx context.Context, cfg tghook.DispatchConfig) error {
 	hook, err := tghook.New(tghook.HandlerFunc(r.handle), tghook.Config{Secret: secret, LateAfter: r.LateAfter, Dispatch: cfg})
 	if err != nil {
 		return err
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: hook, ReadHeaderTimeout: grace, IdleTimeout: 90 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	say(l.Addr())
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	return errors.Join(hook.Shutdown(ending), server.Shutdown(ending))
+	return fleet.Serve(ctx, hook)
 }
-
-// say tells the parent where the receiver listens.
-func say(address any) { _, _ = fmt.Fprintln(os.Stdout, address) }
 
 // report reports to the ledger in one write, so that the end of the process cannot cut it.
 func (r *receiver) report(what string, update, chat int64, age time.Duration, err error) {

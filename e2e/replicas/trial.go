@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tghook/tghook/internal/retry"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -110,7 +111,7 @@ func (t trial) feed(ctx context.Context, s *site) (ids []int64, err error) {
 			}
 			ids = append(ids, id)
 		}
-		if err := pass(ctx, time.Duration(burst)*time.Second/time.Duration(t.rate)); err != nil {
+		if err := retry.Sleep(ctx, time.Duration(burst)*time.Second/time.Duration(t.rate)); err != nil {
 			return ids, err
 		}
 	}
@@ -121,16 +122,6 @@ func (t trial) feed(ctx context.Context, s *site) (ids []int64, err error) {
 func deliver(tg *tghooktest.Server, chat int64, work time.Duration) (id int64, err error) {
 	return tg.Deliver(fmt.Appendf(nil,
 		`{"message":{"message_id":1,"date":1,"chat":{"id":%d,"type":"private","first_name":"Zoë"},"text":%q}}`, chat, work.String()))
-}
-
-// pass waits for a time.
-func pass(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // disturb starts a receiver, and kills, stops or pauses it, again and again, until calm is
@@ -164,7 +155,7 @@ func (t trial) fault(ctx context.Context, s *site, p *process, draw *rand.Rand) 
 	switch n := draw.IntN(8); {
 	case n == 0 && s.Lease > 0:
 		s.ledger.count(func(c *counts) { c.paused++ })
-		err := errors.Join(p.Pause(), pass(ctx, s.Lease+time.Duration(draw.Int64N(int64(time.Second)))))
+		err := errors.Join(p.Pause(), retry.Sleep(ctx, s.Lease+time.Duration(draw.Int64N(int64(time.Second)))))
 		return false, errors.Join(err, p.Resume())
 	case n <= 2:
 		s.ledger.count(func(c *counts) { c.stopped++ })
@@ -187,7 +178,7 @@ func (t trial) disturbStore(ctx context.Context, s *site, calm <-chan struct{}) 
 		case <-time.After(time.Second + time.Duration(draw.Int64N(int64(2*time.Second)))):
 		}
 		s.killStore()
-		err := pass(ctx, time.Duration(draw.Int64N(int64(time.Second))))
+		err := retry.Sleep(ctx, time.Duration(draw.Int64N(int64(time.Second))))
 		if err = errors.Join(err, s.server.Restart(ctx)); err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/internal/test/docs"
 )
 
 // Each section shows the program that it links to. The text before the sections shows code
@@ -29,9 +31,8 @@ func TestTheDocumentationShowsThesePrograms(t *testing.T) {
 			assert.Equal(t, names[2], names[1], title)
 		}
 		source := read(t, program)
-		blocks := strings.Split(section, "```go\n")[1:]
+		blocks := docs.Blocks(section)
 		for _, block := range blocks {
-			block, _, _ = strings.Cut(block, "```")
 			if !strings.Contains(source, block) {
 				t.Errorf("%s shows what is not in %s:\n%s", title, program, block)
 			}

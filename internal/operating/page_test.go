@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/test/docs"
 	"github.com/tghook/tghook/internal/test/rig"
 	oteltghook "github.com/tghook/tghook/otel"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -29,12 +30,8 @@ func page(t *testing.T) string {
 func TestThePageShowsCodeThatIsCompiled(t *testing.T) {
 	source, err := os.ReadFile("bot_test.go")
 	require.NoError(t, err)
-	blocks := strings.Split(page(t), "```go\n")[1:]
-	for _, block := range blocks {
-		block, _, _ = strings.Cut(block, "```")
-		assert.Contains(t, string(source), block, "the page shows code that is not compiled")
-	}
-	assert.Len(t, blocks, strings.Count(string(source), "\nfunc "), "functions that the page shows")
+	blocks := docs.Built(t, "../../docs/operating.md", "bot_test.go")
+	assert.Equal(t, strings.Count(string(source), "\nfunc "), blocks, "functions that the page shows")
 }
 
 // The table of the page has what is exported, in the names of OpenTelemetry and of Prometheus.

@@ -47,7 +47,7 @@ type program struct {
 }
 
 // open runs start in a temporary folder, and Close at the end of the test. If the program is
-// not installed, it skips the test, and fails it in CI.
+// not installed, it leaves the test out.
 func open(tb testing.TB, start func(ctx context.Context, dir string) (*Server, error)) *Server {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "engine") //nolint:usetesting // other users cannot enter the parent of tb.TempDir, and PostgreSQL runs as one
@@ -56,10 +56,8 @@ func open(tb testing.TB, start func(ctx context.Context, dir string) (*Server, e
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	s, err := start(tb.Context(), dir)
-	switch {
-	case errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") == "":
-		tb.Skip(err)
-	case err != nil:
+	LeaveOut(tb, err)
+	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
@@ -68,6 +66,15 @@ func open(tb testing.TB, start func(ctx context.Context, dir string) (*Server, e
 		}
 	})
 	return s
+}
+
+// LeaveOut skips a test if err says that a program is not installed. In CI it does nothing, so
+// that the test fails.
+func LeaveOut(tb testing.TB, err error) {
+	tb.Helper()
+	if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") == "" {
+		tb.Skip(err)
+	}
 }
 
 // find returns the path of a program. It looks in the folders too. If the program is

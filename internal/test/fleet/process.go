@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -15,29 +16,33 @@ import (
 
 // Process is a copy of the running program.
 type Process struct {
-	// Address is the first line that the process has written.
+	// Address is what the process has given Ready.
 	Address string
 	// Ended is closed when the process has ended.
 	Ended <-chan struct{}
 
 	command   *exec.Cmd
-	input     io.Closer // its end makes the process stop
+	input     io.Closer // its end makes the process stop: see Join
 	complaint bytes.Buffer
 	result    error // of the ended process
 }
 
-// Start starts a process with the argument arg and with the variable env added to the environment.
-// reports is the process's file descriptor 3. Start returns when the process has written a line. The
-// process must end when its standard input does. It is killed when ctx ends. Start calls over when
-// the process has ended, before Ended is closed.
-func Start(ctx context.Context, arg, env string, reports *os.File, over func()) (*Process, error) {
+// Start starts a process, whose main must call Join. settings are passed to it as JSON. role is its
+// name in errors. reports is the process's file descriptor 3. Start returns when the process has
+// called Ready. The process is killed when ctx ends. Start calls over when the process has ended,
+// before Ended is closed.
+func Start(ctx context.Context, role string, settings any, reports *os.File, over func()) (*Process, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
+	text, err := json.Marshal(settings)
+	if err != nil {
+		return nil, err
+	}
 	ended := make(chan struct{})
-	p := &Process{command: exec.CommandContext(ctx, program, arg), Ended: ended}
-	p.command.Env = append(os.Environ(), env)
+	p := &Process{command: exec.CommandContext(ctx, program, role), Ended: ended}
+	p.command.Env = append(os.Environ(), settingsEnv+"="+string(text))
 	p.command.Stderr = &p.complaint
 	p.command.ExtraFiles = []*os.File{reports}
 	if p.input, err = p.command.StdinPipe(); err != nil {
@@ -52,7 +57,7 @@ func Start(ctx context.Context, arg, env string, reports *os.File, over func()) 
 	}
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
-		return nil, fmt.Errorf("%s ended without a line: %w\n%s", arg, p.command.Wait(), p.complaint.Bytes())
+		return nil, fmt.Errorf("%s ended before it was ready: %w\n%s", role, p.command.Wait(), p.complaint.Bytes())
 	}
 	p.Address = lines.Text()
 	go func() {
