@@ -13,10 +13,11 @@ type receipt struct {
 	key            tghook.Key
 	fence, laneKey int64
 
-	mu    sync.Mutex
-	tx    *transaction // of the attempt that runs; nil if it has begun none
-	over  int          // the last attempt that has ended
-	ended bool         // by Commit
+	mu     sync.Mutex
+	tx     *transaction // of the attempt that runs; nil if it has begun none
+	over   int          // the last attempt that has ended
+	undone int          // the last attempt whose transaction was rolled back
+	ended  bool         // by Commit
 }
 
 func (r *receipt) hasEnded() bool {
@@ -38,8 +39,9 @@ func (r *receipt) transaction(attempt int) (tx *transaction, isNew bool, err err
 	return r.tx, isNew, nil
 }
 
-// detach ends the attempt, and returns its transaction, or nil if it has begun none.
-func (r *receipt) detach(ctx context.Context) *transaction {
+// detach ends the attempt, and returns its transaction, or nil if it has begun none. If that was
+// rolled back before, it returns an error.
+func (r *receipt) detach(ctx context.Context) (*transaction, error) {
 	attempt, _ := tghook.AttemptFromContext(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,7 +51,18 @@ func (r *receipt) detach(ctx context.Context) *transaction {
 	if tx != nil {
 		r.over = max(r.over, tx.attempt)
 	}
-	return tx
+	if tx == nil && attempt.Number > 0 && attempt.Number == r.undone {
+		return nil, errUndone
+	}
+	return tx, nil
+}
+
+// rollback rolls a transaction of the update back.
+func (r *receipt) rollback(ctx context.Context, t *transaction) {
+	r.mu.Lock()
+	r.undone = t.attempt
+	r.mu.Unlock()
+	t.rollback(ctx)
 }
 
 // end notes that Commit has ended the update.

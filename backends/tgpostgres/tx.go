@@ -17,6 +17,7 @@ var (
 	errEnds     = errors.New("tgpostgres: the transaction ends with the handler: return nil to commit it, or an error to roll it back; to undo a part of it, use tx.Begin")
 	errInUse    = errors.New("tgpostgres: another goroutine uses the transaction; use it in one goroutine at a time")
 	errLeftOpen = errors.New("the handler has returned while a goroutine that it started, or rows that are not closed, still use the transaction")
+	errUndone   = errors.New("the transaction was rolled back before the handler returned")
 	errEnded    = errors.New("the handler has ended the transaction by a statement, such as COMMIT; leave it to Consume to commit")
 )
 
@@ -172,8 +173,8 @@ func (t *transaction) rollback(ctx context.Context) {
 // Rollback implements [tghook.TxQueue].
 func (q *Queue) Rollback(ctx context.Context, u tghook.QueuedUpdate) {
 	if r, ok := u.Receipt.(*receipt); ok {
-		if t := r.detach(ctx); t != nil {
-			t.rollback(ctx)
+		if t, _ := r.detach(ctx); t != nil {
+			r.rollback(ctx, t)
 		}
 	}
 }
@@ -185,20 +186,23 @@ func (q *Queue) Commit(ctx context.Context, u tghook.QueuedUpdate, reply []byte)
 	if !ok {
 		return nil
 	}
-	t := r.detach(ctx)
-	if t == nil {
+	t, err := r.detach(ctx)
+	if err == nil && t == nil {
 		return nil
 	}
-	err := t.commit(ctx, reply)
 	if err == nil {
-		if len(reply) == 0 {
-			r.end()
-			q.wakeAfterCommit(ctx, r.key.Bot)
+		if err = t.commit(ctx, reply); err != nil {
+			r.rollback(ctx, t)
 		}
-		return nil
 	}
-	t.rollback(ctx)
-	return fmt.Errorf("tgpostgres: Commit of update %d of bot %d: %w", r.key.ID, r.key.Bot, q.explain(err))
+	if err != nil {
+		return fmt.Errorf("tgpostgres: Commit of update %d of bot %d: %w", r.key.ID, r.key.Bot, q.explain(err))
+	}
+	if len(reply) == 0 {
+		r.end()
+		q.wakeAfterCommit(ctx, r.key.Bot)
+	}
+	return nil
 }
 
 func (t *transaction) commit(ctx context.Context, reply []byte) error {

@@ -239,6 +239,8 @@ func TestALostLeaseUndoesWhatTheHandlerHasWritten(t *testing.T) {
 		_, again := tgpostgres.Tx(ctx)
 		causes = append(causes, err, again)
 		return tghook.NoReply, nil
+	}, func(cfg *tghook.ConsumeConfig) {
+		cfg.Lease, cfg.Dispatch.MaxInFlight = time.Minute, 1 // it neither renews the lease nor takes the update itself
 	})
 	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 && entries(t, pool) == 0 && len(taken) == 1 }, 20*time.Second, 10*time.Millisecond)
 	stop()
@@ -249,6 +251,35 @@ func TestALostLeaseUndoesWhatTheHandlerHasWritten(t *testing.T) {
 	await(t, q, 1, 0)
 }
 
+func TestAHandlerWhoseTransactionWasRolledBackHasFailed(t *testing.T) {
+	t.Parallel()
+	q, pool := account(t)
+	require.NoError(t, q.Publish(t.Context(), message1(1)))
+	failures := make(chan error, 10)
+	consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		attempt, _ := tghook.AttemptFromContext(ctx)
+		if attempt.Number == 3 { // it needs no transaction
+			return tghook.NoReply, nil
+		}
+		err := write(ctx, "for nothing")
+		if u, ok := tghook.QueuedFromContext(ctx); ok {
+			q.Rollback(ctx, u)
+		}
+		return tghook.NoReply, err
+	}, func(cfg *tghook.ConsumeConfig) {
+		cfg.Dispatch.Observe = func(_ context.Context, d tghook.Delivery) {
+			if d.Err != nil {
+				failures <- d.Err
+			}
+		}
+	})
+	await(t, q, 0, 0)
+	for range 2 {
+		require.ErrorContains(t, receive(t, failures), "Commit of update 1 of bot 7: the transaction was rolled back before the handler returned")
+	}
+	assert.Zero(t, entries(t, pool))
+}
+
 func TestTxSaysWhyThereIsNoTransaction(t *testing.T) {
 	t.Parallel()
 	_, err := tgpostgres.Tx(t.Context())
@@ -256,11 +287,13 @@ func TestTxSaysWhyThereIsNoTransaction(t *testing.T) {
 
 	q, pool := account(t)
 	require.NoError(t, q.Publish(t.Context(), message1(1)))
-	var kept context.Context
-	var first sync.Once
+	kept := make(chan context.Context, 1)
 	got := make(chan error, 1)
 	consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		first.Do(func() { kept = context.WithoutCancel(ctx) })
+		select {
+		case kept <- context.WithoutCancel(ctx):
+		default: // it runs again
+		}
 		_, err := pool.Exec(ctx, "UPDATE tghook_queue SET fence = 1") // another process has it
 		if err == nil {
 			_, err = tgpostgres.Tx(ctx)
@@ -274,8 +307,9 @@ func TestTxSaysWhyThereIsNoTransaction(t *testing.T) {
 	err = receive(t, got)
 	require.ErrorIs(t, err, tghook.ErrClaimLost)
 	require.ErrorContains(t, err, "tgpostgres: Tx of update 1 of bot 7: ")
+	ctx := receive(t, kept)
 	require.Eventually(t, func() bool {
-		_, err := tgpostgres.Tx(kept)
+		_, err := tgpostgres.Tx(ctx)
 		return err != nil && err.Error() == "tgpostgres: Tx: the context is not that of a handler that tghook.Consume runs, or the handler has returned"
 	}, 20*time.Second, 10*time.Millisecond)
 }
