@@ -225,29 +225,30 @@ func TestALostLeaseUndoesWhatTheHandlerHasWritten(t *testing.T) {
 	q, pool := account(t)
 	other := newQueue(t, pool, tgpostgres.Config{})
 	require.NoError(t, q.Publish(t.Context(), message1(1), message1(2)))
-	var taken []tghook.QueuedUpdate
-	var causes []error
+	type outcome struct {
+		taken []tghook.QueuedUpdate
+		err   error
+	}
+	outcomes := make(chan outcome, 1)
 	stop := consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-		if err := write(ctx, "too late"); err != nil {
-			return tghook.NoReply, err
-		}
-		// This process is stopped past its lease, and another takes the update.
-		_, err := pool.Exec(ctx, "UPDATE tghook_queue SET lease_until = clock_timestamp() - interval '1 s' WHERE id = 1")
-		if err == nil && taken == nil {
-			taken, err = other.Take(ctx, 7, 1, lease)
-		}
+		err := write(ctx, "too late")
+		// This process is suspended past its lease, and another takes the update.
+		_, expire := pool.Exec(ctx, "UPDATE tghook_queue SET lease_until = clock_timestamp() - interval '1 s' WHERE id = 1")
+		taken, take := other.Take(ctx, 7, 1, lease)
 		_, again := tgpostgres.Tx(ctx)
-		causes = append(causes, err, again)
+		outcomes <- outcome{taken, errors.Join(err, expire, take, again)}
 		return tghook.NoReply, nil
 	}, func(cfg *tghook.ConsumeConfig) {
 		cfg.Lease, cfg.Dispatch.MaxInFlight = time.Minute, 1 // it neither renews the lease nor takes the update itself
 	})
-	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 && entries(t, pool) == 0 && len(taken) == 1 }, 20*time.Second, 10*time.Millisecond)
-	stop()
-	require.NoError(t, errors.Join(causes...))
-	assert.Equal(t, 1, taken[0].Attempts)
+	got := receive(t, outcomes)
+	require.NoError(t, got.err)
+	require.Equal(t, []int64{1}, idsOf(got.taken))
+	assert.Equal(t, 1, got.taken[0].Attempts)
+	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 20*time.Second, 10*time.Millisecond)
 	assert.Zero(t, entries(t, pool))
-	require.NoError(t, other.Done(t.Context(), taken[0]))
+	stop()
+	require.NoError(t, other.Done(t.Context(), got.taken[0]))
 	await(t, q, 1, 0)
 }
 
