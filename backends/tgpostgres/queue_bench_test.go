@@ -234,7 +234,7 @@ func BenchmarkQueueTake(b *testing.B) {
 				require.NoError(b, q.Done(b.Context(), taken[0]))
 				took[i] += time.Since(start)
 				_, err = pools[i].Exec(b.Context(), `INSERT INTO tghook_queue (bot, id, lane_key, published, head, lane, raw)
-					SELECT bot, id + 2000000000, lane_key, published, false, lane, raw FROM tghook_queue ORDER BY id DESC LIMIT 1`)
+					SELECT bot, id + 2000000000, lane_key, published, false, lane, raw FROM tghook_queue WHERE bot = 7 ORDER BY bot DESC, id DESC LIMIT 1`)
 				require.NoError(b, err)
 			}
 		}

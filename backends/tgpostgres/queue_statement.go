@@ -34,12 +34,14 @@ const beginTransaction = `BEGIN ISOLATION LEVEL READ COMMITTED`
 // the table has grown. The settings, which hold until the transaction ends, make it use the
 // indexes always. They make some plans look so expensive that PostgreSQL would compile them, so
 // jit is off. If another transaction keeps a lock, for example that of a suspended process, the
-// statement fails after two seconds, so that its other lanes need not wait. The suspended process
-// loses its connection after ten seconds.
+// statement fails after two seconds, so that its other lanes need not wait.
 const lockLanes = `
-SELECT set_config('lock_timeout', '2s', true), set_config('idle_in_transaction_session_timeout', '10s', true),
-	` + noticeLoss + `, set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+SELECT set_config('lock_timeout', '2s', true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 	set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), pg_advisory_xact_lock(lock) FROM unnest($1::bigint[]) lock`
+
+// expectCommit has the server end the session of a process that is suspended before its COMMIT,
+// so that it does not keep the lock of the lane. Parameters: none.
+const expectCommit = `SELECT set_config('idle_in_transaction_session_timeout', '10s', true)`
 
 // noticeLoss has the server end a transaction, and so its locks, half a minute after the network
 // or the machine of the client is gone. Otherwise it takes two hours.
@@ -52,8 +54,9 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan'
 	set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_sort', 'off', true)`
 
 // wakeStatement wakes calls of Take that wait for updates of bots. Parameter: the bots. It runs
-// after the commit: in the transaction it would make all commits wait for each other.
-const wakeStatement = `SELECT pg_notify('` + wakeChannel + `', bot::text) FROM unnest($1::bigint[]) bot`
+// after the commit: in the transaction it would make all commits wait for each other. It does not
+// wait for the disk.
+const wakeStatement = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('` + wakeChannel + `', bot::text) FROM unnest($1::bigint[]) bot`
 
 const wakeChannel = "tghook_queue"
 

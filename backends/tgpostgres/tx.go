@@ -238,6 +238,7 @@ func (t *transaction) commit(ctx context.Context, reply []byte) error {
 func (t *transaction) endUpdate(ctx context.Context, reply []byte) error {
 	r := t.receipt
 	batch := new(pgx.Batch)
+	batch.Queue(expectCommit)
 	batch.Queue(lockLanes, []int64{lockOf(r.key, r.laneKey)})
 	var same bool
 	var ended int
