@@ -246,7 +246,7 @@ func TestALaneWaitsUntilTheQueueHasTheEndOfAnUpdate(t *testing.T) {
 func TestAHandlerEndsWhenItsLeaseIsLost(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w, begun := memqueue.New(), &work{}, time.Now()
-		cut := &cutQueue{Queue: q}
+		cut := newCutQueue(q)
 		publish(t, q, rig.MessageIn(1, 1), rig.MessageIn(1, 2))
 		handler := func(name string) tghook.HandlerFunc {
 			return func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
@@ -282,7 +282,7 @@ func TestAHandlerEndsWhenItsLeaseIsLost(t *testing.T) {
 func TestAConsumerGoesOnWhenTheQueueIsBack(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w := memqueue.New(), &work{}
-		cut := &cutQueue{Queue: q}
+		cut := newCutQueue(q)
 		publish(t, q, rig.MessageIn(1, 1), rig.MessageIn(1, 2))
 		consume(t, cut, tghook.ConsumeConfig{OnError: func(context.Context, error) {}}, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 			select {
@@ -311,14 +311,27 @@ func TestAConsumerGoesOnWhenTheQueueIsBack(t *testing.T) {
 type cutQueue struct {
 	tghook.Queue
 
-	mu  sync.Mutex
-	cut bool
+	mu      sync.Mutex
+	cut     bool
+	network context.Context // ends when the network is cut
+	end     context.CancelFunc
+}
+
+func newCutQueue(q tghook.Queue) *cutQueue {
+	cut := &cutQueue{Queue: q}
+	cut.set(false)
+	return cut
 }
 
 func (q *cutQueue) set(cut bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.cut = cut
+	if cut {
+		q.end()
+		return
+	}
+	q.network, q.end = context.WithCancel(context.Background())
 }
 
 func (q *cutQueue) check() error {
@@ -334,8 +347,12 @@ func (q *cutQueue) Take(ctx context.Context, bot int64, limit int, lease time.Du
 	if err := q.check(); err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, time.Second)
+	q.mu.Lock()
+	network := q.network
+	q.mu.Unlock()
+	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer context.AfterFunc(network, cancel)()
 	taken, err := q.Queue.Take(waiting, bot, limit, lease)
 	return taken, errors.Join(err, q.check())
 }
@@ -771,7 +788,7 @@ func TestObserveIsCalledForEachOfManyUpdates(t *testing.T) {
 func TestALaneGoesOnWhenItsPausingUpdateIsLost(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w := memqueue.New(), &work{}
-		cut := &cutQueue{Queue: q}
+		cut := newCutQueue(q)
 		publish(t, q, rig.MessageIn(1, 1))
 		consume(t, cut, tghook.ConsumeConfig{OnError: func(context.Context, error) {}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			w.notef("a %d", u.ID)

@@ -46,21 +46,51 @@ func bareClaim(pool *pgxpool.Pool) func(ctx context.Context, id int64) error {
 }
 
 // BenchmarkQueuePublish measures what it costs to keep an update in a Queue and answer
-// Telegram, by one client and by 16 at once. A round has two parts, in turn:
+// Telegram, by one client and by 16 at once. A round has three parts, in turn:
 //
 //   - bare: INSERT of the same row into a table with a primary key, by as many clients, each
 //     with a connection;
+//   - keep: Queue.Publish alone;
 //   - publish: the update through a Webhook and its publisher, until the answer.
 //
-// It reports the time of each part for one update, and publish/bare, which is how many times as
-// many updates the second part handles in a time.
+// It reports the time of each part for one update. keep/bare and publish/bare are how many times
+// as many updates a part handles in the same time.
 func BenchmarkQueuePublish(b *testing.B) {
 	for _, clients := range []int{1, 16} {
 		b.Run(fmt.Sprint("clients=", clients), func(b *testing.B) {
 			pool, _ := recorded(b, newSchema(b), fmt.Sprint("pool_max_conns=", clients))
 			execute(b, pool, bareTable)
-			publish := publishing(b, newQueue(b, pool, tgpostgres.Config{}))
-			compare(b, clients, "publish", bareInsert(pool), publish)
+			q := newQueue(b, pool, tgpostgres.Config{})
+			parts := []struct {
+				name string
+				one  func(ctx context.Context, id int64) error
+				took time.Duration
+			}{
+				{name: "bare", one: bareInsert(pool)},
+				{name: "keep", one: func(ctx context.Context, id int64) error {
+					return q.Publish(ctx, tghook.QueuedUpdate{Key: tghook.Key{Bot: 7, ID: id}, Lane: fmt.Sprint("chat:", id%chats), Raw: message(id)})
+				}},
+				{name: "publish", one: publishing(b, q)},
+			}
+			for _, p := range parts {
+				each(b, clients, p.one) // connections and prepared statements
+			}
+			b.ResetTimer()
+			for range b.N {
+				for i, p := range parts {
+					start := time.Now()
+					each(b, clients, p.one)
+					parts[i].took += time.Since(start)
+				}
+			}
+			b.StopTimer()
+			for i, p := range parts {
+				b.ReportMetric(float64(p.took.Microseconds())/float64(b.N*clients*perCaller), p.name+"-µs")
+				if i > 0 {
+					b.ReportMetric(float64(parts[0].took)/float64(p.took), p.name+"/bare")
+				}
+			}
+			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
@@ -85,28 +115,6 @@ func publishing(b *testing.B, q tghook.Queue) func(ctx context.Context, id int64
 		}
 		return nil
 	}
-}
-
-// compare runs rounds of two parts, and reports their times.
-func compare(b *testing.B, clients int, name string, bare, ours func(ctx context.Context, id int64) error) {
-	b.Helper()
-	each(b, clients, bare) // connections and prepared statements
-	each(b, clients, ours)
-	var took [2]time.Duration
-	b.ResetTimer()
-	for range b.N {
-		for i, part := range []func(ctx context.Context, id int64) error{bare, ours} {
-			start := time.Now()
-			each(b, clients, part)
-			took[i] += time.Since(start)
-		}
-	}
-	b.StopTimer()
-	updates := float64(b.N * clients * perCaller)
-	b.ReportMetric(float64(took[0].Microseconds())/updates, "bare-µs")
-	b.ReportMetric(float64(took[1].Microseconds())/updates, name+"-µs")
-	b.ReportMetric(float64(took[0])/float64(took[1]), name+"/bare")
-	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkQueueConsume measures what it costs to consume a backlog of 500 chats with an empty
