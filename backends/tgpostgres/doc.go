@@ -4,8 +4,7 @@
 //   - A [Store] is a [tghook.Store], for replicas of one bot: each update runs in only one of
 //     them. The program below has one.
 //   - A [Queue] is a [tghook.Queue]: Telegram is answered when an update is in the database, and
-//     workers handle it later. See "The queue" below, and the example of [Tx], which is a whole
-//     program.
+//     workers handle it later. See "The queue" below, which has another program.
 //
 // This bot has a Store:
 //
@@ -124,15 +123,133 @@
 // PostgreSQL notifies the workers of new updates (LISTEN, on the channel tghook_queue). For this
 // each consuming process has one connection outside its pool. PgBouncer in transaction mode does
 // not pass notifications on. Then workers look for updates five times a second, and a line is
-// logged. With default_query_exec_mode=exec everything else works there. Lanes are locked by
-// advisory locks, whose keys are hashes of 64 bits.
+// logged. With default_query_exec_mode=exec everything else works there.
+//
+// The locks of lanes are advisory locks of the database. Their keys are hashes of 64 bits, so they
+// practically never meet those of other programs. Queues with other schemas or prefixes share them
+// for the same bot: they wait for each other, and work.
 //
 // An update that was handled is removed from tghook_queue. Its key stays in tghook_queue_done for
-// one to two days, or up to three if no worker runs. The workers TRUNCATE a partition of
+// one to two days, or for longer while no worker runs. The workers TRUNCATE a partition of
 // tghook_queue_done each day. It never has a pending update or a dead letter.
 //
 // [Tx] gives a handler the transaction that removes its update. So the handler's writes in this
-// database happen exactly once. From Tx on the handler holds a connection: give the pool three
+// database happen exactly once. This bot sells credit, and books each payment once, whatever
+// crashes. Its own tables are accounts (chat, balance) and payments (charge, chat, amount):
+//
+//	package main
+//
+//	import (
+//		"context"
+//		"errors"
+//		"log"
+//		"os"
+//		"os/signal"
+//		"syscall"
+//
+//		"github.com/jackc/pgx/v5/pgxpool"
+//		"github.com/tghook/tghook"
+//		"github.com/tghook/tghook/backends/tgpostgres"
+//	)
+//
+//	func main() {
+//		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//		err := sell(ctx)
+//		stop()
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//	}
+//
+//	func sell(ctx context.Context) error {
+//		pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL")) // postgres://bot:password@db.example/bot?pool_max_conns=10
+//		if err != nil {
+//			return err
+//		}
+//		defer pool.Close()
+//		queue, err := tgpostgres.NewQueue(pool, tgpostgres.Config{})
+//		if err != nil {
+//			return err
+//		}
+//		if err := queue.Migrate(ctx); err != nil { // makes the tables, if they are missing
+//			return err
+//		}
+//		token := os.Getenv("TELEGRAM_TOKEN")
+//		client, err := tghook.NewClient(token, tghook.ClientConfig{})
+//		if err != nil {
+//			return err
+//		}
+//		dispatch := tghook.DispatchConfig{Bot: client.Bot(), Caller: client}
+//		publisher, err := tghook.NewPublisher(queue, dispatch)
+//		if err != nil {
+//			return err
+//		}
+//		ctx, stop := context.WithCancel(ctx)
+//		consumed := make(chan error, 1)
+//		go func() {
+//			defer stop()
+//			consumed <- tghook.Consume(ctx, queue, tghook.HandlerFunc(pay), tghook.ConsumeConfig{Dispatch: dispatch})
+//		}()
+//		err = tghook.Run(ctx, tghook.Kinds{
+//			tghook.KindMessage:          publisher,
+//			tghook.KindPreCheckoutQuery: tghook.HandlerFunc(checkout), // it has ten seconds, so it does not wait in the queue
+//		}, tghook.RunConfig{
+//			Token: token,
+//			URL:   os.Getenv("TELEGRAM_URL"), // such as https://bot.example.org/telegram; without it, Run polls
+//		})
+//		stop()
+//		return errors.Join(err, <-consumed)
+//	}
+//
+//	func checkout(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+//		var got struct {
+//			Query struct {
+//				ID string `json:"id"`
+//			} `json:"pre_checkout_query"`
+//		}
+//		if err := u.Decode(&got); err != nil {
+//			return tghook.NoReply, tghook.Drop(err)
+//		}
+//		return tghook.Reply{Method: "answerPreCheckoutQuery", Params: map[string]any{
+//			"pre_checkout_query_id": got.Query.ID, "ok": true,
+//		}}, nil
+//	}
+//
+//	// pay books a payment. It does not look for doubles: the queue does.
+//	func pay(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+//		var got struct {
+//			Message struct {
+//				Payment *struct {
+//					Amount int64  `json:"total_amount"`
+//					Charge string `json:"telegram_payment_charge_id"`
+//				} `json:"successful_payment"`
+//			} `json:"message"`
+//		}
+//		if err := u.Decode(&got); err != nil {
+//			return tghook.NoReply, tghook.Drop(err)
+//		}
+//		p := got.Message.Payment
+//		if p == nil {
+//			return tghook.NoReply, nil
+//		}
+//		tx, err := tgpostgres.Tx(ctx)
+//		if err != nil {
+//			return tghook.NoReply, err
+//		}
+//		_, err = tx.Exec(ctx, "INSERT INTO payments (charge, chat, amount) VALUES ($1, $2, $3)", p.Charge, u.ChatID, p.Amount)
+//		if err != nil {
+//			return tghook.NoReply, err
+//		}
+//		_, err = tx.Exec(ctx, "UPDATE accounts SET balance = balance + $2 WHERE chat = $1", u.ChatID, p.Amount)
+//		if err != nil {
+//			return tghook.NoReply, err
+//		}
+//		return tghook.Reply{Method: "sendMessage", Params: map[string]any{
+//			"chat_id": u.ChatID, "text": "Thank you! Your balance has changed.",
+//		}}, nil
+//	}
+//
+// From Tx on the handler holds a connection: give the pool three
 // connections more than the handlers that use Tx at a time. Further handlers wait. While a
 // transaction is open, PostgreSQL cannot remove dead rows, which slows Take after some minutes. So
 // call Tx late in a slow handler.
@@ -159,8 +276,8 @@
 // If items of an album are lost, they do not come again, because Telegram has been answered.
 //
 // With a Queue: if a Publish is lost, the update is lost, because Telegram has been answered. If
-// the end of an update is lost, its handler runs again. Its writes by [Tx] are lost with the end,
-// and the handler writes them again.
+// the end of an update is lost, its writes by [Tx] are lost too, because they are one commit. Then
+// its handler runs again.
 //
 // So with synchronous_commit off, the two statements of a Store do not wait for the disk, but
 // updates may run twice after a crash. Set it only for the program, by

@@ -70,35 +70,3 @@ func ExampleTx() {
 	// 200
 	// sendMessage 100
 }
-
-// pay books a payment. It does not look for doubles: the queue does.
-func pay(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-	var got struct {
-		Message struct {
-			Payment *struct {
-				Amount int64  `json:"total_amount"`
-				Charge string `json:"telegram_payment_charge_id"`
-			} `json:"successful_payment"`
-		} `json:"message"`
-	}
-	if err := u.Decode(&got); err != nil {
-		return tghook.NoReply, tghook.Drop(err)
-	}
-	p := got.Message.Payment
-	if p == nil {
-		return tghook.NoReply, nil
-	}
-	tx, err := tgpostgres.Tx(ctx)
-	if err != nil {
-		return tghook.NoReply, err
-	}
-	if _, err := tx.Exec(ctx, "INSERT INTO payments VALUES ($1, $2, $3)", p.Charge, u.ChatID, p.Amount); err != nil {
-		return tghook.NoReply, err
-	}
-	if _, err := tx.Exec(ctx, "UPDATE accounts SET balance = balance + $2 WHERE chat = $1", u.ChatID, p.Amount); err != nil {
-		return tghook.NoReply, err
-	}
-	return tghook.Reply{Method: "sendMessage", Params: map[string]any{
-		"chat_id": u.ChatID, "text": "Thank you! Your balance has changed.",
-	}}, nil
-}

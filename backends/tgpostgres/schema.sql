@@ -63,7 +63,7 @@ CREATE INDEX IF NOT EXISTS tghook_queue_heads ON tghook_queue (bot, seq) WHERE h
 CREATE INDEX IF NOT EXISTS tghook_queue_lanes ON tghook_queue (lane_key, seq) WHERE lane_key <> 0 AND buried IS NULL;
 CREATE INDEX IF NOT EXISTS tghook_queue_dead ON tghook_queue (bot, id) WHERE buried IS NOT NULL;
 
--- One row for each update that has left the queue, for one to three days. Each day (UTC) the
+-- One row for each update that has left the queue, for one to two days. Each day (UTC) the
 -- rows go into the next partition, which was emptied the day before.
 CREATE TABLE IF NOT EXISTS tghook_queue_done (
     bot   bigint   NOT NULL,

@@ -58,6 +58,7 @@
 //		}
 //		consumed := make(chan error, 1)
 //		go func() {
+//			defer stop()
 //			consumed <- tghook.Consume(ctx, queue, tghook.HandlerFunc(hello), tghook.ConsumeConfig{Dispatch: dispatch})
 //		}()
 //		err = tghook.Run(ctx, publisher, tghook.RunConfig{

@@ -64,6 +64,7 @@ func run(ctx context.Context) error {
 	}
 	consumed := make(chan error, 1)
 	go func() {
+		defer stop()
 		consumed <- tghook.Consume(ctx, queue, tghook.HandlerFunc(hello), tghook.ConsumeConfig{Dispatch: dispatch})
 	}()
 	err = tghook.Run(ctx, publisher, tghook.RunConfig{

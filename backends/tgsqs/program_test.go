@@ -56,14 +56,17 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
 	consumed := make(chan error, 1)
 	go func() {
+		defer stop()
 		consumed <- tghook.Consume(ctx, queue, tghook.HandlerFunc(hello), tghook.ConsumeConfig{Dispatch: dispatch})
 	}()
 	err = tghook.Run(ctx, publisher, tghook.RunConfig{
 		Token: token,
 		URL:   os.Getenv("TELEGRAM_URL"), // such as https://bot.example.org/telegram; without it, Run polls
 	})
+	stop()
 	return errors.Join(err, <-consumed)
 }
 
