@@ -158,7 +158,7 @@ func TestAnUpdateIsRememberedForOneToThreePeriodsAfterItWasHandled(t *testing.T)
 	t.Parallel()
 	cfg := newSchema(t)
 	pool := connect(t, shared, "search_path="+`"`+cfg.Schema+`"`)
-	q := newQueue(t, pool, tgpostgres.Config{})
+	q := newQueue(t, pool, cfg) // its own lock for the removal
 	handle := func(u tghook.QueuedUpdate) {
 		t.Helper()
 		require.NoError(t, q.Publish(t.Context(), u))
@@ -188,7 +188,7 @@ func TestAnUpdateIsRememberedForOneToThreePeriodsAfterItWasHandled(t *testing.T)
 
 	// In passing, by the first Done of a process.
 	execute(t, pool, fmt.Sprintf("INSERT INTO tghook_queue_done SELECT 7, id, 1, %d FROM generate_series(100, 200) id", (period+1)%3))
-	q = newQueue(t, pool, tgpostgres.Config{})
+	q = newQueue(t, pool, cfg) // its own lock for the removal
 	require.NoError(t, q.Done(t.Context(), takeAll(t, q, 1)[0]))
 	require.Equal(t, 1, rows())
 	require.NoError(t, q.Publish(t.Context(), queued(100, "")), "it is forgotten")
@@ -199,7 +199,7 @@ func TestAPartitionThatIsInUseIsNotWaitedForLong(t *testing.T) {
 	t.Parallel()
 	cfg := newSchema(t)
 	pool := connect(t, shared, "search_path="+`"`+cfg.Schema+`"`)
-	q := newQueue(t, pool, tgpostgres.Config{})
+	q := newQueue(t, pool, cfg) // its own lock for the removal
 	execute(t, pool, "INSERT INTO tghook_queue_done SELECT 7, id, 1, (floor(extract(epoch FROM clock_timestamp()) / 86400)::bigint + 1) % 3 FROM generate_series(100, 200) id")
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
