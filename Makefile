@@ -186,7 +186,7 @@ chaos-replicas: ## kill and stop two replicas and the Store that they share for 
 .PHONY: chaos
 chaos: ## kill receivers, workers and the engine of their queue while 20,000 updates come, with each engine; kill a spool 100 times: nothing lost, reordered or twice but what was in flight
 	@go run ./e2e/queues $(if $(CHAOSSEED),-seed $(CHAOSSEED))
-	@cd backends/tgsqlite && go test -count 1 -v -timeout 30m -run 'TestASpoolThatIsKilled|TestACopyOfARandomMoment' . -kills 100 $(if $(CHAOSSEED),-seed $(CHAOSSEED))
+	@cd backends/tgsqlite && go test -count 1 -v -timeout 30m -run 'TestASpoolThatIsKilled|TestACopyOfARandomMoment|TestAFullFile|TestAFullDisk' . -kills 100 $(if $(CHAOSSEED),-seed $(CHAOSSEED))
 
 # Emoji need a font of their own (Debian: fonts-noto-color-emoji). Look at the pictures before you commit them.
 .PHONY: screenshots

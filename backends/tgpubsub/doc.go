@@ -109,9 +109,9 @@
 //
 // # Order
 //
-// Updates are handled in the order in which Pub/Sub got them. Pub/Sub delivers the messages of a
-// lane in order to one process, and Take returns each when the one before it has ended. For the
-// same reason updates stay with the process after Return. Pub/Sub accepts 1 MB a second in one
+// Updates are handled in the order in which Pub/Sub got them. Pub/Sub gives all messages of a
+// lane to one process. Take returns the next one when the one before it has ended. So after Return
+// an update stays with its process until Close. Pub/Sub accepts 1 MB a second in one
 // lane. The ordering key is the id of the bot, a slash, and the lane, escaped as in the path of a
 // URL. If the escaped lane is longer than 1000 bytes, the key has its SHA-256.
 //

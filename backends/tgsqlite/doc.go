@@ -1,8 +1,8 @@
 // Package tgsqlite keeps the updates of a bot on one machine in an SQLite file. It needs no server
 // and no C compiler: it uses modernc.org/sqlite, which is written in Go.
 //
-// It has two parts, which may share a file. A [Store] is a [tghook.Store]: it remembers which
-// updates have been handled after a restart or a crash. A [Spool] is a queue of updates: Telegram
+// It has two parts, which may share a file. A [Store] is a [tghook.Store]: after a restart
+// or a crash, it still knows which updates were handled. A [Spool] is a queue of updates: Telegram
 // is answered when an update is on the disk, and the handler runs later. See "The spool" below.
 //
 // This bot has a Store:
@@ -108,8 +108,8 @@
 //
 // Mount the Spool as the handler. Your handler gets the updates from the file, as with
 // [tghook.Consume]: updates of a chat run one at a time and in order, and chats run concurrently.
-// After an error an update runs again, before the next update of its chat. Replies are API calls,
-// so a Caller is required. An update that is given up becomes a dead letter in the file.
+// After an error an update runs again, before the next update of its chat. Replies are API calls:
+// set a Caller if the handler replies. An update that is given up becomes a dead letter in the file.
 // [Spool.Queue] shows how many updates are pending, and lists, puts back and discards dead letters.
 // An update that Telegram delivers again is kept once.
 //

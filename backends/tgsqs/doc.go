@@ -131,8 +131,9 @@
 // # What SQS cannot do
 //
 //   - Count attempts. [tghook.QueuedUpdate].Attempts is how often SQS has handed out the update
-//     before (ApproximateReceiveCount). It counts when an update waited behind another one of its
-//     lane, or was returned. It does not count failures within one process. So MaxAttempts may be
+//     before (ApproximateReceiveCount). A hand-out counts even if no handler ran, because the
+//     update waited behind another one of its lane or was returned. A failure that is retried in
+//     the same process does not count. So MaxAttempts may be
 //     reached too early, and the default rule for giving up starts again in each process. A Store
 //     counts exactly.
 //   - Keep a lease that has run out, even if nobody else has received the message: Done returns
@@ -171,7 +172,8 @@
 // # How it is tested
 //
 // The tests do not use SQS itself. They run against our own fake, which strictly follows the
-// documentation of AWS, and against fauxqs, an independent emulator. fauxqs hands out one message
+// documentation of AWS, and against fauxqs, an independent emulator. So they show that the package
+// follows the documentation, and not that SQS does. fauxqs hands out one message
 // of a group at a time, and accepts an old receipt handle to delete.
 //
 // # Requests
