@@ -500,7 +500,7 @@ func (c *consumer) Claim(values context.Context, claim dispatch.Claim, ttl time.
 	case c.store != nil:
 		answer, err := c.store.Claim(values, claim, ttl)
 		if l != nil {
-			answer.Value = l
+			answer.Value, answer.Handled = l, now.Reply != nil
 		}
 		return answer, err
 	}
@@ -685,6 +685,9 @@ func (c *consumer) settle(ctx *dispatch.Context, u *Update, res *dispatch.Result
 	}
 	if !success {
 		c.rollback(ctx, l)
+		if inspect(res.Failure.Err).claimLost { // as TxQueue has told the handler
+			c.lose(l)
+		}
 		return
 	}
 	c.setEnding(l, true) // until Done: Commit may have removed the update

@@ -20,8 +20,8 @@ func newQueueStatements(n names) queueStatements {
 // The constants have the default names of the tables. The isolation level is read committed, so
 // each statement sees the rows that were committed before it began.
 //
-// A row is a head if no pending row of its lane is before it. Only Publish, Done, Bury, PutBack
-// and Discard make heads, and they hold the lock of the lane from before the statement to the
+// A row is a head if no pending row of its lane is before it. Only Publish, Done, Bury, Commit
+// and PutBack make heads, and they hold the lock of the lane from before the statement to the
 // end of the transaction. So no such call changes the rows that another one has read.
 
 // beginTransaction begins a transaction. Parameters: none.
@@ -43,9 +43,10 @@ SELECT set_config('lock_timeout', '2s', true), set_config('enable_seqscan', 'off
 // so that it does not keep the lock of the lane. Parameters: none.
 const expectCommit = `SELECT set_config('idle_in_transaction_session_timeout', '10s', true)`
 
-// noticeLoss has the server end a transaction, and so its locks, half a minute after the network
-// or the machine of the client is gone. Otherwise it takes two hours.
-const noticeLoss = `set_config('tcp_keepalives_idle', '15', true), set_config('tcp_keepalives_interval', '5', true), set_config('tcp_keepalives_count', '3', true)`
+// noticeLoss has the server end a transaction, and so its locks, about a minute after the network
+// or the machine of the client is gone while the server waits for it. Otherwise that takes two
+// hours. Behind a pooler the settings are for the pooler's connection.
+const noticeLoss = `set_config('tcp_keepalives_idle', '15', true), set_config('tcp_keepalives_interval', '5', true)`
 
 // useIndexes is for the statements that need no lock. It also makes PostgreSQL read heads in
 // their order.
@@ -54,9 +55,8 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan'
 	set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_sort', 'off', true)`
 
 // wakeStatement wakes calls of Take that wait for updates of bots. Parameter: the bots. It runs
-// after the commit: in the transaction it would make all commits wait for each other. It does not
-// wait for the disk.
-const wakeStatement = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('` + wakeChannel + `', bot::text) FROM unnest($1::bigint[]) bot`
+// after the commit: in the transaction it would make all commits wait for each other.
+const wakeStatement = `SELECT pg_notify('` + wakeChannel + `', bot::text) FROM unnest($1::bigint[]) bot`
 
 const wakeChannel = "tghook_queue"
 

@@ -40,8 +40,8 @@ func (r *receipt) transaction(attempt int) (tx *transaction, isNew bool, err err
 }
 
 // detach ends the attempt, and returns its transaction, or nil if it has begun none. If that was
-// rolled back before, it returns an error.
-func (r *receipt) detach(ctx context.Context) (*transaction, error) {
+// rolled back before, it returns an error. undo says that the caller rolls it back.
+func (r *receipt) detach(ctx context.Context, undo bool) (*transaction, error) {
 	attempt, _ := tghook.AttemptFromContext(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,19 +50,14 @@ func (r *receipt) detach(ctx context.Context) (*transaction, error) {
 	r.over = max(r.over, attempt.Number)
 	if tx != nil {
 		r.over = max(r.over, tx.attempt)
+		if undo {
+			r.undone = tx.attempt
+		}
 	}
 	if tx == nil && attempt.Number > 0 && attempt.Number == r.undone {
 		return nil, errUndone
 	}
 	return tx, nil
-}
-
-// rollback rolls a transaction of the update back.
-func (r *receipt) rollback(ctx context.Context, t *transaction) {
-	r.mu.Lock()
-	r.undone = t.attempt
-	r.mu.Unlock()
-	t.rollback(ctx)
 }
 
 // end notes that Commit has ended the update.

@@ -173,8 +173,8 @@ func (t *transaction) rollback(ctx context.Context) {
 // Rollback implements [tghook.TxQueue].
 func (q *Queue) Rollback(ctx context.Context, u tghook.QueuedUpdate) {
 	if r, ok := u.Receipt.(*receipt); ok {
-		if t, _ := r.detach(ctx); t != nil {
-			r.rollback(ctx, t)
+		if t, _ := r.detach(ctx, true); t != nil {
+			t.rollback(ctx)
 		}
 	}
 }
@@ -186,13 +186,13 @@ func (q *Queue) Commit(ctx context.Context, u tghook.QueuedUpdate, reply []byte)
 	if !ok {
 		return nil
 	}
-	t, err := r.detach(ctx)
-	if err == nil && t == nil {
-		return nil
+	t, err := r.detach(ctx, false)
+	if err == nil && (t == nil || t.neverBegan()) {
+		return nil // there is nothing to keep
 	}
 	if err == nil {
 		if err = t.commit(ctx, reply); err != nil {
-			r.rollback(ctx, t)
+			t.rollback(ctx)
 		}
 	}
 	if err != nil {
@@ -205,14 +205,22 @@ func (q *Queue) Commit(ctx context.Context, u tghook.QueuedUpdate, reply []byte)
 	return nil
 }
 
+// neverBegan reports whether PostgreSQL has refused the transaction. Tx has returned the error to
+// the handler.
+func (t *transaction) neverBegan() bool {
+	select {
+	case <-t.begun:
+		return t.failure != nil
+	default:
+		return false
+	}
+}
+
 func (t *transaction) commit(ctx context.Context, reply []byte) error {
 	select {
 	case <-t.begun:
 	default:
 		return errLeftOpen
-	}
-	if t.failure != nil { // Tx has returned it to the handler, which has written nothing
-		return nil //nolint:nilerr // so there is nothing to keep
 	}
 	if t.acquire() != nil {
 		return errLeftOpen
@@ -262,14 +270,20 @@ func (t *transaction) endUpdate(ctx context.Context, reply []byte) error {
 	return nil
 }
 
-// commitTx commits. If the answer is lost, it finds out whether the commit has happened.
+// outcomeTime is how long Commit asks whether it has happened. It is longer than PostgreSQL keeps
+// the session of a lost client at that point.
+const outcomeTime = 20 * time.Second
+
+// commitTx commits. If the answer is lost, or comes from a pooler, it finds out whether the commit
+// has happened. If it cannot, the lease must not be used any more: if it has happened, Take returns
+// the update with its reply, or never again.
 func (t *transaction) commitTx(ctx context.Context) error {
 	err := t.tx.Commit(ctx)
-	if err == nil || code(err) != "" || errors.Is(err, pgx.ErrTxCommitRollback) {
+	if err == nil || errors.Is(err, pgx.ErrTxCommitRollback) {
 		return err
 	}
 	r := t.receipt
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
 	defer cancel()
 	for {
 		var found bool
@@ -288,7 +302,7 @@ func (t *transaction) commitTx(ctx context.Context) error {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL may or may not have committed it: %w", err)
+			return fmt.Errorf("%w: whether it was committed is unknown: %w", tghook.ErrClaimLost, err)
 		}
 	}
 }

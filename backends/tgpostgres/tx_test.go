@@ -110,6 +110,13 @@ func TestWhatAHandlerWritesIsKeptIfItSucceedsAndUndoneOtherwise(t *testing.T) {
 			}
 			return nil
 		}, false, "a statement of the handler has failed, and the handler has returned nil; use tx.Begin for statements that may fail"},
+		"a constraint that is checked by the commit": {func(ctx context.Context) error {
+			tx, err := tgpostgres.Tx(ctx)
+			if err == nil {
+				_, err = tx.Exec(ctx, "CREATE TEMPORARY TABLE twice (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED); INSERT INTO twice VALUES (1), (1)", pgx.QueryExecModeSimpleProtocol)
+			}
+			return err
+		}, false, "Commit of update 1 of bot 7: ERROR: duplicate key value"},
 		"a statement has failed behind a savepoint": {func(ctx context.Context) error {
 			tx, err := tgpostgres.Tx(ctx)
 			if err != nil {
@@ -315,6 +322,24 @@ func TestTxSaysWhyThereIsNoTransaction(t *testing.T) {
 	}, 20*time.Second, 10*time.Millisecond)
 }
 
+func TestAHandlerMayDoWithoutATransactionThatDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	q, _ := account(t)
+	require.NoError(t, q.Publish(t.Context(), message1(1), message1(2)))
+	refused := make(chan error, 10)
+	consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		_, err := tgpostgres.Tx(over)
+		refused <- err
+		return tghook.NoReply, nil
+	}, func(cfg *tghook.ConsumeConfig) { cfg.Lease = time.Minute })
+	await(t, q, 0, 0)
+	for range 2 {
+		require.ErrorIs(t, receive(t, refused), context.Canceled)
+	}
+}
+
 func TestMoreHandlersThanConnectionsTakeTurns(t *testing.T) {
 	t.Parallel()
 	q, pool := account(t, "pool_max_conns=5")
@@ -385,6 +410,7 @@ type severed struct {
 	net.Conn
 
 	armed *atomic.Bool
+	away  *atomic.Bool // set with cut; then all connections fail; nil: only this one does
 	cut   atomic.Bool
 }
 
@@ -392,12 +418,15 @@ func (c *severed) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	if contains(p, "commit\x00") && c.armed.Swap(false) {
 		c.cut.Store(true)
+		if c.away != nil {
+			c.away.Store(true)
+		}
 	}
 	return n, err
 }
 
 func (c *severed) Read(p []byte) (int, error) {
-	if c.cut.Load() {
+	if c.cut.Load() || c.away != nil && c.away.Load() {
 		return 0, net.ErrClosed
 	}
 	return c.Conn.Read(p)
@@ -412,22 +441,30 @@ func contains(p []byte, text string) bool {
 	return false
 }
 
+// severable returns a Queue whose answer to a commit is lost when armed is true. It is for a schema
+// of its own with the table entries. away may be nil: see severed.
+func severable(t *testing.T, armed, away *atomic.Bool) (*tgpostgres.Queue, *pgxpool.Pool) {
+	t.Helper()
+	cfg := newSchema(t)
+	poolConfig, err := pgxpool.ParseConfig(shared.URL + "&default_query_exec_mode=exec")
+	require.NoError(t, err)
+	poolConfig.ConnConfig.RuntimeParams["search_path"] = `"` + cfg.Schema + `"`
+	dial := poolConfig.ConnConfig.DialFunc
+	poolConfig.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		return &severed{Conn: conn, armed: armed, away: away}, err
+	}
+	q := newQueue(t, connectConfig(t, poolConfig), tgpostgres.Config{})
+	pool := connect(t, shared, "search_path="+`"`+cfg.Schema+`"`)
+	execute(t, pool, "CREATE TABLE entries (id bigint, who text)")
+	return q, pool
+}
+
 func TestACommitWhoseAnswerIsLostIsASuccess(t *testing.T) {
 	t.Parallel()
 	for _, reply := range []tghook.Reply{tghook.NoReply, {Method: "sendMessage", Params: map[string]any{"chat_id": 1, "text": "Thank you!"}}} {
-		cfg := newSchema(t)
-		poolConfig, err := pgxpool.ParseConfig(shared.URL + "&default_query_exec_mode=exec")
-		require.NoError(t, err)
-		poolConfig.ConnConfig.RuntimeParams["search_path"] = `"` + cfg.Schema + `"`
 		var armed atomic.Bool
-		dial := poolConfig.ConnConfig.DialFunc
-		poolConfig.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := dial(ctx, network, addr)
-			return &severed{Conn: conn, armed: &armed}, err
-		}
-		pool := connectConfig(t, poolConfig)
-		q := newQueue(t, pool, tgpostgres.Config{})
-		execute(t, pool, "CREATE TABLE entries (id bigint, who text)")
+		q, pool := severable(t, &armed, nil)
 		require.NoError(t, q.Publish(t.Context(), message1(1)))
 		var runs atomic.Int64
 		consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
@@ -442,6 +479,35 @@ func TestACommitWhoseAnswerIsLostIsASuccess(t *testing.T) {
 		assert.Equal(t, int64(1), runs.Load())
 		assert.Equal(t, 1, entries(t, pool))
 	}
+}
+
+// The answer to a commit is lost, and PostgreSQL cannot be asked. The update comes again when its
+// lease has run out, with the reply that was kept.
+func TestACommitOfUnknownOutcomeIsNotRunAgain(t *testing.T) {
+	t.Parallel()
+	var armed, away atomic.Bool
+	q, pool := severable(t, &armed, &away)
+	require.NoError(t, q.Publish(t.Context(), message1(1)))
+	calls, failures := make(chan string, 10), make(chan error, 10)
+	var runs atomic.Int64
+	consume(t, q, func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		runs.Add(1)
+		err := write(ctx, "paid")
+		armed.Store(true)
+		return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 1, "text": "Thank you!"}}, err
+	}, func(c *tghook.ConsumeConfig) {
+		c.Dispatch.Caller = callerFunc(func(_ context.Context, method string, _, _ any) error { calls <- method; return nil })
+		c.Dispatch.Observe = func(_ context.Context, d tghook.Delivery) { failures <- d.Err }
+		c.Lease = time.Minute
+	})
+	require.ErrorIs(t, receive(t, failures), tghook.ErrClaimLost)
+	away.Store(false)
+	execute(t, pool, "UPDATE tghook_queue SET lease_until = clock_timestamp()") // time passes
+	require.Equal(t, "sendMessage", receive(t, calls))
+	watch := newQueue(t, pool, tgpostgres.Config{})
+	await(t, watch, 0, 0)
+	assert.Equal(t, int64(1), runs.Load())
+	assert.Equal(t, 1, entries(t, pool))
 }
 
 // standing is a connection of a process that is suspended before its statement commit.
@@ -467,13 +533,14 @@ func TestAProcessThatStandsStillLosesItsLocks(t *testing.T) {
 	poolConfig, err := pgxpool.ParseConfig(shared.URL + "&default_query_exec_mode=exec")
 	require.NoError(t, err)
 	still, goOn := make(chan struct{}), make(chan struct{})
-	stop := sync.OnceFunc(func() { close(still) })
+	stop, proceed := sync.OnceFunc(func() { close(still) }), sync.OnceFunc(func() { close(goOn) })
 	dial := poolConfig.ConnConfig.DialFunc
 	poolConfig.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		return &standing{conn, stop, goOn}, err
 	}
 	stuck := newQueue(t, connectConfig(t, poolConfig), cfg)
+	t.Cleanup(proceed)
 	q := newQueue(t, connect(t, shared), cfg)
 	first, second := message1(1), message1(2)
 	first.Lane, second.Lane = "still", "still" // the lock is that of a lane in all schemas
@@ -490,6 +557,6 @@ func TestAProcessThatStandsStillLosesItsLocks(t *testing.T) {
 	assert.Equal(t, []string{"0", "15"}, []string{idle, alive}, "a handler may take its time")
 	require.ErrorContains(t, q.Publish(t.Context(), second), "lock timeout")
 	require.Eventually(t, func() bool { return q.Publish(t.Context(), second) == nil }, 30*time.Second, 10*time.Millisecond)
-	close(goOn)
+	proceed()
 	await(t, q, 0, 0)
 }
