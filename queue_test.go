@@ -816,20 +816,45 @@ func TestALaneGoesOnWhenItsPausingUpdateIsLost(t *testing.T) {
 // A process has crashed between the commit of an update and the call of its reply. The update is
 // too old, and has had all its attempts.
 func TestAReplyThatIsLeftIsSentWithoutTheHandler(t *testing.T) {
+	for name, store := range map[string]func() tghook.Store{
+		"without a Store": func() tghook.Store { return nil },
+		"with a Store":    func() tghook.Store { return rig.NewStore() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
+				w := &work{}
+				q := &leftReply{&txQueue{memqueue.New(), w, 0}, []byte(`{"method":"sendMessage","chat_id":1,"text":"kept"}`)}
+				publish(t, q, fmt.Sprintf(`{"update_id":1,"message":{"message_id":1,"date":%d,"chat":{"id":1,"type":"private"}}}`, time.Now().Unix()))
+				caller := &rig.Caller{}
+				rig.Pass(time.Hour)
+				consume(t, q, tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Caller: caller, Store: store(), MaxAge: time.Minute, MaxAttempts: 1}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+					w.notef("%d", u.ID)
+					return tghook.NoReply, nil
+				})
+				rig.Pass(time.Second)
+				assert.Empty(t, w.all(), "neither the handler nor Commit")
+				assert.Equal(t, []string{`sendMessage{"chat_id":1,"text":"kept"}`}, caller.All())
+				assert.Equal(t, 1, q.Count("Done 1"))
+			})
+		})
+	}
+}
+
+// A TxQueue has told the handler that another process may have the update.
+func TestAHandlerThatHasLostItsLeaseIsNotRunAgainUnderIt(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		w := &work{}
-		q := &leftReply{&txQueue{memqueue.New(), w, 0}, []byte(`{"method":"sendMessage","chat_id":1,"text":"kept"}`)}
+		q := &txQueue{memqueue.New(), w, 0}
 		publish(t, q, rig.MessageIn(1, 1))
-		caller := &rig.Caller{}
-		rig.Pass(time.Hour)
-		consume(t, q, tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Caller: caller, MaxAge: time.Minute, MaxAttempts: 1}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-			w.notef("%d", u.ID)
-			return tghook.NoReply, nil
+		consume(t, q, tghook.ConsumeConfig{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			w.notef("run")
+			return tghook.NoReply, fmt.Errorf("begin: %w", tghook.ErrClaimLost)
 		})
-		rig.Pass(time.Second)
-		assert.Empty(t, w.all(), "neither the handler nor Commit")
-		assert.Equal(t, []string{`sendMessage{"chat_id":1,"text":"kept"}`}, caller.All())
-		assert.Equal(t, 1, q.Count("Done 1"))
+		rig.Pass(29 * time.Second)
+		assert.Equal(t, 1, strings.Count(w.all(), "run"), "until its lease has run out")
+		assert.Zero(t, q.Count("Fail 1"))
+		rig.Pass(2 * time.Second)
+		assert.Equal(t, 2, strings.Count(w.all(), "run"))
 	})
 }
 

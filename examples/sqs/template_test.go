@@ -33,16 +33,20 @@ type resource struct {
 	Properties struct {
 		FifoQueue                                      bool
 		VisibilityTimeout, Timeout, MaximumMessageSize int
-		RedrivePolicy                                  struct{ DeadLetterTargetArn string }
-		Role                                           string
-		Environment                                    struct{ Variables map[string]string }
-		Policies                                       []struct {
+		RedrivePolicy                                  struct {
+			DeadLetterTargetArn string
+			MaxReceiveCount     int
+		}
+		Role        string
+		Environment struct{ Variables map[string]string }
+		Policies    []struct {
 			PolicyDocument struct{ Statement []statement }
 		}
 		Events map[string]struct {
 			Type       string
 			Properties struct {
 				Queue                 string
+				BatchSize             int
 				FunctionResponseTypes []string
 			}
 		}
@@ -88,9 +92,11 @@ func TestTemplate(t *testing.T) {
 		require.Equal(t, 1<<20, r[name].Properties.MaximumMessageSize)
 	}
 	require.Equal(t, "DeadLetters.Arn", r["Updates"].Properties.RedrivePolicy.DeadLetterTargetArn)
+	require.Equal(t, 2*60*60, r["Updates"].Properties.RedrivePolicy.MaxReceiveCount*r["Updates"].Properties.VisibilityTimeout, "as README.md says")
 	require.Equal(t, 6*r["Worker"].Properties.Timeout, r["Updates"].Properties.VisibilityTimeout)
 	trigger := r["Worker"].Properties.Events["Updates"]
 	require.Equal(t, "Updates.Arn", trigger.Properties.Queue)
+	require.Equal(t, 1, trigger.Properties.BatchSize)
 	require.Equal(t, []string{"ReportBatchItemFailures"}, trigger.Properties.FunctionResponseTypes)
 	for _, function := range []string{"Receiver", "Worker"} {
 		for name := range r[function].Properties.Environment.Variables {
