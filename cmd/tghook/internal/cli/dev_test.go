@@ -84,6 +84,16 @@ func startDev(t *testing.T, args ...string) *desk {
 // call calls the desk and decodes the answer.
 func (d *desk) call(t *testing.T, method, url string, body, answer any) {
 	t.Helper()
+	status, text := d.ask(t, method, url, body)
+	require.Equal(t, 2, status/100, "%s %s: %s", method, url, text)
+	if answer != nil {
+		require.NoError(t, json.Unmarshal(text, answer), "%s", text)
+	}
+}
+
+// ask calls the desk.
+func (d *desk) ask(t *testing.T, method, url string, body any) (status int, text []byte) {
+	t.Helper()
 	content, err := json.Marshal(body)
 	require.NoError(t, err)
 	r, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(content))
@@ -92,12 +102,9 @@ func (d *desk) call(t *testing.T, method, url string, body, answer any) {
 	response, err := d.client.Do(r)
 	require.NoError(t, err)
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
+	text, err = io.ReadAll(response.Body)
 	require.NoError(t, err)
-	require.Equal(t, 2, response.StatusCode/100, "%s %s: %s", method, url, text)
-	if answer != nil {
-		require.NoError(t, json.Unmarshal(text, answer), "%s", text)
-	}
+	return response.StatusCode, text
 }
 
 // you is the id of the first user.
@@ -123,7 +130,10 @@ func (d *desk) until(t *testing.T, bot, text string) {
 	var seen []string
 	require.Eventually(t, func() bool {
 		var chat struct{ Messages []struct{ Text string } }
-		d.call(t, http.MethodGet, fmt.Sprintf("%sbots/%s/chats/%d/messages?as=%d", d.ControlAPI, bot, you, you), nil, &chat)
+		status, answer := d.ask(t, http.MethodGet, fmt.Sprintf("%sbots/%s/chats/%d/messages?as=%d", d.ControlAPI, bot, you, you), nil)
+		if status != http.StatusOK || json.Unmarshal(answer, &chat) != nil { // the bot has not made its first call yet
+			return false
+		}
 		seen = nil
 		for _, m := range chat.Messages {
 			if seen = append(seen, m.Text); strings.HasPrefix(m.Text, text) {
