@@ -99,7 +99,7 @@ func newPublisher(brokers []string) (*kafka.Publisher, error) {
 // a time, and commits each when it is acknowledged.
 func newSubscriber(brokers []string) (*kafka.Subscriber, error) {
 	cfg := kafka.DefaultSaramaSubscriberConfig()
-	cfg.Version = sarama.V2_4_0_0
+	cfg.Version = sarama.V2_7_0_0                      // the client cannot read an answer of an older kind in which a partition has nothing
 	cfg.Consumer.Offsets.Initial = sarama.OffsetOldest // else a new group loses what came before it
 	cfg.Consumer.Offsets.AutoCommit.Enable = false
 	return kafka.NewSubscriber(kafka.SubscriberConfig{

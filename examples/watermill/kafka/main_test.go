@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/stretchr/testify/assert"
@@ -119,6 +120,17 @@ func TestTheReceiverWaitsForTheBrokers(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// receive returns the next value of a channel.
+func receive[T any](t *testing.T, ch <-chan T) (value T) {
+	t.Helper()
+	select {
+	case value = <-ch:
+	case <-time.After(time.Minute):
+		require.Fail(t, "nothing came within a minute")
+	}
+	return value
+}
+
 // An update that is given up goes to another topic, and the updates behind it are handled.
 func TestADeadLetterIsPublished(t *testing.T) {
 	t.Parallel()
@@ -135,7 +147,7 @@ func TestADeadLetterIsPublished(t *testing.T) {
 		handled <- u.ID
 		return tghook.NoReply, nil
 	}), nil)
-	assert.EqualValues(t, 2, <-handled)
+	assert.EqualValues(t, 2, receive(t, handled))
 
 	cfg := kafka.DefaultSaramaSubscriberConfig()
 	cfg.Consumer.Offsets.Initial = -2 // from the first one on
@@ -145,7 +157,7 @@ func TestADeadLetterIsPublished(t *testing.T) {
 	require.NoError(t, err)
 	letters, err := subscriber.Subscribe(t.Context(), deadLetters)
 	require.NoError(t, err)
-	letter := <-letters
+	letter := receive(t, letters)
 	letter.Ack()
 	assert.Equal(t, string(trial.Update(t, 1, 1).Raw), string(letter.Payload))
 	assert.Contains(t, letter.Metadata.Get("why"), "never")

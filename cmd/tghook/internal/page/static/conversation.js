@@ -4,6 +4,7 @@ import {chatPath} from './api.js';
 
 const PAGE = 50; // messages asked for at once
 const MOST = 160; // messages held, and so drawn, at once
+const loaded = {loaded: true, error: null}; // told together with the messages: the list goes to its end then
 const ACTION = 5500; // how long "typing" is believed, in milliseconds
 
 /**
@@ -54,7 +55,7 @@ export class Conversation extends Store {
   async newest() {
     await this.#load(async () => {
       const {messages, more} = await this.#fetch(`limit=${PAGE}`);
-      this.set({messages, moreBefore: more, moreAfter: false, waiting: 0});
+      this.set({messages, moreBefore: more, moreAfter: false, waiting: 0, ...loaded});
     });
   }
 
@@ -65,7 +66,7 @@ export class Conversation extends Store {
       await this.#load(async () => {
         const before = await this.#fetch(`limit=${PAGE / 2}&before=${number + 1}`);
         const after = await this.#fetch(`limit=${PAGE / 2}&after=${number}`);
-        this.set({messages: [...before.messages, ...after.messages], moreBefore: before.more, moreAfter: after.more});
+        this.set({messages: [...before.messages, ...after.messages], moreBefore: before.more, moreAfter: after.more, ...loaded});
       });
     }
     this.set({mark: {id: number}});
@@ -129,7 +130,7 @@ export class Conversation extends Store {
       await f();
       this.#loading = false;
       for (const again of this.#meanwhile) again();
-      this.set({loaded: true, error: null});
+      this.set(loaded);
     } catch (err) {
       this.set({loaded: true, error: err.code === 'chat_not_found' && this.state.messages.length === 0 ? null : err.message});
     } finally {
