@@ -130,7 +130,9 @@ func (d *desk) until(t *testing.T, bot, text string) {
 	var seen []string
 	require.Eventually(t, func() bool {
 		var chat struct {
-			Messages []struct{ Text string } `json:"messages"`
+			Messages []struct {
+				Text string `json:"text"`
+			} `json:"messages"`
 		}
 		status, answer := d.ask(t, http.MethodGet, fmt.Sprintf("%sbots/%s/chats/%d/messages?as=%d", d.ControlAPI, bot, you, you), nil)
 		if status != http.StatusOK || json.Unmarshal(answer, &chat) != nil { // the bot has not made its first call yet
