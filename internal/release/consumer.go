@@ -106,8 +106,10 @@ func (c *consumer) install(ctx context.Context, p page, install string) error {
 	if err := os.Mkdir(bin, 0o750); err != nil {
 		return err
 	}
-	// No go.sum is read. What comes from elsewhere was verified when this machine got it.
-	env := append(slices.Clone(c.env), "GOFLAGS=-modcacherw -trimpath", "GOBIN="+bin, "GONOSUMDB=*", "CGO_ENABLED=0")
+	// No go.sum is read. What comes from elsewhere was verified when this machine got it. The module
+	// cache is another one: the go command takes a command for a part of the root if that is in the
+	// cache, and the command's own module is not.
+	env := append(slices.Clone(c.env), "GOMODCACHE="+bin+"-modcache", "GOFLAGS=-modcacherw -trimpath", "GOBIN="+bin, "GONOSUMDB=*", "CGO_ENABLED=0")
 	if _, err := command(ctx, c.dir, env, "install", install+"@"+c.tree.version); err != nil {
 		return err
 	}
