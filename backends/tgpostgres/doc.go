@@ -125,9 +125,9 @@
 // not pass notifications on. Then workers look for updates five times a second, and a line is
 // logged. With default_query_exec_mode=exec everything else works there.
 //
-// The locks of lanes are advisory locks of the database. Their keys are hashes of 64 bits, so they
-// practically never meet those of other programs. Queues with other schemas or prefixes share them
-// for the same bot: they wait for each other, and work.
+// The locks of lanes are advisory locks of the database. Their keys are hashes of 64 bits, so a
+// collision with the locks of another program is very unlikely. Two queues with different schemas
+// or prefixes use the same locks for the same bot. They wait for each other, and both work.
 //
 // An update that was handled is removed from tghook_queue. Its key stays in tghook_queue_done for
 // one to two days, or for longer while no worker runs. The workers TRUNCATE a partition of

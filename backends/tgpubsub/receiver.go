@@ -268,7 +268,7 @@ func (r *receiver) fail(u tghook.QueuedUpdate, note []byte) error {
 	return nil
 }
 
-// renew renews leases. It returns the keys of those that do not hold.
+// renew starts leases again from now. It returns the keys of the updates whose leases do not hold.
 func (r *receiver) renew(updates []tghook.QueuedUpdate, lease time.Duration) (lost []tghook.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// scans holds when each bot's leases were last checked for those that have run out. Only the
+// scans has, for each bot, the time of the last search for leases that have run out. Only the
 // writer's goroutine uses it.
 type scans map[int64]time.Time
 
