@@ -113,18 +113,21 @@ mod-check: ## fail if a go.mod is untidy, or a module builds only inside the wor
 	@$(call each,if [ "$$m" = $(COMMAND) ]; then $(alone) go mod tidy -diff && $(alone) go vet ./...; else GOWORK=off go mod tidy -diff && GOWORK=off go vet ./...; fi)
 
 # The module of the command must have no replace, or nobody could install it. Outside the
-# workspace it takes the tree's root by a second go.mod, with a replace.
+# workspace it takes the tree's modules by a second go.mod, with replaces.
 COMMAND := cmd/tghook
+# What it requires of the tree beside the root.
+SIBLINGS := /otel /backends/tgpostgres /backends/tgsqlite
 alone = GOWORK=off GOFLAGS="$$(go env GOFLAGS) -modfile=$(CURDIR)/$(BIN)/command/go.mod"
 
 .PHONY: tidy-command
-tidy-command: $(BIN)/command/go.mod ## go mod tidy for cmd/tghook, which no replace leads to the root
+tidy-command: $(BIN)/command/go.mod ## go mod tidy for cmd/tghook, which no replace leads to the tree
 	cd $(COMMAND) && $(alone) go mod tidy
-	cd $(COMMAND) && cp "$(CURDIR)"/$(BIN)/command/go.{mod,sum} . && go mod edit -dropreplace github.com/tghook/tghook
+	cd $(COMMAND) && cp "$(CURDIR)"/$(BIN)/command/go.{mod,sum} . && go mod edit $(foreach s,$(SIBLINGS),-dropreplace github.com/tghook/tghook$(s)) -dropreplace github.com/tghook/tghook
 
 mod-check: $(BIN)/command/go.mod
 $(BIN)/command/go.mod: $(COMMAND)/go.mod $(COMMAND)/go.sum
-	@mkdir -p $(@D) && cp $(COMMAND)/go.{mod,sum} $(@D) && go mod edit -replace github.com/tghook/tghook="$(CURDIR)" $@
+	@mkdir -p $(@D) && cp $(COMMAND)/go.{mod,sum} $(@D) && go mod edit -replace github.com/tghook/tghook="$(CURDIR)" \
+	  $(foreach s,$(SIBLINGS),-replace github.com/tghook/tghook$(s)="$(CURDIR)$(s)") $@
 
 # RELEASING.md says when to use these three.
 .PHONY: release-check
