@@ -1,0 +1,104 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/tghook/tghook"
+)
+
+// DeadLetters returns dead letters of a target, as [tghook.Letters] does.
+func (g *Gateway) DeadLetters(ctx context.Context, name, target string, after int64, limit int) ([]tghook.DeadLetter, error) {
+	t, err := g.findTarget(name, target)
+	if err != nil {
+		return nil, err
+	}
+	return g.cfg.Storage.Queue().DeadLetters(ctx, t.id, after, limit)
+}
+
+func (g *Gateway) findTarget(name, target string) (*target, error) {
+	b, err := g.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return b.target(target)
+}
+
+// Replay puts a dead letter back into its lane. If edited is not nil, it takes the place of the
+// update. If there is no such dead letter, the error wraps [tghook.ErrNoDeadLetter]. If edited is
+// no update, it wraps [ErrNoUpdate].
+func (g *Gateway) Replay(ctx context.Context, name, target string, id int64, edited json.RawMessage) error {
+	t, err := g.findTarget(name, target)
+	if err != nil {
+		return err
+	}
+	key := tghook.Key{Bot: t.id, ID: id}
+	if edited == nil {
+		return g.cfg.Storage.Queue().PutBack(ctx, key)
+	}
+	letters, err := g.cfg.Storage.Queue().DeadLetters(ctx, t.id, id-1, 1)
+	if err != nil {
+		return err
+	}
+	if len(letters) == 0 || letters[0].Key != key {
+		return tghook.ErrNoDeadLetter
+	}
+	if err := t.send(ctx, edited); err != nil { // first, so that a crash loses nothing
+		return err
+	}
+	return g.cfg.Storage.Queue().Discard(ctx, key)
+}
+
+// Discard removes a dead letter.
+func (g *Gateway) Discard(ctx context.Context, name, target string, id int64) error {
+	t, err := g.findTarget(name, target)
+	if err != nil {
+		return err
+	}
+	return g.cfg.Storage.Queue().Discard(ctx, tghook.Key{Bot: t.id, ID: id})
+}
+
+// Send posts an update to a target once more, behind what waits in its lane. If the update is
+// none, the error wraps [ErrNoUpdate].
+func (g *Gateway) Send(ctx context.Context, name, target string, update json.RawMessage) error {
+	t, err := g.findTarget(name, target)
+	if err != nil {
+		return err
+	}
+	return t.send(ctx, update)
+}
+
+// ErrNoUpdate says that something is no update.
+var ErrNoUpdate = errors.New("this is no update: give a JSON object with an integer update_id and an object of a kind, such as message")
+
+// send publishes an update under a key of its own, because the queue keeps each key once.
+func (t *target) send(ctx context.Context, raw json.RawMessage) error {
+	u, err := tghook.ParseUpdate(raw)
+	if err != nil {
+		return fmt.Errorf("%w (%w)", ErrNoUpdate, err)
+	}
+	publisher, err := tghook.NewPublisher(&again{t.bot.gateway.cfg.Storage.Queue(), t.id}, tghook.DispatchConfig{Bot: t.bot.cfg.ID})
+	if err != nil {
+		return err
+	}
+	_, err = publisher.HandleUpdate(ctx, u)
+	return err
+}
+
+// again is the Queue of a publisher of updates that were published before.
+type again struct {
+	tghook.Queue
+
+	id int64
+}
+
+// Publish implements [tghook.Queue].
+func (a *again) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) error {
+	for i := range updates {
+		updates[i].Key = tghook.Key{Bot: a.id, ID: 1<<61 | rand.Int64N(1<<61)} //nolint:gosec // two must differ, nobody guesses it
+	}
+	return a.Queue.Publish(ctx, updates...)
+}

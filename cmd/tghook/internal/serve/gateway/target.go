@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
+)
+
+// target is a URL of a bot, with the queue of what it has not taken yet.
+type target struct {
+	bot   *bot
+	cfg   config.Target
+	id    int64          // of its queue
+	allow []netip.Prefix // nil: any address
+
+	mu      sync.Mutex
+	posting *posting // nil while the bot is paused
+	ended   bool
+	state   tghook.QueueState
+	counted time.Time
+	came    int // updates that were published since state was counted
+
+	running sync.WaitGroup // of postings that have not ended
+}
+
+// posting is a run of [tghook.Consume].
+type posting struct {
+	outlet *outlet.Outlet
+	stop   context.CancelFunc
+}
+
+func newTarget(b *bot, cfg config.Target, allow []netip.Prefix) *target {
+	return &target{bot: b, cfg: cfg, id: queueOf(b.cfg.ID, cfg.Name), allow: allow}
+}
+
+// queueOf returns the number under which the updates of a target are in the queue. For the bot's
+// own URL it is the bot's id. Ids of bots have less than 52 bits, so those of copies differ.
+func queueOf(bot int64, copied string) int64 {
+	if copied == "" {
+		return bot
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "copy %d %s", bot, copied))
+	return int64(binary.BigEndian.Uint64(sum[:8])>>2 | 1<<62) //nolint:gosec // it fits
+}
+
+// takes reports whether the target gets updates of a kind.
+func (t *target) takes(kind tghook.Kind) bool {
+	return t.cfg.Kinds == nil || slices.Contains(t.cfg.Kinds, string(kind))
+}
+
+// setPaused stops or begins posting.
+func (t *target) setPaused(paused bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.ended:
+	case paused && t.posting != nil:
+		t.posting.end()
+		t.posting = nil
+	case !paused && t.posting == nil:
+		t.begin()
+	}
+}
+
+// begin begins posting. t.mu is held.
+func (t *target) begin() {
+	out, err := outlet.New(outlet.Config{Bot: t.bot.cfg.ID, Target: t.cfg, Allow: t.allow, Observe: t.observe})
+	if err != nil { // the configuration was checked
+		t.bot.log.Error("a URL cannot be used", slog.String("target", t.cfg.Name), slog.Any("error", err))
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &posting{out, stop}
+	t.posting = p
+	t.running.Go(func() {
+		defer out.Close()
+		if err := tghook.Consume(ctx, t.bot.gateway.cfg.Storage.Queue(), t.handler(out), t.consume()); err != nil {
+			t.bot.log.Error("updates cannot be posted", slog.Any("error", err))
+		}
+	})
+}
+
+// end stops posting. Posts that are under way go on for a while.
+func (p *posting) end() {
+	if o, ok := any(p.outlet).(interface{ Stop() }); ok {
+		o.Stop()
+	}
+	p.stop()
+}
+
+// handler posts an update to the URL.
+func (t *target) handler(out *outlet.Outlet) tghook.Handler {
+	var h tghook.Handler = tghook.HandlerFunc(out.Deliver)
+	if library := t.bot.gateway.cfg.Library; library != nil {
+		h = tghook.Chain(h, library.Middleware)
+	}
+	return h
+}
+
+func (t *target) consume() tghook.ConsumeConfig {
+	cfg := tghook.ConsumeConfig{
+		Dispatch: tghook.DispatchConfig{
+			Bot: t.id, Logger: t.bot.log, MaxAttempts: t.bot.cfg.MaxAttempts, MaxAge: t.bot.cfg.MaxAge,
+			HandlerTimeout: -1, // the outlet has limits of its own; an update may wait for a bot that is down
+		},
+		Grace: grace,
+	}
+	library := t.bot.gateway.cfg.Library
+	if library != nil && t.cfg.Name == "" { // a copy is no bot
+		cfg.Dispatch.Watch = library.Watch
+	}
+	cfg.Dispatch.Observe = func(ctx context.Context, d tghook.Delivery) {
+		if library != nil && t.cfg.Name == "" {
+			library.Observe(ctx, d)
+		}
+		t.over(d)
+	}
+	if t.cfg.Name == "" {
+		cfg.Dispatch.Caller = &caller{t.bot}
+	}
+	return cfg
+}
+
+// over notes what has become of an update in the end.
+func (t *target) over(d tghook.Delivery) {
+	switch d.Outcome {
+	case tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeAbandoned:
+		t.bot.gateway.cfg.Meter.DeadLettered(t.bot.cfg.Name, t.cfg.Name)
+		t.bot.gateway.record.letter(t, d)
+	default:
+	}
+}
+
+// observe notes a request to the bot.
+func (t *target) observe(ctx context.Context, a outlet.Attempt) {
+	var waited time.Duration
+	if q, ok := tghook.QueuedFromContext(ctx); ok && !q.Published.IsZero() {
+		waited = max(0, a.At.Sub(q.Published))
+	}
+	t.bot.gateway.cfg.Meter.Posted(t.bot.cfg.Name, t.cfg.Name, a, waited)
+	t.bot.gateway.record.attempt(t, a, waited)
+}
+
+// end stops posting for good, and waits for the posts that are under way.
+func (t *target) end() {
+	t.mu.Lock()
+	t.ended = true
+	if t.posting != nil {
+		t.posting.end()
+	}
+	t.mu.Unlock()
+	t.running.Wait()
+}
+
+func (t *target) isPaused() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.posting == nil
+}
+
+// count counts what waits.
+func (t *target) count(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, countEach)
+	defer cancel()
+	t.mu.Lock()
+	before := t.came
+	t.mu.Unlock()
+	state, err := t.bot.gateway.cfg.Storage.Queue().State(ctx, t.id)
+	if err != nil {
+		return // Ready tells of it
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.state, t.counted = state, time.Now()
+	t.came -= before
+}
+
+// admit reports whether some more updates may wait, and counts them.
+func (t *target) admit(n, most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state.Pending+t.came+n > most {
+		return false
+	}
+	t.came += n
+	return true
+}
+
+// status tells of the target.
+func (t *target) status() TargetStatus {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := TargetStatus{Name: t.cfg.Name, URL: t.cfg.URL.Redacted(), Queue: t.state, Counted: t.counted}
+	if t.posting != nil {
+		s.Outlet = t.posting.outlet.Status()
+	}
+	return s
+}
