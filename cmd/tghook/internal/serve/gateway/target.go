@@ -28,7 +28,8 @@ type target struct {
 	ended   bool
 	state   tghook.QueueState
 	counted time.Time
-	came    int // updates that were published since state was counted
+	lost    bool // the bot cannot be reached
+	came    int  // updates that were published since state was counted
 
 	running sync.WaitGroup // of postings that have not ended
 }
@@ -149,6 +150,34 @@ func (t *target) observe(ctx context.Context, a outlet.Attempt) {
 	}
 	t.bot.gateway.cfg.Meter.Posted(t.bot.cfg.Name, t.cfg.Name, a, waited)
 	t.bot.gateway.record.attempt(t, a, waited)
+	t.log(ctx, a)
+}
+
+// log writes a line about a request to the bot. The dispatcher logs those that fail, so log adds
+// when the bot cannot be reached, and when it can again.
+func (t *target) log(ctx context.Context, a outlet.Attempt) {
+	t.mu.Lock()
+	was := t.lost
+	t.lost = a.Unreachable || t.lost && a.Err != nil
+	now := t.lost
+	t.mu.Unlock()
+	log := t.bot.log.With(slog.String("url", t.cfg.URL.Redacted()))
+	switch {
+	case now && !was:
+		log.WarnContext(ctx, "the bot cannot be reached; its updates are kept until it can", slog.Any("error", a.Err))
+	case was && !now:
+		log.InfoContext(ctx, "the bot is reached again")
+	}
+	attrs := []slog.Attr{
+		slog.Int64("update_id", a.Update.ID), slog.String("kind", string(a.Update.Kind)), slog.Int("attempt", a.Number),
+		slog.Int("status", a.Status), slog.Duration("took", a.Took),
+	}
+	level := slog.LevelDebug
+	if t.bot.gateway.cfg.File.Log.Contents {
+		level = slog.LevelInfo
+		attrs = append(attrs, slog.String("update", string(a.Update.Raw)))
+	}
+	log.LogAttrs(ctx, level, "posted", attrs...)
 }
 
 // end stops posting for good, and waits for the posts that are under way.
