@@ -105,6 +105,7 @@ func TestDockerfile(t *testing.T) {
 		"FROM scratch",
 		"ARG TARGETPLATFORM",
 		"COPY --from=roots /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt",
+		"COPY --from=roots --chown=65532:65532 /updates /var/lib/tghook", // an empty volume there gets this owner
 		"COPY ${TARGETPLATFORM}/" + config.Builds[0].Binary + " /tghook",
 		"USER 65532:65532",
 		"EXPOSE 8081",

@@ -57,8 +57,7 @@ def serve(cafe, secret, host, port):
         def do_POST(self):
             given = self.headers.get("X-Telegram-Bot-Api-Secret-Token", "")
             if not hmac.compare_digest(given.encode(), secret.encode()):
-                self.close_connection = True
-                return self.answer(401)
+                return self.answer(401, ("Connection", "close"))  # the body is not read
             body = self.rfile.read(int(self.headers["Content-Length"]))
             try:
                 cafe.handle(body)
@@ -67,9 +66,10 @@ def serve(cafe, secret, host, port):
                 return self.answer(500)  # the update comes again
             self.answer(200)
 
-        def answer(self, status):
+        def answer(self, status, *headers):
             self.send_response(status)
-            self.send_header("Content-Length", "0")
+            for name, value in (("Content-Length", "0"), *headers):
+                self.send_header(name, value)
             self.end_headers()
 
         def log_request(self, code="-", size="-"):

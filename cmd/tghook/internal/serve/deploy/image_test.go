@@ -1,0 +1,97 @@
+package deploy_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// user is that of the image.
+const user = 65532
+
+// image makes a folder with what the Dockerfile puts into the image, and nothing else.
+func image(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		missing(t, "only root of Linux can run a program in a folder as if it were an image")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", filepath.Join(dir, "tghook"), "github.com/tghook/tghook/cmd/tghook")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "var/lib/tghook"), 0o755))
+	require.NoError(t, os.Chown(filepath.Join(dir, "var/lib/tghook"), user, user))
+	return dir
+}
+
+// in is a command in the image: without an environment, and as its user.
+func in(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "/tghook", args...)
+	cmd.Dir, cmd.Env = "/", []string{}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: user, Gid: user}}
+	return cmd
+}
+
+// The gateway needs no file but its own, and writes to /var/lib/tghook alone.
+func TestTheGatewayRunsInAnImageFromScratch(t *testing.T) {
+	dir := image(t)
+	out, err := in(t, dir, "version").CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.True(t, strings.HasPrefix(string(out), "tghook "), string(out))
+
+	tg := tghooktest.NewServer(t)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "etc/tghook"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "etc/tghook/token"), []byte(tg.Token), 0o644))
+	text := "listen: 127.0.0.1:0\nstatus: {listen: 127.0.0.1:0}\nstorage: {path: /var/lib/tghook}\napi: " + tg.URL + "\napi_local: true\n" +
+		"bots: {shop: {token: {file: token}, to: 'http://127.0.0.1:9/'}}\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "etc/tghook/tghook.yaml"), []byte(text), 0o644))
+	serve := in(t, dir, "serve", "--config", "/etc/tghook/tghook.yaml", "--json")
+	log := new(output)
+	serve.Stderr = log
+	pipe, err := serve.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, serve.Start())
+	defer func() { _ = serve.Process.Kill() }()
+	var addresses struct{ Status string }
+	require.NoError(t, json.NewDecoder(pipe).Decode(&addresses), log)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		require.Eventually(t, func() bool { return get(t, "http://"+addresses.Status+path) == http.StatusOK }, 20*time.Second, 20*time.Millisecond, "%s: %s", path, log)
+	}
+	files, err := os.ReadDir(filepath.Join(dir, "var/lib/tghook"))
+	require.NoError(t, err)
+	assert.NotEmpty(t, files)
+
+	began := time.Now()
+	require.NoError(t, serve.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, serve.Wait(), log)
+	assert.Less(t, time.Since(began), 10*time.Second)
+}
+
+func get(t *testing.T, url string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode
+}
