@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// evidence is what a trial has left behind.
+type evidence struct {
+	sent     []int64    // ids of updates
+	arrivals []*arrival // in the order in which the bot has noted them
+	kills    []kill
+	answered map[int64]bool // updates whose webhook replies Telegram got
+	given    []int64        // updates that Telegram has given up
+}
+
+// slack is how long after the bot's answer its gateway may take to have read the answer, called
+// the method in it, and noted that the update is done. The machine is busy.
+const slack = time.Second
+
+// found is the result of a trial.
+type found struct {
+	sent, chats int
+	arrivals    int
+	kills       map[victim]int
+	lost        []int64
+	unanswered  []int64 // updates whose webhook reply never came
+	given       []int64
+	dead        int // dead letters
+	disordered  int
+	late        int            // repeats that did not follow directly
+	repeated    map[victim]int // by what was killed before the answer was seen
+	unexcused   int
+	slowest     time.Duration // from an answer to the kill that excuses the repeat
+	torn        int
+	problems    []string
+	broken      int // the number of problems, also of those that were not kept
+}
+
+// problemf notes a problem.
+func (f *found) problemf(format string, args ...any) {
+	const enough = 20
+	if f.broken++; f.broken <= enough {
+		f.problems = append(f.problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// line is the history of a chat.
+type line struct {
+	arrived map[int64]bool // by the number in the chat
+	last    int64          // the highest number so far
+	newest  *arrival       // the latest arrival of the last one
+}
+
+// audit compares what has arrived with what was sent.
+func audit(e evidence) found {
+	f := found{sent: len(e.sent), arrivals: len(e.arrivals), kills: map[victim]int{}, repeated: map[victim]int{}, given: e.given}
+	for _, k := range e.kills {
+		f.kills[k.what]++
+	}
+	chats, arrived := map[int64]*line{}, map[int64]*arrival{}
+	for _, a := range e.arrivals {
+		c := chats[a.chat]
+		if c == nil {
+			c = &line{arrived: map[int64]bool{}}
+			chats[a.chat] = c
+		}
+		f.follow(c, a, e.kills)
+		arrived[a.update] = a
+	}
+	f.chats = len(chats)
+	for _, update := range e.sent {
+		a := arrived[update]
+		switch {
+		case a == nil:
+			f.lost = append(f.lost, update)
+		case a.seq%answering == 0 && !e.answered[update]:
+			f.unanswered = append(f.unanswered, update)
+		}
+	}
+	return f
+}
+
+// follow checks an arrival against those before it in its chat.
+func (f *found) follow(c *line, a *arrival, kills []kill) {
+	switch {
+	case !c.arrived[a.seq]:
+		if a.seq != c.last+1 {
+			f.disordered++
+			f.problemf("number %d of chat %d has arrived after number %d", a.seq, a.chat, c.last)
+		}
+		c.arrived[a.seq] = true
+		if a.seq > c.last {
+			c.last, c.newest = a.seq, a
+		}
+	case a.seq < c.last:
+		f.late++
+		f.problemf("number %d of chat %d has arrived again after number %d", a.seq, a.chat, c.last)
+	default:
+		what, after, ok := excuse(c.newest, kills)
+		if !ok && a.arrived.Before(c.newest.took) {
+			what, after, ok = excuse(a, kills) // both were on their way at once: that of a dead gateway, and its repetition
+		}
+		c.newest = a
+		if !ok {
+			f.unexcused++
+			f.problemf("number %d of chat %d has arrived twice, and no kill explains it", a.seq, a.chat)
+			return
+		}
+		f.repeated[what]++
+		f.slowest = max(f.slowest, after)
+	}
+}
+
+// excuse returns what was killed before the answer to an arrival was seen, and how long after the
+// answer. ok is false if nothing was.
+func excuse(a *arrival, kills []kill) (what victim, after time.Duration, ok bool) {
+	answered := a.answered
+	if answered.IsZero() {
+		answered = a.took
+	}
+	for _, k := range kills {
+		from := k.gone
+		switch k.what {
+		case theBot:
+			if k.life != a.life {
+				continue
+			}
+			if a.answered.IsZero() {
+				return k.what, 0, true
+			}
+		case aGateway:
+			if k.place != a.gateway {
+				continue
+			}
+		case theDatabase:
+			from = k.back.Add(slack) // until then the gateways may be without connections
+		}
+		if !a.arrived.After(from) && k.at.Before(answered.Add(slack)) {
+			return k.what, max(0, k.at.Sub(answered)), true
+		}
+	}
+	return "", 0, false
+}
+
+// String has a line for each check, with its figure.
+func (f found) String() string {
+	var b strings.Builder
+	say := func(what string, format string, args ...any) {
+		fmt.Fprintf(&b, "\t%-28s %s\n", what, fmt.Sprintf(format, args...))
+	}
+	victims := []victim{theBot, aGateway, theDatabase}
+	count := func(m map[victim]int) string {
+		var parts []string
+		for _, v := range victims {
+			parts = append(parts, fmt.Sprintf("%d %s", m[v], v))
+		}
+		return strings.Join(parts, ", ")
+	}
+	say("kill -9", "%s", count(f.kills))
+	say("updates", "%d of %d chats, %d arrivals", f.sent, f.chats, f.arrivals)
+	say("lost", "%d", len(f.lost))
+	say("dead letters", "%d", f.dead)
+	say("given up by Telegram", "%d", len(f.given))
+	say("webhook replies lost", "%d", len(f.unanswered))
+	say("out of order", "%d, late repeats %d", f.disordered, f.late)
+	say("arrived again", "%s was killed before the answer was seen; %d without a cause", count(f.repeated), f.unexcused)
+	say("longest from answer to kill", "%v", f.slowest.Round(time.Millisecond))
+	say("lines that a kill has cut", "%d", f.torn)
+	say("broken rules", "%d", f.broken)
+	return b.String()
+}
+
+// err returns nil if the promise was kept.
+func (f found) err() error {
+	problems := slices.Clone(f.problems)
+	name := func(ids []int64, what string) {
+		if len(ids) > 0 {
+			problems = append(problems, fmt.Sprintf("%d updates %s, first %v", len(ids), what, ids[:min(len(ids), 20)]))
+		}
+	}
+	name(f.lost, "are lost")
+	name(f.unanswered, "are without their webhook reply")
+	name(f.given, "were given up by Telegram")
+	if f.dead > 0 {
+		problems = append(problems, fmt.Sprintf("there are %d dead letters", f.dead))
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return errors.New("the promise is broken:\n\t" + strings.Join(problems, "\n\t"))
+}
