@@ -163,7 +163,7 @@ func (q *Queue) PutBack(ctx context.Context, k tghook.Key) error {
 		return s.exec(removeDead, k.Bot, k.ID)
 	})
 	if err == nil {
-		q.change.notify()
+		q.change.notify(k.Bot)
 	}
 	return err
 }

@@ -123,6 +123,7 @@ func start(db *sql.DB, cfg Config) (*Store, error) {
 	defer cancel()
 	s := &Store{db: db}
 	s.queue = &Queue{store: s, scans: scans{}}
+	s.queue.change = signal{look: s.queue.ready, waiting: map[int64]*waiters{}}
 	return s, patiently(ctx, func() error { return s.connect(ctx, cfg) })
 }
 
@@ -142,7 +143,7 @@ func (s *Store) connect(ctx context.Context, cfg Config) error {
 		s.lanes, err = s.db.PrepareContext(ctx, albumLanes)
 	}
 	if err == nil {
-		s.ready, err = s.db.PrepareContext(ctx, canTake)
+		s.ready, err = s.db.PrepareContext(ctx, readyBots)
 	}
 	if err != nil {
 		return errors.Join(err, session.close())

@@ -21,7 +21,7 @@ import (
 // even those of updates that it does not return.
 type Queue struct {
 	store  *Store
-	change signal // an update may have become free to be taken
+	change signal // an update of a bot may have become free to be taken
 	scans  scans
 }
 
@@ -73,8 +73,17 @@ func (q *Queue) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) err
 	if err = errors.Join(err, noRoom); err != nil {
 		return fmt.Errorf("tgsqlite: Publish of update %d of bot %d: %w", updates[0].Key.ID, updates[0].Key.Bot, explain(err))
 	}
-	q.change.notify()
+	q.notify(updates)
 	return nil
+}
+
+// notify wakes those who wait for updates of the same bots.
+func (q *Queue) notify(updates []tghook.QueuedUpdate) {
+	for i := range updates {
+		if bot := updates[i].Key.Bot; i == 0 || bot != updates[i-1].Key.Bot {
+			q.change.notify(bot)
+		}
+	}
 }
 
 func (s *session) publish(updates []tghook.QueuedUpdate) error {
@@ -171,7 +180,7 @@ func (q *Queue) Return(ctx context.Context, updates []tghook.QueuedUpdate) error
 		return err
 	})
 	if err == nil {
-		q.change.notify()
+		q.notify(updates)
 	}
 	return err
 }
@@ -193,7 +202,7 @@ func (q *Queue) end(ctx context.Context, method string, u tghook.QueuedUpdate, f
 	if err != nil {
 		return failed(method, u.Key, err)
 	}
-	q.change.notify()
+	q.change.notify(r.bot)
 	return nil
 }
 

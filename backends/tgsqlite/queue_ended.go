@@ -14,7 +14,7 @@ type scans map[int64]time.Time
 // due reports whether that is so long ago that it must be done again. A Take that is called
 // often need not do it each time.
 func (s scans) due(bot int64) bool {
-	if time.Since(s[bot]) < pollPause {
+	if time.Since(s[bot]) < lookPause {
 		return false
 	}
 	s[bot] = time.Now()

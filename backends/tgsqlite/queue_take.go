@@ -11,18 +11,44 @@ import (
 	"github.com/tghook/tghook"
 )
 
-const (
-	// pollPause is how often a waiting Take checks for updates of other processes and for leases
-	// that have run out.
-	pollPause = 250 * time.Millisecond
-	// maxShare is how many updates of one lane Take leases at most.
-	maxShare = 32
-)
+// maxShare is how many updates of one lane Take leases at most.
+const maxShare = 32
 
-// canTake is for a Take that waits. A lease that began in the future shows that the clock was set
-// back: Take then shortens it.
-const canTake = `SELECT EXISTS (SELECT 1 FROM heads WHERE bot = ?1)
-	OR EXISTS (SELECT 1 FROM leases WHERE bot = ?1 AND (until <= ?2 OR until - lease > ?2))`
+// readyBots finds the bots that may have something to take. It reads one entry of heads for each
+// of them. A lease that began in the future shows that the clock was set back: Take then shortens
+// it.
+const readyBots = `
+WITH RECURSIVE ready (bot) AS (
+	SELECT min(bot) FROM heads
+	UNION ALL SELECT (SELECT min(bot) FROM heads WHERE bot > ready.bot) FROM ready WHERE bot IS NOT NULL)
+SELECT bot FROM ready WHERE bot IS NOT NULL
+UNION SELECT bot FROM leases WHERE until <= ?1 OR until - lease > ?1`
+
+// ready returns the bots that may have something to take. It only reads.
+func (q *Queue) ready() (bots []int64, err error) {
+	err = patiently(q.store.writer.open, func() error {
+		bots, err = readBots(q.store.ready)
+		return err
+	})
+	return bots, err
+}
+
+func readBots(stmt *sql.Stmt) ([]int64, error) {
+	rows, err := stmt.QueryContext(context.Background(), now())
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var bots []int64
+	for rows.Next() {
+		var bot int64
+		if err := rows.Scan(&bot); err != nil {
+			return nil, err
+		}
+		bots = append(bots, bot)
+	}
+	return bots, rows.Err()
+}
 
 // Take implements [tghook.Queue]. It leases at most 32 updates of a lane at a time. It notices
 // updates of other processes, and leases that have run out, within a quarter of a second.
@@ -30,47 +56,25 @@ func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Durat
 	if limit < 1 || lease <= 0 {
 		return nil, fmt.Errorf("tgsqlite: Take for bot %d: limit is %d and lease is %v; both must be positive", bot, limit, lease)
 	}
+	q.change.join(bot)
+	defer q.change.leave(bot)
 	for ctx.Err() == nil {
-		changed := q.change.wait() // before the look
+		changed := q.change.next(bot) // before the look
 		updates, err := q.take(ctx, bot, limit, lease)
 		switch {
 		case err != nil && ctx.Err() != nil: // it has had no effect
-			return nil, nil //nolint:nilerr // the end of ctx is the end of the wait
+			return nil, nil // the end of ctx is the end of the wait
 		case err != nil:
 			return nil, fmt.Errorf("tgsqlite: Take for bot %d: %w", bot, explain(err))
 		case len(updates) > 0:
 			return updates, nil
 		}
-		if err := q.await(ctx, changed, bot); err != nil {
-			return nil, fmt.Errorf("tgsqlite: Take for bot %d: %w", bot, explain(err))
+		select {
+		case <-ctx.Done():
+		case <-changed:
 		}
 	}
 	return nil, nil
-}
-
-// await returns when something can be taken, perhaps, or when ctx has ended. It only reads.
-func (q *Queue) await(ctx context.Context, changed <-chan struct{}, bot int64) error {
-	look := time.NewTicker(pollPause)
-	defer look.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-changed:
-			return nil
-		case <-look.C:
-		}
-		var ready bool
-		err := patiently(ctx, func() error {
-			return q.store.ready.QueryRowContext(context.WithoutCancel(ctx), bot, now()).Scan(&ready)
-		})
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case ready || err != nil:
-			return err
-		}
-	}
 }
 
 func (q *Queue) take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
