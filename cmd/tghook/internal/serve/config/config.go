@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -35,7 +36,14 @@ type Config struct {
 
 	// Bots are the bots of the file, in the order of their names.
 	Bots []*Bot
+
+	files   []string
+	sources map[string]source // where secrets and certificates come from, by field
 }
+
+// Files returns the files that the configuration was read from: the file itself, and those of
+// secrets and certificates, as absolute paths. If one changes, the configuration may have changed.
+func (c *Config) Files() []string { return slices.Clone(c.files) }
 
 // TLS names the files of a certificate and its key, in PEM.
 type TLS struct{ Certificate, Key string }
@@ -115,8 +123,9 @@ type Bot struct {
 	// Secret is the webhook's secret. If the file has none, it is made from the token.
 	Secret  string
 	Receive Receive
-	// Kinds are what Telegram is asked for (allowed_updates): all that its targets take.
-	// It is nil if a target takes every kind.
+	// Kinds are what Telegram is asked for (allowed_updates): all that its targets take. It is
+	// nil for Telegram's default, which a target without kinds gets: every kind but chat_member,
+	// message_reaction and message_reaction_count. Telegram must be told that by an empty list.
 	Kinds []string
 	// To is the bot's own URL. Its answer may have a webhook reply.
 	To Target
@@ -141,7 +150,7 @@ type Target struct {
 	URL  *url.URL
 	// Secret is sent in X-Telegram-Bot-Api-Secret-Token. If empty, the header is left out.
 	Secret string
-	// Kinds are the kinds of update that the target gets. If nil, all.
+	// Kinds are the kinds of update that the target gets. If nil, all that Telegram sends.
 	Kinds []string
 	// Timeout is how long a request may take.
 	Timeout time.Duration

@@ -1,6 +1,11 @@
 package config
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Mistake is one mistake in a configuration.
 type Mistake struct {
@@ -16,23 +21,39 @@ type Mistakes struct {
 }
 
 // Error has a line for each mistake: file:line: field: what.
-func (m *Mistakes) Error() string { return strings.TrimSpace(m.File) }
+func (m *Mistakes) Error() string {
+	lines := make([]string, len(m.All))
+	for i, mistake := range m.All {
+		lines[i] = mistake.text(m.File)
+	}
+	return strings.Join(lines, "\n")
+}
 
-// Load reads a file, its secrets and certificates, and checks everything. If something is wrong,
-// the error is a *Mistakes, or that of the file.
-func Load(path string) (*Config, error) { return nil, nil }
+func (m *Mistake) text(file string) string {
+	place := file
+	switch {
+	case file == "" && m.Line > 0:
+		place = fmt.Sprintf("line %d", m.Line)
+	case m.Line > 0:
+		place = fmt.Sprintf("%s:%d", file, m.Line)
+	}
+	text := m.What
+	if m.Field != "" {
+		text = m.Field + ": " + text
+	}
+	if place != "" {
+		text = place + ": " + text
+	}
+	return text
+}
 
-// ParseBot reads the JSON of a bot that the admin API got. It has the form of a bot in the file,
-// but its secrets are strings, because a caller must not read files or the environment of the
-// gateway. If something is wrong, the error is a *Mistakes.
-func ParseBot(name string, spec []byte, base *Config) (*Bot, error) { return nil, nil }
-
-// Files returns the files that the configuration was read from: the file itself, and those of
-// secrets and certificates. If one changes, the configuration may have changed.
-func (c *Config) Files() []string { return nil }
-
-// Dump returns the configuration with all defaults, as YAML, without secrets.
-func (c *Config) Dump() ([]byte, error) { return nil, nil }
-
-// Schema returns the JSON Schema of the file.
-func Schema() []byte { return nil }
+// sorted returns the mistakes of a reader as an error; nil if there are none.
+func (r *reader) failed(file string) error {
+	if len(r.mistakes) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.mistakes, func(a, b Mistake) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
+	})
+	return &Mistakes{File: file, All: r.mistakes}
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+const (
+	maxFile   = 4 << 20
+	maxSecret = 64 << 10
+	maxPEM    = 1 << 20
+)
+
+// Load reads a file, its secrets and certificates, and checks everything. If something is wrong,
+// the error is a *Mistakes, or that of the file.
+func Load(path string) (*Config, error) {
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readFile(whole, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{origin: file, folder: filepath.Dir(whole), files: []string{whole}, sources: map[string]source{}}
+	var c *Config
+	if root := r.readYAML(data); root != nil {
+		fileSchema().check(root, r)
+		c = r.config(root)
+	}
+	if err := r.failed(path); err != nil {
+		return nil, err
+	}
+	slices.Sort(r.files)
+	c.files, c.sources = slices.Compact(r.files), r.sources
+	return c, nil
+}
+
+// ParseBot reads the JSON of a bot that the admin API got. It has the form of a bot in the file,
+// but its secrets are strings, and its certificates are PEM, because a caller must not read files
+// or the environment of the gateway. base has the settings that all bots share, and the bots
+// whose tokens are in use. A bot in base with the same name does not count, because the new one
+// takes its place. If something is wrong, the error is a *Mistakes.
+func ParseBot(name string, spec []byte, base *Config) (*Bot, error) {
+	r := &reader{origin: request}
+	var b *Bot
+	if root := r.readJSON(spec); root != nil {
+		botSchema().check(root, r)
+		if !botName.MatchString(name) {
+			r.wrong(&value{field: "name"}, "%s", botNameRule)
+		}
+		b = r.bot(root, name, base)
+		for _, other := range base.Bots {
+			if other.Name != name && other.ID == b.ID && b.ID != 0 {
+				r.wrong(root.at("token"), "the bot %s has a token of this bot too; a bot may be here once", other.Name)
+			}
+		}
+	}
+	if err := r.failed(""); err != nil {
+		return nil, err
+	}
+	b.Added = true
+	return b, nil
+}
+
+// origin says where a configuration comes from.
+type origin int
+
+const (
+	file    origin = iota // the configuration file
+	request               // a request of the admin API
+)
+
+// A reader reads a configuration, and collects its mistakes.
+type reader struct {
+	origin   origin
+	folder   string            // where relative paths begin
+	files    []string          // that were read
+	sources  map[string]source // where secrets and certificates come from, by field
+	mistakes []Mistake
+	told     map[place]bool // where mistakes are
+}
+
+type place struct {
+	field string
+	line  int
+}
+
+// wrong adds a mistake. There is one for each value: the first one.
+func (r *reader) wrong(v *value, format string, args ...any) {
+	at := place{v.field, v.line}
+	if r.told[at] {
+		return
+	}
+	if r.told == nil {
+		r.told = map[place]bool{}
+	}
+	r.told[at] = true
+	r.mistakes = append(r.mistakes, Mistake{Line: v.line, Field: v.field, What: fmt.Sprintf(format, args...)})
+}
+
+// path returns the absolute path that a value names.
+func (r *reader) path(name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(r.folder, name)
+}
+
+// read reads a file that a value names. If it cannot be read, that is a mistake.
+func (r *reader) read(v *value, limit int64) (data []byte, path string, ok bool) {
+	path = r.path(v.text())
+	r.files = append(r.files, path)
+	data, err := readFile(path, limit)
+	if err != nil {
+		r.wrong(v, "%v", err)
+		return nil, path, false
+	}
+	return data, path, true
+}
+
+var (
+	errIrregular = errors.New("it is not a regular file")
+	errTooLarge  = errors.New("it is too large")
+)
+
+// readFile reads a file of a bounded size. A pipe or a device is an error, because a read of it may not
+// return.
+func readFile(path string, limit int64) ([]byte, error) {
+	about, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !about.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errIrregular}
+	}
+	f, err := os.Open(path) //nolint:gosec // whoever writes the configuration may name any file
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was read only
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = &fs.PathError{Op: "read", Path: path, Err: errTooLarge}
+	}
+	return data, err
+}
