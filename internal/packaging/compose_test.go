@@ -17,11 +17,11 @@ import (
 // load reads Compose files as docker compose does, with its schema and its checks.
 func load(t *testing.T, names ...string) *types.Project {
 	t.Helper()
-	var paths []string
-	for _, name := range names {
-		path, err := filepath.Abs(filepath.Join("../../packaging/serve/compose", name))
+	paths := make([]string, len(names))
+	for i, name := range names {
+		var err error
+		paths[i], err = filepath.Abs(filepath.Join("../../packaging/serve/compose", name))
 		require.NoError(t, err)
-		paths = append(paths, path)
 	}
 	options, err := cli.NewProjectOptions(paths, cli.WithDiscardEnvFile)
 	require.NoError(t, err)
