@@ -55,7 +55,7 @@ func (r *reader) bots(root *value, c *Config) {
 		}
 		b := r.bot(v, name, c)
 		if holder := holders[b.ID]; holder != "" && b.ID != 0 {
-			r.wrong(v.at("token"), "is a token of the bot of %s too; a bot may stand here once, so use copies to send its updates to several URLs", holder)
+			r.wrong(v.at("token"), "is a token of the same bot as that of %s; name a bot once, and use copies to send its updates to several URLs", holder)
 		}
 		holders[b.ID] = v.field
 		c.Bots = append(c.Bots, b)
@@ -91,7 +91,7 @@ func (r *reader) bot(v *value, name string, c *Config) *Bot {
 	}
 	switch {
 	case b.Receive == Webhook && c.URL == nil:
-		r.wrong(v.at("receive"), "webhook needs url: the address by which Telegram reaches the gateway")
+		r.wrong(v.at("receive"), "webhook needs url, the address by which Telegram reaches the gateway")
 	case b.Receive == "" && c.URL != nil:
 		b.Receive = Webhook
 	case b.Receive == "":

@@ -54,6 +54,7 @@ func (j *jsonReader) next() json.Token {
 // fill gives v the next value. depth is how deep it stands.
 func (j *jsonReader) fill(v *value, depth int) {
 	if depth > maxDepth {
+		v.line = j.line
 		j.wrong(v, "stands too deep; a bot needs four levels")
 		var skipped json.RawMessage
 		_ = j.decoder.Decode(&skipped) // it is valid JSON

@@ -25,7 +25,7 @@ func Load(path string) (*Config, error) {
 	}
 	data, err := readFile(whole, maxFile)
 	if err != nil {
-		return nil, err
+		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
 	r := &reader{origin: file, folder: filepath.Dir(whole), files: []string{whole}, sources: map[string]source{}}
 	var c *Config
@@ -57,7 +57,7 @@ func ParseBot(name string, spec []byte, base *Config) (*Bot, error) {
 		b = r.bot(root, name, base)
 		for _, other := range base.Bots {
 			if other.Name != name && other.ID == b.ID && b.ID != 0 {
-				r.wrong(root.at("token"), "the bot %s has a token of this bot too; a bot may be here once", other.Name)
+				r.wrong(root.at("token"), "is the token of the same bot as %s has; a bot may be in the gateway once", other.Name)
 			}
 		}
 	}
@@ -118,10 +118,9 @@ func (r *reader) read(v *value, limit int64) (data []byte, path string, ok bool)
 	r.files = append(r.files, path)
 	data, err := readFile(path, limit)
 	if err != nil {
-		r.wrong(v, "%v", err)
-		return nil, path, false
+		r.wrong(v, "the file %s cannot be read: %v", path, err)
 	}
-	return data, path, true
+	return data, path, err == nil
 }
 
 var (
@@ -129,24 +128,36 @@ var (
 	errTooLarge  = errors.New("it is too large")
 )
 
-// readFile reads a file of a bounded size. A pipe or a device is an error, because a read of it may not
-// return.
+// readFile reads a file of a bounded size. A pipe or a device is an error, because a read of it
+// may never return. The error does not name the file.
 func readFile(path string, limit int64) ([]byte, error) {
 	about, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, cause(err)
 	}
 	if !about.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errIrregular}
+		return nil, errIrregular
 	}
 	f, err := os.Open(path) //nolint:gosec // whoever writes the configuration may name any file
 	if err != nil {
-		return nil, err
+		return nil, cause(err)
 	}
 	defer f.Close() //nolint:errcheck // it was read only
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = &fs.PathError{Op: "read", Path: path, Err: errTooLarge}
+	switch {
+	case err != nil:
+		return nil, cause(err)
+	case int64(len(data)) > limit:
+		return nil, errTooLarge
 	}
-	return data, err
+	return data, nil
+}
+
+// cause returns the error of an operation on a file without the name of the file.
+func cause(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
 }

@@ -94,7 +94,7 @@ func (r *reader) admin(v *value) Admin {
 	}
 	a := Admin{
 		Listen: r.address(v.at("listen"), ""),
-		Token:  r.fitting(v.at("token"), bearerForm, "the token has a space or a character that is not ASCII; take others"),
+		Token:  r.fitting(v.at("token"), bearerForm, "the token has a space or a character that is not ASCII; leave it out"),
 		Key:    []byte(r.secret(v.at("key"))),
 		Allow:  r.addresses(v.at("allow")),
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -17,9 +18,9 @@ const maxDepth = 32
 // readYAML reads the file. If it is not YAML that can be used, readYAML returns nil.
 func (r *reader) readYAML(data []byte) *value {
 	root := &value{}
-	if !utf8.Valid(data) {
-		root.line = 1 + bytes.Count(validBytes(data), []byte("\n"))
-		r.wrong(root, "is not UTF-8; save the file as UTF-8")
+	if good := textIn(data); len(good) < len(data) {
+		root.line = 1 + bytes.Count(good, []byte("\n"))
+		r.wrong(root, "has a byte that is not UTF-8, or a control character; save the file as text in UTF-8")
 		return nil
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
@@ -29,7 +30,7 @@ func (r *reader) readYAML(data []byte) *value {
 	}
 	switch {
 	case errors.Is(err, io.EOF) || err == nil && isEmpty(&document):
-		r.wrong(root, "the file is empty; it needs bots, with a name, a token and a to")
+		r.wrong(root, "the file is empty; it needs bots, each with a name, a token and a to")
 		return nil
 	case err != nil:
 		r.notYAML(data, err)
@@ -46,11 +47,11 @@ func (r *reader) readYAML(data []byte) *value {
 	return root
 }
 
-// validBytes returns data up to the first byte that is not UTF-8.
-func validBytes(data []byte) []byte {
+// textIn returns data up to the first byte that is not UTF-8, or is a control character.
+func textIn(data []byte) []byte {
 	for at := 0; at < len(data); {
 		c, size := utf8.DecodeRune(data[at:])
-		if c == utf8.RuneError && size == 1 {
+		if c == utf8.RuneError && size == 1 || unicode.IsControl(c) && c != '\n' && c != '\r' && c != '\t' {
 			return data[:at]
 		}
 		at += size
@@ -88,8 +89,6 @@ func (r *reader) notYAML(data []byte, err error) {
 		r.wrong(at, "there is a colon where none may be; correct the indentation, or put a value that has a colon and a space in quotes")
 	case strings.Contains(message, "max depth"):
 		r.wrong(at, "values stand in each other more than %d deep; the file needs five levels", maxDepth)
-	case strings.Contains(message, "control characters"):
-		r.wrong(at, "has a control character; leave it out")
 	case failed.ContextMark.Line > 0 && failed.ContextMark.Line < at.line:
 		r.wrong(at, "is no YAML: %s %s that begins in line %d", message, failed.ContextMsg, failed.ContextMark.Line)
 	default:
