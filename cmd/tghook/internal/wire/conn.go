@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -19,25 +20,43 @@ import (
 type Conn struct {
 	net.Conn
 
-	read bytes.Buffer // what was read of the current answer
+	from *source
 	in   *bufio.Reader
 }
 
 func newConn(conn net.Conn) *Conn {
-	c := &Conn{Conn: conn}
-	c.in = bufio.NewReaderSize(io.TeeReader(conn, limited{&c.read}), 4<<10)
+	c := &Conn{Conn: conn, from: &source{conn: conn, left: unlimited}}
+	c.in = bufio.NewReaderSize(c.from, 4<<10)
 	return c
 }
 
 // MaxAnswer is how many bytes of an answer are read.
 const MaxAnswer = 8 << 20
 
-// limited keeps the first bytes that are written to it.
-type limited struct{ b *bytes.Buffer }
+// source reads from a connection.
+type source struct {
+	conn   net.Conn
+	copies bool         // whether read gets what is read
+	read   bytes.Buffer // the first bytes of the current answer
+	left   int          // how many bytes may be read
+	began  bool         // whether a byte of the current answer has come
+}
 
-func (l limited) Write(p []byte) (int, error) {
-	l.b.Write(p[:max(0, min(len(p), MaxAnswer-l.b.Len()))])
-	return len(p), nil
+const unlimited = math.MaxInt
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, errLongHead
+	}
+	n, err := s.conn.Read(p[:min(len(p), s.left)])
+	if s.left != unlimited {
+		s.left -= n
+	}
+	s.began = s.began || n > 0
+	if s.copies {
+		s.read.Write(p[:max(0, min(n, MaxAnswer-s.read.Len()))])
+	}
+	return n, err
 }
 
 // Answer is an answer of a webhook.
@@ -86,20 +105,26 @@ func (c *Conn) Receive(patience time.Duration) (Answer, error) {
 func (c *Conn) receive(method string, patience time.Duration) (Answer, error) {
 	_ = c.SetDeadline(time.Now().Add(patience))
 	ahead, _ := c.in.Peek(c.in.Buffered())
-	c.read.Reset()
-	c.read.Write(ahead)
+	c.from.copies = true
+	c.from.read.Reset()
+	c.from.read.Write(ahead)
 	res, err := http.ReadResponse(c.in, &http.Request{Method: method})
 	if err != nil {
-		return Answer{Raw: bytes.Clone(c.read.Bytes())}, err
+		return Answer{Raw: bytes.Clone(c.from.read.Bytes())}, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	_, reason, _ := strings.Cut(res.Status, " ")
-	a := Answer{Status: res.StatusCode, Reason: reason, Proto: res.Proto, Header: res.Header, Close: res.Close}
-	a.Framed = res.ContentLength >= 0 || len(res.TransferEncoding) > 0
+	a := answerOf(res)
 	a.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxAnswer))
-	raw := c.read.Bytes()
+	raw := c.from.read.Bytes()
 	a.Raw = bytes.Clone(raw[:max(0, len(raw)-c.in.Buffered())])
 	return a, err
+}
+
+// answerOf returns the head of an answer.
+func answerOf(res *http.Response) Answer {
+	_, reason, _ := strings.Cut(res.Status, " ")
+	framed := res.ContentLength >= 0 || len(res.TransferEncoding) > 0
+	return Answer{Status: res.StatusCode, Reason: reason, Proto: res.Proto, Header: res.Header, Close: res.Close, Framed: framed}
 }
 
 // Ended reports whether the webhook closes the connection within patience. It drops what

@@ -31,6 +31,8 @@ type Config struct {
 	// Certificate is what setWebhook got as certificate, in PEM. It replaces the
 	// authorities of the system. If empty, theirs count.
 	Certificate []byte
+	// Dial opens connections. If nil, a net.Dialer does.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 var secretForm = regexp.MustCompile(`^[A-Za-z0-9_-]{0,256}$`)
@@ -79,7 +81,9 @@ type Request struct {
 	ContentType string
 	// Framing replaces the header Content-Length. It may have several lines.
 	Framing string
-	Body    string
+	// Extra are headers that Telegram does not send. They stand behind its own.
+	Extra [][2]string
+	Body  string
 }
 
 // Bytes returns the request, with Telegram's headers in their order.
@@ -107,7 +111,11 @@ func (t *Target) Bytes(r Request) []byte {
 	if r.ContentType != " " {
 		fmt.Fprintf(&b, "Content-Type: %s\r\n", r.ContentType)
 	}
-	fmt.Fprintf(&b, "%s\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n%s", r.Framing, r.Body)
+	fmt.Fprintf(&b, "%s\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n", r.Framing)
+	for _, header := range r.Extra {
+		fmt.Fprintf(&b, "%s: %s\r\n", header[0], header[1])
+	}
+	fmt.Fprintf(&b, "\r\n%s", r.Body)
 	return []byte(b.String())
 }
 
@@ -136,7 +144,11 @@ func (t *Target) addr() string {
 
 // Dial opens a connection to the webhook.
 func (t *Target) Dial(ctx context.Context) (*Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", t.addr())
+	dial := t.config.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, "tcp", t.addr())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,224 @@
+package outlet
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"time"
+)
+
+// health is what an attempt tells of the bot.
+type health int
+
+const (
+	unknown     health = iota // nothing: the attempt was cancelled
+	well                      // it took the update
+	unwilling                 // it refused this update
+	troubled                  // it did not answer in time, or with 429 or 5xx
+	away                      // it answered 502, 503 or 504, or closed the connection
+	unreachable               // there was no connection
+)
+
+// place is where an update waits.
+type place int
+
+const (
+	back place = iota
+	front
+)
+
+// window decides how many requests may be under way, and which update is the next. The package's
+// documentation has its rules.
+type window struct {
+	limit int
+
+	mu        sync.Mutex
+	size      int
+	busy      int
+	waiting   list.List // of *waiter, the next one first
+	successes uint64
+	success   chan struct{} // closed at the next success
+	outage
+}
+
+// outage is the time in which a bot is down. The window's mutex guards it.
+type outage struct {
+	down    bool
+	since   time.Time
+	problem string
+	gap     time.Duration // between the last failure and the next request
+	next    time.Time     // when that is
+	timer   *time.Timer   // calls the window at next; nil if it is not needed
+}
+
+// waiter waits for its turn.
+type waiter struct {
+	turn  turn
+	ready chan struct{} // closed when it is its turn
+}
+
+// turn is the right to make one request.
+type turn struct {
+	probe     bool   // it began while the bot was down
+	successes uint64 // how many there were before it
+}
+
+func newWindow(limit int) *window {
+	return &window{limit: max(limit, 1), size: 1, success: make(chan struct{})}
+}
+
+// enter waits for a turn. If ctx ends first, it returns the cause of ctx. Otherwise leave must be
+// called.
+func (w *window) enter(ctx context.Context, at place) (turn, error) {
+	if ctx.Err() != nil {
+		return turn{}, context.Cause(ctx)
+	}
+	mine := &waiter{ready: make(chan struct{})}
+	element := w.queue(mine, at)
+	select {
+	case <-mine.ready:
+		return mine.turn, nil
+	case <-ctx.Done():
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-mine.ready:
+		w.busy--
+	default:
+		w.waiting.Remove(element)
+	}
+	w.admit()
+	return turn{}, context.Cause(ctx)
+}
+
+func (w *window) queue(mine *waiter, at place) *list.Element {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var element *list.Element
+	if at == front {
+		element = w.waiting.PushFront(mine)
+	} else {
+		element = w.waiting.PushBack(mine)
+	}
+	w.admit()
+	return element
+}
+
+// admit gives turns to those who wait. The mutex is held.
+func (w *window) admit() {
+	w.stopTimer()
+	for w.busy < w.size && w.waiting.Len() > 0 {
+		if wait := time.Until(w.next); w.down && wait > 0 {
+			w.timer = time.AfterFunc(wait, w.resume)
+			return
+		}
+		next := w.waiting.Remove(w.waiting.Front()).(*waiter)
+		next.turn = turn{w.down, w.successes}
+		w.busy++
+		close(next.ready)
+	}
+}
+
+func (w *window) stopTimer() {
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+}
+
+// resume is called when the next request may be made.
+func (w *window) resume() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.admit()
+}
+
+// leave ends a turn.
+func (w *window) leave(t turn, h health, problem string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy--
+	switch h {
+	case unknown:
+	case well:
+		w.size = min(w.size+1, w.limit)
+		w.successes++
+		close(w.success)
+		w.success = make(chan struct{})
+		w.outage.end()
+	case unwilling:
+		w.outage.end()
+	case troubled, away, unreachable:
+		w.shrink(t, h)
+		w.problem = problem
+	}
+	w.admit()
+}
+
+// end ends the outage.
+func (o *outage) end() {
+	o.down, o.since, o.problem, o.gap, o.next = false, time.Time{}, "", 0, time.Time{}
+}
+
+// The time between the requests to a bot that is down.
+const (
+	firstGap     = 100 * time.Millisecond
+	longestGap   = 2 * time.Second
+	longestAlone = 5 * time.Second // if no connection can be made
+)
+
+// shrink makes the window smaller after a failure. The mutex is held.
+func (w *window) shrink(t turn, h health) {
+	if w.size > 1 {
+		w.size /= 2
+		return
+	}
+	now := time.Now()
+	if w.down && !t.probe {
+		return // this request began before the outage, so it tells nothing new
+	}
+	if !w.down {
+		w.down, w.since = true, now
+	}
+	longest := longestGap
+	if h == unreachable {
+		longest = longestAlone
+	}
+	w.gap = min(max(2*w.gap, firstGap), longest)
+	w.next = now.Add(w.gap)
+}
+
+// holds reports whether failures of an outage do not count: none has succeeded since there were
+// so many successes.
+func (w *window) holds(successes uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.successes == successes && !(w.down && time.Since(w.since) >= longestHold)
+}
+
+// await waits for d. It ends early when there are more successes than so many. If ctx ends, await
+// returns the cause of ctx.
+func (w *window) await(ctx context.Context, d time.Duration, successes uint64) error {
+	w.mu.Lock()
+	success, more := w.success, w.successes != successes
+	w.mu.Unlock()
+	if more {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-success:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (w *window) status() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return Status{Window: w.size, Busy: w.busy, Waiting: w.waiting.Len(), Down: w.down, Since: w.since, Problem: w.problem}
+}

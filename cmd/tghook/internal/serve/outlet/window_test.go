@@ -1,0 +1,296 @@
+package outlet_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
+)
+
+// slow answers yes after a second.
+func slow(conn net.Conn, _ string) bool {
+	time.Sleep(time.Second)
+	return always(yes)(conn, "")
+}
+
+func TestTheWindowDoublesEachRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: slow}
+		o, _ := b.open(t)
+		defer o.Close()
+		wait := deliver(t.Context(), t, o, 60)
+		for _, busy := range []int{1, 2, 4, 8, 8, 8} {
+			synctest.Wait()
+			require.Equal(t, busy, o.Status().Busy)
+			require.Equal(t, busy, o.Status().Window)
+			time.Sleep(time.Second)
+		}
+		requireNoErrors(t, wait())
+		require.Equal(t, 8, b.most)
+		require.Zero(t, o.Status().Busy+o.Status().Waiting)
+		require.Equal(t, 8, b.dials, "connections are used again")
+		require.Len(t, b.bodies, 60)
+	})
+}
+
+// grown returns an Outlet with a window of 8.
+func grown(t *testing.T, b *bot, change ...func(*outlet.Config)) (*outlet.Outlet, *seen) {
+	t.Helper()
+	answer := b.answer
+	b.answer = always(yes)
+	o, s := b.open(t, change...)
+	for i := range 7 {
+		_, err := o.Deliver(t.Context(), update(t, 1000+i))
+		require.NoError(t, err)
+	}
+	require.Equal(t, 8, o.Status().Window)
+	b.answer = answer
+	b.bodies, b.times, b.raw = nil, nil, nil
+	s.all = nil
+	return o, s
+}
+
+func TestTheWindowHalvesInTrouble(t *testing.T) {
+	for answer, windows := range map[string][]int{
+		status(500):        {4, 2, 1, 1},
+		status(429):        {4, 2, 1, 1},
+		status(599):        {4, 2, 1, 1},
+		"nonsense\r\n\r\n": {4, 2, 1, 1},
+		status(400):        {8, 8},
+		status(404):        {8, 8},
+		status(410):        {8, 8},
+		status(302):        {8, 8},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &bot{answer: always(answer)}
+			o, s := grown(t, b)
+			defer o.Close()
+			for _, window := range windows {
+				_, err := o.Deliver(t.Context(), update(t, 1))
+				require.Error(t, err)
+				require.Equal(t, window, o.Status().Window, answer)
+				require.Equal(t, err, s.last(t).Err)
+			}
+			require.Equal(t, len(windows) == 4, o.Status().Down)
+		})
+	}
+}
+
+func gaps(times []time.Time) []time.Duration {
+	var all []time.Duration
+	for i := 1; i < len(times); i++ {
+		all = append(all, times[i].Sub(times[i-1]))
+	}
+	return all
+}
+
+func TestABotThatIsDownIsAskedFromTimeToTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ms = time.Millisecond
+		b := &bot{answer: always(status(500))}
+		o, _ := b.open(t)
+		defer o.Close()
+		start := time.Now()
+		for range 8 {
+			_, err := o.Deliver(t.Context(), update(t, 1))
+			require.EqualError(t, err, "Wrong response from the webhook: 500 Internal Server Error")
+		}
+		require.Equal(t, []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 2000 * ms, 2000 * ms}, gaps(b.times))
+		require.True(t, o.Status().Down)
+		require.Equal(t, start, o.Status().Since)
+		require.Equal(t, "Wrong response from the webhook: 500 Internal Server Error", o.Status().Problem)
+
+		b.answer = always(status(404))
+		_, err := o.Deliver(t.Context(), update(t, 1))
+		require.Error(t, err)
+		require.False(t, o.Status().Down, "a bot that answers 404 is not down")
+	})
+}
+
+func TestAnOutageOfAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: slow, down: true}
+		o, s := b.open(t)
+		defer o.Close()
+		wait := deliver(t.Context(), t, o, 100)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.Equal(t, []time.Duration{100e6, 200e6, 400e6, 800e6, 1600e6, 3200e6, 5e9, 5e9}, gaps(b.times)[:8])
+		require.InDelta(t, 3600/5, len(b.times), 10, "one request at a time, every 5 seconds")
+		status := o.Status()
+		require.True(t, status.Down)
+		require.Equal(t, "the bot cannot be reached: Connection refused", status.Problem)
+		require.Equal(t, 100, status.Waiting)
+		for _, a := range s.list() {
+			require.True(t, a.Unreachable)
+			require.Equal(t, s.list()[0].Update.ID, a.Update.ID, "the update that could not be sent stays in front")
+		}
+
+		b.set(func() { b.down, b.times = false, nil })
+		time.Sleep(time.Minute)
+		requireNoErrors(t, wait())
+		rounds := make([]int, 20)
+		for _, at := range b.times {
+			rounds[int(at.Sub(b.times[0])/time.Second)]++
+		}
+		require.Equal(t, []int{1, 2, 4, 8, 8}, rounds[:5], "the bot is not flooded")
+		require.Len(t, b.bodies, 100)
+		require.False(t, o.Status().Down)
+		require.Empty(t, o.Status().Problem)
+	})
+}
+
+func TestAProxyInFrontOfADeadBot(t *testing.T) {
+	for _, answer := range []func(net.Conn, string) bool{
+		always(status(502)), always(status(503)), always(status(504)),
+		func(net.Conn, string) bool { return false }, // the connection is closed
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &bot{answer: answer}
+			o, _ := b.open(t)
+			defer o.Close()
+			wait := deliver(t.Context(), t, o, 20)
+			time.Sleep(11 * time.Hour)
+			tried := map[string]bool{}
+			b.set(func() {
+				for _, body := range b.bodies {
+					tried[body] = true
+				}
+				b.bodies, b.answer = nil, always(yes)
+			})
+			require.Len(t, tried, 20, "each has got its turn")
+			time.Sleep(time.Minute + 20*time.Second)
+			requireNoErrors(t, wait())
+			require.Len(t, b.bodies, 20)
+		})
+	}
+}
+
+func TestAnOutageThatIsTooLongCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: always(status(503))}
+		o, _ := b.open(t)
+		defer o.Close()
+		start := time.Now()
+		_, err := o.Deliver(t.Context(), update(t, 1))
+		require.EqualError(t, err, "Wrong response from the webhook: 503 Service Unavailable")
+		require.InDelta(t, 12*time.Hour, time.Since(start), float64(2*time.Minute))
+	})
+}
+
+// A bot that dies of one update must get the others, and this one must fail in the end.
+func TestAPoisonedUpdate(t *testing.T) {
+	for _, bad := range []func(net.Conn) bool{
+		func(conn net.Conn) bool { return always(status(503))(conn, "") },
+		func(net.Conn) bool { return false },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &bot{}
+			b.answer = func(conn net.Conn, body string) bool {
+				if strings.Contains(body, `"update_id":1,`) {
+					return bad(conn)
+				}
+				return always(yes)(conn, body)
+			}
+			o, s := b.open(t)
+			defer o.Close()
+			failed := make(chan error, 1)
+			go func() {
+				_, err := o.Deliver(t.Context(), update(t, 1))
+				failed <- err
+			}()
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			require.Empty(t, failed, "nothing else has succeeded, so this may be an outage")
+			tries := len(s.list())
+			require.Less(t, tries, 30, "it is not posted more often than by Telegram")
+			require.True(t, o.Status().Down)
+
+			start := time.Now()
+			for i := range 10 {
+				_, err := o.Deliver(t.Context(), update(t, 2+i))
+				require.NoError(t, err)
+			}
+			require.LessOrEqual(t, time.Since(start), 3*time.Second, "the others do not wait for it")
+			require.Error(t, <-failed)
+			require.LessOrEqual(t, time.Since(start), 3*time.Second)
+			require.LessOrEqual(t, len(s.list()), tries+11)
+		})
+	}
+}
+
+func TestRetryAfterInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: always("HTTP/1.1 503 Down\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n")}
+		o, _ := b.open(t)
+		defer o.Close()
+		go func() {
+			time.Sleep(250 * time.Second)
+			b.set(func() { b.answer = always(yes) })
+		}()
+		_, err := o.Deliver(t.Context(), update(t, 1))
+		require.NoError(t, err)
+		require.Equal(t, []time.Duration{100e9, 100e9, 100e9}, gaps(b.times))
+	})
+}
+
+func TestTheContextEnds(t *testing.T) {
+	for name, b := range map[string]*bot{
+		"while it waits":                {answer: func(net.Conn, string) bool { time.Sleep(time.Hour); return false }},
+		"while the bot is not reached":  {down: true},
+		"while the bot is away":         {answer: always(status(502))},
+		"while the bot does not answer": {answer: func(net.Conn, string) bool { time.Sleep(50 * time.Second); return false }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o, s := b.open(t)
+				defer o.Close()
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				wait := deliver(ctx, t, o, 5)
+				time.Sleep(30*time.Second + 17*time.Millisecond)
+				cancel(errStop)
+				now := time.Now()
+				for _, err := range wait() {
+					require.ErrorIs(t, err, errStop)
+				}
+				require.Zero(t, time.Since(now))
+				require.Zero(t, o.Status().Busy+o.Status().Waiting)
+				for _, a := range s.list() {
+					require.Error(t, a.Err)
+				}
+				_, err := o.Deliver(ctx, update(t, 9))
+				require.ErrorIs(t, err, errStop)
+				b.set(func() { b.down, b.answer = false, always(yes) })
+				_, err = o.Deliver(t.Context(), update(t, 10))
+				require.NoError(t, err, "the turns were given back")
+				time.Sleep(2 * time.Hour)
+			})
+		})
+	}
+}
+
+func TestOneUpdateAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: slow}
+		o, s := b.open(t, func(c *outlet.Config) { c.Target.MaxConnections = 1 })
+		defer o.Close()
+		var all sync.WaitGroup
+		for i := range 10 {
+			all.Go(func() { _, _ = o.Deliver(t.Context(), update(t, i+1)) })
+			synctest.Wait()
+		}
+		all.Wait()
+		for i, a := range s.list() {
+			require.EqualValues(t, i+1, a.Update.ID)
+		}
+		require.Equal(t, 1, b.most)
+	})
+}
