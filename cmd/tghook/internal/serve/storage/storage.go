@@ -5,8 +5,12 @@ package storage
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
@@ -18,80 +22,108 @@ type Queue interface {
 	tghook.Letters
 }
 
+// engine is what SQLite and PostgreSQL do in different ways. Everything else is SQL that both
+// understand.
+type engine interface {
+	// full returns an error if the queue has no room for more updates. was says whether the
+	// last answer was the same.
+	full(ctx context.Context, was bool) (full, err error)
+	// answers returns why the engine does not take updates, besides a full queue.
+	answers(ctx context.Context) error
+	// size returns the bytes on the disk.
+	size(ctx context.Context) (int64, error)
+	// shrink gives the room of removed rows back, and removes their bytes. done is false if it
+	// must be tried again.
+	shrink(ctx context.Context) (done bool, err error)
+	close() error
+}
+
+const (
+	checkTime = 1500 * time.Millisecond // how long Check waits for an answer
+	openTime  = 15 * time.Second        // how long Open may take
+)
+
 // Storage is open storage. Every method may be called concurrently.
-type Storage struct{}
+type Storage struct {
+	engine  engine
+	db      *database
+	queue   *boundedQueue
+	history *history
+	watch   *watch
+	pruner  pruner
+	owner   string // of roles
+	checks  singleflight.Group
+}
 
 // Open opens the storage, and makes its files or tables if they are missing. Files and tables of
 // an older version are brought up to date. Close it when nothing uses it.
 func Open(ctx context.Context, cfg config.Storage) (*Storage, error) {
-	return nil, errors.New("not written")
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	open := openSQLite
+	if cfg.Postgres != "" {
+		open = openPostgres
+	}
+	e, db, queue, err := open(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	s := &Storage{
+		engine: e, db: db, owner: rand.Text(), watch: newWatch(db),
+		queue:  &boundedQueue{Queue: queue, engine: e},
+		pruner: pruner{engine: e, db: db, left: true},
+	}
+	s.history = newHistory(db, s.watch.notify)
+	if err := s.queue.look(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("storage: %w", err), s.Close())
+	}
+	return s, nil
 }
 
 // Close writes what still waits to be written, and closes the storage.
-func (s *Storage) Close() error { return nil }
+func (s *Storage) Close() error {
+	s.watch.close()
+	lost := s.history.close()
+	if err := errors.Join(lost, s.db.close(), s.engine.close()); err != nil {
+		return fmt.Errorf("storage: close: %w", err)
+	}
+	return nil
+}
 
 // Queue returns the queue.
-func (s *Storage) Queue() Queue { return nil }
+func (s *Storage) Queue() Queue { return s.queue }
 
 // Check returns why the storage takes no updates now: it does not answer, or it is full.
-func (s *Storage) Check(ctx context.Context) error { return nil }
+func (s *Storage) Check(ctx context.Context) error {
+	// A call of the system may hang on a broken disk. Then later checks wait for the same one.
+	result := s.checks.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
+		defer cancel()
+		if err := s.engine.answers(ctx); err != nil {
+			return nil, err
+		}
+		if err := s.queue.look(ctx); err != nil {
+			return nil, err
+		}
+		return nil, s.queue.isFull()
+	})
+	timeout := time.NewTimer(checkTime + 100*time.Millisecond)
+	defer timeout.Stop()
+	select {
+	case r := <-result:
+		return r.Err
+	case <-timeout.C:
+		return fmt.Errorf("the storage does not answer: it has taken longer than %v", checkTime)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // Size returns how many bytes the storage has on the disk.
-func (s *Storage) Size(ctx context.Context) (int64, error) { return 0, nil }
-
-// Added is a bot that was added over the admin API.
-type Added struct {
-	Name   string
-	Sealed []byte // its configuration, encrypted
+func (s *Storage) Size(ctx context.Context) (int64, error) {
+	size, err := s.engine.size(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("storage: size: %w", err)
+	}
+	return size, nil
 }
-
-// Bots returns the bots that were added, in the order of their names.
-func (s *Storage) Bots(ctx context.Context) ([]Added, error) { return nil, nil }
-
-// SaveBot adds a bot, or replaces the one with its name.
-func (s *Storage) SaveBot(ctx context.Context, b Added) error { return nil }
-
-// RemoveBot removes a bot that was added. It reports whether there was one.
-func (s *Storage) RemoveBot(ctx context.Context, name string) (bool, error) { return false, nil }
-
-// Paused returns the ids of the bots that are paused.
-func (s *Storage) Paused(ctx context.Context) (map[int64]bool, error) { return nil, nil }
-
-// SetPaused pauses or resumes a bot, for all gateways.
-func (s *Storage) SetPaused(ctx context.Context, bot int64, paused bool) error { return nil }
-
-// Hold takes a role for this storage's owner, or keeps it, for some time. It reports whether the
-// owner has the role. One of several gateways has it: it sets the webhook of a bot, or polls.
-// Each open Storage is an owner of its own. Time is the database's, where it has a clock.
-func (s *Storage) Hold(ctx context.Context, role string, time time.Duration) (bool, error) {
-	return false, nil
-}
-
-// Yield gives a role back, if the owner has it.
-func (s *Storage) Yield(ctx context.Context, role string) error { return nil }
-
-// Record keeps a row of the history. It does not block: rows are written in the background,
-// within half a second. If 10,000 rows wait, it drops the row and counts it. The exchange may be
-// nil. Size is bounded by Prune.
-func (s *Storage) Record(r Row, x *Exchange) {}
-
-// Dropped returns how many rows Record has dropped.
-func (s *Storage) Dropped() int64 { return 0 }
-
-// Rows returns rows in ascending order of Seq: the newest ones that the filter takes.
-func (s *Storage) Rows(ctx context.Context, f Filter) ([]Row, error) { return nil, nil }
-
-// ErrNoRow says that there is no such row, or not any more.
-var ErrNoRow = errors.New("there is no such row any more")
-
-// Row returns a row and its exchange, which is nil if it was not kept.
-func (s *Storage) Row(ctx context.Context, id string) (Row, *Exchange, error) {
-	return Row{}, nil, ErrNoRow
-}
-
-// Prune removes the oldest rows of the history: those older than the retention's Age, and as many
-// as take more than its MaxSize. Their bytes are not left in the file.
-func (s *Storage) Prune(ctx context.Context, keep config.Retention) error { return nil }
-
-// Watch returns a channel that is closed when a row was written, by any gateway, after this call.
-func (s *Storage) Watch() <-chan struct{} { return nil }

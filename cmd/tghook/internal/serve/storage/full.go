@@ -1,0 +1,77 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tghook/tghook"
+)
+
+const (
+	lookPause = 2 * time.Second // between two looks at the size of the queue
+	lookTime  = 5 * time.Second // how long a look may take
+)
+
+// boundedQueue is a Queue that takes no more updates when it is full. Updates that are in it can
+// still be handled.
+type boundedQueue struct {
+	Queue
+
+	engine engine
+
+	mu      sync.Mutex
+	full    error
+	looked  time.Time
+	looking bool
+}
+
+// Publish implements [tghook.Queue].
+func (q *boundedQueue) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) error {
+	q.lookSometimes()
+	if err := q.isFull(); err != nil {
+		return err
+	}
+	return q.Queue.Publish(ctx, updates...)
+}
+
+func (q *boundedQueue) isFull() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.full
+}
+
+// lookSometimes starts a look in the background, if the last one was some time ago.
+func (q *boundedQueue) lookSometimes() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.looking || time.Since(q.looked) < lookPause {
+		return
+	}
+	q.looking, q.looked = true, time.Now()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+		defer cancel()
+		_ = q.look(ctx) // Publish itself meets what is wrong
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.looking = false
+	}()
+}
+
+// look finds out whether the queue is full.
+func (q *boundedQueue) look(ctx context.Context) error {
+	full, err := q.engine.full(ctx, q.isFull() != nil)
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.full, q.looked = full, time.Now()
+	return nil
+}
+
+func errFull(used, bound int64) error {
+	return fmt.Errorf("the storage is full: waiting updates and dead letters take %d bytes, and storage.max_size is %d; raise it, discard dead letters, or wait until bots have taken their updates", used, bound)
+}

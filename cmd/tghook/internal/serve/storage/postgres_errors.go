@@ -1,0 +1,38 @@
+package storage
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/tghook/tghook/internal/redact"
+)
+
+// explain takes the password out of an error.
+func (p *postgres) explain(err error) error { return withoutPassword(err, p.password) }
+
+func withoutPassword(err error, password string) error {
+	if password == "" {
+		return err
+	}
+	return redact.Error(err, func(text string) string { return strings.ReplaceAll(text, password, "<password>") })
+}
+
+const badAddress = "it is no connection string of PostgreSQL. Give a URL, such as postgres://user:password@host/database, or pairs, such as host=db.example user=bot. In a URL, write special characters of the password as %XX, such as %40 for @"
+
+// badConnection says what is wrong with a connection string. The errors of pgx have parts of the
+// string, and the password may be among them.
+func badConnection(text string, err error) string {
+	const end = "`: " // of the string in the error
+	reason := err.Error()
+	at := strings.LastIndex(reason, end)
+	if at < 0 || strings.HasPrefix(reason[at+len(end):], "failed to parse") {
+		return badAddress
+	}
+	reason = reason[at+len(end):]
+	if u, err := url.Parse(text); err == nil {
+		if password, set := u.User.Password(); set && password != "" {
+			reason = strings.ReplaceAll(reason, password, "<password>")
+		}
+	}
+	return reason
+}
