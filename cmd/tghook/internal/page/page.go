@@ -1,7 +1,8 @@
-// Package page serves the page of `tghook dev`: a chat in the browser and an inspector beside it.
+// Package page serves the page of `tghook dev`, a chat in the browser and an inspector beside it, and the page of
+// `tghook serve`, the inspector of bots in service. They share modules.
 //
-// The page is made of the files in static: HTML, CSS and ES modules that the browser reads as they are. There is no build step.
-// The page talks to the control API only, and has no rights of its own there.
+// The pages are made of the files in static: HTML, CSS and ES modules that the browser reads as they are. There is no build
+// step. A page talks to the API of its command only, and has no rights of its own there.
 package page
 
 import (
@@ -25,13 +26,19 @@ var embedded embed.FS
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; " +
 	"connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// A Handler serves the page at "/" and its files at "/page/".
+// A Handler serves a page at "/" and its files at "/page/".
 type Handler struct {
 	files map[string]*file
 }
 
-// New reads the files of the page and compresses them.
-func New() (*Handler, error) {
+// New returns the page of `tghook dev`.
+func New() (*Handler, error) { return newHandler("index.html") }
+
+// NewServe returns the page of `tghook serve`.
+func NewServe() (*Handler, error) { return newHandler("serve.html") }
+
+// newHandler reads the files of the pages and compresses them. start is the file at "/".
+func newHandler(start string) (*Handler, error) {
 	h := &Handler{files: map[string]*file{}}
 	err := fs.WalkDir(embedded, "static", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -50,7 +57,7 @@ func New() (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.files["/"] = h.files["/page/index.html"]
+	h.files["/"] = h.files["/page/"+start]
 	return h, nil
 }
 

@@ -1,4 +1,4 @@
-// The control API: requests, and the stream of events.
+// The API of the command: requests, and the stream of events.
 
 /** What the API said in place of an answer. */
 export class ApiError extends Error {
@@ -15,13 +15,13 @@ async function request(method, path, body) {
   if (body instanceof FormData) init.body = body;
   else if (body !== undefined) {
     init.headers['Content-Type'] = 'application/json';
-    init.body = JSON.stringify(body);
+    init.body = typeof body === 'string' ? body : JSON.stringify(body); // a string is JSON already
   }
   let response;
   try {
-    response = await fetch(path, init);
+    response = await fetch(location.origin + path, init); // the page's own address may have a password in it, which fetch refuses
   } catch {
-    throw new ApiError(0, 'no_connection', 'The command does not answer. Is tghook dev still running?');
+    throw new ApiError(0, 'no_connection', 'The command does not answer. Is it still running?');
   }
   if (!response.ok) throw await readError(response);
   return response;
@@ -47,15 +47,21 @@ async function json(method, path, body) {
 const kinds = [
   'message', 'edit', 'delete', 'reaction', 'poll', 'draft', 'action', 'keyboard', 'answer', 'chat', 'member', 'pin', 'commands',
   'user', 'bot', 'webhook', 'queue', 'inline', 'payment', 'row', 'warning', 'fault', 'time', 'reset', 'log', 'child',
+  'state',
 ];
 
 /** Api is the door to the command. One stream of events serves the whole page. */
 export class Api {
   #listeners = new Map();
+  #stream;
+  #query = {};
   #source = null;
   #last = null;
   #delay = 0;
   #timer = 0;
+
+  /** `stream` is the path of the events. */
+  constructor(stream = '/api/events') { this.#stream = stream; }
 
   get(path) { return json('GET', path); }
   post(path, body = {}) { return json('POST', path, body); }
@@ -71,9 +77,10 @@ export class Api {
     return () => this.#listeners.get(kind).delete(f);
   }
 
-  /** Begins the stream after the event `seq`. */
-  connect(seq) {
+  /** Begins the stream after the event `seq`. `query` says which events are wanted, if not all. */
+  connect(seq, query = {}) {
     this.#last = seq;
+    this.#query = query;
     this.#open();
   }
 
@@ -88,7 +95,7 @@ export class Api {
 
   #open() {
     this.disconnect();
-    const source = new EventSource(`/api/events?after=${this.#last ?? ''}`);
+    const source = new EventSource(`${location.origin}${this.#stream}?${new URLSearchParams({...this.#query, after: this.#last ?? ''})}`);
     this.#source = source;
     source.onopen = () => {
       this.#delay = 0;

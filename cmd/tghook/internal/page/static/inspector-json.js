@@ -21,17 +21,22 @@ export function Body({body, type = '', truncated = false, base64 = false, size, 
   </div>`;
 }
 
-/** The value of a body in JSON or of a form; undefined for any other. */
+/** The value of a body in JSON or of a form; undefined for any other. A whole number keeps all its digits, where the browser can tell them. */
 export function parsed(body, type = '') {
   if (typeof body !== 'string') return body ?? undefined;
   if (type.includes('urlencoded')) return form(body);
   if (type.startsWith('multipart/')) return multipart(bytesOf(body), type);
   try {
-    const value = JSON.parse(body);
+    const value = JSON.parse(body, exact);
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function exact(key, value, context) {
+  const long = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '');
+  return long ? BigInt(context.source) : value;
 }
 
 function form(body) {
@@ -87,7 +92,7 @@ function Items({name, entries, level, brackets, plain = false}) {
 
 function Leaf({value}) {
   const [all, setAll] = useState(false);
-  if (typeof value !== 'string') return html`<span class=${typeof value === 'number' ? 'json-number' : 'json-literal'}>${String(value)}</span>`;
+  if (typeof value !== 'string') return html`<span class=${typeof value === 'number' || typeof value === 'bigint' ? 'json-number' : 'json-literal'}>${String(value)}</span>`;
   const text = JSON.stringify(value);
   if (all || text.length <= longText) return html`<span class="json-string">${text}</span>`;
   return html`<span class="json-string">${text.slice(0, longText)}…</span> <button class="button small" onClick=${() => setAll(true)}>Show all ${text.length} characters</button>`;

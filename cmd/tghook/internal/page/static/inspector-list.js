@@ -8,7 +8,8 @@ import {exactTime, took} from './inspector-time.js';
 const rowHeight = 32; // as in inspector.css
 const beyond = 10;    // rows above and below those in sight
 
-export function List({rows, selected, filtered, onAll}) {
+/** `empty` says what to do when there are no rows yet. */
+export function List({rows, selected, filtered, empty, onAll}) {
   const state = useStore(rows, s => s);
   const list = useMemo(() => grouped(state.rows), [state.rows]);
   const box = useRef();
@@ -74,17 +75,17 @@ export function List({rows, selected, filtered, onAll}) {
         ${list.slice(start, end).map((item, i) => html`<${Line} key=${item.row.id} item=${item} top=${(start + i) * rowHeight} position=${start + i + 1} size=${list.length}
           selected=${item.row.id === selected} kin=${update !== undefined && item.row.update_id === update} />`)}
       </div>
-      ${list.length === 0 && html`<${Nothing} state=${state} filtered=${filtered} onAll=${onAll} />`}
+      ${list.length === 0 && html`<${Nothing} state=${state} filtered=${filtered} empty=${empty} onAll=${onAll} />`}
     </div>
     ${!atEnd && list.length > 0 && html`<button class="button small inspector-end" onClick=${() => { box.current.scrollTop = box.current.scrollHeight; }}>Newest ↓</button>`}
   </div>`;
 }
 
-function Nothing({state, filtered, onAll}) {
+function Nothing({state, filtered, empty, onAll}) {
   if (state.loading) return html`<p class="inspector-none">Loading …</p>`;
   if (state.error) return html`<p class="inspector-none failed">${state.error}</p>`;
   if (filtered) return html`<p class="inspector-none">Nothing passes the filter. <button class="button small" onClick=${onAll}>Show all</button></p>`;
-  return html`<p class="inspector-none">Nothing yet. Write to the bot in the chat.</p>`;
+  return html`<p class="inspector-none">${empty}</p>`;
 }
 
 const signs = {delivery: '→', call: '←', reply: '←', poll: '⇄', warning: '!'};

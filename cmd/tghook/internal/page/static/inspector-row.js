@@ -3,31 +3,32 @@ import {html, useEffect, useRef, useState} from './vendor/preact.js';
 import {Icon} from './icons.js';
 import {go, link} from './route.js';
 import {copyText} from './clipboard.js';
-import {attempt} from './toast.js';
 import {Badges} from './inspector-list.js';
-import {Body, parsed} from './inspector-json.js';
-import {chatPath} from './api.js';
-import {Replay} from './inspector-replay.js';
+import {Body} from './inspector-json.js';
 import {exactTime, took} from './inspector-time.js';
 
 export function rowPath(id) { return `/api/rows/${encodeURIComponent(id)}`; }
 
-export function Detail({id, store, api, bot, rows}) {
+/**
+ * Shows a row. `words` are the sentences that differ from page to page: {missing, refused, forgotten, executed, dropped}, and
+ * `note`, which makes one of the row. `place` makes the row's place in the address; `actions` makes more buttons;
+ * `replay` is the dialogue that replays its update; `onFound` is told of the row.
+ */
+export function Detail({id, api, rows, words, place, actions, replay: Replay, onFound}) {
   const [row, setRow] = useState(null);
   const [error, setError] = useState('');
   const [replaying, setReplaying] = useState(false);
   const head = useRef();
   useEffect(() => {
     let gone = false;
-    store.set({inspectorOpen: true}); // a link to a row has opened the panel: it stays when the row is closed
     const load = () => api.get(rowPath(id)).then(
       found => {
         if (gone) return;
         setRow(found);
         setError('');
-        if (found.bot !== bot.id) go({bot: found.bot, chat: found.chat || null, row: id}); // a link to a row of another bot
+        onFound?.(found);
       },
-      err => { if (!gone) setError(err.status === 404 ? 'This row is no longer kept, or tghook dev was started anew since. Its link works only as long as the session.' : err.message); },
+      err => { if (!gone) setError(err.status === 404 ? words.missing : err.message); },
     );
     load();
     const end = api.on('row', event => { if (event.row?.id === id) load(); });
@@ -41,41 +42,25 @@ export function Detail({id, store, api, bot, rows}) {
     <header class="inspector-detail-head">
       <button class="icon-button inspector-back" aria-label="Back to the list" title="Back to the list" onClick=${close}><${Icon} name="back" /></button>
       <h3 ref=${head}>${row ? row.method ?? row.kind ?? row.type : error ? 'Not found' : 'Loading …'}</h3>
-      ${row && html`<${Actions} row=${row} store=${store} api=${api} bot=${bot} onReplay=${() => setReplaying(true)} />`}
+      ${row?.type === 'delivery' && row.update && html`<button class="button small" onClick=${() => setReplaying(true)}><${Icon} name="replay" size=${16} /> Replay</button>`}
+      ${row && actions?.(row)}
+      ${row && html`<button class="icon-button" aria-label="Copy a link to this row" title="Copy a link to this row" onClick=${() => copyText(link(place(row)), 'Copied the link')}><${Icon} name="link" /></button>`}
       <button class="icon-button inspector-shut" aria-label="Close the row" title="Close the row (Esc)" onClick=${close}><${Icon} name="close" /></button>
     </header>
     <div class="inspector-detail-body" tabindex="-1">
       ${error && html`<p class="inspector-verdict failed" role="alert">${error}</p>`}
-      ${row && html`<${Facts} row=${row} rows=${rows} />`}
+      ${row && html`<${Facts} row=${row} rows=${rows} words=${words} />`}
     </div>
     ${replaying && html`<${Replay} row=${row} api=${api} onClose=${() => setReplaying(false)} />`}
   </section>`;
 }
 
-function Actions({row, store, api, bot, onReplay}) {
+function Facts({row, rows, words}) {
   return html`
-    ${row.type === 'delivery' && html`<button class="button small" onClick=${onReplay}><${Icon} name="replay" size=${16} /> Replay</button>`}
-    ${row.request && html`<button class="icon-button" aria-label="Copy as curl" title="Copy as curl" onClick=${() => attempt(async () => copyText(await api.text(rowPath(row.id) + '/curl'), 'Copied as curl'))}><${Icon} name="terminal" /></button>`}
-    <button class="icon-button" aria-label="Copy a link to this row" title="Copy a link to this row" onClick=${() => copyText(link({row: row.id}), 'Copied the link')}><${Icon} name="link" /></button>
-    ${row.chat && html`<button class="icon-button" aria-label="Show in the chat" title="Show in the chat" onClick=${() => attempt(async () => go({bot: bot.id, chat: row.chat, message: await messageOf(row, api, store)}))}><${Icon} name="out" /></button>`}`;
-}
-
-/** The message that the row is about; null if it is about none. */
-async function messageOf(row, api, store) {
-  const about = row.update && Object.values(row.update).find(v => typeof v === 'object' && v !== null);
-  if (about) return about.message_id ?? about.message?.message_id ?? null;
-  const answer = parsed(row.response?.body);
-  if (answer?.result?.message_id) return answer.result.message_id;
-  // Telegram sends no answer to a call that came in the response to an update.
-  const {messages} = await api.get(`${chatPath(row.bot, row.chat)}/messages?as=${store.state.as}&limit=100`);
-  return messages.find(m => m.x?.row === row.id)?.message_id ?? null;
-}
-
-function Facts({row, rows}) {
-  return html`
-    <${Verdict} row=${row} />
+    <${Verdict} row=${row} words=${words} />
     <div class="inspector-badges"><${Badges} row=${row} /></div>
     <dl class="inspector-facts">
+      <${Fact} name="To" value=${row.target} />
       <${Fact} name="Time" value=${exactTime(row.at)} />
       <${Fact} name="Update" value=${row.update_id} />
       <${Fact} name="Chat" value=${row.chat} />
@@ -88,6 +73,7 @@ function Facts({row, rows}) {
     </dl>
     <${Related} row=${row} rows=${rows} />
     <${Attempts} row=${row} />
+    ${words.note?.(row) && html`<p class="inspector-hint">${words.note(row)}</p>`}
     ${row.request && html`<${Message} title="Request" first=${`${row.request.method} ${row.request.url}`} message=${row.request} truncated=${row.request.truncated} />`}
     ${row.update && !row.request && html`<section class="inspector-message"><h4>Update</h4><${Body} body=${row.update} label="update" /></section>`}
     ${row.updates?.length > 0 && typeof row.updates[0] === 'object' && html`<section class="inspector-message"><h4>Updates</h4><${Body} body=${row.updates} label="updates" /></section>`}
@@ -99,13 +85,13 @@ function Fact({name, value}) {
 }
 
 /** What became of it, in a sentence. What failed is in the words of getWebhookInfo. */
-function Verdict({row}) {
-  if (row.reply?.refused) return html`<p class="inspector-verdict failed"><strong>Telegram refused the reply${row.reply.method && ` ${row.reply.method}`}.</strong> ${row.reply.refused}<br />
-    <span>Telegram takes the update for handled, and tells the bot nothing.</span></p>`;
+function Verdict({row, words}) {
+  if (row.reply?.refused) return html`<p class="inspector-verdict failed"><strong>${words.refused}${row.reply.method && ` ${row.reply.method}`}.</strong> ${row.reply.refused}<br />
+    <span>${words.forgotten}</span></p>`;
   if (row.running) return html`<p class="inspector-verdict">${row.via === 'poll' ? 'The bot has fetched the update by getUpdates, and has not confirmed it yet.' : 'On its way. The bot has not answered yet.'}</p>`;
-  if (row.ok === false) return html`<p class="inspector-verdict failed"><strong>${row.error || 'It failed.'}</strong>${row.dropped && html`<br />The update is dropped: it is not tried again.`}</p>`;
+  if (row.ok === false) return html`<p class="inspector-verdict failed"><strong>${row.error || 'It failed.'}</strong>${row.dropped && html`<br />${words.dropped}`}</p>`;
   if (row.type !== 'delivery') return null;
-  if (row.reply?.rode) return html`<p class="inspector-verdict good">The bot’s answer brought <strong>${row.reply.method}</strong>, which Telegram executed.</p>`;
+  if (row.reply?.rode) return html`<p class="inspector-verdict good">The bot’s answer brought <strong>${row.reply.method}</strong>, ${words.executed}</p>`;
   return html`<p class="inspector-verdict good">${row.via === 'poll' ? 'The bot fetched the update by getUpdates, and confirmed it.' : 'The bot took the update. Its answer brought no method.'}</p>`;
 }
 

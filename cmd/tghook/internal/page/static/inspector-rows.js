@@ -1,5 +1,4 @@
 // The rows of the inspector: what was delivered to a bot and what it called, newest last.
-import {botPath} from './api.js';
 import {Store} from './store.js';
 
 /** So many rows are kept in the page. Older ones are loaded again when one scrolls to them. */
@@ -42,23 +41,23 @@ export function grouped(rows) {
   return list;
 }
 
-/** Rows are those of one bot that pass a filter. state: {rows, more, loading, error}. */
+/** Rows are those of one bot that pass a filter. `bot` is its id, and `path` its part of the API. state: {rows, more, loading, error}. */
 export class Rows extends Store {
   #api;
-  #bot;
+  #path;
   #filter;
   #ends = [];
   #waiting = new Map();
   #timer = 0;
-  #oldest = ''; // id of the oldest row that was loaded
+  #oldest = ''; // what asks for the rows before those that were loaded
 
-  constructor(api, bot, filter) {
+  constructor(api, bot, path, filter) {
     super({rows: [], more: false, loading: true, error: ''});
     this.#api = api;
-    this.#bot = bot;
+    this.#path = path;
     this.#filter = filter;
     this.#ends = [
-      api.on('row', event => { if (event.row && String(event.bot) === String(bot.id)) this.#add(event.row); }),
+      api.on('row', event => { if (event.row && String(event.bot) === String(bot)) this.#add(event.row); }),
       api.on('reset', () => this.load()),
     ];
     this.load();
@@ -96,8 +95,8 @@ export class Rows extends Store {
     if (before !== '') query.set('before', before);
     for (const key of ['kind', 'chat', 'text']) if (this.#filter[key]) query.set(key, this.#filter[key]);
     if (this.#filter.failed) query.set('failed', 'true');
-    const {rows, more} = await this.#api.get(`${botPath(this.#bot.id)}/rows?${query}`);
-    if (rows.length > 0) this.#oldest = rows[0].id;
+    const {rows, more, before: next} = await this.#api.get(`${this.#path}/rows?${query}`);
+    if (rows.length > 0) this.#oldest = next ?? rows[0].id;
     return {rows: this.#filter.kind ? rows : rows.filter(row => !isQuietPoll(row)), more: Boolean(more)};
   }
 

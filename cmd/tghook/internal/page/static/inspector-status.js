@@ -4,7 +4,8 @@ import {useStore} from './store.js';
 import {Icon} from './icons.js';
 import {attempt} from './toast.js';
 import {botPath} from './api.js';
-import {exactTime, took} from './inspector-time.js';
+import {Age} from './age.js';
+import {exactTime} from './inspector-time.js';
 
 export function Status({store, api, bot: known, onLog, onFaults}) {
   const bot = useBot(api, known);
@@ -27,16 +28,6 @@ function way(bot, webhook) {
   if (webhook.url) return html`<${Icon} name="link" size=${14} /> ${webhook.url}`;
   if (bot.polling) return html`<${Icon} name="refresh" size=${14} /> long poll`;
   return html`<${Icon} name="help" size=${14} /> asks for no updates`;
-}
-
-/** How long ago something was; it grows by itself. */
-function Age({at}) {
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, []);
-  return took(Math.max(1000, now - new Date(at).getTime()));
 }
 
 /** The bot with its newest state. It is asked for again a moment after something has happened. */

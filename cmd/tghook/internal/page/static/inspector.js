@@ -1,15 +1,19 @@
 // The inspector: each delivery and each call as a row, beside the chat.
-import {html, useEffect, useLayoutEffect, useMemo, useRef, useState} from './vendor/preact.js';
+import {html, useLayoutEffect, useRef, useState} from './vendor/preact.js';
 import {useStore} from './store.js';
 import {register} from './commands.js';
 import {go} from './route.js';
-import {toast} from './toast.js';
+import {attempt, toast} from './toast.js';
 import {openMenu} from './menu.js';
 import {Icon} from './icons.js';
-import {botPath} from './api.js';
-import {Rows, everything} from './inspector-rows.js';
-import {List} from './inspector-list.js';
-import {Detail} from './inspector-row.js';
+import {copyText} from './clipboard.js';
+import {botPath, chatPath} from './api.js';
+import {everything} from './inspector-rows.js';
+import {rowPath} from './inspector-row.js';
+import {parsed} from './inspector-json.js';
+import {Filter} from './inspector-filter.js';
+import {Replay} from './inspector-replay.js';
+import {Traffic} from './inspector-traffic.js';
 import {Child, Status} from './inspector-status.js';
 import {Faults} from './inspector-faults.js';
 import {ChildLog} from './inspector-log.js';
@@ -44,8 +48,9 @@ export function Inspector({store, api, bot, chat}) {
   return html`<div class=${'inspector-panel' + (rowId ? ' has-row' : '')}>
     <${Bar} bot=${bot} chat=${chat} onFaults=${() => setOpen('faults')} />
     <${Status} store=${store} api=${api} bot=${bot} onLog=${() => setOpen('log')} onFaults=${() => setOpen('faults')} />
-    <${Filter} filter=${filter} set=${setFilter} chat=${chat} search=${search} />
-    <${Main} key=${bot.id + JSON.stringify(filter)} store=${store} api=${api} bot=${bot} filter=${filter} rowId=${rowId} onAll=${() => setFilter(everything)} />
+    <${Filter} filter=${filter} set=${setFilter} kinds=${kinds} chat=${chat} search=${search} />
+    <${Traffic} key=${bot.id + JSON.stringify(filter)} api=${api} bot=${bot.id} path=${botPath(bot.id)} filter=${filter} rowId=${rowId}
+      empty="Nothing yet. Write to the bot in the chat." onAll=${() => setFilter(everything)} detail=${detailOf(store, api, bot)} />
     ${open === 'faults' && html`<${Faults} store=${store} api=${api} bot=${bot} chat=${chat} onClose=${() => setOpen(null)} />`}
     ${log}
   </div>`;
@@ -95,33 +100,37 @@ const kinds = [
   ['sendMessage', 'sendMessage'], ['editMessageText', 'editMessageText'], ['answerCallbackQuery', 'answerCallbackQuery'], ['setWebhook', 'setWebhook'],
 ];
 
-function Filter({filter, set, chat, search}) {
-  const [text, setText] = useState(filter.text);
-  useLayoutEffect(() => { setText(filter.text); }, [filter.text]);
-  useEffect(() => {
-    if (text === filter.text) return undefined;
-    const timer = setTimeout(() => set({...filter, text}), 200);
-    return () => clearTimeout(timer);
-  }, [text]);
-  const here = chat ? String(chat.id) : '';
-  return html`<div class="inspector-filter" role="search" aria-label="Filter of the inspector">
-    <input class="field" type="search" placeholder="Filter (F)" aria-label="Filter by text" value=${text} ref=${search} onInput=${e => setText(e.currentTarget.value)}
-      onKeyDown=${e => { if (e.key === 'Escape') { setText(''); e.currentTarget.blur(); } }} />
-    <select class="field" aria-label="Filter by kind" value=${filter.kind} onChange=${e => set({...filter, kind: e.currentTarget.value})}>
-      ${kinds.map(([value, title]) => html`<option key=${value} value=${value}>${title}</option>`)}
-    </select>
-    ${(here || filter.chat) && html`<button class="chip" aria-pressed=${String(Boolean(filter.chat))} onClick=${() => set({...filter, chat: filter.chat ? '' : here})}>This chat</button>`}
-    <button class="chip" aria-pressed=${String(filter.failed)} onClick=${() => set({...filter, failed: !filter.failed})}>Failed</button>
-  </div>`;
+const words = {
+  missing: 'This row is no longer kept, or tghook dev was started anew since. Its link works only as long as the session.',
+  refused: 'Telegram refused the reply', forgotten: 'Telegram takes the update for handled, and tells the bot nothing.',
+  executed: 'which Telegram executed.', dropped: 'The update is dropped: it is not tried again.',
+};
+
+/** What Detail wants to know about the page. */
+function detailOf(store, api, bot) {
+  return {
+    words, place: row => ({row: row.id}), replay: Replay,
+    actions: row => html`<${Actions} row=${row} store=${store} api=${api} bot=${bot} />`,
+    onFound: row => {
+      store.set({inspectorOpen: true}); // a link to a row has opened the panel: it stays when the row is closed
+      if (row.bot !== bot.id) go({bot: row.bot, chat: row.chat || null, row: row.id}); // a link to a row of another bot
+    },
+  };
 }
 
-/** The list, and the row that is open. */
-function Main({store, api, bot, filter, rowId, onAll}) {
-  const rows = useMemo(() => new Rows(api, bot, filter), []);
-  useEffect(() => () => rows.close(), []);
-  const filtered = JSON.stringify(filter) !== JSON.stringify(everything);
-  return html`<div class=${'inspector-main' + (rowId ? ' open' : '')}>
-    <${List} rows=${rows} selected=${rowId} filtered=${filtered} onAll=${onAll} />
-    ${rowId && html`<${Detail} key=${rowId} id=${rowId} store=${store} api=${api} bot=${bot} rows=${rows} />`}
-  </div>`;
+function Actions({row, store, api, bot}) {
+  return html`
+    ${row.request && html`<button class="icon-button" aria-label="Copy as curl" title="Copy as curl" onClick=${() => attempt(async () => copyText(await api.text(rowPath(row.id) + '/curl'), 'Copied as curl'))}><${Icon} name="terminal" /></button>`}
+    ${row.chat && html`<button class="icon-button" aria-label="Show in the chat" title="Show in the chat" onClick=${() => attempt(async () => go({bot: bot.id, chat: row.chat, message: await messageOf(row, api, store)}))}><${Icon} name="out" /></button>`}`;
+}
+
+/** The message that the row is about; null if it is about none. */
+async function messageOf(row, api, store) {
+  const about = row.update && Object.values(row.update).find(v => typeof v === 'object' && v !== null);
+  if (about) return about.message_id ?? about.message?.message_id ?? null;
+  const answer = parsed(row.response?.body);
+  if (answer?.result?.message_id) return answer.result.message_id;
+  // Telegram sends no answer to a call that came in the response to an update.
+  const {messages} = await api.get(`${chatPath(row.bot, row.chat)}/messages?as=${store.state.as}&limit=100`);
+  return messages.find(m => m.x?.row === row.id)?.message_id ?? null;
 }

@@ -1,17 +1,20 @@
-// The part of the address behind '#': which bot, chat, message and row are shown.
+// The part of the address behind '#': which bot, chat, message and row are shown, or which tab, copy and dead letter of a bot.
 
-export const empty = {bot: null, chat: null, message: null, row: null};
+export const empty = {bot: null, chat: null, tab: null, copy: null, letter: null, message: null, row: null};
 
-/** Reads `#/row/12`, `#/1/2`, `#/1/2/message/3` or `#/1/2/row/12`. */
+const named = ['bot', 'tab', 'copy', 'letter', 'message', 'row'];
+
+/** Reads `#/row/12`, `#/1/2`, `#/1/2/message/3`, `#/1/2/row/12` or `#/shop/tab/dead/letter/3`. */
 export function parse(hash) {
   const parts = hash.replace(/^#?\/?/, '').split('/').filter(Boolean).map(decode);
   const route = {...empty};
   const names = [];
   for (let i = 0; i < parts.length; i++) {
-    if ((parts[i] === 'row' || parts[i] === 'message') && i + 1 < parts.length) route[parts[i]] = parts[++i];
+    if (named.includes(parts[i]) && i + 1 < parts.length) route[parts[i]] = parts[++i];
     else names.push(parts[i]);
   }
-  [route.bot, route.chat] = [names[0] ?? null, names[1] ?? null];
+  route.bot ??= names.shift() ?? null;
+  route.chat = names[0] ?? null;
   return route;
 }
 
@@ -25,10 +28,9 @@ function decode(part) {
 
 export function format(route) {
   const parts = [];
-  if (route.bot !== null) parts.push(route.bot);
+  if (route.bot !== null) parts.push(...(named.includes(route.bot) ? ['bot', route.bot] : [route.bot]));
   if (route.bot !== null && route.chat !== null) parts.push(route.chat);
-  if (route.message !== null) parts.push('message', route.message);
-  if (route.row !== null) parts.push('row', route.row);
+  for (const name of named.slice(1)) if (route[name] !== null) parts.push(name, route[name]);
   return '#/' + parts.map(encodeURIComponent).join('/');
 }
 
