@@ -15,5 +15,7 @@ if ($message = $update['message'] ?? null) {
 } elseif ($query = $update['callback_query'] ?? null) {
     $reply = ['method' => 'answerCallbackQuery', 'callback_query_id' => $query['id'], 'text' => 'Write it again, please.'];
 }
+$body = $reply ? json_encode($reply, JSON_THROW_ON_ERROR) : '';
 header('Content-Type: application/json');
-echo $reply ? json_encode($reply, JSON_THROW_ON_ERROR) : '';
+header('Content-Length: ' . strlen($body)); // PHP's own server leaves it out, and then the reply is ignored
+echo $body;

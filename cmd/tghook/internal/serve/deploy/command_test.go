@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,6 +59,9 @@ func startGateway(t *testing.T, cmd *exec.Cmd) *gateway {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the gateway says:\n%s", g.log)
+		}
 	})
 	var addresses struct {
 		Status string `json:"status"`
@@ -67,10 +71,13 @@ func startGateway(t *testing.T, cmd *exec.Cmd) *gateway {
 	return g
 }
 
-// kill kills the gateway with SIGKILL.
-func (g *gateway) kill() {
-	_ = g.cmd.Process.Kill()
-	_ = g.cmd.Wait()
+// stop stops the gateway, which takes less than ten seconds.
+func (g *gateway) stop(t *testing.T) {
+	t.Helper()
+	began := time.Now()
+	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, g.cmd.Wait(), g.log)
+	assert.Less(t, time.Since(began), 10*time.Second)
 }
 
 // The first part of the page, as a reader follows it: a bot in PHP that loses nothing while it is
@@ -107,7 +114,7 @@ func TestTheWalkthrough(t *testing.T) {
 		chat.Send(text)
 	}
 	require.Eventually(t, func() bool { return tg.Pending() == 0 }, 20*time.Second, 20*time.Millisecond, "the gateway has them: %s", g.log)
-	g.kill() // the updates are on the disk
+	g.stop(t) // the updates are on the disk
 	chat.Send("five")
 	serve()
 	startBot()
