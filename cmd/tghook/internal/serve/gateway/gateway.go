@@ -51,15 +51,25 @@ type Meter interface {
 	DeadLettered(bot, target string)
 }
 
+// The whole end takes less than ten seconds, after which many platforms kill a process.
 const (
-	// grace is how long a bot may take at the end to answer what was posted. The whole end
-	// takes less than ten seconds, after which many platforms kill a process.
-	grace = 6 * time.Second
+	// postTime is how long bots may take at the end to answer what was posted.
+	postTime = 4 * time.Second
+	// replyTime is how long their webhook replies may take after that.
+	replyTime = 2 * time.Second
 	// doorTime is how long a webhook may take at the end to answer what came in.
 	doorTime = 3 * time.Second
+)
+
+const (
 	// lookEvery is how often the gateway asks what other gateways have changed.
 	lookEvery = time.Second
+	// countEach is how often the waiting updates are counted.
 	countEach = 5 * time.Second
+	// A target holds at most leastHeld updates in memory, or heldOfEach for each request that
+	// may be under way.
+	leastHeld  = 256
+	heldOfEach = 4
 )
 
 // Gateway passes updates on. Every method may be called concurrently.

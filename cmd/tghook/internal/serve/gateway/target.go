@@ -37,7 +37,7 @@ type target struct {
 // posting is a run of [tghook.Consume].
 type posting struct {
 	outlet *outlet.Outlet
-	stop   context.CancelFunc
+	stop   chan struct{} // closed when no more requests may begin
 }
 
 func newTarget(b *bot, cfg config.Target, allow []netip.Prefix) *target {
@@ -66,7 +66,7 @@ func (t *target) setPaused(paused bool) {
 	switch {
 	case t.ended:
 	case paused && t.posting != nil:
-		t.posting.end()
+		close(t.posting.stop)
 		t.posting = nil
 	case !paused && t.posting == nil:
 		t.begin()
@@ -80,23 +80,30 @@ func (t *target) begin() {
 		t.bot.log.Error("a URL cannot be used", slog.String("target", t.cfg.Name), slog.Any("error", err))
 		return
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	p := &posting{out, stop}
+	p := &posting{out, make(chan struct{})}
 	t.posting = p
 	t.running.Go(func() {
 		defer out.Close()
+		ctx, stop := context.WithCancel(context.Background())
+		defer stop()
+		go p.end(ctx, stop)
 		if err := tghook.Consume(ctx, t.bot.gateway.cfg.Storage.Queue(), t.handler(out), t.consume()); err != nil {
 			t.bot.log.Error("updates cannot be posted", slog.Any("error", err))
 		}
 	})
 }
 
-// end stops posting. Posts that are under way go on for a while.
-func (p *posting) end() {
-	if o, ok := any(p.outlet).(interface{ Stop() }); ok {
-		o.Stop()
+// end stops the consumer when p.stop is closed. First it waits for the requests under way, but
+// not for the updates that wait for a turn.
+func (p *posting) end(ctx context.Context, stop context.CancelFunc) {
+	defer stop()
+	select {
+	case <-p.stop:
+	case <-ctx.Done():
 	}
-	p.stop()
+	ctx, cancel := context.WithTimeout(ctx, postTime)
+	defer cancel()
+	p.outlet.Stop(ctx)
 }
 
 // handler posts an update to the URL.
@@ -111,10 +118,11 @@ func (t *target) handler(out *outlet.Outlet) tghook.Handler {
 func (t *target) consume() tghook.ConsumeConfig {
 	cfg := tghook.ConsumeConfig{
 		Dispatch: tghook.DispatchConfig{
-			Bot: t.id, Logger: t.bot.log, MaxAttempts: t.bot.cfg.MaxAttempts, MaxAge: t.bot.cfg.MaxAge,
+			MaxInFlight: max(leastHeld, heldOfEach*t.cfg.MaxConnections),
+			Bot:         t.id, Logger: t.bot.log, MaxAttempts: t.bot.cfg.MaxAttempts, MaxAge: t.bot.cfg.MaxAge,
 			HandlerTimeout: -1, // the outlet has limits of its own; an update may wait for a bot that is down
 		},
-		Grace: grace,
+		Grace: replyTime,
 	}
 	library := t.bot.gateway.cfg.Library
 	if library != nil && t.cfg.Name == "" { // a copy is no bot
@@ -185,7 +193,8 @@ func (t *target) end() {
 	t.mu.Lock()
 	t.ended = true
 	if t.posting != nil {
-		t.posting.end()
+		close(t.posting.stop)
+		t.posting = nil
 	}
 	t.mu.Unlock()
 	t.running.Wait()

@@ -132,7 +132,11 @@ func (o *Outlet) receive(ctx context.Context, a *attempt, in *wire.Incoming, dea
 		return
 	}
 	if err != nil {
-		a.fail(troubled, o.mask.plain(wire.Why(err)))
+		h := troubled
+		if errors.Is(err, errNoMemory) {
+			h = unknown // it is not the bot's fault
+		}
+		a.fail(h, o.mask.plain(wire.Why(err)))
 		return
 	}
 	a.health = well

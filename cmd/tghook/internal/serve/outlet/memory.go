@@ -2,7 +2,7 @@ package outlet
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -22,24 +22,23 @@ type claim struct {
 	bytes int64
 }
 
-// take waits until there is memory. An error that wraps os.ErrDeadlineExceeded is not for want of
-// an answer, so take says what happened.
+// errNoMemory says that other answers have the memory.
+var errNoMemory = errors.New("the gateway had no memory in time for a large answer, because other large answers are in use")
+
+// take waits until there is memory. If there is none before the deadline, the error is
+// errNoMemory.
 func (c *claim) take(ctx context.Context, deadline time.Time, bytes int64) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	if err := c.own.Acquire(ctx, bytes); err != nil {
-		return c.none(bytes)
+		return errNoMemory
 	}
 	if err := inUse.Acquire(ctx, bytes); err != nil {
 		c.own.Release(bytes)
-		return c.none(bytes)
+		return errNoMemory
 	}
 	c.bytes = bytes
 	return nil
-}
-
-func (c *claim) none(bytes int64) error {
-	return fmt.Errorf("the gateway had no memory in time for an answer of %d bytes, because other large answers are in use", bytes/2)
 }
 
 // keep leaves so many bytes in use until ctx ends.

@@ -152,7 +152,7 @@ const maxRetryAfter = time.Hour
 // It waits until the update may be posted. While the bot cannot be reached it tries again: see the
 // package's documentation. When ctx ends, it returns the cause of ctx. So the context must have no
 // deadline: set HandlerTimeout of [tghook.DispatchConfig] to a negative value. If a reply has
-// files, they count as memory in use until ctx ends, which Consume sees to.
+// files, they count as memory in use until ctx ends: Consume ends it when it has encoded the reply.
 func (o *Outlet) Deliver(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 	var backoff retry.Backoff
 	place, successes := back, uint64(0)
@@ -209,6 +209,15 @@ type Status struct {
 
 // Status returns how the bot is now.
 func (o *Outlet) Status() Status { return o.window.status() }
+
+// Stop lets no more requests begin. It waits for those under way, or until ctx ends. From then on
+// Deliver waits for the end of its context.
+func (o *Outlet) Stop(ctx context.Context) {
+	select {
+	case <-o.window.stop():
+	case <-ctx.Done():
+	}
+}
 
 // Close closes the connections that are not in use. Connections in use are closed after their
 // answers.

@@ -36,6 +36,8 @@ type window struct {
 	size      int
 	busy      int
 	waiting   list.List // of *waiter, the next one first
+	stopped   bool
+	idle      chan struct{} // closed when stopped and nothing is under way
 	successes uint64
 	success   chan struct{} // closed at the next success
 	outage
@@ -64,7 +66,7 @@ type turn struct {
 }
 
 func newWindow(limit int) *window {
-	return &window{limit: max(limit, 1), size: 1, success: make(chan struct{})}
+	return &window{limit: max(limit, 1), size: 1, success: make(chan struct{}), idle: make(chan struct{})}
 }
 
 // enter waits for a turn. If ctx ends first, it returns the cause of ctx. Otherwise leave must be
@@ -108,6 +110,10 @@ func (w *window) queue(mine *waiter, at place) *list.Element {
 // admit gives turns to those who wait. The mutex is held.
 func (w *window) admit() {
 	w.stopTimer()
+	if w.stopped {
+		w.rest()
+		return
+	}
 	for w.busy < w.size && w.waiting.Len() > 0 {
 		if wait := time.Until(w.next); w.down && wait > 0 {
 			w.timer = time.AfterFunc(wait, w.resume)
@@ -117,6 +123,27 @@ func (w *window) admit() {
 		next.turn = turn{w.down, w.successes}
 		w.busy++
 		close(next.ready)
+	}
+}
+
+// stop gives no more turns. The channel that it returns is closed when nothing is under way.
+func (w *window) stop() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	w.admit()
+	return w.idle
+}
+
+// rest closes idle if nothing is under way. The mutex is held, and w is stopped.
+func (w *window) rest() {
+	if w.busy > 0 {
+		return
+	}
+	select {
+	case <-w.idle:
+	default:
+		close(w.idle)
 	}
 }
 

@@ -1,0 +1,361 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+func TestAnUpdateReachesTheBotAndItsReplyIsCalled(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL + "/telegram")
+		b.To.Secret = "for-the-bot"
+		f.Bots = []*config.Bot{b}
+	})
+	ann := r.tg.User("Ann").Chat()
+	bot.reply(func(w http.ResponseWriter, body string) {
+		answerJSON(fmt.Sprintf(`{"method":"sendMessage","chat_id":%d,"text":"Hello!"}`, gjson.Get(body, "message.chat.id").Int()))(w, "")
+	})
+	ann.Send("/start")
+	ann.Expect(t, "Hello!")
+	require.Len(t, bot.bodies(), 1)
+	require.True(t, strings.HasPrefix(bot.bodies()[0], `{"update_id":`), "the very bytes of Telegram")
+	require.Contains(t, bot.bodies()[0], ",\n\"message\":{")
+	require.Equal(t, "for-the-bot", bot.header[0].Get("X-Telegram-Bot-Api-Secret-Token"))
+
+	delivery := r.rows("delivery", 1)[0]
+	require.True(t, delivery.OK)
+	require.Equal(t, "sendMessage", delivery.Reply.Method)
+	call := r.rows("reply", 1)[0]
+	require.True(t, call.OK)
+	require.Equal(t, delivery.ID, call.Cause)
+	_, x, err := r.storage.Row(t.Context(), delivery.ID)
+	require.NoError(t, err)
+	require.Equal(t, bot.bodies()[0], string(x.Body))
+	require.NotContains(t, fmt.Sprint(x.Header), "for-the-bot")
+}
+
+func TestARefusedReplyIsSeen(t *testing.T) {
+	bot := newWitness(t, answerJSON(`{"method":"sendMessage","chat_id":999,"text":"Hello!"}`))
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	r.tg.User("Ann").Chat().Send("hello")
+	row := r.rows("reply", 1)[0]
+	require.False(t, row.OK)
+	require.Equal(t, 400, row.Status)
+	require.Contains(t, row.Error, "chat not found")
+	require.NotContains(t, row.Error, r.tg.Token)
+	require.Len(t, bot.bodies(), 1, "the bot has taken the update")
+}
+
+func TestAReplyIsCalledAgainAfter429(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	bot.reply(func(w http.ResponseWriter, body string) {
+		answerJSON(fmt.Sprintf(`{"method":"sendMessage","chat_id":%d,"text":"Hello!"}`, gjson.Get(body, "message.chat.id").Int()))(w, "")
+	})
+	r.tg.FailCalls(1, tghooktest.CallError{Code: 429, Description: "Too Many Requests: retry after 1", RetryAfter: time.Second}, "sendMessage")
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("hello")
+	ann.Expect(t, "Hello!")
+	require.Len(t, r.rows("reply", 2), 2)
+	require.Len(t, bot.bodies(), 1)
+}
+
+func TestABotThatIsDownLosesNothing(t *testing.T) {
+	bot := newWitness(t, nil)
+	target := bot.URL
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(target)} })
+	bot.reply(status(http.StatusInternalServerError))
+	ann, ben := r.tg.User("Ann").Chat(), r.tg.User("Ben").Chat()
+	for i := range 5 {
+		ann.Send(fmt.Sprint("ann ", i))
+		ben.Send(fmt.Sprint("ben ", i))
+	}
+	bot.await(t, 2)
+	r.tg.WaitDelivered(t) // Telegram was answered 200
+	bot.reply(nil)
+	r.eventually(func() bool { return r.pending() == 0 }, "all updates are handled")
+	require.Equal(t, []string{"ann 0", "ann 1", "ann 2", "ann 3", "ann 4"}, last(bot.bodies(), "ann"))
+	require.Equal(t, []string{"ben 0", "ben 1", "ben 2", "ben 3", "ben 4"}, last(bot.bodies(), "ben"))
+}
+
+// pending counts what waits for the bot.
+func (r *rig) pending() int {
+	state, err := r.storage.Queue().State(r.t.Context(), r.tg.Bot(r.t).Bot())
+	require.NoError(r.t, err)
+	return state.Pending
+}
+
+// last returns the texts of someone, each where it came last, in this order.
+func last(bodies []string, who string) (texts []string) {
+	for _, body := range bodies {
+		text := gjson.Get(body, "message.text").String()
+		if !strings.HasPrefix(text, who) {
+			continue
+		}
+		if len(texts) > 0 && texts[len(texts)-1] == text {
+			continue
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+func TestAPausedBotGetsNothing(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	r.eventually(func() bool { return len(r.gateway.Bots()) == 1 }, "the bot runs")
+	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", true))
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("one")
+	r.tg.WaitDelivered(t)
+	s, err := r.gateway.Bot("shop")
+	require.NoError(t, err)
+	require.True(t, s.Paused)
+	require.Equal(t, 1, r.pending())
+	require.Empty(t, bot.bodies())
+	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", false))
+	bot.await(t, 1)
+	require.ErrorIs(t, r.gateway.SetPaused(t.Context(), "nobody", true), gateway.ErrNoBot)
+}
+
+func TestADeadLetterIsEditedAndReplayed(t *testing.T) {
+	bot := newWitness(t, func(w http.ResponseWriter, body string) {
+		if strings.Contains(body, "poison") {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.MaxAttempts = 1
+		f.Bots = []*config.Bot{b}
+	})
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("poison")
+	ann.Send("poison 2")
+	ann.Send("poison 3")
+	ann.Send("fine")
+	bot.await(t, 4)
+	var letters []tghook.DeadLetter
+	r.eventually(func() bool {
+		var err error
+		letters, err = r.gateway.DeadLetters(t.Context(), "shop", "", 0, 100)
+		return err == nil && len(letters) == 3
+	}, "three dead letters")
+	require.Contains(t, letters[0].Why, "Wrong response from the webhook: 400 Bad Request")
+	require.Equal(t, "fine", gjson.Get(bot.bodies()[3], "message.text").String())
+
+	edited := strings.Replace(string(letters[0].Raw), "poison", "cured", 1)
+	require.NoError(t, r.gateway.Replay(t.Context(), "shop", "", letters[0].Key.ID, []byte(edited)))
+	bot.await(t, 1)
+	require.Equal(t, edited, bot.bodies()[4])
+	require.NoError(t, r.gateway.Discard(t.Context(), "shop", "", letters[1].Key.ID))
+	require.NoError(t, r.gateway.Replay(t.Context(), "shop", "", letters[2].Key.ID, nil))
+	bot.await(t, 1)
+	require.Equal(t, string(letters[2].Raw), bot.bodies()[5])
+	require.ErrorIs(t, r.gateway.Replay(t.Context(), "shop", "", letters[0].Key.ID, []byte(edited)), tghook.ErrNoDeadLetter)
+	require.ErrorIs(t, r.gateway.Replay(t.Context(), "shop", "", letters[1].Key.ID, nil), tghook.ErrNoDeadLetter)
+	require.ErrorIs(t, r.gateway.Send(t.Context(), "shop", "", []byte(`{"no":"update"}`)), gateway.ErrNoUpdate)
+	require.ErrorIs(t, r.gateway.Send(t.Context(), "shop", "nobody", letters[0].Raw), gateway.ErrNoBot)
+
+	require.NoError(t, r.gateway.Send(t.Context(), "shop", "", []byte(edited)))
+	require.NoError(t, r.gateway.Send(t.Context(), "shop", "", []byte(edited)))
+	bot.await(t, 2)
+	require.Len(t, bot.bodies(), 8, "the same update twice more, though its id is known")
+}
+
+func TestCopies(t *testing.T) {
+	main, audit := newWitness(t, nil), newWitness(t, answerJSON(`{"method":"sendMessage","chat_id":1,"text":"never"}`))
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(main.URL)
+		b.To.Kinds = []string{"message"}
+		u, _ := url.Parse(audit.URL)
+		b.Copies = []config.Target{{Name: "audit", URL: u, Kinds: []string{"message", "edited_message"}, Timeout: time.Second, MaxConnections: 5}}
+		b.Kinds = []string{"message", "edited_message"}
+		f.Bots = []*config.Bot{b}
+	})
+	ann := r.tg.User("Ann").Chat()
+	ann.Edit(ann.Send("one"), "two")
+	main.await(t, 1)
+	audit.await(t, 2)
+	r.tg.WaitDelivered(t)
+	r.eventually(func() bool { return r.pending() == 0 }, "all is handled")
+	require.Len(t, main.bodies(), 1)
+	require.Len(t, audit.bodies(), 2)
+	require.Empty(t, r.tg.Calls("sendMessage"), "what a copy answers is not executed")
+
+	main.reply(status(http.StatusInternalServerError)) // does not hold up the copy
+	ann.Send("three")
+	ann.Send("four")
+	audit.await(t, 2)
+}
+
+func TestAFullQueueIsRefusedUntilThereIsRoom(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.MaxPending = 2
+		f.Bots = []*config.Bot{b}
+	})
+	r.eventually(func() bool { return len(r.gateway.Bots()) == 1 }, "the bot runs")
+	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", true))
+	for i := range 4 {
+		r.tg.User(fmt.Sprint("User", i)).Chat().Send("hello")
+	}
+	r.eventually(func() bool { return r.tg.Pending() == 2 }, "two updates wait at Telegram")
+	require.Equal(t, 2, r.pending())
+	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", false))
+	bot.await(t, 4)
+	r.tg.WaitDelivered(t)
+}
+
+func TestABotPolls(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.Receive = config.Poll
+		f.Bots = []*config.Bot{b}
+	})
+	r.tg.User("Ann").Chat().Send("hello")
+	bot.await(t, 1)
+	r.eventually(func() bool { return r.tg.Pending() == 0 }, "Telegram is told")
+}
+
+func TestReload(t *testing.T) {
+	first, second := newWitness(t, nil), newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(first.URL)} })
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("one")
+	first.await(t, 1)
+
+	changed := *r.file
+	changed.Listen = "127.0.0.1:1"
+	changed.Bots = []*config.Bot{r.bot(second.URL)}
+	require.Equal(t, []string{"listen"}, r.gateway.Apply(&changed))
+	ann.Send("two")
+	second.await(t, 1)
+
+	removed := *r.file
+	removed.Bots = nil
+	require.Empty(t, r.gateway.Apply(&removed))
+	require.Empty(t, r.gateway.Bots())
+	client := r.tg.Bot(t)
+	r.eventually(func() bool {
+		info, err := client.GetWebhookInfo(t.Context())
+		return err == nil && info.URL == ""
+	}, "the webhook of a removed bot is deleted")
+}
+
+// Updates come while the configuration changes again and again.
+func TestAReloadLosesNothing(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	const n = 200
+	go func() {
+		for i := range 20 {
+			changed := *r.file
+			b := r.bot(bot.URL)
+			b.MaxPending += i
+			changed.Bots = []*config.Bot{b}
+			r.gateway.Apply(&changed)
+			time.Sleep(20 * time.Millisecond) // so that updates come between two changes
+		}
+	}()
+	for i := range n {
+		r.tg.User(fmt.Sprint("User", i%7)).Chat().Send(fmt.Sprint(i))
+	}
+	bot.await(t, n)
+	seen := map[string]int{}
+	for _, body := range bot.bodies() {
+		seen[gjson.Get(body, "update_id").String()]++
+	}
+	require.Len(t, seen, n)
+	require.Len(t, bot.bodies(), n, "and nothing twice")
+}
+
+func TestABotOfTheAdminAPI(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, _ *rig) { f.Admin.Allow = loopback })
+	r.eventually(func() bool { return r.gateway.Ready(t.Context()) == nil }, "the gateway runs")
+	spec := fmt.Sprintf(`{"token":%q,"to":%q}`, r.tg.Token, bot.URL)
+	require.NoError(t, r.gateway.Add(t.Context(), "shop", []byte(spec)))
+	r.tg.User("Ann").Chat().Send("one")
+	bot.await(t, 1)
+
+	added, err := r.storage.Bots(t.Context())
+	require.NoError(t, err)
+	require.NotContains(t, string(added[0].Sealed), r.tg.Token)
+
+	var mistakes *config.Mistakes
+	require.ErrorAs(t, r.gateway.Add(t.Context(), "other", []byte(`{"token":"x"}`)), &mistakes)
+
+	r.stop()
+	<-r.ended
+	other := r.start() // after a restart
+	r.eventually(func() bool { _, err := other.Bot("shop"); return err == nil }, "the bot is still there")
+	require.NoError(t, other.Remove(t.Context(), "shop"))
+	require.ErrorIs(t, other.Remove(t.Context(), "shop"), gateway.ErrNoBot)
+	r.eventually(func() bool {
+		info, err := r.tg.Bot(t).GetWebhookInfo(t.Context())
+		return err == nil && info.URL == ""
+	}, "its webhook is deleted")
+}
+
+// A bot that hangs does not hold up the end, and its update is not lost.
+func TestTheEnd(t *testing.T) {
+	hang := make(chan struct{})
+	bot := newWitness(t, func(http.ResponseWriter, string) { <-hang })
+	defer close(hang)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.To.Timeout = time.Minute
+		f.Bots = []*config.Bot{b}
+	})
+	r.tg.User("Ann").Chat().Send("one")
+	r.eventually(func() bool { return len(bot.bodies()) == 1 }, "the bot has it")
+	begun := time.Now()
+	r.stop()
+	<-r.ended
+	require.Less(t, time.Since(begun), 10*time.Second)
+	require.Equal(t, 1, r.pending())
+	require.Error(t, r.gateway.Ready(context.Background()))
+}
+
+// Of two gateways one sets the webhook. When it ends, the other one does.
+func TestTheKeeper(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.Receive = config.Poll
+		f.Bots = []*config.Bot{b}
+	})
+	first, stop, ended := r.gateway, r.stop, r.ended
+	r.eventually(func() bool { s, err := first.Bot("shop"); return err == nil && s.Webhook.Here }, "the first one polls")
+	second := r.beside()
+	r.tg.User("Ann").Chat().Send("one")
+	bot.await(t, 1)
+	s, err := second.Bot("shop")
+	require.NoError(t, err)
+	require.False(t, s.Webhook.Here)
+	stop()
+	<-ended
+	r.eventually(func() bool { s, err := second.Bot("shop"); return err == nil && s.Webhook.Here }, "the second one polls")
+	r.tg.User("Ann").Chat().Send("two")
+	bot.await(t, 1)
+}

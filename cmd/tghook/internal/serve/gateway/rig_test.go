@@ -1,0 +1,265 @@
+package gateway_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// patience is how long a test waits for something that should happen soon.
+const patience = 20 * time.Second
+
+// rig is a gateway between a simulated Telegram and bots.
+type rig struct {
+	t       *testing.T
+	tg      *tghooktest.Server
+	folder  string
+	storage *storage.Storage
+	gateway *gateway.Gateway
+	meter   *meter
+	file    *config.Config
+	stop    context.CancelFunc
+	ended   chan struct{}
+}
+
+// newRig starts a gateway with the bots that make returns.
+func newRig(t *testing.T, change func(*config.Config, *rig)) *rig {
+	t.Helper()
+	r := &rig{t: t, meter: &meter{}}
+	r.tg = tghooktest.NewServer(t, tghooktest.ServerConfig{AllowRefusedReplies: true})
+	r.folder = t.TempDir()
+	r.storage = r.open()
+	handler := &swap{}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	address, err := url.Parse(server.URL)
+	require.NoError(t, err)
+	r.file = &config.Config{
+		URL: address, API: r.tg.URL, LocalAPI: true,
+		History: config.History{On: true, Bodies: true}, Admin: config.Admin{Key: []byte("0123456789abcdef0123456789abcdef")},
+	}
+	change(r.file, r)
+	handler.set(r.start())
+	return r
+}
+
+// open opens the storage.
+func (r *rig) open() *storage.Storage {
+	s, err := storage.Open(r.t.Context(), config.Storage{Path: r.folder, MaxSize: 1 << 30})
+	require.NoError(r.t, err)
+	r.t.Cleanup(func() { require.NoError(r.t, s.Close()) })
+	return s
+}
+
+// beside starts a gateway beside the first one, as another process would. It gets no webhooks.
+func (r *rig) beside() *gateway.Gateway {
+	own := *r
+	own.storage = r.open()
+	return own.start()
+}
+
+// start starts a gateway on the storage.
+func (r *rig) start() *gateway.Gateway {
+	g := gateway.New(gateway.Config{File: r.file, Storage: r.storage, Meter: r.meter, Logger: slog.New(slog.NewTextHandler(testWriter{r.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := g.Run(ctx); err != nil {
+			r.t.Errorf("Run: %v", err)
+		}
+	}()
+	r.gateway, r.stop, r.ended = g, stop, ended
+	r.t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return g
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Logf("%s", p)
+	return len(p), nil
+}
+
+// swap is a handler that can be replaced.
+type swap struct {
+	mu sync.Mutex
+	h  http.Handler
+}
+
+func (s *swap) set(h http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.h = h
+}
+
+func (s *swap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	h := s.h
+	s.mu.Unlock()
+	if h == nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	h.ServeHTTP(w, r)
+}
+
+// bot returns the configuration of the simulated Telegram's bot.
+func (r *rig) bot(to string) *config.Bot {
+	target, err := url.Parse(to)
+	require.NoError(r.t, err)
+	client := r.tg.Bot(r.t)
+	return &config.Bot{
+		Name: "shop", Token: r.tg.Token, ID: client.Bot(), Secret: "s3cret", Receive: config.Webhook, MaxPending: 1000,
+		To: config.Target{URL: target, Timeout: 10 * time.Second, MaxConnections: 40},
+	}
+}
+
+// a witness is a bot's server. It notes what it gets.
+type witness struct {
+	*httptest.Server
+
+	mu     sync.Mutex
+	got    []string
+	header []http.Header
+	answer func(w http.ResponseWriter, body string)
+	came   chan struct{}
+}
+
+// newWitness starts a bot that answers by f; 200 if f is nil.
+func newWitness(t *testing.T, f func(w http.ResponseWriter, body string)) *witness {
+	t.Helper()
+	w := &witness{answer: f, came: make(chan struct{}, 10_000)}
+	w.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.mu.Lock()
+		w.got = append(w.got, string(body))
+		w.header = append(w.header, r.Header.Clone())
+		answer := w.answer
+		w.mu.Unlock()
+		if answer != nil {
+			answer(rw, string(body))
+		}
+		w.came <- struct{}{}
+	}))
+	t.Cleanup(w.Close)
+	return w
+}
+
+// reply makes the bot answer by f from now on.
+func (w *witness) reply(f func(w http.ResponseWriter, body string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answer = f
+}
+
+// bodies returns what the bot got.
+func (w *witness) bodies() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string{}, w.got...)
+}
+
+// await waits until the bot has answered n more requests.
+func (w *witness) await(t *testing.T, n int) {
+	t.Helper()
+	late := time.After(patience)
+	for range n {
+		select {
+		case <-w.came:
+		case <-late:
+			t.Fatalf("the bot got only %d requests: %q", len(w.bodies()), w.bodies())
+		}
+	}
+}
+
+// status returns a function that answers with a status.
+func status(code int) func(http.ResponseWriter, string) {
+	return func(w http.ResponseWriter, _ string) { w.WriteHeader(code) }
+}
+
+// answerJSON returns a function that answers with a webhook reply.
+func answerJSON(body string) func(http.ResponseWriter, string) {
+	return func(w http.ResponseWriter, _ string) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// meter counts.
+type meter struct {
+	mu       sync.Mutex
+	received map[tghook.Outcome]int
+	posted   map[string]int // by target
+	called   []string
+	letters  int
+}
+
+func (m *meter) Received(_ string, o tghook.Outcome) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.received == nil {
+		m.received = map[tghook.Outcome]int{}
+	}
+	m.received[o]++
+}
+
+func (m *meter) Posted(_, target string, _ outlet.Attempt, _ time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.posted == nil {
+		m.posted = map[string]int{}
+	}
+	m.posted[target]++
+}
+
+func (m *meter) Called(_, method string, err error, _ time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		method += ": " + err.Error()
+	}
+	m.called = append(m.called, method)
+}
+
+func (m *meter) DeadLettered(string, string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.letters++
+}
+
+// rows waits until the history has n rows of a type, and returns them.
+func (r *rig) rows(kind string, n int) []storage.Row {
+	r.t.Helper()
+	var rows []storage.Row
+	require.Eventually(r.t, func() bool {
+		var err error
+		rows, err = r.storage.Rows(r.t.Context(), storage.Filter{Kind: kind})
+		return err == nil && len(rows) >= n
+	}, patience, 20*time.Millisecond)
+	return rows
+}
+
+// eventually waits until f is true.
+func (r *rig) eventually(f func() bool, what string) {
+	r.t.Helper()
+	require.Eventually(r.t, f, patience, 20*time.Millisecond, what)
+}
