@@ -66,6 +66,9 @@ const (
 	lookEvery = time.Second
 	// countEach is how often the waiting updates are counted.
 	countEach = 5 * time.Second
+	// lease is how long the chats of a gateway that was killed wait, and how long the database
+	// may be away before requests under way are cut off.
+	lease = 10 * time.Second
 	// A target holds at most leastHeld updates in memory, or heldOfEach for each request that
 	// may be under way.
 	leastHeld  = 256

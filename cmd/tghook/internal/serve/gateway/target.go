@@ -122,6 +122,7 @@ func (t *target) consume() tghook.ConsumeConfig {
 			Bot:         t.id, Logger: t.bot.log, MaxAttempts: t.bot.cfg.MaxAttempts, MaxAge: t.bot.cfg.MaxAge,
 			HandlerTimeout: -1, // the outlet has limits of its own; an update may wait for a bot that is down
 		},
+		Lease: lease,
 		Grace: replyTime,
 	}
 	library := t.bot.gateway.cfg.Library
