@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/tghook/tghook/tghooktest"
 )
@@ -67,6 +68,40 @@ func TestTheGatewayRunsInAnImageFromScratch(t *testing.T) {
 	files, err := os.ReadDir(filepath.Join(dir, "var/lib/tghook"))
 	require.NoError(t, err)
 	assert.NotEmpty(t, files)
+	g.stop(t)
+}
+
+// denyVariable makes the test binary run the command in its arguments with the kernel's form of
+// MemoryDenyWriteExecute.
+const denyVariable = "DEPLOY_DENY_WRITE_EXECUTE"
+
+func runDenied() {
+	err := unix.Prctl(unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0)
+	if err == nil {
+		err = syscall.Exec(os.Args[1], os.Args[1:], []string{})
+	}
+	panic(err)
+}
+
+// The service has MemoryDenyWriteExecute. SQLite, as it is compiled here, needs no memory that is
+// written and executed.
+func TestTheGatewayRunsWithMemoryDenyWriteExecute(t *testing.T) {
+	require.Contains(t, read(t, "tghook.service"), "\nMemoryDenyWriteExecute=yes\n")
+	if _, err := unix.PrctlRetInt(unix.PR_GET_MDWE, 0, 0, 0, 0); err != nil {
+		missing(t, "the kernel is older than Linux 6.3")
+	}
+	path, err := build()
+	require.NoError(t, err)
+	tg := tghooktest.NewServer(t)
+	dir := folder(t, map[string]string{"token": tg.Token, "tghook.yaml": "listen: 127.0.0.1:0\nstatus: {listen: 127.0.0.1:0}\napi: " + tg.URL +
+		"\napi_local: true\nbots: {shop: {token: {file: token}, to: 'http://127.0.0.1:9/'}}\n"})
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), self, path, "serve", "--json")
+	cmd.Dir, cmd.Env = dir, []string{denyVariable + "=1"}
+	g := startGateway(t, cmd)
+	tg.User("Zoë").Chat().Send("one")
+	require.Eventually(t, func() bool { return tg.Pending() == 0 }, 20*time.Second, 20*time.Millisecond, "the gateway has it on the disk: %s", g.log)
 	g.stop(t)
 }
 
