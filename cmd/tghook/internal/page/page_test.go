@@ -77,6 +77,17 @@ func TestPageAndItsFiles(t *testing.T) {
 	require.Equal(t, "text/css; charset=utf-8", get(t, "/page/app.css").Header.Get("Content-Type"))
 }
 
+func TestPageOfServe(t *testing.T) {
+	h, err := NewServe()
+	require.NoError(t, err)
+	for path, want := range map[string]string{"/": `src="/page/serve.js"`, "/page/serve.js": "'/api/stream'", "/page/theme.css": ":root"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		require.Equal(t, http.StatusOK, w.Code, path)
+		require.Contains(t, w.Body.String(), want, path)
+	}
+}
+
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	for _, resp := range []answer{get(t, "/"), get(t, "/page/app.js"), get(t, "/page/none.js"), do(t, http.MethodPost, "/"), get(t, "/../page.go")} {
 		require.Equal(t, Policy, resp.Header.Get("Content-Security-Policy"))
@@ -177,7 +188,9 @@ func TestImports(t *testing.T) {
 		}
 	}
 	links := regexp.MustCompile(`(?:href|src)="/page/([^"]+)"`)
-	for _, m := range links.FindAllStringSubmatch(all["index.html"], -1) {
-		require.Contains(t, all, m[1])
+	for _, start := range []string{"index.html", "serve.html"} {
+		for _, m := range links.FindAllStringSubmatch(all[start], -1) {
+			require.Contains(t, all, m[1], start)
+		}
 	}
 }

@@ -2,10 +2,13 @@
 
 const clock = new Intl.DateTimeFormat('en', {hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23'});
 
-/** 14:03:05.120 */
+const day = new Intl.DateTimeFormat('en-GB', {day: 'numeric', month: 'short'});
+
+/** 14:03:05.120, or 29 Nov 14:03:05.120 if it is not of today */
 export function exactTime(at) {
   const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? '' : clock.format(date);
+  if (Number.isNaN(date.getTime())) return '';
+  return (date.toDateString() === new Date().toDateString() ? '' : day.format(date) + ' ') + clock.format(date);
 }
 
 /** 12 ms, 1.5 s, 3 min, 2 h */

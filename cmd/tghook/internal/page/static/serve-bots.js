@@ -35,12 +35,15 @@ export function State({bot}) {
 /** Goes to a bot. The tab stays. */
 export function openBot(name) { go({bot: name, copy: null, letter: null, row: null}); }
 
+/** Shows what can be done by key. */
+export function openKeys() { return openHelp([['Replay what is edited', 'Ctrl', 'Enter'], ['Leave the field', 'Esc']]); }
+
 export function place(change) { return format({...empty, ...change}); }
 
 export function BotList({bots, shown, tab, version, user}) {
   return html`<div class="serve-side">
     <header class="serve-head"><img src="/page/icon.svg" alt="" width="30" height="30" /><span><b>tghook serve</b><span class="muted">${count(bots.length, 'bot')}</span></span>
-      <button class="icon-button" aria-label="Keys" title="Keys (?)" onClick=${() => openHelp()}><${Icon} name="help" /></button>
+      <button class="icon-button" aria-label="Keys" title="Keys (?)" onClick=${openKeys}><${Icon} name="help" /></button>
       <button class="icon-button" aria-label="Dark or light" title="Dark or light (T)" onClick=${switchTheme}><${Icon} name="moon" /></button>
     </header>
     <nav aria-label="Bots"><ul class="serve-bots">
@@ -57,6 +60,6 @@ function Item({bot, shown, tab}) {
     <span class="serve-bot-text">
       <span class="serve-bot-line"><b class="ellipsis" title=${bot.name}>${bot.name}</b><${State} bot=${bot} /></span>
       <span class="serve-bot-line muted"><span class="ellipsis">${pending > 0 ? html`${pending} waiting${oldest && html`, oldest <${Age} at=${oldest} />`}` : 'nothing waits'}</span>
-        ${dead > 0 && html`<span class="badge danger">${count(dead, 'dead letter')}</span>`}</span>
+        ${dead > 0 && html`<span class="badge danger" title=${count(dead, 'dead letter')}>${dead} dead<span class="visually-hidden"> letters</span></span>`}</span>
     </span></a>`;
 }

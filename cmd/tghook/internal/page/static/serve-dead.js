@@ -22,10 +22,11 @@ export function DeadLetters({api, bot, copy, letterId}) {
   const bulk = async verb => {
     await show(close => html`<${Bulk} api=${api} bot=${bot.name} copy=${copy} verb=${verb} ids=${chosen.length > 0 ? chosen : null} onEnd=${close} />`);
     setPicked(new Set());
-    letters.refresh();
+    await letters.refresh();
+    if (document.activeElement === document.body) document.querySelector('.serve-dead-list')?.focus(); // the button is off now
   };
   return html`<section class=${'serve-panel serve-dead' + (letterId !== null ? ' open' : '')} aria-label="Dead letters">
-    <div class="serve-dead-list">
+    <div class="serve-dead-list" tabindex="-1">
       <${Tools} bot=${bot} copy=${copy} state=${state} chosen=${chosen.length} bulk=${bulk} clear=${() => setPicked(new Set())} />
       <${Table} bot=${bot} copy=${copy} state=${state} picked=${picked} setPicked=${setPicked} letterId=${letterId} />
       ${state.error && html`<p class="inspector-verdict failed" role="alert">${state.error}</p>`}

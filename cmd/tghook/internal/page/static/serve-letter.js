@@ -1,9 +1,9 @@
 // A dead letter that is open: why it is one, its update, and what can be done with it.
-import {html, useEffect, useState} from './vendor/preact.js';
+import {html, useEffect, useLayoutEffect, useRef, useState} from './vendor/preact.js';
 import {Icon} from './icons.js';
 import {ask} from './dialog.js';
 import {go} from './route.js';
-import {attempt, toast} from './toast.js';
+import {toast} from './toast.js';
 import {fullTime} from './format.js';
 import {Body} from './inspector-json.js';
 import {Edit} from './serve-edit.js';
@@ -15,6 +15,8 @@ export function Letter({api, bot, copy, id, onGone}) {
   const [error, setError] = useState('');
   const [editing, setEditing] = useState(false);
   const [busy, setBusy] = useState(false);
+  const head = useRef();
+  useLayoutEffect(() => head.current.focus(), []);
   useEffect(() => {
     let gone = false;
     api.get(lettersPath(bot.name, copy, {}, id)).then(found => { if (!gone) setLetter(found); }, err => { if (!gone) setError(err.message); });
@@ -26,11 +28,14 @@ export function Letter({api, bot, copy, id, onGone}) {
   };
   const act = async (verb, done) => {
     setBusy(true);
-    await attempt(async () => {
+    try {
       await api.post(lettersPath(bot.name, copy, {}, id, verb));
       toast(done);
       onGone();
-    });
+    } catch (err) {
+      toast(err.message, {error: true});
+      if (err.status === 404) onGone(); // somebody else was faster
+    }
     setBusy(false);
   };
   const discard = async () => {
@@ -40,7 +45,7 @@ export function Letter({api, bot, copy, id, onGone}) {
   return html`<section class="serve-letter inspector-detail" aria-label="Open dead letter" onKeyDown=${e => { if (e.key === 'Escape' && !editing) { e.stopPropagation(); e.preventDefault(); close(); } }}>
     <header class="inspector-detail-head">
       <button class="icon-button inspector-back" aria-label="Back to the list" title="Back to the list" onClick=${close}><${Icon} name="back" /></button>
-      <h3>${letter ? letter.kind || 'unreadable' : error ? 'Not found' : 'Loading …'}</h3>
+      <h3 ref=${head} tabindex="-1">${letter ? letter.kind || 'unreadable' : error ? 'Not found' : 'Loading …'}</h3>
       <button class="icon-button inspector-shut" aria-label="Close the dead letter" title="Close (Esc)" onClick=${close}><${Icon} name="close" /></button>
     </header>
     <div class="inspector-detail-body" tabindex="-1">

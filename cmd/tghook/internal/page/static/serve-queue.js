@@ -16,7 +16,8 @@ function Target({target: t, paused, alone}) {
   return html`<article class="serve-card" aria-label=${title}>
     <header><h2>${title}</h2><span class=${`badge ${state[0]}`}>${state[1]}</span></header>
     <p class="serve-url">${t.url}</p>
-    ${t.down && html`<p class="inspector-verdict failed"><strong>Down${t.since && html` for <${Age} at=${t.since} />`}.</strong> ${t.problem} It is asked again from time to time, and nothing is lost.</p>`}
+    ${t.down && html`<p class="inspector-verdict failed"><strong>Down${t.since && html` for <${Age} at=${t.since} />`}.</strong> ${t.problem}<br />
+      <span>The gateway asks it from time to time. Nothing is lost.</span></p>`}
     <dl class="inspector-facts">
       <${Fact} name="Waiting" value=${t.queue.pending} />
       <${Fact} name="Oldest" value=${t.queue.oldest ? html`<${Age} at=${t.queue.oldest} />` : 'none'} />
@@ -43,7 +44,7 @@ function Telegram({bot}) {
     <header><h2>From Telegram</h2><span class=${`badge ${w.problem ? 'danger' : ''}`}>${way}</span></header>
     ${w.url && html`<p class="serve-url">${w.url}</p>`}
     ${w.problem && html`<p class="inspector-verdict failed"><strong>${bot.receive === 'poll' ? 'The poll fails.' : 'The webhook could not be set.'}</strong> ${w.problem}</p>`}
-    ${w.last_error && html`<p class="inspector-verdict failed"><strong>The last error that Telegram saw${w.error_at && html`, <${Age} at=${w.error_at} /> ago`}.</strong> ${w.last_error}</p>`}
+    ${w.last_error && html`<p class="inspector-verdict"><strong>The last error that Telegram saw${w.error_at && html`, <${Age} at=${w.error_at} /> ago`}.</strong> ${w.last_error}</p>`}
     <dl class="inspector-facts">
       <${Fact} name="Waiting at Telegram" value=${w.checked_at ? count(w.pending, 'update') : 'not known yet'} />
       <${Fact} name="Asked" value=${w.checked_at ? html`<span title=${fullTime(new Date(w.checked_at) / 1000)}><${Age} at=${w.checked_at} /> ago</span>` : 'not yet'} />

@@ -3,6 +3,7 @@ import {html, useLayoutEffect, useMemo, useRef, useState} from './vendor/preact.
 import {botPath} from './api.js';
 import {register} from './commands.js';
 import {Icon} from './icons.js';
+import {place} from './serve-bots.js';
 import {Filter} from './inspector-filter.js';
 import {everything} from './inspector-rows.js';
 import {rowPath} from './inspector-row.js';
@@ -23,7 +24,7 @@ export function ServeTraffic({api, bot, rowId, history}) {
     <p>The configuration has <code>history: off</code>. The queue and the dead letters do not need it.</p></div>`;
   return html`<section class="serve-panel inspector-panel" aria-label="Traffic">
     <${Filter} filter=${filter} set=${setFilter} kinds=${kinds} search=${search} />
-    <${Traffic} key=${JSON.stringify(filter)} api=${api} bot=${bot.id} path=${botPath(bot.name)} filter=${filter} rowId=${rowId}
+    <${Traffic} key=${bot.id + JSON.stringify(filter)} api=${api} bot=${bot.id} path=${botPath(bot.name)} filter=${filter} rowId=${rowId}
       empty="Nothing has passed through yet, or it is older than the history." onAll=${() => setFilter(everything)} detail=${detail} />
   </section>`;
 }
@@ -38,7 +39,8 @@ function detailOf(bot, history, onlyChat) {
       note: row => history.bodies || row.type === 'warning' ? '' : 'The history has no bodies: the configuration has history.bodies: false. So the update cannot be replayed from here.',
     },
     place: row => ({bot: bot.name, tab: 'traffic', row: row.id}),
-    actions: row => row.chat && html`<button class="button small" title="Show only what belongs to this chat" onClick=${() => onlyChat(String(row.chat))}><${Icon} name="filter" size=${16} /> This chat</button>`,
+    actions: row => html`${row.dropped && html`<a class="button small" href=${place({bot: bot.name, tab: 'dead', copy: row.target ?? null})}>Dead letters</a>`}
+      ${row.chat && html`<button class="button small" title="Show only what belongs to this chat" onClick=${() => onlyChat(String(row.chat))}><${Icon} name="filter" size=${16} /> This chat</button>`}`,
     replay: ReplayRow,
   };
 }

@@ -6,10 +6,9 @@ import {Store, useStore} from './store.js';
 import {parse, go} from './route.js';
 import {register, listen} from './commands.js';
 import {applyTheme, switchTheme} from './theme.js';
-import {openHelp} from './help.js';
 import {Dialogs} from './dialog.js';
 import {Toasts} from './toast.js';
-import {BotList, openBot, stateOf} from './serve-bots.js';
+import {BotList, openBot, openKeys, stateOf} from './serve-bots.js';
 import {Bot, tabs} from './serve-bot.js';
 
 const api = new Api('/api/stream');
@@ -55,10 +54,13 @@ function follow(seq) {
 function listenToEvents() {
   api.on('open', () => {
     const lost = !store.state.connected;
-    store.set({connected: true});
+    store.set({connected: true, failure: ''});
     if (lost) reload();
   });
-  api.on('lost', () => store.set({connected: false}));
+  api.on('lost', () => {
+    if (store.state.connected) load().catch(err => store.set({failure: err.status ? err.message : ''})); // a browser asks for a new password here
+    store.set({connected: false});
+  });
   api.on('state', event => store.set({bots: event.bots, problem: event.problem ?? ''}));
 }
 
@@ -70,7 +72,7 @@ function step(by) {
 
 function keys() {
   const group = 'Page';
-  register({id: 'page.help', title: 'This help', keys: '?', group, run: () => openHelp([['Replay what is edited', 'Ctrl', 'Enter'], ['Leave the field', 'Esc']])});
+  register({id: 'page.help', title: 'This help', keys: '?', group, run: openKeys});
   register({id: 'page.theme', title: 'Dark or light', keys: 't', group, run: switchTheme});
   register({id: 'page.next', title: 'Next bot', keys: 'alt+down', group, run: () => step(1)});
   register({id: 'page.previous', title: 'Previous bot', keys: 'alt+up', group, run: () => step(-1)});
@@ -96,7 +98,7 @@ function App() {
   }, [trouble, bot?.name]);
   if (!s.ready) return html`<div class="boot"><span class="spinner big" aria-hidden="true"></span><p role="status">${s.failure ? `${s.failure} Trying again.` : 'Loading'}</p></div>`;
   return html`<div class=${'serve' + (s.route.bot !== null ? ' has-bot' : '')}>
-    ${!s.connected && html`<div class="lost" role="alert"><span class="spinner"></span> The gateway has gone: reconnecting</div>`}
+    ${!s.connected && html`<div class="lost" role="alert"><span class="spinner"></span> ${s.failure || 'The gateway has gone'}: reconnecting</div>`}
     <${BotList} bots=${s.bots} shown=${nameOf(bot)} tab=${s.route.tab} version=${s.version} user=${s.user} />
     <main class="serve-main">
       ${s.newer && html`<p class="serve-notice" role="status">The gateway runs tghook ${s.newer} now. <button class="button small" onClick=${() => location.reload()}>Reload the page</button></p>`}

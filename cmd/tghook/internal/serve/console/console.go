@@ -48,8 +48,9 @@ type Storage interface {
 
 // Bounds of what requests may take.
 const (
-	slowestAnswer = 30 * time.Second // of an answer that is no stream
-	maxStreams    = 32
+	slowestAnswer  = 30 * time.Second // until the gateway or the storage has answered
+	slowestRequest = time.Minute      // in all, except for streams
+	maxStreams     = 32
 )
 
 // Console serves the page and its API. Every method may be called concurrently.
@@ -91,10 +92,11 @@ func (c *Console) Close() { c.end() }
 
 // ServeHTTP checks who asks, before anything else, and then answers.
 //
-// It works in a server with a ReadTimeout and a WriteTimeout: streams set deadlines of their own.
+// It sets the deadlines of the connection itself, whatever the timeouts of the server are.
 // The name in the Host header is not checked. A page of another site that leads its own name to
 // this server has no password to send, because browsers keep passwords for each name.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.setDeadlines(w)
 	h := w.Header()
 	h.Set("Content-Security-Policy", page.Policy)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -110,6 +112,13 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
+}
+
+// setDeadlines ends the connection of a client that sends or takes its bytes too slowly.
+func (c *Console) setDeadlines(w http.ResponseWriter) {
+	out, end := http.NewResponseController(w), time.Now().Add(slowestRequest)
+	_ = out.SetReadDeadline(end) // a writer without deadlines is not a connection
+	_ = out.SetWriteDeadline(end)
 }
 
 // sameSite refuses what a page of another site makes a browser send.

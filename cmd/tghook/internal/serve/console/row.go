@@ -86,7 +86,7 @@ func bodyOf(content []byte, size int) body {
 // listRows answers GET /api/bots/{name}/rows: the newest rows that the query asks for, in
 // ascending order. before is what asks for those before them.
 func (c *Console) listRows(r *http.Request) (any, error) {
-	const usual, most = 200, 1000
+	const usual, most = 200, 500
 	status, err := c.cfg.Gateway.Bot(r.PathValue("name"))
 	if err != nil {
 		return nil, err
