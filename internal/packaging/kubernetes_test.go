@@ -2,6 +2,7 @@ package packaging_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -29,12 +31,22 @@ type manifests struct {
 	budgets      []*policyv1.PodDisruptionBudget
 }
 
-// decode appends an object to its list. A field that the type does not have is an error, as is
-// one that stands twice.
+// strictly decodes an object as Kubernetes does. A field that the type does not have is an error,
+// as is one that stands twice.
+func strictly(doc []byte, object any) error {
+	text, err := yaml.YAMLToJSONStrict(doc)
+	if err != nil {
+		return err
+	}
+	mistakes, err := json.UnmarshalStrict(text, object)
+	return errors.Join(append(mistakes, err)...)
+}
+
+// decode appends an object to its list.
 func decode[T any](t *testing.T, doc []byte, list *[]*T) {
 	t.Helper()
 	object := new(T)
-	require.NoError(t, yaml.UnmarshalStrict(doc, object), string(doc))
+	require.NoError(t, strictly(doc, object), string(doc))
 	*list = append(*list, object)
 }
 
@@ -186,8 +198,13 @@ func checkIngress(t *testing.T, ingress *networkingv1.Ingress, service *corev1.S
 	assert.Equal(t, service.Spec.Ports[0].Name, path.Backend.Service.Port.Name)
 }
 
-// The check itself can fail: a manifest with a field that does not exist is refused.
+// The check itself can fail.
 func TestAnUnknownFieldIsRefused(t *testing.T) {
-	var pod corev1.Pod
-	require.ErrorContains(t, yaml.UnmarshalStrict([]byte("spec: {containers: [{name: a, imagePullPolice: Always}]}"), &pod), "imagePullPolice")
+	for name, text := range map[string]string{
+		"imagePullPolice": "spec: {containers: [{name: a, imagePullPolice: Always}]}",
+		"ImagePullPolicy": "spec: {containers: [{name: a, ImagePullPolicy: Always}]}",
+		"already set":     "spec: {containers: [{name: a, name: b}]}",
+	} {
+		require.ErrorContains(t, strictly([]byte(text), new(corev1.Pod)), name)
+	}
 }
