@@ -192,6 +192,7 @@ const (
 	shopID   = 111
 	password = "open sesame"
 	big      = int64(1)<<62 + 1 // more digits than a number in a browser has
+	bigText  = "4611686018427387905"
 )
 
 // rig is a Console with a fake gateway behind it.
@@ -278,10 +279,11 @@ func (r *rig) refused(method, target, body string, status int, code string) stri
 	r.tb.Helper()
 	w := r.serve(r.request(method, target, body))
 	require.Equal(r.tb, status, w.Code, w.Body.String())
-	var answer struct{ Error struct{ Code, Message string } }
+	var answer object
 	require.NoError(r.tb, json.Unmarshal(w.Body.Bytes(), &answer))
-	require.Equal(r.tb, code, answer.Error.Code)
-	return answer.Error.Message
+	problem := answer["error"].(object)
+	require.Equal(r.tb, code, problem["code"])
+	return problem["message"].(string)
 }
 
 func TestPageAndHeaders(t *testing.T) {

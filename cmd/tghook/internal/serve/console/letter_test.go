@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"testing"
 
@@ -20,7 +19,7 @@ func TestDeadLetters(t *testing.T) {
 		"id": "5", "update_id": "5", "kind": "message", "chat": 7.0, "user": 8.0, "lane": "chat:7", "attempts": 8.0,
 		"published": "2026-11-30T10:00:00Z", "buried": "2026-11-30T11:00:00Z", "why": "<b>500</b> eight times",
 	}, letters[0])
-	require.Equal(t, fmt.Sprint(big), letters[1].(object)["id"], "with all its digits")
+	require.Equal(t, bigText, letters[1].(object)["id"], "with all its digits")
 	require.Equal(t, []string{"9"}, idsOf(r.get("/api/bots/shop/dead?target=audit")["letters"]))
 	require.Empty(t, r.get("/api/bots/quiet/dead")["letters"])
 	for _, query := range []string{"/api/bots/none/dead", "/api/bots/shop/dead?target=none"} {
@@ -34,10 +33,10 @@ func TestDeadLettersInPages(t *testing.T) {
 	require.Equal(t, []string{"5"}, idsOf(page["letters"]))
 	require.Equal(t, true, page["more"])
 	page = r.get("/api/bots/shop/dead?limit=1&after=5")
-	require.Equal(t, []string{fmt.Sprint(big)}, idsOf(page["letters"]))
+	require.Equal(t, []string{bigText}, idsOf(page["letters"]))
 	require.Equal(t, false, page["more"])
 
-	var many []tghook.DeadLetter
+	many := make([]tghook.DeadLetter, 0, 300)
 	for id := range int64(300) {
 		many = append(many, letter(id+1, update))
 	}
@@ -50,7 +49,7 @@ func TestDeadLettersInPages(t *testing.T) {
 
 func TestDeadLetterInFull(t *testing.T) {
 	r := open(t)
-	found := r.get(fmt.Sprintf("/api/bots/shop/dead/%d", big))
+	found := r.get("/api/bots/shop/dead/" + bigText)
 	require.Equal(t, "6", found["update_id"])
 	require.Contains(t, found["update_text"], `"message_id": 9007199254740993`, "with all its digits")
 	found = r.get("/api/bots/shop/dead/9?target=audit")
@@ -69,9 +68,9 @@ func TestReplayAndDiscard(t *testing.T) {
 	r.ask(http.MethodPost, "/api/bots/shop/dead/5/replay", `{"update":`+edited+`}`)
 	r.ask(http.MethodPost, "/api/bots/shop/dead/9/replay?target=audit", "{}")
 	r.ask(http.MethodPost, "/api/bots/shop/dead/9/discard", `{"target":"audit"}`)
-	r.ask(http.MethodPost, fmt.Sprintf("/api/bots/shop/dead/%d/discard", big), "")
+	r.ask(http.MethodPost, "/api/bots/shop/dead/"+bigText+"/discard", "")
 	require.Equal(t, []string{
-		"shop: replay /5 ", "shop: replay /5 ", "shop: replay /5 " + edited, "shop: replay audit/9 ", "shop: discard audit/9", fmt.Sprintf("shop: discard /%d", big),
+		"shop: replay /5 ", "shop: replay /5 ", "shop: replay /5 " + edited, "shop: replay audit/9 ", "shop: discard audit/9", "shop: discard /" + bigText,
 	}, r.gateway.done())
 	require.Contains(t, r.log.String(), `user=me act="discard a dead letter" name=shop id=9`)
 }

@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,8 +31,9 @@ func (r *rig) delivered() {
 }
 
 func idsOf(rows any) []string {
-	ids := []string{}
-	for _, r := range rows.([]any) {
+	all := rows.([]any)
+	ids := make([]string, 0, len(all))
+	for _, r := range all {
 		ids = append(ids, r.(object)["id"].(string))
 	}
 	return ids
@@ -47,7 +47,7 @@ func TestRows(t *testing.T) {
 	require.Equal(t, false, all["more"])
 	rows := all["rows"].([]any)
 	require.Equal(t, "5", rows[1].(object)["update_id"])
-	require.Equal(t, fmt.Sprint(big), rows[4].(object)["update_id"], "with all its digits")
+	require.Equal(t, bigText, rows[4].(object)["update_id"], "with all its digits")
 	require.NotContains(t, rows[3], "update_id")
 
 	page := r.get("/api/bots/shop/rows?limit=2")

@@ -100,8 +100,9 @@ func (c *Console) newest(ctx context.Context) (int64, error) {
 
 // bots returns all bots. Only the one with the name has its lanes, which may be many.
 func (c *Console) bots(name string) []bot {
-	all := []bot{}
-	for _, s := range c.cfg.Gateway.Bots() {
+	found := c.cfg.Gateway.Bots()
+	all := make([]bot, 0, len(found))
+	for _, s := range found {
 		all = append(all, botOf(s, s.Name == name))
 	}
 	return all

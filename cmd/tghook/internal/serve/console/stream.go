@@ -52,7 +52,7 @@ type stream struct {
 
 	told   []byte    // the newest state that was sent
 	quiet  time.Time // since when nothing was sent
-	failed string // why the history cannot be read
+	failed string    // why the history cannot be read
 
 	w   http.ResponseWriter
 	out *http.ResponseController
@@ -73,7 +73,7 @@ func (s *stream) begin(ctx context.Context, r *http.Request) error {
 func (s *stream) run(ctx context.Context) {
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")      // nginx passes events on at once
+	h.Set("X-Accel-Buffering", "no")       // nginx passes events on at once
 	_ = s.out.SetReadDeadline(time.Time{}) // a server's ReadTimeout would end the stream
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()

@@ -127,7 +127,7 @@ func TestStream(t *testing.T) {
 		var row object
 		require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(data, "data: ")), &row))
 		require.InDelta(t, shopID, row["bot"], 0)
-		require.Equal(t, fmt.Sprint(big), row["row"].(object)["update_id"])
+		require.Equal(t, bigText, row["row"].(object)["update_id"])
 
 		r.gateway.mu.Lock()
 		r.gateway.bots[1].Paused = true
@@ -190,7 +190,7 @@ func TestStreamWhileTheHistoryCannotBeRead(t *testing.T) {
 		defer c.cancel()
 		c.next(time.Second)
 		r.storage.setError(errors.New("the disk is gone"))
-		require.Contains(t, c.next(5*time.Second)[0], `"problem":"the disk is gone"`)
+		require.Contains(t, c.next(5 * time.Second)[0], `"problem":"the disk is gone"`)
 		r.storage.setError(nil)
 		r.storage.add(storage.Row{Bot: shopID})
 		events := c.next(5 * time.Second)
@@ -221,9 +221,9 @@ func TestStreamsEnd(t *testing.T) {
 func TestStreamsAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := open(t)
-		var all []*reader
-		for range 32 {
-			all = append(all, r.follow("bot=shop"))
+		all := make([]*reader, 32)
+		for i := range all {
+			all[i] = r.follow("bot=shop")
 		}
 		synctest.Wait()
 		r.refused(http.MethodGet, "/api/stream", "", http.StatusServiceUnavailable, "too_many_streams")
@@ -249,15 +249,15 @@ func TestStreamOutlivesTheTimeoutsOfItsServer(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	buf := make([]byte, 64<<10)
-	seen := ""
+	var seen strings.Builder
 	deadline := time.Now().Add(time.Second) // longer than the server's own timeouts
 	for n := 0; time.Now().Before(deadline); n++ {
 		r.storage.add(storage.Row{Bot: shopID, Summary: fmt.Sprint("row ", n)})
 		k, err := resp.Body.Read(buf)
 		require.NoError(t, err, "the stream outlives the timeouts of its server")
-		seen += string(buf[:k])
+		seen.Write(buf[:k])
 	}
-	require.Contains(t, seen, "row 0")
+	require.Contains(t, seen.String(), "row 0")
 	r.console.Close()
 	for err == nil {
 		_, err = resp.Body.Read(buf)
