@@ -40,15 +40,18 @@ type source struct {
 	read   bytes.Buffer // the first bytes of the current answer
 	left   int          // how many bytes may be read
 	began  bool         // whether a byte of the current answer has come
+	err    error        // of the last read
 }
 
 const unlimited = math.MaxInt
 
 func (s *source) Read(p []byte) (int, error) {
 	if s.left <= 0 {
-		return 0, errLongHead
+		s.err = errLongHead
+		return 0, s.err
 	}
 	n, err := s.conn.Read(p[:min(len(p), s.left)])
+	s.err = err
 	if s.left != unlimited {
 		s.left -= n
 	}

@@ -54,11 +54,14 @@ func (c *Conn) Ask(request []byte, deadline time.Time) (*Incoming, *AskError) {
 		}
 		sent <- err
 	}()
-	c.from.copies, c.from.left, c.from.began = false, maxHead, false
-	res, err := http.ReadResponse(c.in, &http.Request{Method: http.MethodPost})
+	c.from.copies, c.from.left, c.from.began, c.from.err = false, maxHead, false, nil
+	res, err := http.ReadResponse(c.in, &http.Request{Method: http.MethodPost}) //nolint:bodyclose // closing it would read a part of it
 	c.from.left = unlimited
 	if err != nil {
 		_ = c.Close()
+		if c.from.err != nil { // half of a line is no reason
+			err = c.from.err
+		}
 		written := <-sent
 		if written != nil && !errors.Is(written, os.ErrDeadlineExceeded) && !errors.Is(written, net.ErrClosed) && !c.from.began {
 			err = written
@@ -88,7 +91,7 @@ type content struct {
 
 func (c *content) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
-	c.in.whole = c.in.whole || err == io.EOF //nolint:errorlint // Read returns it itself
+	c.in.whole = c.in.whole || err == io.EOF
 	return n, err
 }
 

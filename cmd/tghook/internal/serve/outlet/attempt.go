@@ -165,5 +165,5 @@ func retryAfter(value string) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return min(time.Duration(n)*time.Second, maxRetryAfter) //nolint:gosec // it has 31 bits
+	return min(time.Duration(n)*time.Second, maxRetryAfter)
 }

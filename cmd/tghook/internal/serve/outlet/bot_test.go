@@ -40,14 +40,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func goroutines() (left string) {
+func goroutines() string {
+	var left []string
 	all := make([]byte, 1<<20)
 	for _, stack := range strings.Split(string(all[:runtime.Stack(all, true)]), "\n\n")[1:] {
 		if strings.Contains(stack, "serve/outlet") || strings.Contains(stack, "internal/wire") {
-			left += stack + "\n\n"
+			left = append(left, stack)
 		}
 	}
-	return left
+	return strings.Join(left, "\n\n")
 }
 
 // bot is a bot in memory. answer writes what it answers to a request. It returns whether the
@@ -108,7 +109,10 @@ func (b *bot) serve(conn net.Conn) {
 		}
 		b.begin(string(body), copied.String())
 		copied.Reset()
-		again := b.answer(conn, string(body))
+		b.mu.Lock()
+		answer := b.answer
+		b.mu.Unlock()
+		again := answer(conn, string(body))
 		b.mu.Lock()
 		b.busy--
 		b.mu.Unlock()

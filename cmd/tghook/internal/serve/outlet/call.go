@@ -87,16 +87,16 @@ func (c *call) set(name string, value any) error {
 }
 
 func (c *call) readJSON(body []byte) error {
-	var any json.RawMessage
-	if err := json.Unmarshal(body, &any); err != nil {
+	var members json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
 		if !bytes.Contains(body, []byte(`"method"`)) {
 			return nil // a text such as ok is not meant to be a call
 		}
 		return fmt.Errorf("the answer is not well-formed JSON: %w", err)
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
-	if first, err := d.Token(); err != nil || first != json.Delim('{') {
-		return nil
+	if first, err := d.Token(); first != json.Delim('{') {
+		return err
 	}
 	named := false
 	for d.More() {
@@ -158,10 +158,10 @@ func (c *call) check() error {
 		c.method = ""
 		return errors.New("the method of the answer has too long a name")
 	case strings.HasPrefix(lower, "get"), lower == "setwebhook", lower == "deletewebhook", lower == "close", lower == "logout":
-		return fmt.Errorf("Telegram does not execute %s if it is the answer to an update", c.method)
+		return fmt.Errorf("the method %s is not executed if it is the answer to an update: Telegram ignores it there", c.method)
 	}
 	if _, err := encoder.Message(c.method, c.params); err != nil {
-		return fmt.Errorf("Telegram would not take the call: %w", err)
+		return fmt.Errorf("the call cannot be sent: %w", err)
 	}
 	return nil
 }

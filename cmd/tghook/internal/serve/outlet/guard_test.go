@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,12 +37,14 @@ func TestTheGuardSeesTheResolvedAddress(t *testing.T) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
 	defer server.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
 	s := &seen{}
-	o, err := outlet.New(outlet.Config{Target: targetAt(t, server.URL), Allow: []netip.Prefix{}, Observe: s.add})
+	o, err := outlet.New(outlet.Config{Target: targetAt(t, server.URL), Allow: []netip.Prefix{}, Observe: func(ctx context.Context, a outlet.Attempt) {
+		s.add(ctx, a)
+		cancel(errStop)
+	}})
 	require.NoError(t, err)
 	defer o.Close()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 250*time.Millisecond, errStop)
-	defer cancel()
 	_, err = o.Deliver(ctx, update(t, 1))
 	require.ErrorIs(t, err, errStop)
 	require.Zero(t, asked)

@@ -41,7 +41,7 @@ func (c *call) readMultipart(contentType string, body []byte) error {
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for {
 		part, err := parts.NextRawPart()
-		if err == io.EOF { //nolint:errorlint // NextRawPart returns it itself
+		if err == io.EOF {
 			break
 		}
 		if err != nil {

@@ -40,17 +40,8 @@ type window struct {
 	idle      chan struct{} // closed when stopped and nothing is under way
 	successes uint64
 	success   chan struct{} // closed at the next success
-	outage
-}
-
-// outage is the time in which a bot is down. The window's mutex guards it.
-type outage struct {
-	down    bool
-	since   time.Time
-	problem string
-	gap     time.Duration // between the last failure and the next request
-	next    time.Time     // when that is
-	timer   *time.Timer   // calls the window at next; nil if it is not needed
+	outage    outage
+	timer     *time.Timer // lets the next request begin in an outage; nil if none waits
 }
 
 // waiter waits for its turn.
@@ -115,12 +106,12 @@ func (w *window) admit() {
 		return
 	}
 	for w.busy < w.size && w.waiting.Len() > 0 {
-		if wait := time.Until(w.next); w.down && wait > 0 {
+		if wait := w.outage.wait(); wait > 0 {
 			w.timer = time.AfterFunc(wait, w.resume)
 			return
 		}
 		next := w.waiting.Remove(w.waiting.Front()).(*waiter)
-		next.turn = turn{w.down, w.successes}
+		next.turn = turn{w.outage.down, w.successes}
 		w.busy++
 		close(next.ready)
 	}
@@ -178,22 +169,10 @@ func (w *window) leave(t turn, h health, problem string) {
 		w.outage.end()
 	case troubled, away, unreachable:
 		w.shrink(t, h)
-		w.problem = problem
+		w.outage.problem = problem
 	}
 	w.admit()
 }
-
-// end ends the outage.
-func (o *outage) end() {
-	o.down, o.since, o.problem, o.gap, o.next = false, time.Time{}, "", 0, time.Time{}
-}
-
-// The time between the requests to a bot that is down.
-const (
-	firstGap     = 100 * time.Millisecond
-	longestGap   = 2 * time.Second
-	longestAlone = 5 * time.Second // if no connection can be made
-)
 
 // shrink makes the window smaller after a failure. The mutex is held.
 func (w *window) shrink(t turn, h health) {
@@ -201,19 +180,7 @@ func (w *window) shrink(t turn, h health) {
 		w.size /= 2
 		return
 	}
-	now := time.Now()
-	if w.down && !t.probe {
-		return // this request began before the outage, so it tells nothing new
-	}
-	if !w.down {
-		w.down, w.since = true, now
-	}
-	longest := longestGap
-	if h == unreachable {
-		longest = longestAlone
-	}
-	w.gap = min(max(2*w.gap, firstGap), longest)
-	w.next = now.Add(w.gap)
+	w.outage.fail(t.probe, h)
 }
 
 // holds reports whether failures of an outage do not count: none has succeeded since there were
@@ -221,7 +188,7 @@ func (w *window) shrink(t turn, h health) {
 func (w *window) holds(successes uint64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.successes == successes && !(w.down && time.Since(w.since) >= longestHold)
+	return w.successes == successes && (!w.outage.down || time.Since(w.outage.since) < longestHold)
 }
 
 // await waits for d. It ends early when there are more successes than so many. If ctx ends, await
@@ -247,5 +214,5 @@ func (w *window) await(ctx context.Context, d time.Duration, successes uint64) e
 func (w *window) status() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Status{Window: w.size, Busy: w.busy, Waiting: w.waiting.Len(), Down: w.down, Since: w.since, Problem: w.problem}
+	return Status{Window: w.size, Busy: w.busy, Waiting: w.waiting.Len(), Down: w.outage.down, Since: w.outage.since, Problem: w.outage.problem}
 }

@@ -157,7 +157,7 @@ func TestAProxyInFrontOfADeadBot(t *testing.T) {
 			o, _ := b.open(t)
 			defer o.Close()
 			wait := deliver(t.Context(), t, o, 20)
-			time.Sleep(11 * time.Hour)
+			time.Sleep(3 * time.Hour)
 			tried := map[string]bool{}
 			b.set(func() {
 				for _, body := range b.bodies {
@@ -202,8 +202,9 @@ func TestAPoisonedUpdate(t *testing.T) {
 			o, s := b.open(t)
 			defer o.Close()
 			failed := make(chan error, 1)
+			poison := update(t, 1)
 			go func() {
-				_, err := o.Deliver(t.Context(), update(t, 1))
+				_, err := o.Deliver(t.Context(), poison)
 				failed <- err
 			}()
 			time.Sleep(10 * time.Minute)
