@@ -44,18 +44,18 @@ func (r *reader) bots(root *value, c *Config) {
 	if bots == nil {
 		bots = root.member("bots", 0)
 	}
-	if len(bots.names) == 0 && root.object && root.at("admin") == nil {
-		r.wrong(bots, "has no bot; give one with its token and to, or set admin to add bots later")
+	if len(bots.names) == 0 && root.form == object && root.at("admin") == nil {
+		r.wrongf(bots, "has no bot; give one with its token and to, or set admin to add bots later")
 	}
 	holders := map[int64]string{} // of tokens
 	for _, name := range bots.names {
 		v := bots.at(name)
 		if !botName.MatchString(name) {
-			r.wrong(v, "%s", botNameRule)
+			r.wrongf(v, "%s", botNameRule)
 		}
 		b := r.bot(v, name, c)
 		if holder := holders[b.ID]; holder != "" && b.ID != 0 {
-			r.wrong(v.at("token"), "is a token of the same bot as that of %s; name a bot once, and use copies to send its updates to several URLs", holder)
+			r.wrongf(v.at("token"), "is a token of the same bot as that of %s; name a bot once, and use copies to send its updates to several URLs", holder)
 		}
 		holders[b.ID] = v.field
 		c.Bots = append(c.Bots, b)
@@ -78,7 +78,7 @@ func (r *reader) bot(v *value, name string, c *Config) *Bot {
 	if b.Token != "" {
 		client, err := tghook.NewClient(b.Token, tghook.ClientConfig{})
 		if problem := (*tghook.ConfigError)(nil); errors.As(err, &problem) {
-			r.wrong(v.at("token"), "%s", problem.Problem)
+			r.wrongf(v.at("token"), "%s", problem.Problem)
 		} else if err == nil {
 			b.ID = client.Bot()
 		}
@@ -87,11 +87,11 @@ func (r *reader) bot(v *value, name string, c *Config) *Bot {
 		b.Secret = madeSecret(b.Token)
 	}
 	if !c.LocalAPI && b.MaxConnections > maxTelegram {
-		r.wrong(v.at("max_connections"), "must be a whole number from 1 to %d; more needs api_local", maxTelegram)
+		r.wrongf(v.at("max_connections"), "must be a whole number from 1 to %d; more needs api_local", maxTelegram)
 	}
 	switch {
 	case b.Receive == Webhook && c.URL == nil:
-		r.wrong(v.at("receive"), "webhook needs url, the address by which Telegram reaches the gateway")
+		r.wrongf(v.at("receive"), "webhook needs url, the address by which Telegram reaches the gateway")
 	case b.Receive == "" && c.URL != nil:
 		b.Receive = Webhook
 	case b.Receive == "":
@@ -101,7 +101,7 @@ func (r *reader) bot(v *value, name string, c *Config) *Bot {
 	if copies := v.at("copies"); copies != nil {
 		for _, name := range slices.Sorted(maps.Keys(copies.members)) {
 			if !copyName.MatchString(name) {
-				r.wrong(copies.at(name), "%s", copyNameRule)
+				r.wrongf(copies.at(name), "%s", copyNameRule)
 			}
 			b.Copies = append(b.Copies, r.target(copies.at(name), name))
 		}
@@ -113,7 +113,7 @@ func (r *reader) bot(v *value, name string, c *Config) *Bot {
 // target reads a URL that gets updates. It may stand there alone.
 func (r *reader) target(v *value, name string) Target {
 	address := v
-	if v != nil && v.object {
+	if v != nil && v.form == object {
 		address = v.at("url")
 	}
 	return Target{
@@ -128,6 +128,9 @@ func (r *reader) target(v *value, name string) Target {
 		Signature:      r.signature(v.at("signature")),
 	}
 }
+
+// maxKinds is how many kinds may be in a list.
+const maxKinds = 100
 
 // allKinds is the word for every kind that this version knows.
 const allKinds = "all"
@@ -144,10 +147,10 @@ func (r *reader) kinds(v *value) (kinds []string) {
 		return nil
 	}
 	known := envelope.Kinds()
-	for _, item := range v.items {
+	for _, item := range v.items[:min(len(v.items), maxKinds)] { // the schema refuses more
 		kind := item.text()
 		if near := misspelt(kind, known); near != "" {
-			r.wrong(item, "is no kind of update; do you mean %s?", near)
+			r.wrongf(item, "is no kind of update; do you mean %s?", near)
 		}
 		kinds = append(kinds, kind)
 	}
@@ -158,7 +161,7 @@ func (r *reader) kinds(v *value) (kinds []string) {
 // misspelt returns the known kind that an unknown one is nearly. A kind that is like no other may
 // be newer than this version.
 func misspelt(kind string, known []string) string {
-	near := spelling.Nearest(kind, known)
+	near := spelling.Nearest(kind[:min(len(kind), maxName)], known)
 	if slices.Contains(known, kind) || max(len(near)-len(kind), len(kind)-len(near)) > 2 {
 		return ""
 	}
@@ -182,7 +185,7 @@ func (r *reader) kindsOf(b *Bot, v *value) {
 		all = append(all, target.Kinds...)
 		for _, kind := range target.Kinds {
 			if plain >= 0 && slices.Contains(optIn, kind) {
-				r.wrong(fields[i].at("kinds"), "has %s, which Telegram sends only if it is asked for it; then name the kinds of %s too", kind, fields[plain].field)
+				r.wrongf(fields[i].at("kinds"), "has %s, which Telegram sends only if it is asked for it; then name the kinds of %s too", kind, fields[plain].field)
 				break
 			}
 		}

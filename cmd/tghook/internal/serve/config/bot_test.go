@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -74,13 +75,17 @@ func TestABotOfARequestHasTheDefaultsOfTheFile(t *testing.T) {
 func TestTheMistakesOfARequest(t *testing.T) {
 	folder(t, map[string]string{"token": otherToken, "ca.pem": authority(t)})
 	const token = `"token": "` + otherToken + `"`
+	copies := make([]string, 0, 33)
+	for i := range 33 {
+		copies = append(copies, fmt.Sprintf(`"b%d": "http://b"`, i))
+	}
 	for _, c := range []struct{ name, bot, spec, mistakes string }{
 		{"nothing", "b", ``, "line 1: is no JSON: unexpected end of JSON input"},
 		{"half", "b", "{\n\"token\": \"canary", "line 2: is no JSON: unexpected end of JSON input"},
 		{"two values", "b", "{}\n{}", "line 2: is no JSON: invalid character '{' after top-level value"},
 		{"YAML", "b", "token: a", "line 1: is no JSON: invalid character 'o' in literal true (expecting 'r')"},
 		{"not UTF-8", "b", "\"\xff\"", "line 1: is no JSON in UTF-8"},
-		{"too long", "b", strings.Repeat(" ", 1<<20+1), "line 1: is too long; a bot may have 1048576 bytes of JSON"},
+		{"too long", "b", strings.Repeat(" ", 256<<10+1), "line 1: is too long; a bot may have 262144 bytes of JSON"},
 		{
 			"too deep", "b", `{"token": ` + strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000) + `, "to": "http://a"}`,
 			"line 1: token: must be a string that is not empty: a request cannot use the environment and the files of the gateway\n" +
@@ -122,6 +127,11 @@ func TestTheMistakesOfARequest(t *testing.T) {
 				"line 6: max_pending: must be a whole number from 1 to 100000000\n" +
 				"line 7: other: there is no such field; the fields are copies, max_age, max_attempts, max_connections, max_pending, receive, secret, to, token",
 		},
+		{
+			"too many copies and kinds", "b", `{` + token + `, "to": {"url": "http://a", "kinds": ["` + strings.Repeat(`poll", "`, 100) + `poll"]}, "copies": {` + strings.Join(copies, ",") + `}}`,
+			"line 1: copies: must have up to 32 copies, such as audit: https://audit.example.org/hook\n" +
+				"line 1: to.kinds: must have 1 to 100 kinds; leave kinds out for Telegram's default",
+		},
 		{"in use", "b", `{"token": "` + shopToken + `", "to": "http://a"}`, "line 1: token: is the token of the same bot as shop has; a bot may be in the gateway once"},
 		{"no token", "b", `{"token": "canary", "to": "http://a"}`, "line 1: token: not a token; it must be a bot's id, a colon and a secret, as @BotFather gives it"},
 	} {
@@ -135,6 +145,20 @@ func TestTheMistakesOfARequest(t *testing.T) {
 			require.Empty(t, all.File)
 		})
 	}
+}
+
+func TestTheMistakesThatAreKeptAreBounded(t *testing.T) {
+	var spec strings.Builder
+	_, _ = spec.WriteString("{")
+	for i := range 5000 {
+		_, _ = fmt.Fprintf(&spec, "\"a%d\": 1,\n", i)
+	}
+	_, _ = spec.WriteString(`"b": 1}`)
+	_, err := config.ParseBot("b", []byte(spec.String()), base())
+	var all *config.Mistakes
+	require.ErrorAs(t, err, &all)
+	require.Len(t, all.All, 1001)
+	require.Equal(t, config.Mistake{What: "there may be more mistakes; correct these first"}, all.All[1000])
 }
 
 func TestARequestReadsNoFile(t *testing.T) {

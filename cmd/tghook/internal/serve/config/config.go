@@ -116,7 +116,7 @@ const (
 )
 
 // Bot is a bot whose updates pass through the gateway.
-type Bot struct {
+type Bot struct { //nolint:recvcheck // what prints it has to print values too
 	Name  string // its key in the file
 	Token string
 	ID    int64 // the number before the colon of Token

@@ -59,7 +59,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add([]byte(whole))
 	f.Add([]byte(bot))
-	require.NoError(f, os.Setenv("TOKEN", shopToken)) //nolint:usetesting // there is no T yet
+	require.NoError(f, os.Setenv("TOKEN", shopToken))
 	path := filepath.Join(f.TempDir(), fileName)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		write(t, path, string(text))

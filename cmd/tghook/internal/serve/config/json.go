@@ -8,23 +8,23 @@ import (
 )
 
 // maxSpec bounds the JSON of a bot. Its certificates are the largest part.
-const maxSpec = 1 << 20
+const maxSpec = 256 << 10
 
 // readJSON reads the JSON of a request. If it is none, readJSON returns nil.
 func (r *reader) readJSON(data []byte) *value {
 	root := &value{line: 1}
 	if len(data) > maxSpec {
-		r.wrong(root, "is too long; a bot may have %d bytes of JSON", maxSpec)
+		r.wrongf(root, "is too long; a bot may have %d bytes of JSON", maxSpec)
 		return nil
 	}
 	var whole json.RawMessage
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(data, &whole); errors.As(err, &syntax) {
 		root.line += bytes.Count(data[:min(syntax.Offset, int64(len(data)))], []byte("\n"))
-		r.wrong(root, "is no JSON: %v", err)
+		r.wrongf(root, "is no JSON: %v", err)
 		return nil
 	} else if err != nil || !utf8.Valid(data) {
-		r.wrong(root, "is no JSON in UTF-8")
+		r.wrongf(root, "is no JSON in UTF-8")
 		return nil
 	}
 	j := &jsonReader{reader: r, data: data, decoder: json.NewDecoder(bytes.NewReader(data)), line: 1}
@@ -55,7 +55,7 @@ func (j *jsonReader) next() json.Token {
 func (j *jsonReader) fill(v *value, depth int) {
 	if depth > maxDepth {
 		v.line = j.line
-		j.wrong(v, "stands too deep; a bot needs four levels")
+		j.wrongf(v, "stands too deep; a bot needs four levels")
 		var skipped json.RawMessage
 		_ = j.decoder.Decode(&skipped) // it is valid JSON
 		return
@@ -66,9 +66,12 @@ func (j *jsonReader) fill(v *value, depth int) {
 	}
 	switch token := token.(type) {
 	case json.Delim:
-		v.object, v.list = token == '{', token == '['
+		v.form = list
+		if token == '{' {
+			v.form = object
+		}
 		for j.decoder.More() {
-			if v.list {
+			if v.form == list {
 				item := v.item(0)
 				v.items = append(v.items, item)
 				j.fill(item, depth+1)
@@ -77,7 +80,7 @@ func (j *jsonReader) fill(v *value, depth int) {
 			name, _ := j.next().(string)
 			member := v.member(name, j.line)
 			if other := v.add(name, member); other != nil {
-				j.wrong(member, "is given twice, the first time in line %d; leave one of them out", other.line)
+				j.wrongf(member, "is given twice, the first time in line %d; leave one of them out", other.line)
 			}
 			j.fill(member, depth+1)
 		}

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -14,8 +12,9 @@ type Mistake struct {
 	What  string // what is wrong, and what to do
 }
 
-// Mistakes are all mistakes of a configuration, in the order of their lines. It is an error.
-type Mistakes struct {
+// Mistakes are all mistakes of a configuration, in the order of their lines. It is an error. If
+// there are more than a thousand, it has the first ones that were found.
+type Mistakes struct { //nolint:errname // it is a list
 	File string // empty for JSON of the admin API
 	All  []Mistake
 }
@@ -45,15 +44,4 @@ func (m *Mistake) text(file string) string {
 		text = place + ": " + text
 	}
 	return text
-}
-
-// sorted returns the mistakes of a reader as an error; nil if there are none.
-func (r *reader) failed(file string) error {
-	if len(r.mistakes) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(r.mistakes, func(a, b Mistake) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
-	})
-	return &Mistakes{File: file, All: r.mistakes}
 }

@@ -49,15 +49,15 @@ func (r *reader) api(v, local *value, isLocal bool) string {
 	}
 	var problem *tghook.ConfigError
 	if _, err := tghook.NewClient("1:a", tghook.ClientConfig{BaseURL: text}); text != "" && errors.As(err, &problem) {
-		r.wrong(v, "%s", problem.Problem)
+		r.wrongf(v, "%s", problem.Problem)
 	}
 	base, err := url.Parse(text)
 	switch {
 	case err != nil:
 	case isLocal && base.Hostname() == "api.telegram.org":
-		r.wrong(local, "is for a Bot API server of your own; set api to its URL, or leave api_local out")
+		r.wrongf(local, "is for a Bot API server of your own; set api to its URL, or leave api_local out")
 	case !isLocal && base.Scheme == "http":
-		r.wrong(v, "must begin with https://, unless api_local is true")
+		r.wrongf(v, "must begin with https://, unless api_local is true")
 	}
 	return text
 }
@@ -69,14 +69,14 @@ func (r *reader) gatewayURL(v *value, local bool) *url.URL {
 	case u == nil:
 		return nil
 	case u.RawQuery != "" || u.ForceQuery:
-		r.wrong(v, "has a query; leave out the ? and what follows, because the path of each bot comes after it")
+		r.wrongf(v, "has a query; leave out the ? and what follows, because the path of each bot comes after it")
 	case local:
 	case u.Scheme != "https":
-		r.wrong(v, "must begin with https://, because Telegram sends to no other; if TLS ends at a proxy, give the proxy's URL")
+		r.wrongf(v, "must begin with https://, because Telegram sends to no other; if TLS ends at a proxy, give the proxy's URL")
 	case !slices.Contains(telegramPorts, u.Port()):
-		r.wrong(v, "has another port than 443, 80, 88 and 8443; Telegram connects to no other")
+		r.wrongf(v, "has another port than 443, 80, 88 and 8443; Telegram connects to no other")
 	case !isPublic(u.Hostname()):
-		r.wrong(v, "has a host that Telegram cannot reach; give a public name or a public IPv4 address")
+		r.wrongf(v, "has a host that Telegram cannot reach; give a public name or a public IPv4 address")
 	}
 	return u
 }
@@ -109,7 +109,7 @@ func (r *reader) url(v *value) *url.URL {
 	default:
 		return u
 	}
-	r.wrong(v, "%s", problem)
+	r.wrongf(v, "%s", problem)
 	return nil
 }
 
@@ -130,7 +130,7 @@ func (r *reader) address(v *value, byDefault string) string {
 	number, wrongPort := strconv.ParseUint(port, 10, 16)
 	_, notAddr := netip.ParseAddr(host)
 	if err != nil || wrongPort != nil || notAddr != nil && !hostForm.MatchString(host) {
-		r.wrong(v, "must be host:port, such as 127.0.0.1:8080, or :8080 for every address of this computer")
+		r.wrongf(v, "must be host:port, such as 127.0.0.1:8080, or :8080 for every address of this computer")
 		return byDefault
 	}
 	return net.JoinHostPort(host, strconv.FormatUint(number, 10))
@@ -148,9 +148,9 @@ func (r *reader) addresses(v *value) (prefixes []netip.Prefix) {
 		}
 		switch {
 		case err != nil:
-			r.wrong(item, "must be an address such as 10.1.2.3, or a range such as 10.0.0.0/8")
+			r.wrongf(item, "must be an address such as 10.1.2.3, or a range such as 10.0.0.0/8")
 		case prefix.Addr().Is4In6():
-			r.wrong(item, "is an IPv4 address in the form of IPv6; write it as IPv4, such as 10.0.0.0/8")
+			r.wrongf(item, "is an IPv4 address in the form of IPv6; write it as IPv4, such as 10.0.0.0/8")
 		default:
 			prefixes = append(prefixes, prefix.Masked())
 		}
@@ -168,7 +168,7 @@ func (r *reader) tls(v *value) TLS {
 	keyPEM, keyPath, okKey := r.read(key, maxPEM)
 	if ok && okKey {
 		if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
-			r.wrong(v, "the certificate and the key cannot be used together: %v", err)
+			r.wrongf(v, "the certificate and the key cannot be used together: %v", err)
 		}
 	}
 	return TLS{Certificate: certPath, Key: keyPath}
@@ -186,7 +186,7 @@ func (r *reader) distinct(listeners []listener) {
 	for i, later := range listeners {
 		for _, earlier := range listeners[:i] {
 			if later.addr != "" && earlier.addr != "" && overlap(earlier.addr, later.addr) {
-				r.wrong(later.field, "is the address of %s too; give another port", earlier.name)
+				r.wrongf(later.field, "is the address of %s too; give another port", earlier.name)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ const (
 	maxFile   = 4 << 20
 	maxSecret = 64 << 10
 	maxPEM    = 1 << 20
+	// maxMistakes is how many mistakes are kept. Nobody corrects more at once.
+	maxMistakes = 1000
 )
 
 // Load reads a file, its secrets and certificates, and checks everything. If something is wrong,
@@ -27,7 +30,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
-	r := &reader{origin: file, folder: filepath.Dir(whole), files: []string{whole}, sources: map[string]source{}}
+	r := &reader{origin: fromFile, folder: filepath.Dir(whole), files: []string{whole}, sources: map[string]source{}}
 	var c *Config
 	if root := r.readYAML(data); root != nil {
 		fileSchema().check(root, r)
@@ -47,17 +50,17 @@ func Load(path string) (*Config, error) {
 // whose tokens are in use. A bot in base with the same name does not count, because the new one
 // takes its place. If something is wrong, the error is a *Mistakes.
 func ParseBot(name string, spec []byte, base *Config) (*Bot, error) {
-	r := &reader{origin: request}
+	r := &reader{origin: fromRequest}
 	var b *Bot
 	if root := r.readJSON(spec); root != nil {
 		botSchema().check(root, r)
 		if !botName.MatchString(name) {
-			r.wrong(&value{field: "name"}, "%s", botNameRule)
+			r.wrongf(&value{field: "name"}, "%s", botNameRule)
 		}
 		b = r.bot(root, name, base)
 		for _, other := range base.Bots {
 			if other.Name != name && other.ID == b.ID && b.ID != 0 {
-				r.wrong(root.at("token"), "is the token of the same bot as %s has; a bot may be in the gateway once", other.Name)
+				r.wrongf(root.at("token"), "is the token of the same bot as %s has; a bot may be in the gateway once", other.Name)
 			}
 		}
 	}
@@ -72,8 +75,8 @@ func ParseBot(name string, spec []byte, base *Config) (*Bot, error) {
 type origin int
 
 const (
-	file    origin = iota // the configuration file
-	request               // a request of the admin API
+	fromFile    origin = iota // the configuration file
+	fromRequest               // a request of the admin API
 )
 
 // A reader reads a configuration, and collects its mistakes.
@@ -91,10 +94,10 @@ type place struct {
 	line  int
 }
 
-// wrong adds a mistake. There is one for each value: the first one.
-func (r *reader) wrong(v *value, format string, args ...any) {
+// wrongf adds a mistake. There is one for each value: the first one.
+func (r *reader) wrongf(v *value, format string, args ...any) {
 	at := place{v.field, v.line}
-	if r.told[at] {
+	if r.told[at] || r.full() {
 		return
 	}
 	if r.told == nil {
@@ -102,6 +105,23 @@ func (r *reader) wrong(v *value, format string, args ...any) {
 	}
 	r.told[at] = true
 	r.mistakes = append(r.mistakes, Mistake{Line: v.line, Field: v.field, What: fmt.Sprintf(format, args...)})
+}
+
+// full reports whether there are so many mistakes that no other one is kept.
+func (r *reader) full() bool { return len(r.mistakes) >= maxMistakes }
+
+// failed returns the mistakes as an error; nil if there are none.
+func (r *reader) failed(file string) error {
+	if len(r.mistakes) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.mistakes, func(a, b Mistake) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
+	})
+	if r.full() {
+		r.mistakes = append(r.mistakes, Mistake{What: "there may be more mistakes; correct these first"})
+	}
+	return &Mistakes{File: file, All: r.mistakes}
 }
 
 // path returns the absolute path that a value names.
@@ -118,7 +138,7 @@ func (r *reader) read(v *value, limit int64) (data []byte, path string, ok bool)
 	r.files = append(r.files, path)
 	data, err := readFile(path, limit)
 	if err != nil {
-		r.wrong(v, "the file %s cannot be read: %v", path, err)
+		r.wrongf(v, "the file %s cannot be read: %v", path, err)
 	}
 	return data, path, err == nil
 }
@@ -133,28 +153,28 @@ var (
 func readFile(path string, limit int64) ([]byte, error) {
 	about, err := os.Stat(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, withoutName(err)
 	}
 	if !about.Mode().IsRegular() {
 		return nil, errIrregular
 	}
 	f, err := os.Open(path) //nolint:gosec // whoever writes the configuration may name any file
 	if err != nil {
-		return nil, cause(err)
+		return nil, withoutName(err)
 	}
-	defer f.Close() //nolint:errcheck // it was read only
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
-		return nil, cause(err)
+		return nil, withoutName(err)
 	case int64(len(data)) > limit:
 		return nil, errTooLarge
 	}
 	return data, nil
 }
 
-// cause returns the error of an operation on a file without the name of the file.
-func cause(err error) error {
+// withoutName returns the error of an operation on a file without the name of the file.
+func withoutName(err error) error {
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
 		return failed.Err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -54,9 +55,7 @@ func newSchema(fragment string, definitions map[string]any) *schema {
 		panic(err) // schema.json is a part of the program
 	}
 	root := document.(map[string]any)
-	for name, definition := range definitions {
-		root["$defs"].(map[string]any)[name] = definition
-	}
+	maps.Copy(root["$defs"].(map[string]any), definitions)
 	const address = "tghook:config"
 	delete(root, "$id")
 	compiler := jsonschema.NewCompiler()
@@ -77,8 +76,8 @@ func (s *schema) check(v *value, r *reader) {
 // explain adds the mistakes that an error of the schema library stands for.
 func (s *schema) explain(e *jsonschema.ValidationError, root *value, r *reader) {
 	v := root.within(e.InstanceLocation)
-	if v == nil {
-		v = root
+	if v == nil || r.full() {
+		return
 	}
 	switch found := e.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.Reference:
@@ -90,18 +89,12 @@ func (s *schema) explain(e *jsonschema.ValidationError, root *value, r *reader) 
 			s.explain(cause, root, r)
 			return
 		}
-		r.wrong(v, "%s", v.instead(s.message(e.SchemaURL)))
+		r.wrongf(v, "%s", v.mustBe(s.message(e.SchemaURL)))
 	case *kind.AdditionalProperties:
-		if text := s.message(e.SchemaURL); text != "" { // it is a secret, maybe
-			r.wrong(v, "%s", text)
-			return
-		}
-		for _, name := range found.Properties {
-			r.wrong(v.at(name), "%s", unknownField(name, s.fields(e.SchemaURL)))
-		}
+		s.explainUnknown(found.Properties, e.SchemaURL, v, r)
 	case *kind.Required:
 		for _, name := range found.Missing {
-			r.wrong(v.member(name, v.line), "is missing; it %s", s.message(e.SchemaURL+"/properties/"+name))
+			r.wrongf(v.member(name, v.line), "is missing; it %s", s.message(e.SchemaURL+"/properties/"+name))
 		}
 	case *kind.PropertyNames: // names are checked where they are read
 	default:
@@ -109,23 +102,35 @@ func (s *schema) explain(e *jsonschema.ValidationError, root *value, r *reader) 
 		if text == "" {
 			text = "must have fields of its own: " + strings.Join(s.fields(e.SchemaURL), ", ")
 		}
-		r.wrong(v, "%s", v.instead(text))
+		r.wrongf(v, "%s", v.mustBe(text))
+	}
+}
+
+// explainUnknown adds the mistakes for members of v that the schema at an address does not have.
+func (s *schema) explainUnknown(names []string, address string, v *value, r *reader) {
+	if text := s.message(address); text != "" { // a name in place of a secret may be the secret
+		r.wrongf(v, "%s", text)
+		return
+	}
+	fields := s.fields(address)
+	for _, name := range names {
+		if r.full() {
+			return
+		}
+		r.wrongf(v.at(name), "%s", unknownField(name, fields))
 	}
 }
 
 // meant returns the error of the only alternative that has the type of the value; nil if none
 // has, or several have.
-func meant(e *jsonschema.ValidationError) (cause *jsonschema.ValidationError) {
-	for _, c := range e.Causes {
-		if mistyped(c, len(e.InstanceLocation)) {
-			continue
-		}
-		if cause != nil {
-			return nil
-		}
-		cause = c
+func meant(e *jsonschema.ValidationError) *jsonschema.ValidationError {
+	typed := slices.DeleteFunc(slices.Clone(e.Causes), func(c *jsonschema.ValidationError) bool {
+		return mistyped(c, len(e.InstanceLocation))
+	})
+	if len(typed) != 1 {
+		return nil
 	}
-	return cause
+	return typed[0]
 }
 
 // mistyped reports whether an error is that the value at a depth has another type.
@@ -139,8 +144,11 @@ func mistyped(e *jsonschema.ValidationError, depth int) bool {
 	return false
 }
 
+// maxName is how many bytes of a name are compared with others.
+const maxName = 64
+
 func unknownField(name string, known []string) string {
-	if near := spelling.Nearest(name, known); near != "" {
+	if near := spelling.Nearest(name[:min(len(name), maxName)], known); near != "" {
 		return "there is no such field; do you mean " + near + "?"
 	}
 	return "there is no such field; the fields are " + strings.Join(known, ", ")

@@ -77,11 +77,7 @@ func TestEveryPartOfTheSchemaExplainsItself(t *testing.T) {
 
 func TestTheSchemaKnowsEveryKind(t *testing.T) {
 	kinds := schema(t)["$defs"].(map[string]any)["kinds"].(map[string]any)["anyOf"].([]any)[1].(map[string]any)["items"].(map[string]any)["examples"]
-	var names []string
-	for _, kind := range kinds.([]any) {
-		names = append(names, kind.(string))
-	}
-	require.Equal(t, webhook.Kinds(), names)
+	require.Equal(t, strings.Join(webhook.Kinds(), " "), strings.Trim(fmt.Sprint(kinds), "[]"))
 }
 
 // A file in which every default of the schema is written down is the same as one without.

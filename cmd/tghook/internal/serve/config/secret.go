@@ -19,7 +19,7 @@ type source struct {
 
 // secret reads a secret; "" if it is not given or wrong.
 func (r *reader) secret(v *value) string {
-	if r.origin == request {
+	if r.origin == fromRequest {
 		return v.text()
 	}
 	env, file := v.at("env"), v.at("file")
@@ -28,9 +28,9 @@ func (r *reader) secret(v *value) string {
 		name := env.text()
 		text, set := os.LookupEnv(name)
 		if !set {
-			r.wrong(env, "the environment variable %s is not set", name)
+			r.wrongf(env, "the environment variable %s is not set", name)
 		} else if text == "" {
-			r.wrong(env, "the environment variable %s is empty", name)
+			r.wrongf(env, "the environment variable %s is empty", name)
 		}
 		r.sources[v.field] = source{Env: name}
 		return text
@@ -38,7 +38,7 @@ func (r *reader) secret(v *value) string {
 		data, path, ok := r.read(file, maxSecret)
 		text := strings.TrimRight(string(data), "\r\n")
 		if ok && text == "" {
-			r.wrong(file, "the file %s is empty", path)
+			r.wrongf(file, "the file %s is empty", path)
 		}
 		r.sources[v.field] = source{File: path}
 		return text
@@ -50,7 +50,7 @@ func (r *reader) secret(v *value) string {
 func (r *reader) fitting(v *value, pattern *regexp.Regexp, must string) string {
 	text := r.secret(v)
 	if text != "" && !pattern.MatchString(text) {
-		r.wrong(v, "%s", must)
+		r.wrongf(v, "%s", must)
 	}
 	return text
 }
@@ -85,7 +85,7 @@ func (r *reader) signature(v *value) string {
 	encoded, prefixed := strings.CutPrefix(text, signaturePrefix)
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if !prefixed || err != nil || len(key) < minSignature || len(key) > maxSignature {
-		r.wrong(v, "the secret must be %s and the base64 of %d to %d bytes, as Standard Webhooks has it", signaturePrefix, minSignature, maxSignature)
+		r.wrongf(v, "the secret must be %s and the base64 of %d to %d bytes, as Standard Webhooks has it", signaturePrefix, minSignature, maxSignature)
 	}
 	return text
 }
@@ -96,7 +96,7 @@ func (r *reader) certificate(v *value) []byte {
 		return nil
 	}
 	data := []byte(v.text())
-	if r.origin == file {
+	if r.origin == fromFile {
 		read, path, ok := r.read(v, maxPEM)
 		if !ok {
 			return nil
@@ -104,7 +104,7 @@ func (r *reader) certificate(v *value) []byte {
 		data, r.sources[v.field] = read, source{File: path}
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(data) {
-		r.wrong(v, "has no certificate in PEM; it must begin with -----BEGIN CERTIFICATE-----")
+		r.wrongf(v, "has no certificate in PEM; it must begin with -----BEGIN CERTIFICATE-----")
 	}
 	return data
 }

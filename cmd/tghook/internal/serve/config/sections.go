@@ -42,16 +42,16 @@ func (r *reader) storage(v *value) Storage {
 	s := Storage{MaxSize: r.size(v.at("max_size"), defaultMaxSize), Schema: schema.text()}
 	switch {
 	case path != nil && postgres != nil:
-		r.wrong(postgres, "stands beside path; updates are kept in one place, so leave one of them out")
+		r.wrongf(postgres, "stands beside path; updates are kept in one place, so leave one of them out")
 	case postgres != nil:
 		s.Postgres = r.secret(postgres)
 		if _, err := pgconn.ParseConfig(s.Postgres); s.Postgres != "" && err != nil {
-			r.wrong(postgres, "the secret is no connection string; give one such as postgres://user:password@host:5432/database, with special characters of the password as %%XX")
+			r.wrongf(postgres, "the secret is no connection string; give one such as postgres://user:password@host:5432/database, with special characters of the password as %%XX")
 		}
 		return s
 	}
 	if schema != nil {
-		r.wrong(schema, "is for postgres; leave it out")
+		r.wrongf(schema, "is for postgres; leave it out")
 	}
 	s.Path = r.path(defaultPath)
 	if path.text() != "" {
@@ -65,14 +65,14 @@ func (r *reader) deadLetters(v *value, storage int64) Retention {
 	byDefault := min(1<<30, max(minSize, storage/2/minSize*minSize))
 	keep := Retention{Age: r.days(v.at("days"), 30*day), MaxSize: r.size(v.at("max_size"), byDefault)}
 	if keep.MaxSize >= storage && v.at("max_size") != nil {
-		r.wrong(v.at("max_size"), "must be less than storage.max_size, so that dead letters leave room for new updates")
+		r.wrongf(v.at("max_size"), "must be less than storage.max_size, so that dead letters leave room for new updates")
 	}
 	return keep
 }
 
 // history reads what is kept of the past. By default there is a history if there is a page.
 func (r *reader) history(v *value, page bool) History {
-	if v == nil && !page || v != nil && !v.object {
+	if v == nil && !page || v != nil && v.form != object {
 		return History{}
 	}
 	return History{
@@ -99,10 +99,10 @@ func (r *reader) admin(v *value) Admin {
 		Allow:  r.addresses(v.at("allow")),
 	}
 	if len(a.Token) > 0 && len(a.Token) < minToken {
-		r.wrong(v.at("token"), "the token is too short; it must have %d characters or more", minToken)
+		r.wrongf(v.at("token"), "the token is too short; it must have %d characters or more", minToken)
 	}
 	if len(a.Key) > 0 && len(a.Key) < minKey {
-		r.wrong(v.at("key"), "the key is too short; it must have %d bytes or more", minKey)
+		r.wrongf(v.at("key"), "the key is too short; it must have %d bytes or more", minKey)
 	}
 	return a
 }
@@ -119,15 +119,15 @@ func (r *reader) page(v *value) Page {
 		Proxies:  r.addresses(proxies),
 	}
 	switch {
-	case !v.object:
+	case v.form != object:
 	case password == nil && header == nil:
-		r.wrong(v, "has neither a password nor a header; give one, so that not everybody sees the page")
+		r.wrongf(v, "has neither a password nor a header; give one, so that not everybody sees the page")
 	case password != nil && header != nil:
-		r.wrong(header, "stands beside password; leave one of them out")
-	case header != nil && (proxies == nil || proxies.list && len(proxies.items) == 0):
-		r.wrong(header, "needs proxies: the addresses of the proxy that sets it, because anybody can send a header")
+		r.wrongf(header, "stands beside password; leave one of them out")
+	case header != nil && (proxies == nil || proxies.form == list && len(proxies.items) == 0):
+		r.wrongf(header, "needs proxies: the addresses of the proxy that sets it, because anybody can send a header")
 	case header == nil && proxies != nil:
-		r.wrong(proxies, "is for header; leave it out")
+		r.wrongf(proxies, "is for header; leave it out")
 	}
 	return p
 }

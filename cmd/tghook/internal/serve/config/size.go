@@ -35,9 +35,9 @@ func (r *reader) size(v *value, byDefault int64) int64 {
 		n, err := strconv.ParseInt(strings.TrimSuffix(digits, " "), 10, 64)
 		switch {
 		case err != nil || n > math.MaxInt64/unit.bytes:
-			r.wrong(v, "is too large; give a size such as 10GiB")
+			r.wrongf(v, "is too large; give a size such as 10GiB")
 		case n*unit.bytes < minSize:
-			r.wrong(v, "must be 1MiB or more")
+			r.wrongf(v, "must be 1MiB or more")
 		default:
 			return n * unit.bytes
 		}
@@ -98,7 +98,7 @@ func (r *reader) duration(v *value, byDefault, least, most time.Duration) time.D
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < least || d > most {
-		r.wrong(v, "must be from %v to %v", least, most)
+		r.wrongf(v, "must be from %v to %v", least, most)
 		return byDefault
 	}
 	return d

@@ -11,15 +11,23 @@ import (
 type value struct {
 	field string // such as bots.shop.to.url
 	line  int    // for a member of an object, that of its name
-	// plain is a string, an int64, a float64 or a bool. It is nil for an object, a list, and a
-	// value that is empty.
+	form  form
+	// plain is a string, an int64, a float64 or a bool. It is nil if the value is empty, an object
+	// or a list.
 	plain   any
-	object  bool
 	members map[string]*value // of an object
 	names   []string          // of the members, in their order
-	list    bool
-	items   []*value // of a list
+	items   []*value          // of a list
 }
+
+// A form says which of its fields a value has.
+type form int
+
+const (
+	scalar form = iota
+	object
+	list
+)
 
 // plainName matches a name that may be shown. Any other one may be a secret in the wrong place.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -63,7 +71,7 @@ func (v *value) at(name string) *value {
 // within returns the value that a path of names and indexes leads to; nil if there is none.
 func (v *value) within(path []string) *value {
 	for _, step := range path {
-		if v == nil || !v.list {
+		if v == nil || v.form != list {
 			v = v.at(step)
 			continue
 		}
@@ -105,9 +113,9 @@ func (v *value) truth(byDefault bool) bool {
 	return byDefault
 }
 
-// instead returns what a value must be, for a value that is not so.
-func (v *value) instead(must string) string {
-	if v.plain == nil && !v.object && !v.list {
+// mustBe returns the text of a mistake: what v, which is something else, must be.
+func (v *value) mustBe(must string) string {
+	if v.form == scalar && v.plain == nil {
 		return "is empty; it " + must
 	}
 	return must
@@ -115,21 +123,22 @@ func (v *value) instead(must string) string {
 
 // json returns the value as [encoding/json] would, for the schema.
 func (v *value) json() any {
-	switch {
-	case v.object:
-		object := make(map[string]any, len(v.names))
+	switch v.form {
+	case object:
+		members := make(map[string]any, len(v.names))
 		for name, member := range v.members {
-			object[name] = member.json()
+			members[name] = member.json()
 		}
-		return object
-	case v.list:
-		list := make([]any, len(v.items))
+		return members
+	case list:
+		items := make([]any, len(v.items))
 		for i, item := range v.items {
-			list[i] = item.json()
+			items[i] = item.json()
 		}
-		return list
+		return items
+	default:
+		return v.plain
 	}
-	return v.plain
 }
 
 // number returns the number that a text is: an int64 if it is whole, else a float64. If the text

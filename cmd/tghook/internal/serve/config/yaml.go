@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ func (r *reader) readYAML(data []byte) *value {
 	root := &value{}
 	if good := textIn(data); len(good) < len(data) {
 		root.line = 1 + bytes.Count(good, []byte("\n"))
-		r.wrong(root, "has a byte that is not UTF-8, or a control character; save the file as text in UTF-8")
+		r.wrongf(root, "has a byte that is not UTF-8, or a control character; save the file as text in UTF-8")
 		return nil
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
@@ -30,7 +31,7 @@ func (r *reader) readYAML(data []byte) *value {
 	}
 	switch {
 	case errors.Is(err, io.EOF) || err == nil && isEmpty(&document):
-		r.wrong(root, "the file is empty; it needs bots, each with a name, a token and a to")
+		r.wrongf(root, "the file is empty; it needs bots, each with a name, a token and a to")
 		return nil
 	case err != nil:
 		r.notYAML(data, err)
@@ -38,7 +39,7 @@ func (r *reader) readYAML(data []byte) *value {
 	}
 	if err := loader.Load(&second); err == nil {
 		root.line = second.Line
-		r.wrong(root, "a second document begins here; the file may have one, so leave out the line of ---")
+		r.wrongf(root, "a second document begins here; the file may have one, so leave out the line of ---")
 	} else if !errors.Is(err, io.EOF) {
 		r.notYAML(data, err)
 	}
@@ -68,7 +69,7 @@ func isEmpty(document *yaml.Node) bool {
 func (r *reader) notYAML(data []byte, err error) {
 	var failed *yaml.LoadError
 	if !errors.As(err, &failed) {
-		r.wrong(&value{}, "is no YAML")
+		r.wrongf(&value{}, "is no YAML")
 		return
 	}
 	at := &value{line: failed.Mark.Line}
@@ -80,19 +81,19 @@ func (r *reader) notYAML(data []byte, err error) {
 	indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
 	switch message := failed.Message; {
 	case strings.Contains(message, "tab character") || bytes.Contains(indent, []byte("\t")):
-		r.wrong(at, "the line is indented by a tab; use spaces")
+		r.wrongf(at, "the line is indented by a tab; use spaces")
 	case strings.Contains(message, "unknown anchor"):
-		r.wrong(at, "a value begins with *, which stands for another value in YAML; put it in quotes")
+		r.wrongf(at, "a value begins with *, which stands for another value in YAML; put it in quotes")
 	case strings.Contains(message, "cannot start any token"):
-		r.wrong(at, "a value begins with a character that has a meaning in YAML, such as @, ` or %%; put it in quotes")
+		r.wrongf(at, "a value begins with a character that has a meaning in YAML, such as @, ` or %%; put it in quotes")
 	case strings.Contains(message, "mapping values are not allowed"):
-		r.wrong(at, "there is a colon where none may be; correct the indentation, or put a value that has a colon and a space in quotes")
+		r.wrongf(at, "there is a colon where none may be; correct the indentation, or put a value that has a colon and a space in quotes")
 	case strings.Contains(message, "max depth"):
-		r.wrong(at, "values stand in each other more than %d deep; the file needs five levels", maxDepth)
+		r.wrongf(at, "values stand in each other more than %d deep; the file needs five levels", maxDepth)
 	case failed.ContextMark.Line > 0 && failed.ContextMark.Line < at.line:
-		r.wrong(at, "is no YAML: %s %s that begins in line %d", message, failed.ContextMsg, failed.ContextMark.Line)
+		r.wrongf(at, "is no YAML: %s %s that begins in line %d", message, failed.ContextMsg, failed.ContextMark.Line)
 	default:
-		r.wrong(at, "is no YAML: %s", message)
+		r.wrongf(at, "is no YAML: %s", message)
 	}
 }
 
@@ -100,20 +101,20 @@ func (r *reader) notYAML(data []byte, err error) {
 func (r *reader) fill(v *value, node *yaml.Node) {
 	switch {
 	case node.Kind == yaml.AliasNode || node.Anchor != "":
-		r.wrong(v, "has an anchor or an alias, which are not used here; write the value itself, in quotes if it begins with & or *")
+		r.wrongf(v, "has an anchor or an alias, which are not used here; write the value itself, in quotes if it begins with & or *")
 		return
 	case node.Style&yaml.TaggedStyle != 0:
-		r.wrong(v, "has a tag, which is not used here; leave the tag out, or put a value that begins with ! in quotes")
+		r.wrongf(v, "has a tag, which is not used here; leave the tag out, or put a value that begins with ! in quotes")
 		return
 	}
 	switch node.Kind {
 	case yaml.MappingNode:
-		v.object = true
+		v.form = object
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			r.fillMember(v, node.Content[i], node.Content[i+1])
 		}
 	case yaml.SequenceNode:
-		v.list = true
+		v.form = list
 		for _, content := range node.Content {
 			item := v.item(content.Line)
 			v.items = append(v.items, item)
@@ -127,21 +128,24 @@ func (r *reader) fill(v *value, node *yaml.Node) {
 func (r *reader) fillMember(v *value, key, content *yaml.Node) {
 	switch {
 	case key.Kind != yaml.ScalarNode || key.Style&yaml.TaggedStyle != 0 || key.Anchor != "":
-		r.wrong(&value{field: v.field, line: key.Line}, "has a name that is no text; correct it, and put a name with special characters in quotes")
+		r.wrongf(&value{field: v.field, line: key.Line}, "has a name that is no text; correct it, and put a name with special characters in quotes")
 		return
 	case key.ShortTag() == "!!merge":
-		r.wrong(&value{field: v.field, line: key.Line}, "has <<, which is not used here; write the fields themselves")
+		r.wrongf(&value{field: v.field, line: key.Line}, "has <<, which is not used here; write the fields themselves")
 		return
 	}
 	member := v.member(key.Value, key.Line)
 	if other := v.add(key.Value, member); other != nil {
-		r.wrong(member, "is given twice, the first time in line %d; leave one of them out", other.line)
+		r.wrongf(member, "is given twice, the first time in line %d; leave one of them out", other.line)
 		return
 	}
 	r.fill(member, content)
 }
 
-// plain returns a value without parts, as YAML 1.2 takes it: 0x10, 1_000 and .inf are strings.
+// decimal matches a number as everybody reads it. 0x10, 010, 1_000 and .inf stay strings.
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?$`)
+
+// plain returns a value without parts.
 func plain(node *yaml.Node) any {
 	switch node.ShortTag() {
 	case "!!null":
@@ -149,8 +153,10 @@ func plain(node *yaml.Node) any {
 	case "!!bool":
 		return strings.EqualFold(node.Value, "true")
 	case "!!int", "!!float":
-		if n := number(node.Value); n != nil && !strings.ContainsAny(node.Value, "_xXpP") {
-			return n
+		if decimal.MatchString(node.Value) {
+			if n := number(node.Value); n != nil {
+				return n
+			}
 		}
 	}
 	return node.Value
