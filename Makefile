@@ -16,7 +16,7 @@ APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm redis-server chromium
 # Debian packages without a program of their name on the PATH.
-PACKAGES := python3-python-telegram-bot postgresql pgbouncer rabbitmq-server
+PACKAGES := python3-python-telegram-bot postgresql pgbouncer rabbitmq-server php-cli
 
 # Where npm's packages are installed.
 NPM := $(addsuffix /node_modules/.installed,$(patsubst %/package-lock.json,%,$(shell git ls-files '*/package-lock.json')))
@@ -56,11 +56,11 @@ help: ## list the targets
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
 	@$(call each,go test -race -shuffle=on -timeout 20m $(GOTESTFLAGS) ./...)
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
-	@$(found) chromium >/dev/null || echo "left out: the tests of the page of tghook dev (e2e/dev), because chromium is not installed; make programs installs it"
+	@$(found) chromium >/dev/null || echo "left out: the tests of the pages of tghook dev and serve (e2e/dev, e2e/serve), because chromium is not installed; make programs installs it"
 	@for p in nginx haproxy; do \
 	  $(found) $$p >/dev/null || echo "left out: the tests through $$p (e2e), because $$p is not installed; make programs installs it"; done; \
 	$(found) node >/dev/null && ls $(NPM) >/dev/null 2>&1 || \
-	  echo "left out: the tests with grammY and other libraries of npm, and with fauxqs (internal/thirdparty/clients, bench, backends/tgsqs), because they or Node are not installed; make programs installs them"
+	  echo "left out: the tests with grammY and other libraries of npm, and with fauxqs (internal/thirdparty/clients, bench, backends/tgsqs, e2e/serve), because they or Node are not installed; make programs installs them"
 
 # A user's PATH need not lead to where Debian puts nginx and HAProxy.
 found = PATH="$$PATH:/usr/sbin" command -v
@@ -190,6 +190,12 @@ chaos-replicas: ## kill and stop two replicas and the Store that they share for 
 chaos: ## kill receivers, workers and the engine of their queue while 20,000 updates come, with each engine; kill a spool 100 times: nothing lost, reordered or twice but what was in flight
 	@go run ./e2e/queues $(if $(CHAOSSEED),-seed $(CHAOSSEED))
 	@cd backends/tgsqlite && go test -count 1 -v -timeout 30m -run 'TestASpoolThatIsKilled|TestACopyOfARandomMoment|TestAFullFile|TestAFullDisk' . -kills 100 $(if $(CHAOSSEED),-seed $(CHAOSSEED))
+
+# The short form is a test of e2e/serve. With CHAOSSEED=7 the same things are killed after the same
+# number of updates.
+.PHONY: chaos-serve
+chaos-serve: ## kill the bot, the gateways and the database of tghook serve 100 times each while 20,000 updates come, with each engine: nothing lost, reordered or twice but what was in flight
+	@go run ./e2e/serve $(if $(CHAOSSEED),-seed $(CHAOSSEED))
 
 # Emoji need a font of their own (Debian: fonts-noto-color-emoji). Look at the pictures before you commit them.
 .PHONY: screenshots

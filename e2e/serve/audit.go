@@ -111,39 +111,48 @@ func (f *found) follow(c *line, a *arrival, kills []kill) {
 			return
 		}
 		f.repeated[what]++
-		f.slowest = max(f.slowest, after)
+		if what != theDatabase { // which is away for longer than an instant
+			f.slowest = max(f.slowest, after)
+		}
 	}
 }
 
 // excuse returns what was killed before the answer to an arrival was seen, and how long after the
-// answer. ok is false if nothing was.
+// answer. ok is false if nothing was. A kill of the database explains only what no other kill does.
 func excuse(a *arrival, kills []kill) (what victim, after time.Duration, ok bool) {
 	answered := a.answered
 	if answered.IsZero() {
 		answered = a.took
 	}
-	for _, k := range kills {
-		from := k.gone
-		switch k.what {
-		case theBot:
-			if k.life != a.life {
-				continue
+	for _, what := range []victim{theBot, aGateway, theDatabase} {
+		for _, k := range kills {
+			if k.what == what && k.loses(a, answered) {
+				return what, max(0, k.at.Sub(answered)), true
 			}
-			if a.answered.IsZero() {
-				return k.what, 0, true
-			}
-		case aGateway:
-			if k.place != a.gateway {
-				continue
-			}
-		case theDatabase:
-			from = k.back.Add(slack) // until then the gateways may be without connections
-		}
-		if !a.arrived.After(from) && k.at.Before(answered.Add(slack)) {
-			return k.what, max(0, k.at.Sub(answered)), true
 		}
 	}
 	return "", 0, false
+}
+
+// loses reports whether the answer to an arrival may have been lost by the kill.
+func (k kill) loses(a *arrival, answered time.Time) bool {
+	until := k.gone
+	switch k.what {
+	case theBot:
+		if k.life != a.life {
+			return false
+		}
+		if a.answered.IsZero() {
+			return true
+		}
+	case aGateway:
+		if k.place != a.gateway {
+			return false
+		}
+	case theDatabase:
+		until = k.back.Add(slack) // the gateways may find out only now that their connections are dead
+	}
+	return !a.arrived.After(until) && k.at.Before(answered.Add(slack))
 }
 
 // String has a line for each check, with its figure.
