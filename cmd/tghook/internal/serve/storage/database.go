@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -23,6 +25,9 @@ type database struct {
 	prepare string
 	// explain adds to an error what the user needs to know.
 	explain func(error) error
+	// inTheWay reports whether a call has failed because another connection was in its way.
+	// Then it has had no effect.
+	inTheWay func(error) bool
 }
 
 // tables are the names of all tables but those of the queue.
@@ -31,52 +36,59 @@ var tables = []string{"bots", "paused", "roles", "rows", "exchanges", "state", "
 // text returns a statement of the engine.
 func (db *database) text(query string) string { return db.names.Replace(query) }
 
-// write runs f in a transaction, and commits it if f returns nil. In SQLite it has the lock of the
-// file from the start.
-func (db *database) write(ctx context.Context, on *sql.DB, f func(*sql.Tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	tx, err := on.BeginTx(ctx, nil)
-	if err != nil {
-		return db.explain(err)
-	}
-	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	if err := f(tx); err != nil {
-		return db.explain(err)
-	}
-	return db.explain(tx.Commit())
+// write runs f in a transaction, and commits it if f returns nil. f may run several times. In
+// SQLite it has the lock of the file from the start.
+func (db *database) write(ctx context.Context, on *sql.DB, f func(context.Context, *sql.Tx) error) error {
+	return db.patiently(ctx, func(ctx context.Context) error {
+		tx, err := on.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
 }
 
 // save runs a statement whose effect is durable when it returns. It returns how many rows have
 // changed.
-func (db *database) save(ctx context.Context, query string, args ...any) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	result, err := db.durable.ExecContext(ctx, db.text(query), args...)
-	if err != nil {
-		return 0, db.explain(err)
-	}
-	return result.RowsAffected()
+func (db *database) save(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	err = db.patiently(ctx, func(ctx context.Context) error {
+		result, err := db.durable.ExecContext(ctx, db.text(query), args...)
+		if err == nil {
+			changed, err = result.RowsAffected()
+		}
+		return err
+	})
+	return changed, err
 }
 
 // row runs a statement that returns at most one row. If it returns none, found is false.
 func (db *database) row(ctx context.Context, query string, args []any, into ...any) (found bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	err = db.sql.QueryRowContext(ctx, db.text(query), args...).Scan(into...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, db.explain(err)
+	err = db.patiently(ctx, func(ctx context.Context) error {
+		err := db.sql.QueryRowContext(ctx, db.text(query), args...).Scan(into...)
+		found = err == nil
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return found, err
 }
 
 // rows runs a statement, and calls f for each row that it returns.
 func (db *database) rows(ctx context.Context, query string, args []any, f func(*sql.Rows) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	rows, err := db.sql.QueryContext(ctx, db.text(query), args...)
+	var rows *sql.Rows
+	err := db.patiently(ctx, func(context.Context) (err error) {
+		rows, err = db.sql.QueryContext(ctx, db.text(query), args...)
+		return err
+	})
 	if err != nil {
-		return db.explain(err)
+		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
@@ -85,6 +97,37 @@ func (db *database) rows(ctx context.Context, query string, args []any, f func(*
 		}
 	}
 	return db.explain(rows.Err())
+}
+
+// The pauses between attempts while another connection is in the way.
+const (
+	firstPause = 200 * time.Microsecond
+	lastPause  = 5 * time.Millisecond
+)
+
+// patiently calls f again as long as another connection is in its way.
+func (db *database) patiently(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := f(ctx)
+		if err == nil || !db.inTheWay(err) {
+			return db.explain(err)
+		}
+		if ended := rest(ctx, pause/2+rand.N(pause)); ended != nil { //nolint:gosec // chance against two that wait in step
+			return db.explain(fmt.Errorf("%w: %w", ended, err))
+		}
+	}
+}
+
+// rest waits.
+func rest(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
 }
 
 func (db *database) close() error {

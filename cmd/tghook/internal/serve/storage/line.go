@@ -18,8 +18,8 @@ type line struct {
 const (
 	rowColumns      = `id, bot, at, update_id, chat, failed, size, kind, type, method, words, doc`
 	exchangeColumns = `id, head, body, answer`
-	statementRows   = 50 // in one statement
-	rowOverhead     = 300
+	statementRows   = 50  // in one statement
+	rowOverhead     = 800 // also of an exchange
 )
 
 // sizeOf returns about how many bytes a record takes, in memory and in the tables.
@@ -31,7 +31,7 @@ func sizeOf(r *Row, x *Exchange) int {
 	if x == nil {
 		return size
 	}
-	size += len(x.Method) + len(x.URL) + len(x.Body) + len(x.Answer)
+	size += rowOverhead + len(x.Method) + len(x.URL) + len(x.Body) + len(x.Answer)
 	for _, header := range [][][2]string{x.Header, x.AnswerHeader} {
 		for _, field := range header {
 			size += len(field[0]) + len(field[1]) + 8
@@ -90,7 +90,7 @@ func (db *database) insert(ctx context.Context, lines []line) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return db.write(ctx, db.sql, func(tx *sql.Tx) error {
+	return db.write(ctx, db.sql, func(ctx context.Context, tx *sql.Tx) error {
 		size := int64(0)
 		for some := range slices.Chunk(lines, statementRows) {
 			added, err := db.insertSome(ctx, tx, some)

@@ -82,7 +82,7 @@ func (p *postgres) open(ctx context.Context, schema string) (Queue, error) {
 	}
 	names := p.names(schema)
 	p.db = &database{
-		sql: stdlib.OpenDBFromPool(p.pool), names: names, explain: p.explain,
+		sql: stdlib.OpenDBFromPool(p.pool), names: names, explain: p.explain, inTheWay: isConflict,
 		prepare: fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, tablesLock),
 	}
 	p.db.durable = p.db.sql
@@ -121,7 +121,7 @@ func (p *postgres) names(schema string) *strings.Replacer {
 		return pgx.Identifier{schema, name}.Sanitize()
 	}
 	pairs := []string{
-		"{seq}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{blob}", "bytea", "{index}", tablePrefix,
+		"{seq}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{blob}", "bytea", "{pad}", "", "{index}", tablePrefix,
 		"{now}", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
 	}
 	for _, table := range tables {

@@ -1,8 +1,11 @@
 package storage
 
 import (
+	"errors"
 	"net/url"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tghook/tghook/internal/redact"
 )
@@ -35,4 +38,11 @@ func badConnection(text string, err error) string {
 		}
 	}
 	return reason
+}
+
+// isConflict reports whether another transaction was in the way of one.
+func isConflict(err error) bool {
+	const serializationFailure, deadlockDetected = "40001", "40P01"
+	e := (*pgconn.PgError)(nil)
+	return errors.As(err, &e) && (e.Code == serializationFailure || e.Code == deadlockDetected)
 }

@@ -68,16 +68,6 @@ func (p *pruner) repeat(ctx context.Context, step func() (removed int, err error
 	}
 }
 
-// rest waits.
-func rest(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
-}
-
 func (p *pruner) pruneOld(ctx context.Context, before time.Time) (removed int, err error) {
 	limit := before.UnixMicro()
 	found, err := p.db.row(ctx, `SELECT 1 FROM {rows} WHERE at < $1 LIMIT 1`, []any{limit}, new(int))
@@ -104,7 +94,7 @@ func (p *pruner) pruneLarge(ctx context.Context, most int64) (removed int, err e
 
 // remove removes the rows that a statement selects, at most so many as its $2 says.
 func (p *pruner) remove(ctx context.Context, which string, arg int64) (removed int, err error) {
-	err = p.db.write(ctx, p.db.sql, func(tx *sql.Tx) error {
+	err = p.db.write(ctx, p.db.sql, func(ctx context.Context, tx *sql.Tx) (err error) {
 		var size int64
 		removed, size, err = p.removeIn(ctx, tx, which, arg)
 		if err != nil {

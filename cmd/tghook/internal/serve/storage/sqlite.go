@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -31,7 +30,6 @@ const (
 const (
 	application = 0x74674853 // marks a file as one of this package; it is "tgHS" in ASCII
 	logSize     = 8 << 20    // what the log of serve.db may keep of the disk
-	busyTime    = 5 * time.Second
 	connections = 4
 	leastRoom   = 256 << 10 // of the disk
 )
@@ -81,6 +79,7 @@ func (s *sqlite) open(ctx context.Context) (err error) {
 			}
 			return fmt.Errorf("%s: %w", path, err)
 		},
+		inTheWay: isBusy,
 	}
 	if s.db.sql, err = openFile(path, connections, historyOptions("NORMAL")); err != nil {
 		return err
@@ -101,6 +100,7 @@ func historyOptions(synchronous string) url.Values {
 		"_pragma": {
 			"synchronous(" + synchronous + ")", "secure_delete(ON)", "foreign_keys(ON)",
 			"journal_size_limit(" + strconv.Itoa(logSize) + ")",
+			"wal_autocheckpoint(" + strconv.Itoa(logSize/pageSize/2) + ")",
 		},
 	}
 }
@@ -110,7 +110,6 @@ func openFile(path string, most int, options url.Values) (*sql.DB, error) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // C:/tghook
 	}
-	options.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busyTime.Milliseconds()))
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}).String())
 	if err != nil {
 		return nil, err
@@ -120,9 +119,18 @@ func openFile(path string, most int, options url.Values) (*sql.DB, error) {
 	return db, nil
 }
 
+// SQLite overwrites what is deleted (secure_delete). But when it moves rows between pages, it leaves
+// copies of the old places in them. So pages are small, and a row is padded to be longer than a
+// page. Then what stands behind the padding is in pages of its own, which are not moved and which
+// are overwritten whole.
+const (
+	pageSize = 512
+	padding  = "pad blob NOT NULL DEFAULT (zeroblob(512)),"
+)
+
 func sqliteNames() *strings.Replacer {
 	pairs := []string{
-		"{seq}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{blob}", "blob", "{index}", "",
+		"{seq}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{blob}", "blob", "{pad}", padding, "{index}", "",
 		"{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
 	}
 	for _, table := range tables {
@@ -161,7 +169,7 @@ func (s *sqlite) setUp(ctx context.Context) error {
 	}
 	if !made {
 		if err := s.prepareFile(ctx); err != nil {
-			return s.db.explain(err)
+			return err
 		}
 	}
 	return migrate(ctx, s.db, s.inspect)
@@ -170,32 +178,22 @@ func (s *sqlite) setUp(ctx context.Context) error {
 // inspect reports whether serve.db has tables. It fails if they are another program's.
 func (s *sqlite) inspect(ctx context.Context) (bool, error) {
 	var id, count int
-	err := s.db.sql.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)`).Scan(&id, &count)
+	_, err := s.db.row(ctx, `SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)`, nil, &id, &count)
 	if err == nil && count > 0 && id != application {
-		err = errors.New("it is a database of another program: set storage.path to another folder")
+		err = s.db.explain(errors.New("it is a database of another program: set storage.path to another folder"))
 	}
-	return count > 0, s.db.explain(err)
+	return count > 0, err
 }
 
-// prepareFile sets what SQLite can only set in an empty file, and turns its log on. Another
-// process may do so at the same time. SQLite then says at once that the file is busy.
+// prepareFile sets what SQLite can only set in an empty file, and turns its log on.
 func (s *sqlite) prepareFile(ctx context.Context) error {
-	for {
+	return s.db.patiently(ctx, func(ctx context.Context) error {
 		mode, err := s.turnLogOn(ctx)
-		switch {
-		case err == nil && mode == "wal":
-			return nil
-		case err == nil:
-			return fmt.Errorf("SQLite cannot keep a log (WAL) of the file, only %q: storage.path must be on a disk of this machine", mode)
-		case !isBusy(err):
-			return err
+		if err == nil && mode != "wal" {
+			err = fmt.Errorf("SQLite cannot keep a log (WAL) of the file, only %q: storage.path must be on a disk of this machine", mode)
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+		return err
+	})
 }
 
 func (s *sqlite) turnLogOn(ctx context.Context) (mode string, err error) {
@@ -204,7 +202,7 @@ func (s *sqlite) turnLogOn(ctx context.Context) (mode string, err error) {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
-	if _, err := conn.ExecContext(ctx, `PRAGMA auto_vacuum = INCREMENTAL`); err != nil {
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL`, pageSize)); err != nil {
 		return "", err
 	}
 	err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode)
@@ -254,7 +252,9 @@ func (s *sqlite) full(ctx context.Context, _ bool) (full, err error) {
 		return nil, nil
 	}
 	var used int64
-	err = s.queue.QueryRowContext(ctx, `SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used)
+	err = s.db.patiently(ctx, func(ctx context.Context) error {
+		return s.queue.QueryRowContext(ctx, `SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("the database does not answer: %w", err)
 	}

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -13,54 +12,54 @@ import (
 
 const (
 	shrinkPages = 500 // that are given back in one transaction
-	// shrinkTime is how long shrink waits for readers. Writers wait for it.
-	shrinkTime = 250 * time.Millisecond
+	logTries    = 20  // to empty the log
+	logPause    = 10 * time.Millisecond
 )
 
-// shrink implements engine. It gives free pages of serve.db back to the disk. Then it writes the
-// log to the file and empties it, because the log still has what was removed. A reader may be in
-// the way.
+// shrink implements engine. It gives free pages of serve.db back to the disk. Then it empties the
+// log, which still has what was removed.
 func (s *sqlite) shrink(ctx context.Context) (done bool, err error) {
 	for {
 		var free int
-		if err := s.db.sql.QueryRowContext(ctx, `PRAGMA freelist_count`).Scan(&free); err != nil {
-			return false, s.db.explain(err)
+		if _, err := s.db.row(ctx, `PRAGMA freelist_count`, nil, &free); err != nil {
+			return false, err
 		}
 		if free == 0 {
-			break
+			return s.emptyLog(ctx)
 		}
 		began := time.Now()
-		if _, err := s.db.sql.ExecContext(ctx, fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, shrinkPages)); err != nil {
-			return false, s.db.explain(err)
+		if err := s.giveBack(ctx, shrinkPages); err != nil {
+			return false, err
 		}
 		if err := rest(ctx, time.Since(began)); err != nil {
 			return false, err
 		}
 	}
-	conn, err := s.db.sql.Conn(ctx)
-	if err != nil {
-		return false, s.db.explain(err)
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	done, err = emptyLog(ctx, conn)
-	return done, s.db.explain(err)
 }
 
-func emptyLog(ctx context.Context, conn *sql.Conn) (done bool, err error) {
-	if err := setBusyTime(ctx, conn, shrinkTime); err != nil {
-		return false, err
-	}
-	var busy, pages, moved int
-	err = conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved)
-	if isBusy(err) {
-		busy, err = 1, nil
-	}
-	return err == nil && busy == 0, errors.Join(err, setBusyTime(context.WithoutCancel(ctx), conn, busyTime))
+func (s *sqlite) giveBack(ctx context.Context, pages int) error {
+	return s.db.patiently(ctx, func(ctx context.Context) error {
+		_, err := s.db.sql.ExecContext(ctx, fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pages))
+		return err
+	})
 }
 
-func setBusyTime(ctx context.Context, conn *sql.Conn, d time.Duration) error {
-	_, err := conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA busy_timeout = %d`, d.Milliseconds()))
-	return err
+// emptyLog moves the log to the file. A reader may be in the way. Then it gives up soon.
+func (s *sqlite) emptyLog(ctx context.Context) (done bool, err error) {
+	for range logTries {
+		var busy, pages, moved int
+		err := s.db.sql.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved)
+		if err != nil && !isBusy(err) {
+			return false, s.db.explain(err)
+		}
+		if err == nil && busy == 0 {
+			return true, nil
+		}
+		if err := rest(ctx, logPause); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // isBusy reports whether another connection holds a lock of the file.

@@ -25,7 +25,7 @@ var versions = [][]string{{
 	`CREATE TABLE {rows} (
 		seq {seq}, id text NOT NULL UNIQUE, bot bigint NOT NULL, at bigint NOT NULL,
 		update_id bigint NOT NULL, chat bigint NOT NULL, failed smallint NOT NULL, size bigint NOT NULL,
-		kind text NOT NULL, type text NOT NULL, method text NOT NULL, words text NOT NULL, doc text NOT NULL)`,
+		kind text NOT NULL, type text NOT NULL, method text NOT NULL, {pad} words text NOT NULL, doc text NOT NULL)`,
 	`CREATE INDEX {index}rows_bot ON {rows} (bot, seq)`,
 	`CREATE INDEX {index}rows_chat ON {rows} (chat, seq)`,
 	`CREATE INDEX {index}rows_update ON {rows} (update_id)`,
@@ -33,7 +33,7 @@ var versions = [][]string{{
 	`CREATE INDEX {index}rows_at ON {rows} (at)`,
 	`CREATE TABLE {exchanges} (
 		id text PRIMARY KEY REFERENCES {rows} (id) ON DELETE CASCADE,
-		head text NOT NULL, body {blob}, answer {blob})`,
+		{pad} head text NOT NULL, body {blob}, answer {blob})`,
 	`CREATE TABLE {state} (size bigint NOT NULL, written bigint NOT NULL)`,
 	`INSERT INTO {state} VALUES (0, 0)`,
 }}
@@ -45,12 +45,16 @@ func migrate(ctx context.Context, db *database, exist func(context.Context) (boo
 		return err
 	}
 	if found { // an up-to-date database needs no lock, and no right to make tables
-		made, err := madeVersion(ctx, db.durable, db)
+		var made int
+		err := db.patiently(ctx, func(ctx context.Context) (err error) {
+			made, err = madeVersion(ctx, db.durable, db)
+			return err
+		})
 		if err != nil || made == len(versions) {
-			return db.explain(err)
+			return err
 		}
 	}
-	return db.write(ctx, db.durable, func(tx *sql.Tx) error {
+	return db.write(ctx, db.durable, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, db.prepare); err != nil {
 			return err
 		}

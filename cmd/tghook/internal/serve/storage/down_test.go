@@ -1,0 +1,112 @@
+package storage_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+	"github.com/tghook/tghook/internal/test/engine"
+)
+
+func TestADatabaseThatStopsAndComesBack(t *testing.T) {
+	t.Parallel()
+	server := engine.Postgres(t, engine.PostgresConfig{Password: password})
+	s := open(t, config.Storage{Postgres: server.URL, MaxSize: 1 << 30})
+	more := s.Watch()
+	s.Record(storage.Row{ID: "before"}, nil)
+	<-more
+	server.Kill()
+	began := time.Now()
+	err := s.Check(t.Context())
+	require.ErrorContains(t, err, "the database does not answer: ")
+	assert.NotContains(t, err.Error(), password)
+	assert.Less(t, time.Since(began), 2*time.Second)
+	_, err = s.Hold(t.Context(), "role", time.Minute)
+	require.Error(t, err)
+	require.Error(t, s.SetPaused(t.Context(), 7, true))
+	require.Error(t, s.Queue().Publish(t.Context(), queued(1, `{}`)))
+	more = s.Watch()
+	s.Record(storage.Row{ID: "while it was away"}, nil)
+	require.NoError(t, server.Restart(t.Context()))
+	<-more
+	eventually(t, func() bool { return s.Check(t.Context()) == nil }, "it is back")
+	awaitRows(t, s, storage.Filter{}, 2)
+	holds(t, s, "role", time.Minute, true)
+	require.NoError(t, s.SetPaused(t.Context(), 7, true))
+	require.NoError(t, s.Queue().Publish(t.Context(), queued(1, `{}`)))
+	assert.Zero(t, s.Dropped())
+}
+
+// A database that hangs answers nothing, but keeps its connections.
+func TestADatabaseThatHangsHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	server := engine.Postgres(t, engine.PostgresConfig{Password: password})
+	s, err := storage.Open(t.Context(), config.Storage{Postgres: server.URL, MaxSize: 1 << 30})
+	require.NoError(t, err)
+	require.NoError(t, server.Pause())
+	began := time.Now()
+	var checks sync.WaitGroup
+	for range 5 {
+		checks.Go(func() { assert.ErrorContains(t, s.Check(t.Context()), "does not answer") })
+	}
+	checks.Wait()
+	assert.Less(t, time.Since(began), 3*time.Second)
+
+	// A flood meets the bounds: rows, and bytes.
+	began = time.Now()
+	for i := range 12_000 {
+		s.Record(storage.Row{ID: fmt.Sprint(i)}, nil)
+	}
+	assert.EqualValues(t, 2_000, s.Dropped())
+	assert.Less(t, time.Since(began), 5*time.Second, "Record does not wait")
+	began = time.Now()
+	require.ErrorContains(t, s.Close(), "10000 rows of the history could not be written")
+	assert.Less(t, time.Since(began), 10*time.Second)
+	require.NoError(t, server.Resume())
+}
+
+func TestTheHistoryThatWaitsIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	cfg := onSQLite(t)
+	s := open(t, cfg)
+	lock := direct(t, cfg)
+	lock.SetMaxOpenConns(1)
+	execute := func(statement string) {
+		_, err := lock.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	execute("BEGIN IMMEDIATE")
+	const large = 1 << 20
+	for i := range 80 {
+		s.Record(storage.Row{ID: fmt.Sprint(i)}, &storage.Exchange{Body: make([]byte, large)})
+	}
+	assert.EqualValues(t, 80-63, s.Dropped())
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	require.Error(t, s.SetPaused(ctx, 7, true), "the file is locked")
+	assert.Less(t, time.Since(began), 3*time.Second)
+	execute("COMMIT")
+	awaitRows(t, s, storage.Filter{}, 63)
+	s.Record(storage.Row{ID: "later"}, &storage.Exchange{Body: make([]byte, large)})
+	awaitRows(t, s, storage.Filter{}, 64)
+	assert.EqualValues(t, 80-63, s.Dropped(), "there is room again")
+}
+
+func TestCheckSaysThatTheDatabaseIsReadOnly(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	s := open(t, cfg)
+	require.NoError(t, s.Check(t.Context()))
+	readOnly := cfg
+	readOnly.Postgres += "&default_transaction_read_only=on"
+	err := open(t, readOnly).Check(t.Context())
+	require.EqualError(t, err, "the database is read-only, perhaps a standby: add target_session_attrs=read-write to storage.postgres")
+}

@@ -1,0 +1,141 @@
+package storage_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+func queued(id int64, raw string) tghook.QueuedUpdate {
+	return tghook.QueuedUpdate{Key: tghook.Key{Bot: 7, ID: id}, Lane: fmt.Sprint("chat:", id%10), Raw: json.RawMessage(raw)}
+}
+
+func TestQueueKeepsItsContract(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg config.Storage) {
+		tghooktest.TestQueue(t, func(tb testing.TB) tghooktest.QueueBackend {
+			tb.Helper()
+			return tghooktest.QueueBackend{Queue: open(tb, cfg).Queue(), Other: open(tb, cfg).Queue()}
+		})
+	})
+}
+
+// takeAll handles all updates of the bot 7.
+func takeAll(t *testing.T, q tghook.Queue) (number int) {
+	t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		updates, err := q.Take(ctx, 7, 100, time.Minute)
+		cancel()
+		require.NoError(t, err)
+		if len(updates) == 0 {
+			return number
+		}
+		for _, u := range updates {
+			require.NoError(t, q.Done(t.Context(), u))
+			number++
+		}
+	}
+}
+
+// A store that is full takes updates again when some were handled, without help.
+func TestAFullStorageRefusesUpdatesAndStillHandlesThem(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg config.Storage) {
+		cfg.MaxSize = 2 << 20
+		s := open(t, cfg)
+		q := s.Queue()
+		require.NoError(t, s.Check(t.Context()))
+		body := `{"text":"` + string(incompressible(2000)) + `"}`
+		kept := 0
+		var refused error
+		for refused == nil {
+			refused = q.Publish(t.Context(), queued(int64(kept), body))
+			if refused == nil {
+				kept++
+			}
+			require.Less(t, kept*2000, 4<<20, "it never gets full")
+			if kept%100 == 0 {
+				_ = s.Check(t.Context()) // looks at the size now
+			}
+		}
+		assert.Greater(t, kept*2000, 1<<20, "it is full too early")
+		eventually(t, func() bool { return s.Check(t.Context()) != nil }, "it is full")
+		for _, err := range []error{s.Check(t.Context()), q.Publish(t.Context(), queued(1_000_000, body))} {
+			require.ErrorContains(t, err, "the storage is full: waiting updates and dead letters take ")
+			require.ErrorContains(t, err, "storage.max_size is 2097152; raise it, discard dead letters, or wait")
+		}
+		again := open(t, cfg)
+		require.ErrorContains(t, again.Queue().Publish(t.Context(), queued(1_000_001, body)), "the storage is full", "also for one that was started later")
+		require.NoError(t, s.SaveBot(t.Context(), storage.Added{Name: "shop", Sealed: []byte("x")}), "it is not in the queue")
+
+		assert.Equal(t, kept, takeAll(t, q))
+		eventually(t, func() bool { return s.Check(t.Context()) == nil }, "it has room again")
+		require.NoError(t, q.Publish(t.Context(), queued(1_000_002, body)))
+		eventually(t, func() bool { return again.Queue().Publish(t.Context(), queued(1_000_003, body)) == nil }, "the other sees it too")
+	})
+}
+
+// Room that is used again does not count, though the table never gets smaller.
+func TestATableOfPostgreSQLThatWasLargeIsNotFull(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	cfg.MaxSize = 1 << 20
+	large := cfg
+	large.MaxSize = 0
+	writer := open(t, large)
+	body := `{"text":"` + string(incompressible(1500)) + `"}`
+	updates := make([]tghook.QueuedUpdate, 1500)
+	for i := range updates {
+		updates[i] = queued(int64(i), body)
+	}
+	require.NoError(t, writer.Queue().Publish(t.Context(), updates...))
+	s := open(t, cfg)
+	require.Error(t, s.Check(t.Context()))
+	assert.Equal(t, len(updates)-20, takeAllBut(t, writer.Queue(), len(updates)-20))
+	size, err := s.Size(t.Context())
+	require.NoError(t, err)
+	assert.Greater(t, size, cfg.MaxSize)
+	require.NoError(t, s.Check(t.Context()))
+	require.NoError(t, s.Queue().Publish(t.Context(), queued(1_000_000, body)))
+}
+
+// takeAllBut handles so many of the first updates of the bot 7, and leaves the others.
+func takeAllBut(t *testing.T, q tghook.Queue, most int) (number int) {
+	t.Helper()
+	for number < most {
+		updates, err := q.Take(t.Context(), 7, min(100, most-number), time.Minute)
+		require.NoError(t, err)
+		for _, u := range updates {
+			require.NoError(t, q.Done(t.Context(), u))
+			number++
+		}
+	}
+	return number
+}
+
+func TestSizeCountsAllFiles(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg config.Storage) {
+		s := open(t, cfg)
+		before, err := s.Size(t.Context())
+		require.NoError(t, err)
+		assert.Positive(t, before)
+		require.NoError(t, s.Queue().Publish(t.Context(), queued(1, `"`+string(incompressible(1<<20))+`"`)))
+		queue, err := s.Size(t.Context())
+		require.NoError(t, err)
+		assert.Greater(t, queue, before+1<<20)
+		s.Record(storage.Row{ID: "1"}, &storage.Exchange{Body: incompressible(1 << 20)})
+		awaitRows(t, s, storage.Filter{}, 1)
+		history, err := s.Size(t.Context())
+		require.NoError(t, err)
+		assert.Greater(t, history, queue+1<<20)
+	})
+}
