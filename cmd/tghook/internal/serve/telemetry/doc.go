@@ -32,7 +32,7 @@
 //	tghook_serve_webhook_last_error_timestamp_seconds    gauge      bot                         when Telegram last failed to deliver an update
 //	tghook_serve_webhook_problem                         gauge      bot                         1 if the webhook cannot be set, or the poll fails
 //	tghook_serve_storage_size_bytes                      gauge                                  size of the storage on the disk
-//	tghook_serve_storage_max_bytes                       gauge                                  storage.max_size of the configuration; 0 is no bound
+//	tghook_serve_storage_max_bytes                       gauge                                  storage.max_size of the configuration
 //	tghook_serve_build_info                              gauge      version goversion           1
 //
 // The outcomes of tghook_serve_received_total are those of [tghook.Delivery], and "full": too many

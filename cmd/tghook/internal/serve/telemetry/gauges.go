@@ -21,9 +21,8 @@ type store interface {
 
 // source is where the gauges come from.
 type source struct {
-	bots       func() []gateway.BotStatus
-	store      store
-	storageMax int64
+	bots  func() []gateway.BotStatus
+	store store
 }
 
 // sizeTime is how long the storage may take to tell its size.
@@ -44,14 +43,13 @@ type gauges struct {
 	historyDropped                                    metric.Int64ObservableCounter
 }
 
-// Observe sets where the gauges come from. storageMax is the bound of the storage in bytes; 0 for
-// none. Both sources are asked whenever metrics are read, also several times at once. bots must not
-// block. The context that the storage gets ends after 2 seconds.
-func (g *gauges) Observe(bots func() []gateway.BotStatus, store store, storageMax int64) {
-	g.source.Store(&source{bots, store, storageMax})
+// Observe sets where the gauges come from. Both are asked whenever metrics are read, also several
+// times at once. bots must not block. The context that the storage gets ends after 2 seconds.
+func (g *gauges) Observe(bots func() []gateway.BotStatus, store store) {
+	g.source.Store(&source{bots, store})
 }
 
-func newGauges(m metric.Meter, version string, lastReload *atomic.Int64) (*gauges, error) {
+func newGauges(m metric.Meter, cfg Config, lastReload *atomic.Int64) (*gauges, error) {
 	g := &gauges{meter: m}
 	g.queueUpdates = g.gauge("tghook.serve.queue.updates", "{update}", "Updates that wait for a bot, with those that are posted now.")
 	g.queueLeased = g.gauge("tghook.serve.queue.leased", "{update}", "Waiting updates that a gateway has taken.")
@@ -67,7 +65,7 @@ func newGauges(m metric.Meter, version string, lastReload *atomic.Int64) (*gauge
 	g.webhookError = g.gauge("tghook.serve.webhook.last_error.timestamp", "s", "When Telegram last failed to deliver an update.")
 	g.webhookProblem = g.gauge("tghook.serve.webhook.problem", "{state}", "1 if the webhook cannot be set, or the poll fails.")
 	g.storageSize = g.gauge("tghook.serve.storage.size", "By", "Size of the storage on the disk.")
-	g.storageMax = g.gauge("tghook.serve.storage.max", "By", "Bound of the storage; 0 for none.")
+	g.storageMax = g.gauge("tghook.serve.storage.max", "By", "Bound of the storage.")
 	g.buildInfo = g.gauge("tghook.serve.build.info", "{build}", "1, with the version of tghook and of Go.")
 	g.reloaded = g.gauge("tghook.serve.reload.success.timestamp", "s", "When the configuration was last read without a mistake.")
 	dropped, err := m.Int64ObservableCounter("tghook.serve.history.dropped", metric.WithUnit("{row}"),
@@ -77,11 +75,14 @@ func newGauges(m metric.Meter, version string, lastReload *atomic.Int64) (*gauge
 	if g.err != nil {
 		return nil, g.err
 	}
-	build := labelled("version", version, "goversion", runtime.Version())
+	build := labelled("version", cfg.Version, "goversion", runtime.Version())
 	_, err = m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		o.ObserveFloat64(g.buildInfo, 1, build)
 		if at := lastReload.Load(); at != 0 {
 			o.ObserveFloat64(g.reloaded, float64(at)/float64(time.Second))
+		}
+		if cfg.StorageMax > 0 {
+			o.ObserveFloat64(g.storageMax, float64(cfg.StorageMax))
 		}
 		g.observe(ctx, o)
 		return nil
@@ -122,7 +123,6 @@ func (g *gauges) observe(ctx context.Context, o metric.Observer) {
 	for i := range bots {
 		g.observeBot(o, &bots[i])
 	}
-	o.ObserveFloat64(g.storageMax, float64(from.storageMax))
 	o.ObserveInt64(g.historyDropped, from.store.Dropped())
 	ctx, cancel := context.WithTimeout(ctx, sizeTime)
 	defer cancel()

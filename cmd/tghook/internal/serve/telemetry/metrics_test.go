@@ -171,7 +171,7 @@ func TestTheGaugesOfARemovedBotVanish(t *testing.T) {
 	require.Contains(t, text, `tghook_serve_bot_paused{bot="shop"}`)
 	other := status("news", time.Now())
 	other.Webhook = gateway.WebhookStatus{Problem: "of another gateway"}
-	tel.Observe(bots(other), &store{}, 0)
+	tel.Observe(bots(other), &store{})
 	families, text := scrape(t, tel)
 	require.Contains(t, text, `tghook_serve_bot_paused{bot="news"}`)
 	for name, family := range families {
@@ -212,7 +212,7 @@ func TestAnInstrumentHasABoundedNumberOfSeries(t *testing.T) {
 func TestAStorageThatHangsHidesOnlyItsSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tel, _ := start(t)
-		tel.Observe(bots(status("shop", time.Now())), &store{hang: make(chan struct{})}, 0)
+		tel.Observe(bots(status("shop", time.Now())), &store{hang: make(chan struct{})})
 		began := time.Now()
 		families, _ := scrape(t, tel)
 		require.Equal(t, 2*time.Second, time.Since(began))
@@ -224,7 +224,7 @@ func TestAStorageThatHangsHidesOnlyItsSize(t *testing.T) {
 func TestFewReadersOfMetricsAtOnce(t *testing.T) {
 	tel, _ := start(t)
 	hang := make(chan struct{})
-	tel.Observe(func() []gateway.BotStatus { <-hang; return nil }, &store{}, 0)
+	tel.Observe(func() []gateway.BotStatus { <-hang; return nil }, &store{})
 	h := tel.Handler(nil)
 	codes := make(chan int, 20)
 	for range 20 {

@@ -35,6 +35,8 @@ const (
 type Config struct {
 	Version string       // of tghook
 	Logger  *slog.Logger // if nil, slog.Default()
+	// StorageMax is the bound of the storage in bytes (storage.max_size). If 0, there is none.
+	StorageMax int64
 }
 
 // Telemetry makes metrics and traces. Every method may be called concurrently. Its methods that
@@ -89,7 +91,7 @@ func New(ctx context.Context, cfg Config) (*Telemetry, error) {
 	t.library = oteltghook.New(oteltghook.WithMeterProvider(t.metrics), oteltghook.WithTracerProvider(tracers))
 	meter := t.metrics.Meter(scope, metric.WithInstrumentationVersion(cfg.Version))
 	t.counts = newCounts(meter)
-	if t.gauges, err = newGauges(meter, cfg.Version, &t.lastReload); err != nil {
+	if t.gauges, err = newGauges(meter, cfg, &t.lastReload); err != nil {
 		return nil, errors.Join(err, t.Shutdown(ctx))
 	}
 	return t, nil

@@ -49,7 +49,7 @@ func start(t *testing.T, env ...string) (*telemetry.Telemetry, *log) {
 	t.Helper()
 	environment(t, env...)
 	var lines log
-	tel, err := telemetry.New(t.Context(), telemetry.Config{Version: "1.2.3", Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+	tel, err := telemetry.New(t.Context(), telemetry.Config{Version: "1.2.3", StorageMax: 1 << 20, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
 	return tel, &lines
@@ -108,7 +108,7 @@ func everything(tel *telemetry.Telemetry, now time.Time) {
 	tel.DeadLettered("shop", "audit")
 	tel.Reloaded(nil)
 	tel.Reloaded(errors.New("mistake " + botToken))
-	tel.Observe(bots(status("shop", now)), &store{size: 4096}, 1<<20)
+	tel.Observe(bots(status("shop", now)), &store{size: 4096})
 }
 
 func bots(all ...gateway.BotStatus) func() []gateway.BotStatus {
