@@ -20,12 +20,14 @@ import (
 type Conn struct {
 	net.Conn
 
+	Opened time.Time
+
 	from *source
 	in   *bufio.Reader
 }
 
 func newConn(conn net.Conn) *Conn {
-	c := &Conn{Conn: conn, from: &source{conn: conn, left: unlimited}}
+	c := &Conn{Conn: conn, Opened: time.Now(), from: &source{conn: conn, left: unlimited}}
 	c.in = bufio.NewReaderSize(c.from, 4<<10)
 	return c
 }

@@ -186,6 +186,13 @@ func TestLargeTexts(t *testing.T) {
 	require.Contains(t, refused, "the parameters of the answer have more than 1048576 bytes")
 }
 
+func TestManyParts(t *testing.T) {
+	all := slices.Repeat([]part{{`name="a"`, ""}}, 1001)
+	contentType, body := multipartBody(t, all...)
+	_, _, refused := outlet.ReadCall(contentType, body)
+	require.Equal(t, "the answer has more than 1000 parts", refused)
+}
+
 // FuzzReadCall looks for a body that makes a reply which a Client does not take.
 func FuzzReadCall(f *testing.F) {
 	contentType, body := multipartBody(f, part{`name="method"`, "sendMediaGroup"}, part{`name="media"`, `[{"media":"attach://a"}]`}, part{`name="a"; filename="b"`, "c"})

@@ -246,6 +246,20 @@ func TestConnectionsAreKeptForAMinute(t *testing.T) {
 	})
 }
 
+func TestAConnectionIsNotUsedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: always(yes)}
+		o, _ := b.open(t)
+		defer o.Close()
+		for i := range 121 {
+			_, err := o.Deliver(t.Context(), update(t, i+1))
+			require.NoError(t, err)
+			time.Sleep(30 * time.Second)
+		}
+		require.Equal(t, 2, b.dials, "the host may be somewhere else after half an hour")
+	})
+}
+
 // brittle fails at the second write, as the connection does that the bot has just closed.
 type brittle struct {
 	net.Conn

@@ -39,13 +39,16 @@ func (c *call) readMultipart(contentType string, body []byte) error {
 	}
 	f := form{files: map[string]tghook.File{}}
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
-	for {
+	for n := 0; ; n++ {
 		part, err := parts.NextRawPart()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return fmt.Errorf("the answer is not well-formed multipart/form-data: %w", err)
+		}
+		if n == maxMembers {
+			return fmt.Errorf("the answer has more than %d parts", maxMembers)
 		}
 		if err := c.readPart(&f, part); err != nil {
 			return err

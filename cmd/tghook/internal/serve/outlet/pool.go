@@ -13,6 +13,10 @@ import (
 // idleTime is how long a connection is kept that is not in use. Telegram keeps it as long.
 const idleTime = time.Minute
 
+// longestUse is how long a connection is used. Then a new one finds out where the host is now.
+// Telegram looks for the host about as often.
+const longestUse = 30 * time.Minute
+
 // pool keeps connections that are not in use. Its zero value is empty.
 type pool struct {
 	mu     sync.Mutex
@@ -29,11 +33,12 @@ type idleConn struct {
 	watched chan error // gets the result of reading
 }
 
-// put keeps a connection until it is taken, the bot closes it, or a minute has passed.
+// put keeps a connection until it is taken, the bot closes it, or a minute has passed. It closes a
+// connection that is too old.
 func (p *pool) put(conn *wire.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || conn.SetDeadline(time.Now().Add(idleTime)) != nil {
+	if p.closed || time.Since(conn.Opened) >= longestUse || conn.SetDeadline(time.Now().Add(idleTime)) != nil {
 		go func() { _ = conn.Close() }() // with TLS this may block
 		return
 	}
