@@ -156,16 +156,16 @@ func (k kill) loses(a *arrival, answered time.Time) bool {
 }
 
 // String has a line for each check, with its figure.
-func (f found) String() string {
+func (f *found) String() string {
 	var b strings.Builder
 	say := func(what string, format string, args ...any) {
 		fmt.Fprintf(&b, "\t%-28s %s\n", what, fmt.Sprintf(format, args...))
 	}
 	victims := []victim{theBot, aGateway, theDatabase}
 	count := func(m map[victim]int) string {
-		var parts []string
-		for _, v := range victims {
-			parts = append(parts, fmt.Sprintf("%d %s", m[v], v))
+		parts := make([]string, len(victims))
+		for i, v := range victims {
+			parts[i] = fmt.Sprintf("%d %s", m[v], v)
 		}
 		return strings.Join(parts, ", ")
 	}
@@ -184,7 +184,7 @@ func (f found) String() string {
 }
 
 // err returns nil if the promise was kept.
-func (f found) err() error {
+func (f *found) err() error {
 	problems := slices.Clone(f.problems)
 	name := func(ids []int64, what string) {
 		if len(ids) > 0 {

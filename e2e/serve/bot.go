@@ -115,9 +115,11 @@ func (a *arrival) parse(r *http.Request) error {
 	var u struct {
 		ID      int64 `json:"update_id"`
 		Message struct {
-			Chat struct{ ID int64 }
-			Text string
-		}
+			Chat struct {
+				ID int64 `json:"id"`
+			} `json:"chat"`
+			Text string `json:"text"`
+		} `json:"message"`
 	}
 	if err := json.Unmarshal(body, &u); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,9 +48,7 @@ func newGateway(ctx context.Context, dir, name, url string, cfg object, env ...s
 		url = "http://" + g.listen
 	}
 	all := object{"url": url, "listen": g.listen, "status": object{"listen": g.status}, "api_local": true}
-	for key, value := range cfg {
-		all[key] = value
-	}
+	maps.Copy(all, cfg)
 	text, err := json.MarshalIndent(all, "", "  ") // which is YAML too
 	if err != nil {
 		return nil, err
@@ -97,7 +96,9 @@ func (g *gateway) problem(ctx context.Context, bots []*tghooktest.Server) error 
 		return err
 	}
 	for _, bot := range bots {
-		var hook struct{ URL string }
+		var hook struct {
+			URL string `json:"url"`
+		}
 		if err := json.Unmarshal(bot.Info().Webhook, &hook); err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("%s, seed %d: %w", t.engine, t.seed, err)
 		}
-		fmt.Fprintf(out, "%s, seed %d, in %v:\n%v", t.engine, t.seed, time.Since(started).Round(time.Second), f)
+		fmt.Fprintf(out, "%s, seed %d, in %v:\n%v", t.engine, t.seed, time.Since(started).Round(time.Second), f.String())
 		if err := f.err(); err != nil {
 			return err
 		}

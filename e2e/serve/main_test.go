@@ -92,35 +92,43 @@ func TestTheAuditFindsBrokenRules(t *testing.T) {
 		"again after the next": {"1 0 1 1 0 5 6, 1 0 1 2 7 8 9, 1 0 1 1 10 11 12, 1 0 2 1 1 5 6", nil, []string{"number 1 of chat 1 has arrived again after number 2"}},
 		"the bot died before it answered": {
 			"1 0 1 1 0 5 0, 2 0 1 1 1007 1008 1009, 2 0 1 2 1010 1011 1012, 2 0 2 1 1 5 6",
-			[]kill{{what: theBot, life: 1, at: at(900), gone: at(901)}}, nil,
+			[]kill{{what: theBot, life: 1, at: at(900), gone: at(901)}},
+			nil,
 		},
 		"another life of the bot died": {
 			"1 0 1 1 0 5 6, 1 0 1 1 7 8 9, 1 0 1 2 10 11 12, 1 0 2 1 1 5 6",
-			[]kill{{what: theBot, life: 2, at: at(7), gone: at(7)}}, []string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
+			[]kill{{what: theBot, life: 2, at: at(7), gone: at(7)}},
+			[]string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
 		},
 		"its gateway died": {
 			"1 1 1 1 0 5 6, 1 0 1 1 17 18 19, 1 0 1 2 20 21 22, 1 0 2 1 1 5 6",
-			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}}, nil,
+			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}},
+			nil,
 		},
 		"another gateway died": {
 			"1 0 1 1 0 5 6, 1 0 1 1 17 18 19, 1 0 1 2 20 21 22, 1 0 2 1 1 5 6",
-			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}}, []string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
+			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}},
+			[]string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
 		},
 		"its gateway died long after": {
 			"1 1 1 1 0 5 6, 1 0 1 1 9917 9918 9919, 1 0 1 2 9920 9921 9922, 1 0 2 1 1 5 6",
-			[]kill{{what: aGateway, place: 1, at: at(9000), gone: at(9001)}}, []string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
+			[]kill{{what: aGateway, place: 1, at: at(9000), gone: at(9001)}},
+			[]string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
 		},
 		"its gateway died before": {
 			"1 1 1 1 10 15 16, 1 0 1 1 17 18 19, 1 0 1 2 20 21 22, 1 0 2 1 1 5 6",
-			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}}, []string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
+			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}},
+			[]string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
 		},
 		"the request of a dead gateway comes second": {
 			"1 0 1 1 9 10 10, 1 1 1 1 6 11 12, 1 0 1 2 20 21 22, 1 0 2 1 1 5 6",
-			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}}, nil,
+			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}},
+			nil,
 		},
 		"the database died": {
 			"1 0 1 1 0 5 6, 1 0 1 1 517 518 519, 1 0 1 2 520 521 522, 1 0 2 1 1 5 6",
-			[]kill{{what: theDatabase, at: at(7), gone: at(8), back: at(300)}}, nil,
+			[]kill{{what: theDatabase, at: at(7), gone: at(8), back: at(300)}},
+			nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +137,8 @@ func TestTheAuditFindsBrokenRules(t *testing.T) {
 			for text := range strings.SplitSeq(c.arrivals, ", ") {
 				e.arrivals = append(e.arrivals, parse(t, text, at))
 			}
-			err := audit(e).err()
+			f := audit(e)
+			err := f.err()
 			if c.broken == nil {
 				require.NoError(t, err)
 				return

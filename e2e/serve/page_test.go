@@ -61,7 +61,11 @@ func TestADeadLetterIsMendedInThePage(t *testing.T) {
 	p.wait(find(".inspector-editor-foot", "Edited"))
 	p.click(".inspector-editor-foot .primary", "Replay")
 
-	var got struct{ Message struct{ Text string } }
+	var got struct {
+		Message struct {
+			Text string `json:"text"`
+		} `json:"message"`
+	}
 	require.NoError(t, json.Unmarshal([]byte(<-taken), &got))
 	assert.Equal(t, "7 teas", got.Message.Text)
 	p.wait(find(".serve-dead", "No dead letters"))

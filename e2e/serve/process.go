@@ -27,12 +27,12 @@ type process struct {
 
 // startProcess starts a program. Its output is appended to the file log.
 func startProcess(name, log string, env []string, path string, args ...string) (*process, error) {
-	output, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	output, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the caller has chosen the path
 	if err != nil {
 		return nil, err
 	}
 	defer output.Close()                                                                              // the process has its own
-	p := &process{name: name, log: log, cmd: exec.Command(path, args...), ended: make(chan struct{})} //nolint:noctx // kill or stop ends it
+	p := &process{name: name, log: log, cmd: exec.Command(path, args...), ended: make(chan struct{})} //nolint:noctx,gosec // kill or stop ends it; the caller has chosen the path
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = output, output
 	p.cmd.SysProcAttr = endWithParent()
@@ -137,7 +137,8 @@ var buildCommand = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "tghook")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/tghook/tghook/cmd/tghook").CombinedOutput(); err != nil { //nolint:noctx // it ends by itself
+	build := exec.Command("go", "build", "-o", path, "github.com/tghook/tghook/cmd/tghook") //nolint:gosec // the path is new
+	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the command: %w\n%s", err, out)
 	}
 	return path, nil

@@ -46,7 +46,11 @@ func newSink(ctx context.Context, handle func(w http.ResponseWriter, r *http.Req
 func (s *sink) take(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	now := clock()
-	var u struct{ Message struct{ Text string } }
+	var u struct {
+		Message struct {
+			Text string `json:"text"`
+		} `json:"message"`
+	}
 	if err == nil {
 		err = json.Unmarshal(body, &u)
 	}
