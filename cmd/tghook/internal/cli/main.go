@@ -133,7 +133,7 @@ func newRoot() *cobra.Command {
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.AddCommand(newDev(), newForward(), newSend(), newCheck(), newLoad(), newSet(), newDelete(), newInfo(), newDoctor(), newVersion())
+	root.AddCommand(newDev(), newForward(), newSend(), newCheck(), newLoad(), newSet(), newDelete(), newInfo(), newDoctor(), newServe(), newVersion())
 	for _, cmd := range root.Commands() {
 		run := cmd.RunE
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -1,11 +1,15 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/tghook/tghook"
 )
@@ -76,7 +80,7 @@ var ErrNoUpdate = errors.New("this is no update: give a JSON object with an inte
 
 // send publishes an update under a key of its own, because the queue keeps each key once.
 func (t *target) send(ctx context.Context, raw json.RawMessage) error {
-	u, err := tghook.ParseUpdate(raw)
+	u, err := tghook.ParseUpdate(compact(raw))
 	if err != nil {
 		return fmt.Errorf("%w (%w)", ErrNoUpdate, err)
 	}
@@ -86,6 +90,22 @@ func (t *target) send(ctx context.Context, raw json.RawMessage) error {
 	}
 	_, err = publisher.HandleUpdate(ctx, u)
 	return err
+}
+
+var beginning = regexp.MustCompile(`^\{"update_id":\d+,`)
+
+// compact writes an update as Telegram does: without spaces, and with a new line after its id. If
+// the update is not JSON, compact returns it as it is.
+func compact(raw []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return raw
+	}
+	at := beginning.FindIndex(b.Bytes())
+	if at == nil {
+		return b.Bytes()
+	}
+	return slices.Insert(b.Bytes(), at[1], '\n')
 }
 
 // again is the Queue of a publisher of updates that were published before.
@@ -101,4 +121,15 @@ func (a *again) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) err
 		updates[i].Key = tghook.Key{Bot: a.id, ID: 1<<61 | rand.Int64N(1<<61)} //nolint:gosec // two must differ, nobody guesses it
 	}
 	return a.Queue.Publish(ctx, updates...)
+}
+
+// plain is the Queue of a consumer. It keeps the reasons of dead letters in the words of the
+// configuration file.
+type plain struct{ tghook.Queue }
+
+var fieldNames = strings.NewReplacer("tghook: ", "", "DispatchConfig.MaxAttempts", "max_attempts", "DispatchConfig.MaxAge", "max_age")
+
+// Bury implements [tghook.Queue].
+func (p plain) Bury(ctx context.Context, u tghook.QueuedUpdate, why string) error {
+	return p.Queue.Bury(ctx, u, fieldNames.Replace(why))
 }

@@ -87,7 +87,7 @@ func (t *target) begin() {
 		ctx, stop := context.WithCancel(context.Background())
 		defer stop()
 		go p.end(ctx, stop)
-		if err := tghook.Consume(ctx, t.bot.gateway.cfg.Storage.Queue(), t.handler(out), t.consume()); err != nil {
+		if err := tghook.Consume(ctx, plain{t.bot.gateway.cfg.Storage.Queue()}, t.handler(out), t.consume()); err != nil {
 			t.bot.log.Error("updates cannot be posted", slog.Any("error", err))
 		}
 	})
@@ -135,6 +135,10 @@ func (t *target) consume() tghook.ConsumeConfig {
 		}
 		t.over(d)
 	}
+	cfg.Dispatch.DeadLetter = func(ctx context.Context, u *tghook.Update, why error) error { // it is in the storage already
+		t.bot.log.ErrorContext(ctx, "an update is a dead letter", slog.String("target", t.cfg.Name), slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)), slog.String("error", fieldNames.Replace(why.Error())))
+		return nil
+	}
 	if t.cfg.Name == "" {
 		cfg.Dispatch.Caller = &caller{t.bot}
 	}
@@ -176,6 +180,9 @@ func (t *target) log(ctx context.Context, a outlet.Attempt) {
 		log.WarnContext(ctx, "the bot cannot be reached; its updates are kept until it can", slog.Any("error", a.Err))
 	case was && !now:
 		log.InfoContext(ctx, "the bot is reached again")
+	}
+	if a.Refused != "" {
+		log.WarnContext(ctx, "the webhook reply of the bot is not called", slog.Int64("update_id", a.Update.ID), slog.String("method", a.Reply), slog.String("why", a.Refused))
 	}
 	attrs := []slog.Attr{
 		slog.Int64("update_id", a.Update.ID), slog.String("kind", string(a.Update.Kind)), slog.Int("attempt", a.Number),

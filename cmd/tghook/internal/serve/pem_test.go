@@ -1,0 +1,21 @@
+package serve_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// pemOf returns a certificate and its key in PEM.
+func pemOf(t *testing.T, pair tls.Certificate) (cert, key string) {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	require.NoError(t, err)
+	for _, block := range pair.Certificate {
+		cert += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block}))
+	}
+	return cert, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
