@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -51,7 +50,7 @@ func doorOf(file *config.Config) door {
 // same reports whether the bot runs with this configuration.
 func (b *bot) same(cfg *config.Bot, file *config.Config) bool {
 	d := doorOf(file)
-	return reflect.DeepEqual(b.cfg, cfg) && b.door.url == d.url && b.door.api == d.api && b.door.local == d.local &&
+	return b.cfg.Equal(cfg) && b.door.url == d.url && b.door.api == d.api && b.door.local == d.local &&
 		slices.Equal(b.door.sources, d.sources) && slices.Equal(b.door.proxy, d.proxy)
 }
 
@@ -94,11 +93,17 @@ func (g *Gateway) webhookAddress(base string, id int64) string {
 }
 
 // start begins to post the bot's updates, unless it is paused, and to receive them if this
-// gateway is the keeper.
-func (b *bot) start(ctx context.Context, paused bool) {
+// gateway is the keeper. before is the bot with another configuration, or nil. It ends meanwhile:
+// only one may poll.
+func (b *bot) start(ctx context.Context, paused bool, before *bot) {
 	ctx, b.stop = context.WithCancel(ctx)
 	b.setPaused(paused)
-	b.care.Go(func() { b.gateway.keeper.care(ctx, b) })
+	b.care.Go(func() {
+		if before != nil {
+			before.care.Wait()
+		}
+		b.gateway.keeper.care(ctx, b)
+	})
 }
 
 // setPaused stops or resumes what is posted.

@@ -183,13 +183,14 @@ func (g *Gateway) change(f func()) {
 	}
 	wanted := g.wanted()
 	g.mu.Lock()
-	var gone, changed []*bot
+	var gone []*bot
+	changed := map[string]*bot{}
 	for name, b := range g.bots {
 		if w := wanted[name]; w == nil || w.ID != b.cfg.ID {
 			gone = append(gone, b)
 			delete(g.bots, name)
 		} else if !b.same(w, g.file) {
-			changed = append(changed, b)
+			changed[name] = b
 			delete(g.bots, name)
 		}
 	}
@@ -202,7 +203,7 @@ func (g *Gateway) change(f func()) {
 			g.cfg.Logger.Error("a bot cannot start", slog.String("bot", name), slog.Any("error", err))
 			continue
 		}
-		b.start(ctx, g.paused[w.ID])
+		b.start(ctx, g.paused[w.ID], changed[name])
 		g.bots[name] = b
 	}
 	routes := map[int64]*bot{}
@@ -211,7 +212,7 @@ func (g *Gateway) change(f func()) {
 	}
 	g.mu.Unlock()
 	g.routes.Store(&routes)
-	for _, b := range append(gone, changed...) {
+	for _, b := range slices.AppendSeq(gone, maps.Values(changed)) {
 		g.ending.Go(b.end)
 	}
 	for _, b := range gone {
