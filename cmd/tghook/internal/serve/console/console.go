@@ -94,7 +94,8 @@ func (c *Console) Close() { c.end() }
 //
 // It sets the deadlines of the connection itself, whatever the timeouts of the server are.
 // The name in the Host header is not checked. A page of another site that leads its own name to
-// this server has no password to send, because browsers keep passwords for each name.
+// this server has no password to send, because browsers keep passwords for each name. It could set
+// the header of a proxy, so no browser may run at a proxy's address.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.setDeadlines(w)
 	h := w.Header()

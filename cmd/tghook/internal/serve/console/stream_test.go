@@ -29,11 +29,27 @@ type reader struct {
 	mu     sync.Mutex
 	status int
 	bytes  []byte
-	broken bool // it takes no more
+	broken bool      // it takes no more
+	reads  time.Time // deadlines
+	writes time.Time
 }
 
 func (c *reader) Header() http.Header { return c.header }
 func (c *reader) Flush()              {}
+
+func (c *reader) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads = t
+	return nil
+}
+
+func (c *reader) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writes = t
+	return nil
+}
 
 func (c *reader) WriteHeader(status int) {
 	c.mu.Lock()
@@ -232,6 +248,32 @@ func TestStreamsAreFew(t *testing.T) {
 		again := r.follow("bot=shop")
 		require.Equal(t, []string{"state"}, names(again.next(time.Second)))
 		r.console.Close()
+	})
+}
+
+// A stream lasts, but each of its writes must end soon. Other requests end soon as a whole.
+func TestDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t)
+		c := r.follow("bot=shop")
+		c.next(time.Minute)
+		last := time.Now()
+		for range 20 { // until it has just written
+			r.storage.add(storage.Row{Bot: shopID})
+			c.next(time.Second)
+		}
+		c.mu.Lock()
+		reads, writes := c.reads, c.writes
+		c.mu.Unlock()
+		require.True(t, reads.IsZero())
+		require.True(t, writes.After(last))
+		require.LessOrEqual(t, writes.Sub(time.Now()), 10*time.Second)
+		c.cancel()
+
+		c = &reader{header: http.Header{}}
+		r.console.ServeHTTP(c, r.request(http.MethodGet, "/api/state", ""))
+		require.Equal(t, time.Now().Add(time.Minute), c.reads)
+		require.Equal(t, time.Now().Add(time.Minute), c.writes)
 	})
 }
 
