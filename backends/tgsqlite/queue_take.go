@@ -12,7 +12,7 @@ import (
 )
 
 // maxShare is how many updates of one lane Take leases at most.
-const maxShare = 32
+const maxShare = 4
 
 // readyBots finds the bots that may have something to take. It reads one entry of heads for each
 // of them. A lease that began in the future shows that the clock was set back: Take then shortens
@@ -50,8 +50,9 @@ func readBots(stmt *sql.Stmt) ([]int64, error) {
 	return bots, rows.Err()
 }
 
-// Take implements [tghook.Queue]. It leases at most 32 updates of a lane at a time. It notices
-// updates of other processes, and leases that have run out, within a quarter of a second.
+// Take implements [tghook.Queue]. It leases at most 4 updates of a lane at a time, so that chats
+// that stand still do not fill the consumer. It notices updates of other processes, and leases that
+// have run out, within a quarter of a second.
 func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
 	if limit < 1 || lease <= 0 {
 		return nil, fmt.Errorf("tgsqlite: Take for bot %d: limit is %d and lease is %v; both must be positive", bot, limit, lease)
