@@ -19,7 +19,7 @@ type evidence struct {
 
 // slack is how long after the bot's answer its gateway may take to have read the answer, called
 // the method in it, and noted that the update is done. The machine is busy.
-const slack = time.Second
+const slack = 2 * time.Second
 
 // found is the result of a trial.
 type found struct {
@@ -118,20 +118,24 @@ func (f *found) follow(c *line, a *arrival, kills []kill) {
 }
 
 // excuse returns what was killed before the answer to an arrival was seen, and how long after the
-// answer. ok is false if nothing was. A kill of the database explains only what no other kill does.
+// answer. ok is false if nothing was. If several kills may explain it, it is the first one after
+// the answer. A kill of the database explains only what no other kill does, because the database is
+// away for longer.
 func excuse(a *arrival, kills []kill) (what victim, after time.Duration, ok bool) {
 	answered := a.answered
 	if answered.IsZero() {
 		answered = a.took
 	}
-	for _, what := range []victim{theBot, aGateway, theDatabase} {
-		for _, k := range kills {
-			if k.what == what && k.loses(a, answered) {
-				return what, max(0, k.at.Sub(answered)), true
-			}
+	for _, k := range kills {
+		if !k.loses(a, answered) {
+			continue
+		}
+		its := max(0, k.at.Sub(answered))
+		if !ok || what == theDatabase && k.what != theDatabase || its < after && k.what != theDatabase {
+			what, after, ok = k.what, its, true
 		}
 	}
-	return "", 0, false
+	return what, after, ok
 }
 
 // loses reports whether the answer to an arrival may have been lost by the kill.

@@ -40,89 +40,132 @@ var ways = []way{
 	{"tghook, PostgreSQL", throughPostgres},
 }
 
-// figures are what was measured of a way.
-type figures struct {
-	way        string
-	median     []time.Duration // by rate
-	p99        []time.Duration
-	throughput float64 // updates per second
-	refused    int64   // answers that were not 2xx
+// rounds is in how many parts the time of each measurement is cut. The ways take turns, so that
+// what else the machine does meets all of them.
+const rounds = 2
+
+// lane is an open way, with a bot of its own at its end, and what was measured of it.
+type lane struct {
+	way
+	from *sender
+	bot  *sink
+	end  func() error
+
+	took      [][]time.Duration // by rate
+	passed    int               // updates of the floods
+	passedFor time.Duration
 }
 
 // run measures each way, and prints tables.
-func (m measurement) run(ctx context.Context, out io.Writer) error {
-	var all []figures
+func (m measurement) run(ctx context.Context, out io.Writer) (err error) {
+	var lanes []*lane
+	defer func() {
+		for _, l := range lanes {
+			err = errors.Join(err, l.end())
+		}
+	}()
 	for _, w := range ways {
-		f, err := m.measure(ctx, w)
+		l, err := openLane(ctx, w)
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
-		all = append(all, f)
+		l.took = make([][]time.Duration, len(m.rates))
+		lanes = append(lanes, l)
 	}
-	m.print(out, all)
+	for n := range m.rates {
+		if err := inTurns(lanes, func(l *lane) error { return m.steady(ctx, l, n) }); err != nil {
+			return err
+		}
+	}
+	if err := inTurns(lanes, func(l *lane) error { return m.flood(ctx, l) }); err != nil {
+		return err
+	}
+	m.print(out, lanes)
 	return nil
 }
 
+// inTurns measures something of each way.
+func inTurns(lanes []*lane, measure func(*lane) error) error {
+	for range rounds {
+		for _, l := range lanes {
+			if err := measure(l); err != nil {
+				return fmt.Errorf("%s: %w", l.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// openLane opens a way.
+func openLane(ctx context.Context, w way) (l *lane, err error) {
+	dir, err := os.MkdirTemp("", "serve-")
+	if err != nil {
+		return nil, err
+	}
+	l = &lane{way: w, end: func() error { return os.RemoveAll(dir) }}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.end())
+		}
+	}()
+	if l.bot, err = newSink(ctx, nil); err != nil {
+		return nil, err
+	}
+	h, end, err := w.open(ctx, dir, l.bot.address)
+	if err != nil {
+		return nil, errors.Join(err, l.bot.server.Close())
+	}
+	l.from = &sender{hooks: []hook{h}, connections: connections}
+	l.end = func() error { return errors.Join(end(), l.bot.server.Close(), os.RemoveAll(dir)) }
+	return l, nil
+}
+
+// steady measures how long updates take at a rate.
+func (m measurement) steady(ctx context.Context, l *lane, n int) error {
+	if _, err := l.bot.round(ctx, l.from, m.rates[n], warmUp); err != nil {
+		return err
+	}
+	taken, err := l.bot.round(ctx, l.from, m.rates[n], m.lasts/rounds)
+	l.took[n] = append(l.took[n], taken...)
+	return err
+}
+
+// flood measures how many updates pass.
+func (m measurement) flood(ctx context.Context, l *lane) error {
+	before, started := l.from.accepted.Load(), clock()
+	flooding, stop := context.WithTimeout(ctx, m.lasts/rounds)
+	l.from.flood(flooding)
+	stop()
+	if err := l.bot.await(ctx, int(l.from.accepted.Load()-before)); err != nil {
+		return err
+	}
+	taken, last := l.bot.reset()
+	l.passed, l.passedFor = l.passed+len(taken), l.passedFor+last-started
+	return nil
+}
+
+func (l *lane) throughput() float64 { return float64(l.passed) / l.passedFor.Seconds() }
+
 // print prints what each way adds to the first one.
-func (m measurement) print(out io.Writer, all []figures) {
+func (m measurement) print(out io.Writer, lanes []*lane) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "updates/s\tway\tmedian\tp99\tadds, median\tadds, p99\t")
-	for i, rate := range m.rates {
-		for _, f := range all {
-			fmt.Fprintf(table, "%.0f\t%s\t%s\t%s\t%s\t%s\t\n", rate, f.way, ms(f.median[i]), ms(f.p99[i]), ms(f.median[i]-all[0].median[i]), ms(f.p99[i]-all[0].p99[i]))
+	for n, rate := range m.rates {
+		median, p99 := quantile(lanes[0].took[n], 0.5), quantile(lanes[0].took[n], 0.99)
+		for _, l := range lanes {
+			its, itsP99 := quantile(l.took[n], 0.5), quantile(l.took[n], 0.99)
+			fmt.Fprintf(table, "%.0f\t%s\t%s\t%s\t%s\t%s\t\n", rate, l.name, ms(its), ms(itsP99), ms(its-median), ms(itsP99-p99))
 		}
 	}
 	fmt.Fprintln(table, "\t\t\t\t\t\t")
 	fmt.Fprintln(table, "as many as it takes\tway\tupdates/s\tof nginx's\trefused\t\t")
-	for _, f := range all {
-		fmt.Fprintf(table, "\t%s\t%.0f\t%.2f\t%d\t\t\n", f.way, f.throughput, f.throughput/all[0].throughput, f.refused)
+	for _, l := range lanes {
+		fmt.Fprintf(table, "\t%s\t%.0f\t%.2f\t%d\t\t\n", l.name, l.throughput(), l.throughput()/lanes[0].throughput(), l.from.refused.Load())
 	}
 	_ = table.Flush()
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
-
-// measure measures a way.
-func (m measurement) measure(ctx context.Context, w way) (f figures, err error) {
-	dir, err := os.MkdirTemp("", "serve-")
-	if err != nil {
-		return f, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	bot, err := newSink(ctx, nil)
-	if err != nil {
-		return f, err
-	}
-	defer bot.server.Close()
-	h, end, err := w.open(ctx, dir, bot.address)
-	if err != nil {
-		return f, err
-	}
-	defer func() { err = errors.Join(err, end()) }()
-	f.way = w.name
-	s := &sender{hooks: []hook{h}, connections: connections}
-	for _, rate := range m.rates {
-		if _, err := bot.round(ctx, s, rate, warmUp); err != nil {
-			return f, err
-		}
-		taken, err := bot.round(ctx, s, rate, m.lasts)
-		if err != nil {
-			return f, err
-		}
-		f.median, f.p99 = append(f.median, quantile(taken, 0.5)), append(f.p99, quantile(taken, 0.99))
-	}
-	before, started := s.accepted.Load(), clock()
-	flooding, stop := context.WithTimeout(ctx, m.lasts)
-	s.flood(flooding)
-	stop()
-	sent := int(s.accepted.Load() - before)
-	if err := bot.await(ctx, sent); err != nil {
-		return f, err
-	}
-	taken, last := bot.reset()
-	f.throughput, f.refused = float64(len(taken))/(last-started).Seconds(), s.refused.Load()
-	return f, nil
-}
 
 // throughGateway starts a gateway.
 func throughGateway(ctx context.Context, dir, bot string, storage object, env ...string) (h hook, end func() error, err error) {
