@@ -345,7 +345,10 @@ func TestTheEnd(t *testing.T) {
 	r.stop()
 	<-r.ended
 	require.Less(t, time.Since(begun), 10*time.Second)
-	require.Equal(t, 1, r.pending())
+	state, err := r.storage.Queue().State(t.Context(), r.tg.Bot(t).Bot())
+	require.NoError(t, err)
+	require.Equal(t, 1, state.Pending)
+	require.Zero(t, state.Leased, "the next gateway need not wait")
 	require.Error(t, r.gateway.Ready(context.Background()))
 }
 

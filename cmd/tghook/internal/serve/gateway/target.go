@@ -22,6 +22,7 @@ type target struct {
 	cfg   config.Target
 	id    int64          // of its queue
 	allow []netip.Prefix // nil: any address
+	log   *slog.Logger
 
 	mu      sync.Mutex
 	posting *posting // nil while the bot is paused
@@ -41,7 +42,11 @@ type posting struct {
 }
 
 func newTarget(b *bot, cfg config.Target, allow []netip.Prefix) *target {
-	return &target{bot: b, cfg: cfg, id: queueOf(b.cfg.ID, cfg.Name), allow: allow}
+	t := &target{bot: b, cfg: cfg, id: queueOf(b.cfg.ID, cfg.Name), allow: allow, log: b.log}
+	if cfg.Name != "" {
+		t.log = b.log.With(slog.String("copy", cfg.Name))
+	}
+	return t
 }
 
 // queueOf returns the number under which the updates of a target are in the queue. For the bot's
@@ -77,7 +82,7 @@ func (t *target) setPaused(paused bool) {
 func (t *target) begin() {
 	out, err := outlet.New(outlet.Config{Bot: t.bot.cfg.ID, Target: t.cfg, Allow: t.allow, Observe: t.observe})
 	if err != nil { // the configuration was checked
-		t.bot.log.Error("a URL cannot be used", slog.String("target", t.cfg.Name), slog.Any("error", err))
+		t.log.Error("a URL cannot be used", slog.Any("error", err))
 		return
 	}
 	p := &posting{out, make(chan struct{})}
@@ -88,7 +93,7 @@ func (t *target) begin() {
 		defer stop()
 		go p.end(ctx, stop)
 		if err := tghook.Consume(ctx, plain{t.bot.gateway.cfg.Storage.Queue()}, t.handler(out), t.consume()); err != nil {
-			t.bot.log.Error("updates cannot be posted", slog.Any("error", err))
+			t.log.Error("updates cannot be posted", slog.Any("error", err))
 		}
 	})
 }
@@ -119,7 +124,7 @@ func (t *target) consume() tghook.ConsumeConfig {
 	cfg := tghook.ConsumeConfig{
 		Dispatch: tghook.DispatchConfig{
 			MaxInFlight: max(leastHeld, heldOfEach*t.cfg.MaxConnections),
-			Bot:         t.id, Logger: t.bot.log, MaxAttempts: t.bot.cfg.MaxAttempts, MaxAge: t.bot.cfg.MaxAge,
+			Bot:         t.id, Logger: t.log, MaxAttempts: t.bot.cfg.MaxAttempts, MaxAge: t.bot.cfg.MaxAge,
 			HandlerTimeout: -1, // the outlet has limits of its own; an update may wait for a bot that is down
 		},
 		Lease: lease,
@@ -136,7 +141,7 @@ func (t *target) consume() tghook.ConsumeConfig {
 		t.over(d)
 	}
 	cfg.Dispatch.DeadLetter = func(ctx context.Context, u *tghook.Update, why error) error { // it is in the storage already
-		t.bot.log.ErrorContext(ctx, "an update is a dead letter", slog.String("target", t.cfg.Name), slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)), slog.String("error", fieldNames.Replace(why.Error())))
+		t.log.ErrorContext(ctx, "an update is a dead letter", slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)), slog.String("error", fieldNames.Replace(why.Error())))
 		return nil
 	}
 	if t.cfg.Name == "" {
@@ -163,18 +168,18 @@ func (t *target) observe(ctx context.Context, a outlet.Attempt) {
 	}
 	t.bot.gateway.cfg.Meter.Posted(t.bot.cfg.Name, t.cfg.Name, a, waited)
 	t.bot.gateway.record.attempt(t, a, waited)
-	t.log(ctx, a)
+	t.tell(ctx, a)
 }
 
-// log writes a line about a request to the bot. The dispatcher logs those that fail, so log adds
-// when the bot cannot be reached, and when it can again.
-func (t *target) log(ctx context.Context, a outlet.Attempt) {
+// tell logs a request to the bot. The dispatcher logs those that fail, so tell adds when the bot
+// cannot be reached, and when it can again.
+func (t *target) tell(ctx context.Context, a outlet.Attempt) {
 	t.mu.Lock()
 	was := t.lost
 	t.lost = a.Unreachable || t.lost && a.Err != nil
 	now := t.lost
 	t.mu.Unlock()
-	log := t.bot.log.With(slog.String("url", t.cfg.URL.Redacted()))
+	log := t.log.With(slog.String("url", t.cfg.URL.Redacted()))
 	switch {
 	case now && !was:
 		log.WarnContext(ctx, "the bot cannot be reached; its updates are kept until it can", slog.Any("error", a.Err))
