@@ -16,13 +16,10 @@ type Added struct {
 
 // Bots returns the bots that were added, in the order of their names.
 func (s *Storage) Bots(ctx context.Context) ([]Added, error) {
-	var bots []Added
-	err := s.db.rows(ctx, `SELECT name, sealed FROM {bots}`, nil, func(rows *sql.Rows) error {
-		var b Added
-		err := rows.Scan(&b.Name, &b.Sealed)
-		bots = append(bots, b)
-		return err
-	})
+	bots, err := list(ctx, s.db, func(rows *sql.Rows) (b Added, err error) {
+		err = rows.Scan(&b.Name, &b.Sealed)
+		return b, err
+	}, `SELECT name, sealed FROM {bots}`)
 	if err != nil {
 		return nil, fmt.Errorf("storage: read the bots that were added: %w", err)
 	}
@@ -51,15 +48,13 @@ func (s *Storage) RemoveBot(ctx context.Context, name string) (bool, error) {
 
 // Paused returns the ids of the bots that are paused.
 func (s *Storage) Paused(ctx context.Context) (map[int64]bool, error) {
-	paused := map[int64]bool{}
-	err := s.db.rows(ctx, `SELECT bot FROM {paused}`, nil, func(rows *sql.Rows) error {
-		var bot int64
-		err := rows.Scan(&bot)
-		paused[bot] = true
-		return err
-	})
+	bots, err := list(ctx, s.db, scanNumber, `SELECT bot FROM {paused}`)
 	if err != nil {
 		return nil, fmt.Errorf("storage: read the bots that are paused: %w", err)
+	}
+	paused := map[int64]bool{}
+	for _, bot := range bots {
+		paused[bot] = true
 	}
 	return paused, nil
 }

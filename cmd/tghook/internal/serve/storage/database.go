@@ -33,6 +33,14 @@ type database struct {
 // tables are the names of all tables but those of the queue.
 var tables = []string{"bots", "paused", "roles", "rows", "exchanges", "state", "version"}
 
+// newNames returns what takes the place of names in braces: that of a table is made by qualify.
+func newNames(qualify func(table string) string, others ...string) *strings.Replacer {
+	for _, table := range tables {
+		others = append(others, "{"+table+"}", qualify(table))
+	}
+	return strings.NewReplacer(others...)
+}
+
 // text returns a statement of the engine.
 func (db *database) text(query string) string { return db.names.Replace(query) }
 
@@ -78,25 +86,35 @@ func (db *database) row(ctx context.Context, query string, args []any, into ...a
 	return found, err
 }
 
-// rows runs a statement, and calls f for each row that it returns.
-func (db *database) rows(ctx context.Context, query string, args []any, f func(*sql.Rows) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	var rows *sql.Rows
-	err := db.patiently(ctx, func(context.Context) (err error) {
-		rows, err = db.sql.QueryContext(ctx, db.text(query), args...)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := f(rows); err != nil {
+// list returns what scan makes of each row of a statement.
+func list[T any](ctx context.Context, db *database, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
+	err = db.patiently(ctx, func(ctx context.Context) error {
+		rows, err := db.sql.QueryContext(ctx, db.text(query), args...)
+		if err != nil {
 			return err
 		}
+		all, err = scanAll(rows, scan)
+		return err
+	})
+	return all, err
+}
+
+func scanAll[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, err error) {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
 	}
-	return db.explain(rows.Err())
+	return all, rows.Err()
+}
+
+// scanNumber is for rows of one number.
+func scanNumber(rows *sql.Rows) (n int64, err error) {
+	err = rows.Scan(&n)
+	return n, err
 }
 
 // The pauses between attempts while another connection is in the way.

@@ -2,7 +2,7 @@ package storage_test
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -62,7 +62,7 @@ func TestADatabaseThatHangsHoldsNothingUp(t *testing.T) {
 	// A flood meets the bounds: rows, and bytes.
 	began = time.Now()
 	for i := range 12_000 {
-		s.Record(storage.Row{ID: fmt.Sprint(i)}, nil)
+		s.Record(storage.Row{ID: strconv.Itoa(i)}, nil)
 	}
 	assert.EqualValues(t, 2_000, s.Dropped())
 	assert.Less(t, time.Since(began), 5*time.Second, "Record does not wait")
@@ -85,7 +85,7 @@ func TestTheHistoryThatWaitsIsBoundedInBytes(t *testing.T) {
 	execute("BEGIN IMMEDIATE")
 	const large = 1 << 20
 	for i := range 80 {
-		s.Record(storage.Row{ID: fmt.Sprint(i)}, &storage.Exchange{Body: make([]byte, large)})
+		s.Record(storage.Row{ID: strconv.Itoa(i)}, &storage.Exchange{Body: make([]byte, large)})
 	}
 	assert.EqualValues(t, 80-63, s.Dropped())
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

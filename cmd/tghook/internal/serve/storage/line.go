@@ -18,7 +18,7 @@ type line struct {
 const (
 	rowColumns      = `id, bot, at, update_id, chat, failed, size, kind, type, method, words, doc`
 	exchangeColumns = `id, head, body, answer`
-	statementRows   = 50  // in one statement
+	statementRows   = 10  // in one statement; SQLite's driver compares each parameter with all
 	rowOverhead     = 800 // also of an exchange
 )
 
@@ -106,7 +106,7 @@ func (db *database) insert(ctx context.Context, lines []line) error {
 
 // insertSome returns the size of the rows that are new.
 func (db *database) insertSome(ctx context.Context, tx *sql.Tx, lines []line) (size int64, err error) {
-	var rows, exchanges [][]any
+	rows, exchanges := make([][]any, 0, len(lines)), make([][]any, 0, len(lines))
 	for _, l := range lines {
 		rows = append(rows, l.row)
 		if l.exchange != nil {
@@ -118,20 +118,13 @@ func (db *database) insertSome(ctx context.Context, tx *sql.Tx, lines []line) (s
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = found.Close() }()
-	for found.Next() {
-		var n int64
-		if err := found.Scan(&n); err != nil {
-			return 0, err
-		}
-		size += n
-	}
-	if err := found.Err(); err != nil || len(exchanges) == 0 {
-		return size, err
+	sizes, err := scanAll(found, scanNumber)
+	if err != nil || len(exchanges) == 0 {
+		return sum(sizes), err
 	}
 	query, args = insertion(`INSERT INTO {exchanges} (`+exchangeColumns+`) VALUES `, exchanges)
 	_, err = tx.ExecContext(ctx, db.text(query+` ON CONFLICT (id) DO NOTHING`), args...)
-	return size, err
+	return sum(sizes), err
 }
 
 // insertion adds ($1, $2), ($3, $4) and so on to a statement, and returns its arguments.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -49,8 +50,8 @@ func TestManyGatewaysStartAtOnce(t *testing.T) {
 				if !assert.NoError(t, err) {
 					return
 				}
-				assert.NoError(t, s.SaveBot(t.Context(), storage.Added{Name: fmt.Sprint(i), Sealed: []byte("x")}))
-				s.Record(storage.Row{ID: fmt.Sprint(i)}, nil)
+				assert.NoError(t, s.SaveBot(t.Context(), storage.Added{Name: strconv.Itoa(i), Sealed: []byte("x")}))
+				s.Record(storage.Row{ID: strconv.Itoa(i)}, nil)
 				assert.NoError(t, s.Close())
 			})
 		}
@@ -116,7 +117,7 @@ func TestAFolderThatCannotBeUsed(t *testing.T) {
 
 func TestNoErrorHasThePassword(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := closed.Addr().String()
 	require.NoError(t, closed.Close())
@@ -158,7 +159,7 @@ func TestNoErrorHasThePassword(t *testing.T) {
 
 func TestAnOpenThatGetsNoAnswerEnds(t *testing.T) {
 	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = silent.Close() }()
 	began := time.Now()

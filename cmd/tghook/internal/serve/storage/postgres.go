@@ -113,6 +113,7 @@ func (p *postgres) makeSchema(ctx context.Context, schema string) error {
 	return nil
 }
 
+// names also fills in the fields of names.
 func (p *postgres) names(schema string) *strings.Replacer {
 	qualified := func(name string) string {
 		if schema == "" {
@@ -120,20 +121,18 @@ func (p *postgres) names(schema string) *strings.Replacer {
 		}
 		return pgx.Identifier{schema, name}.Sanitize()
 	}
-	pairs := []string{
-		"{seq}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{blob}", "bytea", "{pad}", "", "{index}", tablePrefix,
-		"{now}", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
-	}
-	for _, table := range tables {
-		pairs = append(pairs, "{"+table+"}", qualified(tablePrefix+table))
-		p.tables = append(p.tables, qualified(tablePrefix+table))
-	}
 	p.queue = qualified("tghook_queue")
 	p.tables = append(p.tables, p.queue)
 	for i := range 3 { // the partitions of handled updates
 		p.tables = append(p.tables, qualified("tghook_queue_done_"+strconv.Itoa(i)))
 	}
-	return strings.NewReplacer(pairs...)
+	return newNames(func(table string) string {
+		name := qualified(tablePrefix + table)
+		p.tables = append(p.tables, name)
+		return name
+	},
+		"{seq}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{blob}", "bytea", "{pad}", "", "{index}", tablePrefix,
+		"{now}", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 }
 
 // answers implements engine.

@@ -94,30 +94,25 @@ func (p *pruner) pruneLarge(ctx context.Context, most int64) (removed int, err e
 
 // remove removes the rows that a statement selects, at most so many as its $2 says.
 func (p *pruner) remove(ctx context.Context, which string, arg int64) (removed int, err error) {
-	err = p.db.write(ctx, p.db.sql, func(ctx context.Context, tx *sql.Tx) (err error) {
-		var size int64
-		removed, size, err = p.removeIn(ctx, tx, which, arg)
+	err = p.db.write(ctx, p.db.sql, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, p.db.text(`DELETE FROM {rows} WHERE seq IN (`+which+`) RETURNING size`), arg, pruneRows)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, p.db.text(`UPDATE {state} SET size = size - $1`), size)
+		sizes, err := scanAll(rows, scanNumber)
+		if err != nil {
+			return err
+		}
+		removed = len(sizes)
+		_, err = tx.ExecContext(ctx, p.db.text(`UPDATE {state} SET size = size - $1`), sum(sizes))
 		return err
 	})
 	return removed, err
 }
 
-func (p *pruner) removeIn(ctx context.Context, tx *sql.Tx, which string, arg int64) (removed int, size int64, err error) {
-	rows, err := tx.QueryContext(ctx, p.db.text(`DELETE FROM {rows} WHERE seq IN (`+which+`) RETURNING size`), arg, pruneRows)
-	if err != nil {
-		return 0, 0, err
+func sum(numbers []int64) (total int64) {
+	for _, n := range numbers {
+		total += n
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return 0, 0, err
-		}
-		removed, size = removed+1, size+n
-	}
-	return removed, size, rows.Err()
+	return total
 }

@@ -22,24 +22,23 @@ func (s *Storage) Rows(ctx context.Context, f Filter) ([]Row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage: read the history: %w", err)
 	}
-	var found []Row
-	err = s.db.rows(ctx, query, args, func(rows *sql.Rows) error {
-		var (
-			seq int64
-			doc string
-		)
-		if err := rows.Scan(&seq, &doc); err != nil {
-			return err
-		}
-		row, err := decode(seq, doc)
-		found = append(found, row)
-		return err
-	})
+	found, err := list(ctx, s.db, scanRow, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("storage: read the history: %w", err)
 	}
 	slices.Reverse(found)
 	return found, nil
+}
+
+func scanRow(rows *sql.Rows) (Row, error) {
+	var (
+		seq int64
+		doc string
+	)
+	if err := rows.Scan(&seq, &doc); err != nil {
+		return Row{}, err
+	}
+	return decode(seq, doc)
 }
 
 // statement returns a statement for the newest rows first.

@@ -129,14 +129,9 @@ const (
 )
 
 func sqliteNames() *strings.Replacer {
-	pairs := []string{
+	return newNames(func(table string) string { return table },
 		"{seq}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{blob}", "blob", "{pad}", padding, "{index}", "",
-		"{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
-	}
-	for _, table := range tables {
-		pairs = append(pairs, "{"+table+"}", table)
-	}
-	return strings.NewReplacer(pairs...)
+		"{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)")
 }
 
 // creating is held while a file is made. When a process closes a file, all its locks of that
@@ -251,15 +246,15 @@ func (s *sqlite) full(ctx context.Context, _ bool) (full, err error) {
 	if s.maxSize == 0 {
 		return nil, nil
 	}
-	var used int64
+	var used, page int64
 	err = s.db.patiently(ctx, func(ctx context.Context) error {
-		return s.queue.QueryRowContext(ctx, `SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used)
+		return s.queue.QueryRowContext(ctx, `SELECT page_count - freelist_count, page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used, &page)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the database does not answer: %w", err)
 	}
-	if used > s.maxSize-s.maxSize/16 {
-		return errFull(used, s.maxSize), nil
+	if most := s.maxSize / page; used > most-most/16 {
+		return errFull(used*page, s.maxSize), nil
 	}
 	return nil, nil
 }
