@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	meter, err := telemetry.New(ctx, telemetry.Config{Version: cfg.Version, Logger: cfg.Logger})
+	meter, err := telemetry.New(ctx, telemetry.Config{Version: cfg.Version, Logger: cfg.Logger, StorageMax: cfg.File.Storage.MaxSize})
 	if err != nil {
 		return err
 	}

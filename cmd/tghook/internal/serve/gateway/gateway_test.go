@@ -232,6 +232,7 @@ func TestAFullQueueIsRefusedUntilThereIsRoom(t *testing.T) {
 	}
 	r.eventually(func() bool { return r.tg.Pending() == 2 }, "two updates wait at Telegram")
 	require.Equal(t, 2, r.pending())
+	require.NotZero(t, r.meter.count(gateway.Full))
 	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", false))
 	bot.await(t, 4)
 	r.tg.WaitDelivered(t)

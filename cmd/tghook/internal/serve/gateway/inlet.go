@@ -29,7 +29,11 @@ func (i *inlet) dispatch() tghook.DispatchConfig {
 		Bot: i.bot.cfg.ID, Logger: i.bot.log,
 		DeadLetter: i.deadLetter,
 		Observe: func(_ context.Context, d tghook.Delivery) {
-			i.bot.gateway.cfg.Meter.Received(i.bot.cfg.Name, d.Outcome)
+			outcome := d.Outcome
+			if errors.Is(d.Err, errFull) {
+				outcome = Full
+			}
+			i.bot.gateway.cfg.Meter.Received(i.bot.cfg.Name, outcome)
 		},
 	}
 }
@@ -48,6 +52,9 @@ type fanOut struct {
 
 	bot *bot
 }
+
+// Full is the outcome of an update that is refused because too many wait for the bot.
+const Full tghook.Outcome = "full"
 
 var errFull = errors.New("too many updates wait for the bot")
 

@@ -222,6 +222,12 @@ func (m *meter) Received(_ string, o tghook.Outcome) {
 	m.received[o]++
 }
 
+func (m *meter) count(o tghook.Outcome) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.received[o]
+}
+
 func (m *meter) Posted(_, target string, _ outlet.Attempt, _ time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

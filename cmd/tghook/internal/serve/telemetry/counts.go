@@ -10,16 +10,13 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
 	"github.com/tghook/tghook/internal/botapi"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
-
-// OutcomeFull is the outcome of an update that was refused, because too many wait for the bot or
-// the storage is full.
-const OutcomeFull tghook.Outcome = "full"
 
 const (
 	other = "other" // a value that this version does not know
@@ -31,7 +28,7 @@ var received = map[tghook.Outcome]bool{
 	tghook.OutcomeHandled: true, tghook.OutcomeReplied: true, tghook.OutcomeJoined: true, tghook.OutcomeDuplicate: true,
 	tghook.OutcomeLate: true, tghook.OutcomeDropped: true, tghook.OutcomeDeadLettered: true, tghook.OutcomeAbandoned: true,
 	tghook.OutcomeShed: true, tghook.OutcomeRejected: true, tghook.OutcomeFailed: true, tghook.OutcomeReplyLost: true,
-	tghook.OutcomeGathered: true, tghook.OutcomePinning: true, tghook.OutcomeCallLost: true, OutcomeFull: true,
+	tghook.OutcomeGathered: true, tghook.OutcomePinning: true, tghook.OutcomeCallLost: true, gateway.Full: true,
 }
 
 // The boundaries of buckets, in seconds.
@@ -64,7 +61,7 @@ func newCounts(m metric.Meter) *counts {
 }
 
 // Received counts an arrival of an update. bot is the name of the bot. The outcome is that of the
-// [tghook.Delivery], or [OutcomeFull].
+// [tghook.Delivery], or [gateway.Full].
 func (c *counts) Received(bot string, outcome tghook.Outcome) {
 	if !received[outcome] {
 		outcome = other

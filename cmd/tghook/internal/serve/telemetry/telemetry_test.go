@@ -92,7 +92,7 @@ const botToken = "123456:AAF-very-secret-token-of-this-test"
 // everything does all that is counted, once at least.
 func everything(tel *telemetry.Telemetry, now time.Time) {
 	tel.Received("shop", tghook.OutcomeHandled)
-	tel.Received("shop", telemetry.OutcomeFull)
+	tel.Received("shop", gateway.Full)
 	tel.Received("shop", tghook.Outcome("made up"))
 	refused := &url.Error{Op: "Post", URL: "https://api.telegram.org/bot" + botToken + "/sendMessage", Err: errors.New("refused")}
 	tel.Posted("shop", "", outlet.Attempt{Status: 200, Took: 30 * time.Millisecond}, 500*time.Millisecond)
