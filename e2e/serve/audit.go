@@ -15,6 +15,7 @@ type evidence struct {
 	kills    []kill
 	answered map[int64]bool // updates whose webhook replies Telegram got
 	given    []int64        // updates that Telegram has given up
+	ended    []error        // of gateways that have ended on their own
 }
 
 // slack is how long after the bot's answer its gateway may take to have read the answer, called
@@ -26,6 +27,7 @@ type found struct {
 	sent, chats int
 	arrivals    int
 	kills       map[victim]int
+	ended       []error
 	lost        []int64
 	unanswered  []int64 // updates whose webhook reply never came
 	given       []int64
@@ -40,9 +42,11 @@ type found struct {
 	broken      int // the number of problems, also of those that were not kept
 }
 
+// enough is how many problems of a kind are told.
+const enough = 20
+
 // problemf notes a problem.
 func (f *found) problemf(format string, args ...any) {
-	const enough = 20
 	if f.broken++; f.broken <= enough {
 		f.problems = append(f.problems, fmt.Sprintf(format, args...))
 	}
@@ -57,7 +61,7 @@ type line struct {
 
 // audit compares what has arrived with what was sent.
 func audit(e evidence) found {
-	f := found{sent: len(e.sent), arrivals: len(e.arrivals), kills: map[victim]int{}, repeated: map[victim]int{}, given: e.given}
+	f := found{sent: len(e.sent), arrivals: len(e.arrivals), kills: map[victim]int{}, repeated: map[victim]int{}, given: e.given, ended: e.ended}
 	for _, k := range e.kills {
 		f.kills[k.what]++
 	}
@@ -175,6 +179,7 @@ func (f *found) String() string {
 	}
 	say("kill -9", "%s", count(f.kills))
 	say("updates", "%d of %d chats, %d arrivals", f.sent, f.chats, f.arrivals)
+	say("gateways that ended", "%d on their own", len(f.ended))
 	say("lost", "%d", len(f.lost))
 	say("dead letters", "%d", f.dead)
 	say("given up by Telegram", "%d", len(f.given))
@@ -192,7 +197,7 @@ func (f *found) err() error {
 	problems := slices.Clone(f.problems)
 	name := func(ids []int64, what string) {
 		if len(ids) > 0 {
-			problems = append(problems, fmt.Sprintf("%d updates %s, first %v", len(ids), what, ids[:min(len(ids), 20)]))
+			problems = append(problems, fmt.Sprintf("%d updates %s, first %v", len(ids), what, ids[:min(len(ids), enough)]))
 		}
 	}
 	name(f.lost, "are lost")
@@ -200,6 +205,9 @@ func (f *found) err() error {
 	name(f.given, "were given up by Telegram")
 	if f.dead > 0 {
 		problems = append(problems, fmt.Sprintf("there are %d dead letters", f.dead))
+	}
+	for _, err := range f.ended {
+		problems = append(problems, err.Error())
 	}
 	if len(problems) == 0 {
 		return nil

@@ -16,8 +16,9 @@ type trial struct {
 	engine   string
 	updates  int
 	chats    int
-	kills    int // of each victim
-	rate     int // updates each second
+	kills    int  // of each victim
+	rate     int  // updates each second
+	poll     bool // the gateways poll; else they get webhooks
 	seed     uint64
 	patience time.Duration // how long to wait for the next update to arrive
 	breakage string        // between the gateway and the bot; empty: none
@@ -118,7 +119,7 @@ func (t trial) await(ctx context.Context, s *site, is func(p progress) bool) err
 	for {
 		updates, arrivals, err := s.journal.read()
 		if err == nil {
-			err = s.alive()
+			err = s.reviveGateways()
 		}
 		if arrivals != before {
 			before, moved = arrivals, time.Now()
@@ -153,7 +154,7 @@ func (t trial) conclude(ctx context.Context, s *site, sent []int64, kills []kill
 	if _, _, err := s.journal.read(); err != nil {
 		return f, err
 	}
-	e := evidence{sent: sent, kills: kills, answered: s.replies, given: s.given}
+	e := evidence{sent: sent, kills: kills, answered: s.replies, given: s.given, ended: s.ended}
 	var torn int
 	e.arrivals, torn = s.journal.arrivals()
 	f = audit(e)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -81,6 +82,9 @@ func TestBotsInOtherLanguages(t *testing.T) {
 
 const botSecret = "the-bots-own-secret"
 
+// poll is the time between two looks at what must happen.
+const poll = 10 * time.Millisecond
+
 func botEnv(tg *tghooktest.Server) []string {
 	return []string{"BOT_TOKEN=" + tg.Token, "BOT_SECRET=" + botSecret}
 }
@@ -88,7 +92,7 @@ func botEnv(tg *tghooktest.Server) []string {
 // serveBots starts a gateway, and ends it with the test. It must not have complained of itself.
 func serveBots(t *testing.T, dir string, cfg object, env ...string) *gateway {
 	t.Helper()
-	g, err := newGateway(t.Context(), dir, "gateway", "", cfg, env...)
+	g, err := newGateway(t.Context(), dir, "gateway", cfg, env...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		assert.NoError(t, g.stop())

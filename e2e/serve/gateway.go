@@ -34,9 +34,9 @@ type gateway struct {
 	env    []string
 }
 
-// newGateway writes the configuration of a gateway into a folder, and starts it. url is where
-// Telegram reaches it; empty: it is reached directly.
-func newGateway(ctx context.Context, dir, name, url string, cfg object, env ...string) (g *gateway, err error) {
+// newGateway writes the configuration of a gateway into a folder, and starts it. If cfg has no url,
+// Telegram reaches it directly. If it has an empty one, Telegram does not: the gateway polls.
+func newGateway(ctx context.Context, dir, name string, cfg object, env ...string) (g *gateway, err error) {
 	g = &gateway{name: name, dir: dir, env: env}
 	if g.listen, err = freeAddress(ctx); err != nil {
 		return nil, err
@@ -44,11 +44,11 @@ func newGateway(ctx context.Context, dir, name, url string, cfg object, env ...s
 	if g.status, err = freeAddress(ctx); err != nil {
 		return nil, err
 	}
-	if url == "" {
-		url = "http://" + g.listen
-	}
-	all := object{"url": url, "listen": g.listen, "status": object{"listen": g.status}, "api_local": true}
+	all := object{"url": "http://" + g.listen, "listen": g.listen, "status": object{"listen": g.status}, "api_local": true}
 	maps.Copy(all, cfg)
+	if all["url"] == "" {
+		delete(all, "url")
+	}
 	text, err := json.MarshalIndent(all, "", "  ") // which is YAML too
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (g *gateway) start() error {
 	return err
 }
 
-// ready waits until the gateway says that it is, and the bots have their webhooks.
+// ready waits until the gateway says that it is, and the bots that are given have their webhooks.
 func (g *gateway) ready(ctx context.Context, bots ...*tghooktest.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -167,7 +167,7 @@ func (i isolation) start(ctx context.Context, dir, address string) (hooks map[st
 		env = append(env, variable+"="+b.Token)
 		bots[name] = object{"token": object{"env": variable}, "to": "http://" + address + "/" + name}
 	}
-	g, err = newGateway(ctx, dir, "gateway", "", object{"storage": object{"path": filepath.Join(dir, "storage")}, "api": tg.URL, "bots": bots}, env...)
+	g, err = newGateway(ctx, dir, "gateway", object{"storage": object{"path": filepath.Join(dir, "storage")}, "api": tg.URL, "bots": bots}, env...)
 	if err != nil {
 		tg.Close()
 		return nil, nil, nil, err

@@ -6,11 +6,11 @@
 //	go run ./e2e/serve -isolation
 //
 // The first kills processes. The simulated Telegram sends messages of many chats, with Telegram's
-// real rules for retries. The bot is a process of its own: it notes each update on its disk, and then
-// answers. Some updates it refuses, some take longer, some it answers with a webhook reply. With SQLite
-// there is one gateway. With PostgreSQL there are two, side by side. The bot, a gateway and the
-// database are killed by SIGKILL in turn, and started again at once. The trial succeeds if all of
-// these hold:
+// real rules for retries; with -poll, the gateways ask for them. The bot is a process of its own: it
+// notes each update on its disk, and then answers. It refuses some updates at first, takes longer for
+// some, and answers some with a webhook reply. With SQLite there is one gateway. With PostgreSQL there
+// are two, side by side. The bot, a gateway and the database are killed by SIGKILL in turn, and
+// started again at once. The trial succeeds if all of these hold:
 //
 //   - Every update has reached a bot that answered 2xx, none is a dead letter, and Telegram has
 //     given none up.
@@ -19,14 +19,15 @@
 //   - An update has arrived again only if the bot, the gateway that had sent it, or the database was
 //     killed before the answer was seen. The figures say how many of each.
 //   - Telegram got each webhook reply.
+//   - No gateway has ended on its own.
 //
-// The second measures how long updates take from Telegram to the bot, and how many pass, through
-// the gateway and through nginx. A sender in this process sends the bytes that Telegram sends, at
-// its time whatever has become of the updates before. The bot is in this process too, so one clock
-// measures.
+// The second measures how long updates take from Telegram to the bot, and how many can pass, through
+// the gateway and through nginx. A sender in this process sends the bytes that Telegram sends. At a
+// given rate it sends each update when its time has come, whatever has become of those before. The
+// bot is in this process too, so that one clock measures.
 //
-// The third runs 50 bots behind one gateway, and measures how long the updates of 47 of them take. By
-// turns, the other three behave, or one hangs, one gets many updates, and one fails.
+// The third runs 50 bots behind one gateway, and measures how long the updates of 47 of them take. The
+// other three behave for a while; then one hangs, one gets many updates, and one fails; and so on.
 package main
 
 import (
@@ -65,6 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&t.chats, "chats", 500, "the number of chats")
 	flags.IntVar(&t.kills, "kills", 100, "how often each process is killed")
 	flags.IntVar(&t.rate, "rate", 200, "updates per second")
+	flags.BoolVar(&t.poll, "poll", false, "the gateways poll, in place of webhooks")
 	flags.Uint64Var(&t.seed, "seed", rand.Uint64(), "the seed of everything random") //nolint:gosec // not a secret
 	flags.StringVar(&t.breakage, "break", "", "break a rule between the gateway and the bot, to see that the trial finds it: "+strings.Join(breakageNames(), "; "))
 	measures := flags.Bool("measure", false, "measure latency and throughput beside nginx")

@@ -33,17 +33,18 @@ func short(name string) trial {
 
 func TestNothingIsLostOrReorderedWhateverIsKilled(t *testing.T) {
 	t.Parallel()
-	for _, name := range engineNames {
+	polled := short(sqlite)
+	polled.poll = true
+	for name, one := range map[string]trial{"SQLite": short(sqlite), "PostgreSQL": short(postgres), "SQLite by poll": polled} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			one := short(name)
 			one.tell = func(k kill) { t.Log(k) }
 			got, err := one.run(t.Context())
 			engine.LeaveOut(t, err)
 			t.Log("\n" + got.String())
 			require.NoError(t, err)
 			require.NoError(t, got.err())
-			for _, what := range engines[name].victims {
+			for _, what := range engines[one.engine].victims {
 				assert.Equal(t, one.kills, got.kills[what], what)
 			}
 		})

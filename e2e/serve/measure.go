@@ -173,7 +173,7 @@ func throughGateway(ctx context.Context, dir, bot string, storage object, env ..
 	if err != nil {
 		return h, nil, err
 	}
-	g, err := newGateway(ctx, dir, "gateway", "", object{
+	g, err := newGateway(ctx, dir, "gateway", object{
 		"storage": storage, "api": tg.URL,
 		"bots": object{"shop": object{"token": object{"env": "BOT_TOKEN"}, "to": "http://" + bot + "/"}},
 	}, append(env, "BOT_TOKEN="+tg.Token)...)

@@ -55,6 +55,8 @@ type site struct {
 	reports *os.File // that a process of the bot could write
 	journal *reader
 
+	ended []error // of gateways that have ended on their own
+
 	mu      sync.Mutex
 	given   []int64        // updates that Telegram has given up
 	replies map[int64]bool // updates whose webhook reply Telegram got
@@ -83,8 +85,12 @@ func newSite(ctx context.Context, t trial) (s *site, err error) {
 	if err := s.startGateways(ctx, t); err != nil {
 		return s, err
 	}
+	var hooked []*tghooktest.Server
+	if !t.poll {
+		hooked = append(hooked, s.tg)
+	}
 	for _, g := range s.gateways {
-		if err := g.ready(ctx, s.tg); err != nil {
+		if err := g.ready(ctx, hooked...); err != nil {
 			return s, err
 		}
 	}
@@ -153,13 +159,16 @@ func (s *site) startGateways(ctx context.Context, t trial) (err error) {
 	if err != nil {
 		return err
 	}
-	to := s.its.Address
+	at, to := "http://"+front.Host, s.its.Address
+	if t.poll {
+		at = ""
+	}
 	if s.breaker != nil {
 		to = s.breaker.address
 	}
 	for i := range many {
-		g, err := newGateway(ctx, s.dir, fmt.Sprintf("gateway-%d", i), "http://"+front.Host, object{
-			"storage": storage, "api": s.tg.URL,
+		g, err := newGateway(ctx, s.dir, fmt.Sprintf("gateway-%d", i), object{
+			"url": at, "storage": storage, "api": s.tg.URL,
 			// The path tells the bot from which gateway an update comes.
 			"bots": object{"shop": object{"token": object{"env": "BOT_TOKEN"}, "to": fmt.Sprintf("http://%s/from/%d", to, i)}},
 		}, env...)
@@ -201,16 +210,17 @@ func (s *site) idle(ctx context.Context) bool {
 	return err == nil && n == 0
 }
 
-// alive returns an error if a process has ended on its own.
-func (s *site) alive() error {
-	select {
-	case <-s.bot.Ended:
-		return fmt.Errorf("the bot has ended on its own: %w", s.bot.Err())
-	default:
-	}
+// reviveGateways starts gateways again that have ended on their own, as systemd does. It notes what
+// they have said.
+func (s *site) reviveGateways() error {
 	for _, g := range s.gateways {
 		if err := g.alive(); err != nil {
-			return err
+			if s.ended = append(s.ended, err); len(s.ended) > enough {
+				return errors.Join(s.ended...)
+			}
+			if err := g.start(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
