@@ -20,7 +20,7 @@ import (
 type Conn struct {
 	net.Conn
 
-	Opened time.Time
+	Opened time.Time // when the connection was made
 
 	from *source
 	in   *bufio.Reader

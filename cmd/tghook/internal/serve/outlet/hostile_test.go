@@ -225,6 +225,22 @@ func TestHostileBots(t *testing.T) {
 	}
 }
 
+func TestABombIsNotUnpacked(t *testing.T) {
+	bomb := answer(jsonType+"\r\nContent-Encoding: gzip", zipped(strings.Repeat(" ", 50<<20)))
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: always(bomb)}
+		o, s := b.open(t)
+		defer o.Close()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := o.Deliver(t.Context(), update(t, 1))
+		runtime.ReadMemStats(&after)
+		require.NoError(t, err)
+		require.NotEmpty(t, s.last(t).Refused)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(30<<20))
+	})
+}
+
 // A bot may answer before it has read the request.
 func TestAnEarlyAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -41,11 +41,11 @@ func TestTheWindowDoublesEachRound(t *testing.T) {
 }
 
 // grown returns an Outlet with a window of 8.
-func grown(t *testing.T, b *bot, change ...func(*outlet.Config)) (*outlet.Outlet, *seen) {
+func grown(t *testing.T, b *bot) (*outlet.Outlet, *seen) {
 	t.Helper()
 	answer := b.answer
 	b.answer = always(yes)
-	o, s := b.open(t, change...)
+	o, s := b.open(t)
 	for i := range 7 {
 		_, err := o.Deliver(t.Context(), update(t, 1000+i))
 		require.NoError(t, err)
@@ -111,6 +111,25 @@ func TestABotThatIsDownIsAskedFromTimeToTime(t *testing.T) {
 		_, err := o.Deliver(t.Context(), update(t, 1))
 		require.Error(t, err)
 		require.False(t, o.Status().Down, "a bot that answers 404 is not down")
+	})
+}
+
+func TestRequestsFromBeforeAnOutageDoNotProlongIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: func(conn net.Conn, _ string) bool {
+			time.Sleep(time.Second)
+			return always(status(500))(conn, "")
+		}}
+		o, _ := grown(t, b)
+		defer o.Close()
+		for _, err := range deliver(t.Context(), t, o, 8)() { // they fail at once
+			require.Error(t, err)
+		}
+		require.True(t, o.Status().Down)
+		failed := time.Now()
+		_, err := o.Deliver(t.Context(), update(t, 1))
+		require.Error(t, err)
+		require.Equal(t, 1100*time.Millisecond, time.Since(failed))
 	})
 }
 
@@ -266,7 +285,12 @@ func TestTheContextEnds(t *testing.T) {
 				require.Zero(t, o.Status().Busy+o.Status().Waiting)
 				for _, a := range s.list() {
 					require.Error(t, a.Err)
+					if a.At.Add(a.Took).Equal(now) {
+						require.ErrorIs(t, a.Err, errStop)
+						require.False(t, a.Unreachable)
+					}
 				}
+				require.NotEmpty(t, s.list())
 				_, err := o.Deliver(ctx, update(t, 9))
 				require.ErrorIs(t, err, errStop)
 				b.set(func() { b.down, b.answer = false, always(yes) })
