@@ -21,6 +21,8 @@ type database struct {
 	// with the machine's power, but not with the process.
 	durable *sql.DB
 	names   *strings.Replacer
+	// isolation is that of transactions, whatever the default of the connections is.
+	isolation sql.IsolationLevel
 	// prepare is run before tables are made, in the same transaction.
 	prepare string
 	// explain adds to an error what the user needs to know.
@@ -48,7 +50,7 @@ func (db *database) text(query string) string { return db.names.Replace(query) }
 // SQLite it has the lock of the file from the start.
 func (db *database) write(ctx context.Context, on *sql.DB, f func(context.Context, *sql.Tx) error) error {
 	return db.patiently(ctx, func(ctx context.Context) error {
-		tx, err := on.BeginTx(ctx, nil)
+		tx, err := on.BeginTx(ctx, &sql.TxOptions{Isolation: db.isolation})
 		if err != nil {
 			return err
 		}
@@ -123,17 +125,21 @@ const (
 	lastPause  = 5 * time.Millisecond
 )
 
-// patiently calls f again as long as another connection is in its way.
 func (db *database) patiently(ctx context.Context, f func(context.Context) error) error {
+	return db.explain(patiently(ctx, db.inTheWay, f))
+}
+
+// patiently calls f again as long as another connection is in its way.
+func patiently(ctx context.Context, inTheWay func(error) bool, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := f(ctx)
-		if err == nil || !db.inTheWay(err) {
-			return db.explain(err)
+		if err == nil || !inTheWay(err) {
+			return err
 		}
 		if ended := rest(ctx, pause/2+rand.N(pause)); ended != nil { //nolint:gosec // chance against two that wait in step
-			return db.explain(fmt.Errorf("%w: %w", ended, err))
+			return fmt.Errorf("%w: %w", ended, err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ const (
 	mostWaiting = 10_000
 	mostBytes   = 64 << 20
 	batchPause  = 200 * time.Millisecond // in which rows gather
-	batchRows   = 500                    // in one transaction
+	batchRows   = 200                    // in one transaction
 	batchBytes  = 8 << 20
 	batchTime   = 5 * time.Second // for one attempt
 	batchTries  = 5

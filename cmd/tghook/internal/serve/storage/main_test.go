@@ -28,14 +28,25 @@ var shared *engine.Server
 
 var errNoPostgres error
 
+// children are what this program does if it is the child of a test, by the variable of the
+// environment that says so.
+var children = map[string]func(value string) error{}
+
+func child(variable string, run func(value string) error) bool { //nolint:unparam // so that it can be called outside of functions
+	children[variable] = run
+	return true
+}
+
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv(victimVariable) != "" {
-		if err := victim(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, run := range children {
+		if value := os.Getenv(variable); value != "" {
+			if err := run(value); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	os.Exit(run(m))
 }

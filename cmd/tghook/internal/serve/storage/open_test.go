@@ -41,27 +41,36 @@ func TestOnlyTheUserCanReadTheFiles(t *testing.T) {
 	assert.Equal(t, []string{"folder", "queue.db", "queue.db-shm", "queue.db-wal", "serve.db", "serve.db-shm", "serve.db-wal"}, names)
 }
 
-func TestManyGatewaysStartAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg config.Storage) {
-		var gateways sync.WaitGroup
-		for i := range 8 {
-			gateways.Go(func() {
-				s, err := storage.Open(t.Context(), cfg)
-				if !assert.NoError(t, err) {
-					return
-				}
-				assert.NoError(t, s.SaveBot(t.Context(), storage.Added{Name: strconv.Itoa(i), Sealed: []byte("x")}))
-				s.Record(storage.Row{ID: strconv.Itoa(i)}, nil)
-				assert.NoError(t, s.Close())
-			})
-		}
-		gateways.Wait()
-		s := open(t, cfg)
-		bots, err := s.Bots(t.Context())
-		require.NoError(t, err)
-		assert.Len(t, bots, 8)
-		awaitRows(t, s, storage.Filter{}, 8)
-	})
+func TestManyGatewaysStartAtOnce(t *testing.T) { onBoth(t, startMany) }
+
+// The settings of a connection may be any. A pooler of connections needs exec.
+func TestSettingsOfPostgreSQLDoNotMatter(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	cfg.Postgres += "&default_query_exec_mode=exec&default_transaction_isolation=serializable&pool_max_conns=2"
+	startMany(t, cfg)
+}
+
+func startMany(t *testing.T, cfg config.Storage) {
+	t.Helper()
+	var gateways sync.WaitGroup
+	for i := range 8 {
+		gateways.Go(func() {
+			s, err := storage.Open(t.Context(), cfg)
+			if !assert.NoError(t, err) {
+				return
+			}
+			assert.NoError(t, s.SaveBot(t.Context(), storage.Added{Name: strconv.Itoa(i), Sealed: []byte("x")}))
+			s.Record(storage.Row{ID: strconv.Itoa(i)}, nil)
+			assert.NoError(t, s.Close())
+		})
+	}
+	gateways.Wait()
+	s := open(t, cfg)
+	bots, err := s.Bots(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, bots, 8)
+	awaitRows(t, s, storage.Filter{}, 8)
 }
 
 func TestTablesOfANewerVersionAreLeftAlone(t *testing.T) {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -83,7 +84,8 @@ func (p *postgres) open(ctx context.Context, schema string) (Queue, error) {
 	names := p.names(schema)
 	p.db = &database{
 		sql: stdlib.OpenDBFromPool(p.pool), names: names, explain: p.explain, inTheWay: isConflict,
-		prepare: fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, tablesLock),
+		isolation: sql.LevelReadCommitted,
+		prepare:   fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, tablesLock),
 	}
 	p.db.durable = p.db.sql
 	err = migrate(ctx, p.db, func(ctx context.Context) (found bool, err error) {

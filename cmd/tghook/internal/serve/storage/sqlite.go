@@ -214,31 +214,35 @@ func (s *sqlite) answers(ctx context.Context) error {
 	if _, err := s.db.row(ctx, `SELECT 1 FROM {state}`, nil, new(int)); err != nil {
 		return fmt.Errorf("the database does not answer: %w", err)
 	}
-	if err := s.diskHasRoom(); err != nil {
-		return fmt.Errorf("the disk has no room: %w", err)
-	}
-	return nil
+	return s.diskHasRoom()
 }
 
 // diskHasRoom writes a small file and removes it.
 func (s *sqlite) diskHasRoom() error {
 	path := filepath.Join(s.folder, roomFile)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if err := remove(path); err != nil {
+		return fmt.Errorf("storage.path cannot be written: %w", err)
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the path is the user's
-	if errors.Is(err, fs.ErrExist) {                                         // another process does the same
+	switch {
+	case errors.Is(err, fs.ErrExist): // another process does the same
 		return nil
-	}
-	if err != nil {
-		return err
+	case err != nil:
+		return fmt.Errorf("storage.path cannot be written: %w", err)
 	}
 	_, err = file.Write(make([]byte, leastRoom))
-	err = errors.Join(err, file.Close())
-	if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
-		err = errors.Join(err, gone)
+	if err = errors.Join(err, file.Close(), remove(path)); err != nil {
+		return fmt.Errorf("the disk has no room: %w", err)
 	}
-	return err
+	return nil
+}
+
+// remove removes a file, if there is one.
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // full implements engine. The bound is that of tgsqlite, which leaves a part to what makes room.
@@ -247,11 +251,11 @@ func (s *sqlite) full(ctx context.Context, _ bool) (full, err error) {
 		return nil, nil
 	}
 	var used, page int64
-	err = s.db.patiently(ctx, func(ctx context.Context) error {
+	err = patiently(ctx, isBusy, func(ctx context.Context) error {
 		return s.queue.QueryRowContext(ctx, `SELECT page_count - freelist_count, page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used, &page)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the database does not answer: %w", err)
+		return nil, fmt.Errorf("the database does not answer: %s: %w", queueFile, err)
 	}
 	if most := s.maxSize / page; used > most-most/16 {
 		return errFull(used*page, s.maxSize), nil

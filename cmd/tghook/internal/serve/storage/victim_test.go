@@ -19,13 +19,15 @@ import (
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
 )
 
-// victimVariable says where the storage is if this program is the victim of a test.
+// victimVariable says where the storage is, if this program is the victim of a test.
 const victimVariable = "TGHOOK_STORAGE_VICTIM"
 
+var _ = child(victimVariable, victim)
+
 // victim writes to a storage until it is killed. It says what it has written when that is durable.
-func victim() error {
+func victim(where string) error {
 	var place [3]string
-	if err := json.Unmarshal([]byte(os.Getenv(victimVariable)), &place); err != nil {
+	if err := json.Unmarshal([]byte(where), &place); err != nil {
 		return err
 	}
 	cfg := config.Storage{Path: place[0], Postgres: place[1], Schema: place[2]}
