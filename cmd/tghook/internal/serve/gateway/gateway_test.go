@@ -350,6 +350,9 @@ func TestTheEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, state.Pending)
 	require.Zero(t, state.Leased, "the next gateway need not wait")
+	taken, err := r.storage.Queue().Take(t.Context(), r.tg.Bot(t).Bot(), 1, time.Minute)
+	require.NoError(t, err)
+	require.Zero(t, taken[0].Attempts, "an end is no attempt")
 	require.Error(t, r.gateway.Ready(context.Background()))
 }
 

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/tghook/tghook"
 )
@@ -121,15 +120,4 @@ func (a *again) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) err
 		updates[i].Key = tghook.Key{Bot: a.id, ID: 1<<61 | rand.Int64N(1<<61)} //nolint:gosec // two must differ, nobody guesses it
 	}
 	return a.Queue.Publish(ctx, updates...)
-}
-
-// plain is the Queue of a consumer. It keeps the reasons of dead letters in the words of the
-// configuration file.
-type plain struct{ tghook.Queue }
-
-var fieldNames = strings.NewReplacer("tghook: ", "", "DispatchConfig.MaxAttempts", "max_attempts", "DispatchConfig.MaxAge", "max_age")
-
-// Bury implements [tghook.Queue].
-func (p plain) Bury(ctx context.Context, u tghook.QueuedUpdate, why string) error {
-	return p.Queue.Bury(ctx, u, fieldNames.Replace(why))
 }

@@ -35,12 +35,6 @@ type target struct {
 	running sync.WaitGroup // of postings that have not ended
 }
 
-// posting is a run of [tghook.Consume].
-type posting struct {
-	outlet *outlet.Outlet
-	stop   chan struct{} // closed when no more requests may begin
-}
-
 func newTarget(b *bot, cfg config.Target, allow []netip.Prefix) *target {
 	t := &target{bot: b, cfg: cfg, id: queueOf(b.cfg.ID, cfg.Name), allow: allow, log: b.log}
 	if cfg.Name != "" {
@@ -85,39 +79,8 @@ func (t *target) begin() {
 		t.log.Error("a URL cannot be used", slog.Any("error", err))
 		return
 	}
-	p := &posting{out, make(chan struct{})}
-	t.posting = p
-	t.running.Go(func() {
-		defer out.Close()
-		ctx, stop := context.WithCancel(context.Background())
-		defer stop()
-		go p.end(ctx, stop)
-		if err := tghook.Consume(ctx, plain{t.bot.gateway.cfg.Storage.Queue()}, t.handler(out), t.consume()); err != nil {
-			t.log.Error("updates cannot be posted", slog.Any("error", err))
-		}
-	})
-}
-
-// end stops the consumer when p.stop is closed. First it waits for the requests under way, but
-// not for the updates that wait for a turn.
-func (p *posting) end(ctx context.Context, stop context.CancelFunc) {
-	defer stop()
-	select {
-	case <-p.stop:
-	case <-ctx.Done():
-	}
-	ctx, cancel := context.WithTimeout(ctx, postTime)
-	defer cancel()
-	p.outlet.Stop(ctx)
-}
-
-// handler posts an update to the URL.
-func (t *target) handler(out *outlet.Outlet) tghook.Handler {
-	var h tghook.Handler = tghook.HandlerFunc(out.Deliver)
-	if library := t.bot.gateway.cfg.Library; library != nil {
-		h = tghook.Chain(h, library.Middleware)
-	}
-	return h
+	t.posting = newPosting(t, out)
+	t.running.Go(t.posting.run)
 }
 
 func (t *target) consume() tghook.ConsumeConfig {
