@@ -86,6 +86,7 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 	log := slog.New(logHandler(o.errs, file.Log))
+	slog.SetDefault(log) // for the libraries
 	return serve.Run(cmd.Context(), serve.Config{
 		File: file, Path: f.config, Version: versionOf(), Logger: log, Reload: reload,
 		Ready: func(a serve.Addresses) {

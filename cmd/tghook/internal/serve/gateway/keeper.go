@@ -13,8 +13,8 @@ import (
 
 const (
 	role       = "keeper"
-	roleTime   = 15 * time.Second // how long a gateway that was killed keeps the role
-	roleRenew  = 5 * time.Second
+	roleTime   = 9 * time.Second // how long a gateway that was killed keeps the role
+	roleRenew  = 2 * time.Second
 	hooksEach  = 10 // calls of setWebhook in a second, of all bots together
 	hooksBurst = 1
 )
