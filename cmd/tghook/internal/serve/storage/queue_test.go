@@ -13,19 +13,32 @@ import (
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
-	"github.com/tghook/tghook/tghooktest"
 )
 
 func queued(id int64, raw string) tghook.QueuedUpdate {
 	return tghook.QueuedUpdate{Key: tghook.Key{Bot: 7, ID: id}, Lane: fmt.Sprint("chat:", id%10), Raw: json.RawMessage(raw)}
 }
 
-func TestQueueKeepsItsContract(t *testing.T) {
+// The engines check the contract of the queue. This checks that it is theirs.
+func TestAllGatewaysShareTheQueueAndItsDeadLetters(t *testing.T) {
 	onBoth(t, func(t *testing.T, cfg config.Storage) {
-		tghooktest.TestQueue(t, func(tb testing.TB) tghooktest.QueueBackend {
-			tb.Helper()
-			return tghooktest.QueueBackend{Queue: open(tb, cfg).Queue(), Other: open(tb, cfg).Queue()}
-		})
+		q, other := open(t, cfg).Queue(), open(t, cfg).Queue()
+		u := queued(1, `{"update_id":1}`)
+		require.NoError(t, q.Publish(t.Context(), u))
+		updates, err := other.Take(t.Context(), 7, 10, time.Minute)
+		require.NoError(t, err)
+		require.Len(t, updates, 1)
+		assert.JSONEq(t, `{"update_id":1}`, string(updates[0].Raw))
+		require.NoError(t, other.Bury(t.Context(), updates[0], "why"))
+		letters, err := q.DeadLetters(t.Context(), 7, 0, 10)
+		require.NoError(t, err)
+		require.Len(t, letters, 1)
+		assert.Equal(t, "why", letters[0].Why)
+		require.NoError(t, q.PutBack(t.Context(), u.Key))
+		state, err := other.State(t.Context(), 7)
+		require.NoError(t, err)
+		assert.Equal(t, 1, state.Pending)
+		assert.Equal(t, 1, takeAll(t, q))
 	})
 }
 
