@@ -110,7 +110,8 @@ func usage(format string, args ...any) error {
 // errFailed ends a command that has found something wrong and has said so.
 var errFailed = statusError{code: exitFailed}
 
-const longHelp = `tghook is a Telegram on your desk, and a doctor for webhooks. It is for a bot in any language.
+const longHelp = `tghook is a Telegram on your desk, a doctor for webhooks, and a gateway in production. It is for a
+bot in any language.
 
 Exit status:
   0    done
@@ -122,7 +123,7 @@ Exit status:
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "tghook",
-		Short:         "A Telegram on your desk, and a doctor for webhooks",
+		Short:         "A Telegram on your desk, a doctor for webhooks, and a gateway",
 		Long:          longHelp,
 		Example:       "  tghook dev --demo           a chat in the browser with a bot that shows what bots can do\n  tghook dev -- npm start     your bot, with its address in the environment",
 		SilenceUsage:  true,
