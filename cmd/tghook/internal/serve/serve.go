@@ -42,8 +42,7 @@ type Addresses struct {
 }
 
 const (
-	openTime  = 30 * time.Second // for the storage at the start
-	closeTime = 3 * time.Second  // for requests at the end
+	closeTime = 3 * time.Second // for requests at the end
 	// keepAlive is longer than the 60 seconds for which Telegram keeps an idle connection.
 	keepAlive  = 90 * time.Second
 	headerTime = 10 * time.Second
@@ -51,9 +50,7 @@ const (
 
 // Run runs the gateway until ctx ends, and then for less than ten seconds more.
 func Run(ctx context.Context, cfg Config) (err error) {
-	opening, cancel := context.WithTimeout(ctx, openTime)
-	defer cancel()
-	store, err := storage.Open(opening, cfg.File.Storage)
+	store, err := storage.Open(ctx, cfg.File.Storage)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
 )
 
 // inlet is the handler by which a bot's updates go into the queue. It succeeds when all targets
@@ -30,7 +31,7 @@ func (i *inlet) dispatch() tghook.DispatchConfig {
 		DeadLetter: i.deadLetter,
 		Observe: func(_ context.Context, d tghook.Delivery) {
 			outcome := d.Outcome
-			if errors.Is(d.Err, errFull) {
+			if errors.Is(d.Err, errFull) || errors.Is(d.Err, storage.ErrFull) {
 				outcome = Full
 			}
 			i.bot.gateway.cfg.Meter.Received(i.bot.cfg.Name, outcome)
@@ -53,7 +54,8 @@ type fanOut struct {
 	bot *bot
 }
 
-// Full is the outcome of an update that is refused because too many wait for the bot.
+// Full is the outcome of an update that is refused because too many wait for the bot, or because
+// the storage is full.
 const Full tghook.Outcome = "full"
 
 var errFull = errors.New("too many updates wait for the bot")

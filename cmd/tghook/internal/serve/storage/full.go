@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -72,6 +73,9 @@ func (q *boundedQueue) look(ctx context.Context) error {
 	return nil
 }
 
+// ErrFull says that the queue takes no more updates.
+var ErrFull = errors.New("the storage is full")
+
 func errFull(used, bound int64) error {
-	return fmt.Errorf("the storage is full: waiting updates and dead letters take %d bytes, and storage.max_size is %d; raise it, discard dead letters, or wait until bots have taken their updates", used, bound)
+	return fmt.Errorf("%w: waiting updates and dead letters take %d bytes, and storage.max_size is %d; raise it, discard dead letters, or wait until bots have taken their updates", ErrFull, used, bound)
 }

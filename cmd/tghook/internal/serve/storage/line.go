@@ -91,6 +91,11 @@ func (db *database) insert(ctx context.Context, lines []line) error {
 		return nil
 	}
 	return db.write(ctx, db.sql, func(ctx context.Context, tx *sql.Tx) error {
+		// The lock of this row makes the order of numbers that of commits. So who reads up to
+		// the highest number has read all rows.
+		if _, err := tx.ExecContext(ctx, db.text(`UPDATE {state} SET written = written + 1`)); err != nil {
+			return err
+		}
 		size := int64(0)
 		for some := range slices.Chunk(lines, statementRows) {
 			added, err := db.insertSome(ctx, tx, some)
@@ -99,7 +104,7 @@ func (db *database) insert(ctx context.Context, lines []line) error {
 			}
 			size += added
 		}
-		_, err := tx.ExecContext(ctx, db.text(`UPDATE {state} SET size = size + $1, written = written + 1`), size)
+		_, err := tx.ExecContext(ctx, db.text(`UPDATE {state} SET size = size + $1`), size)
 		return err
 	})
 }

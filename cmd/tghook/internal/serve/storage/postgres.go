@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ const (
 	poolSize    = 10              // at least, if the connection string has no pool_max_conns
 	connectTime = 5 * time.Second // if it has no connect_timeout
 	pingTime    = 2 * time.Second
+	awaitPause  = 500 * time.Millisecond
 	closeTime   = 2 * time.Second // how long Close waits for connections that are in use
 	tablePrefix = "tghook_serve_"
 	// tablesLock is the advisory lock that is held while tables are made. Any number will do
@@ -45,7 +47,10 @@ func openPostgres(ctx context.Context, cfg config.Storage) (engine, *database, Q
 		return nil, nil, nil, err
 	}
 	p := &postgres{pool: pool, maxSize: cfg.MaxSize, password: pool.Config().ConnConfig.Password}
-	queue, err := p.open(ctx, cfg.Schema)
+	var queue Queue
+	if err = p.await(ctx); err == nil {
+		queue, err = p.open(ctx, cfg.Schema)
+	}
 	if err != nil {
 		return nil, nil, nil, errors.Join(p.explain(err), p.close())
 	}
@@ -68,6 +73,22 @@ func newPool(ctx context.Context, text string) (*pgxpool.Pool, error) {
 	}
 	cfg.PingTimeout = pingTime
 	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+// await waits until the database takes connections: it may start at the same time as the gateway.
+func (p *postgres) await(ctx context.Context) error {
+	for told := false; ; told = true {
+		err := p.pool.Ping(ctx)
+		if err == nil || refused(err) || ctx.Err() != nil {
+			return err
+		}
+		if !told {
+			slog.WarnContext(ctx, "the database does not answer yet", slog.Any("error", p.explain(err)))
+		}
+		if rest(ctx, awaitPause) != nil {
+			return err
+		}
+	}
 }
 
 func (p *postgres) open(ctx context.Context, schema string) (Queue, error) {

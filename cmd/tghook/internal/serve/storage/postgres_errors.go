@@ -46,3 +46,11 @@ func isConflict(err error) bool {
 	e := (*pgconn.PgError)(nil)
 	return errors.As(err, &e) && (e.Code == serializationFailure || e.Code == deadlockDetected)
 }
+
+// refused reports whether the database has answered that it takes no connection of this user. It
+// has not if it starts, or if it has too many connections.
+func refused(err error) bool {
+	const cannotConnectNow, tooManyConnections = "57P03", "53300"
+	e := (*pgconn.PgError)(nil)
+	return errors.As(err, &e) && e.Code != cannotConnectNow && e.Code != tooManyConnections
+}

@@ -40,7 +40,7 @@ type engine interface {
 
 const (
 	checkTime = 1500 * time.Millisecond // how long Check waits for an answer
-	openTime  = 15 * time.Second        // how long Open may take
+	openTime  = 30 * time.Second        // how long Open may take; PostgreSQL may be starting
 )
 
 // Storage is open storage. Every method may be called concurrently.
