@@ -16,7 +16,7 @@ APIDIFF       := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 # What the end-to-end tests and benchmarks run; each is a Debian package of its name.
 PROGRAMS := nginx haproxy wrk nodejs npm redis-server chromium
 # Debian packages without a program of their name on the PATH.
-PACKAGES := python3-python-telegram-bot postgresql pgbouncer rabbitmq-server php-cli
+PACKAGES := python3-python-telegram-bot postgresql pgbouncer rabbitmq-server php-cli systemd
 
 # Where npm's packages are installed.
 NPM := $(addsuffix /node_modules/.installed,$(patsubst %/package-lock.json,%,$(shell git ls-files '*/package-lock.json')))
