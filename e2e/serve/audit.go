@@ -115,16 +115,17 @@ func (f *found) follow(c *line, a *arrival, kills []kill) {
 			return
 		}
 		f.repeated[what]++
-		if what != theDatabase { // which is away for longer than an instant
-			f.slowest = max(f.slowest, after)
-		}
+		f.slowest = max(f.slowest, after)
 	}
 }
 
+// blink is how soon after the answer another kill is a likelier cause than that of the database,
+// which is away for longer than an instant.
+const blink = 500 * time.Millisecond
+
 // excuse returns what was killed before the answer to an arrival was seen, and how long after the
 // answer. ok is false if nothing was. If several kills may explain it, it is the first one after
-// the answer. A kill of the database explains only what no other kill does, because the database is
-// away for longer.
+// the answer.
 func excuse(a *arrival, kills []kill) (what victim, after time.Duration, ok bool) {
 	answered := a.answered
 	if answered.IsZero() {
@@ -135,7 +136,10 @@ func excuse(a *arrival, kills []kill) (what victim, after time.Duration, ok bool
 			continue
 		}
 		its := max(0, k.at.Sub(answered))
-		if !ok || what == theDatabase && k.what != theDatabase || its < after && k.what != theDatabase {
+		if k.what == theDatabase {
+			its = max(blink, its)
+		}
+		if !ok || its < after {
 			what, after, ok = k.what, its, true
 		}
 	}
