@@ -43,7 +43,8 @@ func (s *site) reload(ctx context.Context, g *gateway.Gateway, meter *telemetry.
 				rest.Reset(settle)
 			}
 			continue
-		case <-changes.Errors:
+		case err := <-changes.Errors:
+			s.log.Warn("a change of the configuration may be missed; send SIGHUP after a change", slog.Any("error", err))
 			continue
 		case <-rest.C:
 		}

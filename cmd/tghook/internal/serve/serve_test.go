@@ -126,10 +126,10 @@ func (r *run) write(name, text string) {
 	require.NoError(r.t, os.WriteFile(filepath.Join(r.folder, name), []byte(text), 0o600))
 }
 
-// ask makes a request, and returns the answer.
-func (r *run) ask(method, url string, header ...string) (status int, body string) {
+// get returns the answer to a request.
+func (r *run) get(url string, header ...string) (status int, body string) {
 	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), method, url, http.NoBody)
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, url, http.NoBody)
 	require.NoError(r.t, err)
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -171,17 +171,17 @@ func TestEverythingListens(t *testing.T) {
 	r.tg.User("Ann").Chat().Send("one")
 	await(t, got, "one")
 
-	status, body := r.ask("GET", "http://"+r.addresses.Status+"/readyz")
+	status, body := r.get("http://"+r.addresses.Status+"/readyz")
 	require.Equal(t, 200, status, body)
-	status, body = r.ask("GET", "http://"+r.addresses.Status+"/metrics")
+	status, body = r.get("http://"+r.addresses.Status+"/metrics")
 	require.Equal(t, 200, status)
 	require.Contains(t, body, `tghook_serve_posts_total{bot="shop"`)
-	status, _ = r.ask("GET", "http://"+r.addresses.Admin+"/v1/bots")
+	status, _ = r.get("http://"+r.addresses.Admin+"/v1/bots")
 	require.Equal(t, 401, status)
-	status, body = r.ask("GET", "http://"+r.addresses.Admin+"/v1/bots", "Authorization", "Bearer "+adminToken)
+	status, body = r.get("http://"+r.addresses.Admin+"/v1/bots", "Authorization", "Bearer "+adminToken)
 	require.Equal(t, 200, status)
 	require.Contains(t, body, `"shop"`)
-	status, _ = r.ask("GET", "http://"+r.addresses.Page+"/")
+	status, _ = r.get("http://"+r.addresses.Page+"/")
 	require.Equal(t, 401, status)
 	r.end()
 	for _, secret := range []string{r.tg.Token, adminToken, pagePassword} {
@@ -248,7 +248,7 @@ func TestTheCertificateIsReadAgain(t *testing.T) {
 // certificate returns the name in the certificate of the webhooks.
 func (r *run) certificate() string {
 	r.t.Helper()
-	dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // its name is what matters
+	dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
 	conn, err := dialer.DialContext(r.t.Context(), "tcp", r.addresses.Webhooks)
 	require.NoError(r.t, err)
 	defer conn.Close()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -291,7 +292,7 @@ func TestAReloadLosesNothing(t *testing.T) {
 		}
 	}()
 	for i := range n {
-		r.tg.User(fmt.Sprint("User", i%7)).Chat().Send(fmt.Sprint(i))
+		r.tg.User(fmt.Sprint("User", i%7)).Chat().Send(strconv.Itoa(i))
 	}
 	bot.await(t, n)
 	seen := map[string]int{}

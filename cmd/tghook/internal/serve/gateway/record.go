@@ -128,7 +128,9 @@ func (r *recorder) call(ctx context.Context, b *bot, method string, params any, 
 		}
 	}
 	x := &storage.Exchange{Method: http.MethodPost, URL: "/bot<token>/" + method, Status: row.Status}
-	x.Body, _ = json.Marshal(params) // files are references in it
+	if body, err := json.Marshal(params); err == nil { // files are references in it
+		x.Body = body
+	}
 	r.storage.Record(row, r.bodies(x))
 }
 
