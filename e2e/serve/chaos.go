@@ -154,7 +154,8 @@ func (t trial) conclude(ctx context.Context, s *site, sent []int64, kills []kill
 	if _, _, err := s.journal.read(); err != nil {
 		return f, err
 	}
-	e := evidence{sent: sent, kills: kills, answered: s.replies, given: s.given, ended: s.ended}
+	e := evidence{sent: sent, kills: kills, ended: s.ended}
+	e.answered, e.given = s.heard()
 	var torn int
 	e.arrivals, torn = s.journal.arrivals()
 	f = audit(e)

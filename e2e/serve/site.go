@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -113,6 +115,13 @@ func (s *site) noteReply(c tghooktest.Call) tghooktest.CallFault {
 		s.replies[update] = true
 	}
 	return tghooktest.CallFault{}
+}
+
+// heard returns the updates whose webhook replies Telegram got, and those that it has given up.
+func (s *site) heard() (answered map[int64]bool, given []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.replies), slices.Clone(s.given)
 }
 
 // startBot starts the first life of the bot.
