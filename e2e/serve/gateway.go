@@ -63,7 +63,7 @@ func (g *gateway) config() string { return filepath.Join(g.dir, g.name+".yaml") 
 
 // start starts the process.
 func (g *gateway) start() error {
-	path, err := buildCommand()
+	path, err := commandPath()
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,9 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "4"); err != nil { // the tests mostly wait for processes
 		panic(err)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	removeCommand()
+	os.Exit(status)
 }
 
 // short is a short trial of an engine.

@@ -130,16 +130,29 @@ func freeAddress(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("no port from %d to %d is free", first, last)
 }
 
-// buildCommand builds the command tghook once.
-var buildCommand = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tghook-serve-")
-	if err != nil {
-		return "", err
+// command is the command tghook, which is built once.
+var command struct {
+	once sync.Once
+	dir  string // that has it; empty: it was not built
+	err  error
+}
+
+// commandPath builds the command, and returns where it is. Call removeCommand when nothing runs it.
+func commandPath() (string, error) {
+	command.once.Do(func() {
+		if command.dir, command.err = os.MkdirTemp("", "tghook-serve-"); command.err != nil {
+			return
+		}
+		build := exec.Command("go", "build", "-o", command.dir, "github.com/tghook/tghook/cmd/tghook") //nolint:gosec // the folder is new
+		if out, err := build.CombinedOutput(); err != nil {
+			command.err = fmt.Errorf("build the command: %w\n%s", err, out)
+		}
+	})
+	return filepath.Join(command.dir, "tghook"), command.err
+}
+
+func removeCommand() {
+	if command.dir != "" {
+		_ = os.RemoveAll(command.dir)
 	}
-	path := filepath.Join(dir, "tghook")
-	build := exec.Command("go", "build", "-o", path, "github.com/tghook/tghook/cmd/tghook") //nolint:gosec // the path is new
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the command: %w\n%s", err, out)
-	}
-	return path, nil
-})
+}
