@@ -143,7 +143,7 @@ func commandPath() (string, error) {
 		if command.dir, command.err = os.MkdirTemp("", "tghook-serve-"); command.err != nil {
 			return
 		}
-		build := exec.Command("go", "build", "-o", command.dir, "github.com/tghook/tghook/cmd/tghook") //nolint:gosec // the folder is new
+		build := exec.Command("go", "build", "-o", command.dir, "github.com/tghook/tghook/cmd/tghook") //nolint:gosec,noctx // the folder is new; it ends by itself
 		if out, err := build.CombinedOutput(); err != nil {
 			command.err = fmt.Errorf("build the command: %w\n%s", err, out)
 		}
