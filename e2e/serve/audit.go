@@ -22,11 +22,15 @@ type evidence struct {
 // the method in it, and noted that the update is done. The machine is busy.
 const slack = 2 * time.Second
 
+// longestStop is how long a gateway may take to end when it is asked to.
+const longestStop = 10 * time.Second
+
 // found is the result of a trial.
 type found struct {
 	sent, chats int
 	arrivals    int
 	kills       map[victim]int
+	longestStop time.Duration // of a gateway that was asked to end
 	ended       []error
 	lost        []int64
 	unanswered  []int64 // updates whose webhook reply never came
@@ -64,6 +68,9 @@ func audit(e evidence) found {
 	f := found{sent: len(e.sent), arrivals: len(e.arrivals), kills: map[victim]int{}, repeated: map[victim]int{}, given: e.given, ended: e.ended}
 	for _, k := range e.kills {
 		f.kills[k.what]++
+		if k.what == aStop {
+			f.longestStop = max(f.longestStop, k.gone.Sub(k.at))
+		}
 	}
 	chats, arrived := map[int64]*line{}, map[int64]*arrival{}
 	for _, a := range e.arrivals {
@@ -161,6 +168,8 @@ func (k kill) loses(a *arrival, answered time.Time) bool {
 		if k.place != a.gateway {
 			return false
 		}
+	case aStop:
+		return false
 	case theDatabase:
 		until = k.back.Add(slack) // the gateways may find out only now that their connections are dead
 	}
@@ -182,6 +191,9 @@ func (f *found) String() string {
 		return strings.Join(parts, ", ")
 	}
 	say("kill -9", "%s", count(f.kills))
+	if n := f.kills[aStop]; n > 0 {
+		say("stops of gateways", "%d, the longest took %v", n, f.longestStop.Round(time.Millisecond))
+	}
 	say("updates", "%d of %d chats, %d arrivals", f.sent, f.chats, f.arrivals)
 	say("gateways that ended", "%d on their own", len(f.ended))
 	say("lost", "%d", len(f.lost))
@@ -203,6 +215,9 @@ func (f *found) err() error {
 		if len(ids) > 0 {
 			problems = append(problems, fmt.Sprintf("%d updates %s, first %v", len(ids), what, ids[:min(len(ids), enough)]))
 		}
+	}
+	if f.longestStop > longestStop {
+		problems = append(problems, fmt.Sprintf("a gateway that was asked to end took %v", f.longestStop))
 	}
 	name(f.lost, "are lost")
 	name(f.unanswered, "are without their webhook reply")

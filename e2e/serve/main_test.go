@@ -53,6 +53,25 @@ func TestNothingIsLostOrReorderedWhateverIsKilled(t *testing.T) {
 	}
 }
 
+// A gateway that is asked to end finishes what is on its way, so nothing comes twice.
+func TestAStopOfAGatewayRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	for _, name := range engineNames {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			one := short(name)
+			one.gentle, one.updates = true, 2000
+			got, err := one.run(t.Context())
+			engine.LeaveOut(t, err)
+			t.Log("\n" + got.String())
+			require.NoError(t, err)
+			require.NoError(t, got.err())
+			assert.Equal(t, one.updates, got.arrivals, "each once")
+			assert.Equal(t, one.kills, got.kills[aStop])
+		})
+	}
+}
+
 // What breaks a rule between the gateway and the bot is found.
 func TestTheTrialFindsABrokenGateway(t *testing.T) {
 	t.Parallel()

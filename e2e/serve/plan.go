@@ -14,6 +14,8 @@ const (
 	theBot      victim = "bot"
 	aGateway    victim = "gateway"
 	theDatabase victim = "database"
+	// aStop is no kill: a gateway is asked to end.
+	aStop victim = "stop"
 )
 
 // kill is one kill -9.
@@ -28,23 +30,34 @@ type kill struct {
 }
 
 func (k kill) String() string {
-	if k.what == aGateway {
+	switch k.what {
+	case aGateway:
 		return fmt.Sprintf("after %d updates: kill -9 of gateway %d", k.after, k.place)
+	case aStop:
+		return fmt.Sprintf("after %d updates: stop of gateway %d", k.after, k.place)
 	}
 	return fmt.Sprintf("after %d updates: kill -9 of the %s", k.after, k.what)
+}
+
+// victims returns what is killed in turn.
+func (t trial) victims() []victim {
+	if t.gentle {
+		return []victim{aStop}
+	}
+	return engines[t.engine].victims
 }
 
 // plan returns the kills of a trial. The same trial has the same ones.
 func (t trial) plan() []kill {
 	draw := t.draw(1)
-	turn := slices.Clone(engines[t.engine].victims)
+	turn := slices.Clone(t.victims())
 	kills := make([]kill, t.kills*len(turn))
 	for i := range kills {
 		if i%len(turn) == 0 {
 			draw.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
 		}
 		k := kill{what: turn[i%len(turn)]}
-		if k.what == aGateway {
+		if k.what == aGateway || k.what == aStop {
 			k.place = draw.IntN(engines[t.engine].gateways)
 		}
 		// They are spread over nine tenths of the updates.

@@ -204,6 +204,11 @@ func (s *site) strike(ctx context.Context, k *kill) (err error) {
 		g.kill()
 		k.gone = time.Now()
 		err = g.start()
+	case aStop:
+		g := s.gateways[k.place]
+		err = g.stop()
+		k.gone = time.Now()
+		err = errors.Join(err, g.start())
 	case theDatabase:
 		s.server.Kill()
 		k.gone = time.Now()
