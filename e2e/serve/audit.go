@@ -168,7 +168,7 @@ func (k kill) loses(a *arrival, answered time.Time) bool {
 		if k.place != a.gateway {
 			return false
 		}
-	case aStop:
+	case aStop, aReload:
 		return false
 	case theDatabase:
 		until = k.back.Add(slack) // the gateways may find out only now that their connections are dead
@@ -192,7 +192,7 @@ func (f *found) String() string {
 	}
 	say("kill -9", "%s", count(f.kills))
 	if n := f.kills[aStop]; n > 0 {
-		say("stops of gateways", "%d, the longest took %v", n, f.longestStop.Round(time.Millisecond))
+		say("stops of gateways", "%d, the longest took %v; %d reloads", n, f.longestStop.Round(time.Millisecond), f.kills[aReload])
 	}
 	say("updates", "%d of %d chats, %d arrivals", f.sent, f.chats, f.arrivals)
 	say("gateways that ended", "%d on their own", len(f.ended))

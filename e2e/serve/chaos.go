@@ -19,7 +19,7 @@ type trial struct {
 	kills    int  // of each victim
 	rate     int  // updates each second
 	poll     bool // the gateways poll; else they get webhooks
-	gentle   bool // nothing is killed: gateways are asked to end
+	gentle   bool // nothing is killed: gateways are asked to end, or to read a changed configuration
 	seed     uint64
 	patience time.Duration // how long to wait for the next update to arrive
 	breakage string        // between the gateway and the bot; empty: none

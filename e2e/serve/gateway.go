@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/tghook/tghook/internal/retry"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -69,6 +71,37 @@ func (g *gateway) start() error {
 	}
 	g.process, err = startProcess(g.name, filepath.Join(g.dir, g.name+".log"), g.env, path, "serve", "--config", g.config())
 	return err
+}
+
+// pendings are two values of max_pending in a configuration.
+var pendings = []int{90_000, 91_000}
+
+// reload changes max_pending in the configuration, tells the gateway to read it, and waits until it
+// has.
+func (g *gateway) reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	before, _ := g.gauge(ctx, reloads) // it is not there before the first one
+	text, err := os.ReadFile(g.config())
+	if err != nil {
+		return err
+	}
+	one, other := strconv.Itoa(pendings[0]), strconv.Itoa(pendings[1])
+	changed := strings.NewReplacer(one, other, other, one).Replace(string(text))
+	if err := os.WriteFile(g.config(), []byte(changed), 0o600); err != nil {
+		return err
+	}
+	if err := g.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	for {
+		if n, err := g.gauge(ctx, reloads); err == nil && n > before {
+			return nil
+		}
+		if err := retry.Sleep(ctx, 10*time.Millisecond); err != nil {
+			return fmt.Errorf("%s has not read its configuration: %w", g.name, err)
+		}
+	}
 }
 
 // ready waits until the gateway says that it is, and the bots that are given have their webhooks.
@@ -136,6 +169,7 @@ func (g *gateway) gauge(ctx context.Context, name string) (sum float64, err erro
 const (
 	waiting     = "tghook_serve_queue_updates"
 	deadLetters = "tghook_serve_queue_dead_letters"
+	reloads     = "tghook_serve_reloads_total"
 )
 
 // counting is how old these metrics may be.

@@ -21,8 +21,8 @@
 //   - Telegram got each webhook reply.
 //   - No gateway has ended on its own.
 //
-// With -gentle nothing is killed: gateways are asked to end, and started again. They must end within
-// ten seconds, and no update may arrive twice.
+// With -gentle nothing is killed: gateways are asked to end, and started again, or read a changed
+// configuration. They must end within ten seconds, and no update may arrive twice.
 //
 // The second measures how long updates take from Telegram to the bot, and how many can pass, through
 // the gateway and through nginx. A sender in this process sends the bytes that Telegram sends. At a
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&t.kills, "kills", 100, "how often each process is killed")
 	flags.IntVar(&t.rate, "rate", 200, "updates per second")
 	flags.BoolVar(&t.poll, "poll", false, "the gateways poll, in place of webhooks")
-	flags.BoolVar(&t.gentle, "gentle", false, "ask gateways to end, in place of all kills; then nothing may arrive twice")
+	flags.BoolVar(&t.gentle, "gentle", false, "ask gateways to end or to read a changed configuration, in place of all kills; then nothing may arrive twice")
 	flags.Uint64Var(&t.seed, "seed", rand.Uint64(), "the seed of everything random") //nolint:gosec // not a secret
 	flags.StringVar(&t.breakage, "break", "", "break a rule between the gateway and the bot, to see that the trial finds it: "+strings.Join(breakageNames(), "; "))
 	measures := flags.Bool("measure", false, "measure latency and throughput beside nginx")

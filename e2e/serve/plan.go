@@ -14,8 +14,9 @@ const (
 	theBot      victim = "bot"
 	aGateway    victim = "gateway"
 	theDatabase victim = "database"
-	// aStop is no kill: a gateway is asked to end.
-	aStop victim = "stop"
+	// These are no kills. A gateway is asked to end; it reads its changed configuration.
+	aStop   victim = "stop"
+	aReload victim = "reload"
 )
 
 // kill is one kill -9.
@@ -33,8 +34,8 @@ func (k kill) String() string {
 	switch k.what {
 	case aGateway:
 		return fmt.Sprintf("after %d updates: kill -9 of gateway %d", k.after, k.place)
-	case aStop:
-		return fmt.Sprintf("after %d updates: stop of gateway %d", k.after, k.place)
+	case aStop, aReload:
+		return fmt.Sprintf("after %d updates: %s of gateway %d", k.after, k.what, k.place)
 	}
 	return fmt.Sprintf("after %d updates: kill -9 of the %s", k.after, k.what)
 }
@@ -42,7 +43,7 @@ func (k kill) String() string {
 // victims returns what is killed in turn.
 func (t trial) victims() []victim {
 	if t.gentle {
-		return []victim{aStop}
+		return []victim{aStop, aReload}
 	}
 	return engines[t.engine].victims
 }
@@ -57,7 +58,7 @@ func (t trial) plan() []kill {
 			draw.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
 		}
 		k := kill{what: turn[i%len(turn)]}
-		if k.what == aGateway || k.what == aStop {
+		if k.what != theBot && k.what != theDatabase {
 			k.place = draw.IntN(engines[t.engine].gateways)
 		}
 		// They are spread over nine tenths of the updates.

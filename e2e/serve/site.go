@@ -179,7 +179,7 @@ func (s *site) startGateways(ctx context.Context, t trial) (err error) {
 		g, err := newGateway(ctx, s.dir, fmt.Sprintf("gateway-%d", i), object{
 			"url": at, "storage": storage, "api": s.tg.URL,
 			// The path tells the bot from which gateway an update comes.
-			"bots": object{"shop": object{"token": object{"env": "BOT_TOKEN"}, "to": fmt.Sprintf("http://%s/from/%d", to, i)}},
+			"bots": object{"shop": object{"token": object{"env": "BOT_TOKEN"}, "to": fmt.Sprintf("http://%s/from/%d", to, i), "max_pending": pendings[0]}},
 		}, env...)
 		if err != nil {
 			return err
@@ -209,6 +209,8 @@ func (s *site) strike(ctx context.Context, k *kill) (err error) {
 		err = g.stop()
 		k.gone = time.Now()
 		err = errors.Join(err, g.start())
+	case aReload:
+		err = s.gateways[k.place].reload(ctx)
 	case theDatabase:
 		s.server.Kill()
 		k.gone = time.Now()
