@@ -148,7 +148,7 @@ func (d *Dispatcher) answer(ctx context.Context, u *Update) (res dispatch.Result
 // failed says what an error means for an update of kind k.
 func failed(err error, k Kind) dispatch.Failure {
 	f := inspect(err)
-	return dispatch.Failure{Err: err, Retry: f.retryAfter(k), Final: f.final(), Dropped: f.dropped != nil, Hopeless: f.hopeless(), Spared: f.unpublished}
+	return dispatch.Failure{Err: err, Retry: f.retryAfter(k), Final: f.final(), Dropped: f.dropped != nil, Hopeless: f.hopeless(), Spared: f.unpublished, Shutdown: f.shutdown}
 }
 
 // DeadLetter gives an update to the user's DeadLetter.

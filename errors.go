@@ -206,6 +206,7 @@ type findings struct {
 	albumChanged bool // [ErrAlbumChanged]
 	tooLarge     bool // [ErrFileTooLarge]
 	unpublished  bool // a Queue has not kept the update
+	shutdown     bool // [ErrShutdown]
 	exited       bool // a function of the user's has called [runtime.Goexit]
 	canceled     bool // [context.Canceled]
 	timedOut     bool // [context.DeadlineExceeded]
@@ -235,6 +236,7 @@ func (f *findings) look(i *guard.Inspection, err error) {
 	i.Match(err, ErrAlbumChanged, &f.albumChanged)
 	i.Match(err, ErrFileTooLarge, &f.tooLarge)
 	i.Match(err, errUnpublished, &f.unpublished)
+	i.Match(err, ErrShutdown, &f.shutdown)
 	i.Match(err, guard.ErrGoexit, &f.exited)
 	i.Match(err, context.Canceled, &f.canceled)
 	i.Match(err, context.DeadlineExceeded, &f.timedOut)

@@ -69,6 +69,10 @@ const (
 // the lease has run out, in this process or another. If the lease is lost while a handler
 // runs, its context ends with [ErrClaimLost].
 //
+// An attempt does not count if the end of Consume has cancelled its handler, or if the error of
+// the handler or of Caller wraps [ErrShutdown]. The update goes back to the Queue when Consume
+// ends.
+//
 // A method of q may panic or block. Consume stops waiting for it after 15 seconds, and for
 // Commit 10 seconds after HandlerTimeout.
 func Consume(ctx context.Context, q Queue, h Handler, cfg ConsumeConfig) error {

@@ -508,6 +508,57 @@ func TestAStoreRemembersWhatAQueueForgets(t *testing.T) {
 }
 
 // The items of an album leave the Queue one by one, because the Store keeps them.
+// What the end of a consumer cuts off counts no attempt, so that it makes no dead letter.
+func TestAnAttemptThatTheEndCutsOffDoesNotCount(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		q := memqueue.New()
+		publish(t, q, rig.MessageIn(1, 1), rig.MessageIn(2, 2))
+		cfg := tghook.ConsumeConfig{Grace: time.Second, Dispatch: tghook.DispatchConfig{MaxAttempts: 1}}
+		for range 3 {
+			c := consume(t, q, cfg, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+				if u.ID == 2 { // stopped by something of the user's own
+					return tghook.NoReply, fmt.Errorf("stopped: %w", tghook.ErrShutdown)
+				}
+				<-ctx.Done()
+				return tghook.NoReply, errors.New("another error")
+			})
+			rig.Pass(time.Second)
+			c.end(t)
+		}
+		taken, err := q.Take(t.Context(), queueBot, 2, time.Minute)
+		require.NoError(t, err)
+		require.Len(t, taken, 2)
+		for _, u := range taken {
+			assert.Zero(t, u.Attempts, "update %d", u.Key.ID)
+		}
+		assert.Zero(t, q.Count("Fail"))
+		assert.Zero(t, q.Count("Bury"))
+	})
+}
+
+// stoppedCaller is a Caller that is stopped.
+type stoppedCaller struct{}
+
+func (stoppedCaller) Call(context.Context, string, any, any) error {
+	return fmt.Errorf("the program ends: %w", tghook.ErrShutdown)
+}
+
+func TestAReplyWhoseCallerIsStoppedIsNotLost(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		q := memqueue.New()
+		publish(t, q, rig.MessageIn(1, 1))
+		cfg := tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Caller: stoppedCaller{}}}
+		c := consume(t, q, cfg, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 1, "text": "hi"}}, nil
+		})
+		rig.Pass(time.Second)
+		c.end(t)
+		state, err := q.State(t.Context(), queueBot)
+		require.NoError(t, err)
+		assert.Equal(t, 1, state.Pending, "the update is handled again: %s", q.Log())
+	})
+}
+
 func TestAConsumerGathersAlbums(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w := memqueue.New(), &work{}

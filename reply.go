@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/internal/botapi"
+	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/retry"
 )
@@ -352,13 +353,16 @@ func (c *replyCall) lost(ctx context.Context, f *findings, calls int) error {
 	if calls > 1 {
 		words += fmt.Sprintf(", given up after %d calls", calls)
 	}
-	err := f.wrap(words)
-	if ctx.Err() == nil {
-		return err
+	err, stopped := f.wrap(words), f.shutdown
+	if ctx.Err() != nil {
+		why := inspect(context.Cause(ctx))
+		stopped = stopped || why.shutdown
+		if !strings.Contains(f.text, why.text) {
+			err = fmt.Errorf("%w; %w", err, why.wrap("its time was over"))
+		}
 	}
-	why := inspect(context.Cause(ctx))
-	if strings.Contains(f.text, why.text) {
-		return err
+	if stopped {
+		return &dispatch.StoppedError{Err: err}
 	}
-	return fmt.Errorf("%w; %w", err, why.wrap("its time was over"))
+	return err
 }

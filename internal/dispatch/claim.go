@@ -234,9 +234,12 @@ func (e *Engine) tellStore(f *flight, end *ending) {
 		return
 	}
 	var err error
-	if end.Acked {
+	switch {
+	case end.Acked:
 		err = e.Store.Done(c.values, c.Claim, end.stored)
-	} else {
+	case end.cut:
+		e.Store.Release(c.values, c.Claim)
+	default:
 		err = e.Store.Fail(c.values, c.Claim, f.history.note(e.origin))
 	}
 	switch {

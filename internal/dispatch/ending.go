@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/tghook/tghook/internal/guard"
 )
 
 // ending is how an attempt ended, or a turn without one.
@@ -18,6 +16,7 @@ type ending struct {
 	skipped bool // no attempt was made
 	carried bool // a delivery is told of the result
 	again   bool // another attempt may follow at once: see repeatLocked
+	cut     bool // the attempt was stopped, and its Source keeps the item: it does not count
 	joined  bool // its deliveries wait for its group
 	gone    bool // the item is forgotten
 	quietly bool // another process has the item, and nobody need be told
@@ -101,7 +100,8 @@ func (e *Engine) refuseLocked(f *flight, h *handover, end *ending) {
 	if late := f.attempt.cancelled; late != nil {
 		err = &attemptError{"cancelled because it was late: " + late.String(), err}
 	}
-	if failed.Spared {
+	end.cut = e.sourceOf(f).keeps() && (failed.Shutdown || e.shutdown.phase == stopped)
+	if failed.Spared || end.cut {
 		f.attempt.number--
 	} else {
 		f.history.add(failedAttempt{
@@ -167,17 +167,11 @@ func (e *Engine) call(f *flight, end *ending) {
 	end.Outcome, end.Err = Replied, end.Reply.Send(ctx)
 	if end.Err != nil {
 		end.Outcome = ReplyLost
-		if e.calls.Err() != nil && isShutdown(end.Err) && e.sourceOf(f).keeps() { // another process sends it
-			end.Outcome, end.Acked, end.store = Failed, false, taken
+		if _, stopped := end.Err.(*StoppedError); stopped && e.sourceOf(f).keeps() { //nolint:errorlint // the Sender returns it itself
+			end.Outcome, end.Acked, end.store = Failed, false, taken // it is sent when the item has been taken again
 		}
 	}
 	end.Reply = Reply{}
-}
-
-// isShutdown reports whether err says that the engine was stopped. A method of err may panic.
-func isShutdown(err error) (is bool) {
-	_ = guard.Call(func() error { is = errors.Is(err, ErrShutdown); return nil })
-	return is
 }
 
 // finish ends an attempt or a turn. It reports whether f goes on, and if not, what its

@@ -31,6 +31,12 @@ var (
 	errExhausted = errors.New("tghook: MaxAttempts was reached in another process")
 )
 
+// StoppedError is the error of a Sender that was stopped, and has not given the reply up.
+type StoppedError struct{ Err error }
+
+func (e *StoppedError) Error() string { return e.Err.Error() }
+func (e *StoppedError) Unwrap() error { return e.Err }
+
 // ErrNoSender is the error of a reply that nobody can send.
 var ErrNoSender = errors.New("no Caller to send it with")
 

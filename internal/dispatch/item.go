@@ -59,6 +59,7 @@ type Failure struct {
 	Dropped  bool          // final, because the handler said so
 	Hopeless bool          // it says more of the item than of the world
 	Spared   bool          // it says nothing of the item: the attempt does not count
+	Shutdown bool          // the handler says that it was stopped
 }
 
 // Outcome is how a delivery or an attempt ended.
