@@ -77,10 +77,13 @@ func (g *gateway) start() error {
 var pendings = []int{90_000, 91_000}
 
 // reload changes max_pending in the configuration, tells the gateway to read it, and waits until it
-// has.
+// has. Until a gateway is ready, the signal would end it.
 func (g *gateway) reload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if err := g.ready(ctx); err != nil {
+		return err
+	}
 	before, _ := g.gauge(ctx, reloads) // it is not there before the first one
 	text, err := os.ReadFile(g.config())
 	if err != nil {
@@ -97,6 +100,9 @@ func (g *gateway) reload(ctx context.Context) error {
 	for {
 		if n, err := g.gauge(ctx, reloads); err == nil && n > before {
 			return nil
+		}
+		if err := g.alive(); err != nil {
+			return err
 		}
 		if err := retry.Sleep(ctx, 10*time.Millisecond); err != nil {
 			return fmt.Errorf("%s has not read its configuration: %w", g.name, err)
