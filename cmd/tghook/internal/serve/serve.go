@@ -54,24 +54,34 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
 	meter, err := telemetry.New(ctx, telemetry.Config{Version: cfg.Version, Logger: cfg.Logger, StorageMax: cfg.File.Storage.MaxSize})
 	if err != nil {
-		return err
+		return errors.Join(err, store.Close())
 	}
-	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		err = errors.Join(err, meter.Shutdown(ending))
-	}()
+	defer func() { err = errors.Join(err, end(ctx, store, meter)) }()
 	g := gateway.New(gateway.Config{File: cfg.File, Storage: store, Meter: meter, Library: meter.Library(), Logger: cfg.Logger})
 	meter.Observe(g.Bots, store)
+	meter.Reloaded(nil)
 	s := &site{cfg: cfg, log: cfg.Logger}
 	if err := s.listen(ctx, g, store, meter); err != nil {
 		s.close()
 		return err
 	}
 	return s.run(ctx, g, meter)
+}
+
+// end closes the storage and the telemetry, side by side.
+func end(ctx context.Context, store *storage.Storage, meter *telemetry.Telemetry) error {
+	var metering error
+	var ending sync.WaitGroup
+	ending.Go(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		metering = meter.Shutdown(ctx)
+	})
+	closing := store.Close()
+	ending.Wait()
+	return errors.Join(closing, metering)
 }
 
 // site is all that listens.
@@ -158,11 +168,7 @@ func (s *site) run(ctx context.Context, g *gateway.Gateway, meter *telemetry.Tel
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var running sync.WaitGroup
-	running.Go(func() {
-		if err := g.Run(ctx); err != nil {
-			stop(err)
-		}
-	})
+	running.Go(func() { g.Run(ctx) })
 	running.Go(func() { s.reload(ctx, g, meter) })
 	for i, server := range s.servers {
 		running.Go(func() {

@@ -5,7 +5,7 @@ import {count} from './format.js';
 import {lettersPath, loadPage} from './serve-letters.js';
 
 const words = {
-  replay: {title: 'Replay dead letters', yes: 'Replay', done: 'went back', text: 'Each goes to the end of its lane, and its attempts count from zero.'},
+  replay: {title: 'Replay dead letters', yes: 'Replay', done: 'went back', text: 'Each goes to the end of its chat’s queue, and its attempts count from zero.'},
   discard: {title: 'Discard dead letters', yes: 'Discard', done: 'discarded', text: 'The updates are removed for good. The bot never gets them.'},
 };
 

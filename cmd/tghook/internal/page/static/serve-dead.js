@@ -60,7 +60,7 @@ function Tools({bot, copy, state, chosen, bulk, clear}) {
 
 function Table({bot, copy, state, picked, setPicked, letterId}) {
   const {letters, loading, error} = state;
-  if (letters.length === 0) return !error && html`<p class="inspector-none serve-none" role="status">${loading ? 'Loading …' : 'No dead letters. An update becomes one when it was given up after its attempts.'}</p>`;
+  if (letters.length === 0) return !error && html`<p class="inspector-none serve-none" role="status">${loading ? 'Loading …' : 'No dead letters. An update that fails too often becomes one.'}</p>`;
   const all = letters.every(l => picked.has(l.id));
   const pick = id => {
     const next = new Set(picked);

@@ -41,7 +41,7 @@ export function Letter({api, bot, copy, id, onGone}) {
   const discard = async () => {
     if (await ask('Discard the dead letter?', 'The update is removed for good. The bot never gets it.', 'Discard', {danger: true})) await act('discard', 'Discarded');
   };
-  const back = bot.paused ? 'The update is back in its lane. The bot gets it when it is resumed.' : 'The update is back in its lane';
+  const back = bot.paused ? 'The update is back in the queue. The bot gets it when it is resumed.' : 'The update is back in the queue';
   return html`<section class="serve-letter inspector-detail" aria-label="Open dead letter" onKeyDown=${e => { if (e.key === 'Escape' && !editing) { e.stopPropagation(); e.preventDefault(); close(); } }}>
     <header class="inspector-detail-head">
       <button class="icon-button inspector-back" aria-label="Back to the list" title="Back to the list" onClick=${close}><${Icon} name="back" /></button>
@@ -61,13 +61,13 @@ export function Letter({api, bot, copy, id, onGone}) {
         <section class="inspector-message"><h4>Update</h4><${Body} body=${letter.update_text} label="update" /></section>`}
     </div>
     ${editing && html`<${Edit} title=${`Edit and replay ${letter.kind || 'the update'}`} text=${letter.update_text} done=${back} onDone=${onGone} onClose=${() => setEditing(false)}
-      hint="The bot gets the edited update in place of this one, at the end of its lane." send=${body => api.post(lettersPath(bot.name, copy, {}, id, 'replay'), body)} />`}
+      hint="The bot gets the edited update in place of this one, at the end of its chat’s queue." send=${body => api.post(lettersPath(bot.name, copy, {}, id, 'replay'), body)} />`}
   </section>`;
 }
 
 function Facts({letter: l}) {
   const facts = [
-    ['Update', l.update_id], ['Chat', l.chat], ['User', l.user], ['Lane', l.lane], ['Attempts', l.attempts],
+    ['Update', l.update_id], ['Chat', l.chat], ['User', l.user], ['Queue', l.lane], ['Attempts', l.attempts],
     ['Arrived', l.published && fullTime(new Date(l.published) / 1000)], ['Given up', l.buried && fullTime(new Date(l.buried) / 1000)],
   ];
   return html`<dl class="inspector-facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

@@ -17,12 +17,12 @@ function Target({target: t, paused, alone}) {
     <header><h2>${title}</h2><span class=${`badge ${state[0]}`}>${state[1]}</span></header>
     <p class="serve-url">${t.url}</p>
     ${t.down && html`<p class="inspector-verdict failed"><strong>Down${t.since && html` for <${Age} at=${t.since} />`}.</strong> ${t.problem}<br />
-      <span>The gateway asks it from time to time. Nothing is lost.</span></p>`}
+      <span>The gateway asks it from time to time. Its updates are kept.</span></p>`}
     <dl class="inspector-facts">
       <${Fact} name="Waiting" value=${t.queue.pending} />
       <${Fact} name="Oldest" value=${t.queue.oldest ? html`<${Age} at=${t.queue.oldest} />` : 'none'} />
       <${Fact} name="Requests under way" value=${`${t.busy} of at most ${t.window}`} />
-      <${Fact} name="Taken, wait for their turn" value=${t.waiting} />
+      <${Fact} name="In memory, waiting" value=${t.waiting} />
       <${Fact} name="Dead letters" value=${t.queue.dead} />
       <${Fact} name="Counted" value=${t.counted ? html`<${Age} at=${t.counted} /> ago` : 'not yet'} />
     </dl>
@@ -32,9 +32,9 @@ function Target({target: t, paused, alone}) {
 
 function Lanes({queue}) {
   if (!(queue.lanes?.length > 0)) return null;
-  return html`<table class="serve-lanes"><caption>${queue.lanes.length >= 100 ? 'The 100 lanes that wait longest' : 'Lanes that wait'}</caption>
+  return html`<table class="serve-lanes"><caption>${queue.lanes.length >= 100 ? 'The 100 chats that wait longest' : 'Chats that wait'}</caption>
     <thead><tr><th scope="col">Lane</th><th scope="col">Waiting</th><th scope="col">Oldest</th></tr></thead>
-    <tbody>${queue.lanes.map(l => html`<tr key=${l.lane}><td>${l.lane || 'no lane'}</td><td>${l.pending}</td><td>${l.oldest && html`<${Age} at=${l.oldest} />`}</td></tr>`)}</tbody></table>`;
+    <tbody>${queue.lanes.map(l => html`<tr key=${l.lane}><td>${l.lane || 'no chat'}</td><td>${l.pending}</td><td>${l.oldest && html`<${Age} at=${l.oldest} />`}</td></tr>`)}</tbody></table>`;
 }
 
 function Telegram({bot}) {
@@ -43,14 +43,14 @@ function Telegram({bot}) {
   return html`<article class="serve-card" aria-label="Telegram">
     <header><h2>From Telegram</h2><span class=${`badge ${w.problem ? 'danger' : ''}`}>${way}</span></header>
     ${w.url && html`<p class="serve-url">${w.url}</p>`}
-    ${w.problem && html`<p class="inspector-verdict failed"><strong>${bot.receive === 'poll' ? 'The poll fails.' : 'The webhook could not be set.'}</strong> ${w.problem}</p>`}
+    ${w.problem && html`<p class="inspector-verdict failed"><strong>${bot.receive === 'poll' ? 'The poll fails.' : 'Telegram has a problem with the webhook.'}</strong> ${w.problem}</p>`}
     ${w.last_error && html`<p class="inspector-verdict"><strong>The last error that Telegram saw${w.error_at && html`, <${Age} at=${w.error_at} /> ago`}.</strong> ${w.last_error}</p>`}
     <dl class="inspector-facts">
       <${Fact} name="Waiting at Telegram" value=${w.checked_at ? count(w.pending, 'update') : 'not known yet'} />
       <${Fact} name="Asked" value=${w.checked_at ? html`<span title=${fullTime(new Date(w.checked_at) / 1000)}><${Age} at=${w.checked_at} /> ago</span>` : 'not yet'} />
       <${Fact} name="Bot’s id" value=${bot.id} />
     </dl>
-    ${!w.here && html`<p class="inspector-hint">Another gateway on the same database cares for this bot at Telegram.</p>`}
+    ${!w.here && html`<p class="inspector-hint">Another gateway, or none yet, cares for this bot at Telegram.</p>`}
   </article>`;
 }
 

@@ -47,6 +47,6 @@ function detailOf(bot, history, onlyChat) {
 
 function ReplayRow({row, api, onClose}) {
   return html`<${Edit} title=${`Replay ${row.kind ?? 'the update'}`} text=${row.update_text} onClose=${onClose}
-    hint="The bot gets this update once more, behind what waits in its lane. Change what you like."
+    hint="The bot gets this update once more, behind what waits in its chat. Change what you like."
     done="The update waits for its turn" send=${body => api.post(`${rowPath(row.id)}/replay`, body)} />`;
 }

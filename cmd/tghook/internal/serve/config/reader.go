@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/tghook/tghook/internal/redact"
 )
 
 const (
@@ -138,7 +140,7 @@ func (r *reader) read(v *value, limit int64) (data []byte, path string, ok bool)
 	r.files = append(r.files, path)
 	data, err := readFile(path, limit)
 	if err != nil {
-		r.wrongf(v, "the file %s cannot be read: %v", path, err)
+		r.wrongf(v, "the file %s cannot be read: %s", redact.Tokens(path), redact.Tokens(err.Error()))
 	}
 	return data, path, err == nil
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // A source is where a secret or a certificate comes from.
@@ -28,7 +30,7 @@ func (r *reader) secret(v *value) string {
 		name := env.text()
 		text, set := os.LookupEnv(name)
 		if !set {
-			r.wrongf(env, "the environment variable %s is not set", name)
+			r.wrongf(env, "the environment variable %s is not set", redact.Tokens(name))
 		} else if text == "" {
 			r.wrongf(env, "the environment variable %s is empty", name)
 		}

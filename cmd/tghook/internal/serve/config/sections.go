@@ -82,8 +82,9 @@ func (r *reader) history(v *value, page bool) History {
 }
 
 const (
-	minToken = 16 // characters of the admin API's token
-	minKey   = 32 // bytes of the key by which bots are encrypted
+	minToken    = 16 // characters of the admin API's token
+	minPassword = 12 // of the page's password
+	minKey      = 32 // bytes of the key by which bots are encrypted
 )
 
 var bearerForm = regexp.MustCompile(`^[!-~]*$`)
@@ -126,6 +127,8 @@ func (r *reader) page(v *value) Page {
 		r.wrongf(header, "stands beside password; leave one of them out")
 	case header != nil && (proxies == nil || proxies.form == list && len(proxies.items) == 0):
 		r.wrongf(header, "needs proxies: the addresses of the proxy that sets it, because anybody can send a header")
+	case password != nil && p.Password != "" && len(p.Password) < minPassword:
+		r.wrongf(password, "the password is too short; it must have %d characters or more", minPassword)
 	case header == nil && proxies != nil:
 		r.wrongf(proxies, "is for header; leave it out")
 	}

@@ -33,7 +33,7 @@ func (g *Gateway) Add(ctx context.Context, name string, spec []byte) error {
 	if _, err := config.ParseBot(name, spec, g.known(file, name)); err != nil {
 		return err
 	}
-	sealed, err := seal(file.Admin.Key, name, spec)
+	sealed, err := seal(g.cfg.File.Admin.Key, name, spec)
 	if err != nil {
 		return err
 	}
@@ -65,19 +65,18 @@ func inFile(file *config.Config, name string) bool {
 }
 
 // Remove removes a bot that was added, and its webhook. Updates that wait stay in the storage. If
-// the bot is in the file, the error is [ErrInFile].
+// the bot is in the file alone, the error is [ErrInFile].
 func (g *Gateway) Remove(ctx context.Context, name string) error {
 	g.changing.Lock()
 	file := g.file
 	g.changing.Unlock()
-	if inFile(file, name) {
-		return ErrInFile
-	}
 	found, err := g.cfg.Storage.RemoveBot(ctx, name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !found {
+	case !found && inFile(file, name):
+		return ErrInFile
+	case !found:
 		return ErrNoBot
 	}
 	return g.look(ctx)
@@ -112,7 +111,7 @@ func (g *Gateway) takeAdded(bots []storage.Added) {
 
 // open reads a bot of the storage.
 func (g *Gateway) open(b storage.Added) addedBot {
-	spec, err := unseal(g.file.Admin.Key, b.Name, b.Sealed)
+	spec, err := unseal(g.cfg.File.Admin.Key, b.Name, b.Sealed)
 	var bot *config.Bot
 	if err == nil {
 		base := *g.file
@@ -126,7 +125,7 @@ func (g *Gateway) open(b storage.Added) addedBot {
 	return addedBot{b.Sealed, bot}
 }
 
-var errSealed = errors.New("its configuration cannot be decrypted: admin.key is not the one with which the bot was added")
+var errSealed = errors.New("its configuration cannot be decrypted, because it was added with another admin.key; restore that key, or add the bot again")
 
 // seal encrypts the configuration of a bot, which has its token.
 func seal(key []byte, name string, spec []byte) ([]byte, error) {

@@ -24,23 +24,28 @@ type bot struct {
 	hook    *tghook.Webhook // nil if the bot polls
 	targets []*target       // first the bot's own URL
 
-	stop context.CancelFunc
-	care sync.WaitGroup // of the keeper's work
+	stop  context.CancelFunc
+	care  sync.WaitGroup // of the keeper's work
+	quiet chan struct{}  // closed when the bot does not call Telegram any more
 
 	mu      sync.Mutex
 	webhook WebhookStatus
 }
 
-// door has what a bot's webhook needs of the rest of the file.
+// door has what a bot needs of the rest of the file.
 type door struct {
 	url            string
 	api            string
 	local          bool
 	sources, proxy []netip.Prefix
+	allow          []netip.Prefix // of a bot that was added
 }
 
-func doorOf(file *config.Config) door {
+func doorOf(cfg *config.Bot, file *config.Config) door {
 	d := door{api: file.API, local: file.LocalAPI, sources: file.Sources, proxy: file.TrustedProxies}
+	if cfg.Added {
+		d.allow = append([]netip.Prefix{}, file.Admin.Allow...)
+	}
 	if file.URL != nil {
 		d.url = file.URL.String()
 	}
@@ -49,24 +54,21 @@ func doorOf(file *config.Config) door {
 
 // same reports whether the bot runs with this configuration.
 func (b *bot) same(cfg *config.Bot, file *config.Config) bool {
-	d := doorOf(file)
-	return b.cfg.Equal(cfg) && b.door.url == d.url && b.door.api == d.api && b.door.local == d.local &&
-		slices.Equal(b.door.sources, d.sources) && slices.Equal(b.door.proxy, d.proxy)
+	d := doorOf(cfg, file)
+	return b.cfg.Name == cfg.Name && b.cfg.Equal(cfg) && b.door.url == d.url && b.door.api == d.api && b.door.local == d.local &&
+		slices.Equal(b.door.sources, d.sources) && slices.Equal(b.door.proxy, d.proxy) && slices.Equal(b.door.allow, d.allow)
 }
 
-// newBot returns a bot. It starts nothing.
-func newBot(g *Gateway, cfg *config.Bot, file *config.Config) (*bot, error) {
-	b := &bot{gateway: g, cfg: cfg, door: doorOf(file), log: g.cfg.Logger.With(slog.String("name", cfg.Name))}
+// newBot returns a bot. It starts nothing. before is the bot with the same id that it replaces, or
+// nil.
+func newBot(g *Gateway, cfg *config.Bot, file *config.Config, before *bot) (*bot, error) {
+	b := &bot{gateway: g, cfg: cfg, door: doorOf(cfg, file), quiet: make(chan struct{}), log: g.cfg.Logger.With(slog.String("name", cfg.Name))}
 	var err error
 	if b.client, err = tghook.NewClient(cfg.Token, tghook.ClientConfig{BaseURL: b.door.api, Local: b.door.local}); err != nil {
 		return nil, err
 	}
-	allow := []netip.Prefix(nil)
-	if cfg.Added {
-		allow = append([]netip.Prefix{}, file.Admin.Allow...)
-	}
 	for _, t := range slices.Concat([]config.Target{cfg.To}, cfg.Copies) {
-		b.targets = append(b.targets, newTarget(b, t, allow))
+		b.targets = append(b.targets, newTarget(b, t, b.door.allow))
 	}
 	if b.inlet, err = newInlet(b); err != nil {
 		return nil, err
@@ -74,9 +76,11 @@ func newBot(g *Gateway, cfg *config.Bot, file *config.Config) (*bot, error) {
 	if cfg.Receive == config.Poll {
 		return b, nil
 	}
-	b.hook, err = tghook.New(b.inlet, tghook.Config{
-		Dispatch: b.inlet.dispatch(), Secret: cfg.Secret, AllowedSources: b.door.sources, TrustedProxies: b.door.proxy,
-	})
+	hook := tghook.Config{Dispatch: b.inlet.dispatch(), Secret: cfg.Secret, AllowedSources: b.door.sources, TrustedProxies: b.door.proxy}
+	if before != nil && before.cfg.Secret != cfg.Secret {
+		hook.PreviousSecret = before.cfg.Secret // until Telegram has the new one
+	}
+	b.hook, err = tghook.New(b.inlet, hook)
 	return b, err
 }
 
@@ -93,14 +97,14 @@ func (g *Gateway) webhookAddress(base string, id int64) string {
 }
 
 // start begins to post the bot's updates, unless it is paused, and to receive them if this
-// gateway is the keeper. before is the bot with another configuration, or nil. It ends meanwhile:
-// only one may poll.
+// gateway is the keeper. before is the bot with the same id that ends meanwhile, or nil: only one
+// of them may call Telegram.
 func (b *bot) start(ctx context.Context, paused bool, before *bot) {
 	ctx, b.stop = context.WithCancel(ctx)
 	b.setPaused(paused)
 	b.care.Go(func() {
 		if before != nil {
-			before.care.Wait()
+			<-before.quiet
 		}
 		b.gateway.keeper.care(ctx, b)
 	})
@@ -113,24 +117,34 @@ func (b *bot) setPaused(paused bool) {
 	}
 }
 
-// end stops the bot. It waits for what the bot has been sent.
-func (b *bot) end() {
+// end stops the bot, and waits for what it has been sent. If the bot was taken out, its webhook is
+// deleted.
+func (b *bot) end(ctx context.Context, takenOut bool) {
 	b.stop()
 	var all sync.WaitGroup
 	for _, t := range b.targets {
 		all.Go(t.end)
 	}
-	all.Go(b.care.Wait)
+	all.Go(func() {
+		defer close(b.quiet)
+		b.care.Wait()
+		if takenOut {
+			b.deleteWebhook(ctx)
+		}
+	})
 	if b.hook != nil {
-		all.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), doorTime)
-			defer cancel()
-			if err := b.hook.Shutdown(ctx); err != nil {
-				b.log.Warn("the webhook ended while updates came in; Telegram sends them again", slog.Any("error", err))
-			}
-		})
+		all.Go(b.closeDoor)
 	}
 	all.Wait()
+}
+
+// closeDoor waits until what comes in is answered.
+func (b *bot) closeDoor() {
+	ctx, cancel := context.WithTimeout(context.Background(), doorTime)
+	defer cancel()
+	if err := b.hook.Shutdown(ctx); err != nil {
+		b.log.Warn("the webhook ended while updates came in; Telegram sends them again", slog.Any("error", err))
+	}
 }
 
 // target returns the target with the name.

@@ -21,6 +21,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
@@ -51,21 +53,14 @@ type Meter interface {
 	DeadLettered(bot, target string)
 }
 
-// The whole end takes less than ten seconds, after which many platforms kill a process.
-const (
-	// postTime is how long bots may take at the end to answer what was posted.
-	postTime = 4 * time.Second
-	// replyTime is how long their webhook replies may take after that.
-	replyTime = 2 * time.Second
-	// doorTime is how long a webhook may take at the end to answer what came in.
-	doorTime = 3 * time.Second
-)
-
 const (
 	// lookEvery is how often the gateway asks what other gateways have changed.
 	lookEvery = time.Second
 	// countEach is how often the waiting updates are counted.
-	countEach = 5 * time.Second
+	countEach  = 5 * time.Second
+	countTime  = 2 * time.Second // how long one count may take
+	countPause = 500 * time.Millisecond
+	counters   = 4 // counts at a time
 	// lease is how long the chats of a gateway that was killed wait, and how long the database
 	// may be away before requests under way are cut off.
 	lease = 10 * time.Second
@@ -80,12 +75,16 @@ type Gateway struct {
 	cfg    Config
 	keeper *keeper
 	record *recorder
-	routes atomic.Pointer[map[int64]*bot] // by id
+	ends   ends
+	routes atomic.Pointer[map[int64]*bot] // by id; nil until Run has begun
 
+	// looking is held while what the storage says is read and taken over.
+	looking sync.Mutex
 	// changing is held while bots start and end.
 	changing sync.Mutex
 	file     *config.Config
 	added    map[string]addedBot
+	leaving  map[int64]*bot // bots that end, by id; the newest of each
 
 	mu     sync.Mutex
 	bots   map[string]*bot
@@ -96,10 +95,9 @@ type Gateway struct {
 
 // New returns a Gateway. It starts nothing.
 func New(cfg Config) *Gateway {
-	g := &Gateway{cfg: cfg, file: cfg.File, bots: map[string]*bot{}, added: map[string]addedBot{}, paused: map[int64]bool{}}
+	g := &Gateway{cfg: cfg, file: cfg.File, ends: newEnds(), bots: map[string]*bot{}, added: map[string]addedBot{}, leaving: map[int64]*bot{}, paused: map[int64]bool{}}
 	g.keeper = newKeeper(cfg.Storage, cfg.Logger)
 	g.record = newRecorder(cfg.Storage, cfg.File.History)
-	g.routes.Store(&map[int64]*bot{})
 	return g
 }
 
@@ -108,14 +106,12 @@ var ErrNoBot = errors.New("there is no such bot")
 
 // Run passes updates on until ctx ends. Then it waits for what the bots have been sent, and
 // returns within ten seconds. The other updates stay in the storage. If the storage does not
-// answer at first, Run returns an error.
-func (g *Gateway) Run(ctx context.Context) error {
+// answer at first, Run waits until it does.
+func (g *Gateway) Run(ctx context.Context) {
+	g.firstLook(ctx) // before bots start: some may be paused
 	g.mu.Lock()
 	g.ctx = ctx
 	g.mu.Unlock()
-	if err := g.look(ctx); err != nil {
-		return err
-	}
 	g.change(func() {})
 	var running sync.WaitGroup
 	running.Go(func() { g.keeper.run(ctx) })
@@ -123,18 +119,40 @@ func (g *Gateway) Run(ctx context.Context) error {
 	running.Go(func() { g.count(ctx) })
 	running.Go(func() { g.tidy(ctx) })
 	<-ctx.Done()
-	g.changing.Lock() // no bot starts any more
-	g.mu.Lock()
-	bots := slices.Collect(maps.Values(g.bots))
-	g.mu.Unlock()
-	for _, b := range bots {
-		g.ending.Go(b.end)
+	g.ends.begin()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		g.changing.Lock() // no bot starts any more
+		for _, b := range g.all() {
+			g.ending.Go(func() { b.end(ctx, false) })
+		}
+		g.changing.Unlock()
+		g.ending.Wait()
+		running.Wait()
+		g.keeper.yield()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(endTime):
+		g.cfg.Logger.Warn("the end has taken too long; what is not finished goes on after the next start")
 	}
-	g.changing.Unlock()
-	g.ending.Wait()
-	running.Wait()
-	g.keeper.yield()
-	return nil
+}
+
+// firstLook looks at the storage until it answers, or until ctx ends.
+func (g *Gateway) firstLook(ctx context.Context) {
+	for told := false; ; told = true {
+		err := g.look(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if !told {
+			g.cfg.Logger.Warn("the storage does not answer; no bot has started yet", slog.Any("error", err))
+		}
+		if !sleep(ctx, lookEvery) {
+			return
+		}
+	}
 }
 
 // Apply takes over another configuration. Only bots that differ are started anew. It returns the
@@ -143,6 +161,9 @@ func (g *Gateway) Apply(file *config.Config) (later []string) {
 	g.change(func() {
 		later = restarts(g.cfg.File, file)
 		g.file = file
+		for name, b := range g.added { // they depend on the file
+			g.added[name] = g.open(storage.Added{Name: name, Sealed: b.sealed})
+		}
 	})
 	return later
 }
@@ -153,6 +174,7 @@ func restarts(old, now *config.Config) (names []string) {
 		name string
 		same bool
 	}{
+		{"url", (old.URL == nil) == (now.URL == nil)},
 		{"listen", old.Listen == now.Listen},
 		{"tls", old.TLS == now.TLS},
 		{"storage", old.Storage == now.Storage},
@@ -182,42 +204,56 @@ func (g *Gateway) change(f func()) {
 		return
 	}
 	wanted := g.wanted()
-	g.mu.Lock()
-	var gone []*bot
-	changed := map[string]*bot{}
-	for name, b := range g.bots {
-		if w := wanted[name]; w == nil || w.ID != b.cfg.ID {
-			gone = append(gone, b)
-			delete(g.bots, name)
-		} else if !b.same(w, g.file) {
-			changed[name] = b
-			delete(g.bots, name)
-		}
+	running := map[int64]*bot{}
+	for _, b := range g.all() {
+		running[b.cfg.ID] = b
 	}
+	bots, routes := map[string]*bot{}, map[int64]*bot{}
 	for name, w := range wanted {
-		if g.bots[name] != nil {
-			continue
+		b := running[w.ID]
+		if b == nil || !b.same(w, g.file) {
+			b = g.begin(ctx, w, cmp.Or(b, g.leaving[w.ID]))
 		}
-		b, err := newBot(g, w, g.file)
-		if err != nil { // the configuration was checked
-			g.cfg.Logger.Error("a bot cannot start", slog.String("bot", name), slog.Any("error", err))
-			continue
+		if b != nil {
+			bots[name], routes[w.ID] = b, b
 		}
-		b.start(ctx, g.paused[w.ID], changed[name])
-		g.bots[name] = b
 	}
-	routes := map[int64]*bot{}
-	for _, b := range g.bots {
-		routes[b.cfg.ID] = b
-	}
+	g.mu.Lock()
+	g.bots = bots
 	g.mu.Unlock()
 	g.routes.Store(&routes)
-	for _, b := range slices.AppendSeq(gone, maps.Values(changed)) {
-		g.ending.Go(b.end)
+	for id, b := range running {
+		if routes[id] != b {
+			g.leave(ctx, b, routes[id] == nil)
+		}
 	}
-	for _, b := range gone {
-		g.ending.Go(func() { b.deleteWebhook(ctx) })
+}
+
+// begin starts a bot. before has the same id and ends, or is nil. g.changing is held.
+func (g *Gateway) begin(ctx context.Context, cfg *config.Bot, before *bot) *bot {
+	b, err := newBot(g, cfg, g.file, before)
+	if err != nil { // the configuration was checked
+		g.cfg.Logger.Error("a bot cannot start", slog.String("bot", cfg.Name), slog.Any("error", err))
+		return nil
 	}
+	g.mu.Lock()
+	paused := g.paused[cfg.ID]
+	g.mu.Unlock()
+	b.start(ctx, paused, before)
+	return b
+}
+
+// leave ends a bot. g.changing is held.
+func (g *Gateway) leave(ctx context.Context, b *bot, takenOut bool) {
+	g.leaving[b.cfg.ID] = b
+	g.ending.Go(func() {
+		b.end(ctx, takenOut)
+		g.changing.Lock()
+		defer g.changing.Unlock()
+		if g.leaving[b.cfg.ID] == b {
+			delete(g.leaving, b.cfg.ID)
+		}
+	})
 }
 
 // wanted returns the bots that should run. g.changing is held.
@@ -267,6 +303,8 @@ func every(ctx context.Context, d time.Duration, f func()) {
 
 // look asks the storage which bots are paused, and which were added.
 func (g *Gateway) look(ctx context.Context) error {
+	g.looking.Lock()
+	defer g.looking.Unlock()
 	asking, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	paused, err := g.cfg.Storage.Paused(asking)
@@ -290,15 +328,19 @@ func (g *Gateway) look(ctx context.Context) error {
 // count counts what waits, until ctx ends.
 func (g *Gateway) count(ctx context.Context) {
 	for {
+		var counting errgroup.Group
+		counting.SetLimit(counters)
 		for _, b := range g.all() {
 			for _, t := range b.targets {
-				t.count(ctx)
+				counting.Go(func() error {
+					t.count(ctx)
+					return nil
+				})
 			}
 		}
-		select {
-		case <-ctx.Done():
+		_ = counting.Wait()
+		if !sleep(ctx, countEach) {
 			return
-		case <-time.After(countEach):
 		}
 	}
 }
@@ -322,10 +364,16 @@ func (g *Gateway) find(name string) (*bot, error) {
 
 // ServeHTTP takes the webhooks of all bots. The path of a bot ends in /bots/ and its id.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	routes := g.routes.Load()
+	if routes == nil {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "The gateway is starting.", http.StatusServiceUnavailable)
+		return
+	}
 	dir, last := path.Split(r.URL.Path)
 	id, err := strconv.ParseInt(last, 10, 64)
 	if err == nil && path.Base(dir) == "bots" {
-		if b := (*g.routes.Load())[id]; b != nil && b.hook != nil {
+		if b := (*routes)[id]; b != nil && b.hook != nil {
 			b.hook.ServeHTTP(w, r)
 			return
 		}

@@ -43,6 +43,9 @@ func (i *inlet) dispatch() tghook.DispatchConfig {
 // bot's own URL. There it becomes a dead letter that can be seen.
 func (i *inlet) deadLetter(ctx context.Context, u *tghook.Update, _ error) error {
 	key := tghook.Key{Bot: i.bot.targets[0].id, ID: u.ID}
+	if key.ID == 0 { // it may have none
+		key.ID = madeID(u.Raw)
+	}
 	return i.bot.gateway.cfg.Storage.Queue().Publish(ctx, tghook.QueuedUpdate{Key: key, Raw: u.Raw})
 }
 
@@ -60,24 +63,37 @@ const Full tghook.Outcome = "full"
 
 var errFull = errors.New("too many updates wait for the bot")
 
-// Publish implements [tghook.Queue].
+// Publish implements [tghook.Queue]. If the queue of a URL is full, no URL gets the update.
 func (f *fanOut) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) error {
-	var all []tghook.QueuedUpdate
+	all, takes, err := f.expand(ctx, updates)
+	if err == nil {
+		err = f.Queue.Publish(ctx, all...)
+	}
+	if err != nil {
+		for _, t := range takes {
+			t.release()
+		}
+	}
+	return err
+}
+
+// expand returns the updates for each target, and the targets that have room reserved.
+func (f *fanOut) expand(ctx context.Context, updates []tghook.QueuedUpdate) (all []tghook.QueuedUpdate, takes []*target, err error) {
 	for _, u := range updates {
 		parsed, err := tghook.ParseUpdate(u.Raw)
 		if err != nil {
-			return err
+			return nil, takes, err
 		}
 		for _, t := range f.bot.targets {
 			if !t.takes(parsed.Kind) {
 				continue
 			}
-			if most := f.bot.cfg.MaxPending; !t.admit(1, most) {
-				return fmt.Errorf("%w (%d; max_pending of the bot %s)", errFull, most, f.bot.cfg.Name)
+			if most := f.bot.cfg.MaxPending; !t.reserve(ctx, most) {
+				return nil, takes, fmt.Errorf("%w (%d; max_pending of the bot %s)", errFull, most, f.bot.cfg.Name)
 			}
 			u.Key.Bot = t.id
-			all = append(all, u)
+			all, takes = append(all, u), append(takes, t)
 		}
 	}
-	return f.Queue.Publish(ctx, all...)
+	return all, takes, nil
 }

@@ -12,11 +12,10 @@ import (
 )
 
 const (
-	role       = "keeper"
-	roleTime   = 9 * time.Second // how long a gateway that was killed keeps the role
-	roleRenew  = 2 * time.Second
-	hooksEach  = 10 // calls of setWebhook in a second, of all bots together
-	hooksBurst = 1
+	role      = "keeper"
+	roleTime  = 9 * time.Second // how long a gateway that was killed keeps the role
+	roleRenew = 2 * time.Second
+	hookRate  = 10 // calls of setWebhook in a second, of all bots together
 )
 
 // keeper is the one of several gateways that cares for the bots: it sets their webhooks, and
@@ -33,7 +32,7 @@ type keeper struct {
 }
 
 func newKeeper(s *storage.Storage, log *slog.Logger) *keeper {
-	return &keeper{storage: s, log: log, hooks: rate.NewLimiter(hooksEach, hooksBurst), changed: make(chan struct{})}
+	return &keeper{storage: s, log: log, hooks: rate.NewLimiter(hookRate, 1), changed: make(chan struct{})}
 }
 
 // run takes the role when it is free, until ctx ends.
@@ -48,7 +47,7 @@ func (k *keeper) run(ctx context.Context) {
 		case held:
 			until = asked.Add(roleTime)
 			k.set(ctx, true)
-		case err == nil || time.Until(until) < roleRenew: // in time, before another one takes it
+		case err == nil || time.Until(until) < 2*roleRenew: // before another one may take it
 			k.set(ctx, false)
 		}
 		select {
@@ -93,8 +92,8 @@ func (k *keeper) await(ctx context.Context) (context.Context, context.CancelFunc
 		k.mu.Unlock()
 		if here != nil {
 			kept, cancel := context.WithCancel(ctx)
-			context.AfterFunc(here, cancel)
-			return kept, cancel, true
+			stop := context.AfterFunc(here, cancel)
+			return kept, func() { stop(); cancel() }, true
 		}
 		select {
 		case <-changed:

@@ -3,10 +3,12 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"slices"
 
@@ -49,7 +51,9 @@ func (g *Gateway) Replay(ctx context.Context, name, target string, id int64, edi
 	if len(letters) == 0 || letters[0].Key != key {
 		return tghook.ErrNoDeadLetter
 	}
-	if err := t.send(ctx, edited); err != nil { // first, so that a crash loses nothing
+	// The edited update comes first, so that a crash loses nothing. If the same is asked twice, it
+	// is published once.
+	if err := t.send(ctx, edited, madeID(fmt.Appendf(nil, "%d %s", id, edited))); err != nil {
 		return err
 	}
 	return g.cfg.Storage.Queue().Discard(ctx, key)
@@ -71,19 +75,19 @@ func (g *Gateway) Send(ctx context.Context, name, target string, update json.Raw
 	if err != nil {
 		return err
 	}
-	return t.send(ctx, update)
+	return t.send(ctx, update, madeID([]byte(rand.Text())))
 }
 
 // ErrNoUpdate says that something is no update.
 var ErrNoUpdate = errors.New("this is no update: give a JSON object with an integer update_id and an object of a kind, such as message")
 
 // send publishes an update under a key of its own, because the queue keeps each key once.
-func (t *target) send(ctx context.Context, raw json.RawMessage) error {
+func (t *target) send(ctx context.Context, raw json.RawMessage, id int64) error {
 	u, err := tghook.ParseUpdate(compact(raw))
 	if err != nil {
 		return fmt.Errorf("%w (%w)", ErrNoUpdate, err)
 	}
-	publisher, err := tghook.NewPublisher(&again{t.bot.gateway.cfg.Storage.Queue(), t.id}, tghook.DispatchConfig{Bot: t.bot.cfg.ID})
+	publisher, err := tghook.NewPublisher(&again{t.bot.gateway.cfg.Storage.Queue(), tghook.Key{Bot: t.id, ID: id}}, tghook.DispatchConfig{Bot: t.bot.cfg.ID})
 	if err != nil {
 		return err
 	}
@@ -107,17 +111,24 @@ func compact(raw []byte) []byte {
 	return slices.Insert(b.Bytes(), at[1], '\n')
 }
 
-// again is the Queue of a publisher of updates that were published before.
+// madeID returns an id for an update in the queue that does not have its own there. The ids of
+// Telegram's updates are lower.
+func madeID(from []byte) int64 {
+	sum := sha256.Sum256(from)
+	return int64(binary.BigEndian.Uint64(sum[:8])>>3 | 1<<61) //nolint:gosec // it fits
+}
+
+// again is the Queue of a publisher of an update that was published before.
 type again struct {
 	tghook.Queue
 
-	id int64
+	key tghook.Key
 }
 
 // Publish implements [tghook.Queue].
 func (a *again) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) error {
 	for i := range updates {
-		updates[i].Key = tghook.Key{Bot: a.id, ID: 1<<61 | rand.Int64N(1<<61)} //nolint:gosec // two must differ, nobody guesses it
+		updates[i].Key = a.key
 	}
 	return a.Queue.Publish(ctx, updates...)
 }

@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
@@ -17,38 +15,29 @@ type posting struct {
 
 	target *target
 	outlet *outlet.Outlet
-	stop   chan struct{} // closed when no more requests may begin
-
-	mu  sync.Mutex
-	cut map[tghook.Key]bool // updates whose handler the end has cut off
+	ctx    context.Context // of Consume
+	cancel context.CancelFunc
 }
 
 func newPosting(t *target, out *outlet.Outlet) *posting {
-	return &posting{Queue: t.bot.gateway.cfg.Storage.Queue(), target: t, outlet: out, stop: make(chan struct{}), cut: map[tghook.Key]bool{}}
+	p := &posting{Queue: t.bot.gateway.cfg.Storage.Queue(), target: t, outlet: out}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
 }
 
-// run posts updates until p.stop is closed, and some seconds more.
+// run posts updates until stop is called, and then until the bot has answered what was posted.
 func (p *posting) run() {
 	defer p.outlet.Close()
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	go p.end(ctx, stop)
-	if err := tghook.Consume(ctx, p, p.handler(), p.target.consume()); err != nil {
+	defer p.cancel()
+	if err := tghook.Consume(p.ctx, p, p.handler(), p.target.consume()); err != nil {
 		p.target.log.Error("updates cannot be posted", slog.Any("error", err))
 	}
 }
 
-// end stops the consumer when p.stop is closed. First it waits for the requests under way, but
-// not for the updates that wait for a turn.
-func (p *posting) end(ctx context.Context, stop context.CancelFunc) {
-	defer stop()
-	select {
-	case <-p.stop:
-	case <-ctx.Done():
-	}
-	ctx, cancel := context.WithTimeout(ctx, postTime)
-	defer cancel()
-	p.outlet.Stop(ctx)
+// stop lets no more requests begin. Updates that wait for their turn go back into the queue.
+func (p *posting) stop() {
+	p.cancel() // first, so that no update is taken again
+	p.outlet.Stop()
 }
 
 // handler posts an update to the URL.
@@ -60,26 +49,11 @@ func (p *posting) handler() tghook.Handler {
 	return h
 }
 
+// deliver posts an update. When the gateway ends, a request may take so long as its end allows.
 func (p *posting) deliver(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
-	reply, err := p.outlet.Deliver(ctx, u)
-	if err != nil && errors.Is(context.Cause(ctx), tghook.ErrShutdown) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.cut[tghook.Key{Bot: p.target.id, ID: u.ID}] = true
-	}
-	return reply, err
-}
-
-// Fail implements [tghook.Queue]. An update that the end has cut off counts no attempt: most have
-// only waited for their turn.
-func (p *posting) Fail(ctx context.Context, u tghook.QueuedUpdate, note []byte) error {
-	p.mu.Lock()
-	cut := p.cut[u.Key]
-	p.mu.Unlock()
-	if cut {
-		return nil
-	}
-	return p.Queue.Fail(ctx, u, note)
+	ctx, release := p.target.bot.gateway.ends.posts.bound(ctx)
+	defer release()
+	return p.outlet.Deliver(ctx, u)
 }
 
 var fieldNames = strings.NewReplacer("tghook: ", "", "DispatchConfig.MaxAttempts", "max_attempts", "DispatchConfig.MaxAge", "max_age")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -68,7 +69,13 @@ func (r *recorder) attempt(t *target, a outlet.Attempt, waited time.Duration) {
 		r.causes[tghook.Key{Bot: t.id, ID: a.Update.ID}] = row.ID
 		r.mu.Unlock()
 	}
-	r.storage.Record(row, r.bodies(a.Exchange))
+	x := r.bodies(a.Exchange)
+	if x != nil {
+		shown := *x
+		shown.URL = t.url
+		x = &shown
+	}
+	r.storage.Record(row, x)
 }
 
 // row begins a row about an update.
@@ -101,12 +108,23 @@ func textOf(u *tghook.Update) string {
 
 // bodies leaves the bodies out of an exchange if the history has none.
 func (r *recorder) bodies(x *storage.Exchange) *storage.Exchange {
-	if x == nil || r.history.Bodies {
-		return x
+	if x == nil {
+		return nil
 	}
-	without := *x
-	without.Body, without.Answer = nil, nil
-	return &without
+	kept := *x
+	if !r.history.Bodies {
+		kept.Body, kept.Answer = nil, nil
+	} else {
+		kept.Body, kept.Answer = withoutProvider(x.Body), withoutProvider(x.Answer)
+	}
+	return &kept
+}
+
+var providerToken = regexp.MustCompile(`("?provider_token"?\s*[:=]\s*"?)[^"&,}\s]+`)
+
+// withoutProvider hides the token of a payment provider, which an invoice has.
+func withoutProvider(body []byte) []byte {
+	return providerToken.ReplaceAll(body, []byte("${1}<token>"))
 }
 
 // call records a call of the Bot API for a webhook reply.
@@ -154,7 +172,7 @@ func (r *recorder) letter(t *target, d tghook.Delivery) {
 	row.Type, row.At, row.Attempt, row.Dropped = rowWarning, time.Now(), d.Attempt, true
 	row.Summary = "dead letter: " + row.Summary
 	if d.Err != nil {
-		row.Error = d.Err.Error()
+		row.Error = fieldNames.Replace(d.Err.Error())
 	}
 	r.storage.Record(row, nil)
 }

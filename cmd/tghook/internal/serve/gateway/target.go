@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // target is a URL of a bot, with the queue of what it has not taken yet.
@@ -22,25 +24,37 @@ type target struct {
 	cfg   config.Target
 	id    int64          // of its queue
 	allow []netip.Prefix // nil: any address
+	url   string         // for people: without a password or a token
 	log   *slog.Logger
 
 	mu      sync.Mutex
 	posting *posting // nil while the bot is paused
+	paused  bool
 	ended   bool
 	state   tghook.QueueState
 	counted time.Time
 	lost    bool // the bot cannot be reached
 	came    int  // updates that were published since state was counted
 
-	running sync.WaitGroup // of postings that have not ended
+	counting sync.Mutex     // held while what waits is counted
+	running  sync.WaitGroup // of postings that have not ended
 }
 
 func newTarget(b *bot, cfg config.Target, allow []netip.Prefix) *target {
-	t := &target{bot: b, cfg: cfg, id: queueOf(b.cfg.ID, cfg.Name), allow: allow, log: b.log}
+	t := &target{bot: b, cfg: cfg, id: queueOf(b.cfg.ID, cfg.Name), allow: allow, url: shownURL(cfg.URL), log: b.log}
 	if cfg.Name != "" {
 		t.log = b.log.With(slog.String("copy", cfg.Name))
 	}
 	return t
+}
+
+// shownURL returns a URL without what may be secret: a password, a token, a query.
+func shownURL(u *url.URL) string {
+	shown := *u
+	if shown.RawQuery != "" {
+		shown.RawQuery = "..."
+	}
+	return redact.URL(shown.String())
 }
 
 // queueOf returns the number under which the updates of a target are in the queue. For the bot's
@@ -62,10 +76,11 @@ func (t *target) takes(kind tghook.Kind) bool {
 func (t *target) setPaused(paused bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.paused = paused
 	switch {
 	case t.ended:
 	case paused && t.posting != nil:
-		close(t.posting.stop)
+		t.posting.stop()
 		t.posting = nil
 	case !paused && t.posting == nil:
 		t.begin()
@@ -91,7 +106,7 @@ func (t *target) consume() tghook.ConsumeConfig {
 			HandlerTimeout: -1, // the outlet has limits of its own; an update may wait for a bot that is down
 		},
 		Lease: lease,
-		Grace: replyTime,
+		Grace: t.cfg.Timeout + repliesTime,
 	}
 	library := t.bot.gateway.cfg.Library
 	if library != nil && t.cfg.Name == "" { // a copy is no bot
@@ -142,7 +157,7 @@ func (t *target) tell(ctx context.Context, a outlet.Attempt) {
 	t.lost = a.Unreachable || t.lost && a.Err != nil
 	now := t.lost
 	t.mu.Unlock()
-	log := t.log.With(slog.String("url", t.cfg.URL.Redacted()))
+	log := t.log.With(slog.String("url", t.url))
 	switch {
 	case now && !was:
 		log.WarnContext(ctx, "the bot cannot be reached; its updates are kept until it can", slog.Any("error", a.Err))
@@ -164,12 +179,12 @@ func (t *target) tell(ctx context.Context, a outlet.Attempt) {
 	log.LogAttrs(ctx, level, "posted", attrs...)
 }
 
-// end stops posting for good, and waits for the posts that are under way.
+// end stops posting for good, and waits for what was posted.
 func (t *target) end() {
 	t.mu.Lock()
 	t.ended = true
 	if t.posting != nil {
-		close(t.posting.stop)
+		t.posting.stop()
 		t.posting = nil
 	}
 	t.mu.Unlock()
@@ -179,12 +194,14 @@ func (t *target) end() {
 func (t *target) isPaused() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.posting == nil
+	return t.paused
 }
 
-// count counts what waits.
+// count counts what waits. If the storage does not answer, the last count stands.
 func (t *target) count(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, countEach)
+	t.counting.Lock()
+	defer t.counting.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
 	t.mu.Lock()
 	before := t.came
@@ -199,22 +216,40 @@ func (t *target) count(ctx context.Context) {
 	t.came -= before
 }
 
-// admit reports whether some more updates may wait, and counts them.
-func (t *target) admit(n, most int) bool {
+// reserve reports whether one more update may wait, and counts it. What was published since the
+// last count is taken to wait. If that is too much, reserve counts anew, but not more than once in
+// half a second.
+func (t *target) reserve(ctx context.Context, most int) bool {
+	ok, stale := t.tryReserve(most)
+	if !ok && stale {
+		t.count(ctx)
+		ok, _ = t.tryReserve(most)
+	}
+	return ok
+}
+
+func (t *target) tryReserve(most int) (ok, stale bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.state.Pending+t.came+n > most {
-		return false
+	if t.state.Pending+t.came >= most {
+		return false, time.Since(t.counted) > countPause
 	}
-	t.came += n
-	return true
+	t.came++
+	return true, false
+}
+
+// release takes a reservation back.
+func (t *target) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.came--
 }
 
 // status tells of the target.
 func (t *target) status() TargetStatus {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := TargetStatus{Name: t.cfg.Name, URL: t.cfg.URL.Redacted(), Queue: t.state, Counted: t.counted}
+	s := TargetStatus{Name: t.cfg.Name, URL: t.url, Queue: t.state, Counted: t.counted}
 	if t.posting != nil {
 		s.Outlet = t.posting.outlet.Status()
 	}

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/redact"
 )
 
 const (
-	askEach    = time.Minute // between two calls of getWebhookInfo
+	setTime    = 9 * time.Minute // for SetWebhook, which waits until Telegram can resolve the host
+	askEach    = time.Minute     // between two calls of getWebhookInfo
 	askTime    = 30 * time.Second
 	firstPause = 2 * time.Second // after an error of the Bot API
 	mostPause  = time.Minute
@@ -61,7 +64,9 @@ func (b *bot) setWebhook(ctx context.Context) error {
 	if err := b.gateway.keeper.mayCall(ctx); err != nil {
 		return err
 	}
-	err := b.client.SetWebhook(ctx, tghook.WebhookRequest{
+	setting, cancel := context.WithTimeout(ctx, setTime)
+	defer cancel()
+	err := b.client.SetWebhook(setting, tghook.WebhookRequest{
 		URL: b.address(), SecretToken: b.cfg.Secret, MaxConnections: b.cfg.MaxConnections, AllowedUpdates: b.allowed(),
 	})
 	if err != nil {
@@ -78,7 +83,7 @@ func (b *bot) allowed() []string {
 	return b.cfg.Kinds
 }
 
-var errElsewhere = errors.New("another program has set the webhook of this bot; it is set again")
+var errElsewhere = errors.New("Telegram has another webhook for this bot, or none; the gateway sets it again")
 
 // askTelegram calls getWebhookInfo. If the webhook is not the gateway's, the error says so.
 func (b *bot) askTelegram(ctx context.Context) error {
@@ -89,7 +94,11 @@ func (b *bot) askTelegram(ctx context.Context) error {
 		return err
 	}
 	b.setWebhookStatus(func(s *WebhookStatus) {
-		*s = WebhookStatus{Here: true, CheckedAt: time.Now(), URL: info.URL, Pending: info.PendingUpdateCount, LastError: info.LastErrorMessage}
+		problem := s.Problem
+		if b.hook != nil {
+			problem = ""
+		}
+		*s = WebhookStatus{Here: true, CheckedAt: time.Now(), URL: redact.URL(info.URL), Pending: info.PendingUpdateCount, LastError: info.LastErrorMessage, Problem: problem}
 		if info.LastErrorDate != 0 {
 			s.ErrorAt = time.Unix(info.LastErrorDate, 0)
 		}
@@ -104,22 +113,10 @@ func (b *bot) askTelegram(ctx context.Context) error {
 func (b *bot) poll(ctx context.Context) {
 	pause := firstPause
 	for ctx.Err() == nil {
-		watching, stop := context.WithCancel(ctx)
-		go func() {
-			_ = b.askTelegram(watching)
-			every(watching, askEach, func() { _ = b.askTelegram(watching) })
-		}()
 		begun := time.Now()
-		err := tghook.Poll(ctx, b.client, b.inlet, tghook.PollConfig{
-			Dispatch: b.inlet.dispatch(), AllowedUpdates: b.allowed(), TakeOver: true, Grace: doorTime,
-			OnError: func(_ context.Context, err error) { b.problem(err) },
-		})
-		stop()
+		err := b.pollOnce(ctx)
 		if ctx.Err() != nil {
 			return
-		}
-		if err == nil {
-			err = errors.New("the poll has ended")
 		}
 		b.problem(err)
 		if time.Since(begun) > mostPause {
@@ -132,8 +129,42 @@ func (b *bot) poll(ctx context.Context) {
 	}
 }
 
-// deleteWebhook removes the webhook of a bot that has been removed, if this gateway is the keeper
-// and the webhook is the gateway's.
+// pollOnce polls until ctx ends, or until another program sets a webhook. The next poll takes it
+// over.
+func (b *bot) pollOnce(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer stop(nil)
+	asking.Go(func() {
+		for _ = b.askTelegram(ctx); sleep(ctx, askEach); {
+			_ = b.askTelegram(ctx)
+		}
+	})
+	poll := tghook.PollConfig{
+		Dispatch: b.inlet.dispatch(), AllowedUpdates: b.allowed(), TakeOver: true, Grace: doorTime,
+		OnError: func(_ context.Context, err error) {
+			if errors.Is(err, tghook.ErrWebhookSet) {
+				stop(err)
+				return
+			}
+			b.problem(err)
+		},
+	}
+	received := poll.Dispatch.Observe
+	poll.Dispatch.Observe = func(ctx context.Context, d tghook.Delivery) {
+		received(ctx, d)
+		b.setWebhookStatus(func(s *WebhookStatus) { s.Problem = "" })
+	}
+	if err := tghook.Poll(ctx, b.client, b.inlet, poll); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+// deleteWebhook removes the webhook of a bot that was taken out, if this gateway is the keeper and
+// the webhook is the gateway's.
 func (b *bot) deleteWebhook(ctx context.Context) {
 	if b.hook == nil || !b.gateway.keeper.isHere() || b.gateway.keeper.mayCall(ctx) != nil {
 		return
@@ -145,6 +176,6 @@ func (b *bot) deleteWebhook(ctx context.Context) {
 		err = b.client.DeleteWebhook(ctx, false)
 	}
 	if err != nil {
-		b.log.Warn("the webhook of a bot that was removed may still be set", slog.Any("error", err))
+		b.log.Warn("the webhook of a bot that was taken out may still be set", slog.Any("error", err))
 	}
 }

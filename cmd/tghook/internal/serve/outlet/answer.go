@@ -42,10 +42,14 @@ func (r *reading) read(ctx context.Context, deadline time.Time) error {
 		return nil
 	}
 	err := r.fill(maxExcerpt)
-	if err != nil || r.size < maxExcerpt {
-		return withoutEOF(err)
-	}
 	limit := r.limit()
+	packed := limit > 0 && r.in.Header.Get("Content-Encoding") != "" // a few bytes may become many
+	if err != nil || r.size < maxExcerpt {
+		if err = withoutEOF(err); err == nil && packed {
+			err = r.claim(ctx, deadline, limit)
+		}
+		return err
+	}
 	if limit == 0 {
 		return r.drop()
 	}
@@ -53,7 +57,7 @@ func (r *reading) read(ctx context.Context, deadline time.Time) error {
 		r.problem = tooLarge(limit)
 		return nil
 	}
-	if err := r.memory.take(ctx, deadline, r.need(limit)); err != nil {
+	if err := r.claim(ctx, deadline, limit); err != nil || r.problem != "" {
 		return err
 	}
 	err = r.fill(limit + 1)
@@ -62,6 +66,17 @@ func (r *reading) read(ctx context.Context, deadline time.Time) error {
 		return nil
 	}
 	return withoutEOF(err)
+}
+
+// claim takes the memory for the body. If there is none in time, the reply is not executed: the
+// bot has taken the update.
+func (r *reading) claim(ctx context.Context, deadline time.Time, limit int) error {
+	err := r.memory.take(ctx, deadline, r.need(limit))
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	r.problem = err.Error()
+	return nil
 }
 
 func tooLarge(limit int) string {

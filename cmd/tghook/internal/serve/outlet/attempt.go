@@ -132,11 +132,7 @@ func (o *Outlet) receive(ctx context.Context, a *attempt, in *wire.Incoming, dea
 		return
 	}
 	if err != nil {
-		h := troubled
-		if errors.Is(err, errNoMemory) {
-			h = unknown // it is not the bot's fault
-		}
-		a.fail(h, o.mask.plain(wire.Why(err)))
+		a.fail(troubled, o.mask.plain(wire.Why(err)))
 		return
 	}
 	a.health = well
@@ -144,7 +140,7 @@ func (o *Outlet) receive(ctx context.Context, a *attempt, in *wire.Incoming, dea
 	a.Reply, a.Refused = o.mask.plain(c.method), o.mask.plain(c.refused)
 	if c.method != "" && c.refused == "" {
 		a.reply = tghook.Reply{Method: c.method, Params: c.params}
-		r.memory.keep(ctx, c.fileBytes)
+		r.memory.keep(ctx, c.fileBytes+int64(len(r.content)))
 	}
 }
 

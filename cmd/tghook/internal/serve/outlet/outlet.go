@@ -192,9 +192,9 @@ func (o *Outlet) Deliver(ctx context.Context, u *tghook.Update) (tghook.Reply, e
 // hold waits until an update is posted again that has failed in an outage.
 func (o *Outlet) hold(ctx context.Context, asked, usual time.Duration, successes uint64) error {
 	if asked > 0 {
-		return retry.Sleep(ctx, asked)
+		return o.window.rest(ctx, asked, nil)
 	}
-	return o.window.await(ctx, usual, successes)
+	return o.window.rest(ctx, usual, o.window.after(successes))
 }
 
 // Status tells how the bot is.
@@ -210,14 +210,9 @@ type Status struct {
 // Status returns how the bot is now.
 func (o *Outlet) Status() Status { return o.window.status() }
 
-// Stop lets no more requests begin. It waits for those under way, or until ctx ends. From then on
-// Deliver waits for the end of its context.
-func (o *Outlet) Stop(ctx context.Context) {
-	select {
-	case <-o.window.stop():
-	case <-ctx.Done():
-	}
-}
+// Stop lets no more requests begin. Deliver returns [tghook.ErrShutdown] for each update that is not
+// being posted.
+func (o *Outlet) Stop() { o.window.stop() }
 
 // Close closes the connections that are not in use. Connections in use are closed after their
 // answers.

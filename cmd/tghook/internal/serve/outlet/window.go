@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/tghook/tghook"
 )
 
 // health is what an attempt tells of the bot.
@@ -35,9 +37,8 @@ type window struct {
 	mu        sync.Mutex
 	size      int
 	busy      int
-	waiting   list.List // of *waiter, the next one first
-	stopped   bool
-	idle      chan struct{} // closed when stopped and nothing is under way
+	waiting   list.List     // of *waiter, the next one first
+	stopped   chan struct{} // closed when no more turns are given
 	successes uint64
 	success   chan struct{} // closed at the next success
 	outage    outage
@@ -57,11 +58,11 @@ type turn struct {
 }
 
 func newWindow(limit int) *window {
-	return &window{limit: max(limit, 1), size: 1, success: make(chan struct{}), idle: make(chan struct{})}
+	return &window{limit: max(limit, 1), size: 1, success: make(chan struct{}), stopped: make(chan struct{})}
 }
 
-// enter waits for a turn. If ctx ends first, it returns the cause of ctx. Otherwise leave must be
-// called.
+// enter waits for a turn. If ctx ends first, it returns the cause of ctx, and after stop
+// [tghook.ErrShutdown]. Otherwise leave must be called.
 func (w *window) enter(ctx context.Context, at place) (turn, error) {
 	if ctx.Err() != nil {
 		return turn{}, context.Cause(ctx)
@@ -72,6 +73,7 @@ func (w *window) enter(ctx context.Context, at place) (turn, error) {
 	case <-mine.ready:
 		return mine.turn, nil
 	case <-ctx.Done():
+	case <-w.stopped:
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,6 +84,9 @@ func (w *window) enter(ctx context.Context, at place) (turn, error) {
 		w.waiting.Remove(element)
 	}
 	w.admit()
+	if ctx.Err() == nil {
+		return turn{}, tghook.ErrShutdown
+	}
 	return turn{}, context.Cause(ctx)
 }
 
@@ -101,8 +106,7 @@ func (w *window) queue(mine *waiter, at place) *list.Element {
 // admit gives turns to those who wait. The mutex is held.
 func (w *window) admit() {
 	w.stopTimer()
-	if w.stopped {
-		w.rest()
+	if w.hasStopped() {
 		return
 	}
 	for w.busy < w.size && w.waiting.Len() > 0 {
@@ -117,24 +121,22 @@ func (w *window) admit() {
 	}
 }
 
-// stop gives no more turns. The channel that it returns is closed when nothing is under way.
-func (w *window) stop() <-chan struct{} {
+// stop gives no more turns. Those who wait for one get [tghook.ErrShutdown].
+func (w *window) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.stopped = true
-	w.admit()
-	return w.idle
+	if !w.hasStopped() {
+		close(w.stopped)
+	}
+	w.stopTimer()
 }
 
-// rest closes idle if nothing is under way. The mutex is held, and w is stopped.
-func (w *window) rest() {
-	if w.busy > 0 {
-		return
-	}
+func (w *window) hasStopped() bool {
 	select {
-	case <-w.idle:
+	case <-w.stopped:
+		return true
 	default:
-		close(w.idle)
+		return false
 	}
 }
 
@@ -191,20 +193,28 @@ func (w *window) holds(successes uint64) bool {
 	return w.successes == successes && (!w.outage.down || time.Since(w.outage.since) < longestHold)
 }
 
-// await waits for d. It ends early when there are more successes than so many. If ctx ends, await
-// returns the cause of ctx.
-func (w *window) await(ctx context.Context, d time.Duration, successes uint64) error {
+// after returns a channel that is closed when there are more successes than so many.
+func (w *window) after(successes uint64) <-chan struct{} {
 	w.mu.Lock()
-	success, more := w.success, w.successes != successes
-	w.mu.Unlock()
-	if more {
-		return nil
+	defer w.mu.Unlock()
+	if w.successes == successes {
+		return w.success
 	}
+	more := make(chan struct{})
+	close(more)
+	return more
+}
+
+// rest waits for d, or until early is closed. If ctx ends, it returns the cause of ctx, and after
+// stop [tghook.ErrShutdown].
+func (w *window) rest(ctx context.Context, d time.Duration, early <-chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-success:
+	case <-early:
+	case <-w.stopped:
+		return tghook.ErrShutdown
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tghook/tghook"
+
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
 )
 
@@ -325,28 +327,20 @@ func TestStop(t *testing.T) {
 		b := &bot{answer: slow}
 		o, _ := grown(t, b)
 		defer o.Close()
-		ctx, cancel := context.WithCancelCause(t.Context())
-		wait := deliver(ctx, t, o, 20)
+		wait := deliver(t.Context(), t, o, 20)
 		synctest.Wait()
-		start := time.Now()
-		short, end := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		defer end()
-		o.Stop(short)
-		require.Equal(t, 500*time.Millisecond, time.Since(start))
-		o.Stop(t.Context())
-		require.Equal(t, time.Second, time.Since(start), "it waits for the requests under way")
-		o.Stop(t.Context())
-		time.Sleep(time.Minute)
-		require.Len(t, b.bodies, 8, "no more have begun")
-		require.Equal(t, 12, o.Status().Waiting)
-		cancel(errStop)
+		o.Stop()
+		o.Stop()
+		synctest.Wait()
+		require.Zero(t, o.Status().Waiting)
 		stopped := 0
 		for _, err := range wait() {
 			if err != nil {
-				require.ErrorIs(t, err, errStop)
+				require.ErrorIs(t, err, tghook.ErrShutdown)
 				stopped++
 			}
 		}
+		require.Len(t, b.bodies, 8, "no more have begun, and those under way were finished")
 		require.Equal(t, 12, stopped)
 	})
 }

@@ -48,8 +48,13 @@ func openPostgres(ctx context.Context, cfg config.Storage) (engine, *database, Q
 	}
 	p := &postgres{pool: pool, maxSize: cfg.MaxSize, password: pool.Config().ConnConfig.Password}
 	var queue Queue
-	if err = p.await(ctx); err == nil {
-		queue, err = p.open(ctx, cfg.Schema)
+	for {
+		if err = p.await(ctx); err == nil {
+			queue, err = p.open(ctx, cfg.Schema)
+		}
+		if !isAway(err) || ctx.Err() != nil {
+			break
+		}
 	}
 	if err != nil {
 		return nil, nil, nil, errors.Join(p.explain(err), p.close())
@@ -79,7 +84,7 @@ func newPool(ctx context.Context, text string) (*pgxpool.Pool, error) {
 func (p *postgres) await(ctx context.Context) error {
 	for told := false; ; told = true {
 		err := p.pool.Ping(ctx)
-		if err == nil || refused(err) || ctx.Err() != nil {
+		if err == nil || !isAway(err) || ctx.Err() != nil {
 			return err
 		}
 		if !told {

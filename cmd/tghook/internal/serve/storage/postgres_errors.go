@@ -2,7 +2,10 @@ package storage
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,10 +50,13 @@ func isConflict(err error) bool {
 	return errors.As(err, &e) && (e.Code == serializationFailure || e.Code == deadlockDetected)
 }
 
-// refused reports whether the database has answered that it takes no connection of this user. It
-// has not if it starts, or if it has too many connections.
-func refused(err error) bool {
-	const cannotConnectNow, tooManyConnections = "57P03", "53300"
-	e := (*pgconn.PgError)(nil)
-	return errors.As(err, &e) && e.Code != cannotConnectNow && e.Code != tooManyConnections
+// isAway reports whether the database does not answer, such as while it starts. An answer that takes
+// no connection of this user is none of these.
+func isAway(err error) bool {
+	if e := (*pgconn.PgError)(nil); errors.As(err, &e) {
+		// too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now
+		return slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, e.Code)
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -16,12 +16,21 @@ const (
 	mostRows    = 1000
 )
 
-// Rows returns rows in ascending order of Seq: the newest ones that the filter takes.
+// readers is how many calls of Rows run at a time. A search may take long, and the gateway needs the
+// other connections.
+const readers = 2
+
+// Rows returns rows in ascending order of Seq: the newest ones that the filter takes. Two calls run
+// at a time, and others wait.
 func (s *Storage) Rows(ctx context.Context, f Filter) ([]Row, error) {
 	query, args, err := f.statement()
 	if err != nil {
 		return nil, fmt.Errorf("storage: read the history: %w", err)
 	}
+	if err := s.reading.Acquire(ctx, 1); err != nil {
+		return nil, fmt.Errorf("storage: read the history: other searches run: %w", err)
+	}
+	defer s.reading.Release(1)
 	found, err := list(ctx, s.db, scanRow, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("storage: read the history: %w", err)

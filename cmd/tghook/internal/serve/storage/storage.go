@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/tghook/tghook"
@@ -53,6 +54,7 @@ type Storage struct {
 	pruner  pruner
 	owner   string // of roles
 	checks  singleflight.Group
+	reading *semaphore.Weighted // of Rows
 }
 
 // Open opens the storage, and makes its files or tables if they are missing. Files and tables of
@@ -69,7 +71,7 @@ func Open(ctx context.Context, cfg config.Storage) (*Storage, error) {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
 	s := &Storage{
-		engine: e, db: db, owner: rand.Text(), watch: newWatch(db),
+		engine: e, db: db, owner: rand.Text(), watch: newWatch(db), reading: semaphore.NewWeighted(readers),
 		queue:  &boundedQueue{Queue: queue, engine: e},
 		pruner: pruner{engine: e, db: db, left: true},
 	}

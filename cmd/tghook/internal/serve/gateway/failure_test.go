@@ -1,0 +1,366 @@
+package gateway_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
+
+	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+	"github.com/tghook/tghook/tghooktest"
+)
+
+// With max_attempts 1, neither a reload nor the end makes a dead letter of an update that waits.
+func TestNoEndMakesADeadLetter(t *testing.T) {
+	hang := make(chan struct{})
+	bot := newWitness(t, func(http.ResponseWriter, string) { <-hang })
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.MaxAttempts, b.To.MaxConnections = 1, 1
+		f.Bots = []*config.Bot{b}
+	})
+	for i := range 20 {
+		r.tg.User(fmt.Sprint("User", i)).Chat().Send("hello")
+	}
+	r.tg.WaitDelivered(t)
+	changed := *r.file
+	b := r.bot(bot.URL)
+	b.MaxAttempts, b.To.MaxConnections, b.MaxPending = 1, 1, 999
+	changed.Bots = []*config.Bot{b}
+	r.gateway.Apply(&changed)
+	r.stop()
+	<-r.ended
+	state, err := r.storage.Queue().State(t.Context(), r.tg.Bot(t).Bot())
+	require.NoError(t, err)
+	require.Equal(t, 20, state.Pending)
+	require.Zero(t, state.Dead)
+	require.Zero(t, state.Leased)
+	close(hang)
+}
+
+// A bot that takes longer than the end of the gateway is not posted to twice for a reload, and
+// other chats go on.
+func TestAReloadWaitsForABotThatIsSlow(t *testing.T) {
+	slow := make(chan struct{})
+	var begun atomic.Int32
+	bot := newWitness(t, func(_ http.ResponseWriter, body string) {
+		if strings.Contains(body, "slow") {
+			begun.Add(1)
+			<-slow
+		}
+	})
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	r.tg.User("Ann").Chat().Send("slow")
+	r.eventually(func() bool { return begun.Load() == 1 }, "the bot works")
+	changed := *r.file
+	b := r.bot(bot.URL)
+	b.MaxPending = 999
+	changed.Bots = []*config.Bot{b}
+	r.gateway.Apply(&changed)
+	for i := range 20 {
+		r.tg.User(fmt.Sprint("User", i)).Chat().Send("hello")
+	}
+	started := time.Now()
+	bot.await(t, 20)
+	require.Less(t, time.Since(started), 3*time.Second, "nothing waits for the end of the old configuration")
+	time.Sleep(5 * time.Second) // longer than the end of the gateway gives a bot
+	close(slow)
+	bot.await(t, 1)
+	r.eventually(func() bool { return r.pending() == 0 }, "all is handled")
+	require.Equal(t, int32(1), begun.Load())
+}
+
+// A bot that gets another name keeps its webhook, and one that is removed and added too.
+func TestTheWebhookOfABotWithAnotherNameStays(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	client := r.tg.Bot(t)
+	isSet := func() bool {
+		info, err := client.GetWebhookInfo(t.Context())
+		return err == nil && info.URL != ""
+	}
+	r.eventually(isSet, "the webhook is set")
+	for i := range 6 {
+		changed := *r.file
+		if i != 3 { // once the bot is taken out
+			b := r.bot(bot.URL)
+			b.Name = fmt.Sprint("name-", i)
+			changed.Bots = []*config.Bot{b}
+		} else {
+			changed.Bots = nil
+		}
+		r.gateway.Apply(&changed)
+	}
+	r.tg.User("Ann").Chat().Send("hello")
+	bot.await(t, 1)
+	r.eventually(func() bool {
+		s, err := r.gateway.Bot("name-5")
+		return err == nil && s.Webhook.URL != ""
+	}, "Telegram has it")
+	for range 20 { // no deletion comes late
+		require.True(t, isSet())
+		time.Sleep(20 * time.Millisecond)
+	}
+	require.Empty(t, r.tg.Calls("deleteWebhook")[1:], "only for the bot that was taken out")
+}
+
+// Telegram goes on sending the old secret until it has the new one.
+func TestANewSecret(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("one")
+	bot.await(t, 1)
+	r.tg.FailCalls(2, tghooktest.CallError{Code: 500, Description: "Internal Server Error"}, "setWebhook")
+	changed := *r.file
+	b := r.bot(bot.URL)
+	b.Secret = "another"
+	changed.Bots = []*config.Bot{b}
+	r.gateway.Apply(&changed)
+	ann.Send("two")
+	bot.await(t, 1)
+	require.Zero(t, r.meter.count(tghook.OutcomeRejected))
+}
+
+func TestAnotherProgramTakesTheWebhook(t *testing.T) {
+	bot, thief := newWitness(t, nil), newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.Receive = config.Poll
+		f.Bots = []*config.Bot{b}
+	})
+	r.tg.User("Ann").Chat().Send("one")
+	bot.await(t, 1)
+	require.NoError(t, r.tg.Bot(t).SetWebhook(t.Context(), tghook.WebhookRequest{URL: thief.URL, SecretToken: "x"}))
+	r.eventually(func() bool {
+		info, err := r.tg.Bot(t).GetWebhookInfo(t.Context())
+		return err == nil && info.URL == ""
+	}, "the poll takes it over")
+	r.tg.User("Ann").Chat().Send("two")
+	bot.await(t, 1)
+}
+
+// The door refuses what does not come from Telegram.
+func TestSources(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		f.Sources = tghook.TelegramSources()
+		f.Bots = []*config.Bot{r.bot(bot.URL)}
+	})
+	r.tg.User("Ann").Chat().Send("one")
+	r.eventually(func() bool { return r.meter.count(tghook.OutcomeRejected) > 0 }, "it is refused")
+	require.Empty(t, bot.bodies())
+	changed := *r.file
+	changed.Sources, changed.TrustedProxies = loopback, nil
+	r.gateway.Apply(&changed)
+	bot.await(t, 1)
+}
+
+// The page may be without contents.
+func TestAHistoryWithoutBodies(t *testing.T) {
+	const secret = "a text that nobody else may read"
+	bot := newWitness(t, func(w http.ResponseWriter, body string) {
+		answerJSON(fmt.Sprintf(`{"method":"sendMessage","chat_id":%d,"text":%q}`, gjson.Get(body, "message.chat.id").Int(), secret))(w, "")
+	})
+	r := newRig(t, func(f *config.Config, r *rig) {
+		f.History.Bodies = false
+		f.Bots = []*config.Bot{r.bot(bot.URL)}
+	})
+	r.tg.User("Ann").Chat().Send(secret)
+	r.rows("reply", 1)
+	for _, row := range r.rows("", 2) {
+		row, x, err := r.storage.Row(t.Context(), row.ID)
+		require.NoError(t, err)
+		require.NotContains(t, fmt.Sprintf("%+v %+v", row, x), secret)
+		require.Empty(t, x.Body)
+		require.Empty(t, x.Answer)
+	}
+}
+
+func TestNoTokenIsInTheHistory(t *testing.T) {
+	bot := newWitness(t, answerJSON(`{"method":"sendInvoice","chat_id":1,"title":"x","description":"x","payload":"x","provider_token":"284685063:TEST:abc","currency":"EUR","prices":[]}`))
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL + "/" + r.tg.Token + "?key=hidden")
+		f.Bots = []*config.Bot{b}
+	})
+	r.tg.User("Ann").Chat().Send("one")
+	r.rows("reply", 1)
+	for _, row := range r.rows("", 2) {
+		row, x, err := r.storage.Row(t.Context(), row.ID)
+		require.NoError(t, err)
+		text := fmt.Sprintf("%+v %s %s %+v", row, x.Body, x.Answer, x)
+		for _, secret := range []string{r.tg.Token, "284685063:TEST:abc", "hidden"} {
+			require.NotContains(t, text, secret)
+		}
+	}
+	require.NotContains(t, fmt.Sprint(r.gateway.Bots()), r.tg.Token)
+}
+
+// The door keeps what is no update of a known form, so that it can be seen.
+func TestAnUpdateWithoutAKindIsADeadLetter(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	r.eventually(func() bool { return r.gateway.Ready(t.Context()) == nil }, "the gateway runs")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.file.URL.String()+fmt.Sprint("/bots/", r.tg.Bot(t).Bot()), strings.NewReader(`{"update_id":7}`))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", "s3cret")
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 200, res.StatusCode)
+	r.eventually(func() bool {
+		letters, err := r.gateway.DeadLetters(t.Context(), "shop", "", 0, 10)
+		return err == nil && len(letters) == 1 && string(letters[0].Raw) == `{"update_id":7}`
+	}, "it is a dead letter")
+}
+
+func TestDeadLettersOfAllBotsHaveOneBound(t *testing.T) {
+	bot := newWitness(t, status(http.StatusBadRequest))
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.MaxAttempts = 1
+		u, _ := url.Parse(bot.URL)
+		b.Copies = []config.Target{{Name: "audit", URL: u, Timeout: time.Second, MaxConnections: 1}}
+		f.Bots, f.DeadLetters = []*config.Bot{b}, config.Retention{Age: time.Hour}
+	})
+	r.eventually(func() bool { return len(r.gateway.Bots()) == 1 }, "the bot runs")
+	ann := r.tg.User("Ann").Chat()
+	for i := range 3 {
+		ann.Send(strconv.Itoa(i))
+	}
+	count := func() (all []tghook.DeadLetter) {
+		for _, target := range []string{"", "audit"} {
+			letters, err := r.gateway.DeadLetters(t.Context(), "shop", target, 0, 100)
+			require.NoError(t, err)
+			all = append(all, letters...)
+		}
+		return all
+	}
+	r.eventually(func() bool { return len(count()) == 6 }, "six dead letters")
+	require.NoError(t, r.gateway.TidyLetters(t.Context()))
+	require.Len(t, count(), 6, "they are young, and nothing bounds their size")
+
+	changed := *r.file
+	changed.DeadLetters.MaxSize = int64(3 * len(count()[0].Raw))
+	r.gateway.Apply(&changed)
+	require.NoError(t, r.gateway.TidyLetters(t.Context()))
+	left := count()
+	require.NotEmpty(t, left)
+	require.LessOrEqual(t, len(left), 3)
+	newest := gjson.GetBytes(left[len(left)-1].Raw, "message.text").String()
+	require.Equal(t, "2", newest, "the oldest go first")
+
+	changed.DeadLetters = config.Retention{Age: time.Nanosecond}
+	r.gateway.Apply(&changed)
+	require.NoError(t, r.gateway.TidyLetters(t.Context()))
+	require.Empty(t, count())
+}
+
+// The same edit that is asked for several times at once is posted once.
+func TestTheSameEditIsPostedOnce(t *testing.T) {
+	bot := newWitness(t, func(w http.ResponseWriter, body string) {
+		if strings.Contains(body, "poison") {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.MaxAttempts = 1
+		f.Bots = []*config.Bot{b}
+	})
+	r.tg.User("Ann").Chat().Send("poison")
+	var letters []tghook.DeadLetter
+	r.eventually(func() bool {
+		letters, _ = r.gateway.DeadLetters(t.Context(), "shop", "", 0, 100)
+		return len(letters) == 1
+	}, "a dead letter")
+	edited := []byte(strings.Replace(string(letters[0].Raw), "poison", "cured", 1))
+	done := make(chan error, 8)
+	for range cap(done) {
+		go func() { done <- r.gateway.Replay(t.Context(), "shop", "", letters[0].Key.ID, edited) }()
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			require.ErrorIs(t, err, tghook.ErrNoDeadLetter)
+		}
+	}
+	bot.await(t, 2)
+	r.eventually(func() bool { return r.pending() == 0 }, "all is handled")
+	require.Len(t, bot.bodies(), 2, "the poison, and the cure once")
+}
+
+// A full copy holds up the update for all URLs, and nothing is counted for the others.
+func TestAnUpdateGoesToAllURLsOrToNone(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.MaxPending = 1
+		u, _ := url.Parse("http://127.0.0.1:1/")
+		b.Copies = []config.Target{{Name: "audit", URL: u, Timeout: time.Second, MaxConnections: 1}}
+		f.Bots = []*config.Bot{b}
+	})
+	for i := range 3 {
+		r.tg.User(fmt.Sprint("User", i)).Chat().Send("hello")
+	}
+	bot.await(t, 1)
+	r.eventually(func() bool { return r.meter.count(gateway.Full) > 0 }, "the copy is full")
+	require.Len(t, bot.bodies(), 1)
+	rows, err := r.storage.Rows(t.Context(), storage.Filter{Kind: "delivery", Failed: true})
+	require.NoError(t, err)
+	for _, row := range rows {
+		require.Equal(t, "audit", row.Target)
+	}
+}
+
+// The rate of setWebhook is bounded for all bots together.
+func TestWebhooksAreSetAtABoundedRate(t *testing.T) {
+	var first, last atomic.Int64
+	r := newRig(t, func(f *config.Config, r *rig) {
+		r.tg.OnCall(func(c tghooktest.Call) (fault tghooktest.CallFault) {
+			if c.Method == "setWebhook" {
+				now := time.Now().UnixNano()
+				first.CompareAndSwap(0, now)
+				last.Store(now)
+			}
+			return fault
+		})
+		f.Bots = []*config.Bot{r.bot("http://127.0.0.1:1/")}
+	})
+	for i := range 15 { // each change sets the webhook
+		changed := *r.file
+		b := r.bot("http://127.0.0.1:1/")
+		b.MaxPending += i + 1
+		changed.Bots = []*config.Bot{b}
+		r.gateway.Apply(&changed)
+		n := len(r.tg.Calls("setWebhook"))
+		r.eventually(func() bool { return len(r.tg.Calls("setWebhook")) > n || n == 0 }, "it is set")
+	}
+	calls := len(r.tg.Calls("setWebhook"))
+	took := time.Duration(last.Load() - first.Load())
+	require.GreaterOrEqual(t, took, time.Duration(calls-1)*90*time.Millisecond, "%d calls", calls)
+}
+
+// While the storage is away at the start, Telegram is told to come again.
+func TestAGatewayThatStartsAnswers503(t *testing.T) {
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot("http://127.0.0.1:1/")} })
+	g := r.idle()
+	w := httptest.NewRecorder()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/bots/1", http.NoBody)
+	require.NoError(t, err)
+	g.ServeHTTP(w, req)
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Equal(t, "2", w.Header().Get("Retry-After"))
+	require.ErrorContains(t, g.Ready(t.Context()), "starting")
+}
