@@ -44,7 +44,7 @@ func folder(t *testing.T, files map[string]string) {
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	}
 	for name, text := range map[string]string{
-		"TOKEN": shopToken, "OTHER": otherToken, "SIGNATURE": signature, "ADMIN": adminToken, "KEY": adminKey, "PASSWORD": password,
+		"TOKEN": shopToken, "OTHER": otherToken, "SIGNATURE": signature, "ADMIN": adminToken, "KEY": adminKey, "PASSWORD": password, "SHORT": "12345678901",
 		"DATABASE_URL": postgres, "SECRET": secret, "EMPTY": "", "SPACED": "canary canary canary",
 	} {
 		t.Setenv(name, text)

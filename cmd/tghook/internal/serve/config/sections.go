@@ -108,6 +108,15 @@ func (r *reader) admin(v *value) Admin {
 	return a
 }
 
+// password reads the page's password.
+func (r *reader) password(v *value) string {
+	text := r.secret(v)
+	if text != "" && len(text) < minPassword {
+		r.wrongf(v, "the password is too short; it must have %d characters or more", minPassword)
+	}
+	return text
+}
+
 func (r *reader) page(v *value) Page {
 	if v == nil {
 		return Page{}
@@ -115,7 +124,7 @@ func (r *reader) page(v *value) Page {
 	password, header, proxies := v.at("password"), v.at("header"), v.at("proxies")
 	p := Page{
 		Listen:   r.address(v.at("listen"), ""),
-		Password: r.secret(password),
+		Password: r.password(password),
 		Header:   header.text(),
 		Proxies:  r.addresses(proxies),
 	}
@@ -127,8 +136,6 @@ func (r *reader) page(v *value) Page {
 		r.wrongf(header, "stands beside password; leave one of them out")
 	case header != nil && (proxies == nil || proxies.form == list && len(proxies.items) == 0):
 		r.wrongf(header, "needs proxies: the addresses of the proxy that sets it, because anybody can send a header")
-	case password != nil && p.Password != "" && len(p.Password) < minPassword:
-		r.wrongf(password, "the password is too short; it must have %d characters or more", minPassword)
 	case header == nil && proxies != nil:
 		r.wrongf(proxies, "is for header; leave it out")
 	}

@@ -49,7 +49,7 @@ func walkthrough(t *testing.T, shown string) *config.Config {
 	for name, secret := range map[string]string{
 		"token": secrets["shop-token"], "secret": secrets["shop-secret"],
 		"shop-token": secrets["shop-token"], "shop-secret": secrets["shop-secret"],
-		"support-token": "7244100914:AAGd8Ylw1yVvXgGxP3mZJp0Gk2sJ4aQy8bE", "page-password": "open sesame",
+		"support-token": "7244100914:AAGd8Ylw1yVvXgGxP3mZJp0Gk2sJ4aQy8bE", "page-password": "open sesame now",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(secret), 0o600))
 	}

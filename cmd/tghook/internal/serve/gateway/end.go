@@ -45,10 +45,10 @@ func newCutter() cutter {
 	return cutter{ctx, cut}
 }
 
-// bound returns a context that ends with ctx, or when cut is called. Call release when it need not
-// end by cut any more.
+// bound returns a context that ends with ctx, or when cut is called. After release it ends with ctx
+// alone: the memory of a reply is kept until then.
 func (c *cutter) bound(ctx context.Context) (bounded context.Context, release func()) {
 	bounded, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(c.ctx, func() { cancel(tghook.ErrShutdown) })
-	return bounded, func() { stop() } //nolint:govet // bounded ends with ctx: the memory of a reply is kept until then
+	return bounded, func() { stop() }
 }

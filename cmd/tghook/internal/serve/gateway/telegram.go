@@ -83,7 +83,7 @@ func (b *bot) allowed() []string {
 	return b.cfg.Kinds
 }
 
-var errElsewhere = errors.New("Telegram has another webhook for this bot, or none; the gateway sets it again")
+var errElsewhere = errors.New("another webhook is set for this bot, or none; the gateway sets it again")
 
 // askTelegram calls getWebhookInfo. If the webhook is not the gateway's, the error says so.
 func (b *bot) askTelegram(ctx context.Context) error {
