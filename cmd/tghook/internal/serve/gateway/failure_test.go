@@ -151,6 +151,23 @@ func TestAnotherProgramTakesTheWebhook(t *testing.T) {
 	bot.await(t, 1)
 }
 
+func TestAWebhookThatIsTakenAwayIsSetAgain(t *testing.T) {
+	bot, thief := newWitness(t, nil), newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		r.askEach = 50 * time.Millisecond
+		f.Bots = []*config.Bot{r.bot(bot.URL)}
+	})
+	r.tg.User("Ann").Chat().Send("one")
+	bot.await(t, 1)
+	require.NoError(t, r.tg.Bot(t).SetWebhook(t.Context(), tghook.WebhookRequest{URL: thief.URL, SecretToken: "x"}))
+	r.eventually(func() bool {
+		info, err := r.tg.Bot(t).GetWebhookInfo(t.Context())
+		return err == nil && info.URL != thief.URL && info.URL != ""
+	}, "it is set again")
+	r.tg.User("Ann").Chat().Send("two")
+	bot.await(t, 1)
+}
+
 // The door refuses what does not come from Telegram.
 func TestSources(t *testing.T) {
 	bot := newWitness(t, nil)

@@ -16,6 +16,7 @@ const (
 	roleTime  = 9 * time.Second // how long a gateway that was killed keeps the role
 	roleRenew = 2 * time.Second
 	hookRate  = 10 // calls of setWebhook in a second, of all bots together
+	askEach   = time.Minute
 )
 
 // keeper is the one of several gateways that cares for the bots: it sets their webhooks, and
@@ -24,6 +25,7 @@ type keeper struct {
 	storage *storage.Storage
 	log     *slog.Logger
 	hooks   *rate.Limiter
+	askEach time.Duration // between two calls of getWebhookInfo
 
 	mu      sync.Mutex
 	here    context.Context // ends when this gateway is not the keeper any more; nil if it is not
@@ -32,7 +34,7 @@ type keeper struct {
 }
 
 func newKeeper(s *storage.Storage, log *slog.Logger) *keeper {
-	return &keeper{storage: s, log: log, hooks: rate.NewLimiter(hookRate, 1), changed: make(chan struct{})}
+	return &keeper{storage: s, log: log, hooks: rate.NewLimiter(hookRate, 1), askEach: askEach, changed: make(chan struct{})}
 }
 
 // run takes the role when it is free, until ctx ends.

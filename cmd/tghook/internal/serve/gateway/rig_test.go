@@ -29,6 +29,7 @@ type rig struct {
 	t       *testing.T
 	tg      *tghooktest.Server
 	folder  string
+	askEach time.Duration // between two looks at webhooks; 0 for the usual time
 	storage *storage.Storage
 	gateway *gateway.Gateway
 	meter   *meter
@@ -81,6 +82,9 @@ func (r *rig) idle() *gateway.Gateway {
 // start starts a gateway on the storage.
 func (r *rig) start() *gateway.Gateway {
 	g := r.idle()
+	if r.askEach > 0 {
+		g.AskEach(r.askEach)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {

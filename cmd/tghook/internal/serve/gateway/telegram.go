@@ -14,7 +14,6 @@ import (
 
 const (
 	setTime    = 9 * time.Minute // for SetWebhook, which waits until Telegram can resolve the host
-	askEach    = time.Minute     // between two calls of getWebhookInfo
 	askTime    = 30 * time.Second
 	firstPause = 2 * time.Second // after an error of the Bot API
 	mostPause  = time.Minute
@@ -27,7 +26,7 @@ func (b *bot) keepWebhook(ctx context.Context) {
 		err := b.setWebhook(ctx)
 		for err == nil { // until something is wrong
 			pause = firstPause
-			if !sleep(ctx, askEach) {
+			if !sleep(ctx, b.gateway.keeper.askEach) {
 				return
 			}
 			err = b.askTelegram(ctx)
@@ -138,7 +137,7 @@ func (b *bot) pollOnce(ctx context.Context) error {
 	defer asking.Wait()
 	defer stop(nil)
 	asking.Go(func() {
-		for _ = b.askTelegram(ctx); sleep(ctx, askEach); {
+		for _ = b.askTelegram(ctx); sleep(ctx, b.gateway.keeper.askEach); {
 			_ = b.askTelegram(ctx)
 		}
 	})
