@@ -60,6 +60,9 @@ func newServe() *cobra.Command {
 }
 
 func (f *serveFlags) run(cmd *cobra.Command) error {
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP) // first: it would end the process
+	defer signal.Stop(reload)
 	o := outputOf(cmd)
 	if f.schema {
 		_, err := o.out.Write(config.Schema())
@@ -82,9 +85,6 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 		_, err = o.out.Write(text)
 		return err
 	}
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
-	defer signal.Stop(reload)
 	log := slog.New(logHandler(o.errs, file.Log))
 	slog.SetDefault(log) // for the libraries
 	return serve.Run(cmd.Context(), serve.Config{
