@@ -19,6 +19,7 @@ import (
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -132,7 +133,7 @@ func TestAPausedBotGetsNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, s.Paused)
 	require.Equal(t, 1, r.pending())
-	require.Empty(t, bot.bodies())
+	require.Never(t, func() bool { return len(bot.bodies()) > 0 }, time.Second, 50*time.Millisecond)
 	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", false))
 	bot.await(t, 1)
 	require.ErrorIs(t, r.gateway.SetPaused(t.Context(), "nobody", true), gateway.ErrNoBot)
@@ -329,6 +330,50 @@ func TestABotOfTheAdminAPI(t *testing.T) {
 		info, err := r.tg.Bot(t).GetWebhookInfo(t.Context())
 		return err == nil && info.URL == ""
 	}, "its webhook is deleted")
+}
+
+func TestTheFileHasTheLastWord(t *testing.T) {
+	bot, other := newWitness(t, nil), newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Admin.Allow = loopback })
+	r.eventually(func() bool { return r.gateway.Ready(t.Context()) == nil }, "the gateway runs")
+	spec := fmt.Appendf(nil, `{"token":%q,"to":%q}`, r.tg.Token, other.URL)
+	require.NoError(t, r.gateway.Add(t.Context(), "shop", spec))
+	withFile := *r.file
+	withFile.Bots = []*config.Bot{r.bot(bot.URL)}
+	r.gateway.Apply(&withFile)
+	r.tg.User("Ann").Chat().Send("one")
+	bot.await(t, 1)
+	require.ErrorIs(t, r.gateway.Add(t.Context(), "shop", spec), gateway.ErrInFile)
+	require.NoError(t, r.gateway.Remove(t.Context(), "shop"), "what was added before can go")
+	require.ErrorIs(t, r.gateway.Remove(t.Context(), "shop"), gateway.ErrInFile)
+	_, err := r.gateway.Bot("shop")
+	require.NoError(t, err, "the bot of the file stays")
+	require.Empty(t, other.bodies())
+}
+
+// If a range is taken out of admin.allow, a bot of the admin API gets no more.
+func TestAllowIsReadAgain(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Admin.Allow = loopback })
+	r.eventually(func() bool { return r.gateway.Ready(t.Context()) == nil }, "the gateway runs")
+	require.NoError(t, r.gateway.Add(t.Context(), "shop", fmt.Appendf(nil, `{"token":%q,"to":%q}`, r.tg.Token, bot.URL)))
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("one")
+	bot.await(t, 1)
+	changed := *r.file
+	changed.Admin.Allow = nil
+	r.gateway.Apply(&changed)
+	ann.Send("two")
+	rows := func() (found bool) {
+		rows, err := r.storage.Rows(t.Context(), storage.Filter{Failed: true})
+		require.NoError(t, err)
+		for _, row := range rows {
+			found = found || strings.Contains(row.Error, "not public")
+		}
+		return found
+	}
+	r.eventually(rows, "the address is refused")
+	require.Len(t, bot.bodies(), 1)
 }
 
 // A bot that hangs does not hold up the end, and its update is not lost.
