@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/tghook/tghook"
@@ -86,14 +87,7 @@ func newBot(g *Gateway, cfg *config.Bot, file *config.Config, before *bot) (*bot
 
 // address is the URL of the bot's webhook.
 func (b *bot) address() string {
-	return b.gateway.webhookAddress(b.door.url, b.cfg.ID)
-}
-
-func (g *Gateway) webhookAddress(base string, id int64) string {
-	for len(base) > 0 && base[len(base)-1] == '/' {
-		base = base[:len(base)-1]
-	}
-	return base + "/bots/" + strconv.FormatInt(id, 10)
+	return strings.TrimRight(b.door.url, "/") + "/bots/" + strconv.FormatInt(b.cfg.ID, 10)
 }
 
 // start begins to post the bot's updates, unless it is paused, and to receive them if this

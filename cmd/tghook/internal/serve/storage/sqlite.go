@@ -283,9 +283,9 @@ func (s *sqlite) size(context.Context) (int64, error) {
 
 // close implements engine. The database is closed before.
 func (s *sqlite) close() error {
-	err := s.store.Close()
-	if s.queue != nil {
-		err = errors.Join(err, s.queue.Close())
+	var err error
+	if s.queue != nil { // first: the last one to close a file moves its log into it, and this one only reads
+		err = s.queue.Close()
 	}
-	return err
+	return errors.Join(err, s.store.Close())
 }
