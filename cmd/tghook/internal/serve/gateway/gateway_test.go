@@ -67,18 +67,32 @@ func TestARefusedReplyIsSeen(t *testing.T) {
 	require.Len(t, bot.bodies(), 1, "the bot has taken the update")
 }
 
-func TestAReplyIsCalledAgainAfter429(t *testing.T) {
-	bot := newWitness(t, nil)
-	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
-	bot.reply(func(w http.ResponseWriter, body string) {
-		answerJSON(fmt.Sprintf(`{"method":"sendMessage","chat_id":%d,"text":"Hello!"}`, gjson.Get(body, "message.chat.id").Int()))(w, "")
-	})
-	r.tg.FailCalls(1, tghooktest.CallError{Code: 429, Description: "Too Many Requests: retry after 1", RetryAfter: time.Second}, "sendMessage")
-	ann := r.tg.User("Ann").Chat()
-	ann.Send("hello")
-	ann.Expect(t, "Hello!")
-	require.Len(t, r.rows("reply", 2), 2)
-	require.Len(t, bot.bodies(), 1)
+func TestAReplyIsCalledAgain(t *testing.T) {
+	for name, fault := range map[string]tghooktest.CallFault{
+		"429":               {Err: &tghooktest.CallError{Code: 429, Description: "Too Many Requests: retry after 1", RetryAfter: time.Second}},
+		"500":               {Err: &tghooktest.CallError{Code: 500, Description: "Internal Server Error"}},
+		"a lost connection": {Cut: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bot := newWitness(t, func(w http.ResponseWriter, body string) {
+				answerJSON(fmt.Sprintf(`{"method":"sendMessage","chat_id":%d,"text":"Hello!"}`, gjson.Get(body, "message.chat.id").Int()))(w, "")
+			})
+			r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+			failed := false // OnCall is called one at a time
+			r.tg.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
+				if c.Method != "sendMessage" || failed {
+					return tghooktest.CallFault{}
+				}
+				failed = true
+				return fault
+			})
+			ann := r.tg.User("Ann").Chat()
+			ann.Send("hello")
+			ann.Expect(t, "Hello!")
+			require.Len(t, r.rows("reply", 2), 2)
+			require.Len(t, bot.bodies(), 1)
+		})
+	}
 }
 
 func TestABotThatIsDownLosesNothing(t *testing.T) {
