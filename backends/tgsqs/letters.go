@@ -199,6 +199,7 @@ func (q *Queue) look(ctx context.Context, dead queue, visit func(*types.Message)
 			err = errors.Join(err, dead.failed("giving back dead letters", "ChangeMessageVisibility", failure))
 		}
 	}()
+	again := false
 	for len(handles) < mostLetters {
 		if err := ctx.Err(); err != nil {
 			return false, err
@@ -208,9 +209,19 @@ func (q *Queue) look(ctx context.Context, dead queue, visit func(*types.Message)
 			return false, dead.failed("looking at the dead letters", "ReceiveMessage", err)
 		}
 		if len(messages) == 0 {
-			_, hidden, err := q.count(ctx, dead)
-			return hidden <= len(handles), err
+			visible, hidden, err := q.count(ctx, dead)
+			if err != nil || hidden > len(handles) {
+				return false, err
+			}
+			// Another process may have given some back after they were asked for. But the numbers
+			// are estimates, so they are asked for only once more.
+			if visible == 0 || again {
+				return true, nil
+			}
+			again = true
+			continue
 		}
+		again = false
 		for i := range messages {
 			handles = append(handles, aws.ToString(messages[i].ReceiptHandle))
 		}
