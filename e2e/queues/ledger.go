@@ -203,11 +203,14 @@ func (l *ledger) note(line string) {
 	}
 }
 
+// lag is how much later than it happens a worker may note something, on a busy machine.
+const lag = 500 * time.Millisecond
+
 // expire notes the runs of an update whose leases have run out at a time, without any other
 // fault: a busy machine may not let a worker renew them.
 func (l *ledger) expire(r *record, at int64) {
 	for _, a := range r.runs {
-		if _, explained := a.cause(); a.answer != kept && !explained && at-a.fresh >= l.lease.Milliseconds() {
+		if _, explained := a.cause(); a.answer != kept && !explained && at-a.fresh >= (l.lease-lag).Milliseconds() {
 			l.mark(a, byTime)
 		}
 	}
