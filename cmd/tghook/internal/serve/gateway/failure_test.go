@@ -345,20 +345,19 @@ func TestAnUpdateGoesToAllURLsOrToNone(t *testing.T) {
 func TestWebhooksAreSetAtABoundedRate(t *testing.T) {
 	const n = 12
 	var first, last, calls atomic.Int64
-	count := func(c tghooktest.Call) (fault tghooktest.CallFault) {
-		if c.Method == "setWebhook" {
-			now := time.Now().UnixNano()
-			first.CompareAndSwap(0, now)
-			last.Store(now)
-			calls.Add(1)
-		}
-		return fault
-	}
 	newRig(t, func(f *config.Config, r *rig) {
 		for i := range n {
 			added, err := r.tg.AddBot(tghooktest.BotConfig{})
 			require.NoError(t, err)
-			added.OnCall(count)
+			added.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
+				if c.Method == "setWebhook" {
+					now := time.Now().UnixNano()
+					first.CompareAndSwap(0, now)
+					last.Store(now)
+					calls.Add(1)
+				}
+				return tghooktest.CallFault{}
+			})
 			b := r.bot("http://127.0.0.1:1/")
 			b.Name, b.Token, b.ID = fmt.Sprint("bot-", i), added.Token, added.Bot(t).Bot()
 			f.Bots = append(f.Bots, b)
