@@ -54,7 +54,7 @@ func (q laneless) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) e
 type greedy struct{ tghook.Queue }
 
 func (q greedy) Take(ctx context.Context, bot int64, limit int, _ time.Duration) ([]tghook.QueuedUpdate, error) {
-	return q.Queue.Take(ctx, bot, limit, 30*time.Millisecond)
+	return q.Queue.Take(ctx, bot, limit, 60*time.Millisecond) // not less: workers that write all the time let no other one in
 }
 
 func (q greedy) Renew(context.Context, []tghook.QueuedUpdate, time.Duration) ([]tghook.Key, error) {
