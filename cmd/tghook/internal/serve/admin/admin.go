@@ -22,7 +22,7 @@ import (
 
 const (
 	readTime  = 30 * time.Second // for a request to come in
-	workTime  = 30 * time.Second // for the gateway to do what was asked
+	workTime  = 30 * time.Second // how long the gateway may take for a request
 	writeTime = 30 * time.Second // for the answer to go out
 )
 
@@ -135,7 +135,7 @@ func (a *api) allowed(r *http.Request) (methods []string) {
 	return methods
 }
 
-// serve answers a request of a route. What was begun goes on if the client hangs up, so that it is
+// serve answers a request of a route. If the client hangs up, the work goes on, so that it is
 // not left half done.
 func (a *api) serve(w http.ResponseWriter, r *http.Request, handle func(context.Context, *http.Request) (int, any, error)) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
@@ -145,7 +145,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, handle func(context.
 	if err != nil {
 		p := problemOf(err)
 		if p.status >= http.StatusInternalServerError {
-			a.log.Error("the admin API could not do what was asked", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
+			a.log.Error("the admin API could not handle a request", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
 		}
 		writeError(w, p)
 		return

@@ -45,7 +45,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, tghook.ErrNoDeadLetter):
 		return &problem{status: http.StatusNotFound, code: "dead_letter_not_found", message: "there is no such dead letter; it may have been replayed or discarded"}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &problem{status: http.StatusGatewayTimeout, code: "timeout", message: fmt.Sprintf("the gateway was not done within %v; it may have done what was asked: look before you ask again", workTime)}
+		return &problem{status: http.StatusGatewayTimeout, code: "timeout", message: fmt.Sprintf("the gateway was not done within %v; the change may have been made: look before you ask again", workTime)}
 	}
 	return &problem{status: http.StatusInternalServerError, code: "internal", message: "the gateway could not do this; its log says why"}
 }

@@ -120,7 +120,7 @@ func TestTheMistakesOfARequest(t *testing.T) {
 "max_pending": 1e999, "max_attempts": 1.5,
 "other": "canary"}`,
 			"name: the name of a bot must have 1 to 64 small letters, digits, - and _\n" +
-				"line 3: to.url: is no http or https URL; give one such as https://bots.example.org\n" +
+				"line 3: to.url: is not an http or https URL; give one such as https://bots.example.org\n" +
 				"line 5: to: is given twice, the first time in line 2; leave one of them out\n" +
 				"line 5: to.kinds[1]: is no kind of update; do you mean message?\n" +
 				"line 6: max_attempts: must be a whole number from 0 to 1000000; 0 is for the rules in the documentation\n" +

@@ -101,7 +101,7 @@ func (r *reader) url(v *value) *url.URL {
 	var problem string
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		problem = "is no http or https URL; give one such as https://bots.example.org"
+		problem = "is not an http or https URL; give one such as https://bots.example.org"
 	case !isPort(u.Port()) || strings.HasSuffix(u.Host, ":"):
 		problem = "has a port that does not exist; give one from 1 to 65535, or none"
 	case u.Fragment != "" || strings.Contains(text, "#"):

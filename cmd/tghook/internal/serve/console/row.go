@@ -235,7 +235,7 @@ func (c *Console) nameOf(id int64) (string, error) {
 // checkUpdate returns what is wrong with an update that a user has written.
 func checkUpdate(update json.RawMessage) error {
 	if _, err := tghook.ParseUpdate(update); err != nil {
-		return invalid("this is no update: %v", err)
+		return invalid("this is not an update: %v", err)
 	}
 	return nil
 }

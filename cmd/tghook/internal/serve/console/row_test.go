@@ -121,7 +121,7 @@ func TestRowsThatCannotBeReplayed(t *testing.T) {
 	r.refused(http.MethodPost, "/api/rows/none/replay", "", http.StatusNotFound, "row_not_found")
 	for _, wrong := range []string{`[]`, `"x"`, `{}`, `{"update_id":"1"}`, `{"update_id":1}`} {
 		message := r.refused(http.MethodPost, "/api/rows/first/replay", `{"update":`+wrong+`}`, http.StatusBadRequest, "invalid_request")
-		require.Contains(t, message, "this is no update", wrong)
+		require.Contains(t, message, "this is not an update", wrong)
 	}
 	for _, wrong := range []string{`{`, `[]`, `{} {}`, `{"target":5}`} {
 		r.refused(http.MethodPost, "/api/rows/first/replay", wrong, http.StatusBadRequest, "invalid_request")

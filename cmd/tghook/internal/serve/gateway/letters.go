@@ -79,7 +79,7 @@ func (g *Gateway) Send(ctx context.Context, name, target string, update json.Raw
 }
 
 // ErrNoUpdate says that something is no update.
-var ErrNoUpdate = errors.New("this is no update: give a JSON object with an integer update_id and an object of a kind, such as message")
+var ErrNoUpdate = errors.New("this is not an update: give a JSON object with an integer update_id and an object of a kind, such as message")
 
 // send publishes an update under a key of its own, because the queue keeps each key once.
 func (t *target) send(ctx context.Context, raw json.RawMessage, id int64) error {
