@@ -55,6 +55,7 @@ help: ## list the targets
 .PHONY: test
 test: deps-check ## all tests and examples of all modules with the race detector, each benchmark once
 	@$(call each,go test -race -shuffle=on -timeout 20m $(GOTESTFLAGS) ./...)
+	@cd examples/watermill && go test -shuffle=on -timeout 20m $(GOTESTFLAGS) ./rabbitmq # what the race detector cannot run
 	@$(call each,go test -run '^$$' -bench . -benchtime 1x ./...)
 	@$(found) chromium >/dev/null || echo "left out: the tests of the pages of tghook dev and serve (e2e/dev, e2e/serve), because chromium is not installed; make programs installs it"
 	@for p in nginx haproxy; do \

@@ -18,7 +18,6 @@ import (
 	wm "github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
 	"github.com/ThreeDotsLabs/watermill/message"
-	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/examples/echo"
@@ -98,30 +97,10 @@ func queueNames() []string {
 	return names
 }
 
-// newPublisher publishes when RabbitMQ has confirmed the update. It declares the queues,
-// because RabbitMQ also confirms a message that it drops because it has no queue.
-func newPublisher(url string) (*amqp.Publisher, error) {
-	declarer, err := amqp.NewSubscriber(config(url), logger())
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range append(queueNames(), deadLetters) {
-		if err := declarer.SubscribeInitialize(name); err != nil {
-			return nil, errors.Join(err, declarer.Close())
-		}
-	}
-	if err := declarer.Close(); err != nil {
-		return nil, err
-	}
-	return amqp.NewPublisher(config(url), logger())
-}
-
-// config has queues that survive a restart of RabbitMQ, as their messages do. Each is consumed
-// by one process at a time, which has one message of it.
+// config has the consumers of the queues. Each has one message at a time.
 func config(url string) amqp.Config {
 	cfg := amqp.NewDurableQueueConfig(url)
-	cfg.Queue.Arguments = amqp091.Table{"x-single-active-consumer": true}
-	cfg.Publish.ConfirmDelivery = true
+	cfg.Queue.Arguments = queueArguments()
 	cfg.Consume.Qos.PrefetchCount = 1
 	return cfg
 }

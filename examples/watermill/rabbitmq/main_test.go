@@ -1,11 +1,19 @@
+//go:build !race
+
+// watermill-amqp has a data race when it connects again:
+// https://github.com/ThreeDotsLabs/watermill/issues/693. So make test runs this file without the
+// race detector.
+
 package main
 
 import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +24,7 @@ import (
 	"github.com/tghook/tghook/internal/test/memstore"
 )
 
-func open(t *testing.T, server *engine.Server) (*amqp.Publisher, tghook.Handler) {
+func open(t *testing.T, server *engine.Server) (*publisher, tghook.Handler) {
 	t.Helper()
 	publisher, err := newPublisher(server.URL)
 	require.NoError(t, err)
@@ -26,7 +34,7 @@ func open(t *testing.T, server *engine.Server) (*amqp.Publisher, tghook.Handler)
 	return publisher, receiver
 }
 
-func worker(t *testing.T, server *engine.Server, publisher *amqp.Publisher, h tghook.Handler, store tghook.Store) (stop func()) {
+func worker(t *testing.T, server *engine.Server, publisher *publisher, h tghook.Handler, store tghook.Store) (stop func()) {
 	t.Helper()
 	return trial.Start(t, func(ctx context.Context) error {
 		return work(ctx, server.URL, publisher, h, tghook.DispatchConfig{Bot: trial.Bot, Store: store})
@@ -55,7 +63,7 @@ func TestUpdatesAreHandledOnceAndInOrder(t *testing.T) {
 	aDeadLetterIsPublished(t, server, publisher, receiver)
 }
 
-func aDeadLetterIsPublished(t *testing.T, server *engine.Server, publisher *amqp.Publisher, receiver tghook.Handler) {
+func aDeadLetterIsPublished(t *testing.T, server *engine.Server, publisher *publisher, receiver tghook.Handler) {
 	t.Helper()
 	for id := range int64(2) {
 		_, err := receiver.HandleUpdate(t.Context(), trial.Update(t, 1001+id, 1))
@@ -75,7 +83,12 @@ func aDeadLetterIsPublished(t *testing.T, server *engine.Server, publisher *amqp
 	require.NoError(t, err)
 	letters, err := subscriber.Subscribe(t.Context(), deadLetters)
 	require.NoError(t, err)
-	letter := <-letters
+	var letter *message.Message
+	select {
+	case letter = <-letters:
+	case <-time.After(time.Minute):
+		require.Fail(t, "the dead letter has not come")
+	}
 	letter.Ack()
 	assert.Equal(t, string(trial.Update(t, 1001, 1).Raw), string(letter.Payload))
 	assert.Contains(t, letter.Metadata.Get("why"), "never")
