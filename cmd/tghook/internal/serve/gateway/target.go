@@ -89,7 +89,7 @@ func (t *target) setPaused(paused bool) {
 
 // begin begins posting. t.mu is held.
 func (t *target) begin() {
-	out, err := outlet.New(outlet.Config{Bot: t.bot.cfg.ID, Target: t.cfg, Allow: t.allow, Observe: t.observe})
+	out, err := outlet.New(outlet.Config{Bot: t.bot.cfg.ID, Target: t.cfg, Allow: t.allow, MaxAge: t.bot.cfg.MaxAge, Observe: t.observe})
 	if err != nil { // the configuration was checked
 		t.log.Error("a URL cannot be used", slog.Any("error", err))
 		return

@@ -70,6 +70,9 @@ type Config struct {
 	// Allow, if not nil, are the only addresses that are not public to which the Outlet
 	// connects. If nil, it connects to any address.
 	Allow []netip.Prefix
+	// MaxAge is how old an update may be when it is posted. An older one is given up. If zero,
+	// there is no bound.
+	MaxAge time.Duration
 	// Observe gets each attempt. It must not block.
 	Observe func(context.Context, Attempt)
 }
@@ -143,6 +146,9 @@ type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error
 // a day.
 const longestHold = 12 * time.Hour
 
+// errTooOld names the field of the configuration file.
+var errTooOld = errors.New("the update is older than max_age")
+
 // maxRetryAfter is how long the wait may be that an answer asks for. Telegram waits no longer.
 const maxRetryAfter = time.Hour
 
@@ -160,6 +166,10 @@ func (o *Outlet) Deliver(ctx context.Context, u *tghook.Update) (tghook.Reply, e
 		turn, err := o.window.enter(ctx, place)
 		if err != nil {
 			return tghook.NoReply, err
+		}
+		if o.tooOld(u) {
+			o.window.leave(turn, unknown, "")
+			return tghook.NoReply, tghook.Drop(errTooOld)
 		}
 		if tries == 0 {
 			successes = turn.successes
@@ -187,6 +197,11 @@ func (o *Outlet) Deliver(ctx context.Context, u *tghook.Update) (tghook.Reply, e
 			return tghook.NoReply, a.Err
 		}
 	}
+}
+
+// tooOld reports whether an update has become too old while it waited.
+func (o *Outlet) tooOld(u *tghook.Update) bool {
+	return o.cfg.MaxAge > 0 && u.Date > 0 && time.Since(time.Unix(u.Date, 0)) > o.cfg.MaxAge
 }
 
 // hold waits until an update is posted again that has failed in an outage.

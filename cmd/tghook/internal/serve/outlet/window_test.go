@@ -344,3 +344,36 @@ func TestStop(t *testing.T) {
 		require.Equal(t, 12, stopped)
 	})
 }
+
+// A bot is down, and updates become too old while they wait. They are given up without a request
+// when they would be posted, and the one behind them is posted when the bot is back.
+func TestUpdatesThatBecomeTooOldWhileTheyWaitAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: always(yes), down: true}
+		o, _ := b.open(t, func(c *outlet.Config) { c.MaxAge = time.Minute })
+		defer o.Close()
+		start := time.Now()
+		post := func(id int, age time.Duration) <-chan error {
+			u, result := update(t, id), make(chan error, 1)
+			u.Date = start.Add(-age).Unix()
+			go func() {
+				_, err := o.Deliver(t.Context(), u)
+				result <- err
+			}()
+			synctest.Wait() // it is the last one that waits
+			return result
+		}
+		old := []<-chan error{post(1, 10*time.Second), post(2, 20*time.Second)}
+		young := post(3, 0)
+		time.Sleep(40 * time.Second)
+		require.Equal(t, 3, o.Status().Busy+o.Status().Waiting, "none is too old yet")
+		require.Greater(t, len(b.times), 10)
+		for _, result := range old {
+			require.EqualError(t, <-result, "dropped: the update is older than max_age")
+		}
+		require.Less(t, time.Since(start), time.Minute)
+		b.down = false
+		require.NoError(t, <-young)
+		require.Len(t, b.bodies, 1)
+	})
+}
