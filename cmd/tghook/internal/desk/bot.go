@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // Bot is a bot on the desk.
@@ -125,7 +127,7 @@ func (d *Desk) bot(name ref) (*bot, error) {
 			return b, nil
 		}
 	}
-	return nil, notFound("bot", "there is no bot %s; a bot is there after its first call, or by POST /api/bots", name.shown())
+	return nil, jsonhttp.NotFound("bot", "there is no bot %s; a bot is there after its first call, or by POST /api/bots", name.shown())
 }
 
 // botOf returns the bot that the path of a request names.
@@ -247,11 +249,11 @@ func (d *Desk) addBot(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if in.Token == "" {
-		return nil, invalid("token is empty; send any token, such as 123456:any-secret")
+		return nil, jsonhttp.Invalid("token is empty; send any token, such as 123456:any-secret")
 	}
 	username := strings.TrimPrefix(in.Username, "@")
 	if !usernameForm.MatchString(username) {
-		return nil, invalid("username is %q; send at most 32 letters, digits and _", short(username))
+		return nil, jsonhttp.Invalid("username is %q; send at most 32 letters, digits and _", short(username))
 	}
 	s, err := d.tg.AddBot(tghooktest.BotConfig{Token: in.Token, Username: username, ReadsAllMessages: in.ReadsAllMessages})
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // ChatSummary is a chat in a list, as one user sees it.
@@ -97,7 +99,7 @@ func (d *Desk) scene(r *http.Request, as ref) (s scene, err error) {
 	}
 	id, ok := ref(r.PathValue("chat")).id()
 	if !ok {
-		return s, invalid("the chat %q is not an id; GET /api/bots/{bot}/chats lists the chats", r.PathValue("chat"))
+		return s, jsonhttp.Invalid("the chat %q is not an id; GET /api/bots/{bot}/chats lists the chats", r.PathValue("chat"))
 	}
 	if s.chat = id; as == "" && id > 0 {
 		as = ref(r.PathValue("chat"))
@@ -106,7 +108,7 @@ func (d *Desk) scene(r *http.Request, as ref) (s scene, err error) {
 		return s, err
 	}
 	if id > 0 && id != s.user.ID {
-		return s, notFound("chat", "the chat %d is another user's private chat with the bot; act as that user", id)
+		return s, jsonhttp.NotFound("chat", "the chat %d is another user's private chat with the bot; act as that user", id)
 	}
 	return s, nil
 }
@@ -264,11 +266,11 @@ func (d *Desk) addChat(r *http.Request) (any, error) {
 	}
 	switch {
 	case strings.TrimSpace(in.Title) == "":
-		return nil, invalid("title is empty; send a title, such as Team")
+		return nil, jsonhttp.Invalid("title is empty; send a title, such as Team")
 	case !slices.Contains([]string{"group", "basic_group", "forum", "channel"}, in.Type):
-		return nil, invalid("type is %q; send group, basic_group, forum or channel", in.Type)
+		return nil, jsonhttp.Invalid("type is %q; send group, basic_group, forum or channel", in.Type)
 	case !slices.Contains([]string{"", "administrator", "member"}, in.Bot):
-		return nil, invalid("bot is %q; send administrator or member", in.Bot)
+		return nil, jsonhttp.Invalid("bot is %q; send administrator or member", in.Bot)
 	}
 	members := []User{}
 	for _, name := range in.Members {
@@ -342,7 +344,7 @@ func (d *Desk) stopDraft(r *http.Request) (any, error) {
 	}
 	id, ok := ref(r.PathValue("draft")).id()
 	if !ok {
-		return nil, invalid("the draft %q is not a number", r.PathValue("draft"))
+		return nil, jsonhttp.Invalid("the draft %q is not a number", r.PathValue("draft"))
 	}
 	return done{}, s.act(func(_ testing.TB, c *tghooktest.Chat) { c.StopDraft(id) })
 }
@@ -412,7 +414,7 @@ func (d *Desk) topicAct(do func(c *tghooktest.Chat)) func(*http.Request) (any, e
 		}
 		id, ok := ref(r.PathValue("thread")).id()
 		if !ok {
-			return nil, invalid("the topic %q is not a number", r.PathValue("thread"))
+			return nil, jsonhttp.Invalid("the topic %q is not a number", r.PathValue("thread"))
 		}
 		return done{}, s.act(func(tb testing.TB, c *tghooktest.Chat) { do(thread(tb, c, id)) })
 	}

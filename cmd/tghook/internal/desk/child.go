@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/tghook/tghook/cmd/tghook/internal/child"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // Child is the process of the bot that the desk has started.
@@ -45,7 +47,7 @@ func (d *Desk) observeChild(c *child.Child) {
 
 func (d *Desk) child() (*child.Child, error) {
 	if d.cfg.Child == nil {
-		return nil, notFound("child", "tghook dev has started no bot; give its command after --, such as tghook dev -- npm start")
+		return nil, jsonhttp.NotFound("child", "tghook dev has started no bot; give its command after --, such as tghook dev -- npm start")
 	}
 	return d.cfg.Child, nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/tghook/tghook/cmd/tghook/internal/export"
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // saved is a file that the user saves.
@@ -26,7 +28,7 @@ func (d *Desk) export(r *http.Request) (any, error) {
 	}
 	format, err := export.ParseFormat(r.URL.Query().Get("format"))
 	if err != nil {
-		return nil, invalid("%v", err)
+		return nil, jsonhttp.Invalid("%v", err)
 	}
 	s := d.session(b)
 	if s.Chat, err = number(r, "chat", 0); err != nil {

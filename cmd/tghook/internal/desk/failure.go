@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // failure returns the error of an act that failed, as the control API answers it; nil if it
@@ -26,8 +28,15 @@ func failure(err error) error {
 		{tghooktest.ErrNoFile, "file_not_found"},
 	} {
 		if errors.Is(err, missing.err) {
-			return &problem{http.StatusNotFound, missing.code, text}
+			return &jsonhttp.Error{Status: http.StatusNotFound, Code: missing.code, Message: text}
 		}
 	}
-	return &problem{http.StatusUnprocessableEntity, "impossible", text}
+	return &jsonhttp.Error{Status: http.StatusUnprocessableEntity, Code: "impossible", Message: text}
+}
+
+// writeError answers with an error.
+func (d *Desk) writeError(w http.ResponseWriter, err error) {
+	p := &jsonhttp.Error{Status: http.StatusInternalServerError, Code: "internal", Message: err.Error()}
+	errors.As(err, &p)
+	p.Write(w, d.mask.hide)
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/tghook/tghook/cmd/tghook/internal/scenario"
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // Fault is something that goes wrong on purpose, for some calls of a bot or for some
@@ -96,7 +98,7 @@ func (fs *faults) add(f *fault) (Fault, error) {
 	defer fs.mu.Unlock()
 	fs.all = slices.DeleteFunc(fs.all, (*fault).over)
 	if len(fs.all) == maxFaults {
-		return Fault{}, invalid("the bot has %d faults; delete some", maxFaults)
+		return Fault{}, jsonhttp.Invalid("the bot has %d faults; delete some", maxFaults)
 	}
 	fs.number++
 	f.ID = strconv.Itoa(fs.number)
@@ -206,15 +208,15 @@ func (n newFault) check() error {
 	calls := n.Delivery == nil && n.Outage == 0
 	switch {
 	case n.Times != nil && *n.Times < 0:
-		return invalid("times is %d; send how often the fault happens, or 0 for always", *n.Times)
+		return jsonhttp.Invalid("times is %d; send how often the fault happens, or 0 for always", *n.Times)
 	case parts != 1:
-		return invalid("a fault is one of scenario, error, delivery and outage; send exactly one of them")
+		return jsonhttp.Invalid("a fault is one of scenario, error, delivery and outage; send exactly one of them")
 	case n.Error != nil && !n.Error.possible():
-		return invalid("error.code is %d and error.retry_after is %d; send a code from 400 to 599, or none, and at most %d seconds", n.Error.Code, n.Error.RetryAfter, maxRetryAfter)
+		return jsonhttp.Invalid("error.code is %d and error.retry_after is %d; send a code from 400 to 599, or none, and at most %d seconds", n.Error.Code, n.Error.RetryAfter, maxRetryAfter)
 	case n.Match.Kind != "" && calls:
-		return invalid("match.kind is the kind of an update, and calls have none; send match.method")
+		return jsonhttp.Invalid("match.kind is the kind of an update, and calls have none; send match.method")
 	case n.Match.Method != "" && !calls:
-		return invalid("match.method is the method of a call, and deliveries have none; send match.kind")
+		return jsonhttp.Invalid("match.method is the method of a call, and deliveries have none; send match.kind")
 	}
 	return nil
 }
@@ -252,14 +254,14 @@ func (f *fault) asScenario(name string) error {
 		return noScenario(name)
 	}
 	if m := f.Match.Method; m != "" && !s.Fits(m) {
-		return invalid("match.method is %s, which does not fail with %s; its methods are: %s", m, name, strings.Join(s.Methods, ", "))
+		return jsonhttp.Invalid("match.method is %s, which does not fail with %s; its methods are: %s", m, name, strings.Join(s.Methods, ", "))
 	}
 	f.Scenario, f.call, f.fits, f.Title = s.Name, &s.Fault, s.Fits, s.Title
 	return nil
 }
 
 func noScenario(name string) error {
-	return invalid("there is no scenario %q; GET /api/scenarios lists them", name)
+	return jsonhttp.Invalid("there is no scenario %q; GET /api/scenarios lists them", name)
 }
 
 func (f *fault) asDelivery() error {
@@ -268,7 +270,7 @@ func (f *fault) asDelivery() error {
 	if d.Delay != "" {
 		delay, err := time.ParseDuration(d.Delay)
 		if err != nil || delay < 0 {
-			return invalid("delivery.delay is %q; send a length of time such as 10s", d.Delay)
+			return jsonhttp.Invalid("delivery.delay is %q; send a length of time such as 10s", d.Delay)
 		}
 		f.delivery.Delay = min(delay, farAway)
 	}
@@ -288,7 +290,7 @@ func (f *fault) asDelivery() error {
 		}
 	}
 	if len(names) == 0 {
-		return invalid("delivery is empty; send delay, cut_before, cut_after, again or again_at_once")
+		return jsonhttp.Invalid("delivery is empty; send delay, cut_before, cut_after, again or again_at_once")
 	}
 	f.Title = strings.Join(names, ", ")
 	return nil
@@ -428,7 +430,7 @@ func (d *Desk) deleteFault(r *http.Request) (any, error) {
 	}
 	f, ok := b.faults.remove(r.PathValue("id"))
 	if !ok {
-		return nil, notFound("fault", "the bot has no fault %s; GET /api/bots/{bot}/faults lists them", r.PathValue("id"))
+		return nil, jsonhttp.NotFound("fault", "the bot has no fault %s; GET /api/bots/{bot}/faults lists them", r.PathValue("id"))
 	}
 	zero := 0
 	f.Left = &zero

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // InlineAnswer is the bot's answer to an inline query.
@@ -85,7 +87,7 @@ func (d *Desk) inline(r *http.Request) (any, error) {
 		in.Wait = duration(usualWait)
 	}
 	if time.Duration(in.Wait) > longestWait {
-		return nil, invalid("wait is %v; send at most %v", time.Duration(in.Wait), longestWait)
+		return nil, jsonhttp.Invalid("wait is %v; send at most %v", time.Duration(in.Wait), longestWait)
 	}
 	out := InlineAnswer{Results: []json.RawMessage{}, Seq: d.feed.newest()}
 	var q *tghooktest.InlineQuery
@@ -121,13 +123,13 @@ func (d *Desk) choose(r *http.Request) (any, error) {
 	}
 	q, ok := d.inlines.find(r.PathValue("query"))
 	if !ok || q.scene.bot != b {
-		return nil, notFound("query", "there is no inline query %s of the bot; make one by POST /api/bots/{bot}/inline", r.PathValue("query"))
+		return nil, jsonhttp.NotFound("query", "there is no inline query %s of the bot; make one by POST /api/bots/{bot}/inline", r.PathValue("query"))
 	}
 	if in.Index < 0 || in.Index >= q.results {
-		return nil, notFound("result", "the query has no result %d; it has %d, counted from 0", in.Index, q.results)
+		return nil, jsonhttp.NotFound("result", "the query has no result %d; it has %d, counted from 0", in.Index, q.results)
 	}
 	if in.Chat != 0 && in.Chat != q.scene.chat {
-		return nil, invalid("the query was typed in the chat %d, and its results are sent there; leave chat out", q.scene.chat)
+		return nil, jsonhttp.Invalid("the query was typed in the chat %d, and its results are sent there; leave chat out", q.scene.chat)
 	}
 	return q.scene.made(func(tb testing.TB, _ *tghooktest.Chat) []*tghooktest.Message {
 		m := q.query.Choose(in.Index)

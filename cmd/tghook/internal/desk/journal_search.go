@@ -3,6 +3,8 @@ package desk
 import (
 	"slices"
 	"strings"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // want says which rows a request asks for.
@@ -51,7 +53,7 @@ func (j *journal) find(id string) (record, error) {
 	defer j.mu.Unlock()
 	r := j.byID[id]
 	if r == nil {
-		return record{}, notFound("row", "there is no row %s; it is too old, or from before tghook was started", id)
+		return record{}, jsonhttp.NotFound("row", "there is no row %s; it is too old, or from before tghook was started", id)
 	}
 	return *r, nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -75,7 +77,7 @@ func (d *Desk) listMessages(r *http.Request) (any, error) {
 		}
 	}
 	if numbers["limit"] < 1 || numbers["limit"] > maxPage {
-		return nil, invalid("limit=%d is not between 1 and %d", numbers["limit"], maxPage)
+		return nil, jsonhttp.Invalid("limit=%d is not between 1 and %d", numbers["limit"], maxPage)
 	}
 	c, err := s.look()
 	if err == nil && numbers["thread"] != 0 {
@@ -212,15 +214,15 @@ func (in *sending) check() error {
 	needsFile := slices.Contains(fileKinds, in.Kind)
 	switch {
 	case needsFile && len(in.files) == 0:
-		return invalid("a message of the kind %s needs a file; send the form's part file", in.Kind)
+		return jsonhttp.Invalid("a message of the kind %s needs a file; send the form's part file", in.Kind)
 	case needsFile && len(in.files) > 1 && in.Kind != "album":
-		return invalid("a message of the kind %s has one file, and there are %d; send kind album", in.Kind, len(in.files))
+		return jsonhttp.Invalid("a message of the kind %s has one file, and there are %d; send kind album", in.Kind, len(in.files))
 	case !needsFile && len(in.files) > 0:
-		return invalid("a message of the kind %s has no file; leave kind out", in.Kind)
+		return jsonhttp.Invalid("a message of the kind %s has no file; leave kind out", in.Kind)
 	case in.Kind == "text" && strings.TrimSpace(in.Text) == "":
-		return invalid("text is empty; send a text")
+		return jsonhttp.Invalid("text is empty; send a text")
 	case in.Duration < 0:
-		return invalid("duration is negative")
+		return jsonhttp.Invalid("duration is negative")
 	}
 	return nil
 }
@@ -308,7 +310,7 @@ func find(tb testing.TB, c *tghooktest.Chat, id int64) *tghooktest.Message {
 func messageID(r *http.Request) (int64, error) {
 	id, ok := ref(r.PathValue("id")).id()
 	if !ok {
-		return 0, invalid("the message %q is not a number", r.PathValue("id"))
+		return 0, jsonhttp.Invalid("the message %q is not a number", r.PathValue("id"))
 	}
 	return id, nil
 }

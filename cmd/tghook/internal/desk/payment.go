@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // paying is what a user enters to pay.
@@ -97,7 +99,7 @@ func (d *Desk) pay(r *http.Request) (any, error) {
 		in.Wait = duration(usualWait)
 	}
 	if time.Duration(in.Wait) > longestWait {
-		return nil, invalid("wait is %v; send at most %v", time.Duration(in.Wait), longestWait)
+		return nil, jsonhttp.Invalid("wait is %v; send at most %v", time.Duration(in.Wait), longestWait)
 	}
 	out := Payment{Shipping: []ShippingOption{}, Seq: d.feed.newest()}
 	of := checkout{s.bot.id, s.chat, id, s.user.ID}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/tghook/tghook/cmd/tghook/internal/state"
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // User is a person on the desk. All bots have the same people.
@@ -113,7 +115,7 @@ func (p *people) add(u User) (User, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.all) >= maxPeople {
-		return User{}, invalid("there are %d users, and there is room for no more", maxPeople)
+		return User{}, jsonhttp.Invalid("there are %d users, and there is room for no more", maxPeople)
 	}
 	if u.ID == 0 && u.Name != "" {
 		u.ID = p.idOf(u.Name)
@@ -157,13 +159,13 @@ func (p *people) meet(u User) {
 func (p *people) check(u User) error {
 	switch {
 	case u.Name == "":
-		return invalid("name is empty; send a name, such as Ana")
+		return jsonhttp.Invalid("name is empty; send a name, such as Ana")
 	case len([]rune(u.FirstName)) > maxName || len([]rune(u.LastName)) > maxName:
-		return invalid("name is too long; the first word and the rest have at most %d characters each", maxName)
+		return jsonhttp.Invalid("name is too long; the first word and the rest have at most %d characters each", maxName)
 	case u.Username != "" && !isUsername.MatchString(u.Username):
-		return invalid("username is %q; it has 4 to 32 letters, digits and underscores, and begins with a letter", u.Username)
+		return jsonhttp.Invalid("username is %q; it has 4 to 32 letters, digits and underscores, and begins with a letter", u.Username)
 	case u.ID < 0 || u.ID >= endOfUsers:
-		return invalid("id is %d; send a positive number below 2^52, or none", u.ID)
+		return jsonhttp.Invalid("id is %d; send a positive number below 2^52, or none", u.ID)
 	}
 	for _, other := range p.all {
 		if other.ID != u.ID && u.Username != "" && strings.EqualFold(other.Username, u.Username) {
@@ -176,7 +178,7 @@ func (p *people) check(u User) error {
 var isUsername = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{3,31}$`)
 
 func taken(format string, args ...any) error {
-	return &problem{http.StatusConflict, "user_taken", "another user has the " + fmt.Sprintf(format, args...) + "; send another one"}
+	return &jsonhttp.Error{Status: http.StatusConflict, Code: "user_taken", Message: "another user has the " + fmt.Sprintf(format, args...) + "; send another one"}
 }
 
 // idOf makes an id up from the seed and the name. p.mu is held.
@@ -210,7 +212,7 @@ func (p *people) find(name ref) (User, error) {
 			return u, nil
 		}
 	}
-	return User{}, notFound("user", "there is no user %s; GET /api/users lists them, and POST /api/users makes one", name.shown())
+	return User{}, jsonhttp.NotFound("user", "there is no user %s; GET /api/users lists them, and POST /api/users makes one", name.shown())
 }
 
 // userIn is a user in a request. A field that is missing is nil.

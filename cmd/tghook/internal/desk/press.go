@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // pressing names a button, by its text, its place or its callback_data.
@@ -51,11 +53,11 @@ func (p pressing) check() error {
 	}
 	switch {
 	case ways != 1:
-		return invalid("name the button in one way: by button (its text), by row and column, or by data")
+		return jsonhttp.Invalid("name the button in one way: by button (its text), by row and column, or by data")
 	case (p.Row == nil) != (p.Column == nil):
-		return invalid("row needs column, and column needs row")
+		return jsonhttp.Invalid("row needs column, and column needs row")
 	case time.Duration(p.Wait) > longestWait:
-		return invalid("wait is %v; send at most %v", time.Duration(p.Wait), longestWait)
+		return jsonhttp.Invalid("wait is %v; send at most %v", time.Duration(p.Wait), longestWait)
 	}
 	return nil
 }
@@ -109,7 +111,7 @@ func (d *Desk) pressChat(r *http.Request) (any, error) {
 		err = in.check()
 	}
 	if err == nil && in.Row != nil {
-		err = invalid("row and column are those of one message; press at .../messages/{id}/press")
+		err = jsonhttp.Invalid("row and column are those of one message; press at .../messages/{id}/press")
 	}
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/wI2L/jsondiff"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // Replayed is what comes of an update that was delivered again.
@@ -56,11 +58,11 @@ func (d *Desk) replay(r *http.Request) (any, error) {
 	old, ok := d.journal.update(rec.row.Bot, rec.update)
 	switch {
 	case rec.update == 0:
-		return nil, invalid("the row %s is no delivery of an update; replay one that is", rec.row.ID)
+		return nil, jsonhttp.Invalid("the row %s is no delivery of an update; replay one that is", rec.row.ID)
 	case !ok || b == nil:
-		return nil, notFound("update", "the update %d is no longer kept", rec.update)
+		return nil, jsonhttp.NotFound("update", "the update %d is no longer kept", rec.update)
 	case time.Duration(in.Timeout) > longestWait:
-		return nil, invalid("timeout is %v; send at most %v", time.Duration(in.Timeout), longestWait)
+		return nil, jsonhttp.Invalid("timeout is %v; send at most %v", time.Duration(in.Timeout), longestWait)
 	}
 	if len(in.Update) == 0 || string(in.Update) == "null" {
 		in.Update = old.body
@@ -97,7 +99,7 @@ func (d *Desk) deliver(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if len(in.Update) == 0 {
-		return nil, invalid("update is missing; send an object of the Bot API's type Update")
+		return nil, jsonhttp.Invalid("update is missing; send an object of the Bot API's type Update")
 	}
 	d.acts.begin(b.id, readUpdate(in.Update).chat, d.feed.newest())
 	id, err := b.server.Deliver(in.Update)
@@ -192,7 +194,7 @@ func (d *Desk) listRows(r *http.Request) (any, error) {
 	case err != nil:
 		return nil, err
 	case limit < 1 || limit > most:
-		return nil, invalid("limit=%d is not between 1 and %d", limit, most)
+		return nil, jsonhttp.Invalid("limit=%d is not between 1 and %d", limit, most)
 	}
 	w.limit = int(limit)
 	out := struct {
@@ -233,7 +235,7 @@ func (d *Desk) showCurl(r *http.Request) (any, error) {
 	}
 	x := rec.request(d.journal.hider(d.bots.tokens()))
 	if x == nil {
-		return nil, &problem{http.StatusUnprocessableEntity, "no_request", "the row has no request of its own: a webhook reply is in the answer to a delivery, and a warning has none"}
+		return nil, &jsonhttp.Error{Status: http.StatusUnprocessableEntity, Code: "no_request", Message: "the row has no request of its own: a webhook reply is in the answer to a delivery, and a warning has none"}
 	}
 	return text(curl(x, d.URL())), nil
 }

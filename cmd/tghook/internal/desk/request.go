@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // Limits of the body of a request.
@@ -109,7 +111,7 @@ func decodeFiles(r *http.Request, into any) ([]upload, error) {
 	case err == nil && kind == "multipart/form-data":
 		return decodeForm(multipart.NewReader(r.Body, params["boundary"]), into)
 	}
-	return nil, &problem{http.StatusUnsupportedMediaType, "invalid_content_type", fmt.Sprintf(
+	return nil, &jsonhttp.Error{Status: http.StatusUnsupportedMediaType, Code: "invalid_content_type", Message: fmt.Sprintf(
 		"the Content-Type is %q; send application/json, or multipart/form-data with files", r.Header.Get("Content-Type"))}
 }
 
@@ -118,9 +120,9 @@ func read(from io.Reader, most int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(from, most+1))
 	switch {
 	case err != nil:
-		return nil, invalid("the body cannot be read: %v", err)
+		return nil, jsonhttp.Invalid("the body cannot be read: %v", err)
 	case int64(len(body)) > most:
-		return nil, &problem{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body has more than %d bytes; send less", most)}
+		return nil, &jsonhttp.Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("the body has more than %d bytes; send less", most)}
 	}
 	return body, nil
 }
@@ -135,14 +137,14 @@ func decodeJSON(body []byte, into any) error {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrong):
-		return invalid("the field %s is a %s; it must be %s", wrong.Field, wrong.Value, wanted(wrong.Type))
+		return jsonhttp.Invalid("the field %s is a %s; it must be %s", wrong.Field, wrong.Value, wanted(wrong.Type))
 	case err != nil && strings.HasPrefix(err.Error(), "json: unknown field "):
-		return invalid("the body has the field %s, which is not known here; the fields are: %s",
+		return jsonhttp.Invalid("the body has the field %s, which is not known here; the fields are: %s",
 			strings.TrimPrefix(err.Error(), "json: unknown field "), strings.Join(fieldsOf(into), ", "))
 	case err != nil:
-		return invalid("the JSON of the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return jsonhttp.Invalid("the JSON of the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
 	case d.More():
-		return invalid("the body has more than one JSON object; send one")
+		return jsonhttp.Invalid("the body has more than one JSON object; send one")
 	}
 	return nil
 }
@@ -190,10 +192,10 @@ func decodeForm(form *multipart.Reader, into any) ([]upload, error) {
 			break
 		}
 		if err != nil {
-			return nil, invalid("the form cannot be read: %v", err)
+			return nil, jsonhttp.Invalid("the form cannot be read: %v", err)
 		}
 		if fields == maxFields {
-			return nil, invalid("the form has more than %d fields; send each field once", maxFields)
+			return nil, jsonhttp.Invalid("the form has more than %d fields; send each field once", maxFields)
 		}
 		most := left
 		if part.FileName() == "" {
@@ -207,13 +209,13 @@ func decodeForm(form *multipart.Reader, into any) ([]upload, error) {
 		name := part.FormName()
 		switch {
 		case part.FileName() != "" && len(files) == maxFiles:
-			return nil, invalid("the form has more than %d files; send an album in parts", maxFiles)
+			return nil, jsonhttp.Invalid("the form has more than %d files; send an album in parts", maxFiles)
 		case part.FileName() != "":
 			files = append(files, upload{part.FileName(), content})
 		case texts[name]:
 			object[name] = encode(string(content))
 		case !json.Valid(content):
-			return nil, invalid("the field %s of the form is not JSON; write a number, true, false or an array as in JSON", name)
+			return nil, jsonhttp.Invalid("the field %s of the form is not JSON; write a number, true, false or an array as in JSON", name)
 		default:
 			object[name] = content
 		}
@@ -239,7 +241,7 @@ func number(r *http.Request, name string, usual int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, invalid("%s=%s is not a number", name, text)
+		return 0, jsonhttp.Invalid("%s=%s is not a number", name, text)
 	}
 	return n, nil
 }

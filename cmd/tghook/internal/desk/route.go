@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/tghook/tghook/tghooktest"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // route is a request that the control API answers. What handle returns is written as JSON,
@@ -105,11 +107,11 @@ func (d *Desk) handler() http.Handler {
 		if _, pattern := mux.Handler(r); pattern == "" {
 			allowed := allows(mux, r)
 			if allowed == nil {
-				d.writeError(w, notFound("path", "the control API has no %s; GET /api/openapi.json lists its paths", r.URL.Path))
+				d.writeError(w, jsonhttp.NotFound("path", "the control API has no %s; GET /api/openapi.json lists its paths", r.URL.Path))
 				return
 			}
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			d.writeError(w, &problem{http.StatusMethodNotAllowed, "method_not_allowed", fmt.Sprintf("%s does not take %s; it takes %s", r.URL.Path, r.Method, strings.Join(allowed, " and "))})
+			d.writeError(w, &jsonhttp.Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: fmt.Sprintf("%s does not take %s; it takes %s", r.URL.Path, r.Method, strings.Join(allowed, " and "))})
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -140,5 +142,5 @@ func (d *Desk) answer(w http.ResponseWriter, r *http.Request, handle func(*http.
 		h.ServeHTTP(w, r)
 		return
 	}
-	d.writeJSON(w, http.StatusOK, answer)
+	jsonhttp.Write(w, http.StatusOK, answer, d.mask.hide)
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // State is what there is on the desk.
@@ -80,11 +82,11 @@ func (d *Desk) changeTime(r *http.Request) (any, error) {
 	}
 	switch {
 	case in.Advance == 0 && in.Speed == nil:
-		return nil, invalid("say what to change: advance or speed")
+		return nil, jsonhttp.Invalid("say what to change: advance or speed")
 	case time.Duration(in.Advance) > farAway:
-		return nil, invalid("advance is %v; send at most a year", time.Duration(in.Advance))
+		return nil, jsonhttp.Invalid("advance is %v; send at most a year", time.Duration(in.Advance))
 	case in.Speed != nil && (*in.Speed <= 0 || *in.Speed > MaxSpeed):
-		return nil, invalid("speed is %v; send a number above 0, and at most %s", *in.Speed, strconv.FormatFloat(MaxSpeed, 'f', 0, 64))
+		return nil, jsonhttp.Invalid("speed is %v; send a number above 0, and at most %s", *in.Speed, strconv.FormatFloat(MaxSpeed, 'f', 0, 64))
 	}
 	if in.Speed != nil {
 		if err := d.tg.SetSpeed(*in.Speed); err != nil {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // waiting is what a request waits for.
@@ -96,7 +98,7 @@ func (d *Desk) wait(r *http.Request) (any, error) {
 	e, err := d.feed.await(ctx, d.ended, in.After, filter{bot: b.id, chat: in.Chat}, in.takes)
 	switch {
 	case errors.Is(err, errGap):
-		return nil, &problem{http.StatusGone, "events_gone", fmt.Sprintf("there is no event %d; after is the number of an event of this run of tghook, such as the seq of GET /api/state", in.After)}
+		return nil, &jsonhttp.Error{Status: http.StatusGone, Code: "events_gone", Message: fmt.Sprintf("there is no event %d; after is the number of an event of this run of tghook, such as the seq of GET /api/state", in.After)}
 	case err != nil:
 		return nil, d.instead(b, in, "the bot did not "+in.wanted())
 	}
@@ -107,7 +109,7 @@ func (d *Desk) wait(r *http.Request) (any, error) {
 func (w *waiting) check() (err error) {
 	if w.Matches != "" {
 		if w.pattern, err = regexp.Compile(w.Matches); err != nil {
-			return invalid("matches is not a regular expression of RE2: %v", err)
+			return jsonhttp.Invalid("matches is not a regular expression of RE2: %v", err)
 		}
 	}
 	if w.Kind == "" {
@@ -117,19 +119,19 @@ func (w *waiting) check() (err error) {
 		case w.text():
 			w.Kind = "said"
 		default:
-			return invalid("say what to wait for: text, contains, matches, method or kind")
+			return jsonhttp.Invalid("say what to wait for: text, contains, matches, method or kind")
 		}
 	}
 	switch w.Kind {
 	case "said", "message", "edit", "delete", "draft", "action", rowCall, rowDelivery, "idle":
 	default:
-		return invalid("kind is %q; send message, edit, delete, draft, action, call, delivery or idle", w.Kind)
+		return jsonhttp.Invalid("kind is %q; send message, edit, delete, draft, action, call, delivery or idle", w.Kind)
 	}
 	if w.Timeout == 0 {
 		w.Timeout = duration(usualWait)
 	}
 	if time.Duration(w.Timeout) > longestWait {
-		return invalid("timeout is %v; send at most %v", time.Duration(w.Timeout), longestWait)
+		return jsonhttp.Invalid("timeout is %v; send at most %v", time.Duration(w.Timeout), longestWait)
 	}
 	return nil
 }
@@ -259,7 +261,7 @@ func (d *Desk) instead(b *bot, w waiting, what string) error {
 			text += ": " + why
 		}
 	}
-	return &problem{http.StatusGatewayTimeout, "timeout", text}
+	return &jsonhttp.Error{Status: http.StatusGatewayTimeout, Code: "timeout", Message: text}
 }
 
 // since returns what the bot has said, and which of its calls have failed, since the wait's

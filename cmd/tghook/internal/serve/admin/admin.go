@@ -18,6 +18,8 @@ import (
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 const (
@@ -113,14 +115,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	allowed := a.allowed(r)
 	if allowed == nil {
-		writeError(w, &problem{status: http.StatusNotFound, code: "path_not_found", message: "there is no such path; GET /openapi.json tells all"})
+		notFound := &jsonhttp.Error{Status: http.StatusNotFound, Code: "path_not_found", Message: "there is no such path; GET /openapi.json tells all"}
+		notFound.Write(w)
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	writeError(w, &problem{
-		status: http.StatusMethodNotAllowed, code: "method_not_allowed",
-		message: "this path does not take this method; it takes " + strings.Join(allowed, " and "),
-	})
+	refused := &jsonhttp.Error{
+		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+		Message: "this path does not take this method; it takes " + strings.Join(allowed, " and "),
+	}
+	refused.Write(w)
 }
 
 // allowed returns the methods that the path of a request takes.
@@ -144,14 +148,14 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, handle func(context.
 	status, value, err := handle(ctx, r)
 	if err != nil {
 		p := problemOf(err)
-		if p.status >= http.StatusInternalServerError {
+		if p.Status >= http.StatusInternalServerError {
 			a.log.Error("the admin API could not handle a request", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
 		}
-		writeError(w, p)
+		p.Write(w)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		a.log.Info("a change over the admin API", slog.String("method", r.Method), slog.String("path", r.URL.Path))
 	}
-	writeJSON(w, status, value)
+	jsonhttp.Write(w, status, value)
 }

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,55 +9,32 @@ import (
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
-
-// problem is an error that the API answers with.
-type problem struct {
-	status   int
-	code     string // for programs
-	message  string // for people: what is wrong, where, and what to do
-	mistakes []config.Mistake
-}
-
-func (p *problem) Error() string { return p.message }
-
-func invalid(format string, args ...any) error {
-	return &problem{status: http.StatusBadRequest, code: "invalid", message: fmt.Sprintf(format, args...)}
-}
 
 // problemOf returns an error as the API answers it. The text of an error that is not known may
 // have what only the log may have.
-func problemOf(err error) *problem {
-	var known *problem
+func problemOf(err error) *jsonhttp.Error {
+	var known *jsonhttp.Error
 	var mistakes *config.Mistakes
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &mistakes):
-		return &problem{http.StatusBadRequest, "invalid", mistakes.Error(), mistakes.All}
+		return &jsonhttp.Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: mistakes.Error(), Mistakes: mistakesJSON(mistakes.All)}
 	case errors.Is(err, gateway.ErrNoUpdate):
-		return &problem{status: http.StatusBadRequest, code: "invalid", message: err.Error()}
+		return &jsonhttp.Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: err.Error()}
 	case errors.Is(err, gateway.ErrNoBot):
-		return &problem{status: http.StatusNotFound, code: "bot_not_found", message: "there is no such bot, or it has no such target; GET /v1/bots lists them"}
+		return &jsonhttp.Error{Status: http.StatusNotFound, Code: "bot_not_found", Message: "there is no such bot, or it has no such target; GET /v1/bots lists them"}
 	case errors.Is(err, gateway.ErrInFile):
-		return &problem{status: http.StatusConflict, code: "in_file", message: gateway.ErrInFile.Error()}
+		return &jsonhttp.Error{Status: http.StatusConflict, Code: "in_file", Message: gateway.ErrInFile.Error()}
 	case errors.Is(err, tghook.ErrNoDeadLetter):
-		return &problem{status: http.StatusNotFound, code: "dead_letter_not_found", message: "there is no such dead letter; it may have been replayed or discarded"}
+		return &jsonhttp.Error{Status: http.StatusNotFound, Code: "dead_letter_not_found", Message: "there is no such dead letter; it may have been replayed or discarded"}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &problem{status: http.StatusGatewayTimeout, code: "timeout", message: fmt.Sprintf("the gateway was not done within %v; the change may have been made: look before you ask again", workTime)}
+		return &jsonhttp.Error{Status: http.StatusGatewayTimeout, Code: "timeout", Message: fmt.Sprintf("the gateway was not done within %v; the change may have been made: look before you ask again", workTime)}
 	}
-	return &problem{status: http.StatusInternalServerError, code: "internal", message: "the gateway could not do this; its log says why"}
-}
-
-// errorBody is the body of an answer that is an error.
-type errorBody struct {
-	Error errorText `json:"error"`
-}
-
-type errorText struct {
-	Code     string        `json:"code"`
-	Message  string        `json:"message"`
-	Mistakes []mistakeJSON `json:"mistakes,omitempty"`
+	return &jsonhttp.Error{Status: http.StatusInternalServerError, Code: "internal", Message: "the gateway could not do this; its log says why"}
 }
 
 type mistakeJSON struct {
@@ -67,28 +43,10 @@ type mistakeJSON struct {
 	What  string `json:"what"`
 }
 
-func writeError(w http.ResponseWriter, p *problem) {
-	text := errorText{Code: p.code, Message: p.message}
-	for _, m := range p.mistakes {
-		text.Mistakes = append(text.Mistakes, mistakeJSON(m))
+func mistakesJSON(all []config.Mistake) []mistakeJSON {
+	list := make([]mistakeJSON, len(all))
+	for i, m := range all {
+		list[i] = mistakeJSON(m)
 	}
-	writeJSON(w, p.status, errorBody{text})
-}
-
-// writeJSON writes an answer. Without a value it has no body.
-func writeJSON(w http.ResponseWriter, status int, value any) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if value == nil {
-		w.WriteHeader(status)
-		return
-	}
-	body, err := json.Marshal(value)
-	if err != nil {
-		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":"internal","message":"the answer cannot be encoded"}}`)
-	}
-	h.Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // a client that has gone needs no answer
+	return list
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // botJSON is how a bot is.
@@ -106,7 +108,7 @@ func (a *api) putBot(ctx context.Context, r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	if spec == nil {
-		return 0, nil, invalid("the body is missing; send the JSON of a bot, as it is in the file")
+		return 0, nil, jsonhttp.Invalid("the body is missing; send the JSON of a bot, as it is in the file")
 	}
 	status := http.StatusOK
 	if _, err := a.bots.Bot(r.PathValue("name")); errors.Is(err, gateway.ErrNoBot) {

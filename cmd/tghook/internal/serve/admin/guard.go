@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // How many requests with a wrong token are answered 401, and logged. Others are answered 429.
@@ -42,15 +44,17 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Connection", "close") // the body is not read
 	if !g.failures.Allow() {
 		w.Header().Set("Retry-After", "1")
-		writeError(w, &problem{status: http.StatusTooManyRequests, code: "too_many_failures", message: "too many requests have a wrong token; wait, and send the right one"})
+		tooMany := &jsonhttp.Error{Status: http.StatusTooManyRequests, Code: "too_many_failures", Message: "too many requests have a wrong token; wait, and send the right one"}
+		tooMany.Write(w)
 		return
 	}
 	g.log.Warn("a request to the admin API has a wrong token", slog.String("from", r.RemoteAddr))
 	w.Header().Set("WWW-Authenticate", `Bearer realm="tghook serve"`)
-	writeError(w, &problem{
-		status: http.StatusUnauthorized, code: "unauthorized",
-		message: "the token is missing or wrong; send the header Authorization: Bearer, followed by admin.token of the configuration",
-	})
+	wrong := &jsonhttp.Error{
+		Status: http.StatusUnauthorized, Code: "unauthorized",
+		Message: "the token is missing or wrong; send the header Authorization: Bearer, followed by admin.token of the configuration",
+	}
+	wrong.Write(w)
 }
 
 // knows reports whether a request has the token. It takes the same time for each wrong token.

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tghook/tghook"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 const (
@@ -87,7 +89,7 @@ func (a *api) listLetters(ctx context.Context, r *http.Request) (int, any, error
 func letterID(r *http.Request) (int64, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return 0, invalid("the id of the dead letter in the path is not a whole number; take it from GET /v1/bots/{name}/dead")
+		return 0, jsonhttp.Invalid("the id of the dead letter in the path is not a whole number; take it from GET /v1/bots/{name}/dead")
 	}
 	return id, nil
 }
@@ -139,7 +141,7 @@ func (a *api) send(ctx context.Context, r *http.Request) (int, any, error) {
 	}
 	update := present(in.Update)
 	if update == nil {
-		return 0, nil, invalid(`the update is missing; send {"update": {"update_id": 1, "message": ...}}`)
+		return 0, nil, jsonhttp.Invalid(`the update is missing; send {"update": {"update_id": 1, "message": ...}}`)
 	}
 	return http.StatusNoContent, nil, a.bots.Send(ctx, r.PathValue("name"), in.Target, update)
 }

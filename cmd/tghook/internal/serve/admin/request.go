@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // maxBody bounds the body of a request, in bytes.
@@ -19,16 +21,16 @@ const maxBody = 1 << 20
 func read(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, &problem{status: http.StatusRequestEntityTooLarge, code: "too_large", message: fmt.Sprintf("the body has more than %d bytes; send less", tooLarge.Limit)}
+		return nil, &jsonhttp.Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("the body has more than %d bytes; send less", tooLarge.Limit)}
 	}
 	if err != nil {
-		return nil, invalid("the body cannot be read; send it again")
+		return nil, jsonhttp.Invalid("the body cannot be read; send it again")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, &problem{status: http.StatusUnsupportedMediaType, code: "invalid_content_type", message: "the body is not said to be JSON; send the header Content-Type: application/json"}
+		return nil, &jsonhttp.Error{Status: http.StatusUnsupportedMediaType, Code: "invalid_content_type", Message: "the body is not said to be JSON; send the header Content-Type: application/json"}
 	}
 	return body, nil
 }
@@ -46,14 +48,14 @@ func decode(r *http.Request, into any) error {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrong) && wrong.Field == "":
-		return invalid("the body is not a JSON object; send one")
+		return jsonhttp.Invalid("the body is not a JSON object; send one")
 	case errors.As(err, &wrong):
-		return invalid("the field %s is a %s; it must be a string", wrong.Field, wrong.Value)
+		return jsonhttp.Invalid("the field %s is a %s; it must be a string", wrong.Field, wrong.Value)
 	case err != nil:
-		return invalid("the JSON of the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return jsonhttp.Invalid("the JSON of the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return invalid("the body has more than one JSON object; send one")
+		return jsonhttp.Invalid("the body has more than one JSON object; send one")
 	}
 	return nil
 }
@@ -66,7 +68,7 @@ func integer(r *http.Request, name string, usual int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, invalid("%s of the query is not a whole number of 64 bits", name)
+		return 0, jsonhttp.Invalid("%s of the query is not a whole number of 64 bits", name)
 	}
 	return n, nil
 }
@@ -79,7 +81,7 @@ func onlyQuery(r *http.Request, names ...string) error {
 		query.Del(name)
 	}
 	for name := range query {
-		return invalid("the query has %.50q, which is not known here; the names are %s", name, strings.Join(names, ", "))
+		return jsonhttp.Invalid("the query has %.50q, which is not known here; the names are %s", name, strings.Join(names, ", "))
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func TestMistakesHaveTheirPlaces(t *testing.T) {
 	}})
 	w := r.request(http.MethodPut, "/v1/bots/added", "{\n}")
 	require.Equal(t, http.StatusBadRequest, w.Code)
-	errorOf(t, w, "invalid")
+	errorOf(t, w, "invalid_request")
 	require.JSONEq(t, `[{"line":3,"field":"to.url","what":"the URL leads to a private address; add it to admin.allow"},{"line":0,"field":"token","what":"it is missing"}]`,
 		gjson.Get(w.Body.String(), "error.mistakes").Raw)
 }
@@ -108,7 +108,7 @@ func TestErrorsOfTheGatewayHaveTheirStatus(t *testing.T) {
 		{gateway.ErrNoBot, 404, "bot_not_found"},
 		{fmt.Errorf("x: %w", gateway.ErrInFile), 409, "in_file"},
 		{fmt.Errorf("x: %w", tghook.ErrNoDeadLetter), 404, "dead_letter_not_found"},
-		{fmt.Errorf("%w (no update_id)", gateway.ErrNoUpdate), 400, "invalid"},
+		{fmt.Errorf("%w (no update_id)", gateway.ErrNoUpdate), 400, "invalid_request"},
 		{context.DeadlineExceeded, 504, "timeout"},
 		{errors.New("postgres://user:" + secret + "@db refused"), 500, "internal"},
 	} {
@@ -145,21 +145,21 @@ func TestBadRequestsAreToldWhatIsWrong(t *testing.T) {
 		status             int
 		code, message      string
 	}{
-		{http.MethodPut, "/v1/bots/x", "", 400, "invalid", "the body is missing"},
-		{http.MethodPut, "/v1/bots/x", " \n", 400, "invalid", "the body is missing"},
+		{http.MethodPut, "/v1/bots/x", "", 400, "invalid_request", "the body is missing"},
+		{http.MethodPut, "/v1/bots/x", " \n", 400, "invalid_request", "the body is missing"},
 		{http.MethodPut, "/v1/bots/x", strings.Repeat("x", 1<<20+1), 413, "too_large", "more than 1048576 bytes"},
-		{http.MethodPost, "/v1/bots/shop/send", "", 400, "invalid", "the update is missing"},
-		{http.MethodPost, "/v1/bots/shop/send", `{"update":null}`, 400, "invalid", "the update is missing"},
-		{http.MethodPost, "/v1/bots/shop/send", `{"update":{},"to":"x"}`, 400, "invalid", `unknown field "to"`},
-		{http.MethodPost, "/v1/bots/shop/send", `{"target":7}`, 400, "invalid", "the field target is a number; it must be a string"},
-		{http.MethodPost, "/v1/bots/shop/send", `[]`, 400, "invalid", "not a JSON object"},
-		{http.MethodPost, "/v1/bots/shop/send", `{"target":`, 400, "invalid", "cannot be read"},
-		{http.MethodPost, "/v1/bots/shop/send", `{} {}`, 400, "invalid", "more than one JSON object"},
-		{http.MethodPost, "/v1/bots/shop/dead/x/replay", ``, 400, "invalid", "not a whole number"},
-		{http.MethodPost, "/v1/bots/shop/dead/9223372036854775808/discard", ``, 400, "invalid", "not a whole number"},
-		{http.MethodGet, "/v1/bots/shop/dead?limit=many", ``, 400, "invalid", "limit of the query"},
-		{http.MethodGet, "/v1/bots/shop/dead?after=1.5", ``, 400, "invalid", "after of the query"},
-		{http.MethodGet, "/v1/bots/shop/dead?targt=audit", ``, 400, "invalid", `"targt", which is not known`},
+		{http.MethodPost, "/v1/bots/shop/send", "", 400, "invalid_request", "the update is missing"},
+		{http.MethodPost, "/v1/bots/shop/send", `{"update":null}`, 400, "invalid_request", "the update is missing"},
+		{http.MethodPost, "/v1/bots/shop/send", `{"update":{},"to":"x"}`, 400, "invalid_request", `unknown field "to"`},
+		{http.MethodPost, "/v1/bots/shop/send", `{"target":7}`, 400, "invalid_request", "the field target is a number; it must be a string"},
+		{http.MethodPost, "/v1/bots/shop/send", `[]`, 400, "invalid_request", "not a JSON object"},
+		{http.MethodPost, "/v1/bots/shop/send", `{"target":`, 400, "invalid_request", "cannot be read"},
+		{http.MethodPost, "/v1/bots/shop/send", `{} {}`, 400, "invalid_request", "more than one JSON object"},
+		{http.MethodPost, "/v1/bots/shop/dead/x/replay", ``, 400, "invalid_request", "not a whole number"},
+		{http.MethodPost, "/v1/bots/shop/dead/9223372036854775808/discard", ``, 400, "invalid_request", "not a whole number"},
+		{http.MethodGet, "/v1/bots/shop/dead?limit=many", ``, 400, "invalid_request", "limit of the query"},
+		{http.MethodGet, "/v1/bots/shop/dead?after=1.5", ``, 400, "invalid_request", "after of the query"},
+		{http.MethodGet, "/v1/bots/shop/dead?targt=audit", ``, 400, "invalid_request", `"targt", which is not known`},
 		{http.MethodGet, "/v1/bots/shop/dead?target=nowhere", ``, 404, "bot_not_found", "no such target"},
 		{http.MethodGet, "/", ``, 404, "path_not_found", "GET /openapi.json"},
 		{http.MethodGet, "/v1/bots/", ``, 404, "path_not_found", "GET /openapi.json"},

@@ -16,6 +16,8 @@ import (
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // Config configures a Console.
@@ -109,7 +111,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = c.sameSite(r)
 	}
 	if err != nil {
-		writeError(w, err)
+		c.writeError(w, r, err)
 		return
 	}
 	c.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
@@ -125,7 +127,7 @@ func (c *Console) setDeadlines(w http.ResponseWriter) {
 // sameSite refuses what a page of another site makes a browser send.
 func (c *Console) sameSite(r *http.Request) error {
 	if c.origin.Check(r) != nil {
-		return &problem{http.StatusForbidden, "cross_origin", "the request comes from a page of another site; use the page of tghook"}
+		return &jsonhttp.Error{Status: http.StatusForbidden, Code: "cross_origin", Message: "the request comes from a page of another site; use the page of tghook"}
 	}
 	return nil
 }
@@ -137,7 +139,7 @@ func (c *Console) route(files http.Handler) {
 	const bot, letter, row = "/api/bots/{name}", "/api/bots/{name}/dead/{id}", "/api/rows/{id}"
 	c.mux.Handle("/", files)
 	c.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, notFound("path", "there is no %s %s here", r.Method, r.URL.Path))
+		c.writeError(w, r, jsonhttp.NotFound("path", "there is no %s %s here", r.Method, r.URL.Path))
 	})
 	c.mux.HandleFunc("GET /api/stream", c.stream)
 	c.read("GET /api/state", c.showState)
@@ -159,10 +161,10 @@ func (c *Console) read(pattern string, f func(*http.Request) (any, error)) {
 		defer cancel()
 		answer, err := f(r.WithContext(ctx))
 		if err != nil {
-			writeError(w, failure(err))
+			c.writeError(w, r, err)
 			return
 		}
-		writeJSON(w, http.StatusOK, answer)
+		jsonhttp.Write(w, http.StatusOK, answer)
 	})
 }
 
@@ -188,17 +190,35 @@ func (c *Console) act(pattern, what string, f func(*http.Request) error) {
 	})
 }
 
-// failure returns the answer for an error of the gateway or the storage.
-func failure(err error) error {
-	switch {
-	case errors.Is(err, gateway.ErrNoBot):
-		return notFound("bot", "there is no such bot or target any more; it may have been removed")
-	case errors.Is(err, tghook.ErrNoDeadLetter):
-		return notFound("letter", "there is no such dead letter any more; it was replayed or discarded")
-	case errors.Is(err, storage.ErrNoRow):
-		return notFound("row", "there is no such row any more; it is older than the history")
-	case errors.Is(err, context.DeadlineExceeded):
-		return &problem{http.StatusServiceUnavailable, "timeout", "the storage has not answered within " + slowestAnswer.String() + "; try again"}
+// writeError answers with an error.
+func (c *Console) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	c.explain(r.Context(), err).Write(w)
+}
+
+// explain returns an error as the page shows it. The text of one that is not known may have what
+// only the log may have, so it is logged.
+func (c *Console) explain(ctx context.Context, err error) *jsonhttp.Error {
+	p := problemOf(err)
+	if p.Code == "internal" && ctx.Err() == nil { // not if the client has hung up
+		c.cfg.Logger.LogAttrs(ctx, slog.LevelError, "the page cannot show or do something", slog.Any("error", err))
 	}
-	return err
+	return p
+}
+
+// problemOf tells of an error of the gateway or the storage.
+func problemOf(err error) *jsonhttp.Error {
+	var known *jsonhttp.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, gateway.ErrNoBot):
+		return jsonhttp.NotFound("bot", "there is no such bot or target any more; it may have been removed")
+	case errors.Is(err, tghook.ErrNoDeadLetter):
+		return jsonhttp.NotFound("letter", "there is no such dead letter any more; it was replayed or discarded")
+	case errors.Is(err, storage.ErrNoRow):
+		return jsonhttp.NotFound("row", "there is no such row any more; it is older than the history")
+	case errors.Is(err, context.DeadlineExceeded):
+		return &jsonhttp.Error{Status: http.StatusServiceUnavailable, Code: "timeout", Message: "the storage has not answered within " + slowestAnswer.String() + "; try again"}
+	}
+	return &jsonhttp.Error{Status: http.StatusInternalServerError, Code: "internal", Message: "the gateway could not do this; its log says why"}
 }

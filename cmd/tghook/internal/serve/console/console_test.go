@@ -346,7 +346,8 @@ func TestStateWithoutHistory(t *testing.T) {
 	r.storage.setError(errors.New("the disk is gone"))
 	state := r.get("/api/state")
 	require.Len(t, state["bots"], 2)
-	require.Equal(t, "the disk is gone", state["problem"])
+	require.Equal(t, "the gateway could not do this; its log says why", state["problem"])
+	require.Contains(t, r.log.String(), `error="the disk is gone"`)
 }
 
 func TestPauseAndResume(t *testing.T) {

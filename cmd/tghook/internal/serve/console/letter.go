@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // letter is a dead letter. Its numbers that may have more digits than a number in a browser are
@@ -79,7 +81,7 @@ type address struct {
 func addressOf(r *http.Request) (address, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return address{}, notFound("letter", "the id of a dead letter is a whole number, not %.50q", r.PathValue("id"))
+		return address{}, jsonhttp.NotFound("letter", "the id of a dead letter is a whole number, not %.50q", r.PathValue("id"))
 	}
 	return address{r.PathValue("name"), r.URL.Query().Get("target"), id}, nil
 }
@@ -133,7 +135,7 @@ func (c *Console) discardLetter(r *http.Request) error {
 	case err != nil:
 		return err
 	case e.Update != nil:
-		return invalid("an update is not discarded with another one in its place; leave update out")
+		return jsonhttp.Invalid("an update is not discarded with another one in its place; leave update out")
 	}
 	return c.cfg.Gateway.Discard(r.Context(), a.bot, a.target, a.id)
 }

@@ -82,7 +82,8 @@ func TestDeadLettersThatCannotBeReplayed(t *testing.T) {
 	r.refused(http.MethodPost, "/api/bots/none/dead/5/replay", "", http.StatusNotFound, "bot_not_found")
 	r.refused(http.MethodPost, "/api/bots/shop/dead/5/replay", `{"update":{"update_id":1}}`, http.StatusBadRequest, "invalid_request")
 	r.refused(http.MethodPost, "/api/bots/shop/dead/5/discard", `{"update":`+update+`}`, http.StatusBadRequest, "invalid_request")
-	r.gateway.err = errors.New("the database is full")
-	require.Equal(t, "the database is full", r.refused(http.MethodPost, "/api/bots/shop/dead/5/replay", "", http.StatusInternalServerError, "internal"))
+	r.gateway.err = errors.New("postgres://user:password@db is full")
+	require.Equal(t, "the gateway could not do this; its log says why", r.refused(http.MethodPost, "/api/bots/shop/dead/5/replay", "", http.StatusInternalServerError, "internal"))
+	require.Contains(t, r.log.String(), `msg="the page cannot show or do something" error="postgres://user:password@db is full"`)
 	require.Empty(t, r.gateway.done())
 }

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // Wrong passwords that are answered: so many at once, and then one in a second. All senders
@@ -67,12 +69,12 @@ func (l *login) check(w http.ResponseWriter, r *http.Request) (user string, err 
 func (l *login) byProxy(r *http.Request) (string, error) {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !l.trusts(peer.Addr()) {
-		return "", &problem{http.StatusForbidden, "not_a_proxy", "this page is behind a reverse proxy: open it by the proxy's address. " +
+		return "", &jsonhttp.Error{Status: http.StatusForbidden, Code: "not_a_proxy", Message: "this page is behind a reverse proxy: open it by the proxy's address. " +
 			"If this is the proxy, its address must be in page.proxies of the configuration."}
 	}
 	names := r.Header.Values(l.header)
 	if len(names) != 1 || names[0] == "" {
-		return "", &problem{http.StatusForbidden, "no_user", fmt.Sprintf(
+		return "", &jsonhttp.Error{Status: http.StatusForbidden, Code: "no_user", Message: fmt.Sprintf(
 			"the reverse proxy has sent %d headers %s with a user's name; it must send one, in place of those of its client", len(nonEmpty(names)), l.header)}
 	}
 	return names[0], nil
@@ -107,14 +109,14 @@ func (l *login) byPassword(w http.ResponseWriter, r *http.Request) (string, erro
 		return "", l.ask(w, "the password is wrong")
 	default:
 		w.Header().Set("Retry-After", "5")
-		return "", &problem{http.StatusTooManyRequests, "too_many_guesses", "there were too many wrong passwords; wait a moment"}
+		return "", &jsonhttp.Error{Status: http.StatusTooManyRequests, Code: "too_many_guesses", Message: "there were too many wrong passwords; wait a moment"}
 	}
 }
 
 // ask makes the browser ask for a password.
 func (l *login) ask(w http.ResponseWriter, why string) error {
 	w.Header().Set("WWW-Authenticate", `Basic realm="tghook", charset="UTF-8"`)
-	return &problem{http.StatusUnauthorized, "unauthorized", why}
+	return &jsonhttp.Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: why}
 }
 
 // isKnown reports whether the browser has sent the right password before.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // row is a row of the history. Its update_id is a string: it may have more digits than a number
@@ -204,7 +206,7 @@ func (c *Console) replayRow(r *http.Request) error {
 		return err
 	}
 	if found.Type != typeDelivery {
-		return invalid("the row is no delivery of an update; replay one that is")
+		return jsonhttp.Invalid("the row is no delivery of an update; replay one that is")
 	}
 	name, err := c.nameOf(found.Bot)
 	if err != nil {
@@ -212,7 +214,7 @@ func (c *Console) replayRow(r *http.Request) error {
 	}
 	if e.Update == nil {
 		if e.Update = updateOf(found, x); e.Update == nil {
-			return &problem{http.StatusConflict, "no_body", "the body of this update was not kept, so it cannot be replayed; " +
+			return &jsonhttp.Error{Status: http.StatusConflict, Code: "no_body", Message: "the body of this update was not kept, so it cannot be replayed; " +
 				"history.bodies of the configuration says whether bodies are kept"}
 		}
 	}
@@ -229,13 +231,13 @@ func (c *Console) nameOf(id int64) (string, error) {
 			return s.Name, nil
 		}
 	}
-	return "", notFound("bot", "the bot of this row is not in the configuration any more")
+	return "", jsonhttp.NotFound("bot", "the bot of this row is not in the configuration any more")
 }
 
 // checkUpdate returns what is wrong with an update that a user has written.
 func checkUpdate(update json.RawMessage) error {
 	if _, err := tghook.ParseUpdate(update); err != nil {
-		return invalid("this is not an update: %v", err)
+		return jsonhttp.Invalid("this is not an update: %v", err)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (c *Console) showState(r *http.Request) (any, error) {
 	}
 	var err error
 	if s.Seq, err = c.newest(r.Context()); err != nil {
-		s.Problem = failure(err).Error()
+		s.Problem = c.explain(r.Context(), err).Message
 	}
 	return s, nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // How a stream lives.
@@ -27,7 +29,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) {
 	case c.streams <- struct{}{}:
 		defer func() { <-c.streams }()
 	default:
-		writeError(w, &problem{http.StatusServiceUnavailable, "too_many_streams", fmt.Sprintf(
+		c.writeError(w, r, &jsonhttp.Error{Status: http.StatusServiceUnavailable, Code: "too_many_streams", Message: fmt.Sprintf(
 			"%d pages are open; close one", maxStreams)})
 		return
 	}
@@ -36,7 +38,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) {
 	defer context.AfterFunc(c.ended, cancel)()
 	s := &stream{console: c, name: r.URL.Query().Get("bot"), out: http.NewResponseController(w), w: w}
 	if err := s.begin(ctx, r); err != nil {
-		writeError(w, failure(err))
+		c.writeError(w, r, err)
 		return
 	}
 	s.run(ctx)
@@ -145,11 +147,13 @@ func (s *stream) rows(ctx context.Context) []byte {
 		return nil
 	}
 	some, err := s.newer(ctx)
-	s.failed = ""
 	if err != nil {
-		s.failed = failure(err).Error()
+		if s.failed == "" { // it is logged once
+			s.failed = s.console.explain(ctx, err).Message
+		}
 		return nil
 	}
+	s.failed = ""
 	if s.lost {
 		s.lost = false
 		return fmt.Appendf(nil, "id: %d\nevent: reset\ndata: {\"seq\":%d,\"kind\":\"reset\"}\n\n", s.last, s.last)

@@ -1,0 +1,63 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
+)
+
+// maxBody is how many bytes the body of a request may have.
+const maxBody = 1 << 20
+
+// edit is the body of a request that replays an update.
+type edit struct {
+	Update json.RawMessage `json:"update"` // in place of the one that was kept; if missing, that one
+	Target *string         `json:"target"` // if missing, that of the query
+}
+
+// readEdit reads the body of a request; an empty one is the zero edit.
+func readEdit(r *http.Request) (edit, error) {
+	var e edit
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		return e, &jsonhttp.Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("the body has more than %d bytes; send less", maxBody)}
+	case err != nil:
+		return e, jsonhttp.Invalid("the body cannot be read: %v", err)
+	case len(body) == 0:
+		return e, nil
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return e, jsonhttp.Invalid("the JSON of the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if string(e.Update) == "null" {
+		e.Update = nil
+	}
+	return e, nil
+}
+
+// number returns a number of the query; if it is not there, the default.
+func number(r *http.Request, name string, usual int64) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, jsonhttp.Invalid("%s=%.50q is not a whole number", name, text)
+	}
+	return n, nil
+}
+
+// limit returns the limit of the query, between 1 and most.
+func limit(r *http.Request, usual, most int64) (int, error) {
+	n, err := number(r, "limit", usual)
+	return int(min(max(n, 1), most)), err
+}
