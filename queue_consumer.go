@@ -69,14 +69,14 @@ const (
 // the lease has run out, in this process or another. If the lease is lost while a handler
 // runs, its context ends with [ErrClaimLost].
 //
-// An attempt does not count if the end of Consume has cancelled its handler, or if the error of
-// the handler or of Caller wraps [ErrShutdown]. The update goes back to the Queue when Consume
-// ends.
+// When ctx has ended, an attempt does not count if Consume has cancelled its handler, or if the
+// error of the handler or of Caller wraps [ErrShutdown]. The update goes back to the Queue, and
+// its handler runs again, unless a [TxQueue] has kept its reply.
 //
 // A method of q may panic or block. Consume stops waiting for it after 15 seconds, and for
 // Commit 10 seconds after HandlerTimeout.
 func Consume(ctx context.Context, q Queue, h Handler, cfg ConsumeConfig) error {
-	c, err := newConsumer(q, h, cfg)
+	c, err := newConsumer(q, h, cfg, ctx.Done())
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ const (
 	leaseEnded            // by Done or Bury
 )
 
-func newConsumer(q Queue, h Handler, cfg ConsumeConfig) (*consumer, error) {
+func newConsumer(q Queue, h Handler, cfg ConsumeConfig, ended <-chan struct{}) (*consumer, error) {
 	if err := errors.Join(cfg.mistakes(q, h)...); err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func newConsumer(q Queue, h Handler, cfg ConsumeConfig) (*consumer, error) {
 	own := cfg.Dispatch
 	own.DeadLetter = c.bury
 	own.MaxInFlight, own.MaxLane = math.MaxInt32, math.MaxInt32 // the engine must not refuse a leased update
-	c.dispatcher = newDispatcher(h, own, dispatch.Leased{})
+	c.dispatcher = newDispatcher(h, own, dispatch.Leased{Ended: ended})
 	c.dispatcher.consumer = c
 	c.store, c.dispatcher.engine.Store = c.dispatcher.engine.Store, c
 	return c, nil

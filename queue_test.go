@@ -47,6 +47,12 @@ type consumption struct {
 
 func consume(t *testing.T, q tghook.Queue, cfg tghook.ConsumeConfig, h tghook.HandlerFunc) *consumption {
 	t.Helper()
+	return consumeBy(t, q, cfg, h)
+}
+
+// consumeBy runs Consume with a Handler that has a Middleware, for example.
+func consumeBy(t *testing.T, q tghook.Queue, cfg tghook.ConsumeConfig, h tghook.Handler) *consumption {
+	t.Helper()
 	if cfg.Dispatch.Bot == 0 {
 		cfg.Dispatch.Bot = queueBot
 	}
@@ -507,7 +513,14 @@ func TestAStoreRemembersWhatAQueueForgets(t *testing.T) {
 	})
 }
 
-// The items of an album leave the Queue one by one, because the Store keeps them.
+// endWith ends a consumer. Its handler or Caller is told when the context of Consume has ended.
+func (c *consumption) endWith(t *testing.T, told chan<- struct{}) {
+	t.Helper()
+	c.stop()
+	close(told)
+	c.end(t)
+}
+
 // What the end of a consumer cuts off counts no attempt, so that it makes no dead letter.
 func TestAnAttemptThatTheEndCutsOffDoesNotCount(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
@@ -515,15 +528,17 @@ func TestAnAttemptThatTheEndCutsOffDoesNotCount(t *testing.T) {
 		publish(t, q, rig.MessageIn(1, 1), rig.MessageIn(2, 2))
 		cfg := tghook.ConsumeConfig{Grace: time.Second, Dispatch: tghook.DispatchConfig{MaxAttempts: 1}}
 		for range 3 {
+			told := make(chan struct{})
 			c := consume(t, q, cfg, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 				if u.ID == 2 { // stopped by something of the user's own
+					<-told
 					return tghook.NoReply, fmt.Errorf("stopped: %w", tghook.ErrShutdown)
 				}
 				<-ctx.Done()
 				return tghook.NoReply, errors.New("another error")
 			})
 			rig.Pass(time.Second)
-			c.end(t)
+			c.endWith(t, told)
 		}
 		taken, err := q.Take(t.Context(), queueBot, 2, time.Minute)
 		require.NoError(t, err)
@@ -531,34 +546,160 @@ func TestAnAttemptThatTheEndCutsOffDoesNotCount(t *testing.T) {
 		for _, u := range taken {
 			assert.Zero(t, u.Attempts, "update %d", u.Key.ID)
 		}
-		assert.Zero(t, q.Count("Fail"))
-		assert.Zero(t, q.Count("Bury"))
+		assert.NotContains(t, q.Log(), "Fail")
+		assert.NotContains(t, q.Log(), "Bury")
 	})
 }
 
-// stoppedCaller is a Caller that is stopped.
-type stoppedCaller struct{}
+// A press of a button fails for longer than Telegram would deliver it. The Queue has it all the
+// time, and an outage makes no dead letters.
+func TestAQueryOutlivesAnOutage(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		q, w, start := memqueue.New(), &work{}, time.Now()
+		publish(t, q, rig.CallbackIn(1, 1, 1))
+		consume(t, q, tghook.ConsumeConfig{}, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			if time.Since(start) < 10*time.Minute {
+				return tghook.NoReply, errors.New("the database is away")
+			}
+			w.notef("handled")
+			return tghook.NoReply, nil
+		})
+		rig.Pass(12 * time.Minute)
+		assert.Equal(t, "handled", w.all())
+		assert.NotContains(t, q.Log(), "Bury")
+	})
+}
 
-func (stoppedCaller) Call(context.Context, string, any, any) error {
+// An error that wraps ErrShutdown, of another dispatcher for example, is like any other while
+// Consume goes on: it must not hold up the chat without end.
+func TestAnAttemptThatNothingHasStoppedCounts(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		q, w := memqueue.New(), &work{}
+		publish(t, q, rig.MessageIn(1, 1), rig.MessageIn(1, 2))
+		consume(t, q, tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{MaxAttempts: 2}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			w.notef("%d", u.ID)
+			if u.ID == 1 {
+				return tghook.NoReply, tghook.ErrShutdown
+			}
+			return tghook.NoReply, nil
+		})
+		rig.Pass(time.Minute)
+		assert.Equal(t, "1, 1, 2", w.all())
+		assert.Equal(t, 1, q.Count("Bury 1"))
+	})
+}
+
+// An attempt that is cut off is the last one all the same if its handler gives the update up.
+func TestAnAttemptThatTheEndCutsOffMayGiveUp(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		q, w := memqueue.New(), &work{}
+		publish(t, q, rig.MessageIn(1, 1))
+		told := make(chan struct{})
+		cfg := tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Observe: func(_ context.Context, d tghook.Delivery) {
+			w.notef("%v of attempt %d", d.Outcome, d.Attempt)
+		}}}
+		c := consume(t, q, cfg, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			<-told
+			return tghook.NoReply, tghook.Drop(tghook.ErrShutdown)
+		})
+		rig.Pass(time.Second)
+		c.endWith(t, told)
+		assert.Equal(t, "dropped of attempt 1", w.all())
+	})
+}
+
+// stoppedCaller is a Caller that is stopped when it is told.
+type stoppedCaller struct{ told <-chan struct{} }
+
+func (c stoppedCaller) Call(context.Context, string, any, any) error {
+	<-c.told
 	return fmt.Errorf("the program ends: %w", tghook.ErrShutdown)
 }
 
-func TestAReplyWhoseCallerIsStoppedIsNotLost(t *testing.T) {
+// notedCaller is a Caller that succeeds.
+type notedCaller struct{ w *work }
+
+func (c notedCaller) Call(_ context.Context, method string, _, _ any) error {
+	c.w.notef("%s", method)
+	return nil
+}
+
+// A reply that the end cuts off is not lost. The attempt does not count, and its claim does not
+// hold up the next one.
+func TestAReplyThatTheEndCutsOffIsSentByTheNextProcess(t *testing.T) {
+	for name, store := range map[string]func() tghook.Store{
+		"without a Store": func() tghook.Store { return nil },
+		"with a Store":    func() tghook.Store { return rig.NewStore() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			rig.Bubble(t, func(t *testing.T) {
+				q, w, told := memqueue.New(), &work{}, make(chan struct{})
+				publish(t, q, rig.MessageIn(1, 1))
+				cfg := tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{MaxAttempts: 1, Caller: stoppedCaller{told}, Store: store()}}
+				h := func(context.Context, *tghook.Update) (tghook.Reply, error) {
+					w.notef("handled")
+					return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 1, "text": "hi"}}, nil
+				}
+				c := consume(t, q, cfg, h)
+				rig.Pass(time.Second)
+				c.endWith(t, told)
+				cfg.Dispatch.Caller = notedCaller{w}
+				consume(t, q, cfg, h)
+				rig.Pass(time.Second)
+				assert.Equal(t, "handled, handled, sendMessage", w.all(), "%s", q.Log())
+				assert.NotContains(t, q.Log(), "Bury")
+			})
+		})
+	}
+}
+
+// While Consume goes on, a Caller whose error wraps ErrShutdown loses its reply, as with any other
+// error: the handler has succeeded, and does not run again.
+func TestACallerThatNothingHasStoppedLosesTheReply(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
-		q := memqueue.New()
+		q, w, told := memqueue.New(), &work{}, make(chan struct{})
+		close(told)
 		publish(t, q, rig.MessageIn(1, 1))
-		cfg := tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Caller: stoppedCaller{}}}
-		c := consume(t, q, cfg, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+		cfg := tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Caller: stoppedCaller{told}}}
+		consume(t, q, cfg, func(context.Context, *tghook.Update) (tghook.Reply, error) {
+			w.notef("handled")
 			return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 1, "text": "hi"}}, nil
 		})
-		rig.Pass(time.Second)
-		c.end(t)
-		state, err := q.State(t.Context(), queueBot)
-		require.NoError(t, err)
-		assert.Equal(t, 1, state.Pending, "the update is handled again: %s", q.Log())
+		rig.Pass(time.Minute)
+		assert.Equal(t, "handled", w.all())
+		assert.Equal(t, 1, q.Count("Done 1"))
 	})
 }
 
+// The end cuts off the handler of an album. That does not count either.
+func TestAnAlbumThatTheEndCutsOffDoesNotCount(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		q, w, rounds := memqueue.New(), &work{}, 0
+		publish(t, q, photoIn(1, 1, "a", 10), photoIn(1, 2, "a", 11), rig.MessageIn(1, 3))
+		album := tghook.Album(func(ctx context.Context, us []*tghook.Update) (tghook.Reply, error) {
+			w.notef("album of %d", len(us))
+			if rounds < 2 {
+				<-ctx.Done()
+				return tghook.NoReply, ctx.Err()
+			}
+			return tghook.NoReply, nil
+		}, tghook.AlbumConfig{})
+		h := tghook.Chain(tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			w.notef("%d", u.ID)
+			return tghook.NoReply, nil
+		}), album)
+		cfg := tghook.ConsumeConfig{Grace: time.Second, Dispatch: tghook.DispatchConfig{MaxAttempts: 1, Store: rig.NewStore()}}
+		for ; rounds < 3; rounds++ {
+			c := consumeBy(t, q, cfg, h)
+			rig.Pass(time.Minute)
+			c.end(t)
+		}
+		assert.Equal(t, "album of 2, album of 2, album of 2, 3", w.all(), "%s", q.Log())
+		assert.NotContains(t, q.Log(), "Bury")
+	})
+}
+
+// The items of an album leave the Queue one by one, because the Store keeps them.
 func TestAConsumerGathersAlbums(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
 		q, w := memqueue.New(), &work{}

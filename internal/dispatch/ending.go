@@ -16,7 +16,7 @@ type ending struct {
 	skipped bool // no attempt was made
 	carried bool // a delivery is told of the result
 	again   bool // another attempt may follow at once: see repeatLocked
-	cut     bool // the attempt was stopped, and its Source keeps the item: it does not count
+	cut     bool // the attempt was stopped, and its Source takes the item back: it does not count
 	joined  bool // its deliveries wait for its group
 	gone    bool // the item is forgotten
 	quietly bool // another process has the item, and nobody need be told
@@ -100,15 +100,19 @@ func (e *Engine) refuseLocked(f *flight, h *handover, end *ending) {
 	if late := f.attempt.cancelled; late != nil {
 		err = &attemptError{"cancelled because it was late: " + late.String(), err}
 	}
-	end.cut = e.sourceOf(f).keeps() && (failed.Shutdown || e.shutdown.phase == stopped)
-	if failed.Spared || end.cut {
-		f.attempt.number--
-	} else {
+	end.cut = e.Source.ends() && (failed.Shutdown || e.shutdown.phase == stopped)
+	counts := !failed.Spared && !end.cut
+	if counts {
 		f.history.add(failedAttempt{
 			at: f.attempt.ended, hopeless: failed.Hopeless, successes: e.successes, crowded: e.crowded, failing: e.failingLocked(f),
 		})
+	} else {
+		f.attempt.number--
 	}
 	if why := e.givesUpLocked(f, h, err); why != nil {
+		if !counts { // it was the last one
+			f.attempt.number++
+		}
 		f.letter, end.due = &letter{why, DeadLettered}, deadLetter
 		switch {
 		case failed.Dropped:
@@ -167,8 +171,8 @@ func (e *Engine) call(f *flight, end *ending) {
 	end.Outcome, end.Err = Replied, end.Reply.Send(ctx)
 	if end.Err != nil {
 		end.Outcome = ReplyLost
-		if _, stopped := end.Err.(*StoppedError); stopped && e.sourceOf(f).keeps() { //nolint:errorlint // the Sender returns it itself
-			end.Outcome, end.Acked, end.store = Failed, false, taken // it is sent when the item has been taken again
+		if _, stopped := end.Err.(*StoppedError); stopped && e.Source.ends() { //nolint:errorlint // the Sender returns it itself
+			end.Outcome, end.Acked, end.cut = Failed, false, true // it is sent when the item has been taken again
 		}
 	}
 	end.Reply = Reply{}

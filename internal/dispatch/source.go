@@ -18,6 +18,9 @@ type Source interface {
 	// keeps reports whether the sender keeps an item until the engine reports its end. Such a
 	// sender may offer a dead letter again, or an item whose reply was not sent.
 	keeps() bool
+	// ends reports whether the sender takes back what has not ended, for an attempt in another
+	// process.
+	ends() bool
 }
 
 // Redelivered is a Source whose sender delivers the item again, as by a webhook.
@@ -28,6 +31,7 @@ func (Redelivered) requeue(*flight, time.Duration) bool  { return false }
 func (Redelivered) inOrder() bool                        { return false }
 func (Redelivered) patient() bool                        { return false }
 func (Redelivered) keeps() bool                          { return false }
+func (Redelivered) ends() bool                           { return false }
 
 // Requeued is a Source that nobody delivers from again, such as a poll: the engine runs the
 // item again, in its lane, and the items behind it wait.
@@ -36,6 +40,7 @@ type Requeued struct{}
 func (Requeued) inOrder() bool { return true }
 func (Requeued) patient() bool { return true }
 func (Requeued) keeps() bool   { return false }
+func (Requeued) ends() bool    { return false }
 
 // outlived reports whether f would run again only when its sender would not offer it any
 // more: a query that nobody waits for must not hold up the next one.
@@ -58,11 +63,25 @@ func (Requeued) requeue(f *flight, asked time.Duration) bool {
 	return true
 }
 
-// Leased is a Source that leases its items, such as a queue. It is like Requeued, but a dead
-// letter can be put back into a queue.
-type Leased struct{ Requeued }
+// Leased is a Source that leases its items, such as a queue. It is like Requeued, but it offers
+// its items for as long as they are left, and a dead letter can be put back into a queue.
+type Leased struct {
+	Requeued
 
-func (Leased) keeps() bool { return true }
+	Ended <-chan struct{} // closed when items go back to the queue
+}
+
+func (Leased) keeps() bool                          { return true }
+func (Leased) outlived(*flight, time.Duration) bool { return false }
+
+func (l Leased) ends() bool {
+	select {
+	case <-l.Ended:
+		return true
+	default:
+		return false
+	}
+}
 
 // crowdedPause is between two attempts of an item while the engine is crowded.
 const crowdedPause = time.Second
