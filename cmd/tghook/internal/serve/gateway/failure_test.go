@@ -341,6 +341,32 @@ func TestAnUpdateGoesToAllURLsOrToNone(t *testing.T) {
 	}
 }
 
+// A poll could not publish a query for so long that it gives it up. It is published by the rules of
+// every other update: to the URLs that take its kind, and not if they are full.
+func TestAQueryThatAPollGivesUpIsPublished(t *testing.T) {
+	bot, audit := newWitness(t, nil), newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		b := r.bot(bot.URL)
+		b.To.Kinds, b.MaxPending = []string{"message"}, 1
+		u, _ := url.Parse(audit.URL)
+		b.Copies = []config.Target{{Name: "audit", URL: u, Timeout: time.Second, MaxConnections: 1}}
+		f.Bots = []*config.Bot{b}
+	})
+	r.eventually(func() bool { return len(r.gateway.Bots()) == 1 }, "the bot runs")
+	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", true))
+	press := func(id int) *tghook.Update {
+		u, err := tghook.ParseUpdate(fmt.Appendf(nil, `{"update_id":%d,"callback_query":{"id":"1","from":{"id":5},"chat_instance":"7"}}`, id))
+		require.NoError(t, err)
+		return u
+	}
+	require.NoError(t, r.gateway.GiveUp(t.Context(), "shop", press(1)))
+	require.Error(t, r.gateway.GiveUp(t.Context(), "shop", press(2)), "the copy is full")
+	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", false))
+	audit.await(t, 1)
+	r.eventually(func() bool { return r.pending() == 0 }, "all is handled")
+	require.Empty(t, bot.bodies())
+}
+
 // The rate of setWebhook is bounded for all bots together.
 func TestWebhooksAreSetAtABoundedRate(t *testing.T) {
 	const n = 12

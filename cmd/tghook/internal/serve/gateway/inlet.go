@@ -39,9 +39,14 @@ func (i *inlet) dispatch() tghook.DispatchConfig {
 	}
 }
 
-// deadLetter keeps what the door gives up, such as an update without a kind, in the queue of the
-// bot's own URL. There it becomes a dead letter that can be seen.
+// deadLetter keeps an update that the door gives up. One without a kind goes into the queue of the
+// bot's own URL, where it becomes a dead letter that can be seen. Any other, such as a query that a
+// poll could not publish for long, is published once more. If that fails, it is given up later.
 func (i *inlet) deadLetter(ctx context.Context, u *tghook.Update, _ error) error {
+	if u.Kind != "" {
+		_, err := i.HandleUpdate(ctx, u)
+		return err
+	}
 	key := tghook.Key{Bot: i.bot.targets[0].id, ID: u.ID}
 	if key.ID == 0 { // it may have none
 		key.ID = madeID(u.Raw)
