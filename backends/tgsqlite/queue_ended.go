@@ -12,9 +12,10 @@ import (
 type scans map[int64]time.Time
 
 // due reports whether that is so long ago that it must be done again. A Take that is called
-// often need not do it each time.
+// often need not do it each time. The signal wakes a Take after each lookPause, which may be a
+// little less.
 func (s scans) due(bot int64) bool {
-	if time.Since(s[bot]) < lookPause {
+	if time.Since(s[bot]) < lookPause/2 {
 		return false
 	}
 	s[bot] = time.Now()
