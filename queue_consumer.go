@@ -21,8 +21,9 @@ import (
 // default.
 type ConsumeConfig struct {
 	// Dispatch has the settings that all doors have. Bot is required. Caller is required if
-	// handlers reply. MaxInFlight is how many updates Consume leases at a time. Lane and
-	// MaxLane have no effect: the publisher chooses the lane of an update.
+	// handlers reply. MaxInFlight is how many updates Consume leases at a time. An update of
+	// over 32 KiB counts once for each 32 KiB of it. Lane and MaxLane have no effect: the
+	// publisher chooses the lane of an update.
 	//
 	// Without Store, the Queue remembers handled updates and counts attempts. Set Store if the
 	// Queue cannot, as on Amazon SQS and Google Pub/Sub, or for [Album], which needs an
@@ -108,6 +109,7 @@ type consumer struct {
 
 	mu     sync.Mutex
 	held   map[int64]*leased // by update_id
+	room   int               // what is left of MaxInFlight
 	back   []QueuedUpdate    // for the next Return
 	closed time.Time         // since when no handler may start; zero: not yet
 }
@@ -121,6 +123,12 @@ type leased struct {
 	until    time.Time // when the lease runs out, by this process's clock
 	state    leaseState
 	ending   bool // a running call may end the lease
+}
+
+// share is how much of MaxInFlight an update takes.
+func (l *leased) share() int {
+	const full = 32 << 10
+	return max(1, (len(l.Raw)+full-1)/full)
 }
 
 type leaseState uint8
@@ -142,7 +150,7 @@ func newConsumer(q Queue, h Handler, cfg ConsumeConfig, ended <-chan struct{}) (
 		cfg.Grace = defaultGrace
 	}
 	cfg.Dispatch.setDefaults()
-	c := &consumer{queue: q, cfg: cfg, moved: make(chan struct{}, 1), held: map[int64]*leased{}}
+	c := &consumer{queue: q, cfg: cfg, moved: make(chan struct{}, 1), held: map[int64]*leased{}, room: cfg.Dispatch.MaxInFlight}
 	c.tx, _ = q.(TxQueue)
 	c.reporter = newReporter("ConsumeConfig", &c.cfg.Dispatch, cfg.OnError)
 	own := cfg.Dispatch
@@ -184,7 +192,7 @@ func (c *consumer) run(ctx context.Context) {
 func (c *consumer) receive(ctx context.Context) {
 	var backoff retry.Backoff
 	for batch := 1; ctx.Err() == nil; batch++ {
-		room := c.cfg.Dispatch.MaxInFlight - c.holding()
+		room := c.left()
 		if room <= 0 {
 			select {
 			case <-c.moved:
@@ -263,7 +271,11 @@ func (c *consumer) hold(l *leased) {
 	if stale {
 		known.state = leaseLost
 	}
+	if known != nil {
+		c.room += known.share()
+	}
 	c.held[l.Key.ID] = l
+	c.room -= l.share()
 	c.mu.Unlock()
 	if stale {
 		c.dispatcher.engine.Lose(l.Key.ID)
@@ -280,6 +292,7 @@ func (c *consumer) release(l *leased, again bool) leaseState {
 	}
 	if c.held[l.Key.ID] == l {
 		delete(c.held, l.Key.ID)
+		c.room += l.share()
 	}
 	select {
 	case c.moved <- struct{}{}:
@@ -288,10 +301,11 @@ func (c *consumer) release(l *leased, again bool) leaseState {
 	return l.state
 }
 
-func (c *consumer) holding() int {
+// left is how much of MaxInFlight is left.
+func (c *consumer) left() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.held)
+	return c.room
 }
 
 // find returns the update with an id, and a copy of its present state. It returns nil if the

@@ -551,6 +551,30 @@ func TestAnAttemptThatTheEndCutsOffDoesNotCount(t *testing.T) {
 	})
 }
 
+// A large update takes the place of several, so that the memory of a consumer is bounded.
+func TestALargeUpdateCountsAsSeveral(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		q, w, release := memqueue.New(), &work{}, make(chan struct{})
+		consume(t, q, tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{MaxInFlight: 3}}, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+			w.notef("%d", u.ID)
+			if u.ID < 3 {
+				<-release
+			}
+			return tghook.NoReply, nil
+		})
+		publish(t, q, strings.Replace(rig.MessageIn(1, 1), "hi", strings.Repeat("a", 33<<10), 1))
+		rig.Pass(time.Second)
+		publish(t, q, rig.MessageIn(2, 2))
+		rig.Pass(time.Second)
+		publish(t, q, rig.MessageIn(3, 3))
+		rig.Pass(time.Minute)
+		assert.Equal(t, "1, 2", w.all())
+		close(release)
+		rig.Pass(time.Second)
+		assert.Equal(t, "1, 2, 3", w.all())
+	})
+}
+
 // A press of a button fails for longer than Telegram would deliver it. The Queue has it all the
 // time, and an outage makes no dead letters.
 func TestAQueryOutlivesAnOutage(t *testing.T) {

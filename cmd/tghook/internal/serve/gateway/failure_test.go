@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -339,6 +340,27 @@ func TestAnUpdateGoesToAllURLsOrToNone(t *testing.T) {
 	for _, row := range rows {
 		require.Equal(t, "audit", row.Target)
 	}
+}
+
+// The bot refuses what hundreds of chats send. Their updates wait for the next attempts, and those of
+// other chats are posted meanwhile.
+func TestManyChatsThatFailLeaveRoomForOthers(t *testing.T) {
+	bot := newWitness(t, func(w http.ResponseWriter, body string) {
+		if strings.Contains(body, "refuse me") {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	const failing = 400
+	for i := range failing {
+		r.tg.User(fmt.Sprint("User", i)).Chat().Send("refuse me")
+	}
+	bot.await(t, failing)
+	r.tg.User("Other").Chat().Send("welcome")
+	r.eventually(func() bool {
+		return slices.ContainsFunc(bot.bodies(), func(body string) bool { return strings.Contains(body, "welcome") })
+	}, "the other chat is handled")
+	require.Equal(t, failing, r.pending())
 }
 
 // A poll could not publish a query for so long that it gives it up. It is published by the rules of

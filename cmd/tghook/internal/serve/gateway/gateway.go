@@ -65,8 +65,9 @@ const (
 	// may be away before requests under way are cut off.
 	lease = 10 * time.Second
 	// A target holds at most leastHeld updates in memory, or heldOfEach for each request that
-	// may be under way.
-	leastHeld  = 256
+	// may be under way. An update that waits for its next attempt is held too, so hundreds of chats
+	// may fail while others go on.
+	leastHeld  = 2048
 	heldOfEach = 4
 )
 
