@@ -2,6 +2,7 @@ package outlet_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -165,6 +166,27 @@ func TestAnOutageMakesNoDeadLetters(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A press of a button has no date, so its age counts from when it was published.
+func TestAPressThatHasWaitedForLongIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{down: true, answer: always(yes)}
+		o, _ := b.open(t, func(c *outlet.Config) { c.MaxAge = time.Minute })
+		defer o.Close()
+		press := func(id int64, published time.Time) tghook.QueuedUpdate {
+			raw := fmt.Appendf(nil, `{"update_id":%d,"callback_query":{"id":"1","from":{"id":%[1]d},"chat_instance":"7"}}`, id)
+			return tghook.QueuedUpdate{Key: tghook.Key{Bot: 42, ID: id}, Raw: raw, Published: published}
+		}
+		q := &queue{ready: []tghook.QueuedUpdate{press(1, time.Now()), press(2, time.Now().Add(5*time.Minute))}}
+		stop := consume(t, q, o, &caller{})
+		time.Sleep(4 * time.Minute)
+		b.set(func() { b.down = false })
+		time.Sleep(time.Minute)
+		stop()
+		require.Equal(t, []string{"dropped: the update is older than max_age"}, q.buried)
+		require.Equal(t, []int64{2}, q.done)
+	})
 }
 
 func TestConsumeStopsInAnOutage(t *testing.T) {

@@ -67,10 +67,13 @@ import (
 type Config struct {
 	Bot    int64
 	Target config.Target
+	// Token is the bot's token. It is used only to hide it in what a bot answers.
+	Token string
 	// Allow, if not nil, are the only addresses that are not public to which the Outlet
 	// connects. If nil, it connects to any address.
 	Allow []netip.Prefix
-	// MaxAge is how old an update may be when it is posted. An older one is given up. If zero,
+	// MaxAge is how old an update may be when it is posted. An older one is given up. The age of an
+	// update without a date, such as a callback_query, counts from when it was published. If zero,
 	// there is no bound.
 	MaxAge time.Duration
 	// Observe gets each attempt. It must not block.
@@ -128,7 +131,7 @@ func newOutlet(cfg Config, dial dialFunc) (*Outlet, error) {
 	o := &Outlet{
 		cfg:    cfg,
 		target: target,
-		mask:   newMask(cfg.Target),
+		mask:   newMask(cfg.Target, cfg.Token),
 		window: newWindow(cfg.Target.MaxConnections),
 		memory: semaphore.NewWeighted(maxHeld),
 	}
@@ -167,7 +170,7 @@ func (o *Outlet) Deliver(ctx context.Context, u *tghook.Update) (tghook.Reply, e
 		if err != nil {
 			return tghook.NoReply, err
 		}
-		if o.tooOld(u) {
+		if o.tooOld(ctx, u) {
 			o.window.leave(turn, unknown, "")
 			return tghook.NoReply, tghook.Drop(errTooOld)
 		}
@@ -200,8 +203,13 @@ func (o *Outlet) Deliver(ctx context.Context, u *tghook.Update) (tghook.Reply, e
 }
 
 // tooOld reports whether an update has become too old while it waited.
-func (o *Outlet) tooOld(u *tghook.Update) bool {
-	return o.cfg.MaxAge > 0 && u.Date > 0 && time.Since(time.Unix(u.Date, 0)) > o.cfg.MaxAge
+func (o *Outlet) tooOld(ctx context.Context, u *tghook.Update) bool {
+	since := time.Unix(u.Date, 0)
+	if u.Date == 0 {
+		queued, _ := tghook.QueuedFromContext(ctx)
+		since = queued.Published
+	}
+	return o.cfg.MaxAge > 0 && !since.IsZero() && time.Since(since) > o.cfg.MaxAge
 }
 
 // hold waits until an update is posted again that has failed in an outage.
