@@ -183,6 +183,50 @@ func TestObserveGetsNoSecrets(t *testing.T) {
 	})
 }
 
+// A bot that fails shows what it knows: its token, the URL that it was called by, and a session.
+func TestObserveGetsNoTokenAndNoQuery(t *testing.T) {
+	const token, other = "7244100913:AAHq3vXk9_TzW-5rLbNcYdEfGhJkMnPqRsT", "111222333:AAFsomebody-elses-token-of-a-bot"
+	secretPath := strings.Repeat("0123456789abcdef", 4)
+	synctest.Test(t, func(t *testing.T) {
+		page := "GET https://api.telegram.org/bot" + token + "/getMe\n" +
+			"quoted: bot" + strings.Replace(token, ":", "%3A", 1) + ", cut: " + token[:25] + "\n" +
+			"half: " + token[11:] + ", in HTML: " + strings.NewReplacer(":", "&#58;", "_", "&#95;").Replace(token) + "\n" +
+			"other: " + other + "\n" +
+			"URI: /" + secretPath + "?key=the%20key-of-the-URL&n=1\n" +
+			"[key] => the key-of-the-URL, [n] => 1\n"
+		b := &bot{answer: always(fmt.Sprintf("HTTP/1.1 302 Found %s\r\nContent-Length: %d\r\n%s\r\n%s", token, len(page), strings.Join([]string{
+			"Set-Cookie: session=of-a-user; HttpOnly\r\nSet-Cookie: second=of-another\r\n",
+			"Location: https://me:passw0rd@bot.test/login?next=%2Fa&ticket=of-a-login#fragment-of-a-login\r\n",
+			"Content-Location: /page#fragment-of-a-page\r\n",
+			"Refresh: 5; url=/wait?turn=of-a-page\r\n",
+			"X-Url: /hook?key=the%20key-of-the-URL\r\n",
+		}, ""), page))}
+		o, s := b.open(t, func(c *outlet.Config) {
+			c.Token = token
+			c.Target = targetAt(t, "http://bot.test/"+secretPath+"?key=the%20key-of-the-URL&n=1")
+		})
+		defer o.Close()
+		_, err := o.Deliver(t.Context(), update(t, 7))
+		require.EqualError(t, err, "Wrong response from the webhook: 302 Found <token>")
+		x := s.last(t).Exchange
+		require.Equal(t, [][2]string{
+			{"Content-Length", strconv.Itoa(len(page))},
+			{"Content-Location", "/page#..."},
+			{"Location", "https://<secret>@bot.test/login?..."},
+			{"Refresh", "5; url=/wait?..."},
+			{"Set-Cookie", "<secret>"},
+			{"Set-Cookie", "<secret>"},
+			{"X-Url", "/hook?key=<secret>"},
+		}, x.AnswerHeader)
+		require.Equal(t, "GET https://api.telegram.org/bot<token>/getMe\n"+
+			"quoted: bot<token>, cut: <token>\n"+
+			"half: <token>, in HTML: <token>\n"+
+			"other: <token>\n"+
+			"URI: /<secret>?<secret>\n"+
+			"[key] => <secret>, [n] => 1\n", string(x.Answer))
+	})
+}
+
 func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bot{}
