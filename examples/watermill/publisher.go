@@ -32,9 +32,10 @@ type broker struct {
 }
 
 // Publish implements [tghook.Queue].
-func (b broker) Publish(_ context.Context, updates ...tghook.QueuedUpdate) error {
+func (b broker) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) error {
 	for _, u := range updates {
 		m := message.NewMessage(fmt.Sprintf("%d-%d", u.Key.Bot, u.Key.ID), message.Payload(u.Raw))
+		m.SetContext(ctx)
 		m.Metadata.Set(laneMetadata, u.Lane)
 		if err := b.publisher.Publish(b.topic(u.Lane), m); err != nil {
 			return err
@@ -55,8 +56,9 @@ func LaneOf(m *message.Message) string {
 // DeadLetters returns a function for DispatchConfig.DeadLetter that publishes dead letters to a
 // topic.
 func DeadLetters(p message.Publisher, topic string, bot int64) func(context.Context, *tghook.Update, error) error {
-	return func(_ context.Context, u *tghook.Update, why error) error {
+	return func(ctx context.Context, u *tghook.Update, why error) error {
 		m := message.NewMessage(strconv.FormatInt(bot, 10)+"-"+strconv.FormatInt(u.ID, 10), message.Payload(u.Raw))
+		m.SetContext(ctx)
 		m.Metadata.Set(whyMetadata, why.Error())
 		return p.Publish(topic, m)
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"net"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -17,78 +19,168 @@ import (
 // Watermill's own publisher does not ask whether there is a queue. RabbitMQ confirms a message
 // that it drops because there is none, so an update would be lost.
 type publisher struct {
-	url string
-
-	mu   sync.Mutex
-	conn *amqp091.Connection // nil if there is none yet
+	url  string
+	lock chan struct{} // has an element while somebody uses conn
+	conn *connection   // nil if there is none yet
 }
+
+const (
+	// patience is how long RabbitMQ may take to connect or to close a connection.
+	patience = 5 * time.Second
+	// publishTime is how long it may take for a message. It is longer than the time of
+	// [tghook.NewPublisher], so that one slow message does not end the connection of all others.
+	publishTime = 10 * time.Second
+)
 
 // newPublisher returns a publisher that is connected.
 func newPublisher(url string) (*publisher, error) {
-	p := &publisher{url: url}
-	_, err := p.connection()
+	p := &publisher{url: url, lock: make(chan struct{}, 1)}
+	_, err := p.connection(context.Background())
 	return p, err
 }
 
 // Publish implements [message.Publisher]. It succeeds when RabbitMQ has confirmed the messages and
-// has put each into its queue.
-func (p *publisher) Publish(queue string, messages ...*message.Message) (err error) {
-	conn, err := p.connection()
-	if err != nil {
-		return err
-	}
-	channel, err := conn.Channel()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, channel.Close()) }()
-	if err := channel.Confirm(false); err != nil {
-		return err
-	}
-	// RabbitMQ returns a message before it confirms it.
-	returned := channel.NotifyReturn(make(chan amqp091.Return, 1))
+// has put each into its queue. It returns when the context of a message ends. Such a message is
+// in its queue only if it was sent before that.
+func (p *publisher) Publish(queue string, messages ...*message.Message) error {
 	for _, m := range messages {
-		content, err := amqp.DefaultMarshaler{}.Marshal(m)
-		if err != nil {
-			return err
-		}
-		const mandatory, immediate = true, false
-		confirmation, err := channel.PublishWithDeferredConfirmWithContext(m.Context(), "", queue, mandatory, immediate, content)
-		if err != nil {
-			return err
-		}
-		acknowledged, err := confirmation.WaitContext(m.Context())
-		if err != nil {
-			return err
-		}
-		if !acknowledged {
-			return fmt.Errorf("RabbitMQ did not take a message for the queue %s", queue)
-		}
+		published := make(chan error, 1)
+		go func() { published <- p.publish(m.Context(), queue, m) }()
 		select {
-		case <-returned:
-			return errors.Join(fmt.Errorf("RabbitMQ has no queue %s; the next connection declares it", queue), conn.Close())
-		default:
+		case err := <-published:
+			if err != nil {
+				return err
+			}
+		case <-m.Context().Done():
+			return m.Context().Err()
 		}
 	}
 	return nil
 }
 
+// publish publishes a message. It may return later than ctx ends, because amqp091-go knows no
+// contexts.
+func (p *publisher) publish(ctx context.Context, queue string, m *message.Message) error {
+	content, err := amqp.DefaultMarshaler{}.Marshal(m)
+	if err != nil {
+		return err
+	}
+	conn, err := p.connection(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.cutAfter(publishTime).Stop()
+	channel, err := conn.Channel()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = channel.Close() }() // what RabbitMQ has confirmed stays in its queue
+	if err := channel.Confirm(false); err != nil {
+		return err
+	}
+	// RabbitMQ returns a message before it confirms it.
+	returned := channel.NotifyReturn(make(chan amqp091.Return, 1))
+	if err := ctx.Err(); err != nil { // a newer message may be in the queue by now
+		return err
+	}
+	const mandatory, immediate = true, false
+	confirmation, err := channel.PublishWithDeferredConfirm("", queue, mandatory, immediate, content)
+	if err != nil {
+		return err
+	}
+	acknowledged, err := confirmation.WaitContext(ctx)
+	if err != nil {
+		return err
+	}
+	if !acknowledged {
+		return fmt.Errorf("RabbitMQ did not take a message for the queue %s", queue)
+	}
+	select {
+	case _, ok := <-returned:
+		if ok { // else the connection was lost after the confirmation
+			return errors.Join(fmt.Errorf("RabbitMQ has no queue %s; the next connection declares it", queue), conn.Close())
+		}
+	default:
+	}
+	return nil
+}
+
 // connection returns the connection. If there is none, it connects and declares the queues.
-func (p *publisher) connection() (*amqp091.Connection, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (p *publisher) connection(ctx context.Context) (*connection, error) {
+	select {
+	case p.lock <- struct{}{}:
+		defer func() { <-p.lock }()
+	case <-ctx.Done():
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if p.conn != nil && !p.conn.IsClosed() {
 		return p.conn, nil
 	}
-	conn, err := amqp091.Dial(p.url)
+	conn, err := connect(p.url)
 	if err != nil {
 		return nil, err
 	}
-	if err := declare(conn); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
 	p.conn = conn
 	return conn, nil
+}
+
+// Close implements [message.Publisher].
+func (p *publisher) Close() error {
+	p.lock <- struct{}{}
+	defer func() { <-p.lock }()
+	if p.conn == nil || p.conn.IsClosed() {
+		return nil
+	}
+	defer p.conn.cutAfter(patience).Stop()
+	return p.conn.Close()
+}
+
+// connection is a connection that can be cut. All calls of it and of its channels return then.
+// Without that they could wait for ever: when RabbitMQ lacks memory it reads nothing from a
+// publisher, but it sends heartbeats.
+type connection struct {
+	*amqp091.Connection
+
+	socket net.Conn
+}
+
+// connect connects and declares the queues. It takes no longer than patience, whatever the
+// context of a message: the next message uses the connection too.
+func connect(url string) (*connection, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel() // cuts a connection that is not kept
+	c := &connection{}
+	var keep func() bool
+	dial := func(network, addr string) (net.Conn, error) {
+		socket, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c.socket = socket
+		keep = context.AfterFunc(ctx, func() { _ = socket.Close() })
+		return socket, nil
+	}
+	var err error
+	c.Connection, err = amqp091.DialConfig(url, amqp091.Config{Locale: "en_US", Dial: dial}) // else as amqp091.Dial
+	if err == nil {
+		err = declare(c.Connection)
+	}
+	if ctx.Err() != nil { // amqp091-go would blame the password
+		return nil, fmt.Errorf("RabbitMQ has not answered within %v: %w", patience, ctx.Err())
+	}
+	if err != nil {
+		return nil, err
+	}
+	keep()
+	return c, nil
+}
+
+// cutAfter cuts the connection after d, unless the timer is stopped. CloseDeadline would wait
+// longer than its deadline, because each heartbeat of RabbitMQ moves the deadline.
+func (c *connection) cutAfter(d time.Duration) *time.Timer {
+	return time.AfterFunc(d, func() { _ = c.socket.Close() })
 }
 
 // declare declares the queues. They survive a restart of RabbitMQ, as their messages do. Each has
@@ -110,13 +202,3 @@ func declare(conn *amqp091.Connection) error {
 
 // queueArguments has the arguments of each declaration of a queue. They must be the same.
 func queueArguments() amqp091.Table { return amqp091.Table{"x-single-active-consumer": true} }
-
-// Close implements [message.Publisher].
-func (p *publisher) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.conn == nil || p.conn.IsClosed() {
-		return nil
-	}
-	return p.conn.Close()
-}

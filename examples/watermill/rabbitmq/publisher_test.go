@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	amqp091 "github.com/rabbitmq/amqp091-go"
@@ -35,4 +38,67 @@ func TestAMessageWithoutAQueueIsNotPublished(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok)
 	assert.Equal(t, "2", string(kept.Body))
+}
+
+// A paused server answers nothing, as one that lacks memory. What a caller has given up must not
+// be published behind newer messages.
+func TestPublishEndsWithItsContextAndDoesNotPublishLater(t *testing.T) {
+	t.Parallel()
+	server := engine.RabbitMQ(t)
+	p, err := newPublisher(server.URL)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close()) })
+
+	require.NoError(t, server.Pause())
+	givesUp(t, p, "old") // it waits for an answer
+	require.NoError(t, server.Resume())
+	require.NoError(t, p.Publish(deadLetters, message.NewMessage("7-1", message.Payload("1"))))
+
+	require.NoError(t, server.Pause())
+	givesUp(t, p, "old")
+	start := time.Now()
+	require.Error(t, p.Close())
+	assert.Less(t, time.Since(start), patience+patience/2)
+	var callers sync.WaitGroup
+	for range 3 { // the first one connects, and the others wait for it
+		callers.Go(func() { givesUp(t, p, "old") })
+	}
+	callers.Wait()
+	require.NoError(t, server.Resume())
+	require.NoError(t, p.Publish(deadLetters, message.NewMessage("7-2", message.Payload("2"))))
+	assert.Equal(t, []string{"1", "2"}, published(t, server))
+
+	require.NoError(t, server.Restart(t.Context()))
+	require.Eventually(t, func() bool {
+		return p.Publish(deadLetters, message.NewMessage("7-3", message.Payload("3"))) == nil
+	}, time.Minute, 10*time.Millisecond)
+}
+
+// givesUp publishes with a context that ends before the server answers.
+func givesUp(t *testing.T, p *publisher, payload string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	err := p.Publish(deadLetters, message.NewMessageWithContext(ctx, "7-0", message.Payload(payload)))
+	assert.Less(t, time.Since(start), patience/2)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// published takes the messages out of the queue of dead letters.
+func published(t *testing.T, server *engine.Server) (payloads []string) {
+	t.Helper()
+	conn, err := amqp091.Dial(server.URL)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, conn.Close()) }()
+	channel, err := conn.Channel()
+	require.NoError(t, err)
+	for {
+		m, ok, err := channel.Get(deadLetters, true)
+		require.NoError(t, err)
+		if !ok {
+			return payloads
+		}
+		payloads = append(payloads, string(m.Body))
+	}
 }
