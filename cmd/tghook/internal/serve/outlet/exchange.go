@@ -31,7 +31,7 @@ func newMask(t config.Target, token string) mask {
 	secrets = slices.DeleteFunc(secrets, func(secret string) bool { return secret == "" })
 	// Of two that begin alike, the longer one is replaced whole.
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
+	pairs := make([]string, 0, 2*len(secrets))
 	for _, secret := range secrets {
 		pairs = append(pairs, secret, hidden)
 	}
