@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -89,7 +90,7 @@ func (t *target) setPaused(paused bool) {
 
 // begin begins posting. t.mu is held.
 func (t *target) begin() {
-	out, err := outlet.New(outlet.Config{Bot: t.bot.cfg.ID, Target: t.cfg, Allow: t.allow, MaxAge: t.bot.cfg.MaxAge, Observe: t.observe})
+	out, err := outlet.New(outlet.Config{Bot: t.bot.cfg.ID, Target: t.cfg, Token: t.bot.cfg.Token, Allow: t.allow, MaxAge: t.bot.cfg.MaxAge, Observe: t.observe})
 	if err != nil { // the configuration was checked
 		t.log.Error("a URL cannot be used", slog.Any("error", err))
 		return
@@ -119,6 +120,9 @@ func (t *target) consume() tghook.ConsumeConfig {
 		t.over(d)
 	}
 	cfg.Dispatch.DeadLetter = func(ctx context.Context, u *tghook.Update, why error) error { // it is in the storage already
+		if !t.bot.gateway.cfg.File.Log.Contents {
+			why = withoutContents(why)
+		}
 		t.log.ErrorContext(ctx, "an update is a dead letter", slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)), slog.String("error", fieldNames.Replace(why.Error())))
 		return nil
 	}
@@ -133,9 +137,22 @@ func (t *target) over(d tghook.Delivery) {
 	switch d.Outcome {
 	case tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeAbandoned:
 		t.bot.gateway.cfg.Meter.DeadLettered(t.bot.cfg.Name, t.cfg.Name)
+		if !t.bot.gateway.record.history.Bodies {
+			d.Err = withoutContents(d.Err)
+		}
 		t.bot.gateway.record.letter(t, d)
 	default:
 	}
+}
+
+// withoutContents returns the reason of a dead letter. If the update cannot be read, its excerpt is
+// left out.
+func withoutContents(why error) error {
+	var unreadable *tghook.DecodeError
+	if errors.As(why, &unreadable) {
+		return &tghook.DecodeError{UpdateID: unreadable.UpdateID, Err: unreadable.Err}
+	}
+	return why
 }
 
 // observe notes a request to the bot.
