@@ -48,7 +48,7 @@ func serve(ctx context.Context, its settings, reports *os.File) error {
 	if m.client, err = tghook.NewClient(m.Token, tghook.ClientConfig{BaseURL: m.API, Local: true}); err != nil {
 		return err
 	}
-	if m.queue, err = engines[m.Engine].open(ctx, m.Address); err != nil {
+	if err := m.open(ctx); err != nil {
 		return err
 	}
 	defer m.queue.close()
@@ -59,6 +59,17 @@ func serve(ctx context.Context, its settings, reports *os.File) error {
 		return m.receive(ctx)
 	}
 	return m.work(ctx)
+}
+
+// open opens the queue. It tries several times, as a supervisor does: beside processes that write all
+// the time, a busy machine may leave no room for the lock of a file for seconds.
+func (m *member) open(ctx context.Context) (err error) {
+	for range 4 {
+		if m.queue, err = engines[m.Engine].open(ctx, m.Address); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 func (m *member) dispatch() tghook.DispatchConfig {
