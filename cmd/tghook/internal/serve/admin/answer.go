@@ -9,6 +9,7 @@ import (
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
 
 	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
@@ -31,6 +32,8 @@ func problemOf(err error) *jsonhttp.Error {
 		return &jsonhttp.Error{Status: http.StatusConflict, Code: "in_file", Message: gateway.ErrInFile.Error()}
 	case errors.Is(err, tghook.ErrNoDeadLetter):
 		return &jsonhttp.Error{Status: http.StatusNotFound, Code: "dead_letter_not_found", Message: "there is no such dead letter; it may have been replayed or discarded"}
+	case errors.Is(err, storage.ErrFull):
+		return &jsonhttp.Error{Status: http.StatusServiceUnavailable, Code: "storage_full", Message: "the storage is full, and nothing was changed; discard dead letters, raise storage.max_size, or ask again when the bots have taken more updates"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &jsonhttp.Error{Status: http.StatusGatewayTimeout, Code: "timeout", Message: fmt.Sprintf("the gateway was not done within %v; the change may have been made: look before you ask again", workTime)}
 	}

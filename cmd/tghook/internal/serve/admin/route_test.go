@@ -23,6 +23,7 @@ import (
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/admin"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
 )
 
 func TestOpenAPIHasEachRouteAndNoOther(t *testing.T) {
@@ -109,6 +110,7 @@ func TestErrorsOfTheGatewayHaveTheirStatus(t *testing.T) {
 		{fmt.Errorf("x: %w", gateway.ErrInFile), 409, "in_file"},
 		{fmt.Errorf("x: %w", tghook.ErrNoDeadLetter), 404, "dead_letter_not_found"},
 		{fmt.Errorf("%w (no update_id)", gateway.ErrNoUpdate), 400, "invalid_request"},
+		{fmt.Errorf("x: %w", storage.ErrFull), 503, "storage_full"},
 		{context.DeadlineExceeded, 504, "timeout"},
 		{errors.New("postgres://user:" + secret + "@db refused"), 500, "internal"},
 	} {

@@ -156,21 +156,25 @@ func (c *Console) route(files http.Handler) {
 
 // read routes requests that change nothing.
 func (c *Console) read(pattern string, f func(*http.Request) (any, error)) {
-	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), slowestAnswer)
-		defer cancel()
-		answer, err := f(r.WithContext(ctx))
-		if err != nil {
-			c.writeError(w, r, err)
-			return
-		}
-		jsonhttp.Write(w, http.StatusOK, answer)
-	})
+	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { c.answer(w, r, f) })
 }
 
-// act routes requests that change something. Each is logged with the user's name.
+// answer answers with what f returns.
+func (c *Console) answer(w http.ResponseWriter, r *http.Request, f func(*http.Request) (any, error)) {
+	ctx, cancel := context.WithTimeout(r.Context(), slowestAnswer)
+	defer cancel()
+	value, err := f(r.WithContext(ctx))
+	if err != nil {
+		c.writeError(w, r, err)
+		return
+	}
+	jsonhttp.Write(w, http.StatusOK, value)
+}
+
+// act routes requests that change something. Each is logged with the user's name. If the browser
+// hangs up, the work goes on, so that it is not left half done.
 func (c *Console) act(pattern, what string, f func(*http.Request) error) {
-	c.read(pattern, func(r *http.Request) (any, error) {
+	logged := func(r *http.Request) (any, error) {
 		err := f(r)
 		user, _ := r.Context().Value(userKey{}).(string)
 		line := []slog.Attr{slog.String("user", user), slog.String("act", what)}
@@ -187,6 +191,9 @@ func (c *Console) act(pattern, what string, f func(*http.Request) error) {
 		}
 		c.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "the page was used", line...)
 		return struct{}{}, err
+	}
+	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		c.answer(w, r.WithContext(context.WithoutCancel(r.Context())), logged)
 	})
 }
 
@@ -217,6 +224,8 @@ func problemOf(err error) *jsonhttp.Error {
 		return jsonhttp.NotFound("letter", "there is no such dead letter any more; it was replayed or discarded")
 	case errors.Is(err, storage.ErrNoRow):
 		return jsonhttp.NotFound("row", "there is no such row any more; it is older than the history")
+	case errors.Is(err, storage.ErrFull):
+		return &jsonhttp.Error{Status: http.StatusServiceUnavailable, Code: "storage_full", Message: "the storage is full, and nothing was changed; discard dead letters, raise storage.max_size, or try again when the bots have taken more updates"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &jsonhttp.Error{Status: http.StatusServiceUnavailable, Code: "timeout", Message: "the storage has not answered within " + slowestAnswer.String() + "; try again"}
 	}

@@ -53,7 +53,10 @@ func (g *fakeGateway) Bot(name string) (gateway.BotStatus, error) {
 }
 
 // act keeps what was done. If the bot is known, it returns nil.
-func (g *fakeGateway) act(name, format string, args ...any) error {
+func (g *fakeGateway) act(ctx context.Context, name, format string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if _, err := g.Bot(name); err != nil {
 		return err
 	}
@@ -71,8 +74,8 @@ func (g *fakeGateway) done() []string {
 	return slices.Clone(g.acts)
 }
 
-func (g *fakeGateway) SetPaused(_ context.Context, name string, paused bool) error {
-	return g.act(name, "paused %v", paused)
+func (g *fakeGateway) SetPaused(ctx context.Context, name string, paused bool) error {
+	return g.act(ctx, name, "paused %v", paused)
 }
 
 func (g *fakeGateway) DeadLetters(_ context.Context, name, target string, after int64, limit int) ([]tghook.DeadLetter, error) {
@@ -99,22 +102,22 @@ func (g *fakeGateway) find(name, target string, id int64) error {
 	return err
 }
 
-func (g *fakeGateway) Replay(_ context.Context, name, target string, id int64, edited json.RawMessage) error {
+func (g *fakeGateway) Replay(ctx context.Context, name, target string, id int64, edited json.RawMessage) error {
 	if err := g.find(name, target, id); err != nil {
 		return err
 	}
-	return g.act(name, "replay %s/%d %s", target, id, edited)
+	return g.act(ctx, name, "replay %s/%d %s", target, id, edited)
 }
 
-func (g *fakeGateway) Discard(_ context.Context, name, target string, id int64) error {
+func (g *fakeGateway) Discard(ctx context.Context, name, target string, id int64) error {
 	if err := g.find(name, target, id); err != nil {
 		return err
 	}
-	return g.act(name, "discard %s/%d", target, id)
+	return g.act(ctx, name, "discard %s/%d", target, id)
 }
 
-func (g *fakeGateway) Send(_ context.Context, name, target string, update json.RawMessage) error {
-	return g.act(name, "send to %q: %s", target, update)
+func (g *fakeGateway) Send(ctx context.Context, name, target string, update json.RawMessage) error {
+	return g.act(ctx, name, "send to %q: %s", target, update)
 }
 
 // fakeStorage has a history in memory.
@@ -357,4 +360,29 @@ func TestPauseAndResume(t *testing.T) {
 	require.Equal(t, []string{"shop: paused true", "shop: paused false"}, r.gateway.done())
 	require.Contains(t, r.log.String(), `user=me act="pause a bot" name=shop`)
 	r.refused(http.MethodPost, "/api/bots/none/pause", "", http.StatusNotFound, "bot_not_found")
+}
+
+// A browser that hangs up leaves nothing half done, and what fails then is in the log.
+func TestAnActGoesOnWhenTheBrowserHangsUp(t *testing.T) {
+	r := open(t)
+	r.storage.add(storage.Row{ID: "a", Bot: shopID, Type: "delivery"})
+	r.storage.exchanges["a"] = &storage.Exchange{Body: []byte(update)}
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	post := func(target, body string) { r.serve(r.request(http.MethodPost, target, body).WithContext(ctx)) }
+	post("/api/bots/shop/dead/5/replay", `{"update":`+update+`}`)
+	post("/api/bots/shop/dead/5/discard", "")
+	post("/api/rows/a/replay", "")
+	post("/api/bots/shop/pause", "")
+	require.Equal(t, []string{"shop: replay /5 " + update, "shop: discard /5", `shop: send to "": ` + update, "shop: paused true"}, r.gateway.done())
+	require.NotContains(t, r.log.String(), "error=")
+	r.gateway.err = errors.New("the disk is gone")
+	post("/api/bots/shop/pause", "")
+	require.Contains(t, r.log.String(), `msg="the page cannot show or do something" error="the disk is gone"`)
+}
+
+func TestAFullStorageIsTold(t *testing.T) {
+	r := open(t)
+	r.gateway.err = fmt.Errorf("of 5: %w: 2 of 1 bytes", storage.ErrFull)
+	require.Contains(t, r.refused(http.MethodPost, "/api/bots/shop/dead/5/replay", `{"update":`+update+`}`, http.StatusServiceUnavailable, "storage_full"), "discard dead letters")
 }
