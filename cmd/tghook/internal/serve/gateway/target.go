@@ -113,10 +113,12 @@ func (t *target) consume() tghook.ConsumeConfig {
 	if library != nil && t.cfg.Name == "" { // a copy is no bot
 		cfg.Dispatch.Watch = library.Watch
 	}
+	calls := newCaller(t.bot)
 	cfg.Dispatch.Observe = func(ctx context.Context, d tghook.Delivery) {
 		if library != nil && t.cfg.Name == "" {
 			library.Observe(ctx, d)
 		}
+		calls.over(d)
 		t.over(d)
 	}
 	cfg.Dispatch.DeadLetter = func(ctx context.Context, u *tghook.Update, why error) error { // it is in the storage already
@@ -127,7 +129,7 @@ func (t *target) consume() tghook.ConsumeConfig {
 		return nil
 	}
 	if t.cfg.Name == "" {
-		cfg.Dispatch.Caller = &caller{t.bot}
+		cfg.Dispatch.Caller = calls
 	}
 	return cfg
 }

@@ -111,8 +111,12 @@ func (c *counts) Reloaded(err error) {
 }
 
 // callOutcome returns the outcome and the code of a call. Errors that the library tries again are
-// "retried".
+// "retried", but for the last one of a reply that is given up.
 func callOutcome(err error) (outcome, code string) {
+	if lost := (*gateway.LostError)(nil); errors.As(err, &lost) {
+		_, code = callOutcome(lost.Err)
+		return "failed", code
+	}
 	var refused *tghook.APIError
 	var unsendable *tghook.ReplyError
 	var unreadable *tghook.DecodeError

@@ -102,6 +102,8 @@ func everything(tel *telemetry.Telemetry, now time.Time) {
 	tel.Called("shop", "sendMessage", nil, 80*time.Millisecond)
 	tel.Called("shop", "SENDMESSAGE", &tghook.APIError{Code: 429, Description: botToken}, 80*time.Millisecond)
 	tel.Called("shop", "sendMessage", refused, time.Second)
+	tel.Called("shop", "sendMessage", &gateway.LostError{Err: &tghook.APIError{Code: 429, Description: botToken}}, time.Second)
+	tel.Called("shop", "sendMessage", &gateway.LostError{Err: refused}, time.Second)
 	tel.Called("shop", "sendPhoto", &tghook.APIError{Code: 400}, time.Second)
 	tel.Called("shop", "sendPhoto", &tghook.APIError{Code: 418}, time.Second)
 	tel.Called("shop", "sendPhoto", &tghook.ReplyError{Err: errors.New("a function")}, 0)
