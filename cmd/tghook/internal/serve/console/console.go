@@ -171,30 +171,34 @@ func (c *Console) answer(w http.ResponseWriter, r *http.Request, f func(*http.Re
 	jsonhttp.Write(w, http.StatusOK, value)
 }
 
-// act routes requests that change something. Each is logged with the user's name. If the browser
-// hangs up, the work goes on, so that it is not left half done.
+// act routes requests that change something. If the browser hangs up, the work goes on, so that it
+// is not left half done.
 func (c *Console) act(pattern, what string, f func(*http.Request) error) {
-	logged := func(r *http.Request) (any, error) {
-		err := f(r)
-		user, _ := r.Context().Value(userKey{}).(string)
-		line := []slog.Attr{slog.String("user", user), slog.String("act", what)}
-		for _, part := range []string{"name", "id"} {
-			if value := r.PathValue(part); value != "" {
-				line = append(line, slog.String(part, value))
-			}
-		}
-		if target := r.URL.Query().Get("target"); target != "" {
-			line = append(line, slog.String("target", target))
-		}
-		if err != nil {
-			line = append(line, slog.Any("error", err))
-		}
-		c.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "the page was used", line...)
-		return struct{}{}, err
-	}
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		c.answer(w, r.WithContext(context.WithoutCancel(r.Context())), logged)
+		c.answer(w, r.WithContext(context.WithoutCancel(r.Context())), func(r *http.Request) (any, error) {
+			err := f(r)
+			c.logAct(r, what, err)
+			return struct{}{}, err
+		})
 	})
+}
+
+// logAct logs what a user has done, with the user's name.
+func (c *Console) logAct(r *http.Request, what string, err error) {
+	user, _ := r.Context().Value(userKey{}).(string)
+	line := []slog.Attr{slog.String("user", user), slog.String("act", what)}
+	for _, part := range []string{"name", "id"} {
+		if value := r.PathValue(part); value != "" {
+			line = append(line, slog.String(part, value))
+		}
+	}
+	if target := r.URL.Query().Get("target"); target != "" {
+		line = append(line, slog.String("target", target))
+	}
+	if err != nil {
+		line = append(line, slog.Any("error", err))
+	}
+	c.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "the page was used", line...)
 }
 
 // writeError answers with an error.
