@@ -216,6 +216,26 @@ func TestTheFileIsReadAgain(t *testing.T) {
 	await(t, gotThird, "four")
 }
 
+// Nothing listens for webhooks until the restart, so none is set until then. What else has changed is
+// taken over.
+func TestAURLThatIsNewNeedsARestart(t *testing.T) {
+	first, gotFirst := newBot(t)
+	second, gotSecond := newBot(t)
+	r := start(t, func(r *run) string { return fmt.Sprintf(everything, r.tg.URL, first) })
+	require.Empty(t, r.addresses.Webhooks)
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("one")
+	await(t, gotFirst, "one")
+
+	r.write("tghook.yaml", fmt.Sprintf(everything, r.tg.URL, second)+"url: http://127.0.0.1:1\n")
+	r.reload <- syscall.SIGHUP
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "read again") }, patience, 10*time.Millisecond)
+	require.Contains(t, r.log.String(), "these changes need a restart: url")
+	ann.Send("two")
+	await(t, gotSecond, "two")
+	require.Empty(t, r.tg.Calls("setWebhook"))
+}
+
 func TestAnAddressThatIsTakenIsNamed(t *testing.T) {
 	url, _ := newBot(t)
 	r := start(t, func(r *run) string { return fmt.Sprintf(everything, r.tg.URL, url) })

@@ -43,14 +43,19 @@ type door struct {
 }
 
 func doorOf(cfg *config.Bot, file *config.Config) door {
-	d := door{api: file.API, local: file.LocalAPI, sources: file.Sources, proxy: file.TrustedProxies}
+	d := door{url: urlOf(file), api: file.API, local: file.LocalAPI, sources: file.Sources, proxy: file.TrustedProxies}
 	if cfg.Added {
 		d.allow = append([]netip.Prefix{}, file.Admin.Allow...)
 	}
-	if file.URL != nil {
-		d.url = file.URL.String()
-	}
 	return d
+}
+
+// urlOf returns the url of a file; "" if it has none.
+func urlOf(file *config.Config) string {
+	if file.URL == nil {
+		return ""
+	}
+	return file.URL.String()
 }
 
 // same reports whether the bot runs with this configuration.

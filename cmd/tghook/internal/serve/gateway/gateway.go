@@ -160,8 +160,11 @@ func (g *Gateway) firstLook(ctx context.Context) {
 // names of fields that have changed and that only a restart takes over.
 func (g *Gateway) Apply(file *config.Config) (later []string) {
 	g.change(func() {
+		g.file = g.untilRestart(file)
 		later = restarts(g.cfg.File, file)
-		g.file = file
+		if urlOf(g.file) != urlOf(file) {
+			later = append([]string{"url"}, later...)
+		}
 		for name, b := range g.added { // they depend on the file
 			g.added[name] = g.open(storage.Added{Name: name, Sealed: b.sealed})
 		}
@@ -169,13 +172,40 @@ func (g *Gateway) Apply(file *config.Config) (later []string) {
 	return later
 }
 
-// restarts returns the fields that differ and that only a restart takes over.
+// untilRestart returns another configuration as it holds until the next start. What listens for
+// webhooks was decided at the last one, so url stays as it is if it is new or taken out, or if it may
+// be that of another address. g.changing is held.
+func (g *Gateway) untilRestart(file *config.Config) *config.Config {
+	kept := *file
+	switch {
+	case (g.file.URL == nil) != (file.URL == nil):
+		kept.URL, kept.Bots = g.file.URL, g.asBefore(file.Bots)
+	case g.cfg.File.Listen != file.Listen || g.cfg.File.TLS != file.TLS:
+		kept.URL = g.file.URL
+	}
+	return &kept
+}
+
+// asBefore returns bots so that each one receives as it does now. New ones poll.
+func (g *Gateway) asBefore(bots []*config.Bot) (same []*config.Bot) {
+	before := map[int64]config.Receive{}
+	for _, b := range g.file.Bots {
+		before[b.ID] = b.Receive
+	}
+	for _, b := range bots {
+		one := *b
+		one.Receive = cmp.Or(before[b.ID], config.Poll)
+		same = append(same, &one)
+	}
+	return same
+}
+
+// restarts returns the fields that differ and that only a restart takes over, but for url.
 func restarts(old, now *config.Config) (names []string) {
 	for _, f := range []struct {
 		name string
 		same bool
 	}{
-		{"url", (old.URL == nil) == (now.URL == nil)},
 		{"listen", old.Listen == now.Listen},
 		{"tls", old.TLS == now.TLS},
 		{"storage", old.Storage == now.Storage},

@@ -291,6 +291,97 @@ func TestReload(t *testing.T) {
 	}, "the webhook of a removed bot is deleted")
 }
 
+// Whether anything listens for webhooks is decided at the start. Until the restart, a url that is new
+// sets no webhook, and one that is taken out deletes none. All else is taken over.
+func TestAURLThatIsNewOrTakenOutNeedsARestart(t *testing.T) {
+	for name, test := range map[string]struct{ before, after config.Receive }{
+		"new":       {config.Poll, config.Webhook},
+		"taken out": {config.Webhook, config.Poll},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second, third := newWitness(t, nil), newWitness(t, nil), newWitness(t, nil)
+			var address *url.URL
+			r := newRig(t, func(f *config.Config, r *rig) {
+				address = f.URL
+				if test.before == config.Poll {
+					f.URL = nil
+				}
+				b := r.bot(first.URL)
+				b.Receive = test.before
+				f.Bots = []*config.Bot{b}
+			})
+			ann := r.tg.User("Ann").Chat()
+			ann.Send("one")
+			first.await(t, 1)
+
+			next := func(to string) *config.Config {
+				changed := *r.file
+				if changed.URL = nil; test.after == config.Webhook {
+					changed.URL = address
+				}
+				b := r.bot(to)
+				b.Receive = test.after
+				changed.Bots = []*config.Bot{b}
+				return &changed
+			}
+			for i, to := range []*witness{second, third} { // the second time nothing changes but to
+				require.Equal(t, []string{"url"}, r.gateway.Apply(next(to.URL)))
+				ann.Send(fmt.Sprint("text ", i))
+				to.await(t, 1)
+				s, err := r.gateway.Bot("shop")
+				require.NoError(t, err)
+				require.Equal(t, test.before, s.Receive)
+			}
+			if test.before == config.Poll {
+				require.Empty(t, r.tg.Calls("setWebhook"))
+			} else {
+				require.Empty(t, r.tg.Calls("deleteWebhook"))
+				require.Empty(t, r.tg.Calls("getUpdates"))
+			}
+			require.Empty(t, r.gateway.Apply(r.file), "it is as it was at the start")
+		})
+	}
+}
+
+// A url that comes with another listen may have its port, where nothing listens until the restart.
+func TestAURLThatComesWithAnotherAddressNeedsARestart(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	webhook := func() string {
+		info, err := r.tg.Bot(t).GetWebhookInfo(t.Context())
+		require.NoError(t, err)
+		return info.URL
+	}
+	r.eventually(func() bool { return webhook() != "" }, "the webhook is set")
+	before := webhook()
+	changed := *r.file
+	changed.URL, changed.Listen = r.file.URL.JoinPath("elsewhere"), "127.0.0.1:1"
+	require.Equal(t, []string{"url", "listen"}, r.gateway.Apply(&changed))
+	r.tg.User("Ann").Chat().Send("one")
+	bot.await(t, 1)
+	require.Equal(t, before, webhook())
+
+	changed.Listen = r.file.Listen
+	require.Empty(t, r.gateway.Apply(&changed), "alone it is taken over at once")
+	r.eventually(func() bool { return strings.Contains(webhook(), "/elsewhere/bots/") }, "the webhook is set anew")
+}
+
+// A bot of the admin API receives as the bots of the file do: by webhook if anything listens for it.
+func TestAURLThatIsTakenOutIsStillThatOfAddedBots(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, _ *rig) { f.Admin.Allow = loopback })
+	r.eventually(func() bool { return r.gateway.Ready(t.Context()) == nil }, "the gateway runs")
+	changed := *r.file
+	changed.URL = nil
+	require.Equal(t, []string{"url"}, r.gateway.Apply(&changed))
+	require.NoError(t, r.gateway.Add(t.Context(), "shop", fmt.Appendf(nil, `{"token":%q,"to":%q}`, r.tg.Token, bot.URL)))
+	r.tg.User("Ann").Chat().Send("one")
+	bot.await(t, 1)
+	s, err := r.gateway.Bot("shop")
+	require.NoError(t, err)
+	require.Equal(t, config.Webhook, s.Receive)
+}
+
 // Updates come while the configuration changes again and again.
 func TestAReloadLosesNothing(t *testing.T) {
 	bot := newWitness(t, nil)
