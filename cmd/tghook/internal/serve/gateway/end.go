@@ -7,15 +7,16 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// The whole end takes less than ten seconds, after which many platforms kill a process. A bot that
-// stops because of another configuration has more time.
+// The whole end takes less than ten seconds, after which many platforms kill a process: endTime, and
+// then up to 4.5 seconds in which the storage is closed. A bot that stops because of another
+// configuration has more time.
 const (
 	// postTime is how long bots may take at the end to answer what was posted.
 	postTime = 3 * time.Second
 	// replyTime is how long their webhook replies may take from the beginning of the end.
-	replyTime = 5 * time.Second
+	replyTime = 4 * time.Second
 	// endTime is how long Run waits for all at the end.
-	endTime = 6 * time.Second
+	endTime = 5 * time.Second
 	// doorTime is how long a webhook may take at the end to answer what came in.
 	doorTime = 3 * time.Second
 	// repliesTime is how long a webhook reply may take at most. The library gives it two minutes.

@@ -106,7 +106,7 @@ func New(cfg Config) *Gateway {
 var ErrNoBot = errors.New("there is no such bot")
 
 // Run passes updates on until ctx ends. Then it waits for what the bots have been sent, and
-// returns within ten seconds. The other updates stay in the storage. If the storage does not
+// returns within five seconds. The other updates stay in the storage. If the storage does not
 // answer at first, Run waits until it does.
 func (g *Gateway) Run(ctx context.Context) {
 	g.firstLook(ctx) // before bots start: some may be paused

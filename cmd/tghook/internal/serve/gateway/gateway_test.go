@@ -3,11 +3,13 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -505,6 +507,66 @@ func TestTheEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, taken[0].Attempts, "an end is no attempt")
 	require.Error(t, r.gateway.Ready(context.Background()))
+}
+
+// The storage is closed after the gateway has ended, which may take 4.5 seconds more. All together
+// takes less than ten.
+func TestTheEndIsBounded(t *testing.T) {
+	for name, locked := range map[string][]string{
+		"Telegram hangs":                nil,
+		"Telegram and the storage hang": {"queue.db", "serve.db"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bot := newWitness(t, answerJSON(`{"method":"sendMessage","chat_id":1,"text":"Hello!"}`))
+			r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+			calling := make(chan struct{}, 100)
+			r.tg.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
+				if c.Method != "sendMessage" {
+					return tghooktest.CallFault{}
+				}
+				calling <- struct{}{}
+				return tghooktest.CallFault{Delay: time.Minute}
+			})
+			r.tg.User("Ann").Chat().Send("one")
+			<-calling
+			var unlocks []func()
+			for _, file := range locked {
+				unlocks = append(unlocks, lock(t, filepath.Join(r.folder, file)))
+			}
+			begun := time.Now()
+			r.stop()
+			<-r.ended
+			took := time.Since(begun)
+			for _, unlock := range unlocks {
+				unlock()
+			}
+			if locked != nil {
+				require.Greater(t, took, 4500*time.Millisecond, "what is under way cannot end")
+				require.Less(t, took, 5900*time.Millisecond, "the gateway does not wait for it")
+				return
+			}
+			require.Less(t, took, 4900*time.Millisecond, "the call is cut off in time")
+			state, err := r.storage.Queue().State(t.Context(), r.tg.Bot(t).Bot())
+			require.NoError(t, err)
+			require.Equal(t, 1, state.Pending)
+			require.Zero(t, state.Leased, "the next gateway need not wait")
+		})
+	}
+}
+
+// lock locks a file of SQLite, as a disk that hangs would.
+func lock(t *testing.T, file string) (unlock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	require.NoError(t, err)
+	db.SetMaxOpenConns(1)
+	_, err = db.ExecContext(t.Context(), "PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE")
+	require.NoError(t, err)
+	return func() {
+		_, err := db.ExecContext(t.Context(), "ROLLBACK")
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+	}
 }
 
 // Of two gateways one sets the webhook. When it ends, the other one does.
