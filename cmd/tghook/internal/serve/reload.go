@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -15,8 +16,12 @@ import (
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/telemetry"
 )
 
-// settle is how long the files must rest before they are read: an editor writes in steps.
-const settle = 300 * time.Millisecond
+const (
+	// settle is how long the files must rest before they are read: an editor writes in steps.
+	settle = 300 * time.Millisecond
+	// lookAgain is how often a configuration with mistakes is tried.
+	lookAgain = 5 * time.Second
+)
 
 // reload takes over a changed configuration, until ctx ends. If the file has a mistake, the
 // gateway goes on as it is.
@@ -28,9 +33,16 @@ func (s *site) reload(ctx context.Context, g *gateway.Gateway, meter *telemetry.
 	} else {
 		defer func() { _ = changes.Close() }()
 	}
+	s.follow(ctx, changes, g, meter)
+}
+
+// follow reads the configuration when its files have changed, until ctx ends.
+func (s *site) follow(ctx context.Context, changes *fsnotify.Watcher, g *gateway.Gateway, meter *telemetry.Telemetry) {
 	files := s.watch(changes, s.cfg.File)
 	rest := time.NewTimer(0)
 	<-rest.C
+	var mistakes string
+	var again <-chan time.Time // while there are mistakes
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,7 +56,17 @@ func (s *site) reload(ctx context.Context, g *gateway.Gateway, meter *telemetry.
 			}
 			continue
 		case err := <-changes.Errors:
+			if errors.Is(err, fsnotify.ErrEventOverflow) { // changes were missed
+				rest.Reset(settle)
+				continue
+			}
 			s.log.Warn("a change of the configuration may be missed; send SIGHUP after a change", slog.Any("error", err))
+			continue
+		case <-again: // a file that is missing may come where nothing is watched
+			if _, err := config.Load(s.cfg.Path); err == nil || err.Error() != mistakes {
+				rest.Reset(settle)
+			}
+			again = time.After(lookAgain)
 			continue
 		case <-rest.C:
 		}
@@ -52,8 +74,10 @@ func (s *site) reload(ctx context.Context, g *gateway.Gateway, meter *telemetry.
 		meter.Reloaded(err)
 		if err != nil {
 			s.log.Error("the configuration has mistakes; the gateway goes on with the one before", slog.Any("error", err))
+			mistakes, again = err.Error(), time.After(lookAgain)
 			continue
 		}
+		again = nil
 		if later := g.Apply(file); len(later) > 0 {
 			s.log.Warn("these changes need a restart: " + strings.Join(later, ", "))
 		}

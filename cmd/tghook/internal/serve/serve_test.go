@@ -16,10 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook/cmd/tghook/internal/serve"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/gateway"
+	"github.com/tghook/tghook/cmd/tghook/internal/serve/telemetry"
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -234,6 +237,56 @@ func TestAURLThatIsNewNeedsARestart(t *testing.T) {
 	ann.Send("two")
 	await(t, gotSecond, "two")
 	require.Empty(t, r.tg.Calls("setWebhook"))
+}
+
+// A configuration that names a file that is missing is taken over when the file is there, wherever
+// that is. Its mistakes are logged once.
+func TestAMissingFileIsAwaited(t *testing.T) {
+	first, gotFirst := newBot(t)
+	second, gotSecond := newBot(t)
+	r := start(t, func(r *run) string { return fmt.Sprintf(everything, r.tg.URL, first) })
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("one")
+	await(t, gotFirst, "one")
+
+	r.write("tghook.yaml", fmt.Sprintf(everything, r.tg.URL, "{url: "+second+", secret: {file: later/secret}}"))
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "has mistakes") }, patience, 10*time.Millisecond)
+	time.Sleep(6 * time.Second) // until it was tried again
+	require.Equal(t, 1, strings.Count(r.log.String(), "has mistakes"))
+	require.NoError(t, os.Mkdir(filepath.Join(r.folder, "later"), 0o700))
+	r.write("later/secret", "for-the-bot")
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "read again") }, patience, 10*time.Millisecond)
+	ann.Send("two")
+	await(t, gotSecond, "two")
+}
+
+// If the system has dropped changes, one of them may have been that of the configuration.
+func TestDroppedChangesAreMadeUpFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tghook.yaml")
+	t.Setenv("TOKEN", "1234567:abc")
+	write := func(more string) {
+		require.NoError(t, os.WriteFile(path, []byte("bots: {shop: {token: {env: TOKEN}, to: http://127.0.0.1:1/}}\n"+more), 0o600))
+	}
+	write("")
+	file, err := config.Load(path)
+	require.NoError(t, err)
+	log := &logged{}
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	meter, err := telemetry.New(t.Context(), telemetry.Config{Logger: logger})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	watcher := &fsnotify.Watcher{Errors: make(chan error)}
+	go func() {
+		defer close(ended)
+		serve.Follow(ctx, serve.Config{File: file, Path: path, Logger: logger}, watcher, gateway.New(gateway.Config{File: file, Logger: logger}), meter)
+	}()
+	write("listen: 127.0.0.1:2\n")
+	watcher.Errors <- fsnotify.ErrEventOverflow
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "need a restart: listen") }, patience, 10*time.Millisecond)
+	stop()
+	<-ended
+	require.NoError(t, meter.Shutdown(context.WithoutCancel(ctx)))
 }
 
 func TestAnAddressThatIsTakenIsNamed(t *testing.T) {
