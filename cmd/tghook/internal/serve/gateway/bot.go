@@ -26,8 +26,10 @@ type bot struct {
 	targets []*target       // first the bot's own URL
 
 	stop  context.CancelFunc
-	care  sync.WaitGroup // of the keeper's work
-	quiet chan struct{}  // closed when the bot does not call Telegram any more
+	care  sync.WaitGroup     // of the keeper's work
+	quiet chan struct{}      // closed when the bot does not call Telegram any more
+	gone  context.Context    // ends when a bot with the same id starts
+	back  context.CancelFunc // ends gone
 
 	mu      sync.Mutex
 	webhook WebhookStatus
@@ -69,6 +71,7 @@ func (b *bot) same(cfg *config.Bot, file *config.Config) bool {
 // nil.
 func newBot(g *Gateway, cfg *config.Bot, file *config.Config, before *bot) (*bot, error) {
 	b := &bot{gateway: g, cfg: cfg, door: doorOf(cfg, file), quiet: make(chan struct{}), log: g.cfg.Logger.With(slog.String("name", cfg.Name))}
+	b.gone, b.back = context.WithCancel(context.Background())
 	var err error
 	if b.client, err = tghook.NewClient(cfg.Token, tghook.ClientConfig{BaseURL: b.door.api, Local: b.door.local}); err != nil {
 		return nil, err
@@ -101,6 +104,9 @@ func (b *bot) address() string {
 func (b *bot) start(ctx context.Context, paused bool, before *bot) {
 	ctx, b.stop = context.WithCancel(ctx)
 	b.setPaused(paused)
+	if before != nil {
+		before.back()
+	}
 	b.care.Go(func() {
 		if before != nil {
 			<-before.quiet

@@ -78,6 +78,8 @@ type Gateway struct {
 	record *recorder
 	ends   ends
 	routes atomic.Pointer[map[int64]*bot] // by id; nil until Run has begun
+	// deleteTime is for how long a webhook is tried to be deleted.
+	deleteTime time.Duration
 
 	// looking is held while what the storage says is read and taken over.
 	looking sync.Mutex
@@ -96,7 +98,7 @@ type Gateway struct {
 
 // New returns a Gateway. It starts nothing.
 func New(cfg Config) *Gateway {
-	g := &Gateway{cfg: cfg, file: cfg.File, ends: newEnds(), bots: map[string]*bot{}, added: map[string]addedBot{}, leaving: map[int64]*bot{}, paused: map[int64]bool{}}
+	g := &Gateway{cfg: cfg, file: cfg.File, ends: newEnds(), deleteTime: deleteTime, bots: map[string]*bot{}, added: map[string]addedBot{}, leaving: map[int64]*bot{}, paused: map[int64]bool{}}
 	g.keeper = newKeeper(cfg.Storage, cfg.Logger)
 	g.record = newRecorder(cfg.Storage, cfg.File.History)
 	return g

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ type rig struct {
 	tg      *tghooktest.Server
 	folder  string
 	askEach time.Duration // between two looks at webhooks; 0 for the usual time
+	erase   time.Duration // for which a webhook is tried to be deleted; 0 for the usual time
+	log     *logged
 	storage *storage.Storage
 	gateway *gateway.Gateway
 	meter   *meter
@@ -41,7 +44,7 @@ type rig struct {
 // newRig starts a gateway with the bots that make returns.
 func newRig(t *testing.T, change func(*config.Config, *rig)) *rig {
 	t.Helper()
-	r := &rig{t: t, meter: &meter{}}
+	r := &rig{t: t, meter: &meter{}, log: &logged{t: t}}
 	r.tg = tghooktest.NewServer(t, tghooktest.ServerConfig{AllowRefusedReplies: true})
 	r.folder = t.TempDir()
 	r.storage = r.open()
@@ -76,7 +79,7 @@ func (r *rig) beside() *gateway.Gateway {
 
 // idle returns a gateway that does not run.
 func (r *rig) idle() *gateway.Gateway {
-	return gateway.New(gateway.Config{File: r.file, Storage: r.storage, Meter: r.meter, Logger: slog.New(slog.NewTextHandler(testWriter{r.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	return gateway.New(gateway.Config{File: r.file, Storage: r.storage, Meter: r.meter, Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 }
 
 // start starts a gateway on the storage.
@@ -84,6 +87,9 @@ func (r *rig) start() *gateway.Gateway {
 	g := r.idle()
 	if r.askEach > 0 {
 		g.AskEach(r.askEach)
+	}
+	if r.erase > 0 {
+		g.DeleteTime(r.erase)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -99,11 +105,24 @@ func (r *rig) start() *gateway.Gateway {
 	return g
 }
 
-type testWriter struct{ t *testing.T }
+// logged is the log of a test, which can be read.
+type logged struct {
+	t    *testing.T
+	mu   sync.Mutex
+	text strings.Builder
+}
 
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Logf("%s", p)
-	return len(p), nil
+func (l *logged) Write(p []byte) (int, error) {
+	l.t.Logf("%s", p)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // swap is a handler that can be replaced.

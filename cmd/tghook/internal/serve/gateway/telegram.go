@@ -15,6 +15,7 @@ import (
 const (
 	setTime    = 9 * time.Minute // for SetWebhook, which waits until Telegram can resolve the host
 	askTime    = 30 * time.Second
+	deleteTime = 5 * time.Minute // for the deletion of a webhook, with all attempts
 	firstPause = 2 * time.Second // after an error of the Bot API
 	mostPause  = time.Minute
 )
@@ -162,19 +163,48 @@ func (b *bot) pollOnce(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// deleteWebhook removes the webhook of a bot that was taken out, if this gateway is the keeper and
-// the webhook is the gateway's.
+// deleteWebhook removes the webhook of a bot that was taken out, if this gateway is the keeper or
+// becomes it soon, and the webhook is the gateway's. Nothing else would remove it later, because the
+// token is forgotten. So after an error deleteWebhook tries again, until the time is over, the bot is
+// put back or ctx ends.
 func (b *bot) deleteWebhook(ctx context.Context) {
-	if b.hook == nil || !b.gateway.keeper.isHere() || b.gateway.keeper.mayCall(ctx) != nil {
+	if b.hook == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, b.gateway.deleteTime)
 	defer cancel()
-	info, err := b.client.GetWebhookInfo(ctx)
-	if err == nil && info.URL == b.address() {
-		err = b.client.DeleteWebhook(ctx, false)
+	defer context.AfterFunc(b.gone, cancel)()
+	_, release, ok := b.gateway.keeper.await(ctx)
+	if !ok {
+		return
 	}
-	if err != nil {
-		b.log.Warn("the webhook of a bot that was taken out may still be set", slog.Any("error", err))
+	release()
+	err := b.deleteOnce(ctx)
+	for pause := firstPause; err != nil && ctx.Err() == nil; pause = min(2*pause, mostPause) {
+		b.problem(err)
+		if sleep(ctx, pause) {
+			err = b.deleteOnce(ctx)
+		}
 	}
+	if err != nil && b.gone.Err() == nil {
+		b.log.Error("the webhook of a bot that was taken out may still be set; delete it by hand, with tghook delete", slog.Any("error", err))
+	}
+}
+
+// deleteOnce deletes the webhook, if it is the gateway's. A call that has begun goes on after ctx has
+// ended: Telegram might execute it when the bot that was put back has set its webhook. At the end of
+// the gateway it has as much time as a webhook reply.
+func (b *bot) deleteOnce(ctx context.Context) error {
+	if err := b.gateway.keeper.mayCall(ctx); err != nil {
+		return err
+	}
+	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+	defer cancel()
+	calling, release := b.gateway.ends.calls.bound(calling)
+	defer release()
+	info, err := b.client.GetWebhookInfo(calling)
+	if err != nil || info.URL != b.address() {
+		return err
+	}
+	return b.client.DeleteWebhook(calling, false)
 }
