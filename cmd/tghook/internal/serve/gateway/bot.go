@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"crypto/subtle"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
+	"github.com/tghook/tghook/cmd/tghook/internal/wire"
 )
 
 // bot is a bot that runs. Its configuration never changes: a bot that is configured anew is
@@ -33,6 +36,7 @@ type bot struct {
 
 	mu      sync.Mutex
 	webhook WebhookStatus
+	known   string // the secret that Telegram has, as far as this gateway knows
 }
 
 // door has what a bot needs of the rest of the file.
@@ -70,8 +74,15 @@ func (b *bot) same(cfg *config.Bot, file *config.Config) bool {
 // newBot returns a bot. It starts nothing. before is the bot with the same id that it replaces, or
 // nil.
 func newBot(g *Gateway, cfg *config.Bot, file *config.Config, before *bot) (*bot, error) {
-	b := &bot{gateway: g, cfg: cfg, door: doorOf(cfg, file), quiet: make(chan struct{}), log: g.cfg.Logger.With(slog.String("name", cfg.Name))}
+	b := &bot{gateway: g, cfg: cfg, door: doorOf(cfg, file), quiet: make(chan struct{}), log: g.cfg.Logger.With(slog.String("name", cfg.Name)), known: cfg.Secret}
 	b.gone, b.back = context.WithCancel(context.Background())
+	previous := ""
+	if before != nil {
+		b.known = before.knownSecret()
+		if previous = b.known; previous == cfg.Secret {
+			previous = before.cfg.Secret // Telegram may have got it after all
+		}
+	}
 	var err error
 	if b.client, err = tghook.NewClient(cfg.Token, tghook.ClientConfig{BaseURL: b.door.api, Local: b.door.local}); err != nil {
 		return nil, err
@@ -85,12 +96,33 @@ func newBot(g *Gateway, cfg *config.Bot, file *config.Config, before *bot) (*bot
 	if cfg.Receive == config.Poll {
 		return b, nil
 	}
-	hook := tghook.Config{Dispatch: b.inlet.dispatch(), Secret: cfg.Secret, AllowedSources: b.door.sources, TrustedProxies: b.door.proxy}
-	if before != nil && before.cfg.Secret != cfg.Secret {
-		hook.PreviousSecret = before.cfg.Secret // until Telegram has the new one
-	}
-	b.hook, err = tghook.New(b.inlet, hook)
+	b.hook, err = tghook.New(b.inlet, tghook.Config{
+		Dispatch: b.inlet.dispatch(), Secret: cfg.Secret, PreviousSecret: previous,
+		AllowedSources: b.door.sources, TrustedProxies: b.door.proxy,
+	})
 	return b, err
+}
+
+// serveHTTP takes a webhook. One with the bot's secret shows that Telegram has it, also if another
+// gateway has set it.
+func (b *bot) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if subtle.ConstantTimeCompare([]byte(r.Header.Get(wire.SecretHeader)), []byte(b.cfg.Secret)) == 1 {
+		b.telegramHasSecret()
+	}
+	b.hook.ServeHTTP(w, r)
+}
+
+// telegramHasSecret notes that Telegram has the bot's secret.
+func (b *bot) telegramHasSecret() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known = b.cfg.Secret
+}
+
+func (b *bot) knownSecret() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.known
 }
 
 // address is the URL of the bot's webhook.

@@ -134,6 +134,56 @@ func TestANewSecret(t *testing.T) {
 	require.Zero(t, r.meter.count(tghook.OutcomeRejected))
 }
 
+// So it is also if the configuration changes again meanwhile. When Telegram has the new secret, the old
+// one is not taken for longer than the configuration stays as it is.
+func TestTheOldSecretIsTakenUntilTelegramHasTheNewOne(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("one")
+	bot.await(t, 1)
+	var away atomic.Bool
+	away.Store(true)
+	r.tg.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
+		if c.Method == "setWebhook" && away.Load() {
+			return tghooktest.CallFault{Err: &tghooktest.CallError{Code: 502, Description: "Bad Gateway"}}
+		}
+		return tghooktest.CallFault{}
+	})
+	for i, secret := range []string{"another", "another", "a-third", "a-third"} {
+		r.gateway.Apply(r.with(bot.URL, secret, i))
+		ann.Send(fmt.Sprint("text ", i))
+		bot.await(t, 1)
+	}
+	require.Zero(t, r.meter.count(tghook.OutcomeRejected))
+	require.Equal(t, http.StatusOK, r.post(r.gateway, "s3cret", 1))
+
+	away.Store(false)
+	r.gateway.Apply(r.with(bot.URL, "a-third", 5))
+	r.eventually(func() bool { s, err := r.gateway.Bot("shop"); return err == nil && s.Webhook.URL != "" }, "Telegram has it")
+	r.gateway.Apply(r.with(bot.URL, "a-third", 6))
+	require.Equal(t, http.StatusUnauthorized, r.post(r.gateway, "s3cret", 2))
+	require.Equal(t, http.StatusOK, r.post(r.gateway, "a-third", 3))
+}
+
+// A gateway that is not the keeper sees by a webhook that Telegram has the new secret.
+func TestTheOldSecretIsForgottenWhenTheNewOneComes(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
+	r.eventually(func() bool { s, err := r.gateway.Bot("shop"); return err == nil && s.Webhook.Here }, "the first one is the keeper")
+	second := r.beside()
+	r.eventually(func() bool { return second.Ready(t.Context()) == nil }, "the second one runs")
+	second.Apply(r.with(bot.URL, "another", 1))
+	second.Apply(r.with(bot.URL, "s3cret", 2))
+	require.Equal(t, http.StatusOK, r.post(second, "another", 1), "the first one may have set it")
+	second.Apply(r.with(bot.URL, "another", 3))
+	require.Equal(t, http.StatusOK, r.post(second, "s3cret", 2))
+	require.Equal(t, http.StatusOK, r.post(second, "another", 3))
+	second.Apply(r.with(bot.URL, "a-third", 4))
+	require.Equal(t, http.StatusOK, r.post(second, "another", 4))
+	require.Equal(t, http.StatusUnauthorized, r.post(second, "s3cret", 5))
+}
+
 // with returns the configuration with a bot that has a secret, and something else that differs.
 func (r *rig) with(to, secret string, i int) *config.Config {
 	changed := *r.file
@@ -141,6 +191,19 @@ func (r *rig) with(to, secret string, i int) *config.Config {
 	b.Secret, b.MaxPending = secret, 100+i
 	changed.Bots = []*config.Bot{b}
 	return &changed
+}
+
+// post makes a webhook's request to a gateway, and returns the status of the answer.
+func (r *rig) post(g *gateway.Gateway, secret string, id int) int {
+	body := fmt.Sprintf(`{"update_id":%d,"message":{"message_id":1,"date":1,"chat":{"id":5,"type":"private"},"text":"hello"}}`, id)
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, fmt.Sprint("/bots/", r.tg.Bot(r.t).Bot()), strings.NewReader(body))
+	require.NoError(r.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", secret)
+	req.RemoteAddr = "127.0.0.1:1234"
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, req)
+	return w.Code
 }
 
 // The webhook of a bot that was taken out is deleted though Telegram fails at first.

@@ -407,7 +407,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, err := strconv.ParseInt(last, 10, 64)
 	if err == nil && path.Base(dir) == "bots" {
 		if b := (*routes)[id]; b != nil && b.hook != nil {
-			b.hook.ServeHTTP(w, r)
+			b.serveHTTP(w, r)
 			return
 		}
 	}

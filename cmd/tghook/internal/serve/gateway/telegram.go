@@ -72,6 +72,7 @@ func (b *bot) setWebhook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.telegramHasSecret()
 	return b.askTelegram(ctx)
 }
 
