@@ -74,10 +74,8 @@ func (f *fanOut) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) er
 	if err == nil {
 		err = f.Queue.Publish(ctx, all...)
 	}
-	if err != nil {
-		for _, t := range takes {
-			t.release()
-		}
+	for _, t := range takes {
+		t.release(err == nil)
 	}
 	return err
 }

@@ -36,6 +36,7 @@ type target struct {
 	counted time.Time
 	lost    bool // the bot cannot be reached
 	came    int  // updates that were published since state was counted
+	coming  int  // updates that are being published
 
 	counting sync.Mutex     // held while what waits is counted
 	running  sync.WaitGroup // of postings that have not ended
@@ -235,8 +236,8 @@ func (t *target) count(ctx context.Context) {
 	t.came -= before
 }
 
-// reserve reports whether one more update may wait, and counts it. What was published since the
-// last count is taken to wait. If that is too much, reserve counts anew, but not more than once in
+// reserve reports whether one more update may wait, and counts it until release. What was published
+// since the last count is taken to wait. If that is too much, reserve counts anew, but not more than once in
 // half a second.
 func (t *target) reserve(ctx context.Context, most int) bool {
 	ok, stale := t.tryReserve(most)
@@ -250,18 +251,21 @@ func (t *target) reserve(ctx context.Context, most int) bool {
 func (t *target) tryReserve(most int) (ok, stale bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.state.Pending+t.came >= most {
+	if t.state.Pending+t.came+t.coming >= most {
 		return false, time.Since(t.counted) > countPause
 	}
-	t.came++
+	t.coming++
 	return true, false
 }
 
-// release takes a reservation back.
-func (t *target) release() {
+// release ends a reservation. published says whether its update waits now.
+func (t *target) release(published bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.came--
+	t.coming--
+	if published {
+		t.came++
+	}
 }
 
 // status tells of the target.
