@@ -106,8 +106,13 @@ go-line: ## build the root with the oldest Go that go.mod promises, and run its 
 
 .PHONY: lint
 lint: mod-check $(call tool,$(GOLANGCI_LINT)) $(call tool,$(STATICCHECK)) ## golangci-lint and staticcheck over all modules
-	@$(call each,"$(CURDIR)/$(call tool,$(GOLANGCI_LINT))" run ./...)
-	@$(call each,"$(CURDIR)/$(call tool,$(STATICCHECK))" ./...)
+	@"$(call tool,$(GOLANGCI_LINT))" run $(TOGETHER:%=%/...)
+	@"$(call tool,$(STATICCHECK))" $(TOGETHER:%=%/...)
+	@for m in $(APART); do echo "== $@: $$m"; (cd "$$m" && "$(CURDIR)/$(call tool,$(GOLANGCI_LINT))" run ./... && "$(CURDIR)/$(call tool,$(STATICCHECK))" ./...); done
+
+# The modules of the workspace are linted together, so that what they share is read once.
+TOGETHER := $(shell awk '$$1 == "." || $$1 ~ /^\.\// { print $$1 }' go.work)
+APART    := $(filter-out $(TOGETHER:./%=%),$(MODULES))
 
 .PHONY: mod-check
 mod-check: ## fail if a go.mod is untidy, or a module builds only inside the workspace
