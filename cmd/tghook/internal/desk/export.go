@@ -31,7 +31,7 @@ func (d *Desk) export(r *http.Request) (any, error) {
 		return nil, jsonhttp.Invalid("%v", err)
 	}
 	s := d.session(b)
-	if s.Chat, err = number(r, "chat", 0); err != nil {
+	if s.Chat, err = jsonhttp.Number(r, "chat", 0); err != nil {
 		return nil, err
 	}
 	var content bytes.Buffer

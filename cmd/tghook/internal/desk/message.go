@@ -72,7 +72,7 @@ func (d *Desk) listMessages(r *http.Request) (any, error) {
 	}
 	numbers := map[string]int64{"before": 0, "after": 0, "limit": usualPage, "thread": 0}
 	for name, usual := range numbers {
-		if numbers[name], err = number(r, name, usual); err != nil {
+		if numbers[name], err = jsonhttp.Number(r, name, usual); err != nil {
 			return nil, err
 		}
 	}

@@ -186,10 +186,10 @@ func (d *Desk) listRows(r *http.Request) (any, error) {
 	const usual, most = 200, 1000
 	q := r.URL.Query()
 	w := want{bot: b.id, kind: q.Get("kind"), text: q.Get("text"), failed: q.Get("failed") != "" && q.Get("failed") != "0", before: q.Get("before")}
-	if w.chat, err = number(r, "chat", 0); err != nil {
+	if w.chat, err = jsonhttp.Number(r, "chat", 0); err != nil {
 		return nil, err
 	}
-	limit, err := number(r, "limit", usual)
+	limit, err := jsonhttp.Number(r, "limit", usual)
 	switch {
 	case err != nil:
 		return nil, err

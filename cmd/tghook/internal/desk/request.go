@@ -232,16 +232,3 @@ func textsOfForm(into any) map[string]bool {
 	}
 	return texts
 }
-
-// number returns a number of the query; if it is not there, the default.
-func number(r *http.Request, name string, usual int64) (int64, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return usual, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, jsonhttp.Invalid("%s=%s is not a number", name, text)
-	}
-	return n, nil
-}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
 )
 
 // How a stream of events lives.
@@ -27,7 +29,7 @@ func (d *Desk) events(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	s := stream{feed: d.feed, want: filter{kinds: kindsOf(q.Get("kinds"))}, ended: d.ended}
 	var err error
-	if s.want.chat, err = number(r, "chat", 0); err != nil {
+	if s.want.chat, err = jsonhttp.Number(r, "chat", 0); err != nil {
 		return nil, err
 	}
 	if name := q.Get("bot"); name != "" {
@@ -37,7 +39,7 @@ func (d *Desk) events(r *http.Request) (any, error) {
 		}
 		s.want.bot = b.id
 	}
-	if s.after, err = number(r, "after", d.feed.newest()); err != nil {
+	if s.after, err = jsonhttp.Number(r, "after", d.feed.newest()); err != nil {
 		return nil, err
 	}
 	if last := r.Header.Get("Last-Event-ID"); last != "" {

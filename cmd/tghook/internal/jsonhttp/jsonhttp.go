@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 )
 
 // Error is an error that an API answers with.
 type Error struct {
 	Status   int    // of HTTP
 	Code     string // for programs
-	Message  string // for people: what is wrong, where, and what to do
+	Message  string // for people
 	Mistakes any    // each mistake of a configuration; nil for none
 }
 
@@ -25,6 +26,19 @@ func Invalid(format string, args ...any) *Error {
 // NotFound returns the error of a request for something that does not exist, such as a bot.
 func NotFound(what, format string, args ...any) *Error {
 	return &Error{Status: http.StatusNotFound, Code: what + "_not_found", Message: fmt.Sprintf(format, args...)}
+}
+
+// Number returns a number of the query of a request. If it is missing, Number returns the default.
+func Number(r *http.Request, name string, usual int64) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, Invalid("%s=%.50q is not a whole number", name, text)
+	}
+	return n, nil
 }
 
 // body is the body of an answer that is an error.

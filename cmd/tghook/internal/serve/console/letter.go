@@ -50,7 +50,7 @@ func letterOf(d tghook.DeadLetter) letter {
 // their ids, from the first one after the id of the query.
 func (c *Console) listLetters(r *http.Request) (any, error) {
 	const usual, most = 50, 100
-	after, err := number(r, "after", math.MinInt64)
+	after, err := jsonhttp.Number(r, "after", math.MinInt64)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/tghook/tghook/cmd/tghook/internal/jsonhttp"
@@ -43,21 +42,8 @@ func readEdit(r *http.Request) (edit, error) {
 	return e, nil
 }
 
-// number returns a number of the query; if it is not there, the default.
-func number(r *http.Request, name string, usual int64) (int64, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return usual, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, jsonhttp.Invalid("%s=%.50q is not a whole number", name, text)
-	}
-	return n, nil
-}
-
 // limit returns the limit of the query, between 1 and most.
 func limit(r *http.Request, usual, most int64) (int, error) {
-	n, err := number(r, "limit", usual)
+	n, err := jsonhttp.Number(r, "limit", usual)
 	return int(min(max(n, 1), most)), err
 }

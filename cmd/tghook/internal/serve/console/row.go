@@ -95,10 +95,10 @@ func (c *Console) listRows(r *http.Request) (any, error) {
 	}
 	q := r.URL.Query()
 	f := storage.Filter{Bot: status.ID, Chat: q.Get("chat"), Kind: q.Get("kind"), Text: q.Get("text"), Failed: isTrue(q.Get("failed"))}
-	if _, err := number(r, "chat", 0); err != nil {
+	if _, err := jsonhttp.Number(r, "chat", 0); err != nil {
 		return nil, err
 	}
-	if f.Before, err = number(r, "before", 0); err != nil {
+	if f.Before, err = jsonhttp.Number(r, "before", 0); err != nil {
 		return nil, err
 	}
 	n, err := limit(r, usual, most)

@@ -64,7 +64,7 @@ type stream struct {
 func (s *stream) begin(ctx context.Context, r *http.Request) error {
 	newest, failed := s.console.newest(ctx)
 	var err error
-	s.last, err = number(r, "after", newest)
+	s.last, err = jsonhttp.Number(r, "after", newest)
 	if failed == nil && s.last > newest { // of another history
 		s.last, s.lost = newest, true
 	}

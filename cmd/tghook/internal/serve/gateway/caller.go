@@ -51,6 +51,9 @@ func (c *caller) Call(ctx context.Context, method string, params, result any) er
 		c.bot.gateway.cfg.Meter.Called(c.bot.cfg.Name, method, nil, took)
 	} else {
 		c.mu.Lock()
+		if len(c.failed) > leastHeld { // of updates whose leases were lost
+			clear(c.failed)
+		}
 		c.failed[q.Key.ID] = failedCall{method, err, took}
 		c.mu.Unlock()
 	}

@@ -218,8 +218,7 @@ func TestAWebhookThatCannotBeDeletedIsTriedAgain(t *testing.T) {
 	require.NotContains(t, r.log.String(), "level=ERROR")
 }
 
-// While a gateway starts, or the keeper has ended, nobody is the keeper. Who becomes it deletes the
-// webhook of a bot that was taken out meanwhile.
+// No gateway is the keeper when a bot is taken out. The next keeper deletes the bot's webhook.
 func TestTheNextKeeperDeletesAWebhook(t *testing.T) {
 	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot("http://127.0.0.1:1/")} })
 	r.eventually(func() bool { s, err := r.gateway.Bot("shop"); return err == nil && s.Webhook.URL != "" }, "Telegram has the webhook")
@@ -493,8 +492,8 @@ func TestAnUpdateGoesToAllURLsOrToNone(t *testing.T) {
 	}
 }
 
-// The bot refuses what hundreds of chats send. Their updates wait for the next attempts, and those of
-// other chats are posted meanwhile.
+// The bot refuses the updates of 400 chats. These updates wait for their next attempts. The update
+// of another chat is posted meanwhile.
 func TestManyChatsThatFailLeaveRoomForOthers(t *testing.T) {
 	bot := newWitness(t, func(w http.ResponseWriter, body string) {
 		if strings.Contains(body, "refuse me") {

@@ -236,9 +236,9 @@ func (t *target) count(ctx context.Context) {
 	t.came -= before
 }
 
-// reserve reports whether one more update may wait, and counts it until release. What was published
-// since the last count is taken to wait. If that is too much, reserve counts anew, but not more than once in
-// half a second.
+// reserve reports whether one more update may wait. It counts the update until release. All updates
+// that were published since the last count are assumed to wait. If these are too many, reserve counts
+// anew, but at most once in half a second.
 func (t *target) reserve(ctx context.Context, most int) bool {
 	ok, stale := t.tryReserve(most)
 	if !ok && stale {

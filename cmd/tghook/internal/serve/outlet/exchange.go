@@ -38,12 +38,12 @@ func newMask(t config.Target, token string) mask {
 	return mask{strings.NewReplacer(pairs...), redact.New(token)}
 }
 
-// shortestQuery is how many characters a query, or a value in it, has at least that is replaced. A
-// shorter one is no key, and may be a word of any answer.
+// shortestQuery is the length from which a query, or a value in it, is replaced. A shorter text may be
+// a word of any answer.
 const shortestQuery = 8
 
-// secretsOf returns what is secret in a URL: the password, the query, and what looks like a secret
-// in the path.
+// secretsOf returns the password and the query of a URL, and the parts of its path that look like
+// secrets.
 func secretsOf(u *url.URL) (secrets []string) {
 	if u.User != nil {
 		password, _ := u.User.Password()

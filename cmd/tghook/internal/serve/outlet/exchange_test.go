@@ -183,7 +183,7 @@ func TestObserveGetsNoSecrets(t *testing.T) {
 	})
 }
 
-// A bot that fails shows what it knows: its token, the URL that it was called by, and a session.
+// A bot fails, and its answer has its token, its URL and a session.
 func TestObserveGetsNoTokenAndNoQuery(t *testing.T) {
 	const token, other = "7244100913:AAHq3vXk9_TzW-5rLbNcYdEfGhJkMnPqRsT", "111222333:AAFsomebody-elses-token-of-a-bot"
 	secretPath := strings.Repeat("0123456789abcdef", 4)

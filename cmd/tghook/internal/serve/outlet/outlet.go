@@ -74,7 +74,7 @@ type Config struct {
 	Allow []netip.Prefix
 	// MaxAge is how old an update may be when it is posted. An older one is given up. The age of an
 	// update without a date, such as a callback_query, counts from when it was published. If zero,
-	// there is no bound.
+	// updates of any age are posted.
 	MaxAge time.Duration
 	// Observe gets each attempt. It must not block.
 	Observe func(context.Context, Attempt)
