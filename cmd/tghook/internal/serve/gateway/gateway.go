@@ -78,8 +78,11 @@ type Gateway struct {
 	record *recorder
 	ends   ends
 	routes atomic.Pointer[map[int64]*bot] // by id; nil until Run has begun
-	// deleteTime is for how long a webhook is tried to be deleted.
-	deleteTime time.Duration
+	// deleteTime is for how long a webhook is tried to be deleted, and deletePause is the first pause
+	// between two attempts.
+	deleteTime, deletePause time.Duration
+	// endTime is how long Run waits for all at the end.
+	endTime time.Duration
 
 	// looking is held while what the storage says is read and taken over.
 	looking sync.Mutex
@@ -98,7 +101,7 @@ type Gateway struct {
 
 // New returns a Gateway. It starts nothing.
 func New(cfg Config) *Gateway {
-	g := &Gateway{cfg: cfg, file: cfg.File, ends: newEnds(), deleteTime: deleteTime, bots: map[string]*bot{}, added: map[string]addedBot{}, leaving: map[int64]*bot{}, paused: map[int64]bool{}}
+	g := &Gateway{cfg: cfg, file: cfg.File, ends: newEnds(), deleteTime: deleteTime, deletePause: firstPause, endTime: endTime, bots: map[string]*bot{}, added: map[string]addedBot{}, leaving: map[int64]*bot{}, paused: map[int64]bool{}}
 	g.keeper = newKeeper(cfg.Storage, cfg.Logger)
 	g.record = newRecorder(cfg.Storage, cfg.File.History)
 	return g
@@ -137,7 +140,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(endTime):
+	case <-time.After(g.endTime):
 		g.cfg.Logger.Warn("the end has taken too long; what is not finished goes on after the next start")
 	}
 }

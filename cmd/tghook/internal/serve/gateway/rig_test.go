@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a test waits for something that should happen soon.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // rig is a gateway between a simulated Telegram and bots.
 type rig struct {
@@ -32,6 +32,8 @@ type rig struct {
 	folder  string
 	askEach time.Duration // between two looks at webhooks; 0 for the usual time
 	erase   time.Duration // for which a webhook is tried to be deleted; 0 for the usual time
+	pause   time.Duration // between the first two attempts to delete a webhook; 0 for the usual time
+	end     time.Duration // that Run waits for all at the end; 0 for the usual time
 	log     *logged
 	storage *storage.Storage
 	gateway *gateway.Gateway
@@ -90,6 +92,12 @@ func (r *rig) start() *gateway.Gateway {
 	}
 	if r.erase > 0 {
 		g.DeleteTime(r.erase)
+	}
+	if r.pause > 0 {
+		g.DeletePause(r.pause)
+	}
+	if r.end > 0 {
+		g.EndTime(r.end)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -155,7 +163,7 @@ func (r *rig) bot(to string) *config.Bot {
 	client := r.tg.Bot(r.t)
 	return &config.Bot{
 		Name: "shop", Token: r.tg.Token, ID: client.Bot(), Secret: "s3cret", Receive: config.Webhook, MaxPending: 1000,
-		To: config.Target{URL: target, Timeout: 10 * time.Second, MaxConnections: 40},
+		To: config.Target{URL: target, Timeout: 10 * patience, MaxConnections: 40}, // no bot of a test takes that long
 	}
 }
 

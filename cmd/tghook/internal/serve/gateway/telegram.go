@@ -181,7 +181,7 @@ func (b *bot) deleteWebhook(ctx context.Context) {
 	}
 	release()
 	err := b.deleteOnce(ctx)
-	for pause := firstPause; err != nil && ctx.Err() == nil; pause = min(2*pause, mostPause) {
+	for pause := b.gateway.deletePause; err != nil && ctx.Err() == nil; pause = min(2*pause, mostPause) {
 		b.problem(err)
 		if sleep(ctx, pause) {
 			err = b.deleteOnce(ctx)
