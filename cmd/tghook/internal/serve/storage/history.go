@@ -33,6 +33,9 @@ type history struct {
 	db    *database
 	wrote func() // is called when rows were written
 
+	batchTime, lastTime time.Duration
+	batchTries          int
+
 	dropped atomic.Int64
 
 	mu      sync.Mutex
@@ -49,7 +52,7 @@ type history struct {
 }
 
 func newHistory(db *database, wrote func()) *history {
-	h := &history{db: db, wrote: wrote, wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{})}
+	h := &history{db: db, wrote: wrote, batchTime: batchTime, lastTime: lastTime, batchTries: batchTries, wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{})}
 	h.open, h.cut = context.WithCancel(context.Background())
 	go h.work()
 	return h
@@ -140,8 +143,8 @@ func (h *history) work() {
 func (h *history) write(some []record) (dropped int) {
 	lines := encode(some)
 	pause := firstRetry
-	for range batchTries {
-		ctx, cancel := context.WithTimeout(h.open, batchTime)
+	for range h.batchTries {
+		ctx, cancel := context.WithTimeout(h.open, h.batchTime)
 		err := h.db.insert(ctx, lines)
 		cancel()
 		if err == nil {
@@ -173,10 +176,10 @@ func (h *history) close() error {
 		return nil
 	}
 	close(h.closing)
-	time.AfterFunc(lastTime, h.cut)
+	time.AfterFunc(h.lastTime, h.cut)
 	select {
 	case <-h.ended:
-	case <-time.After(lastTime + lastTime/4):
+	case <-time.After(h.lastTime + h.lastTime/4):
 	}
 	h.cut()
 	h.mu.Lock()

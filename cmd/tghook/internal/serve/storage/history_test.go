@@ -45,13 +45,11 @@ func TestARowIsKeptWithItsExchange(t *testing.T) {
 			Method: "POST", URL: "http://bot.example/", Header: [][2]string{{"A", "1"}, {"A", "2"}}, Body: []byte("\x00\xffbody"),
 			Status: 200, AnswerHeader: [][2]string{{"B", ""}}, Answer: []byte{}, AnswerSize: 1 << 40,
 		}
-		began := time.Now()
 		s.Record(full, &exchange)
 		s.Record(storage.Row{ID: "bare \xff"}, nil)
 		s.Record(storage.Row{ID: "private"}, &storage.Exchange{URL: "u"})
 		s.Record(storage.Row{ID: "full", Summary: "the id is taken"}, nil)
 		rows := awaitRows(t, other, storage.Filter{}, 3)
-		assert.Less(t, time.Since(began), 10*time.Second)
 		assert.Positive(t, rows[0].Seq)
 		assert.Less(t, rows[0].Seq, rows[1].Seq)
 		assert.Less(t, rows[1].Seq, rows[2].Seq)
@@ -146,6 +144,7 @@ func TestCloseWritesWhatWaits(t *testing.T) {
 	onBoth(t, func(t *testing.T, cfg config.Storage) {
 		s, err := storage.Open(t.Context(), cfg)
 		require.NoError(t, err)
+		s.BePatient()
 		const number = 300
 		for i := range number {
 			s.Record(storage.Row{ID: strconv.Itoa(i)}, nil)
@@ -175,7 +174,7 @@ func TestWatchTellsOfRowsOfAllGateways(t *testing.T) {
 				}
 				select {
 				case <-more:
-				case <-time.After(20 * time.Second):
+				case <-time.After(patience):
 					require.Fail(t, "nothing was told")
 				}
 				rows, err = s.Rows(t.Context(), storage.Filter{})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,12 +102,26 @@ func open(tb testing.TB, cfg config.Storage) *storage.Storage {
 	tb.Helper()
 	s, err := storage.Open(tb.Context(), cfg)
 	require.NoError(tb, err)
+	s.BePatient()
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s
 }
 
+// patience is how long a test waits for something that should happen soon.
+const patience = 2 * time.Minute
+
 // eventually waits until done is true.
 func eventually(tb testing.TB, done func() bool, what string) {
 	tb.Helper()
-	require.Eventually(tb, done, 30*time.Second, 10*time.Millisecond, what)
+	require.Eventually(tb, done, patience, 10*time.Millisecond, what)
+}
+
+// check returns what Check says when it has had time enough.
+func check(tb testing.TB, s *storage.Storage) (said error) {
+	tb.Helper()
+	eventually(tb, func() bool {
+		said = s.Check(tb.Context())
+		return said == nil || !strings.Contains(said.Error(), "does not answer")
+	}, "the storage answers")
+	return said
 }

@@ -30,7 +30,7 @@ func TestOnlyTheUserCanReadTheFiles(t *testing.T) {
 	cfg := onSQLite(t)
 	s := open(t, cfg)
 	require.NoError(t, s.SaveBot(t.Context(), storage.Added{Name: "a", Sealed: []byte("b")}))
-	require.NoError(t, s.Check(t.Context()))
+	require.NoError(t, check(t, s))
 	var names []string
 	require.NoError(t, filepath.WalkDir(cfg.Path, func(path string, entry fs.DirEntry, err error) error {
 		require.NoError(t, err)
@@ -62,6 +62,7 @@ func startMany(t *testing.T, cfg config.Storage) {
 			if !assert.NoError(t, err) {
 				return
 			}
+			s.BePatient()
 			assert.NoError(t, s.SaveBot(t.Context(), storage.Added{Name: strconv.Itoa(i), Sealed: []byte("x")}))
 			s.Record(storage.Row{ID: strconv.Itoa(i)}, nil)
 			assert.NoError(t, s.Close())
@@ -180,7 +181,7 @@ func TestAnOpenThatGetsNoAnswerEnds(t *testing.T) {
 	began := time.Now()
 	_, err = storage.Open(ctx, config.Storage{Postgres: "postgres://user@" + silent.Addr().String() + "/db?sslmode=disable&connect_timeout=1"})
 	require.Error(t, err)
-	assert.Less(t, time.Since(began), 10*time.Second)
+	assert.Less(t, time.Since(began), 25*time.Second, "it has not waited until its own time was over")
 }
 
 // The gateway and its database may start at the same time.

@@ -1,7 +1,6 @@
 package storage_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -43,16 +42,16 @@ func TestAllGatewaysShareTheQueueAndItsDeadLetters(t *testing.T) {
 }
 
 // takeAll handles all updates of the bot 7.
-func takeAll(t *testing.T, q tghook.Queue) (number int) {
+func takeAll(t *testing.T, q storage.Queue) (number int) {
 	t.Helper()
 	for {
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		updates, err := q.Take(ctx, 7, 100, time.Minute)
-		cancel()
+		state, err := q.State(t.Context(), 7)
 		require.NoError(t, err)
-		if len(updates) == 0 {
+		if state.Pending == 0 {
 			return number
 		}
+		updates, err := q.Take(t.Context(), 7, 100, time.Minute)
+		require.NoError(t, err)
 		for _, u := range updates {
 			require.NoError(t, q.Done(t.Context(), u))
 			number++
@@ -66,7 +65,7 @@ func TestAFullStorageRefusesUpdatesAndStillHandlesThem(t *testing.T) {
 		cfg.MaxSize = 2 << 20
 		s := open(t, cfg)
 		q := s.Queue()
-		require.NoError(t, s.Check(t.Context()))
+		require.NoError(t, check(t, s))
 		body := `{"text":"` + string(incompressible(2000)) + `"}`
 		kept := 0
 		var refused error
@@ -77,12 +76,12 @@ func TestAFullStorageRefusesUpdatesAndStillHandlesThem(t *testing.T) {
 			}
 			require.Less(t, kept*2000, 4<<20, "it never gets full")
 			if kept%100 == 0 {
-				_ = s.Check(t.Context()) // looks at the size now
+				_ = check(t, s) // looks at the size now
 			}
 		}
 		assert.Greater(t, kept*2000, 1<<20, "it is full too early")
-		eventually(t, func() bool { return s.Check(t.Context()) != nil }, "it is full")
-		for _, err := range []error{s.Check(t.Context()), q.Publish(t.Context(), queued(1_000_000, body))} {
+		eventually(t, func() bool { return check(t, s) != nil }, "it is full")
+		for _, err := range []error{check(t, s), q.Publish(t.Context(), queued(1_000_000, body))} {
 			require.ErrorContains(t, err, "the storage is full: waiting updates and dead letters take ")
 			require.ErrorContains(t, err, "storage.max_size is 2097152; raise it, discard dead letters, or wait")
 		}
@@ -112,12 +111,12 @@ func TestATableOfPostgreSQLThatWasLargeIsNotFull(t *testing.T) {
 	}
 	require.NoError(t, writer.Queue().Publish(t.Context(), updates...))
 	s := open(t, cfg)
-	require.Error(t, s.Check(t.Context()))
+	require.ErrorContains(t, check(t, s), "the storage is full")
 	assert.Equal(t, len(updates)-20, takeAllBut(t, writer.Queue(), len(updates)-20))
 	size, err := s.Size(t.Context())
 	require.NoError(t, err)
 	assert.Greater(t, size, cfg.MaxSize)
-	require.NoError(t, s.Check(t.Context()))
+	require.NoError(t, check(t, s))
 	require.NoError(t, s.Queue().Publish(t.Context(), queued(1_000_000, body)))
 }
 
