@@ -32,7 +32,7 @@ func TestRealStorage(t *testing.T) {
 		<-changed
 		changed = store.Watch()
 		return len(r.get("/api/bots/shop/rows")["rows"].([]any)) == 3
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 
 	for query, want := range map[string][]string{
 		"": {"a", "b", "c"}, "failed=true": {"a"}, "kind=reply": {"c"}, "kind=message": {"a", "b"}, "kind=sendMessage": {"c"},

@@ -282,7 +282,7 @@ func TestDeadlines(t *testing.T) {
 func TestStreamOutlivesTheTimeoutsOfItsServer(t *testing.T) {
 	r := open(t)
 	server := httptest.NewUnstartedServer(r.console)
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 3*time.Second, 3*time.Second
 	server.Start()
 	t.Cleanup(server.Close)
 	req := r.request(http.MethodGet, server.URL+"/api/stream?bot=shop", "")
@@ -293,7 +293,7 @@ func TestStreamOutlivesTheTimeoutsOfItsServer(t *testing.T) {
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	buf := make([]byte, 64<<10)
 	var seen strings.Builder
-	deadline := time.Now().Add(time.Second) // longer than the server's own timeouts
+	deadline := time.Now().Add(4 * time.Second) // longer than the server's own timeouts
 	for n := 0; time.Now().Before(deadline); n++ {
 		r.storage.add(storage.Row{Bot: shopID, Summary: fmt.Sprint("row ", n)})
 		k, err := resp.Body.Read(buf)

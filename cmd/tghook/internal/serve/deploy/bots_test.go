@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -71,19 +73,22 @@ func start(t *testing.T, port, path string, cmd *exec.Cmd) bot {
 			return false
 		}
 		return c.Close() == nil
-	}, 20*time.Second, 20*time.Millisecond, "the bot listens; it says: %s", b.log)
+	}, time.Minute, 20*time.Millisecond, "the bot listens; it says: %s", b.log)
 	return b
 }
 
-// freePort returns a port that was free.
+// freePort returns a port that was free. The system gives it to nobody who asks for any port, so it
+// stays free until the bot listens, also while the bot is started again.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return port
+	for {
+		port := strconv.Itoa(10_000 + rand.IntN(20_000))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
 }
 
 // folder is a folder with files of packaging/serve/bots, and the secret.
@@ -153,7 +158,7 @@ func deliver(t *testing.T, tg *tghooktest.Server, b bot) {
 // status posts a body to a bot, and returns the status of its answer and the answer.
 func status(t *testing.T, b bot, secret, body string) (int, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url, strings.NewReader(body))
 	require.NoError(t, err)

@@ -74,13 +74,13 @@ func startGateway(t *testing.T, cmd *exec.Cmd) *gateway {
 	return g
 }
 
-// stop stops the gateway, which takes less than ten seconds.
+// stop stops the gateway, which takes less than ten seconds where the machine is not slow.
 func (g *gateway) stop(t *testing.T) {
 	t.Helper()
 	began := time.Now()
 	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, g.cmd.Wait(), g.log)
-	assert.Less(t, time.Since(began), 10*time.Second)
+	assert.Less(t, time.Since(began), 30*time.Second)
 }
 
 // The first part of the page, as a reader follows it: a bot in PHP that loses nothing while it is
@@ -116,7 +116,7 @@ func TestTheWalkthrough(t *testing.T) {
 	for _, text := range sent {
 		chat.Send(text)
 	}
-	require.Eventually(t, func() bool { return tg.Pending() == 0 }, 20*time.Second, 20*time.Millisecond, "the gateway has them: %s", g.log)
+	require.Eventually(t, func() bool { return tg.Pending() == 0 }, time.Minute, 20*time.Millisecond, "the gateway has them: %s", g.log)
 	g.stop(t) // the updates are on the disk
 	chat.Send("five")
 	serve()

@@ -63,7 +63,7 @@ func TestTheGatewayRunsInAnImageFromScratch(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "etc/tghook/tghook.yaml"), []byte(text), 0o644))
 	g := startGateway(t, in(t, dir, "serve", "--config", "/etc/tghook/tghook.yaml", "--json"))
 	for _, path := range []string{"/healthz", "/readyz"} {
-		require.Eventually(t, func() bool { return get(t, "http://"+g.status+path) == http.StatusOK }, 20*time.Second, 20*time.Millisecond, "%s: %s", path, g.log)
+		require.Eventually(t, func() bool { return get(t, "http://"+g.status+path) == http.StatusOK }, time.Minute, 20*time.Millisecond, "%s: %s", path, g.log)
 	}
 	files, err := os.ReadDir(filepath.Join(dir, "var/lib/tghook"))
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestTheGatewayRunsWithMemoryDenyWriteExecute(t *testing.T) {
 	cmd.Dir, cmd.Env = dir, []string{denyVariable + "=1"}
 	g := startGateway(t, cmd)
 	tg.User("Zoë").Chat().Send("one")
-	require.Eventually(t, func() bool { return tg.Pending() == 0 }, 20*time.Second, 20*time.Millisecond, "the gateway has it on the disk: %s", g.log)
+	require.Eventually(t, func() bool { return tg.Pending() == 0 }, time.Minute, 20*time.Millisecond, "the gateway has it on the disk: %s", g.log)
 	g.stop(t)
 }
 

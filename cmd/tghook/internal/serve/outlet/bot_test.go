@@ -28,7 +28,7 @@ import (
 // TestMain looks for goroutines that were left.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	end := time.Now().Add(5 * time.Second)
+	end := time.Now().Add(30 * time.Second)
 	for left := goroutines(); left != ""; left = goroutines() {
 		if time.Now().After(end) {
 			fmt.Fprintln(os.Stderr, "goroutines are left:\n"+left)
