@@ -18,5 +18,5 @@ func TestListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintln(os.Stdout, "port", l.Addr().(*net.TCPAddr).Port)
-	time.Sleep(20 * time.Second)
+	time.Sleep(2 * time.Minute)
 }

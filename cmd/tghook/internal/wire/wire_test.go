@@ -26,7 +26,7 @@ func bytesOf(t *testing.T, l net.Listener, n int) string {
 	conn, err := l.Accept()
 	require.NoError(t, err)
 	defer conn.Close()
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
 	b := make([]byte, n)
 	_, err = io.ReadFull(bufio.NewReader(conn), b)
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func TestExchange(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 	for _, method := range []string{"POST", "HEAD", "PUT"} { // on one connection
-		a, err := conn.Exchange(target.Bytes(wire.Request{Method: method}), 5*time.Second)
+		a, err := conn.Exchange(target.Bytes(wire.Request{Method: method}), time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, 200, a.Status)
 		require.True(t, a.Delivered() && a.Framed && !a.Close)
@@ -86,10 +86,10 @@ func TestExchange(t *testing.T) {
 			require.Contains(t, string(a.Raw), "\r\n\r\nbody of "+method)
 		}
 	}
-	a, err := conn.Exchange(target.Bytes(wire.Request{Secrets: []string{"early"}}), 5*time.Second)
+	a, err := conn.Exchange(target.Bytes(wire.Request{Secrets: []string{"early"}}), time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, "103 Early Hints", a.String(), "an interim answer is not skipped")
-	a, err = conn.Receive(5 * time.Second)
+	a, err = conn.Receive(time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, 200, a.Status)
 	require.Contains(t, string(a.Raw), "HTTP/1.1 200 OK\r\n")
@@ -103,13 +103,19 @@ func TestWhy(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	for method, want := range map[string]string{"PUT": "the connection was closed without a whole answer", "POST": "no answer in time (getWebhookInfo: Read timeout expired)"} {
+	for method, c := range map[string]struct {
+		patience time.Duration
+		want     string
+	}{
+		"PUT":  {time.Minute, "the connection was closed without a whole answer"},
+		"POST": {300 * time.Millisecond, "no answer in time (getWebhookInfo: Read timeout expired)"},
+	} {
 		target, err := wire.NewTarget(wire.Config{URL: server.URL})
 		require.NoError(t, err)
 		conn, err := target.Dial(t.Context())
 		require.NoError(t, err)
-		_, err = conn.Exchange(target.Bytes(wire.Request{Method: method}), 300*time.Millisecond)
-		require.Equal(t, want, wire.Why(err))
+		_, err = conn.Exchange(target.Bytes(wire.Request{Method: method}), c.patience)
+		require.Equal(t, c.want, wire.Why(err))
 		require.NoError(t, conn.Close())
 	}
 	require.Equal(t, "no answer in time (getWebhookInfo: Read timeout expired)", wire.Why(fmt.Errorf("x: %w", os.ErrDeadlineExceeded)))
@@ -121,7 +127,7 @@ func TestTLS(t *testing.T) {
 	server.Config.ErrorLog = nil
 	target, err := wire.NewTarget(wire.Config{URL: server.URL})
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err = target.Dial(ctx)
 	require.ErrorContains(t, err, "certificate", "no public authority has issued it")
@@ -131,7 +137,7 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, err)
 	conn, err := target.Dial(ctx)
 	require.NoError(t, err)
-	a, err := conn.Exchange(target.Bytes(wire.Request{}), 5*time.Second)
+	a, err := conn.Exchange(target.Bytes(wire.Request{}), time.Minute)
 	require.NoError(t, err)
 	require.True(t, a.Delivered())
 	require.NoError(t, conn.Close())
