@@ -22,7 +22,7 @@ import (
 
 const (
 	password = "Pa55word"
-	lease    = 30 * time.Second
+	lease    = 10 * time.Minute // it does not run out in a test
 	ttl      = time.Hour
 )
 
@@ -141,7 +141,7 @@ func use(t *testing.T, store *tgpostgres.Store, bot int64) {
 	res, err := store.Claim(t.Context(), second, lease, ttl)
 	require.NoError(t, err)
 	require.Equal(t, tghook.ClaimElsewhere, res.State)
-	require.InDelta(t, lease, res.RetryIn, float64(20*time.Second))
+	require.InDelta(t, lease, res.RetryIn, float64(2*time.Minute))
 	require.NoError(t, store.Renew(t.Context(), first, lease))
 	require.NoError(t, store.Fail(t.Context(), first, []byte("note\x00")))
 	claims(second, tghook.ClaimResult{State: tghook.ClaimGranted, Attempt: 2, Note: []byte("note\x00")})

@@ -69,7 +69,7 @@ func TestTheQueueWorksThroughPgBouncerInTransactionMode(t *testing.T) {
 		}
 		await(t, q, 0, 0)
 		assert.Equal(t, 10, entries(t, pool))
-		require.Eventually(t, func() bool { return strings.Contains(log.String(), "LISTEN does not work") }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(log.String(), "LISTEN does not work") }, time.Minute, 50*time.Millisecond)
 		stop()
 		assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
 	}

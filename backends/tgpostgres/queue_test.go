@@ -147,7 +147,7 @@ func TestAPublishedUpdateWakesATakeOfAnotherProcess(t *testing.T) {
 			}
 			taken <- got
 		}()
-		require.Eventually(t, func() bool { return tgpostgres.Listens(taker) }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return tgpostgres.Listens(taker) }, time.Minute, time.Millisecond)
 		require.NoError(t, publisher.Publish(t.Context(), u))
 		require.Equal(t, []int64{id}, idsOf(receive(t, taken)))
 	}

@@ -29,7 +29,7 @@ func TestTheEndOfAnUpdateTouchesNoIndex(t *testing.T) {
 	const counts = `SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = 'tghook_updates'::regclass`
 	require.Eventually(t, func() bool {
 		return pool.QueryRow(t.Context(), counts).Scan(&updated, &hot) != nil || updated == len(claims)
-	}, 20*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	require.Equal(t, len(claims), updated)
 	require.Greater(t, hot, len(claims)*9/10, "updates in the page of the row")
 }

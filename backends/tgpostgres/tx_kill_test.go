@@ -72,9 +72,10 @@ func (q lastDone) Done(ctx context.Context, u tghook.QueuedUpdate) error {
 	return err
 }
 
-// victim handles a payment, if none has.
+// victim handles a payment, if none has. Its lease is short: PostgreSQL may still run a Take that
+// the process has sent before it died.
 func victim(url string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {

@@ -49,7 +49,7 @@ func write(ctx context.Context, who string) error {
 func consume(t *testing.T, q tghook.Queue, h tghook.HandlerFunc, change ...func(*tghook.ConsumeConfig)) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cfg := tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Bot: 7}, Lease: 5 * time.Second}
+	cfg := tghook.ConsumeConfig{Dispatch: tghook.DispatchConfig{Bot: 7}, Lease: time.Minute}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -68,8 +68,8 @@ func receive[T any](t *testing.T, ch <-chan T) (value T) {
 	t.Helper()
 	select {
 	case value = <-ch:
-	case <-time.After(30 * time.Second):
-		require.Fail(t, "nothing was sent within 30 s")
+	case <-time.After(time.Minute):
+		require.Fail(t, "nothing was sent within a minute")
 	}
 	return value
 }
@@ -82,7 +82,7 @@ func await(t *testing.T, q *tgpostgres.Queue, pending, dead int) {
 		var err error
 		state, err = q.State(t.Context(), 7)
 		return err == nil && state.Pending == pending && state.Dead == dead
-	}, 30*time.Second, 20*time.Millisecond, "%+v", &state)
+	}, time.Minute, 20*time.Millisecond, "%+v", &state)
 }
 
 // message1 is an update of chat 1.
@@ -184,7 +184,7 @@ func TestWhatAHandlerWritesIsKeptIfItSucceedsAndUndoneOtherwise(t *testing.T) {
 				want = 1
 			}
 			assert.Equal(t, want, entries(t, pool))
-			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 20*time.Second, 10*time.Millisecond, "a transaction is left open")
+			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, time.Minute, 10*time.Millisecond, "a transaction is left open")
 		})
 	}
 }
@@ -246,13 +246,13 @@ func TestALostLeaseUndoesWhatTheHandlerHasWritten(t *testing.T) {
 		outcomes <- outcome{taken, errors.Join(err, expire, take, again)}
 		return tghook.NoReply, nil
 	}, func(cfg *tghook.ConsumeConfig) {
-		cfg.Lease, cfg.Dispatch.MaxInFlight = time.Minute, 1 // it neither renews the lease nor takes the update itself
+		cfg.Dispatch.MaxInFlight = 1 // it does not take the update itself
 	})
 	got := receive(t, outcomes)
 	require.NoError(t, got.err)
 	require.Equal(t, []int64{1}, idsOf(got.taken))
 	assert.Equal(t, 1, got.taken[0].Attempts)
-	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, time.Minute, 10*time.Millisecond)
 	assert.Zero(t, entries(t, pool))
 	stop()
 	require.NoError(t, other.Done(t.Context(), got.taken[0]))
@@ -319,7 +319,7 @@ func TestTxSaysWhyThereIsNoTransaction(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := tgpostgres.Tx(ctx)
 		return err != nil && err.Error() == "tgpostgres: Tx: the context is not that of a handler that tghook.Consume runs, or the handler has returned"
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 }
 
 func TestAHandlerMayDoWithoutATransactionThatDoesNotBegin(t *testing.T) {
@@ -333,7 +333,7 @@ func TestAHandlerMayDoWithoutATransactionThatDoesNotBegin(t *testing.T) {
 		_, err := tgpostgres.Tx(over)
 		refused <- err
 		return tghook.NoReply, nil
-	}, func(cfg *tghook.ConsumeConfig) { cfg.Lease = time.Minute })
+	})
 	await(t, q, 0, 0)
 	for range 2 {
 		require.ErrorIs(t, receive(t, refused), context.Canceled)
@@ -498,7 +498,6 @@ func TestACommitOfUnknownOutcomeIsNotRunAgain(t *testing.T) {
 	}, func(c *tghook.ConsumeConfig) {
 		c.Dispatch.Caller = callerFunc(func(_ context.Context, method string, _, _ any) error { calls <- method; return nil })
 		c.Dispatch.Observe = func(_ context.Context, d tghook.Delivery) { failures <- d.Err }
-		c.Lease = time.Minute
 	})
 	require.ErrorIs(t, receive(t, failures), tghook.ErrClaimLost)
 	away.Store(false)
@@ -556,7 +555,7 @@ func TestAProcessThatStandsStillLosesItsLocks(t *testing.T) {
 	receive(t, still)
 	assert.Equal(t, []string{"0", "15"}, []string{idle, alive}, "a handler may take its time")
 	require.ErrorContains(t, q.Publish(t.Context(), second), "lock timeout")
-	require.Eventually(t, func() bool { return q.Publish(t.Context(), second) == nil }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return q.Publish(t.Context(), second) == nil }, time.Minute, 10*time.Millisecond)
 	proceed()
 	await(t, q, 0, 0)
 }
