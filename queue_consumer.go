@@ -39,6 +39,10 @@ type ConsumeConfig struct {
 	// cancels them with [ErrShutdown]. Consume returns within Grace and two seconds. If zero,
 	// 8 seconds, because many platforms kill a process after ten.
 	Grace time.Duration
+	// EndGrace ends Grace when it is closed. So a program can wait long for handlers, and
+	// still end soon when it must: at a second signal, for example. If nil, Grace ends by
+	// itself.
+	EndGrace <-chan struct{}
 	// OnError gets each error of the Queue. Consume recovers from all of them. If nil, errors
 	// are logged at warn level. Calls of OnError come one at a time and in order. Consume does
 	// not wait for them.
@@ -363,11 +367,19 @@ func replyOf(ctx context.Context) payload {
 
 // windUp ends the work within Grace and two seconds, even if the user's code blocks.
 func (c *consumer) windUp(ctx context.Context) {
-	begun := c.close()
-	grace, cancel := context.WithDeadline(ctx, begun.Add(c.cfg.Grace))
+	grace, cancel := context.WithDeadline(ctx, c.close().Add(c.cfg.Grace))
 	defer cancel()
-	last, cancel := context.WithDeadline(ctx, begun.Add(c.cfg.Grace+time.Second))
-	defer cancel()
+	last, cancelLast := afterGrace(ctx, grace, time.Second)
+	defer cancelLast()
+	logged, cancelLogged := afterGrace(ctx, grace, 2*time.Second)
+	defer cancelLogged()
+	go func() {
+		select {
+		case <-c.cfg.EndGrace:
+			cancel()
+		case <-grace.Done():
+		}
+	}()
 	ended := guard.Start(func() error { return c.dispatcher.Shutdown(grace) })
 	select {
 	case err := <-ended:
@@ -380,9 +392,14 @@ func (c *consumer) windUp(ctx context.Context) {
 		c.log(ctx, slog.LevelWarn, "tghook: Consume returns while a function of yours still runs: Observe, OnError, DeadLetter or a cancelled handler")
 	}
 	c.giveBack(ctx)
-	logged, cancel := context.WithDeadline(ctx, begun.Add(c.cfg.Grace+2*time.Second))
-	defer cancel()
 	c.logs.End(logged)
+}
+
+// afterGrace returns a context that ends some time after grace does.
+func afterGrace(values, grace context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(values)
+	stop := context.AfterFunc(grace, func() { time.AfterFunc(d, cancel) })
+	return ctx, func() { stop(); cancel() }
 }
 
 // giveBack calls Return for the updates whose handlers have not run.

@@ -70,6 +70,53 @@ func TestAnUpdateIsNotGivenBackWhileItsHandlerRuns(t *testing.T) {
 	})
 }
 
+// A consumer may give its handlers much time, and still end at once when it must.
+func TestEndGraceCutsOffWhatStillRuns(t *testing.T) {
+	rig.Bubble(t, func(t *testing.T) {
+		q, w, over := memqueue.New(), &work{}, make(chan struct{})
+		publish(t, q, rig.MessageIn(1, 1), rig.MessageIn(5, 2))
+		cfg := tghook.ConsumeConfig{
+			Grace: time.Hour, EndGrace: over,
+			Dispatch: tghook.DispatchConfig{
+				HandlerTimeout: 2 * time.Hour,
+				Caller:         rig.CallerFunc(func(context.Context, string, any) error { return &tghook.APIError{Code: 429, RetryAfter: time.Minute} }),
+				Observe: func(_ context.Context, d tghook.Delivery) {
+					w.notef("%d: %v", d.Update.ID, d.Outcome)
+					time.Sleep(time.Hour)
+				},
+			},
+		}
+		c := consume(t, q, cfg, func(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
+			if u.ID == 2 {
+				return tghook.Reply{Method: "sendMessage", Params: map[string]any{"chat_id": 5, "text": "hi"}}, nil
+			}
+			<-ctx.Done()
+			return tghook.NoReply, context.Cause(ctx)
+		})
+		rig.Pass(time.Second)
+		ended := time.Now()
+		c.stop()
+		rig.Pass(4 * time.Second)
+		assert.NotContains(t, q.Log(), "Return", "it waits")
+		close(over)
+		c.end(t)
+		assert.LessOrEqual(t, time.Since(ended), 6*time.Second)
+		state, err := q.State(t.Context(), queueBot)
+		require.NoError(t, err)
+		assert.Equal(t, 2, state.Pending)
+		assert.Zero(t, state.Leased, "all were given back: %s", q.Log())
+		assert.NotContains(t, q.Log(), "Fail")
+	})
+}
+
+// endWith ends a consumer. Its handler or Caller is told when the context of Consume has ended.
+func (c *consumption) endWith(t *testing.T, told chan<- struct{}) {
+	t.Helper()
+	c.stop()
+	close(told)
+	c.end(t)
+}
+
 // What the end of a consumer cuts off counts no attempt, so that it makes no dead letter.
 func TestAnAttemptThatTheEndCutsOffDoesNotCount(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {

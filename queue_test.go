@@ -457,14 +457,6 @@ func TestAStoreRemembersWhatAQueueForgets(t *testing.T) {
 	})
 }
 
-// endWith ends a consumer. Its handler or Caller is told when the context of Consume has ended.
-func (c *consumption) endWith(t *testing.T, told chan<- struct{}) {
-	t.Helper()
-	c.stop()
-	close(told)
-	c.end(t)
-}
-
 // A large update takes the place of several, so that the memory of a consumer is bounded.
 func TestALargeUpdateCountsAsSeveral(t *testing.T) {
 	rig.Bubble(t, func(t *testing.T) {
