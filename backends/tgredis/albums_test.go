@@ -23,7 +23,7 @@ func TestTheLanesThatAreForgottenAreNotNamed(t *testing.T) {
 	require.Eventually(t, func() bool {
 		lanes, err := store.AlbumLanes(within(t), 7)
 		return assert.NoError(t, err) && len(lanes) == 1 && lanes[0] == "long"
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	value, version, err := store.LoadAlbums(within(t), tghook.AlbumKey{Bot: 7, Lane: "short"})
 	require.NoError(t, err)
 	assert.Empty(t, string(value)+version)

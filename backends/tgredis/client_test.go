@@ -53,10 +53,10 @@ func claim(id int64) tghook.Claim {
 	return tghook.Claim{Key: tghook.Key{Bot: 7, ID: id}, Fence: rand.Text()}
 }
 
-// within bounds a call as the Dispatcher does.
+// within bounds a call, so that one that hangs fails.
 func within(tb testing.TB) context.Context {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), 2*patience)
 	tb.Cleanup(cancel)
 	return ctx
 }

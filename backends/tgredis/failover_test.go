@@ -1,6 +1,7 @@
 package tgredis_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -30,18 +31,20 @@ func TestAReplicaThatTakesOverKnowsWhatItHasGot(t *testing.T) {
 	require.NoError(t, store.Done(within(t), succeeded, []byte("reply")))
 	seen := connect(t, replica)
 	require.Eventually(t, func() bool { return seen.HGet(t.Context(), "tghook:update:7:2", "state").Val() == "done" },
-		30*time.Second, 20*time.Millisecond, "the replica has got it")
+		2*patience, 20*time.Millisecond, "the replica has got it")
 	known := connect(t, sentinel)
 	require.Eventually(t, func() bool { return strings.Contains(known.Info(t.Context(), "sentinel").Val(), "slaves=1") },
-		30*time.Second, 20*time.Millisecond, "the sentinel knows the replica")
+		2*patience, 20*time.Millisecond, "the sentinel knows the replica")
 
 	master.Kill()
 	var res tghook.ClaimResult
 	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
 		var err error
-		res, err = store.Claim(within(t), claim(2), lease, ttl)
+		res, err = store.Claim(ctx, claim(2), lease, ttl)
 		return err == nil
-	}, 60*time.Second, 50*time.Millisecond, "the replica takes over")
+	}, 4*patience, 50*time.Millisecond, "the replica takes over")
 	assert.Equal(t, tghook.ClaimResult{State: tghook.ClaimDone, Reply: []byte("reply")}, res)
 	res, err := store.Claim(within(t), claim(1), lease, ttl)
 	require.NoError(t, err)

@@ -25,7 +25,7 @@ func TestRabbitMQLeavesNoProcess(t *testing.T) {
 	mappers := portMappers(t)
 	require.Len(t, mappers, 1)
 	require.NoError(t, s.Close())
-	require.Eventually(t, func() bool { return len(portMappers(t)) == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(portMappers(t)) == 0 }, time.Minute, 10*time.Millisecond)
 	_, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Addr)
 	require.Error(t, err)
 }

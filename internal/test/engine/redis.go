@@ -118,7 +118,7 @@ func redisAsk(ctx context.Context, addr, command string) (string, error) {
 }
 
 // Sentinel starts a Redis Sentinel for a test, which watches a master by a name. It stops it
-// when the test ends. It takes a master for dead after a second, and then makes one of its
+// when the test ends. It takes a master for dead after five seconds without an answer, and then makes one of its
 // replicas the master.
 func Sentinel(tb testing.TB, name string, master *Server) *Server {
 	tb.Helper()
@@ -133,7 +133,7 @@ func Sentinel(tb testing.TB, name string, master *Server) *Server {
 			if err != nil {
 				return program{}, err
 			}
-			text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor %s %s %s 1\nsentinel down-after-milliseconds %s 1000\n", port, dir, name, host, masterPort, name)
+			text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor %s %s %s 1\nsentinel down-after-milliseconds %s 5000\n", port, dir, name, host, masterPort, name)
 			return program{
 				name: "redis-server --sentinel", path: path, args: []string{file, "--sentinel"},
 				log: filepath.Join(dir, "redis.log"),

@@ -24,7 +24,7 @@ func ask(t *testing.T, s *engine.Server, command string) string {
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Addr)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = fmt.Fprintf(conn, "%s\r\n", command)
 	require.NoError(t, err)
 	line, err := bufio.NewReader(conn).ReadString('\n')

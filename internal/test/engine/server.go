@@ -18,7 +18,7 @@ import (
 
 const (
 	startTime = 120 * time.Second // how long a server may take to answer, also on a busy machine
-	stopTime  = 20 * time.Second  // how long a server may take to end when it is asked to
+	stopTime  = 120 * time.Second // how long a server may take to end when it is asked to
 )
 
 // A Server is a program that answers on a port of 127.0.0.1. Its methods must not be called
