@@ -118,8 +118,8 @@ func redisAsk(ctx context.Context, addr, command string) (string, error) {
 }
 
 // Sentinel starts a Redis Sentinel for a test, which watches a master by a name. It stops it
-// when the test ends. It takes a master for dead after five seconds without an answer, and then makes one of its
-// replicas the master.
+// when the test ends. It takes a master for dead after five seconds without an answer, and then
+// makes one of its replicas the master.
 func Sentinel(tb testing.TB, name string, master *Server) *Server {
 	tb.Helper()
 	return open(tb, func(ctx context.Context, dir string) (*Server, error) {
