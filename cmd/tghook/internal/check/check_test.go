@@ -48,7 +48,7 @@ func run(t *testing.T, url, secret string) []check.Result {
 	t.Helper()
 	target, err := wire.NewTarget(wire.Config{URL: url, Secret: secret})
 	require.NoError(t, err)
-	results, err := check.Run(t.Context(), check.Config{Target: target, Patience: 1500 * time.Millisecond})
+	results, err := check.Run(t.Context(), check.Config{Target: target, Patience: 5 * time.Second})
 	require.NoError(t, err)
 	return results
 }
@@ -191,17 +191,20 @@ func brokenReceivers() map[string]broken {
 		}},
 		"serves four at once": {fault: "serves-chats-at-once", wrap: func(next http.Handler) http.Handler {
 			free := make(chan struct{}, 4)
+			refused := make(chan struct{})
+			refuse := sync.OnceFunc(func() { close(refused) })
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				select {
 				case free <- struct{}{}:
 					defer func() { <-free }()
 				default:
 					w.WriteHeader(http.StatusServiceUnavailable)
+					refuse()
 					return
 				}
 				body, _ := io.ReadAll(r.Body)
 				if bytes.Contains(body, []byte("side by side")) {
-					time.Sleep(100 * time.Millisecond)
+					<-refused // the fifth one
 				}
 				r.Body = io.NopCloser(bytes.NewReader(body))
 				next.ServeHTTP(w, r)
@@ -301,18 +304,14 @@ func brokenReceivers() map[string]broken {
 		}},
 		"dies of broken JSON": {fault: "survives-broken-json", wrap: func(next http.Handler) http.Handler {
 			var mu sync.Mutex
-			var dead time.Time
+			var dead bool // for the next request
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				mu.Lock()
-				down := time.Since(dead) < 300*time.Millisecond
-				mu.Unlock()
 				body, _ := io.ReadAll(r.Body)
 				broken := !json.Valid(body) && r.Method == http.MethodPost && r.Header.Get(wire.SecretHeader) == secret && len(body) < 100
-				if broken {
-					mu.Lock()
-					dead = time.Now()
-					mu.Unlock()
-				}
+				mu.Lock()
+				down := dead
+				dead = broken
+				mu.Unlock()
 				if down || broken {
 					panic(http.ErrAbortHandler)
 				}

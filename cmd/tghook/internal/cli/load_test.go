@@ -51,7 +51,7 @@ func TestForwardFromTheCommandLine(t *testing.T) {
 	record := filepath.Join(dir, "updates.jsonl")
 	tg.User("Zoë").Chat().Send("hello")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var out, errs strings.Builder
 	ended := make(chan int, 1)
@@ -110,7 +110,7 @@ func TestForwardShowsThePage(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"method":"sendMessage","chat_id":%s,"text":"from the webhook"}`, gjson.Get(body, "message.chat.id").Raw)
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	reader, writer := io.Pipe()
 	ended := make(chan int, 1)

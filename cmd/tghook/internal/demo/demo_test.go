@@ -14,7 +14,7 @@ import (
 
 // start runs the bot, and returns the chat of a user who has pressed Start.
 func start(t *testing.T) (*tghooktest.Server, *tghooktest.Chat, *tghooktest.Message) {
-	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: demo.Token})
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: demo.Token, Patience: time.Minute})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- demo.Run(ctx, tg.Bot(t)) }()

@@ -282,7 +282,7 @@ func (r *rig) webhook(f func(update object) any) {
 // eventually waits until f returns true.
 func (r *rig) eventually(f func() bool, what string) {
 	r.tb.Helper()
-	require.Eventually(r.tb, f, 5*time.Second, 5*time.Millisecond, what)
+	require.Eventually(r.tb, f, time.Minute, 5*time.Millisecond, what)
 }
 
 func id(message any) int64 { return int64(message.(object)["message_id"].(float64)) }

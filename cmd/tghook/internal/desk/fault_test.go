@@ -164,13 +164,13 @@ func TestOutageEndsSoonAndTheSpeedWithIt(t *testing.T) {
 			break
 		}
 	}
-	require.Less(t, time.Since(begin), 15*time.Second)
+	require.Less(t, time.Since(begin), time.Minute)
 	require.InDelta(t, 1, r.get("/api/time").(object)["speed"], 0)
 	require.Empty(t, r.get(faultsPath))
 	require.Eventually(t, func() bool { // a retry that began in the outage may fail after it
 		r.post("/api/time", object{"advance": "2m"})
-		return got.Load() == 2
-	}, 10*time.Second, 100*time.Millisecond, "the update comes after the outage")
+		return got.Load() >= 2 // time passes while the request is under way, so it may come again
+	}, time.Minute, 100*time.Millisecond, "the update comes after the outage")
 	failed := r.rows("?failed=1")
 	require.Greater(t, len(failed), 5)
 	require.Equal(t, "Connection refused", failed[0]["error"])

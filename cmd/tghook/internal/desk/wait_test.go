@@ -40,6 +40,7 @@ func TestWaitSaysWhyNothingCame(t *testing.T) {
 	require.Equal(t, `the bot did not say "hello" within 50ms; it said nothing in this chat; 1 update waits for it: it has set no webhook and has not polled`, text)
 
 	r.webhook(func(object) any { return http.StatusInternalServerError })
+	r.someRows("?failed=1", 1)
 	text = r.refused(http.MethodPost, waitPath, object{"chat": r.you, "text": "hello", "timeout": "300ms"}, http.StatusGatewayTimeout, "timeout")
 	require.Contains(t, text, "Wrong response from the webhook: 500 Internal Server Error")
 	r.tryCall("sendMessage", object{"chat_id": 5, "text": "x"})

@@ -190,7 +190,7 @@ func (r *recorder) middleware(next tghook.Handler) tghook.Handler {
 // session has users act with the sample bot, and returns what happened.
 func session(t *testing.T, act func(t *testing.T, tg *tghooktest.Server)) export.Session {
 	t.Helper()
-	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Username: "sample_bot"})
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Username: "sample_bot", Patience: time.Minute})
 	r := &recorder{now: tg.Now}
 	hook, err := tghook.New(tghook.Chain(sample{bot: tg.Bot(t)}, r.middleware), tghook.Config{Secret: "s", Dispatch: tghook.DispatchConfig{Caller: tg.Bot(t)}})
 	require.NoError(t, err)

@@ -233,7 +233,7 @@ func TestAFailureIsRetriedAndHoldsBackItsChatAlone(t *testing.T) {
 }
 
 func TestRepliesAreExecutedByTelegram(t *testing.T) {
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	photo := bytes.Repeat([]byte("p"), 3000)
 	to := newReceiver(t, func(w http.ResponseWriter, n int, body string) {
 		chat := gjson.Get(body, "message.chat.id").Raw

@@ -19,7 +19,7 @@ import (
 // Any program on the machine can make a bot on the page. Its webhook replies must not be
 // executed with the token of the bot in service.
 func TestThePageExecutesTheRepliesOfTheBotInServiceAlone(t *testing.T) {
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	replies := func(text string) *receiver {
 		return newReceiver(t, func(w http.ResponseWriter, _ int, body string) {
 			w.Header().Set("Content-Type", "application/json")

@@ -79,7 +79,7 @@ const (
 // start starts a gateway with a configuration.
 func start(t *testing.T, text func(r *run) string) *run {
 	t.Helper()
-	r := &run{t: t, folder: t.TempDir(), tg: tghooktest.NewServer(t), reload: make(chan os.Signal, 1), ended: make(chan error, 1), log: &logged{}}
+	r := &run{t: t, folder: t.TempDir(), tg: tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: patience}), reload: make(chan os.Signal, 1), ended: make(chan error, 1), log: &logged{}}
 	r.write("admin-token", adminToken)
 	r.write("admin-key", strings.Repeat("k", 32))
 	r.write("page-password", pagePassword)

@@ -191,7 +191,7 @@ func checkSecret(t *testing.T, b bot) {
 }
 
 func TestTheBotInPHP(t *testing.T) {
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	b := startPHP(t, read(t, "bots/bot.php"))
 	checkSecret(t, b)
 	deliver(t, tg, b)
@@ -228,7 +228,7 @@ func TestTheBotInPHPWithoutASecretTakesNothing(t *testing.T) {
 }
 
 func TestTheBotInNode(t *testing.T) {
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	b := startNode(t, read(t, "bots/bot.mjs"))
 	checkSecret(t, b)
 	deliver(t, tg, b)
@@ -240,7 +240,7 @@ func TestTheBotInNode(t *testing.T) {
 }
 
 func TestTheBotInPython(t *testing.T) {
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	b := startPython(t, read(t, "bots/bot.py"), tg)
 	checkSecret(t, b)
 	deliver(t, tg, b)
@@ -258,7 +258,7 @@ func TestTheBotInPython(t *testing.T) {
 // The webhook server that comes with the library cannot be told from this one by an update that
 // succeeds. So the test above must fail with a bot that answers 200 whatever happens.
 func TestTheBotInPythonWithoutItsCheckLosesTheUpdate(t *testing.T) {
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	source := read(t, "bots/bot.py")
 	broken := strings.Replace(source, "raise error", "pass", 1)
 	require.NotEqual(t, source, broken)

@@ -88,7 +88,7 @@ func (g *gateway) stop(t *testing.T) {
 func TestTheWalkthrough(t *testing.T) {
 	path, err := build()
 	require.NoError(t, err)
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	php, port := program(t, "php"), freePort(t)
 	dir := folder(t, map[string]string{"public/bot.php": read(t, "bots/bot.php"), "token": tg.Token})
 	text := blocks(t, "yaml")[0]

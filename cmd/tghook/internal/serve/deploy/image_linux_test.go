@@ -55,7 +55,7 @@ func TestTheGatewayRunsInAnImageFromScratch(t *testing.T) {
 	require.NoError(t, err, string(out))
 	require.True(t, strings.HasPrefix(string(out), "tghook "), string(out))
 
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "etc/tghook"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "etc/tghook/token"), []byte(tg.Token), 0o644))
 	text := "listen: 127.0.0.1:0\nstatus: {listen: 127.0.0.1:0}\nstorage: {path: /var/lib/tghook}\napi: " + tg.URL + "\napi_local: true\n" +
@@ -92,7 +92,7 @@ func TestTheGatewayRunsWithMemoryDenyWriteExecute(t *testing.T) {
 	}
 	path, err := build()
 	require.NoError(t, err)
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	dir := folder(t, map[string]string{"token": tg.Token, "tghook.yaml": "listen: 127.0.0.1:0\nstatus: {listen: 127.0.0.1:0}\napi: " + tg.URL +
 		"\napi_local: true\nbots: {shop: {token: {file: token}, to: 'http://127.0.0.1:9/'}}\n"})
 	self, err := os.Executable()

@@ -47,7 +47,7 @@ type rig struct {
 func newRig(t *testing.T, change func(*config.Config, *rig)) *rig {
 	t.Helper()
 	r := &rig{t: t, meter: &meter{}, log: &logged{t: t}}
-	r.tg = tghooktest.NewServer(t, tghooktest.ServerConfig{AllowRefusedReplies: true})
+	r.tg = tghooktest.NewServer(t, tghooktest.ServerConfig{AllowRefusedReplies: true, Patience: patience})
 	r.folder = t.TempDir()
 	r.storage = r.open()
 	handler := &swap{}
