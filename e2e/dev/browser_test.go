@@ -26,7 +26,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen. It is long, because the machine may be busy.
-const patience = 20 * time.Second
+const patience = 90 * time.Second
 
 // A browser is one Chromium that all tests share.
 type browser struct {

@@ -93,7 +93,8 @@ func TestRoundTrip(t *testing.T) {
 	c, b, p := begun(t, echo)
 	_ = b
 	p.waitText(".message.other .text", "echo /start")
-	times := make([]float64, 0, rounds)
+	// One after the other, so that what else the machine does meets both.
+	times, loopback := make([]float64, 0, rounds), make([]float64, 0, rounds)
 	for i := range rounds {
 		p.write("#composer", fmt.Sprint("round ", i))
 		times = append(times, eval[float64](p, fmt.Sprintf(`new Promise(resolve => {
@@ -107,18 +108,15 @@ func TestRoundTrip(t *testing.T) {
 			watch.observe(document.querySelector('.messages'), {subtree: true, childList: true, characterData: true});
 			document.querySelector('.send').click();
 		})`, i)))
-	}
-	loopback := make([]float64, 0, rounds)
-	for i := range rounds {
 		begin := time.Now()
 		var sent struct{ Seq int64 }
 		c.api("POST", c.chat(c.you())+"/messages", object{"text": fmt.Sprint("bare ", i)}, &sent)
-		c.api("POST", c.bot()+"/wait", object{"chat": c.you(), "text": fmt.Sprint("echo bare ", i), "after": sent.Seq, "timeout": "10s"}, nil)
+		c.api("POST", c.bot()+"/wait", object{"chat": c.you(), "text": fmt.Sprint("echo bare ", i), "after": sent.Seq, "timeout": "1m"}, nil)
 		loopback = append(loopback, float64(time.Since(begin).Microseconds())/1000)
 	}
 	page, bare := median(times), median(loopback)
 	t.Logf("round trip: %.1f ms in the page, %.1f ms by the API alone (medians of %d)", page, bare, rounds)
-	require.Less(t, page, 50*max(bare, 1))
+	require.Less(t, page, 50*max(bare, 20), "the page does not wait for a look from time to time")
 }
 
 func median(all []float64) float64 {

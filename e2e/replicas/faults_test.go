@@ -114,6 +114,7 @@ func eventually(tb testing.TB, what string, is func() bool) {
 func TestAReplyThatTelegramNeverSawComesFromTheOtherReplica(t *testing.T) {
 	onEach(t, storeNames, func(t *testing.T, mode string) {
 		s := openSite(t, mode)
+		s.Lease = enough // no lease runs out, also on a busy machine
 		first := begin(t, s, 0)
 		second := begin(t, s, 1)
 		s.front.Put(1, "")
@@ -140,6 +141,7 @@ func TestALateReplyOfAKilledReplica(t *testing.T) {
 				t.Parallel()
 				s := openSite(t, mode)
 				s.Calls = calls
+				s.Lease = enough // no lease runs out, also on a busy machine
 				first := begin(t, s, 0)
 				second := begin(t, s, 1)
 				s.front.Put(1, "")
@@ -193,7 +195,7 @@ func TestAReceiverThatWasStoppedPastItsLeaseIsRefused(t *testing.T) {
 		first := begin(t, s, 0)
 		second := begin(t, s, 1)
 		s.front.Put(1, "")
-		update := send(t, s, 2*time.Second)
+		update := send(t, s, 5*time.Second) // a busy machine needs time to stop the process before it has handled it
 		eventually(t, "the run begins", func() bool { return len(s.ledger.attempts(update)) == 1 })
 		time.Sleep(300 * time.Millisecond) // a process that is stopped while it writes holds the lock of SQLite's file
 		require.NoError(t, first.Pause())
@@ -244,15 +246,16 @@ func TestAPollThatWasKilledRunsWhatItHadHandled(t *testing.T) {
 func TestTheOtherReplicaRunsWhatAKilledOneHeld(t *testing.T) {
 	onEach(t, storeNames, func(t *testing.T, mode string) {
 		s := openSite(t, mode)
+		s.Lease = 5 * time.Second
 		first := begin(t, s, 0)
 		second := begin(t, s, 1)
 		s.front.Put(1, "")
-		update, begun := send(t, s, time.Second), time.Now()
+		update, begun := send(t, s, 4*time.Second), time.Now() // it is killed before it has handled it, also on a busy machine
 		eventually(t, "the run begins", func() bool { return len(s.ledger.attempts(update)) == 1 })
 		first.Kill()
 		s.front.Put(1, second.Address)
 		delivered(t, s)
-		assert.GreaterOrEqual(t, time.Since(begun), testLease, "time until it was handled")
+		assert.GreaterOrEqual(t, time.Since(begun), s.Lease, "time until it was handled")
 		assert.Equal(t, []int{second.life}, s.ledger.replies(update), "who made the replies that Telegram got")
 	})
 }
@@ -261,7 +264,7 @@ func TestTheOtherReplicaRunsWhatAKilledOneHeld(t *testing.T) {
 func TestARollingDeploymentRunsNothingTwice(t *testing.T) {
 	onEach(t, storeNames, func(t *testing.T, mode string) {
 		s := openSite(t, mode)
-		s.Lease = 30 * time.Second // no run may outlive it, also on a busy machine
+		s.Lease = enough // no run may outlive it, also on a busy machine
 		old := []*process{begin(t, s, 0), begin(t, s, 1)}
 		sent := make(chan []int64, 1)
 		go func() {
@@ -348,7 +351,7 @@ func TestTheStoreIsAway(t *testing.T) {
 		require.NotEmpty(t, handled, "updates that were handled after the Store's return")
 		took := (<-handled).Sub(<-back)
 		t.Logf("%v from the Store's first answer to the first update", took)
-		assert.Less(t, took, 10*time.Second, "on a quiet machine it is less than a second")
+		assert.Less(t, took, enough/2, "on a quiet machine it is less than a second")
 		for range before {
 			status, _, _ := send()
 			assert.Equal(t, http.StatusOK, status, "afterwards")

@@ -36,18 +36,27 @@ func TestABotThatComesBackIsNotFlooded(t *testing.T) {
 
 	var mu sync.Mutex
 	taken, busy, most := 0, 0, 0
-	var crowds []int // requests under way at once, when so many had been taken
+	crowded := make(chan struct{}) // closed when more than ten requests were under way at once
+	var crowds []int               // requests under way at once, when so many had been taken
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 	require.NoError(t, err)
+	release := sync.OnceFunc(func() { close(crowded) })
+	t.Cleanup(release)
 	bot := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		mu.Lock()
 		busy++
-		most = max(most, busy)
+		if most = max(most, busy); most == 11 {
+			release()
+		}
 		if busy > taken+1 {
 			crowds = append(crowds, busy)
 		}
+		held := taken >= updates/2 // in the end the requests stay until more come beside them
 		mu.Unlock()
 		time.Sleep(10 * time.Millisecond) // its work
+		if held {
+			<-crowded
+		}
 		mu.Lock()
 		busy--
 		taken++

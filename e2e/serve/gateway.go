@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long something may take that must happen.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // object is a part of a configuration.
 type object map[string]any

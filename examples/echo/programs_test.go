@@ -21,7 +21,7 @@ import (
 const (
 	token    = "7244100913:AAH-stand_in_token_0123456789abcdefg"
 	secret   = "stand_in_secret"
-	patience = 30 * time.Second
+	patience = time.Minute
 )
 
 // program is one of the examples, as a user runs it.
@@ -103,7 +103,7 @@ func TestThePrograms(t *testing.T) {
 			address := "127.0.0.1:" + freePort(t)
 			env := []string{
 				"TELEGRAM_LISTEN=" + address, "TELEGRAM_SECRET=" + secret, "TELEGRAM_MAX_CONNECTIONS=33", "TELEGRAM_POLL_WAIT=1s",
-				"TELEGRAM_ALLOWED_UPDATES=message,poll", "TELEGRAM_GRACE=3s",
+				"TELEGRAM_ALLOWED_UPDATES=message,poll", "TELEGRAM_GRACE=30s",
 			}
 			if c.webhook {
 				env = append(env, "TELEGRAM_WEBHOOK_URL=http://"+address+"/telegram")

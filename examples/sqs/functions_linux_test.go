@@ -104,7 +104,7 @@ func TestAnUpdateThatIsInTheQueueAgainIsHandledOnce(t *testing.T) {
 func start(t *testing.T) (*tghooktest.Server, *fakesqs.Server, *function, *eventSource) {
 	t.Helper()
 	redis := engine.Redis(t, engine.RedisConfig{})
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: patience})
 	service := fakesqs.New(t)
 	queue := service.Queue("updates.fifo", nil)
 	bot, _, _ := strings.Cut(tg.Token, ":")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,7 +34,7 @@ func mount(ctx context.Context, mux *http.ServeMux, handler tghook.Handler, clie
 
 func TestTheBotOnAServerOfYours(t *testing.T) {
 	t.Parallel()
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: time.Minute})
 	client := tg.Bot(t)
 	handler, err := newHandler(tg.Token, &tghook.ReplyTransport{Client: client, AllowNoResult: true}, greeting.Polite)
 	require.NoError(t, err)

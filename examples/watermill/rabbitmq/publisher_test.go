@@ -58,7 +58,7 @@ func TestPublishEndsWithItsContextAndDoesNotPublishLater(t *testing.T) {
 	givesUp(t, p, "old")
 	start := time.Now()
 	require.Error(t, p.Close())
-	assert.Less(t, time.Since(start), patience+patience/2)
+	assert.Less(t, time.Since(start), 12*patience)
 	var callers sync.WaitGroup
 	for range 3 { // the first one connects, and the others wait for it
 		callers.Go(func() { givesUp(t, p, "old") })
@@ -81,7 +81,7 @@ func givesUp(t *testing.T, p *publisher, payload string) {
 	defer cancel()
 	start := time.Now()
 	err := p.Publish(deadLetters, message.NewMessageWithContext(ctx, "7-0", message.Payload(payload)))
-	assert.Less(t, time.Since(start), patience/2)
+	assert.Less(t, time.Since(start), patience)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
