@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
@@ -28,6 +30,7 @@ func TestMain(m *testing.M) {
 	case "bot":
 		os.Exit(echo())
 	default:
+		progressAfter = time.Hour // on a busy machine everything takes long
 		os.Exit(m.Run())
 	}
 }
@@ -49,15 +52,27 @@ func echo() int {
 	return 1
 }
 
-// slowStart is what dev says when it takes a while to start, as on a busy machine.
-const slowStart = "tghook: starting the desk ...\n"
-
-// try runs a command that ends by itself. It leaves slowStart out.
+// try runs a command that ends by itself.
 func try(t *testing.T, args ...string) (status int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
 	status = Run(t.Context(), args, strings.NewReader(""), &o, &e)
-	return status, o.String(), strings.TrimPrefix(e.String(), slowStart)
+	return status, o.String(), e.String()
+}
+
+func TestProgressIsToldOfWhatTakesLong(t *testing.T) {
+	require.Equal(t, time.Second, usualProgressAfter)
+	synctest.Test(t, func(t *testing.T) {
+		var told bytes.Buffer
+		done := output{errs: &told}.progress("waiting")
+		time.Sleep(progressAfter)
+		synctest.Wait()
+		done()
+		require.Equal(t, "tghook: waiting ...\n", told.String())
+		output{errs: &told}.progress("waiting again")()
+		time.Sleep(progressAfter)
+		require.Equal(t, "tghook: waiting ...\n", told.String())
+	})
 }
 
 func TestHelpTeaches(t *testing.T) {

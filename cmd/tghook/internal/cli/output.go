@@ -47,10 +47,15 @@ func (o output) paint(text string, attributes ...color.Attribute) string {
 	return c.Sprint(text)
 }
 
+const usualProgressAfter = time.Second
+
+// progressAfter is how long something takes before progress says so. Tests change it.
+var progressAfter = usualProgressAfter
+
 // progress says what takes so long, if it takes longer than a second. The function that it
 // returns ends that.
 func (o output) progress(text string) (done func()) {
-	timer := time.AfterFunc(time.Second, func() { fmt.Fprintln(o.errs, "tghook:", text, "...") })
+	timer := time.AfterFunc(progressAfter, func() { fmt.Fprintln(o.errs, "tghook:", text, "...") })
 	return func() { timer.Stop() }
 }
 
