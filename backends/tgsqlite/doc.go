@@ -135,8 +135,9 @@
 //
 // In a Store, an update takes about 200 bytes, and a reply its own size, until Telegram can no
 // longer deliver it: 24 hours and some minutes, or less. In a queue, an update
-// takes its own size and about 200 bytes until it is handled, and then 50 bytes, until 24 hours and
-// 5 minutes after it was published. Later writes remove old rows, at most 100 at a time.
+// takes its own size and about 200 bytes until it is handled, and then about 60 bytes, until 24
+// hours and 5 minutes after it was published. All of this counts in [Config].MaxSize. Later writes
+// remove old rows, at most 100 at a time. [Store.Prune] removes all old rows at once.
 //
 // SQLite reuses the space of removed rows, but the file does not shrink: it stays as large as its
 // largest backlog. To shrink it, run VACUUM in sqlite3 while no process has it open. The package

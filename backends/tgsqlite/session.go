@@ -113,7 +113,7 @@ func (s *session) room() (full, err error) {
 
 const reserve = 16 // one part of so many
 
-var errNoRoom = errors.New("the file has reached Config.MaxSize: give a larger one, or wait until updates have been handled")
+var errNoRoom = errors.New("the file has reached Config.MaxSize: give a larger one, or wait until updates have been handled and old ones are forgotten")
 
 // begin begins a transaction that has the lock of the file from the start, so that nothing in
 // it finds the file busy.

@@ -246,6 +246,9 @@ const (
 	sweepAlbums  = `DELETE FROM albums WHERE rowid IN (SELECT rowid FROM albums WHERE forget <= ?1 ORDER BY forget LIMIT ?2)`
 )
 
+// sweeps remove what may be forgotten. Parameters: the time, and how many rows at most.
+var sweeps = []string{sweepUpdates, sweepKeys, sweepAlbums}
+
 // sweep removes what may be forgotten, if it is time. It is no write of a caller's: an error
 // comes again where somebody gets it.
 func (w *writer) sweep() {
@@ -253,7 +256,7 @@ func (w *writer) sweep() {
 		return
 	}
 	w.swept = time.Now()
-	for _, query := range []string{sweepUpdates, sweepKeys, sweepAlbums} {
+	for _, query := range sweeps {
 		if n, err := w.session.exec(query, now(), sweepRows); err == nil && n == sweepRows {
 			w.swept = time.Time{} // there are more
 		}

@@ -54,8 +54,8 @@ type Storage struct {
 	Path string
 	// Postgres is the connection string of a PostgreSQL database, and Schema its schema.
 	Postgres, Schema string
-	// MaxSize is how many bytes the waiting updates and dead letters may take. If there are
-	// more, Telegram is answered 503.
+	// MaxSize is how many bytes the waiting updates, the dead letters and the ids of handled
+	// updates may take. If there are more, Telegram is answered 503.
 	MaxSize int64
 }
 

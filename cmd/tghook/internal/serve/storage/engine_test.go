@@ -20,11 +20,20 @@ var inBraces = regexp.MustCompile(`\{(\w+)\}`)
 // direct opens the database beside the storage.
 func direct(tb testing.TB, cfg config.Storage) *sql.DB {
 	tb.Helper()
-	driver, name := "pgx", cfg.Postgres
 	if cfg.Path != "" {
-		driver = "sqlite"
-		name = (&url.URL{Scheme: "file", Path: filepath.Join(cfg.Path, "serve.db"), RawQuery: "_pragma=busy_timeout(5000)"}).String()
+		return openFile(tb, filepath.Join(cfg.Path, "serve.db"))
 	}
+	return openWith(tb, "pgx", cfg.Postgres)
+}
+
+// openFile opens a file of SQLite beside the storage.
+func openFile(tb testing.TB, path string) *sql.DB {
+	tb.Helper()
+	return openWith(tb, "sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(5000)"}).String())
+}
+
+func openWith(tb testing.TB, driver, name string) *sql.DB {
+	tb.Helper()
 	db, err := sql.Open(driver, name)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })

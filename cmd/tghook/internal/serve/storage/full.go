@@ -77,5 +77,19 @@ func (q *boundedQueue) look(ctx context.Context) error {
 var ErrFull = errors.New("the storage is full")
 
 func errFull(used, bound int64) error {
-	return fmt.Errorf("%w: waiting updates and dead letters take %d bytes, and storage.max_size is %d; raise it, discard dead letters, or wait until bots have taken their updates", ErrFull, used, bound)
+	return fmt.Errorf("%w: waiting updates, dead letters and the ids of handled updates take %d bytes, and storage.max_size is %d; raise it, discard dead letters, or wait until bots have taken their updates and old ids are forgotten", ErrFull, used, bound)
+}
+
+// forgetTime is how long an engine that is full may take to forget handled updates.
+const forgetTime = 700 * time.Millisecond
+
+// forget calls prune, which removes the ids of updates that were handled long ago. An engine does
+// that in passing, when it writes. But when it is full, perhaps nothing is written any more.
+func forget(ctx context.Context, prune func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, forgetTime)
+	defer cancel()
+	if err := prune(ctx); err != nil && ctx.Err() == nil { // the next look goes on
+		return fmt.Errorf("old ids cannot be forgotten: %w", err)
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,10 +36,15 @@ const (
 type postgres struct {
 	pool     *pgxpool.Pool
 	db       *database
-	queue    string // the table of the queue
+	queue    string   // the table of the queue
+	handled  []string // the partitions of handled updates
 	tables   []string
+	prune    func(context.Context) error // empties the oldest one of these
 	maxSize  int64
 	password string
+
+	mu     sync.Mutex
+	pruned time.Time // when prune was last called
 }
 
 func openPostgres(ctx context.Context, cfg config.Storage) (engine, *database, Queue, error) {
@@ -107,6 +113,7 @@ func (p *postgres) open(ctx context.Context, schema string) (Queue, error) {
 	if err := queue.Migrate(ctx); err != nil {
 		return nil, err
 	}
+	p.prune = queue.Prune
 	names := p.names(schema)
 	p.db = &database{
 		sql: stdlib.OpenDBFromPool(p.pool), names: names, explain: p.explain, inTheWay: isConflict,
@@ -150,10 +157,10 @@ func (p *postgres) names(schema string) *strings.Replacer {
 		return pgx.Identifier{schema, name}.Sanitize()
 	}
 	p.queue = qualified("tghook_queue")
-	p.tables = append(p.tables, p.queue)
-	for i := range 3 { // the partitions of handled updates
-		p.tables = append(p.tables, qualified("tghook_queue_done_"+strconv.Itoa(i)))
+	for i := range 3 {
+		p.handled = append(p.handled, qualified("tghook_queue_done_"+strconv.Itoa(i)))
 	}
+	p.tables = append(append(p.tables, p.queue), p.handled...)
 	return newNames(func(table string) string {
 		name := qualified(tablePrefix + table)
 		p.tables = append(p.tables, name)
@@ -176,15 +183,19 @@ func (p *postgres) answers(ctx context.Context) error {
 	return nil
 }
 
-// Deleted rows do not make the file of a table smaller: their room is used again. So if the table
-// is larger than allowed, full estimates from a sample of its pages how much of it is in use. A
-// row takes twice its bytes, because the table has a fillfactor of 50, and about 400 more. A long
-// update stands in a file of its own, without such room.
+// Deleted rows do not make the file of a table smaller: their room is used again. So if the tables
+// are larger than allowed, count estimates from a sample of pages how much of the queue is in use.
+// A row takes twice its bytes, because the table has a fillfactor of 50, and about 400 more. A long
+// update stands in a file of its own, without such room. The partitions of handled updates count
+// whole: their rows are never deleted, but a partition is emptied.
 const (
 	samplePages = 2000
 	sampleQueue = `
 SELECT coalesce(sum(400 + pg_column_size(raw) * CASE WHEN pg_column_size(raw) > 2000 THEN 1 ELSE 2 END), 0)::float8
 FROM %s TABLESAMPLE SYSTEM (%f)`
+	readSizes = `
+SELECT pg_total_relation_size($1::text::regclass), pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint,
+	(SELECT sum(pg_total_relation_size(name::regclass))::bigint FROM unnest($2::text[]) AS name)`
 )
 
 // full implements engine.
@@ -192,12 +203,23 @@ func (p *postgres) full(ctx context.Context, was bool) (full, err error) {
 	if p.maxSize == 0 {
 		return nil, nil
 	}
-	var size, pages int64
-	const sizes = `SELECT pg_total_relation_size($1::text::regclass), pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint`
-	if err := p.pool.QueryRow(ctx, sizes, p.queue).Scan(&size, &pages); err != nil {
+	full, err = p.count(ctx, was)
+	if full == nil || err != nil || !p.mayPrune() {
+		return full, err
+	}
+	if err := forget(ctx, p.prune); err != nil {
+		return fmt.Errorf("%w; %w", full, p.explain(err)), nil
+	}
+	return p.count(ctx, was)
+}
+
+// count returns an error if the queue and the handled updates take too much room.
+func (p *postgres) count(ctx context.Context, was bool) (full, err error) {
+	var size, pages, handled int64
+	if err := p.pool.QueryRow(ctx, readSizes, p.queue, p.handled).Scan(&size, &pages, &handled); err != nil {
 		return nil, fmt.Errorf("the database does not answer: %w", p.explain(err))
 	}
-	if size <= p.maxSize {
+	if size+handled <= p.maxSize {
 		return nil, nil
 	}
 	share := min(1, samplePages/float64(max(pages, 1)))
@@ -209,10 +231,25 @@ func (p *postgres) full(ctx context.Context, was bool) (full, err error) {
 	if was {
 		bound = p.maxSize - p.maxSize/4
 	}
-	if used := int64(found / share); used > bound {
+	if used := int64(found/share) + handled; used > bound {
 		return errFull(used, p.maxSize), nil
 	}
 	return nil, nil
+}
+
+// prunePause is between two calls of prune. While a backup reads a partition, prune holds up all
+// who use it, for half a second.
+const prunePause = time.Minute
+
+// mayPrune reports whether prune was not called lately.
+func (p *postgres) mayPrune() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.pruned) < prunePause {
+		return false
+	}
+	p.pruned = time.Now()
+	return true
 }
 
 // size implements engine.

@@ -2,10 +2,13 @@ package storage_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -82,7 +85,7 @@ func TestAFullStorageRefusesUpdatesAndStillHandlesThem(t *testing.T) {
 		assert.Greater(t, kept*2000, 1<<20, "it is full too early")
 		eventually(t, func() bool { return check(t, s) != nil }, "it is full")
 		for _, err := range []error{check(t, s), q.Publish(t.Context(), queued(1_000_000, body))} {
-			require.ErrorContains(t, err, "the storage is full: waiting updates and dead letters take ")
+			require.ErrorContains(t, err, "the storage is full: waiting updates, dead letters and the ids of handled updates take ")
 			require.ErrorContains(t, err, "storage.max_size is 2097152; raise it, discard dead letters, or wait")
 		}
 		again := open(t, cfg)
@@ -132,6 +135,50 @@ func takeAllBut(t *testing.T, q tghook.Queue, most int) (number int) {
 		}
 	}
 	return number
+}
+
+// Nobody calls the queue but Publish, which is refused: no bot takes updates, and nothing checks.
+func TestAFileThatHandledUpdatesFillForgetsThem(t *testing.T) {
+	t.Parallel()
+	cfg := onSQLite(t)
+	cfg.MaxSize = 1 << 20
+	q := open(t, cfg).Queue()
+	require.NoError(t, q.Publish(t.Context(), queued(100_001, `"`+string(incompressible(800_000))+`"`)))
+	db := openFile(t, filepath.Join(cfg.Path, "queue.db"))
+	_, err := db.ExecContext(t.Context(), `
+		WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 3000)
+		INSERT INTO keys SELECT 7, id, 1 << 62, 1 << 62 FROM n`)
+	require.NoError(t, err)
+	var refused error
+	eventually(t, func() bool {
+		refused = q.Publish(t.Context(), queued(100_002, `{}`))
+		return errors.Is(refused, storage.ErrFull)
+	}, "the ids count")
+	require.ErrorContains(t, refused, "the ids of handled updates take ")
+	_, err = db.ExecContext(t.Context(), `UPDATE keys SET forget = 0 WHERE forget IS NOT NULL`)
+	require.NoError(t, err)
+	eventually(t, func() bool { return q.Publish(t.Context(), queued(100_003, `{}`)) == nil }, "it has room again")
+}
+
+func TestADatabaseThatHandledUpdatesFillForgetsThem(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	cfg.MaxSize = 1 << 20
+	require.NoError(t, open(t, cfg).Queue().Publish(t.Context(), queued(100_001, `{}`)))
+	done := pgx.Identifier{cfg.Schema, "tghook_queue_done"}.Sanitize()
+	// A partition is that of a day, and the next one is that of the day before yesterday.
+	handle := func(days int) {
+		t.Helper()
+		_, err := direct(t, cfg).ExecContext(t.Context(), fmt.Sprintf(`INSERT INTO %s
+			SELECT 7, id, 1, (floor(extract(epoch FROM clock_timestamp()) / 86400)::bigint + %d) %% 3 FROM generate_series(1, 20000) id`, done, days))
+		require.NoError(t, err)
+	}
+	handle(1)
+	require.NoError(t, open(t, cfg).Queue().Publish(t.Context(), queued(100_002, `{}`)), "those of the day before yesterday are forgotten")
+	handle(0)
+	err := open(t, cfg).Queue().Publish(t.Context(), queued(100_003, `{}`))
+	require.ErrorIs(t, err, storage.ErrFull)
+	require.ErrorContains(t, err, "the ids of handled updates take ")
 }
 
 func TestSizeCountsAllFiles(t *testing.T) {

@@ -250,6 +250,18 @@ func (s *sqlite) full(ctx context.Context, _ bool) (full, err error) {
 	if s.maxSize == 0 {
 		return nil, nil
 	}
+	full, err = s.count(ctx)
+	if full == nil || err != nil {
+		return nil, err
+	}
+	if err := forget(ctx, s.store.Prune); err != nil {
+		return fmt.Errorf("%w; %w", full, err), nil
+	}
+	return s.count(ctx)
+}
+
+// count returns an error if too many pages of queue.db are in use.
+func (s *sqlite) count(ctx context.Context) (full, err error) {
 	var used, page int64
 	err = patiently(ctx, isBusy, func(ctx context.Context) error {
 		return s.queue.QueryRowContext(ctx, `SELECT page_count - freelist_count, page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used, &page)
