@@ -77,8 +77,8 @@ func (f *fake) open(tb testing.TB, change ...func(*tgpubsub.Config)) *tgpubsub.Q
 
 const (
 	bot  = 7
-	soon = 30 * time.Second
-	long = time.Minute
+	soon = time.Minute     // and shorter than long
+	long = 9 * time.Minute // as long as no test takes; Pub/Sub has at most 10 minutes
 )
 
 func update(id int64, lane string) tghook.QueuedUpdate {
