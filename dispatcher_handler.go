@@ -20,15 +20,13 @@ type owner struct{ *Dispatcher }
 
 func updateOf(it *dispatch.Item) *Update { return it.Value.(*Update) }
 
-// Value answers FromContext, AttemptFromContext, IsLate and runOf.
+// Value answers FromContext, AttemptFromContext and runOf.
 func (o owner) Value(ctx *dispatch.Context, key any) (any, bool) {
 	switch key := key.(type) {
 	case updateKey:
 		return updateOf(ctx.Item), true
 	case attemptKey:
 		return Attempt{Bot: o.cfg.Bot, Number: ctx.Attempt()}, true
-	case lateKey:
-		return ctx, true
 	case albumKey:
 		return o.Dispatcher, true
 	case queuedKey:

@@ -505,7 +505,8 @@ func (k Kind) maxLateAfter() time.Duration {
 	}
 }
 
-type lateKey struct{}
+// lateKey finds the engine's part of a handler's context.
+type lateKey = dispatch.Key
 
 // IsLate reports whether no delivery waits for the handler with this context, because the
 // delivery was late and has been answered, and none has come since. Then the reply cannot

@@ -20,6 +20,7 @@ type Context struct {
 	deadline time.Time // zero: none
 	returned atomic.Bool
 	attached atomic.Pointer[Attached] // nil: nothing is
+	after    func()                   // see After; the engine's mutex guards it
 
 	mu     sync.Mutex
 	able   context.Context // to end; nil until it is asked for
@@ -42,8 +43,51 @@ func (e *Engine) contextLocked(f *flight, timeout time.Duration) *Context {
 	if f.claim != nil {
 		c.claimed = f.claim.value
 	}
+	if f.user != nil {
+		c.after = f.user.after
+	}
 	f.user = c
 	return c
+}
+
+// After calls f when the attempt that ctx belongs to is over: its handler has returned or was given
+// up, and its reply was called if no delivery carries it. f must not block. If ctx belongs to no
+// attempt, f is called when ctx ends.
+func After(ctx context.Context, f func()) {
+	c, ok := ctx.Value(Key{}).(*Context)
+	if !ok {
+		context.AfterFunc(ctx, f)
+		return
+	}
+	if !c.addAfter(f) {
+		f()
+	}
+}
+
+// addAfter reports whether the attempt is not over yet.
+func (c *Context) addAfter(f func()) bool {
+	e := c.flight.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c.flight.user != c {
+		return false
+	}
+	before := c.after
+	c.after = func() {
+		if before != nil {
+			before()
+		}
+		f()
+	}
+	return true
+}
+
+// leaveUserLocked forgets the user's code that has run for f.
+func (e *Engine) leaveUserLocked(f *flight) {
+	if f.user != nil && f.user.after != nil {
+		e.afterwardsLocked(f.user.after)
+	}
+	f.user = nil
 }
 
 // Attempt is the number of the attempt, from 1.
@@ -163,8 +207,14 @@ func (c *Context) Done() <-chan struct{} { return c.cancellable().Done() }
 // Err implements [context.Context].
 func (c *Context) Err() error { return c.cancellable().Err() }
 
+// Key is the key by which a Context is found among those that it is an ancestor of.
+type Key struct{}
+
 // Value implements [context.Context].
 func (c *Context) Value(key any) any {
+	if key == (Key{}) {
+		return c
+	}
 	if value, ok := c.flight.engine.Owner.Value(c, key); ok {
 		return value
 	}

@@ -184,7 +184,7 @@ func (e *Engine) finish(f *flight, end *ending) (next *flight, again bool) {
 	e.mu.Lock()
 	defer e.unlock()
 	f.endUser(context.Canceled)
-	f.user = nil
+	e.leaveUserLocked(f)
 	switch {
 	case end.joined:
 		return e.leaveLaneLocked(f, end), false

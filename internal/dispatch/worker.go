@@ -242,7 +242,7 @@ func (e *Engine) abandon() {
 		case f.phase != running || f.user == nil || f.user.returned.Load():
 		case f.attempt.started+e.Timeout+ReturnTime <= e.Now():
 			f.user.end(ErrTimeout)
-			f.user = nil // its worker will see that
+			e.leaveUserLocked(f) // its worker will see that
 			e.abandoned++
 			f.handed = &handover{Result{Failure: Failure{Err: ErrTimeout}}, true}
 			e.carryLocked(f)
