@@ -46,10 +46,12 @@ func newCutter() cutter {
 	return cutter{ctx, cut}
 }
 
-// bound returns a context that ends with ctx, or when cut is called. After release it ends with ctx
-// alone: the memory of a reply is kept until then.
+// bound returns a context that ends with ctx, at release, or when cut is called.
 func (c *cutter) bound(ctx context.Context) (bounded context.Context, release func()) {
 	bounded, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(c.ctx, func() { cancel(tghook.ErrShutdown) })
-	return bounded, func() { stop() }
+	return bounded, func() {
+		stop()
+		cancel(nil)
+	}
 }

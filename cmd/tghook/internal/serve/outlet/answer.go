@@ -27,7 +27,8 @@ const (
 // reading is an answer whose body is being read.
 type reading struct {
 	in     *wire.Incoming
-	memory *claim
+	outlet *Outlet
+	memory claim
 	wanted bool // the answer may have a call
 
 	content []byte // the body, or its beginning
@@ -71,11 +72,24 @@ func (r *reading) read(ctx context.Context, deadline time.Time) error {
 // claim takes the memory for the body. If there is none in time, the reply is not executed: the
 // bot has taken the update.
 func (r *reading) claim(ctx context.Context, deadline time.Time, limit int) error {
-	err := r.memory.take(ctx, deadline, r.need(limit))
+	err := r.memory.take(ctx, deadline, r.need(limit), r.outlet.memory, inUse)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	r.problem = err.Error()
+	return nil
+}
+
+// keep has the memory of a reply in use until its call is over. size is that of the body, unpacked.
+func (r *reading) keep(ctx context.Context, deadline time.Time, size int) error {
+	bytes := r.copies() * int64(size)
+	if size < maxExcerpt {
+		r.memory.release() // else others would wait for what this answer waits for
+		if err := r.memory.take(ctx, deadline, bytes, r.outlet.small); err != nil {
+			return err
+		}
+	}
+	r.memory.keep(ctx, bytes)
 	return nil
 }
 
@@ -135,13 +149,19 @@ func (r *reading) limit() int {
 	return maxParams
 }
 
-// need is how many bytes of memory the answer needs: those of the body, and those of what is read
-// from it.
+// need is how many bytes of memory the answer needs.
 func (r *reading) need(limit int) int64 {
 	if r.in.Length >= 0 && r.in.Header.Get("Content-Encoding") == "" {
 		limit = int(r.in.Length)
 	}
-	return 2 * int64(limit)
+	return r.copies() * int64(limit)
+}
+
+func (r *reading) copies() int64 {
+	if kindOf(r.in.Header.Get("Content-Type")) == multipartBody {
+		return copiesOfFiles
+	}
+	return copiesOfJSON
 }
 
 // excerpt returns the beginning of the body, unpacked if it can be.
@@ -169,7 +189,9 @@ func (r *reading) call() call {
 	if err != nil {
 		return call{refused: err.Error()}
 	}
-	return readCall(r.in.Header.Get("Content-Type"), content)
+	c := readCall(r.in.Header.Get("Content-Type"), content)
+	c.size = len(content)
+	return c
 }
 
 // unpack undoes a Content-Encoding. If an error occurs, it returns what came before. The content

@@ -122,7 +122,7 @@ func (o *Outlet) exchange(ctx context.Context, a *attempt, conn *wire.Conn, requ
 func (o *Outlet) receive(ctx context.Context, a *attempt, in *wire.Incoming, deadline time.Time) {
 	a.Status = in.Status
 	o.mask.answered(a.Exchange, &in.Answer)
-	r := &reading{in: in, memory: &claim{own: o.memory}, wanted: in.Delivered() && o.cfg.Target.Name == ""}
+	r := &reading{in: in, outlet: o, wanted: in.Delivered() && o.cfg.Target.Name == ""}
 	defer r.memory.release()
 	err := r.read(ctx, deadline)
 	a.Exchange.Answer, a.Exchange.AnswerSize = o.mask.excerpt(r.excerpt()), r.size
@@ -138,9 +138,16 @@ func (o *Outlet) receive(ctx context.Context, a *attempt, in *wire.Incoming, dea
 	a.health = well
 	c := r.call()
 	a.Reply, a.Refused = o.mask.plain(c.method), o.mask.plain(c.refused)
-	if c.method != "" && c.refused == "" {
+	if c.method == "" || c.refused != "" {
+		return
+	}
+	switch err := r.keep(ctx, deadline, c.size); {
+	case err == nil:
 		a.reply = tghook.Reply{Method: c.method, Params: c.params}
-		r.memory.keep(ctx, c.fileBytes+int64(len(r.content)))
+	case ctx.Err() != nil:
+		a.fail(unknown, err.Error())
+	default:
+		a.Refused = err.Error()
 	}
 }
 

@@ -17,6 +17,7 @@ type call struct {
 	method    string
 	params    map[string]any
 	fileBytes int64
+	size      int    // of the body that it was read from
 	refused   string // why it is not executed
 }
 

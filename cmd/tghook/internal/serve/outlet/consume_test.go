@@ -82,6 +82,8 @@ func (q *queue) add(t *testing.T, n int) {
 
 // caller is a Bot API that takes a second for each call.
 type caller struct {
+	refuse func(method string) error // nil: none
+
 	mu      sync.Mutex
 	methods []string
 	memory  []bool // whether all memory was free during the call
@@ -96,6 +98,9 @@ func (c *caller) Call(_ context.Context, method string, _, _ any) error {
 	c.methods, c.memory = append(c.methods, method), append(c.memory, free)
 	c.mu.Unlock()
 	time.Sleep(time.Second)
+	if c.refuse != nil {
+		return c.refuse(method)
+	}
 	return nil
 }
 
@@ -207,8 +212,7 @@ func TestConsumeStopsInAnOutage(t *testing.T) {
 	})
 }
 
-// Consume encodes a reply before it ends the context of its handler.
-func TestTheMemoryOfFilesIsGivenBack(t *testing.T) {
+func TestTheMemoryOfAReplyIsGivenBackAfterItsCall(t *testing.T) {
 	header, body := parts(t, map[string]string{"method": "sendDocument", "document": "attach://file0"}, 1, 1<<20)
 	synctest.Test(t, func(t *testing.T) {
 		b := &bot{answer: always(answer(header, body))}
@@ -221,6 +225,94 @@ func TestTheMemoryOfFilesIsGivenBack(t *testing.T) {
 		stop()
 		require.NoError(t, s.last(t).Err)
 		require.Equal(t, []string{"sendDocument"}, c.methods)
-		require.Equal(t, []bool{true}, c.memory)
+		require.Equal(t, []bool{false}, c.memory, "the reply is in memory")
+		requireAllFree(t, o)
 	})
+}
+
+// requireAllFree requires that no answer has memory.
+func requireAllFree(t *testing.T, o *outlet.Outlet) {
+	t.Helper()
+	require.True(t, outlet.TakeMemory(outlet.MaxInUse))
+	outlet.ReturnMemory(outlet.MaxInUse)
+	require.True(t, o.Held().TryAcquire(outlet.MaxHeld))
+	o.Held().Release(outlet.MaxHeld)
+	require.True(t, o.Small().TryAcquire(outlet.MaxSmall))
+	o.Small().Release(outlet.MaxSmall)
+}
+
+// waits are replies that wait for the Bot API, in the memory for one of them.
+type waits struct {
+	header, body string
+	room         func(*outlet.Outlet) (pool interface{ TryAcquire(n int64) bool }, taken int64)
+}
+
+func waitsOf(t *testing.T) map[string]waits {
+	t.Helper()
+	type pool = interface{ TryAcquire(n int64) bool }
+	header, body := parts(t, map[string]string{"method": "sendDocument", "document": "attach://file0"}, 1, 1<<20)
+	return map[string]waits{
+		"a file": {header, body, func(o *outlet.Outlet) (pool, int64) {
+			return o.Held(), outlet.MaxHeld - outlet.CopiesOfFiles*int64(len(body))
+		}},
+		"a text": {jsonType, call, func(o *outlet.Outlet) (pool, int64) {
+			return o.Small(), outlet.MaxSmall - outlet.CopiesOfJSON*int64(len(call))
+		}},
+	}
+}
+
+// While the Bot API refuses a reply, the reply is in memory. The next one comes when there is memory.
+func TestRepliesThatWaitForTheBotAPIHaveBoundedMemory(t *testing.T) {
+	for name, test := range waitsOf(t) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &bot{answer: always(answer(test.header, test.body))}
+				o, s := b.open(t, func(c *outlet.Config) { c.Target.MaxConnections = 10 })
+				defer o.Close()
+				pool, taken := test.room(o)
+				require.True(t, pool.TryAcquire(taken))
+				refused := 0
+				c := &caller{refuse: func(method string) error {
+					if refused++; refused > 1 {
+						return nil
+					}
+					return &tghook.APIError{Method: method, Code: 429, RetryAfter: 40 * time.Second}
+				}}
+				q := &queue{}
+				q.add(t, 3)
+				stop := consume(t, q, o, c)
+				time.Sleep(30 * time.Second)
+				require.Len(t, s.list(), 1, "the others wait for memory")
+				time.Sleep(30 * time.Second)
+				stop()
+				require.Len(t, q.done, 3)
+				for _, a := range s.list() {
+					require.Empty(t, a.Refused)
+				}
+			})
+		})
+	}
+}
+
+// A stop does not wait for memory. The update goes back into the queue, because its reply was not called.
+func TestAnAnswerThatWaitsForMemoryIsCutOff(t *testing.T) {
+	for name, test := range waitsOf(t) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &bot{answer: always(answer(test.header, test.body))}
+				o, s := b.open(t)
+				defer o.Close()
+				pool, taken := test.room(o)
+				require.True(t, pool.TryAcquire(taken+1))
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Second, func() { cancel(errStop) })
+				begun := time.Now()
+				_, err := o.Deliver(ctx, update(t, 1))
+				require.ErrorIs(t, err, errStop)
+				require.Equal(t, time.Second, time.Since(begun))
+				require.ErrorIs(t, s.last(t).Err, errStop)
+				require.False(t, o.Status().Down)
+			})
+		})
+	}
 }

@@ -40,10 +40,17 @@ func TakeMemory(n int64) bool { return inUse.TryAcquire(n) }
 // ReturnMemory gives it back.
 func ReturnMemory(n int64) { inUse.Release(n) }
 
-// Held is the memory that an Outlet may hold.
+// Held is the memory that an Outlet may hold for large answers.
 func (o *Outlet) Held() *semaphore.Weighted { return o.memory }
+
+// Small is the memory that it may hold for small ones.
+func (o *Outlet) Small() *semaphore.Weighted { return o.small }
 
 const (
 	MaxInUse = maxInUse
 	MaxHeld  = maxHeld
+	MaxSmall = maxSmall
+
+	CopiesOfFiles = copiesOfFiles
+	CopiesOfJSON  = copiesOfJSON
 )

@@ -333,18 +333,42 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
-func TestNoMemoryForALargeAnswer(t *testing.T) {
+func TestNoMemoryForAnAnswer(t *testing.T) {
+	for name, test := range waitsOf(t) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &bot{answer: always(answer(test.header, test.body))}
+				o, s := b.open(t)
+				defer o.Close()
+				pool, taken := test.room(o)
+				require.True(t, pool.TryAcquire(taken+1))
+				reply, err := o.Deliver(t.Context(), update(t, 1))
+				require.NoError(t, err, "the bot has taken the update")
+				require.Equal(t, tghook.NoReply, reply)
+				require.Contains(t, s.last(t).Refused, "the gateway had no memory in time")
+				require.False(t, o.Status().Down, "it is not the bot's fault")
+				require.True(t, pool.TryAcquire(1), "the answer has none")
+			})
+		})
+	}
+}
+
+// Other bots have the memory of the process.
+func TestSmallAnswersDoNotWaitForLargeOnesOfOtherBots(t *testing.T) {
 	header, body := parts(t, map[string]string{"method": "sendDocument"}, 1, 1<<20)
 	synctest.Test(t, func(t *testing.T) {
-		b := &bot{answer: always(answer(header, body))}
+		b := &bot{answer: always(answer(jsonType, call))}
 		o, s := b.open(t)
 		defer o.Close()
 		require.True(t, outlet.TakeMemory(outlet.MaxInUse))
-		_, err := o.Deliver(t.Context(), update(t, 1))
-		outlet.ReturnMemory(outlet.MaxInUse)
-		require.NoError(t, err, "the bot has taken the update")
+		defer outlet.ReturnMemory(outlet.MaxInUse)
+		reply, err := o.Deliver(t.Context(), update(t, 1))
+		require.NoError(t, err)
+		require.Equal(t, "sendMessage", reply.Method)
+		b.set(func() { b.answer = always(answer(header, body)) })
+		_, err = o.Deliver(t.Context(), update(t, 2))
+		require.NoError(t, err)
 		require.Contains(t, s.last(t).Refused, "the gateway had no memory in time")
-		require.False(t, o.Status().Down, "it is not the bot's fault")
 		require.True(t, o.Held().TryAcquire(outlet.MaxHeld))
 	})
 }

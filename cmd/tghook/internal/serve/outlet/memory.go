@@ -6,58 +6,68 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/tghook/tghook/internal/dispatch"
 )
 
-// How many bytes large answers may have in memory. An answer of at most 64 KiB is not counted.
+// How many bytes answers may have in memory, from when they are read until their calls are over. An
+// answer needs copiesOfFiles*maxMultipart at most. While the Bot API refuses a call, it goes on for
+// two minutes. So an Outlet has room for one more answer beside the largest one, and the process has
+// room for one more beside all of one Outlet. Small answers wait only for those of the same Outlet.
 const (
-	maxHeld  = 2 * maxMultipart // of one Outlet
-	maxInUse = 256 << 20        // of the process
+	maxHeld  = 2 * copiesOfFiles * maxMultipart // large answers of one Outlet
+	maxInUse = 3 * copiesOfFiles * maxMultipart // large answers of the process
+	// maxSmall is for answers of less than 64 KiB, of one Outlet. It is as much as the updates have
+	// that Consume holds.
+	maxSmall = 64 << 20
 )
 
 var inUse = semaphore.NewWeighted(maxInUse)
 
+// How often the bytes of an answer may be in memory at once. They are there as the body and as what
+// was read from it. Later they are there as what Consume keeps and as what the Caller gets. JSON is
+// also encoded twice when it is checked, and when it is called.
+const (
+	copiesOfFiles = 2
+	copiesOfJSON  = 4
+)
+
 // claim is the memory that one answer has.
 type claim struct {
-	own   *semaphore.Weighted // the Outlet's
+	pools []*semaphore.Weighted // each of them has given the bytes
 	bytes int64
 }
 
 // errNoMemory says that other answers have the memory.
-var errNoMemory = errors.New("the gateway had no memory in time for a large answer, because other large answers are in use")
+var errNoMemory = errors.New("the gateway had no memory in time for the answer, because other answers are in use: their calls are not over")
 
-// take waits until there is memory. If there is none before the deadline, the error is
+// take waits until all pools have memory. If they have none before the deadline, the error is
 // errNoMemory.
-func (c *claim) take(ctx context.Context, deadline time.Time, bytes int64) error {
+func (c *claim) take(ctx context.Context, deadline time.Time, bytes int64, pools ...*semaphore.Weighted) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if err := c.own.Acquire(ctx, bytes); err != nil {
-		return errNoMemory
-	}
-	if err := inUse.Acquire(ctx, bytes); err != nil {
-		c.own.Release(bytes)
-		return errNoMemory
-	}
 	c.bytes = bytes
+	for _, pool := range pools {
+		if pool.Acquire(ctx, bytes) != nil {
+			c.release()
+			return errNoMemory
+		}
+		c.pools = append(c.pools, pool)
+	}
 	return nil
 }
 
-// keep leaves so many bytes in use until ctx ends.
+// keep leaves so many bytes in use until the attempt of ctx is over, with the call of its reply.
 func (c *claim) keep(ctx context.Context, bytes int64) {
-	bytes = min(bytes, c.bytes)
-	if bytes <= 0 {
-		return
-	}
-	c.bytes -= bytes
-	kept := &claim{c.own, bytes}
-	context.AfterFunc(ctx, kept.release)
+	kept := &claim{c.pools, min(bytes, c.bytes)}
+	c.bytes -= kept.bytes
+	dispatch.After(ctx, kept.release)
 }
 
 // release gives the memory back.
 func (c *claim) release() {
-	if c.bytes == 0 {
-		return
+	for _, pool := range c.pools {
+		pool.Release(c.bytes)
 	}
-	inUse.Release(c.bytes)
-	c.own.Release(c.bytes)
-	c.bytes = 0
+	c.pools, c.bytes = nil, 0
 }

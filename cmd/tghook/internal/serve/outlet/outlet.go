@@ -104,6 +104,7 @@ type Outlet struct {
 	window *window
 	pool   pool
 	memory *semaphore.Weighted // bytes of large answers that this Outlet may hold
+	small  *semaphore.Weighted // bytes of the other answers
 }
 
 const defaultTimeout = time.Minute
@@ -134,6 +135,7 @@ func newOutlet(cfg Config, dial dialFunc) (*Outlet, error) {
 		mask:   newMask(cfg.Target, cfg.Token),
 		window: newWindow(cfg.Target.MaxConnections),
 		memory: semaphore.NewWeighted(maxHeld),
+		small:  semaphore.NewWeighted(maxSmall),
 	}
 	if cfg.Target.Signature != "" {
 		if o.signer, err = standardwebhooks.NewWebhook(cfg.Target.Signature); err != nil {
@@ -160,8 +162,8 @@ const maxRetryAfter = time.Hour
 //
 // It waits until the update may be posted. While the bot cannot be reached it tries again: see the
 // package's documentation. When ctx ends, it returns the cause of ctx. So the context must have no
-// deadline: set HandlerTimeout of [tghook.DispatchConfig] to a negative value. If a reply has
-// files, they count as memory in use until ctx ends: Consume ends it when it has encoded the reply.
+// deadline: set HandlerTimeout of [tghook.DispatchConfig] to a negative value. A reply counts as
+// memory in use until Consume has called it, or until ctx ends if it is not that of Consume.
 func (o *Outlet) Deliver(ctx context.Context, u *tghook.Update) (tghook.Reply, error) {
 	var backoff retry.Backoff
 	place, successes := back, uint64(0)
