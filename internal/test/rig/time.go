@@ -51,14 +51,14 @@ func Until(tb testing.TB, what string, is func() bool) {
 // ShedAnswers are the answers to an update that was turned away. They have jitter.
 var ShedAnswers = []string{"503 after 2", "503 after 3", "503 after 4", "503 after 5"}
 
-// Bubble runs a test in time of its own. Days pass at its end, so that a goroutine which
-// does not end is a leak.
+// Bubble runs a test in time of its own. Days pass at its end, after its Cleanup functions, so
+// that a goroutine which does not end is a leak.
 func Bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(4 * 24 * time.Hour) })
 		f(t)
-		time.Sleep(4 * 24 * time.Hour)
 	})
 }
 
