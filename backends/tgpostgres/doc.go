@@ -131,7 +131,12 @@
 //
 // An update that was handled is removed from tghook_queue. Its key stays in tghook_queue_done for
 // one to two days, or for longer while no worker runs. The workers TRUNCATE a partition of
-// tghook_queue_done each day. It never has a pending update or a dead letter.
+// tghook_queue_done each day. It never has a pending update or a dead letter. A key takes about 100
+// bytes with its index entry.
+//
+// If the clock of PostgreSQL jumps forward by more than a lease, because it was set or because its
+// machine was suspended, all leases run out at once. Then handlers that run may be cancelled, and
+// their updates run again. For each of these an attempt counts.
 //
 // [Tx] gives a handler the transaction that removes its update. So the handler's writes in this
 // database happen exactly once. This bot sells credit, and books each payment once, whatever

@@ -194,11 +194,15 @@
 //
 // # The clock
 //
-// The clock of the machine measures all times. If it is set forward, leases run out earlier. So
-// during a rolling restart, another process may run an update that the first still runs. The
-// first handler's context ends with [tghook.ErrClaimLost] at the next renewal, within 10 seconds.
-// Keys are forgotten earlier too. After a jump of a day or more, an update that Telegram delivers
-// again may run again.
+// The clock of the machine measures all times. A queue notices when it jumps forward, because it was
+// set or because the machine was suspended: every lease goes on for what was left of it. A suspended
+// machine is seen on Linux, where the monotonic clock stands still then. A process that starts after
+// the jump does not see it. In its first seconds it may take an update that another one still runs.
+//
+// In a Store, leases run out earlier if the clock is set forward. So during a rolling restart, another
+// process may run an update that the first still runs. The first handler's context ends with
+// [tghook.ErrClaimLost] at the next renewal, within 10 seconds. Keys are forgotten earlier too, also
+// in a queue. After a jump of a day or more, an update that Telegram delivers again may run again.
 //
 // If the clock is set back, updates are kept longer. A lease never runs longer than 30 seconds, or
 // ConsumeConfig.Lease, after a process asks for the update. NTP normally does not set the clock,

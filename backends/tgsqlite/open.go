@@ -122,7 +122,7 @@ func start(db *sql.DB, cfg Config) (*Store, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openPatience)
 	defer cancel()
 	s := &Store{db: db}
-	s.queue = &Queue{store: s, scans: scans{}}
+	s.queue = &Queue{store: s, scans: scans{}, jumps: newJumps(time.Now())}
 	s.queue.change = signal{look: s.queue.ready, waiting: map[int64]*waiters{}}
 	return s, patiently(ctx, func() error { return s.connect(ctx, cfg) })
 }

@@ -23,6 +23,7 @@ type Queue struct {
 	store  *Store
 	change signal // an update of a bot may have become free to be taken
 	scans  scans
+	jumps  jumps
 }
 
 var (

@@ -22,6 +22,31 @@ func (s scans) due(bot int64) bool {
 	return true
 }
 
+// leastJump is the least jump of the clock that matters. Consume renews a lease of 3 seconds, which
+// is the shortest, when 2 are left.
+const leastJump = time.Second
+
+// jumps has the last jump of the machine's clock. The clock jumps forward when it is set, and when
+// the machine was suspended: the monotonic clock stands still then. Only the writer's goroutine
+// uses it.
+type jumps struct {
+	looked time.Time     // the last look, by the monotonic clock
+	wall   time.Time     // the same, by the clock of the machine
+	by     time.Duration // how far the clock has jumped; 0 if it never has
+	to     int64         // the time after the jump
+}
+
+func newJumps(now time.Time) jumps { return jumps{looked: now, wall: now.Round(0)} }
+
+// look notes a jump since the last look.
+func (j *jumps) look(now time.Time) {
+	wall := now.Round(0) // without the monotonic clock
+	if by := wall.Sub(j.wall) - now.Sub(j.looked); by >= leastJump {
+		j.by, j.to = by, now.UnixMilli()
+	}
+	j.looked, j.wall = now, wall
+}
+
 // An endedLane is a lane whose leases have all ended. An update without a lane counts as one.
 type endedLane struct {
 	name   string
@@ -32,6 +57,11 @@ type endedLane struct {
 const (
 	// shortenLeases is for a clock that was set back: no lease runs longer than it was granted for.
 	shortenLeases = `UPDATE OR ROLLBACK leases SET until = ?2 + lease WHERE bot = ?1 AND until - lease > ?2`
+
+	// lengthenLeases is for a clock that has jumped forward: a lease that ran out in the jump goes on
+	// for what was left of it. After that it is behind the jump, so no process lengthens it again.
+	lengthenLeases = `
+UPDATE OR ROLLBACK leases SET until = min(until + ?3, ?2 + lease) WHERE bot = ?1 AND until > ?4 - ?3 AND until <= ?4`
 
 	readEnded  = `SELECT lane, seq FROM leases WHERE bot = ?1 AND until <= ?2 ORDER BY lane, seq`
 	isLeased   = `SELECT 1 FROM leases WHERE bot = ?1 AND lane = ?2 AND until > ?3 LIMIT 1`
@@ -46,6 +76,11 @@ const (
 func (t *taking) freeEnded() error {
 	if _, err := t.session.exec(shortenLeases, t.bot, t.now); err != nil {
 		return err
+	}
+	if t.jumps.by > 0 {
+		if _, err := t.session.exec(lengthenLeases, t.bot, t.now, milliseconds(t.jumps.by), t.jumps.to); err != nil {
+			return err
+		}
 	}
 	lanes, err := t.endedLanes()
 	if len(lanes) == 0 || err != nil {

@@ -81,8 +81,11 @@ func (q *Queue) Take(ctx context.Context, bot int64, limit int, lease time.Durat
 func (q *Queue) take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
 	var updates []tghook.QueuedUpdate
 	err := q.store.writer.do(ctx, 0, func(s *session) (err error) {
-		t := &taking{session: s, bot: bot, limit: limit, now: now(), lease: milliseconds(lease), fence: 1 + rand.Int64N(math.MaxInt64)} //nolint:gosec // two must differ, nobody guesses it
+		now := time.Now()
+		t := &taking{session: s, bot: bot, limit: limit, now: now.UnixMilli(), lease: milliseconds(lease), fence: 1 + rand.Int64N(math.MaxInt64)} //nolint:gosec // two must differ, nobody guesses it
 		if q.scans.due(bot) {
+			q.jumps.look(now)
+			t.jumps = q.jumps
 			if err := t.freeEnded(); err != nil {
 				return err
 			}
@@ -101,6 +104,7 @@ type taking struct {
 	now     int64
 	lease   int64
 	fence   int64
+	jumps   jumps
 }
 
 // The statements of a Take. The heads are the first rows of their table, and the updates behind
