@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -34,18 +32,12 @@ func (e *LostError) Error() string { return "given up: " + e.Err.Error() }
 
 func (e *LostError) Unwrap() error { return e.Err }
 
-// Call implements [tghook.Caller]. If the end of the gateway cuts the call off, its error wraps
-// [tghook.ErrShutdown]. The update then stays in the queue.
+// Call implements [tghook.Caller].
 func (c *caller) Call(ctx context.Context, method string, params, result any) error {
 	q, _ := tghook.QueuedFromContext(ctx)
 	c.count(q.Key.ID, false) // it is made again
-	bounded, release := c.bot.gateway.ends.calls.bound(ctx)
-	defer release()
 	at := time.Now()
-	err := c.bot.client.Call(bounded, method, params, result)
-	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(bounded), tghook.ErrShutdown) {
-		err = fmt.Errorf("%w: %w", tghook.ErrShutdown, err)
-	}
+	err := c.bot.client.Call(ctx, method, params, result)
 	took := time.Since(at)
 	if err == nil {
 		c.bot.gateway.cfg.Meter.Called(c.bot.cfg.Name, method, nil, took)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -513,11 +514,18 @@ func TestTheEnd(t *testing.T) {
 func TestTheEndIsBounded(t *testing.T) {
 	require.LessOrEqual(t, gateway.TimeOfTheEnd, 5*time.Second)
 	require.LessOrEqual(t, gateway.TimeOfReplies, gateway.TimeOfTheEnd-time.Second, "a call is cut off in time")
-	for name, locked := range map[string][]string{
-		"Telegram hangs":                nil,
-		"Telegram and the storage hang": {"queue.db", "serve.db"},
-	} {
+	hangs := tghooktest.CallFault{Delay: 10 * patience}
+	tests := map[string]struct {
+		fault  tghooktest.CallFault
+		locked []string
+	}{
+		"Telegram hangs":                {fault: hangs},
+		"Telegram limits the rate":      {fault: tghooktest.CallFault{Err: &tghooktest.CallError{Code: 429, Description: "Too Many Requests: retry after 90", RetryAfter: 90 * time.Second}}},
+		"Telegram and the storage hang": {fault: hangs, locked: []string{"queue.db", "serve.db"}},
+	}
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			locked := test.locked
 			bot := newWitness(t, answerJSON(`{"method":"sendMessage","chat_id":1,"text":"Hello!"}`))
 			r := newRig(t, func(f *config.Config, r *rig) {
 				if locked == nil {
@@ -531,7 +539,7 @@ func TestTheEndIsBounded(t *testing.T) {
 					return tghooktest.CallFault{}
 				}
 				calling <- struct{}{}
-				return tghooktest.CallFault{Delay: 10 * patience}
+				return test.fault
 			})
 			r.tg.User("Ann").Chat().Send("one")
 			<-calling
@@ -557,6 +565,9 @@ func TestTheEndIsBounded(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 1, state.Pending)
 			require.Zero(t, state.Leased, "the next gateway need not wait")
+			taken, err := r.storage.Queue().Take(t.Context(), r.tg.Bot(t).Bot(), 1, time.Minute)
+			require.NoError(t, err)
+			require.Zero(t, taken[0].Attempts, "an end is no attempt")
 		})
 	}
 }
@@ -597,4 +608,33 @@ func TestTheKeeper(t *testing.T) {
 	r.eventually(func() bool { s, err := second.Bot("shop"); return err == nil && s.Webhook.Here }, "the second one polls")
 	r.tg.User("Ann").Chat().Send("two")
 	bot.await(t, 1)
+}
+
+// Two gateways share a storage. A bot that is added, paused or removed at one of them is so at the
+// other one.
+func TestAnActAtOneGatewayHoldsForAll(t *testing.T) {
+	bot := newWitness(t, nil)
+	r := newRig(t, func(f *config.Config, _ *rig) { f.Admin.Allow = loopback })
+	first, second := r.gateway, r.beside()
+	require.NoError(t, second.Add(t.Context(), "shop", fmt.Appendf(nil, `{"token":%q,"to":%q}`, r.tg.Token, bot.URL)))
+	r.eventually(func() bool { s, err := first.Bot("shop"); return err == nil && s.Webhook.URL != "" }, "Telegram has the webhook")
+	ann := r.tg.User("Ann").Chat()
+	ann.Send("one")
+	bot.await(t, 1)
+
+	require.NoError(t, second.SetPaused(t.Context(), "shop", true))
+	r.eventually(func() bool { s, err := first.Bot("shop"); return err == nil && s.Paused }, "the first one pauses")
+	ann.Send("two")
+	r.tg.WaitDelivered(t)
+	require.Equal(t, 1, r.pending())
+	require.Never(t, func() bool { return len(bot.bodies()) > 1 }, time.Second, 50*time.Millisecond)
+	require.NoError(t, second.SetPaused(t.Context(), "shop", false))
+	bot.await(t, 1)
+
+	require.NoError(t, second.Remove(t.Context(), "shop"))
+	r.eventually(func() bool { _, err := first.Bot("shop"); return errors.Is(err, gateway.ErrNoBot) }, "the first one forgets it")
+	r.eventually(func() bool {
+		info, err := r.tg.Bot(t).GetWebhookInfo(t.Context())
+		return err == nil && info.URL == ""
+	}, "its webhook is deleted")
 }

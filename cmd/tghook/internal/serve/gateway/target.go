@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -108,7 +107,7 @@ func (t *target) consume() tghook.ConsumeConfig {
 			HandlerTimeout: -1, // the outlet has limits of its own; an update may wait for a bot that is down
 		},
 		Lease: lease,
-		Grace: t.cfg.Timeout + repliesTime,
+		Grace: t.cfg.Timeout + repliesTime, EndGrace: t.bot.gateway.ends.calls.ctx.Done(),
 	}
 	library := t.bot.gateway.cfg.Library
 	if library != nil && t.cfg.Name == "" { // a copy is no bot
@@ -123,9 +122,6 @@ func (t *target) consume() tghook.ConsumeConfig {
 		t.over(d)
 	}
 	cfg.Dispatch.DeadLetter = func(ctx context.Context, u *tghook.Update, why error) error { // it is in the storage already
-		if !t.bot.gateway.cfg.File.Log.Contents {
-			why = withoutContents(why)
-		}
 		t.log.ErrorContext(ctx, "an update is a dead letter", slog.Int64("update_id", u.ID), slog.String("kind", string(u.Kind)), slog.String("error", fieldNames.Replace(why.Error())))
 		return nil
 	}
@@ -140,22 +136,9 @@ func (t *target) over(d tghook.Delivery) {
 	switch d.Outcome {
 	case tghook.OutcomeDropped, tghook.OutcomeDeadLettered, tghook.OutcomeAbandoned:
 		t.bot.gateway.cfg.Meter.DeadLettered(t.bot.cfg.Name, t.cfg.Name)
-		if !t.bot.gateway.record.history.Bodies {
-			d.Err = withoutContents(d.Err)
-		}
 		t.bot.gateway.record.letter(t, d)
 	default:
 	}
-}
-
-// withoutContents returns the reason of a dead letter. If the update cannot be read, its excerpt is
-// left out.
-func withoutContents(why error) error {
-	var unreadable *tghook.DecodeError
-	if errors.As(why, &unreadable) {
-		return &tghook.DecodeError{UpdateID: unreadable.UpdateID, Err: unreadable.Err}
-	}
-	return why
 }
 
 // observe notes a request to the bot.
