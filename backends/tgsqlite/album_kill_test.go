@@ -21,19 +21,24 @@ import (
 	"github.com/tghook/tghook/backends/tgsqlite"
 )
 
-// shortLease is a Store whose claims run out soon, so that a test need not wait for them.
+// shortLease is a Store whose claims run out soon, so that a test need not wait for them. It is for
+// the bot that is killed.
 type shortLease struct{ *tgsqlite.Store }
 
 func (s shortLease) Claim(ctx context.Context, c tghook.Claim, _, ttl time.Duration) (tghook.ClaimResult, error) {
-	return s.Store.Claim(ctx, c, time.Second, ttl)
+	return s.Store.Claim(ctx, c, 3*time.Second, ttl)
 }
 
 // albumBot is a bot in a process of its own. It writes what its handler does to a ledger,
-// and its address to stdout. It runs until it is killed.
-func albumBot(dir string, slow bool) error {
-	store, err := tgsqlite.Open(filepath.Join(dir, "bot.db"), tgsqlite.Config{})
+// and its address to stdout. It runs until it is killed. A bot that dies has short leases.
+func albumBot(dir string, dies, slow bool) error {
+	file, err := tgsqlite.Open(filepath.Join(dir, "bot.db"), tgsqlite.Config{})
 	if err != nil {
 		return err
+	}
+	store := tghook.Store(file)
+	if dies {
+		store = shortLease{file}
 	}
 	ledger, err := os.OpenFile(filepath.Join(dir, "ledger"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -54,8 +59,8 @@ func albumBot(dir string, slow bool) error {
 		return tghook.NoReply, err
 	}
 	nothing := tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) { return tghook.NoReply, nil })
-	hook, err := tghook.New(tghook.Chain(nothing, tghook.Album(onAlbum, tghook.AlbumConfig{Quiet: 500 * time.Millisecond})), tghook.Config{
-		InsecureNoSecret: true, Dispatch: tghook.DispatchConfig{Bot: 1, Store: shortLease{store}},
+	hook, err := tghook.New(tghook.Chain(nothing, tghook.Album(onAlbum, tghook.AlbumConfig{Quiet: albumQuiet})), tghook.Config{
+		InsecureNoSecret: true, Dispatch: tghook.DispatchConfig{Bot: 1, Store: store},
 	})
 	if err != nil {
 		return err
@@ -69,13 +74,21 @@ func albumBot(dir string, slow bool) error {
 	return server.Serve(l)
 }
 
-const albumBotVariable = "TGSQLITE_TEST_ALBUM_BOT"
+const (
+	albumBotVariable = "TGSQLITE_TEST_ALBUM_BOT"
+	// albumQuiet is long enough for a bot to be killed, and for the next one to start and to get
+	// an item.
+	albumQuiet = 5 * time.Second
+)
 
 // startAlbumBot starts a bot, and returns its address and what kills it.
-func startAlbumBot(t *testing.T, dir string, slow bool) (address string, kill func()) {
+func startAlbumBot(t *testing.T, dir string, dies, slow bool) (address string, kill func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), albumBotVariable+"="+dir)
+	if dies {
+		cmd.Env = append(cmd.Env, albumBotVariable+"_DIES=yes")
+	}
 	if slow {
 		cmd.Env = append(cmd.Env, albumBotVariable+"_SLOW=yes")
 	}
@@ -116,7 +129,7 @@ func ledgerOf(t *testing.T, dir string) string {
 
 func waitForLedger(t *testing.T, dir, want string) {
 	t.Helper()
-	assert.Eventually(t, func() bool { return ledgerOf(t, dir) == want }, 20*time.Second, 20*time.Millisecond, "the ledger is to be\n%s", want)
+	assert.Eventually(t, func() bool { return ledgerOf(t, dir) == want }, time.Minute, 20*time.Millisecond, "the ledger is to be\n%s", want)
 	assert.Equal(t, want, ledgerOf(t, dir))
 }
 
@@ -134,7 +147,7 @@ func TestABotThatIsKilledLosesNoItemOfAnAlbum(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			address, kill := startAlbumBot(t, dir, test.slow)
+			address, kill := startAlbumBot(t, dir, true, test.slow)
 			for _, id := range test.before {
 				postPhoto(t, address, id)
 			}
@@ -142,7 +155,7 @@ func TestABotThatIsKilledLosesNoItemOfAnAlbum(t *testing.T) {
 				waitForLedger(t, dir, "begin 1 2 3\n")
 			}
 			kill()
-			address, kill = startAlbumBot(t, dir, false)
+			address, kill = startAlbumBot(t, dir, false, false)
 			defer kill()
 			for _, id := range test.after {
 				postPhoto(t, address, id)

@@ -2,6 +2,7 @@ package tgsqlite_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,8 +41,14 @@ func reopen(tb testing.TB, path string) *restarted {
 	return r
 }
 
+// opening lets one file be opened at a time: many that make their files at once on a slow disk
+// take longer than Open waits.
+var opening sync.Mutex
+
 func (r *restarted) start(tb testing.TB) {
 	tb.Helper()
+	opening.Lock()
+	defer opening.Unlock()
 	store, err := tgsqlite.Open(r.path, tgsqlite.Config{})
 	require.NoError(tb, err)
 	r.store.Store(store)

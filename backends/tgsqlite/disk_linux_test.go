@@ -101,7 +101,7 @@ func fillDisk(dir string) error {
 	for want := kept; want > 0; want-- {
 		select {
 		case <-handled:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			return fmt.Errorf("%d updates were not handled", want)
 		}
 	}

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if dir := os.Getenv(albumBotVariable); dir != "" {
-		fmt.Fprintln(os.Stderr, albumBot(dir, os.Getenv(albumBotVariable+"_SLOW") != ""))
+		fmt.Fprintln(os.Stderr, albumBot(dir, os.Getenv(albumBotVariable+"_DIES") != "", os.Getenv(albumBotVariable+"_SLOW") != ""))
 		os.Exit(1)
 	}
 	for variable, run := range children {
@@ -95,10 +95,10 @@ func work(path, first string) error {
 }
 
 func serve(store *tgsqlite.Store, id int64) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	c := claim(id)
-	res, err := store.Claim(ctx, c, lease, ttl)
+	res, err := store.Claim(ctx, c, ttl, ttl)
 	if err != nil || res.State != tghook.ClaimGranted {
 		return err
 	}
