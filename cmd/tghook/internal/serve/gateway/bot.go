@@ -74,7 +74,11 @@ func (b *bot) same(cfg *config.Bot, file *config.Config) bool {
 // newBot returns a bot. It starts nothing. before is the bot with the same id that it replaces, or
 // nil.
 func newBot(g *Gateway, cfg *config.Bot, file *config.Config, before *bot) (*bot, error) {
-	b := &bot{gateway: g, cfg: cfg, door: doorOf(cfg, file), quiet: make(chan struct{}), log: g.cfg.Logger.With(slog.String("name", cfg.Name)), known: cfg.Secret}
+	b := &bot{gateway: g, cfg: cfg, door: doorOf(cfg, file), quiet: make(chan struct{}), log: g.cfg.Logger, known: cfg.Secret}
+	if !g.cfg.File.Log.Contents {
+		b.log = slog.New(discreet{b.log.Handler()})
+	}
+	b.log = b.log.With(slog.String("name", cfg.Name))
 	b.gone, b.back = context.WithCancel(context.Background())
 	previous := ""
 	if before != nil {

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -86,6 +90,115 @@ func bury(t *testing.T, change func(*config.Config), raw string) (log, row strin
 	require.Equal(t, raw, string(letters[0].Raw))
 	require.Contains(t, lines.String(), "an update is a dead letter")
 	return lines.String(), row
+}
+
+// hostile is a Queue with one update, which it does not bury.
+type hostile struct {
+	tghook.Queue // the methods that a test does not use
+
+	raw   []byte
+	taken bool
+}
+
+func (q *hostile) Take(ctx context.Context, bot int64, _ int, _ time.Duration) ([]tghook.QueuedUpdate, error) {
+	if q.taken {
+		<-ctx.Done()
+		return nil, nil
+	}
+	q.taken = true
+	return []tghook.QueuedUpdate{{Key: tghook.Key{Bot: bot, ID: 7}, Raw: q.raw}}, nil
+}
+
+func (q *hostile) Bury(context.Context, tghook.QueuedUpdate, string) error {
+	return errors.New("the disk is full")
+}
+
+func (q *hostile) Return(context.Context, []tghook.QueuedUpdate) error { return nil }
+
+// The library logs why, also if there is no dead letter yet.
+func TestALetterThatTheQueueDoesNotKeepIsLoggedWithoutContents(t *testing.T) {
+	for name, raw := range map[string]string{
+		"no kind": `{"update_id":7,"new_thing":"words of a user"}`,
+		"no JSON": `{"update_id":7,"message":{"text":"words of a user",}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot("http://127.0.0.1:1/")} })
+			r.eventually(func() bool { return len(r.gateway.Bots()) == 1 }, "the bot runs")
+			cfg, err := r.gateway.ConsumeOf("shop")
+			require.NoError(t, err)
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() {
+				ended <- tghook.Consume(ctx, &hostile{raw: []byte(raw)}, tghook.HandlerFunc(func(context.Context, *tghook.Update) (tghook.Reply, error) { return tghook.NoReply, nil }), cfg)
+			}()
+			r.eventually(func() bool { return strings.Contains(r.log.String(), "tghook: an update failed") }, "the library logs it")
+			stop()
+			require.NoError(t, <-ended)
+			require.Contains(t, r.log.String(), "the disk is full")
+			require.Contains(t, r.log.String(), "decode update")
+			require.NotContains(t, r.log.String(), "words of")
+		})
+	}
+}
+
+func TestAWebhookThatCannotBeReadIsLoggedWithoutContents(t *testing.T) {
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot("http://127.0.0.1:1/")} })
+	r.eventually(func() bool { return len(r.gateway.Bots()) == 1 }, "the bot runs")
+	b := r.file.Bots[0]
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("/bots/%d", b.ID), strings.NewReader(`{"update_id":7,"message":{"text":"words of a user",}}`))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Telegram-Bot-Api-Secret-Token", b.Secret)
+	w := httptest.NewRecorder()
+	r.gateway.ServeHTTP(w, req)
+	require.Equal(t, http.StatusBadRequest, w.Code)
+	r.eventually(func() bool { return strings.Contains(r.log.String(), "request refused") }, "the library logs it")
+	require.Contains(t, r.log.String(), "decode update")
+	require.NotContains(t, r.log.String(), "words of")
+}
+
+// The library logs an update whole if its dead letter does not end.
+func TestADeadLetterEndsIfTheQueueDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		defer close(hang)
+		begun := time.Now()
+		err := gateway.GiveUpInto(t.Context(), &slow{until: hang}, &tghook.Update{Raw: []byte(`{}`)})
+		require.Error(t, err)
+		require.Equal(t, 5*time.Second, time.Since(begun))
+	})
+}
+
+// slow is a Queue that does not look at its context.
+type slow struct {
+	tghook.Queue
+
+	until chan struct{}
+}
+
+func (q *slow) Publish(context.Context, ...tghook.QueuedUpdate) error {
+	<-q.until
+	return nil
+}
+
+func TestALineIsDiscreet(t *testing.T) {
+	_, err := tghook.ParseUpdate([]byte(`{"update_id":7,"message":{"text":"words \"of\" a user",}}`))
+	require.Error(t, err)
+	cut, _, _ := strings.Cut(err.Error(), "words")
+	lines := &text{}
+	h := gateway.Discreet(slog.NewTextHandler(lines, nil)).WithGroup("bot")
+	log := slog.New(h).With(slog.String("name", "shop"))
+	log.Error("one", slog.Any("error", errors.Join(errors.New("before"), err, errors.New("after"))))
+	log.Error("two", slog.String("error", cut+`words \`), slog.Int("count", 2))
+	require.NotContains(t, lines.String(), "words")
+	for _, part := range []string{"bot.name=shop", "before", "after", "decode update", "bot.count=2"} {
+		require.Contains(t, lines.String(), part)
+	}
+
+	line := slog.NewRecord(time.Now(), slog.LevelError, "three", 0)
+	line.AddAttrs(slog.String("update", "words"))
+	require.ErrorContains(t, h.Handle(t.Context(), line), "log.contents", "nobody may take the update for kept")
+	require.Contains(t, lines.String(), "three")
+	require.NotContains(t, lines.String(), "words")
 }
 
 func TestTheReasonOfADeadLetterHasContentsIfTheyMayBeKept(t *testing.T) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/tghook/tghook"
@@ -27,6 +28,23 @@ const (
 	TimeOfReplies = replyTime
 	TimeOfTheEnd  = endTime
 )
+
+// ConsumeOf returns with what the updates of a bot are consumed.
+func (g *Gateway) ConsumeOf(name string) (tghook.ConsumeConfig, error) {
+	t, err := g.findTarget(name, "")
+	if err != nil {
+		return tghook.ConsumeConfig{}, err
+	}
+	return t.consume(), nil
+}
+
+// GiveUpInto does what the door does with an update that is none, if q is the queue.
+func GiveUpInto(ctx context.Context, q tghook.Queue, u *tghook.Update) error {
+	return (&inlet{bot: &bot{targets: []*target{{id: 42}}}, queue: q}).deadLetter(ctx, u, nil)
+}
+
+// Discreet returns a handler that leaves what users write out of the lines that h gets.
+func Discreet(h slog.Handler) slog.Handler { return discreet{h} }
 
 // GiveUp does what the door does with an update that it gives up.
 func (g *Gateway) GiveUp(ctx context.Context, name string, u *tghook.Update) error {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+	"github.com/tghook/tghook/internal/guard"
 )
 
 // inlet is the handler by which a bot's updates go into the queue. It succeeds when all targets
@@ -14,12 +16,16 @@ import (
 type inlet struct {
 	tghook.Handler // the publisher
 
-	bot *bot
+	bot   *bot
+	queue tghook.Queue
 }
 
+// publishTime is how long the queue may take to keep an update. A publisher has the same time.
+const publishTime = 5 * time.Second
+
 func newInlet(b *bot) (*inlet, error) {
-	i := &inlet{bot: b}
-	publisher, err := tghook.NewPublisher(&fanOut{b.gateway.cfg.Storage.Queue(), b}, tghook.DispatchConfig{Bot: b.cfg.ID})
+	i := &inlet{bot: b, queue: b.gateway.cfg.Storage.Queue()}
+	publisher, err := tghook.NewPublisher(&fanOut{i.queue, b}, tghook.DispatchConfig{Bot: b.cfg.ID})
 	i.Handler = publisher
 	return i, err
 }
@@ -42,6 +48,7 @@ func (i *inlet) dispatch() tghook.DispatchConfig {
 // deadLetter keeps an update that the door gives up. One without a kind goes into the queue of the
 // bot's own URL, where it becomes a dead letter that can be seen. Any other, such as a query that a
 // poll could not publish for long, is published once more. If that fails, it is given up later.
+// deadLetter returns in time, because a poll would log an update whose dead letter does not end.
 func (i *inlet) deadLetter(ctx context.Context, u *tghook.Update, _ error) error {
 	if u.Kind != "" {
 		_, err := i.HandleUpdate(ctx, u)
@@ -51,7 +58,11 @@ func (i *inlet) deadLetter(ctx context.Context, u *tghook.Update, _ error) error
 	if key.ID == 0 { // it may have none
 		key.ID = madeID(u.Raw)
 	}
-	return i.bot.gateway.cfg.Storage.Queue().Publish(ctx, tghook.QueuedUpdate{Key: key, Raw: u.Raw})
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	return guard.Within(publishTime, func() error {
+		return i.queue.Publish(ctx, tghook.QueuedUpdate{Key: key, Raw: u.Raw})
+	})
 }
 
 // fanOut is the Queue of a publisher: it publishes each update for all targets that take it, at

@@ -174,6 +174,9 @@ func (r *recorder) letter(t *target, d tghook.Delivery) {
 	if d.Err != nil {
 		row.Error = fieldNames.Replace(d.Err.Error())
 	}
+	if !r.history.Bodies {
+		row.Error = withoutContents(row.Error)
+	}
 	r.storage.Record(row, nil)
 }
 
