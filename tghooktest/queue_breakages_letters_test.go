@@ -96,6 +96,7 @@ var letterBreakages = []queueBreakage{
 		"an update that is given up is a dead letter, and comes again when it is put back",
 		"an update that was put back may fail and be buried again",
 		"dead letters are known after the server was killed",
+		"of many that put back or discard a dead letter at once, exactly one does",
 	}, false},
 	{"Discard forgets the key", func(q *bentQueue) {
 		q.discard = func(ctx context.Context, k tghook.Key) error {

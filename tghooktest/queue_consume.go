@@ -80,7 +80,8 @@ var consumeCases = []queueCase{
 	{"a process that stops ends what runs, and gives the rest back", anyQueue, func(c *queueTrial) {
 		s := c.newShop()
 		started, release := make(chan struct{}), make(chan struct{})
-		stop := s.consumes(c.Queue, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		ctx, cancel := context.WithCancel(c.Context())
+		stop := s.consumesUntil(ctx, c.Queue, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			s.note(u, "start")
 			close(started)
 			<-release
@@ -90,6 +91,7 @@ var consumeCases = []queueCase{
 		first, second := s.delivers(7), s.delivers(7)
 		await(c, started, "the start of the handler")
 		time.Sleep(moment)
+		cancel()
 		time.AfterFunc(moment, func() { close(release) })
 		stop()
 		s.did(7, fmt.Sprint("start ", first), fmt.Sprint("end ", first))
@@ -112,6 +114,7 @@ var consumeCases = []queueCase{
 	{"a handler that takes longer than the lease is run once", anyQueue, func(c *queueTrial) {
 		s := c.newShop()
 		s.inFlight = 1 // so that only the other process could take it
+		s.lease = shopLease
 		slow := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			s.note(u, "start")
 			time.Sleep(shopLease + time.Second)
@@ -143,7 +146,8 @@ type shop struct {
 	*queueTrial
 
 	publisher tghook.Handler
-	inFlight  int // MaxInFlight of the processes
+	inFlight  int           // MaxInFlight of the processes
+	lease     time.Duration // of the processes; long, so that no slow machine loses it
 	stops     []func()
 
 	mu    sync.Mutex
@@ -160,7 +164,7 @@ func (s *shop) config() tghook.DispatchConfig {
 }
 
 func (c *queueTrial) newShop() *shop {
-	s := &shop{queueTrial: c, lines: map[int64][]string{}, count: map[int64]int{}}
+	s := &shop{queueTrial: c, lease: longLease, lines: map[int64][]string{}, count: map[int64]int{}}
 	publisher, err := tghook.NewPublisher(c.Queue, s.config())
 	if err != nil {
 		c.Fatalf("NewPublisher: %v", err)
@@ -187,10 +191,15 @@ func (s *shop) delivers(chat int64) int64 {
 
 // consumes starts a process that handles updates. stop stops it and waits for its end.
 func (s *shop) consumes(q tghook.Queue, handle tghook.HandlerFunc) (stop func()) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(s.Context()))
+	return s.consumesUntil(context.WithoutCancel(s.Context()), q, handle)
+}
+
+// consumesUntil is consumes for a process that also stops when ctx ends.
+func (s *shop) consumesUntil(ctx context.Context, q tghook.Queue, handle tghook.HandlerFunc) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- tghook.Consume(ctx, q, handle, tghook.ConsumeConfig{Dispatch: s.config(), Lease: shopLease, OnError: func(context.Context, error) {}})
+		ended <- tghook.Consume(ctx, q, handle, tghook.ConsumeConfig{Dispatch: s.config(), Lease: s.lease, OnError: func(context.Context, error) {}})
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
