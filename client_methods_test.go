@@ -273,7 +273,7 @@ func overHTTP2(t *testing.T, api http.HandlerFunc) (*tghook.Client, *relay) {
 	base := server.Client().Transport.(*http.Transport).Clone()
 	base.ForceAttemptHTTP2 = true
 	transport := tghook.Pinged(base)
-	transport.HTTP2.SendPingTimeout, transport.HTTP2.PingTimeout = 100*time.Millisecond, 2*time.Second
+	transport.HTTP2.SendPingTimeout, transport.HTTP2.PingTimeout = 100*time.Millisecond, 6*time.Second
 	t.Cleanup(transport.CloseIdleConnections)
 	return rig.NewClient(t, tghook.ClientConfig{
 		BaseURL: "https://" + r.Addr().String(), HTTP: &http.Client{Transport: transport},

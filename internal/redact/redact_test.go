@@ -62,7 +62,7 @@ func TestALongTextIsSearchedInABoundedTime(t *testing.T) {
 		c := rig.Transport(func(*http.Request) (*http.Response, error) { return nil, errors.New(text) }).Client(t, tghook.ClientConfig{})
 		begun := time.Now()
 		_, err := c.GetMe(t.Context())
-		if took := time.Since(begun); took > 5*time.Second || len(err.Error()) > 128<<10 {
+		if took := time.Since(begun); took > time.Minute || len(err.Error()) > 128<<10 {
 			t.Errorf("%.10q: %v, and an error of %d bytes", text, took, len(err.Error()))
 		}
 	}
