@@ -100,11 +100,19 @@ func onPostgres(tb testing.TB) config.Storage {
 // open opens the storage, as another gateway would, and closes it after the test.
 func open(tb testing.TB, cfg config.Storage) *storage.Storage {
 	tb.Helper()
-	s, err := storage.Open(tb.Context(), cfg)
+	s, err := openPatient(tb.Context(), cfg)
 	require.NoError(tb, err)
-	s.BePatient()
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s
+}
+
+// openPatient opens a storage whose history may take long.
+func openPatient(ctx context.Context, cfg config.Storage) (*storage.Storage, error) {
+	s, err := storage.Open(ctx, cfg)
+	if err == nil {
+		s.BePatient()
+	}
+	return s, err
 }
 
 // patience is how long a test waits for something that should happen soon.

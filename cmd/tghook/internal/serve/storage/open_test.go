@@ -58,11 +58,10 @@ func startMany(t *testing.T, cfg config.Storage) {
 	var gateways sync.WaitGroup
 	for i := range 8 {
 		gateways.Go(func() {
-			s, err := storage.Open(t.Context(), cfg)
+			s, err := openPatient(t.Context(), cfg)
 			if !assert.NoError(t, err) {
 				return
 			}
-			s.BePatient()
 			assert.NoError(t, s.SaveBot(t.Context(), storage.Added{Name: strconv.Itoa(i), Sealed: []byte("x")}))
 			s.Record(storage.Row{ID: strconv.Itoa(i)}, nil)
 			assert.NoError(t, s.Close())
