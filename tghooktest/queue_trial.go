@@ -304,6 +304,15 @@ func (c *queueTrial) returns(all ...leased) {
 	c.same("Return", outcome(err), success)
 }
 
+// tryRenew renews the lease, and returns its key if it is lost.
+func (l leased) tryRenew(lease time.Duration) (lost []tghook.Key, err error) {
+	err = asked(l.queueTrial, func(ctx context.Context) (err error) {
+		lost, err = l.queue.Renew(ctx, got([]leased{l}), lease)
+		return err
+	})
+	return lost, err
+}
+
 // renews checks whether Renew says that the lease is lost.
 func (l leased) renews(lease time.Duration, want string) {
 	l.Helper()
