@@ -137,6 +137,7 @@ func whileKilled(c *queueTrial) {
 	await(c, half, "half of the updates")
 	c.Stop()
 	c.Start()
+	f.moves()
 	all.Wait()
 	f.check()
 	c.nothing()

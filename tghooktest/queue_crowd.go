@@ -40,6 +40,7 @@ type floor struct {
 	mu       sync.Mutex
 	returned map[int64]bool // by update_id
 	handled  map[string][]completion
+	moved    time.Time // when an update was last handled, or the server came back
 	count    int
 	total    int
 }
@@ -52,7 +53,7 @@ type completion struct {
 // newFloor returns a floor with lanes of equally many updates, and as many updates without a lane
 // as one lane has.
 func (c *queueTrial) newFloor(lanes, length int) *floor {
-	f := &floor{queueTrial: c, over: make(chan struct{}), returned: map[int64]bool{}, handled: map[string][]completion{}, total: (lanes + 1) * length}
+	f := &floor{queueTrial: c, over: make(chan struct{}), returned: map[int64]bool{}, handled: map[string][]completion{}, moved: time.Now(), total: (lanes + 1) * length}
 	for i := range lanes {
 		f.lanes = append(f.lanes, c.inLane(laneOf(i), length))
 	}
@@ -81,9 +82,10 @@ func (f *floor) publishes(q tghook.Queue, n int) {
 	}
 }
 
-// handles gives updates to end until all have been handled.
+// handles gives updates to end until all have been handled, or until nothing has moved for a long
+// time.
 func (f *floor) handles(q tghook.Queue, limit int, lease time.Duration, end func(taken []leased)) {
-	for began := time.Now(); time.Since(began) < f.patience; time.Sleep(time.Millisecond) {
+	for ; time.Since(f.lastMoved()) < f.patience; time.Sleep(time.Millisecond) {
 		select {
 		case <-f.over:
 			return
@@ -114,6 +116,18 @@ func (f *floor) firstTime(id int64) bool {
 	return !before
 }
 
+func (f *floor) lastMoved() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.moved
+}
+
+func (f *floor) moves() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.moved = time.Now()
+}
+
 // completes ends an update with success. It counts if the lease has held.
 func (f *floor) completes(l leased) {
 	at := f.clock.Add(1)
@@ -126,6 +140,7 @@ func (f *floor) completes(l leased) {
 	defer f.mu.Unlock()
 	name := f.nameOf(l.got)
 	f.handled[name] = append(f.handled[name], completion{l.got.Key.ID, at})
+	f.moved = time.Now()
 	if f.count++; f.count == f.total {
 		close(f.over)
 	}

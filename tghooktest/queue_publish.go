@@ -186,9 +186,11 @@ func (c *queueTrial) drains(updates []tghook.QueuedUpdate) {
 	for _, u := range updates {
 		want[u.Lane] = append(want[u.Lane], u)
 	}
-	began := time.Now()
-	for n := 0; n < len(updates) && time.Since(began) < c.patience; {
-		taken := c.tryTake(c.process(), c.patience-time.Since(began), 64, longLease)
+	for n := 0; n < len(updates); {
+		taken := c.tryTake(c.process(), c.patience, 64, longLease)
+		if len(taken) == 0 {
+			break // nothing comes any more
+		}
 		n += len(taken)
 		for _, l := range taken {
 			came[l.got.Lane] = append(came[l.got.Lane], l.got)
