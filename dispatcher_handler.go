@@ -12,6 +12,7 @@ import (
 	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
 	"github.com/tghook/tghook/internal/lane"
+	"github.com/tghook/tghook/internal/retry"
 	"github.com/tghook/tghook/internal/spelling"
 )
 
@@ -64,7 +65,7 @@ func (o owner) Refuse(it *dispatch.Item) error {
 }
 
 func itemOf(u *Update) dispatch.Item {
-	return dispatch.Item{ID: u.ID, Value: u, Life: u.Kind.memory(), MaxRetry: u.Kind.maxRetryAfter()}
+	return dispatch.Item{ID: u.ID, Value: u, Life: u.Kind.memory(), MaxRetry: retry.Longest(string(u.Kind))}
 }
 
 // laneOf is the lane of u.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tghook/tghook/internal/dispatch"
 	"github.com/tghook/tghook/internal/guard"
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // The causes ([context.Cause]) for which a handler's context ends while the handler runs.
@@ -292,5 +293,5 @@ func (f *findings) retryAfter(k Kind) time.Duration {
 	if f.retry == nil {
 		return 0
 	}
-	return min(max(f.retry.after, time.Second), k.maxRetryAfter())
+	return min(max(f.retry.after, time.Second), retry.Longest(string(k)))
 }

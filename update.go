@@ -82,22 +82,6 @@ func nextDelivery(n int) time.Duration {
 	return min(time.Second<<min(n-1, 7), 2*time.Minute)
 }
 
-// maxRetryAfter bounds the Retry-After of an update of kind k. Telegram drops
-// an update that would expire before the wait is over, and a query does not say how
-// much time it has left. Telegram waits for an hour at most.
-func (k Kind) maxRetryAfter() time.Duration {
-	switch k {
-	case KindInlineQuery:
-		return 3 * time.Second
-	case KindCallbackQuery, KindShippingQuery, KindPreCheckoutQuery:
-		return 15 * time.Second
-	case KindChosenInlineResult:
-		return 60 * time.Second
-	default:
-		return time.Hour
-	}
-}
-
 // Update is one update: the fields that are needed to deliver it, and all of it as
 // Telegram sent it (Raw). It is plain data. A handler must not
 // change it. Reading it is safe for concurrent use.

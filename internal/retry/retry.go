@@ -61,3 +61,19 @@ func (b *Backoff) Next() time.Duration {
 
 // Reset makes the next wait the shortest one again. Call it after a success.
 func (b *Backoff) Reset() { b.delay = 0 }
+
+// Longest is the longest Retry-After of an update of a kind. Telegram drops an update that would
+// expire before the wait is over, and a query does not say how much time it has left. Telegram
+// waits for an hour at most.
+func Longest(kind string) time.Duration {
+	switch kind {
+	case "inline_query":
+		return 3 * time.Second
+	case "callback_query", "shipping_query", "pre_checkout_query":
+		return 15 * time.Second
+	case "chosen_inline_result":
+		return time.Minute
+	default:
+		return time.Hour
+	}
+}

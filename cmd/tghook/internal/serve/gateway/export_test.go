@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/tghook/tghook"
@@ -41,6 +42,16 @@ func (g *Gateway) ConsumeOf(name string) (tghook.ConsumeConfig, error) {
 // GiveUpInto does what the door does with an update that is none, if q is the queue.
 func GiveUpInto(ctx context.Context, q tghook.Queue, u *tghook.Update) error {
 	return (&inlet{bot: &bot{targets: []*target{{id: 42}}}, queue: q}).deadLetter(ctx, u, nil)
+}
+
+// ReserveAtOnce reserves room for an update n times at once, in a queue that is full.
+func ReserveAtOnce(ctx context.Context, l tghook.Letters, n int) {
+	b := newBacklog(l, 7)
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() { b.reserve(ctx, 0) })
+	}
+	all.Wait()
 }
 
 // Discreet returns a handler that leaves what users write out of the lines that h gets.

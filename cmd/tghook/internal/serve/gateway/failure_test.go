@@ -364,8 +364,10 @@ func TestAHistoryWithoutBodies(t *testing.T) {
 }
 
 func TestNoTokenIsInTheHistory(t *testing.T) {
-	bot := newWitness(t, answerJSON(`{"method":"sendInvoice","chat_id":1,"title":"x","description":"x","payload":"x","provider_token":"284685063:TEST:abc","currency":"EUR","prices":[]}`))
+	bot := newWitness(t, nil)
 	r := newRig(t, func(f *config.Config, r *rig) {
+		bot.reply(answerJSON(`{"method":"sendInvoice","chat_id":1,"title":"x","description":"x","payload":"x","provider_token":"284685063:TEST:abc","currency":"EUR","prices":[],` +
+			`"photo_url":"https://api.telegram.org/file/bot` + r.tg.Token + `/photos/1.jpg"}`))
 		b := r.bot(bot.URL + "/" + r.tg.Token + "?key=hidden")
 		f.Bots = []*config.Bot{b}
 	})

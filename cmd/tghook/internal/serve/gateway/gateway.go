@@ -369,7 +369,7 @@ func (g *Gateway) count(ctx context.Context) {
 		for _, b := range g.all() {
 			for _, t := range b.targets {
 				counting.Go(func() error {
-					t.count(ctx)
+					t.backlog.count(ctx)
 					return nil
 				})
 			}

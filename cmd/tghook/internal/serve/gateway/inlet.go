@@ -86,7 +86,7 @@ func (f *fanOut) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) er
 		err = f.Queue.Publish(ctx, all...)
 	}
 	for _, t := range takes {
-		t.release(err == nil)
+		t.backlog.release(err == nil)
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func (f *fanOut) expand(ctx context.Context, updates []tghook.QueuedUpdate) (all
 			if !t.takes(parsed.Kind) {
 				continue
 			}
-			if most := f.bot.cfg.MaxPending; !t.reserve(ctx, most) {
+			if most := f.bot.cfg.MaxPending; !t.backlog.reserve(ctx, most) {
 				return nil, takes, fmt.Errorf("%w (%d; max_pending of the bot %s)", errFull, most, f.bot.cfg.Name)
 			}
 			u.Key.Bot = t.id

@@ -19,6 +19,7 @@ import (
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/config"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/outlet"
 	"github.com/tghook/tghook/cmd/tghook/internal/serve/storage"
+	"github.com/tghook/tghook/internal/redact"
 )
 
 // Types of rows, as tghook dev has them.
@@ -147,7 +148,7 @@ func (r *recorder) call(ctx context.Context, b *bot, method string, params any, 
 	}
 	x := &storage.Exchange{Method: http.MethodPost, URL: "/bot<token>/" + method, Status: row.Status}
 	if body, err := json.Marshal(params); err == nil { // files are references in it
-		x.Body = body
+		x.Body = []byte(redact.Tokens(redact.New(b.cfg.Token)(string(body)))) // in the address of a file, for example
 	}
 	r.storage.Record(row, r.bodies(x))
 }

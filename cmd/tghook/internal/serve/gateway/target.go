@@ -20,29 +20,26 @@ import (
 
 // target is a URL of a bot, with the queue of what it has not taken yet.
 type target struct {
-	bot   *bot
-	cfg   config.Target
-	id    int64          // of its queue
-	allow []netip.Prefix // nil: any address
-	url   string         // for people: without a password or a token
-	log   *slog.Logger
+	bot     *bot
+	cfg     config.Target
+	id      int64          // of its queue
+	allow   []netip.Prefix // nil: any address
+	url     string         // for people: without a password or a token
+	log     *slog.Logger
+	backlog *backlog
 
 	mu      sync.Mutex
 	posting *posting // nil while the bot is paused
 	paused  bool
 	ended   bool
-	state   tghook.QueueState
-	counted time.Time
 	lost    bool // the bot cannot be reached
-	came    int  // updates that were published since state was counted
-	coming  int  // updates that are being published
 
-	counting sync.Mutex     // held while what waits is counted
-	running  sync.WaitGroup // of postings that have not ended
+	running sync.WaitGroup // of postings that have not ended
 }
 
 func newTarget(b *bot, cfg config.Target, allow []netip.Prefix) *target {
 	t := &target{bot: b, cfg: cfg, id: queueOf(b.cfg.ID, cfg.Name), allow: allow, url: shownURL(cfg.URL), log: b.log}
+	t.backlog = newBacklog(b.gateway.cfg.Storage.Queue(), t.id)
 	if cfg.Name != "" {
 		t.log = b.log.With(slog.String("copy", cfg.Name))
 	}
@@ -200,62 +197,12 @@ func (t *target) isPaused() bool {
 	return t.paused
 }
 
-// count counts what waits. If the storage does not answer, the last count stands.
-func (t *target) count(ctx context.Context) {
-	t.counting.Lock()
-	defer t.counting.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, countTime)
-	defer cancel()
-	t.mu.Lock()
-	before := t.came
-	t.mu.Unlock()
-	state, err := t.bot.gateway.cfg.Storage.Queue().State(ctx, t.id)
-	if err != nil {
-		return // Ready tells of it
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.state, t.counted = state, time.Now()
-	t.came -= before
-}
-
-// reserve reports whether one more update may wait. It counts the update until release. All updates
-// that were published since the last count are assumed to wait. If these are too many, reserve counts
-// anew, but at most once in half a second.
-func (t *target) reserve(ctx context.Context, most int) bool {
-	ok, stale := t.tryReserve(most)
-	if !ok && stale {
-		t.count(ctx)
-		ok, _ = t.tryReserve(most)
-	}
-	return ok
-}
-
-func (t *target) tryReserve(most int) (ok, stale bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.state.Pending+t.came+t.coming >= most {
-		return false, time.Since(t.counted) > countPause
-	}
-	t.coming++
-	return true, false
-}
-
-// release ends a reservation. published says whether its update waits now.
-func (t *target) release(published bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.coming--
-	if published {
-		t.came++
-	}
-}
-
 // status tells of the target.
 func (t *target) status() TargetStatus {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := TargetStatus{Name: t.cfg.Name, URL: t.url, Queue: t.state, Counted: t.counted}
+	s := TargetStatus{Name: t.cfg.Name, URL: t.url}
+	s.Queue, s.Counted = t.backlog.counts()
 	if t.posting != nil {
 		s.Outlet = t.posting.outlet.Status()
 	}

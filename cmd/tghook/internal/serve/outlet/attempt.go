@@ -10,6 +10,7 @@ import (
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/cmd/tghook/internal/wire"
+	"github.com/tghook/tghook/internal/retry"
 )
 
 // attempt is one request to the bot, and what came of it.
@@ -127,7 +128,7 @@ func (o *Outlet) receive(ctx context.Context, a *attempt, in *wire.Incoming, dea
 	err := r.read(ctx, deadline)
 	a.Exchange.Answer, a.Exchange.AnswerSize = o.mask.excerpt(r.excerpt()), r.size
 	if !in.Delivered() {
-		a.after = retryAfter(in.Header.Get("Retry-After"))
+		a.after = retryAfter(in.Header.Get("Retry-After"), a.Update.Kind)
 		a.fail(healthOf(in.Status), "Wrong response from the webhook: "+o.mask.plain(in.String()))
 		return
 	}
@@ -162,11 +163,12 @@ func healthOf(status int) health {
 	return unwilling
 }
 
-// retryAfter reads a whole number of seconds. It returns 0 for anything else, as Telegram does.
-func retryAfter(value string) time.Duration {
+// retryAfter reads a whole number of seconds. It returns 0 for anything else, as Telegram does. An
+// update waits no longer than Telegram would let one of its kind wait.
+func retryAfter(value string, kind tghook.Kind) time.Duration {
 	n, err := strconv.ParseUint(value, 10, 31)
 	if err != nil {
 		return 0
 	}
-	return min(time.Duration(n)*time.Second, maxRetryAfter)
+	return min(time.Duration(n)*time.Second, retry.Longest(string(kind)))
 }

@@ -154,9 +154,6 @@ const longestHold = 12 * time.Hour
 // errTooOld names the field of the configuration file.
 var errTooOld = errors.New("the update is older than max_age")
 
-// maxRetryAfter is how long the wait may be that an answer asks for. Telegram waits no longer.
-const maxRetryAfter = time.Hour
-
 // Deliver posts an update, and returns the webhook reply of the answer. It is a handler of
 // [tghook.Consume].
 //

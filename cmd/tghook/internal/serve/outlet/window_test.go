@@ -263,6 +263,24 @@ func TestRetryAfterInAnOutage(t *testing.T) {
 	})
 }
 
+// A query waits no longer than Telegram would let it wait.
+func TestRetryAfterOfAQueryIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bot{answer: always("HTTP/1.1 503 Down\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")}
+		o, _ := b.open(t)
+		defer o.Close()
+		go func() {
+			time.Sleep(20 * time.Second)
+			b.set(func() { b.answer = always(yes) })
+		}()
+		press, err := tghook.ParseUpdate([]byte(`{"update_id":1,"callback_query":{"id":"1","from":{"id":5},"chat_instance":"1","data":"x"}}`))
+		require.NoError(t, err)
+		_, err = o.Deliver(t.Context(), press)
+		require.NoError(t, err)
+		require.Equal(t, []time.Duration{15e9, 15e9}, gaps(b.times))
+	})
+}
+
 func TestTheContextEnds(t *testing.T) {
 	for name, b := range map[string]*bot{
 		"while it waits":                {answer: func(net.Conn, string) bool { time.Sleep(time.Hour); return false }},
