@@ -46,6 +46,7 @@ const (
 	// keepAlive is longer than the 60 seconds for which Telegram keeps an idle connection.
 	keepAlive  = 90 * time.Second
 	headerTime = 10 * time.Second
+	bodyTime   = 10 * time.Second // for a body that no handler reads
 )
 
 // Run runs the gateway until ctx ends, and then for less than ten seconds more.
@@ -150,10 +151,22 @@ func (s *site) add(ctx context.Context, field, address string, h http.Handler, g
 	*got = l.Addr().String()
 	s.listeners = append(s.listeners, l)
 	s.servers = append(s.servers, &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: keepAlive, MaxHeaderBytes: 64 << 10,
+		Handler: boundBodies(h), ReadHeaderTimeout: headerTime, IdleTimeout: keepAlive, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	})
 	return nil
+}
+
+// boundBodies sets a deadline for the body of each request. A server reads the body of a request that
+// is refused to its end, so a peer that sends none could hold a connection for ever. A handler may set
+// another deadline. A server's ReadTimeout would do more: it ends the contexts of slow handlers.
+func boundBodies(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body != http.NoBody {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // every connection has one
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // close stops listening.

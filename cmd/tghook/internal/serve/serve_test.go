@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -194,6 +195,34 @@ func TestEverythingListens(t *testing.T) {
 	r.end()
 	for _, secret := range []string{r.tg.Token, adminToken, pagePassword} {
 		require.NotContains(t, r.log.String(), secret)
+	}
+}
+
+// A peer that announces a body and sends none holds no connection for ever, whatever it asks for. The
+// page has a test of its own.
+func TestABodyThatDoesNotComeIsNotAwaited(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(r *run) string {
+		return "url: http://127.0.0.1:1\n" + fmt.Sprintf(everything, r.tg.URL, "http://127.0.0.1:1")
+	})
+	bot := fmt.Sprint("/bots/", r.tg.Bot(t).Bot())
+	for address, paths := range map[string][]string{
+		r.addresses.Webhooks: {"/", bot}, r.addresses.Status: {"/", "/healthz", "/readyz"},
+		r.addresses.Admin: {"/v1/bots"},
+	} {
+		for _, path := range paths {
+			t.Run(path, func(t *testing.T) {
+				t.Parallel()
+				conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+				require.NoError(t, err)
+				defer conn.Close()
+				require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+				_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: tghook\r\nContent-Length: 10\r\n\r\n", path)
+				require.NoError(t, err)
+				_, err = io.Copy(io.Discard, conn)
+				require.NoError(t, err, "the connection is closed")
+			})
+		}
 	}
 }
 

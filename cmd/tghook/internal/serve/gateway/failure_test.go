@@ -235,6 +235,46 @@ func TestTheNextKeeperDeletesAWebhook(t *testing.T) {
 	}, "its webhook is deleted")
 }
 
+// The gateway that took the bot out ends before it is the keeper. The log says that nothing was done.
+func TestAWebhookThatNobodyDeletesIsLogged(t *testing.T) {
+	r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot("http://127.0.0.1:1/")} })
+	r.eventually(func() bool { s, err := r.gateway.Bot("shop"); return err == nil && s.Webhook.URL != "" }, "Telegram has the webhook")
+	second := *r
+	second.storage = r.open()
+	g := second.start()
+	r.eventually(func() bool { _, err := g.Bot("shop"); return err == nil }, "the second one runs")
+	removed := *r.file
+	removed.Bots = nil
+	g.Apply(&removed)
+	second.stop()
+	<-second.ended
+	require.Contains(t, r.log.String(), `level=WARN msg="the webhook of a bot that was taken out may still be set`)
+	require.Empty(t, r.tg.Calls("deleteWebhook"))
+}
+
+// A poll has failed for a while. If no update comes afterwards, the bot is well all the same.
+func TestAPollThatWorksAgainHasNoProblem(t *testing.T) {
+	var away atomic.Bool
+	away.Store(true)
+	r := newRig(t, func(f *config.Config, r *rig) {
+		r.askEach = time.Second
+		r.tg.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
+			if c.Method == "getUpdates" && away.Load() {
+				return tghooktest.CallFault{Err: &tghooktest.CallError{Code: 502, Description: "Bad Gateway"}}
+			}
+			return tghooktest.CallFault{}
+		})
+		b := r.bot("http://127.0.0.1:1/")
+		b.Receive = config.Poll
+		f.Bots = []*config.Bot{b}
+	})
+	problem := func() string { s, err := r.gateway.Bot("shop"); require.NoError(t, err); return s.Webhook.Problem }
+	r.eventually(func() bool { return r.gateway.Ready(t.Context()) == nil && len(r.gateway.Bots()) == 1 }, "the bot runs")
+	r.eventually(func() bool { return strings.Contains(problem(), "Bad Gateway") }, "the poll fails")
+	away.Store(false)
+	r.eventually(func() bool { return problem() == "" }, "the poll works")
+}
+
 // It is not tried for ever. Then the log says so, and has no token.
 func TestAWebhookThatStaysIsLogged(t *testing.T) {
 	for name, end := range map[string]func(*rig){

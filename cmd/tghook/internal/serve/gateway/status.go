@@ -39,4 +39,5 @@ type WebhookStatus struct {
 	LastError string
 	ErrorAt   time.Time
 	Problem   string // why the webhook could not be set, or the poll fails; empty if all is well
+	ProblemAt time.Time
 }

@@ -56,7 +56,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // problem tells of an error of the Bot API.
 func (b *bot) problem(err error) {
 	b.log.Warn("the webhook or the poll of a bot has a problem", slog.Any("error", err))
-	b.setWebhookStatus(func(s *WebhookStatus) { s.Problem = strings.TrimPrefix(err.Error(), "tghook: ") })
+	b.setWebhookStatus(func(s *WebhookStatus) {
+		s.Problem, s.ProblemAt = strings.TrimPrefix(err.Error(), "tghook: "), time.Now()
+	})
 }
 
 // setWebhook sets the webhook, and asks Telegram how it is.
@@ -95,11 +97,14 @@ func (b *bot) askTelegram(ctx context.Context) error {
 		return err
 	}
 	b.setWebhookStatus(func(s *WebhookStatus) {
-		problem := s.Problem
-		if b.hook != nil {
-			problem = ""
+		problem, since := s.Problem, s.ProblemAt
+		if b.hook != nil || time.Since(since) > 3*b.gateway.keeper.askEach { // a poll that fails tells of it more often
+			problem, since = "", time.Time{}
 		}
-		*s = WebhookStatus{Here: true, CheckedAt: time.Now(), URL: redact.URL(info.URL), Pending: info.PendingUpdateCount, LastError: info.LastErrorMessage, Problem: problem}
+		*s = WebhookStatus{
+			Here: true, CheckedAt: time.Now(), URL: redact.URL(info.URL), Pending: info.PendingUpdateCount,
+			LastError: info.LastErrorMessage, Problem: problem, ProblemAt: since,
+		}
 		if info.LastErrorDate != 0 {
 			s.ErrorAt = time.Unix(info.LastErrorDate, 0)
 		}
@@ -172,11 +177,15 @@ func (b *bot) deleteWebhook(ctx context.Context) {
 	if b.hook == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.gateway.deleteTime)
+	running := ctx
+	ctx, cancel := context.WithTimeout(running, b.gateway.deleteTime)
 	defer cancel()
 	defer context.AfterFunc(b.gone, cancel)()
 	_, release, ok := b.gateway.keeper.await(ctx)
 	if !ok {
+		if running.Err() != nil && b.gone.Err() == nil {
+			b.log.Warn("the webhook of a bot that was taken out may still be set, unless another gateway has deleted it; look with tghook info")
+		}
 		return
 	}
 	release()
