@@ -189,12 +189,13 @@ func (s *shop) delivers(chat int64) int64 {
 	return s.ids
 }
 
-// consumes starts a process that handles updates. stop stops it and waits for its end.
-func (s *shop) consumes(q tghook.Queue, handle tghook.HandlerFunc) (stop func()) {
-	return s.consumesUntil(context.WithoutCancel(s.Context()), q, handle)
+// consumes starts a process that handles updates until the shop is closed.
+func (s *shop) consumes(q tghook.Queue, handle tghook.HandlerFunc) {
+	s.consumesUntil(context.WithoutCancel(s.Context()), q, handle)
 }
 
-// consumesUntil is consumes for a process that also stops when ctx ends.
+// consumesUntil is consumes for a process that also stops when ctx ends. stop stops it and waits for
+// its end.
 func (s *shop) consumesUntil(ctx context.Context, q tghook.Queue, handle tghook.HandlerFunc) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)

@@ -86,7 +86,7 @@ func update(id int64, lane string) tghook.QueuedUpdate {
 }
 
 // take takes one update.
-func take(tb testing.TB, q tghook.Queue, lease time.Duration) tghook.QueuedUpdate { //nolint:unparam // as Take has it
+func take(tb testing.TB, q tghook.Queue, lease time.Duration) tghook.QueuedUpdate {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), soon)
 	defer cancel()
