@@ -36,13 +36,14 @@ func openTwo(t *testing.T) (one, other *Queue) {
 	return queues[0], queues[1]
 }
 
-// jump lets the clock jump forward: after it, what happened before is longer ago. No test can set
-// the clock itself.
+// jump lets the clock jump forward: after it, what happened before is longer ago. If by is negative,
+// the clock is set back. No test can set the clock itself.
 func jump(t *testing.T, by time.Duration, queues ...*Queue) {
 	t.Helper()
 	for i, q := range queues {
 		require.NoError(t, q.store.writer.do(t.Context(), 0, func(s *session) error {
 			q.jumps.wall = q.jumps.wall.Add(-by)
+			q.jumps.to -= by.Milliseconds()
 			if i > 0 {
 				return nil
 			}
@@ -116,41 +117,71 @@ func TestALeaseEndsInTimeWhenTheClockHasJumped(t *testing.T) {
 	})
 }
 
-// All leases of the only process run out at once, and it takes updates itself before it renews
-// leases.
+// All leases of the only process run out at once, or soon, and it takes updates itself before it
+// renews leases.
 func TestAHandlerRunsOnceWhenTheClockJumps(t *testing.T) {
 	t.Parallel()
+	for _, by := range []time.Duration{2 * time.Second, 7 * time.Second, 8 * time.Second, 9 * time.Second, jumpLease, 11 * time.Second, sleptFor} {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { handleWhileTheClockJumps(t, by) })
+		})
+	}
+}
+
+// handleWhileTheClockJumps lets the clock jump at several moments between two renewals.
+func handleWhileTheClockJumps(t *testing.T, by time.Duration) {
+	t.Helper()
+	q, _ := openTwo(t)
+	var calls atomic.Int64
+	handler := tghook.HandlerFunc(func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
+		calls.Add(1)
+		select {
+		case <-ctx.Done():
+			return tghook.NoReply, context.Cause(ctx)
+		case <-time.After(50 * time.Second):
+			return tghook.NoReply, nil
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var consumer sync.WaitGroup
+	consumer.Go(func() {
+		assert.NoError(t, tghook.Consume(ctx, q, handler, tghook.ConsumeConfig{Lease: jumpLease, Dispatch: tghook.DispatchConfig{Bot: 7}}))
+	})
+	for id, lane := range []string{"a", "b", ""} {
+		publishTo(t, q, int64(id), lane)
+	}
+	for i := range int64(8) {
+		time.Sleep(4700 * time.Millisecond)
+		jump(t, by, q)
+		publishTo(t, q, 10+i, fmt.Sprint("c", i)) // so that a Take looks at the clock at once
+	}
+	time.Sleep(2 * time.Minute)
+	assert.EqualValues(t, 3+8, calls.Load())
+	state, err := q.State(t.Context(), 7)
+	require.NoError(t, err)
+	assert.Zero(t, state.Pending)
+	cancel()
+	consumer.Wait()
+}
+
+// The clock jumps, is set right again, and then the process with the lease dies.
+func TestALeaseEndsInTimeWhenAJumpIsTakenBack(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		q, _ := openTwo(t)
-		var calls atomic.Int64
-		handler := tghook.HandlerFunc(func(ctx context.Context, _ *tghook.Update) (tghook.Reply, error) {
-			calls.Add(1)
-			select {
-			case <-ctx.Done():
-				return tghook.NoReply, context.Cause(ctx)
-			case <-time.After(30 * time.Second):
-				return tghook.NoReply, nil
-			}
-		})
-		ctx, cancel := context.WithCancel(t.Context())
-		var consumer sync.WaitGroup
-		consumer.Go(func() {
-			assert.NoError(t, tghook.Consume(ctx, q, handler, tghook.ConsumeConfig{Lease: jumpLease, Dispatch: tghook.DispatchConfig{Bot: 7}}))
-		})
-		for id, lane := range []string{"a", "b", ""} {
-			publishTo(t, q, int64(id), lane)
+		one, other := openTwo(t)
+		jump(t, sleptFor, one, other)
+		for _, q := range []*Queue{one, other} {
+			us, _ := takeWithin(t, q, time.Second)
+			assert.Empty(t, us)
 		}
-		for range 3 {
-			time.Sleep(5 * time.Second)
-			jump(t, sleptFor, q)
-		}
-		time.Sleep(time.Minute)
-		assert.EqualValues(t, 3, calls.Load())
-		state, err := q.State(t.Context(), 7)
-		require.NoError(t, err)
-		assert.Zero(t, state.Pending)
-		cancel()
-		consumer.Wait()
+		jump(t, -sleptFor, one, other)
+		publishTo(t, one, 1, "a")
+		held, _ := takeWithin(t, one, time.Second)
+		require.Len(t, held, 1)
+		us, took := takeWithin(t, other, time.Hour)
+		require.Len(t, us, 1)
+		assert.Equal(t, jumpLease, took)
 	})
 }
 

@@ -58,10 +58,13 @@ const (
 	// shortenLeases is for a clock that was set back: no lease runs longer than it was granted for.
 	shortenLeases = `UPDATE OR ROLLBACK leases SET until = ?2 + lease WHERE bot = ?1 AND until - lease > ?2`
 
-	// lengthenLeases is for a clock that has jumped forward: a lease that ran out in the jump goes on
-	// for what was left of it. After that it is behind the jump, so no process lengthens it again.
+	// lengthenLeases is for a clock that has jumped forward: a lease that was granted before and held
+	// then goes on for what was left of it. It may be lengthened again, by another process or by a
+	// later look, if it was granted longer before the jump than the jump is long. But it never ends
+	// later than a lease that was granted at the jump.
 	lengthenLeases = `
-UPDATE OR ROLLBACK leases SET until = min(until + ?3, ?2 + lease) WHERE bot = ?1 AND until > ?4 - ?3 AND until <= ?4`
+UPDATE OR ROLLBACK leases SET until = min(until + ?3, ?2 + lease)
+WHERE bot = ?1 AND until > ?4 - ?3 AND until - lease <= ?4 - ?3`
 
 	readEnded  = `SELECT lane, seq FROM leases WHERE bot = ?1 AND until <= ?2 ORDER BY lane, seq`
 	isLeased   = `SELECT 1 FROM leases WHERE bot = ?1 AND lane = ?2 AND until > ?3 LIMIT 1`
