@@ -8,7 +8,8 @@ import (
 	"github.com/tghook/tghook"
 )
 
-// backlog counts the updates that wait in a queue, so that there are never more than a bot may have.
+// backlog counts the updates that wait in a queue, so that no more come in than a bot may have. Each
+// gateway knows what another one has published when it counts the next time.
 type backlog struct {
 	letters tghook.Letters
 	id      int64 // of the queue
@@ -49,7 +50,7 @@ func (b *backlog) count(ctx context.Context) {
 	if !due { // it was done while this call waited for its turn
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, countTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTime) // others wait for the count too
 	defer cancel()
 	state, err := b.letters.State(ctx, b.id)
 	b.mu.Lock()
@@ -66,8 +67,8 @@ func (b *backlog) count(ctx context.Context) {
 func (b *backlog) due() bool { return time.Since(b.tried) > countPause }
 
 // reserve reports whether one more update may wait. It counts the update until release. All updates
-// that were published since the last count are assumed to wait. If these are too many, reserve counts
-// anew, but at most once in half a second.
+// that were published since the last count are assumed to wait. If these are too many, or nothing was
+// counted yet, reserve counts anew, but at most once in half a second.
 func (b *backlog) reserve(ctx context.Context, most int) bool {
 	ok, due := b.tryReserve(most)
 	if !ok && due {
@@ -80,8 +81,9 @@ func (b *backlog) reserve(ctx context.Context, most int) bool {
 func (b *backlog) tryReserve(most int) (ok, due bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.state.Pending+b.came+b.coming >= most {
-		return false, b.due()
+	due = b.due()
+	if b.counted.IsZero() && due || b.state.Pending+b.came+b.coming >= most {
+		return false, due
 	}
 	b.coming++
 	return true, false

@@ -275,6 +275,35 @@ func TestAPollThatWorksAgainHasNoProblem(t *testing.T) {
 	r.eventually(func() bool { return problem() == "" }, "the poll works")
 }
 
+// Telegram lets a poll wait. The bot has a problem all the time.
+func TestAPollThatMustWaitHasAProblem(t *testing.T) {
+	r := newRig(t, func(f *config.Config, r *rig) {
+		r.askEach = 100 * time.Millisecond
+		r.tg.OnCall(func(c tghooktest.Call) tghooktest.CallFault {
+			if c.Method == "getUpdates" {
+				return tghooktest.CallFault{Err: &tghooktest.CallError{Code: 429, Description: "Too Many Requests: retry after 3600", RetryAfter: time.Hour}}
+			}
+			return tghooktest.CallFault{}
+		})
+		b := r.bot("http://127.0.0.1:1/")
+		b.Receive = config.Poll
+		f.Bots = []*config.Bot{b}
+	})
+	status := func() gateway.WebhookStatus {
+		s, err := r.gateway.Bot("shop")
+		require.NoError(t, err)
+		return s.Webhook
+	}
+	r.eventually(func() bool {
+		return len(r.gateway.Bots()) == 1 && strings.Contains(status().Problem, "Too Many Requests")
+	}, "the poll fails")
+	for begun, asked := time.Now(), 0; asked < 10; {
+		asked = len(r.tg.Calls("getWebhookInfo"))
+		require.NotEmpty(t, status().Problem, "after %v", time.Since(begun))
+	}
+	require.Len(t, r.tg.Calls("getUpdates"), 1)
+}
+
 // It is not tried for ever. Then the log says so, and has no token.
 func TestAWebhookThatStaysIsLogged(t *testing.T) {
 	for name, end := range map[string]func(*rig){

@@ -252,6 +252,18 @@ func TestAFullQueueIsRefusedUntilThereIsRoom(t *testing.T) {
 	r.eventually(func() bool { return r.tg.Pending() == 2 }, "two updates wait at Telegram")
 	require.Equal(t, 2, r.pending())
 	require.NotZero(t, r.meter.count(gateway.Full))
+	for i := range 3 {
+		changed := *r.file
+		b := *r.file.Bots[0]
+		b.To.MaxConnections += i + 1
+		changed.Bots = []*config.Bot{&b}
+		r.gateway.Apply(&changed)
+		require.Equal(t, http.StatusServiceUnavailable, r.post(r.gateway, "s3cret", 1000+i), "it is full after a reload too")
+	}
+	second := r.beside()
+	r.eventually(func() bool { return second.Ready(t.Context()) == nil && len(second.Bots()) == 1 }, "the second one runs")
+	require.Equal(t, http.StatusServiceUnavailable, r.post(second, "s3cret", 1000), "and for a gateway that starts")
+	require.Equal(t, 2, r.pending())
 	require.NoError(t, r.gateway.SetPaused(t.Context(), "shop", false))
 	bot.await(t, 4)
 	r.tg.WaitDelivered(t)

@@ -39,5 +39,6 @@ type WebhookStatus struct {
 	LastError string
 	ErrorAt   time.Time
 	Problem   string // why the webhook could not be set, or the poll fails; empty if all is well
-	ProblemAt time.Time
+
+	problemUntil time.Time // Telegram has asked to wait until then
 }

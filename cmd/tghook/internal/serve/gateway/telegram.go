@@ -56,8 +56,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // problem tells of an error of the Bot API.
 func (b *bot) problem(err error) {
 	b.log.Warn("the webhook or the poll of a bot has a problem", slog.Any("error", err))
+	until := time.Now()
+	if refused := (*tghook.APIError)(nil); errors.As(err, &refused) {
+		until = until.Add(refused.RetryAfter)
+	}
 	b.setWebhookStatus(func(s *WebhookStatus) {
-		s.Problem, s.ProblemAt = strings.TrimPrefix(err.Error(), "tghook: "), time.Now()
+		s.Problem, s.problemUntil = strings.TrimPrefix(err.Error(), "tghook: "), until
 	})
 }
 
@@ -97,13 +101,13 @@ func (b *bot) askTelegram(ctx context.Context) error {
 		return err
 	}
 	b.setWebhookStatus(func(s *WebhookStatus) {
-		problem, since := s.Problem, s.ProblemAt
-		if b.hook != nil || time.Since(since) > 3*b.gateway.keeper.askEach { // a poll that fails tells of it more often
-			problem, since = "", time.Time{}
+		problem, until := s.Problem, s.problemUntil
+		if b.hook != nil || time.Since(until) > 3*b.gateway.keeper.askEach { // a poll that fails tells of it more often
+			problem = ""
 		}
 		*s = WebhookStatus{
 			Here: true, CheckedAt: time.Now(), URL: redact.URL(info.URL), Pending: info.PendingUpdateCount,
-			LastError: info.LastErrorMessage, Problem: problem, ProblemAt: since,
+			LastError: info.LastErrorMessage, Problem: problem, problemUntil: until,
 		}
 		if info.LastErrorDate != 0 {
 			s.ErrorAt = time.Unix(info.LastErrorDate, 0)
