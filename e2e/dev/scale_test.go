@@ -116,7 +116,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	page, bare := median(times), median(loopback)
 	t.Logf("round trip: %.1f ms in the page, %.1f ms by the API alone (medians of %d)", page, bare, rounds)
-	require.Less(t, page, 50*max(bare, 20), "the page does not wait for a look from time to time")
+	require.Less(t, page, 20*max(bare, 20), "the page does not wait for a look from time to time")
 }
 
 func median(all []float64) float64 {

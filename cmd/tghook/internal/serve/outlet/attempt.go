@@ -146,6 +146,7 @@ func (o *Outlet) receive(ctx context.Context, a *attempt, in *wire.Incoming, dea
 	case err == nil:
 		a.reply = tghook.Reply{Method: c.method, Params: c.params}
 	case ctx.Err() != nil:
+		a.Reply = "" // it is not called
 		a.fail(unknown, err.Error())
 	default:
 		a.Refused = err.Error()

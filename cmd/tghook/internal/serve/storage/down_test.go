@@ -67,7 +67,8 @@ func TestADatabaseThatHangsHoldsNothingUp(t *testing.T) {
 	assert.Less(t, time.Since(began), patience, "Record does not wait")
 	began = time.Now()
 	require.ErrorContains(t, s.Close(), "10000 rows of the history could not be written")
-	assert.Less(t, time.Since(began), patience)
+	assert.Less(t, time.Since(began), 20*time.Second, "the tries of a write take longer") // on a slow machine
+	assert.LessOrEqual(t, storage.TimeOfClose, 4500*time.Millisecond)
 	require.NoError(t, server.Resume())
 }
 

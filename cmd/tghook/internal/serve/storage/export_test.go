@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// TimeOfClose is how long Close takes at most.
+const TimeOfClose = lastTime + lastTime/4 + closeTime
+
 var errNoAnswer = errors.New("the database does not answer")
 
 // BePatient gives the history a minute for each of its writes, and for a database that is away, before

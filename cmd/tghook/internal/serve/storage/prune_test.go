@@ -165,7 +165,7 @@ func TestPruneTriesAgainWhenAReaderWasInItsWay(t *testing.T) {
 	require.NoError(t, err)
 	var number int
 	require.NoError(t, reader.QueryRowContext(t.Context(), "SELECT count(*) FROM rows").Scan(&number))
-	require.NoError(t, s.Prune(t.Context(), config.Retention{Age: time.Minute})) // it does not wait for the reader
+	require.NoError(t, s.Prune(t.Context(), config.Retention{Age: time.Minute})) // the reader keeps the log
 	assert.NotEmpty(t, rowsInFiles(t, cfg.Path))
 	require.NoError(t, reader.Rollback())
 	require.NoError(t, s.Prune(t.Context(), config.Retention{Age: time.Minute}))
