@@ -135,10 +135,12 @@ func TestForwardShowsThePage(t *testing.T) {
 	require.NoError(t, tg.Delivered(ctx))
 
 	bots := get(t, at+"api/bots")
-	rows := get(t, at+"api/bots/"+gjson.Get(bots, "0.id").Raw+"/rows")
 	require.Equal(t, "stand_in_bot", gjson.Get(bots, "0.username").String(), bots)
-	require.Contains(t, rows, `"type":"delivery"`)
-	require.Contains(t, rows, `"method":"sendMessage"`)
+	rows := ""
+	require.Eventually(t, func() bool { // rows are noted after their answers
+		rows = get(t, at+"api/bots/"+gjson.Get(bots, "0.id").Raw+"/rows")
+		return strings.Contains(rows, `"type":"delivery"`) && strings.Contains(rows, `"method":"sendMessage"`)
+	}, time.Minute, 10*time.Millisecond)
 	require.NotContains(t, bots+rows, tg.Token)
 	require.Contains(t, get(t, at), "<html")
 	cancel()
