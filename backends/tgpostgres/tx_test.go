@@ -371,6 +371,7 @@ func TestTheReplyOfATransactionIsSentByAnotherProcessAndTheHandlerRunsOnce(t *te
 	caller := func(sends bool) func(*tghook.ConsumeConfig) {
 		return func(cfg *tghook.ConsumeConfig) {
 			cfg.Grace = time.Millisecond
+			cfg.Lease = 3 * time.Second // a Take that answers after Grace may have leased the update again
 			cfg.Dispatch.Caller = callerFunc(func(ctx context.Context, method string, _, _ any) error {
 				calls <- method
 				if !sends {
