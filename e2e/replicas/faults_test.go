@@ -338,15 +338,17 @@ func TestTheStoreIsAway(t *testing.T) {
 		back := make(chan time.Time, 1)
 		go func() { back <- firstAnswer(t, mode, s.Store) }()
 		handled := make(chan time.Time, 1)
+		var senders sync.WaitGroup
+		defer senders.Wait()
 		for begun := time.Now(); time.Since(begun) < enough && len(handled) == 0; time.Sleep(5 * time.Millisecond) {
-			go func() {
+			senders.Go(func() {
 				if status, _, _ := send(); status == http.StatusOK {
 					select {
 					case handled <- time.Now():
 					default:
 					}
 				}
-			}()
+			})
 		}
 		require.NotEmpty(t, handled, "updates that were handled after the Store's return")
 		took := (<-handled).Sub(<-back)
