@@ -194,10 +194,11 @@
 //
 // # The clock
 //
-// The clock of the machine measures all times. A queue notices when it jumps forward, because it was
-// set or because the machine was suspended: every lease goes on for what was left of it. A suspended
-// machine is seen on Linux, where the monotonic clock stands still then. A process that starts after
-// the jump does not see it. In its first seconds it may take an update that another one still runs.
+// The clock of the machine measures all times. It jumps forward when somebody sets it, and when the
+// machine was suspended. A queue notices that, and gives each lease the time that it had left. On
+// Linux it notices a suspended machine, because the monotonic clock stands still meanwhile. A process
+// that starts after the jump does not see it. In its first seconds it may take an update that another
+// one still runs.
 //
 // In a Store, leases run out earlier if the clock is set forward. So during a rolling restart, another
 // process may run an update that the first still runs. The first handler's context ends with

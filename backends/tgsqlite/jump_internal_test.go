@@ -59,7 +59,7 @@ func publishTo(t *testing.T, q *Queue, id int64, lane string) {
 	require.NoError(t, q.Publish(t.Context(), tghook.QueuedUpdate{Key: tghook.Key{Bot: 7, ID: id}, Lane: lane, Raw: json.RawMessage(raw)}))
 }
 
-// takeWithin returns what can be taken within a time, and how long that took.
+// takeWithin takes updates for a limited time. It returns them, and how long Take needed.
 func takeWithin(t *testing.T, q *Queue, limit time.Duration) ([]tghook.QueuedUpdate, time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)

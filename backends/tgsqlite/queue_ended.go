@@ -58,10 +58,9 @@ const (
 	// shortenLeases is for a clock that was set back: no lease runs longer than it was granted for.
 	shortenLeases = `UPDATE OR ROLLBACK leases SET until = ?2 + lease WHERE bot = ?1 AND until - lease > ?2`
 
-	// lengthenLeases is for a clock that has jumped forward: a lease that was granted before and held
-	// then goes on for what was left of it. It may be lengthened again, by another process or by a
-	// later look, if it was granted longer before the jump than the jump is long. But it never ends
-	// later than a lease that was granted at the jump.
+	// lengthenLeases is for a clock that has jumped forward. It gives each lease that held before the
+	// jump the time that it had left. Another process or a later look may lengthen an old lease once
+	// more. No lease ends later than one that begins at the jump.
 	lengthenLeases = `
 UPDATE OR ROLLBACK leases SET until = min(until + ?3, ?2 + lease)
 WHERE bot = ?1 AND until > ?4 - ?3 AND until - lease <= ?4 - ?3`

@@ -207,7 +207,8 @@ func (c *Context) Done() <-chan struct{} { return c.cancellable().Done() }
 // Err implements [context.Context].
 func (c *Context) Err() error { return c.cancellable().Err() }
 
-// Key is the key by which a Context is found among those that it is an ancestor of.
+// Key is the key of the Context. The Value method of a context that is derived from it returns the
+// Context for this key.
 type Key struct{}
 
 // Value implements [context.Context].

@@ -115,7 +115,7 @@ func (q *hostile) Bury(context.Context, tghook.QueuedUpdate, string) error {
 
 func (q *hostile) Return(context.Context, []tghook.QueuedUpdate) error { return nil }
 
-// The library logs why, also if there is no dead letter yet.
+// The library logs the reason before the queue has kept the dead letter.
 func TestALetterThatTheQueueDoesNotKeepIsLoggedWithoutContents(t *testing.T) {
 	for name, raw := range map[string]string{
 		"no kind": `{"update_id":7,"new_thing":"words of a user"}`,

@@ -23,8 +23,8 @@ const (
 	repliesTime = 150 * time.Second
 )
 
-// ends are the times at which the end of the gateway cuts off what is under way. calls also ends the
-// Grace of each Consume, and so the wait of a webhook reply for its next call.
+// ends cuts off requests to bots and calls of the Bot API when the gateway ends. calls also ends the
+// Grace of each Consume. A webhook reply then no longer waits for its next call.
 type ends struct{ posts, calls cutter }
 
 func newEnds() ends { return ends{newCutter(), newCutter()} }

@@ -12,8 +12,8 @@ import (
 
 // How many bytes answers may have in memory, from when they are read until their calls are over. An
 // answer needs copiesOfFiles*maxMultipart at most. While the Bot API refuses a call, it goes on for
-// two minutes. So an Outlet has room for one more answer beside the largest one, and the process has
-// room for one more beside all of one Outlet. Small answers wait only for those of the same Outlet.
+// two minutes. So an Outlet has room for two answers of the largest size. The process has room for three,
+// so that one Outlet cannot take all of it. Small answers wait only for those of the same Outlet.
 const (
 	maxHeld  = 2 * copiesOfFiles * maxMultipart // large answers of one Outlet
 	maxInUse = 3 * copiesOfFiles * maxMultipart // large answers of the process
