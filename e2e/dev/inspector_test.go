@@ -605,3 +605,46 @@ func TestTheLogOfTheBotsProcessAndItsRestart(t *testing.T) {
 	p.wait(fmt.Sprintf("!document.querySelector('.inspector-log-head .badge').textContent.includes(%s)", quote(first)))
 	p.waitText(".inspector-log-head", "1 restart")
 }
+
+// The page keeps a bound of rows: those that come cut off the oldest, while one reads further down.
+func TestTheRowsInSightStayWhileOthersComeAndGo(t *testing.T) {
+	t.Parallel()
+	p := start(t).page(t)
+	moved := eval[map[string]float64](p, `(async () => {
+		const {html, render} = await import('/page/vendor/preact.js');
+		const {List} = await import('/page/inspector-list.js');
+		const {Store} = await import('/page/store.js');
+		const row = id => ({id: String(id), type: 'delivery', kind: 'message', at: '2026-01-01T00:00:00Z', ok: true});
+		const some = (from, to) => Array.from({length: to - from}, (_, i) => row(from + i));
+		const rows = new Store({rows: some(1000, 1200), more: false, loading: false, error: ''});
+		rows.loadOlder = () => {};
+		const place = document.createElement('div');
+		place.style.cssText = 'position: fixed; inset: 0; height: 600px; display: flex; z-index: 99';
+		document.body.append(place);
+		render(html`+"`<${List} rows=${rows} selected=\"\" filtered=${false} empty=\"\" />`"+`, place);
+		const box = place.querySelector('.inspector-list');
+		const drawn = async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); };
+		await drawn();
+		const end = () => box.scrollHeight - box.clientHeight - box.scrollTop;
+		const out = {first: end()};
+		box.scrollTop = 2000;
+		await drawn();
+		const at = () => document.getElementById('inspector-row-1070')?.getBoundingClientRect().top ?? -1e6;
+		const before = at();
+		const change = async (name, list) => { rows.set({rows: list}); await drawn(); out[name] = at() - before; };
+		await change('cut', some(1010, 1210));
+		await change('older', some(900, 1210));
+		await change('inserted', [...some(900, 1000), row(5), ...some(1000, 1210)]);
+		await change('newer', [...some(900, 1000), row(5), ...some(1000, 1220)]);
+		box.scrollTop = box.scrollHeight;
+		rows.set({rows: some(1000, 1300)});
+		await drawn();
+		out.followed = end();
+		place.remove();
+		return out;
+	})()`)
+	for name, by := range moved {
+		require.InDelta(t, 0, by, 1, "%s: %v", name, moved)
+	}
+	require.Len(t, moved, 6)
+}

@@ -33,6 +33,7 @@ export class Conversation extends Store {
     this.as = as;
     this.thread = thread;
     this.atEnd = true; // whether the reader is at the end; the list tells
+    this.near = null; // the end of the held messages that the reader is near to, 'start' or 'end', if there are more; the list tells
     this.#path = chatPath(bot, chat);
     this.#query = `as=${encodeURIComponent(as)}` + (thread === null ? '' : `&thread=${thread}`);
     for (const kind of ['message', 'edit', 'delete', 'reaction', 'poll']) this.#off.push(api.on(kind, e => this.#receive(kind, e)));
@@ -72,27 +73,39 @@ export class Conversation extends Store {
     this.set({mark: {id: number}});
   }
 
-  async older() {
-    const first = this.state.messages[0];
-    if (!first || !this.state.moreBefore) return;
+  /**
+   * Loads more messages at the end that the reader is near to, and cuts as many off at the other. `drawn` are the messages that the
+   * reader sees: if this holds others already, those are drawn first, because the cut could take what the reader is looking at.
+   */
+  async more(drawn) {
+    const {near, state: {messages}} = this;
+    if (messages.length === 0) return;
+    if (near === 'start' && drawn[0]?.message_id === messages[0].message_id) await this.#older();
+    else if (near === 'end' && drawn.at(-1)?.message_id === messages.at(-1).message_id) await this.#newer();
+  }
+
+  async #older() {
     await this.#load(async () => {
-      const {messages, more} = await this.#fetch(`limit=${PAGE}&before=${first.message_id}`);
+      const {messages, more} = await this.#fetch(`limit=${PAGE}&before=${this.state.messages[0].message_id}`);
+      if (this.near !== 'start') return this.#redraw();
       const all = [...messages, ...this.state.messages];
       const cut = all.length > MOST;
       this.set({messages: all.slice(0, MOST), moreBefore: more, moreAfter: this.state.moreAfter || cut});
     });
   }
 
-  async newer() {
-    const last = this.state.messages[this.state.messages.length - 1];
-    if (!last || !this.state.moreAfter) return;
+  async #newer() {
     await this.#load(async () => {
-      const {messages, more} = await this.#fetch(`limit=${PAGE}&after=${last.message_id}`);
+      const {messages, more} = await this.#fetch(`limit=${PAGE}&after=${this.state.messages.at(-1).message_id}`);
+      if (this.near !== 'end') return this.#redraw();
       const all = [...this.state.messages, ...messages];
       const cut = all.length > MOST;
       this.set({messages: all.slice(-MOST), moreAfter: more, moreBefore: this.state.moreBefore || cut, waiting: more ? this.state.waiting : 0});
     });
   }
+
+  // The reader has left the end that was asked for: the list is drawn again, and asks for what is wanted now.
+  #redraw() { this.set({messages: [...this.state.messages]}); }
 
   /** Asks for what is true of the chat now: members, keyboard, commands, drafts. Calls that come meanwhile are one call more. */
   async refresh() {

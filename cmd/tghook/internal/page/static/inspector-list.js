@@ -15,7 +15,7 @@ export function List({rows, selected, filtered, empty, onAll}) {
   const box = useRef();
   const [view, setView] = useState({top: 0, height: 600});
   const [atEnd, setAtEnd] = useState(true);
-  const before = useRef({first: null, length: 0});
+  const before = useRef([]); // the list that was drawn before
 
   useLayoutEffect(() => {
     const element = box.current;
@@ -26,13 +26,21 @@ export function List({rows, selected, filtered, empty, onAll}) {
     return () => observer.disconnect();
   }, []);
 
-  // New rows are followed while the end is in sight. Older ones that come in above do not move the rest.
+  // New rows are followed while the end is in sight. Otherwise the first row in sight stays where it is, whatever comes or goes above it.
   useLayoutEffect(() => {
-    const element = box.current, {first, length} = before.current;
-    const added = first === null ? 0 : list.findIndex(item => item.row.id === first);
-    if (atEnd && !(added > 0)) element.scrollTop = element.scrollHeight;
-    else if (added > 0 && list.length > length) element.scrollTop += added * rowHeight;
-    before.current = {first: list[0]?.row.id ?? null, length: list.length};
+    const element = box.current, was = before.current, top = element.scrollTop;
+    before.current = list;
+    if (top + element.clientHeight >= (Math.min(was.length, list.length) - 1) * rowHeight) {
+      element.scrollTop = element.scrollHeight;
+      return;
+    }
+    const places = new Map(list.map((item, i) => [item.row.id, i]));
+    for (let i = Math.floor(top / rowHeight); i < was.length; i++) {
+      const place = places.get(was[i].row.id);
+      if (place === undefined) continue;
+      element.scrollTop = top + (place - i) * rowHeight;
+      return;
+    }
   }, [list]);
 
   // The row that is open is scrolled into sight once it is there.

@@ -130,8 +130,8 @@ export class MessageList extends Component {
     this.#top = box.scrollTop;
     this.#atEnd = below < 48 && !state.moreAfter;
     conversation.atEnd = this.#atEnd;
-    if (box.scrollTop < NEAR && state.moreBefore) conversation.older();
-    else if (below < NEAR && state.moreAfter) conversation.newer();
+    conversation.near = box.scrollTop < NEAR && state.moreBefore ? 'start' : below < NEAR && state.moreAfter ? 'end' : null;
+    conversation.more(state.messages);
     const away = below > 320 || state.moreAfter;
     if (away !== this.state.away) this.setState({away});
     this.#read();
