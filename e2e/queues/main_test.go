@@ -74,8 +74,10 @@ func TestTheTrialFindsBrokenQueues(t *testing.T) {
 			switch name {
 			case hastyPublish:
 				one.receiversOnly, one.faults, one.updates, one.rate = true, 3, 600, 100
+			case lanelessPublish, earlyDone:
+				one.work = 300 * time.Millisecond // so that two handlers of a chat overlap
 			case lenientDone:
-				one.work, one.chats = 300*time.Millisecond, 100 // so that the paused worker has updates
+				one.work, one.chats, one.faults = 2*time.Second, 100, 16 // so that a worker that is paused has updates
 			}
 			got, err := one.run(t.Context())
 			t.Log("\n" + got.String())
