@@ -189,8 +189,13 @@ func (l *ledger) note(line string) {
 	switch {
 	case what == takes || what == resumes:
 		l.expire(r, at)
-		l.take(r, in, update, lease, what == resumes)
-		r.last(in, lease).fresh = at - age
+		late := age >= (l.lease - lag).Milliseconds()
+		l.take(r, in, update, lease, what == resumes, late)
+		now = r.last(in, lease)
+		now.fresh = at - age
+		if late {
+			l.mark(now, byTime)
+		}
 	case now == nil:
 		l.problemf("worker %d %s update %d, and has no such lease", number, what, update)
 	case what == begins:
@@ -216,9 +221,10 @@ func (l *ledger) expire(r *record, at int64) {
 	}
 }
 
-// take notes that a worker has taken an update.
-func (l *ledger) take(r *record, in *life, update int64, lease int, onlyReply bool) {
-	if before := r.kept(); before != nil && !onlyReply && !in.shaken {
+// take notes that a worker has taken an update. If it is late, the lease may have run out before this
+// is noted, and another worker may have completed the update meanwhile.
+func (l *ledger) take(r *record, in *life, update int64, lease int, onlyReply, late bool) {
+	if before := r.kept(); before != nil && !onlyReply && !in.shaken && !late {
 		l.problemf("worker %d took update %d, which worker %d had completed", in.number, update, before.life.number)
 	}
 	if mine := r.unaccepted(in); mine != nil { // the new lease belongs to this run

@@ -57,6 +57,9 @@ func TestTheLedgerFindsBrokenRules(t *testing.T) {
 			false,
 			[]string{"worker 2 took update 1, which worker 1 had completed"},
 		},
+		"a worker learns late that it has taken an update, which another one has completed": {
+			"2 takes 1 0 1 0, 2 begins 1 7 1 0, 2 ends 1 7 1 0, 2 keeps 1 0 1 0, 1 takes 1 0 1 1000, 1 begins 1 7 1 0, 1 ends 1 7 1 0, 1 loses 1 0 1 1000, 2 takes 2 0 2 0, 2 begins 2 7 2 0, 2 ends 2 7 2 0, 2 keeps 2 0 2 0", false, nil,
+		},
 		"two of a chat at once": {
 			"1 takes 1 0 1 0, 2 takes 2 0 1 0, 1 begins 1 7 1 0, 2 begins 2 7 1 0, 1 ends 1 7 1 0, 2 ends 2 7 1 0, 1 keeps 1 0 1 0, 2 keeps 2 0 1 0",
 			false,
