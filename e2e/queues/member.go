@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tghook/tghook"
+	"github.com/tghook/tghook/internal/retry"
 	"github.com/tghook/tghook/internal/test/fleet"
 )
 
@@ -61,15 +62,17 @@ func serve(ctx context.Context, its settings, reports *os.File) error {
 	return m.work(ctx)
 }
 
-// open opens the queue. It tries several times, as a supervisor does: beside processes that write all
-// the time, a busy machine may leave no room for the lock of a file for seconds.
+// open opens the queue. It tries for two minutes, as a supervisor does: beside processes that write all
+// the time, a busy machine may leave no room for the lock of a file for long.
 func (m *member) open(ctx context.Context) (err error) {
-	for range 4 {
-		if m.queue, err = engines[m.Engine].open(ctx, m.Address); err == nil {
-			return nil
+	for begun := time.Now(); ; {
+		if m.queue, err = engines[m.Engine].open(ctx, m.Address); err == nil || time.Since(begun) > 2*time.Minute {
+			return err
+		}
+		if retry.Sleep(ctx, 100*time.Millisecond) != nil {
+			return err
 		}
 	}
-	return err
 }
 
 func (m *member) dispatch() tghook.DispatchConfig {
