@@ -48,7 +48,7 @@ func TestACutLinkIsSilent(t *testing.T) {
 	k.cut() // by another fault
 	k.heal()
 	within := func(conn net.Conn) {
-		require.NoError(t, conn.SetDeadline(time.Now().Add(100*time.Millisecond)))
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
 	}
 	within(old)
 	var timeout net.Error
