@@ -179,7 +179,8 @@ func TestASuccessThatTheStoreDoesNotKnowIsRepeatedAfterTheLease(t *testing.T) {
 			<-first.Ended
 			s.front.Put(1, second.Address)
 		}()
-		update, sent := send(t, s, 0), time.Now()
+		sent := time.Now()
+		update := send(t, s, 0)
 		delivered(t, s)
 		assert.GreaterOrEqual(t, time.Since(sent), testLease, "time until it was handled again")
 		runs := s.ledger.attempts(update)
@@ -250,7 +251,8 @@ func TestTheOtherReplicaRunsWhatAKilledOneHeld(t *testing.T) {
 		first := begin(t, s, 0)
 		second := begin(t, s, 1)
 		s.front.Put(1, "")
-		update, begun := send(t, s, 4*time.Second), time.Now() // it is killed before it has handled it, also on a busy machine
+		begun := time.Now()
+		update := send(t, s, 4*time.Second) // it is killed before it has handled it, also on a busy machine
 		eventually(t, "the run begins", func() bool { return len(s.ledger.attempts(update)) == 1 })
 		first.Kill()
 		s.front.Put(1, second.Address)
