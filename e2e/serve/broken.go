@@ -32,8 +32,12 @@ var breakages = map[string]func(b *breaker, w http.ResponseWriter, send func(htt
 	},
 	overtake: func(b *breaker, _ http.ResponseWriter, send func(http.ResponseWriter)) {
 		b.later.Go(func() {
-			time.Sleep(time.Second) // meanwhile others of the chat are sent
-			send(&nowhere{})
+			time.Sleep(time.Second)         // meanwhile others of the chat are sent
+			for refused := true; refused; { // the bot refuses some, and the gateway does not send this one again
+				var answer nowhere
+				send(&answer)
+				refused = answer.status == http.StatusInternalServerError
+			}
 		})
 	},
 }
@@ -86,8 +90,11 @@ func (b *breaker) close() {
 	b.later.Wait()
 }
 
-// nowhere is a ResponseWriter of an answer that nobody reads.
-type nowhere struct{ header http.Header }
+// nowhere is a ResponseWriter of an answer of which only the status is kept.
+type nowhere struct {
+	header http.Header
+	status int
+}
 
 func (n *nowhere) Header() http.Header {
 	if n.header == nil {
@@ -96,4 +103,4 @@ func (n *nowhere) Header() http.Header {
 	return n.header
 }
 func (*nowhere) Write(p []byte) (int, error) { return len(p), nil }
-func (*nowhere) WriteHeader(int)             {}
+func (n *nowhere) WriteHeader(status int)    { n.status = status }
