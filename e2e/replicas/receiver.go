@@ -22,10 +22,11 @@ type settings struct {
 	Lease      time.Duration // how long a claim holds
 	Losses     int           // one of so many answers of the Store is lost; 0: none
 	LateAfter  time.Duration
-	Polls      bool // it receives by long poll
-	Calls      bool // it has a Caller
-	Dies       bool // it kills itself before it tells the Store of a success
-	Silent     bool // the handler does nothing, and reports nothing
+	Polls      bool   // it receives by long poll
+	Calls      bool   // it has a Caller
+	Dies       bool   // it kills itself before it tells the Store of a success
+	Silent     bool   // the handler does nothing, and reports nothing
+	Gate       string // if set, the handler waits until there is a file of this name, and for nothing else
 }
 
 // receiver is a receiver of a bot.
@@ -89,6 +90,12 @@ func (r *receiver) handle(ctx context.Context, u *tghook.Update) (tghook.Reply, 
 	work, err := time.ParseDuration(object.Message.Text)
 	if err != nil {
 		return tghook.NoReply, err
+	}
+	if r.Gate != "" {
+		for _, err := os.Stat(r.Gate); err != nil; _, err = os.Stat(r.Gate) {
+			time.Sleep(5 * time.Millisecond)
+		}
+		ctx, work = context.WithoutCancel(ctx), 0
 	}
 	select {
 	case <-time.After(work):
