@@ -20,7 +20,7 @@ const (
 	settingsEnv = "FLEET_SETTINGS"
 	reportFile  = 3
 	// grace is how long Serve waits for what is on its way.
-	grace = 10 * time.Second
+	grace = time.Minute
 )
 
 // Join does the work of a process that [Start] has started, and ends the process. In any other
