@@ -26,9 +26,7 @@ import (
 
 func open(t *testing.T, server *engine.Server) (*publisher, tghook.Handler) {
 	t.Helper()
-	publisher, err := newPublisher(server.URL)
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, publisher.Close()) })
+	publisher := connected(t, server)
 	receiver, err := watermill.NewPublisher(publisher, queueOf, tghook.DispatchConfig{Bot: trial.Bot})
 	require.NoError(t, err)
 	return publisher, receiver
