@@ -409,7 +409,7 @@ func TestSearch(t *testing.T) {
 	p.press("/")
 	p.wait("document.activeElement?.type === 'search'")
 	p.press("needle")
-	p.waitText(".search-bar [role=status]", "1")
+	p.wait("document.querySelector('.search-bar [role=status]').textContent === '1'")
 	p.press(kb.Enter)
 	p.waitText(".message.marked .text", "the needle")
 	p.wait("(b => b.top > 60 && b.bottom < innerHeight)(document.querySelector('.message.marked').getBoundingClientRect())")

@@ -4,7 +4,6 @@ import {chatPath} from './api.js';
 
 const PAGE = 50; // messages asked for at once
 const MOST = 160; // messages held, and so drawn, at once
-const loaded = {loaded: true, error: null}; // told together with the messages: the list goes to its end then
 const ACTION = 5500; // how long "typing" is believed, in milliseconds
 
 /**
@@ -17,6 +16,7 @@ export class Conversation extends Store {
   #query;
   #off = [];
   #info = {running: false, again: false};
+  #newKeyboard = true; // the bot has sent one since the last answer: it may be the same again
   #actionTimer = 0;
   #ended = false;
 
@@ -37,7 +37,7 @@ export class Conversation extends Store {
     this.#path = chatPath(bot, chat);
     this.#query = `as=${encodeURIComponent(as)}` + (thread === null ? '' : `&thread=${thread}`);
     for (const kind of ['message', 'edit', 'delete', 'reaction', 'poll']) this.#off.push(api.on(kind, e => this.#receive(kind, e)));
-    for (const kind of ['draft', 'keyboard', 'chat', 'member', 'pin', 'commands']) this.#off.push(api.on(kind, e => this.#concerns(e) && this.refresh()));
+    for (const kind of ['draft', 'keyboard', 'chat', 'member', 'pin', 'commands']) this.#off.push(api.on(kind, e => this.#changed(kind, e)));
     this.#off.push(api.on('action', e => this.#act(e)));
   }
 
@@ -47,29 +47,28 @@ export class Conversation extends Store {
     for (const off of this.#off) off();
   }
 
-  /** Loads the newest messages, or those around one. */
+  /** Loads the newest messages, or those around one. Messages of an earlier conversation may be out of date: they are not marked. */
   async open(message = null) {
     this.refresh();
-    await (message === null ? this.newest() : this.around(message));
+    await (message === null || this.state.loaded ? this.newest() : this.around(message));
   }
 
   async newest() {
     await this.#load(async () => {
       const {messages, more} = await this.#fetch(`limit=${PAGE}`);
-      this.set({messages, moreBefore: more, moreAfter: false, waiting: 0, ...loaded});
+      return {messages, moreBefore: more, moreAfter: false, waiting: 0};
     });
   }
 
   /** Loads the messages around one, and marks it. */
   async around(id) {
     const number = Number(id);
-    if (!this.state.messages.some(m => m.message_id === number)) {
-      await this.#load(async () => {
-        const before = await this.#fetch(`limit=${PAGE / 2}&before=${number + 1}`);
-        const after = await this.#fetch(`limit=${PAGE / 2}&after=${number}`);
-        this.set({messages: [...before.messages, ...after.messages], moreBefore: before.more, moreAfter: after.more, ...loaded});
-      });
-    }
+    await this.#load(async () => {
+      if (this.#held(number)) return {};
+      const before = await this.#fetch(`limit=${PAGE / 2}&before=${number + 1}`);
+      const after = await this.#fetch(`limit=${PAGE / 2}&after=${number}`);
+      return {messages: [...before.messages, ...after.messages], moreBefore: before.more, moreAfter: after.more};
+    });
     this.set({mark: {id: number}});
   }
 
@@ -79,33 +78,27 @@ export class Conversation extends Store {
    */
   async more(drawn) {
     const {near, state: {messages}} = this;
-    if (messages.length === 0) return;
-    if (near === 'start' && drawn[0]?.message_id === messages[0].message_id) await this.#older();
-    else if (near === 'end' && drawn.at(-1)?.message_id === messages.at(-1).message_id) await this.#newer();
+    if (this.#running || messages.length === 0) return;
+    if (near === 'start' && drawn[0]?.message_id === messages[0].message_id) await this.#load(() => this.#older(messages[0].message_id));
+    else if (near === 'end' && drawn.at(-1)?.message_id === messages.at(-1).message_id) await this.#load(() => this.#newer(messages.at(-1).message_id));
   }
 
-  async #older() {
-    await this.#load(async () => {
-      const {messages, more} = await this.#fetch(`limit=${PAGE}&before=${this.state.messages[0].message_id}`);
-      if (this.near !== 'start') return this.#redraw();
-      const all = [...messages, ...this.state.messages];
-      const cut = all.length > MOST;
-      this.set({messages: all.slice(0, MOST), moreBefore: more, moreAfter: this.state.moreAfter || cut});
-    });
+  async #older(first) {
+    const {messages, more} = await this.#fetch(`limit=${PAGE}&before=${first}`);
+    const held = this.state.messages;
+    if (this.near !== 'start' || held[0].message_id !== first) return {messages: [...held]};
+    const all = [...messages, ...held];
+    return {messages: all.slice(0, MOST), moreBefore: more, moreAfter: this.state.moreAfter || all.length > MOST};
   }
 
-  async #newer() {
-    await this.#load(async () => {
-      const {messages, more} = await this.#fetch(`limit=${PAGE}&after=${this.state.messages.at(-1).message_id}`);
-      if (this.near !== 'end') return this.#redraw();
-      const all = [...this.state.messages, ...messages];
-      const cut = all.length > MOST;
-      this.set({messages: all.slice(-MOST), moreAfter: more, moreBefore: this.state.moreBefore || cut, waiting: more ? this.state.waiting : 0});
-    });
+  // An answer for an end that the reader has left is not used. The list is drawn all the same, and asks for what is wanted now.
+  async #newer(last) {
+    const {messages, more} = await this.#fetch(`limit=${PAGE}&after=${last}`);
+    const held = this.state.messages;
+    if (this.near !== 'end' || held.at(-1).message_id !== last) return {messages: [...held]};
+    const all = [...held, ...messages];
+    return {messages: all.slice(-MOST), moreAfter: more, moreBefore: this.state.moreBefore || all.length > MOST, waiting: more ? this.state.waiting : 0};
   }
-
-  // The reader has left the end that was asked for: the list is drawn again, and asks for what is wanted now.
-  #redraw() { this.set({messages: [...this.state.messages]}); }
 
   /** Asks for what is true of the chat now: members, keyboard, commands, drafts. Calls that come meanwhile are one call more. */
   async refresh() {
@@ -116,40 +109,47 @@ export class Conversation extends Store {
     this.#info.running = true;
     do {
       this.#info.again = false;
+      const newKeyboard = this.#newKeyboard;
+      this.#newKeyboard = false;
       try {
         const info = await this.#api.get(`${this.#path}?${this.#query}`);
+        const {keyboard} = this.state.info ?? {};
+        if (!newKeyboard && JSON.stringify(info.keyboard) === JSON.stringify(keyboard)) info.keyboard = keyboard; // the user may have used or closed it
         if (!this.#ended) this.set({info, action: info.action ?? this.state.action});
       } catch (err) {
+        this.#newKeyboard ||= newKeyboard;
         if (!this.#ended && !this.state.info) this.set({info: null, infoError: err.message});
       }
     } while (this.#info.again && !this.#ended);
     this.#info.running = false;
   }
 
-  /** Takes in messages that an answer of the API brought. */
+  /** Takes in messages that an answer of the API brought. The events have told of those that are held, and perhaps of more since. */
   add(messages) {
-    if (this.#loading && messages?.length) this.#meanwhile.push(() => this.add(messages));
-    for (const message of messages ?? []) this.#put(message, true);
+    if (this.#running && messages?.length) this.#meanwhile.push(() => this.add(messages));
+    for (const message of messages ?? []) if (!this.#held(message.message_id)) this.#put(message, true);
   }
 
-  #loading = false;
-  #meanwhile = []; // what came while messages were loaded: the answer may be older
+  #running = null; // the load that runs
+  #meanwhile = []; // what came while it ran: its answer may be older
 
   async #load(f) {
-    if (this.#loading) return;
-    this.#loading = true;
+    while (this.#running) await this.#running;
     this.#meanwhile = [];
+    this.#running = this.#take(f);
+    await this.#running;
+  }
+
+  async #take(f) {
+    let patch;
     try {
-      await f();
-      this.#loading = false;
-      for (const again of this.#meanwhile) again();
-      this.set(loaded);
+      patch = {...await f(), loaded: true, error: null}; // told together: the list goes to its end when it has loaded
     } catch (err) {
-      this.set({loaded: true, error: err.code === 'chat_not_found' && this.state.messages.length === 0 ? null : err.message});
-    } finally {
-      this.#loading = false;
-      this.#meanwhile = [];
+      patch = {loaded: true, error: err.code === 'chat_not_found' && this.state.messages.length === 0 ? null : err.message};
     }
+    this.#running = null; // before the list is drawn: it may ask for more then
+    this.set(patch);
+    if (patch.messages) for (const again of this.#meanwhile) again();
   }
 
   async #fetch(query) {
@@ -157,13 +157,15 @@ export class Conversation extends Store {
     return {messages: answer.messages ?? [], more: Boolean(answer.more)};
   }
 
-  #concerns(e) {
-    return String(e.bot ?? this.bot) === this.bot && String(e.chat ?? this.chat) === this.chat;
+  #changed(kind, e) {
+    if (String(e.bot ?? this.bot) !== this.bot || String(e.chat ?? this.chat) !== this.chat) return;
+    if (kind === 'keyboard') this.#newKeyboard = true;
+    this.refresh();
   }
 
   #receive(kind, e) {
     if (String(e.bot) !== this.bot || (e.chat !== undefined && String(e.chat) !== this.chat)) return;
-    if (this.#loading) this.#meanwhile.push(() => this.#receive(kind, e));
+    if (this.#running) this.#meanwhile.push(() => this.#receive(kind, e));
     if (kind === 'delete') return this.#remove(e);
     if (kind === 'message' && e.message) {
       this.#put(e.message, true);
@@ -178,10 +180,17 @@ export class Conversation extends Store {
 
   #fromBot(message) { return message.x?.from_bot ?? message.from?.is_bot; }
 
+  #held(id) { return this.state.messages.find(m => m.message_id === id); }
+
+  // If an event has told of the message while it was asked for, the answer may be older: it is asked for again.
   async #reload(id) {
     try {
-      const {messages} = await this.#fetch(`limit=1&after=${id - 1}`);
-      if (messages[0]?.message_id === id) this.#put(messages[0], false);
+      for (let known; !this.#ended;) {
+        known = this.#held(id);
+        const {messages} = await this.#fetch(`limit=1&after=${id - 1}`);
+        if (messages[0]?.message_id !== id) return;
+        if (this.#held(id) === known) return this.#put(messages[0], false);
+      }
     } catch { /* it may have gone meanwhile; the next event tells */ }
   }
 

@@ -71,29 +71,31 @@ export class MessageList extends Component {
     this.#leave();
     if (this.#atEnd && !this.props.state.moreAfter) return null;
     const top = this.#box.getBoundingClientRect().top;
+    const anchors = [];
     for (const row of this.#content.children) {
       const box = row.getBoundingClientRect();
-      if (box.bottom > top && row.dataset.message) return {id: row.id, offset: box.top - top};
+      if (box.bottom > top && row.dataset.message) anchors.push({id: row.id, offset: box.top - top});
     }
-    return null;
+    return anchors;
   }
 
-  componentDidUpdate(before, _, anchor) {
+  componentDidUpdate(before, _, anchors) {
     const {state} = this.props;
     if (before.conversation !== this.props.conversation || !before.state.loaded) this.#atEnd = true;
     if (state.mark && state.mark !== this.#marked) {
       this.#marked = state.mark;
       this.#show(state.mark.id);
     } else if (this.#atEnd && !state.moreAfter) this.#toEnd();
-    else if (anchor && before.state.messages !== state.messages) this.#hold(anchor);
+    else if (anchors && before.state.messages !== state.messages) this.#hold(anchors);
     this.#scrolled();
   }
 
-  #hold({id, offset}) {
-    const row = document.getElementById(id);
-    if (!row) return;
-    const now = row.getBoundingClientRect().top - this.#box.getBoundingClientRect().top;
-    if (Math.abs(now - offset) > 0.5) this.#box.scrollTop += now - offset;
+  // The first row in sight may have gone: it was cut off, or its album has grown.
+  #hold(anchors) {
+    const anchor = anchors.find(({id}) => document.getElementById(id));
+    if (!anchor) return;
+    const now = document.getElementById(anchor.id).getBoundingClientRect().top - this.#box.getBoundingClientRect().top;
+    if (Math.abs(now - anchor.offset) > 0.5) this.#box.scrollTop += now - anchor.offset;
   }
 
   #toEnd() {
@@ -142,9 +144,12 @@ export class MessageList extends Component {
   };
 
   #down = async () => {
-    if (this.props.state.moreAfter) await this.props.conversation.newest();
+    const far = this.props.state.moreAfter;
+    if (far) await this.props.conversation.newest();
     this.#atEnd = true;
-    this.#box.scrollTo({top: this.#box.scrollHeight, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth'});
+    // From far away it goes there at once: on a slow way it would pass the first messages, and stop when older ones come.
+    const slow = !far && !matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.#box.scrollTo({top: this.#box.scrollHeight, behavior: slow ? 'smooth' : 'auto'});
   };
 
   #keys = e => {

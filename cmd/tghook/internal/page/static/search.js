@@ -6,6 +6,8 @@ import {attempt} from './toast.js';
 
 const PAGE = 200;
 
+function nothing(query) { return {query, ids: [], done: false, at: -1}; }
+
 function words(m) {
   return [m.text, m.caption, m.poll?.question, m.document?.file_name, m.invoice?.title, m.contact?.first_name, m.venue?.title].filter(Boolean).join('\n').toLowerCase();
 }
@@ -14,19 +16,14 @@ function words(m) {
 export function Search({query, setQuery}) {
   const {api, as, chatUrl, conversation} = usePlace();
   const field = useRef();
-  const [found, setFound] = useState({ids: [], done: true});
-  const [at, setAt] = useState(-1);
+  const [found, setFound] = useState(nothing('')); // it may be of an earlier query still
 
   useLayoutEffect(() => { field.current.focus(); }, []);
   useEffect(() => {
     let old = false;
-    setAt(-1);
     const wanted = query.trim().toLowerCase();
-    if (!wanted) {
-      setFound({ids: [], done: true});
-      return undefined;
-    }
-    setFound({ids: [], done: false});
+    if (!wanted) return undefined;
+    setFound(nothing(query));
     const timer = setTimeout(() => attempt(async () => {
       let ids = [], before = '';
       for (;;) {
@@ -34,7 +31,7 @@ export function Search({query, setQuery}) {
         if (old) return;
         ids = [...ids, ...messages.filter(m => !m.x?.deleted && words(m).includes(wanted)).map(m => m.message_id).reverse()];
         const done = !more || !messages.length;
-        setFound({ids, done});
+        setFound(({at}) => ({query, ids, done, at}));
         if (done) return;
         before = `&before=${messages[0].message_id}`;
       }
@@ -42,11 +39,11 @@ export function Search({query, setQuery}) {
     return () => { old = true; clearTimeout(timer); };
   }, [query, conversation]);
 
+  const {ids, done, at} = found.query === query ? found : nothing(query);
   const step = by => {
-    const {ids} = found;
     if (!ids.length) return;
     const next = Math.max(0, Math.min(at + by, ids.length - 1));
-    setAt(next);
+    setFound(now => ({...now, at: next}));
     attempt(() => conversation.around(ids[next])).then(() => field.current?.focus());
   };
   const keys = e => {
@@ -54,13 +51,13 @@ export function Search({query, setQuery}) {
     if (e.key === 'ArrowDown') { e.preventDefault(); step(-1); }
     if (e.key === 'Escape') { e.preventDefault(); e.stopPropagation(); setQuery(null); }
   };
-  const said = !query.trim() ? '' : found.ids.length ? `${at < 0 ? '' : `${at + 1} of `}${found.ids.length}${found.done ? '' : '+'}` : found.done ? 'Nothing found' : 'Searching';
+  const said = !query.trim() ? '' : ids.length ? `${at < 0 ? '' : `${at + 1} of `}${ids.length}${done ? '' : '+'}` : done ? 'Nothing found' : 'Searching';
   return html`<div class="search-bar" role="search">
     <${Icon} name="search" size=${18} />
     <input ref=${field} class="bare-field" type="search" placeholder="Search in the chat" aria-label="Search in the chat" value=${query} onInput=${e => setQuery(e.target.value)} onKeyDown=${keys} />
     <span class="muted tabular" role="status">${said}</span>
-    <button type="button" class="icon-button" aria-label="Older match" title="Older match (Enter)" disabled=${!found.ids.length} onClick=${() => step(1)}><${Icon} name="up" /></button>
-    <button type="button" class="icon-button" aria-label="Newer match" title="Newer match (Shift+Enter)" disabled=${!found.ids.length} onClick=${() => step(-1)}><${Icon} name="down" /></button>
+    <button type="button" class="icon-button" aria-label="Older match" title="Older match (Enter)" disabled=${!ids.length} onClick=${() => step(1)}><${Icon} name="up" /></button>
+    <button type="button" class="icon-button" aria-label="Newer match" title="Newer match (Shift+Enter)" disabled=${!ids.length} onClick=${() => step(-1)}><${Icon} name="down" /></button>
     <button type="button" class="icon-button" aria-label="Close the search" title="Close (Esc)" onClick=${() => setQuery(null)}><${Icon} name="close" /></button>
   </div>`;
 }
