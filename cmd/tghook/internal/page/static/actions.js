@@ -21,7 +21,7 @@ export function messageMenu(place, draft, message, anchor, point) {
     anchor, point, label: 'Actions on the message',
     head: alive && (done => html`<div class="reaction-row" role="group" aria-label="React">${emoji.map(e => html`<button type="button" key=${e} role="menuitem" aria-label=${`React with ${e}`} tabindex="-1" onClick=${() => done(() => place.react(m, e))}>${e}</button>`)}</div>`),
     items: [
-      alive && {text: 'Reply', icon: 'reply', hint: 'R', run: () => draft.set({reply: m, edit: null, focus: draft.state.focus + 1})},
+      alive && {text: 'Reply', icon: 'reply', hint: 'R', run: () => draft.answer(m)},
       alive && own && m.text !== undefined && {text: 'Edit', icon: 'edit', hint: 'E', run: () => draft.edit(m)},
       text && {text: 'Copy text', icon: 'copy', run: () => copyText(text)},
       {text: 'Copy link', icon: 'link', run: () => copyText(link({bot: place.bot.id, chat: place.chat.id, message: m.message_id}))},

@@ -38,7 +38,8 @@ export function attachments(place, draft, files) {
 function Attach({place, draft, files, close}) {
   const ways = choices(files);
   const [kind, setKind] = useState(ways[0]);
-  const [caption, setCaption] = useState(draft.state.text);
+  const [written] = useState(draft.state.text);
+  const [caption, setCaption] = useState(written);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState('');
   const urls = useMemo(() => files.map(f => f.type.startsWith('image/') ? URL.createObjectURL(f) : null), [files]);
@@ -51,7 +52,7 @@ function Attach({place, draft, files, close}) {
       const fields = {kind, caption, reply_to: draft.state.reply?.message_id};
       if (kind === 'document') for (const file of files) await place.sendFiles(file === files[0] ? fields : {kind}, [file]);
       else await place.sendFiles(fields, files);
-      draft.clear();
+      draft.sent(written);
       close();
     } catch (err) {
       setError(err.message);

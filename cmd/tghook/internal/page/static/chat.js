@@ -170,7 +170,7 @@ function useChatCommands(self, store, setSearching) {
         const {draft, conversation} = self.current;
         const id = Number(document.activeElement?.dataset?.message);
         const message = conversation.state.messages.find(m => m.message_id === id) ?? newest(false);
-        if (message) draft.set({reply: message, edit: null, focus: draft.state.focus + 1});
+        if (message) draft.answer(message);
       }}),
       register({id: 'chat.edit', title: 'Edit your newest message', keys: 'e', group, run: () => {
         const message = newest(true);
