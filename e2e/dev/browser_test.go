@@ -56,9 +56,9 @@ func (b *browser) start() {
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox,
 		chromedp.Flag("host-resolver-rules", "MAP rebind.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 		chromedp.Flag("lang", "en-GB"), chromedp.Flag("force-color-profile", "srgb"),
-		chromedp.Env("LANG=en_GB.UTF-8", "TZ=UTC"))
+		chromedp.Env("LANG=en_GB.UTF-8", "TZ=UTC"), chromedp.WSURLReadTimeout(patience))
 	allocator, endProcess := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, endBrowser := chromedp.NewContext(allocator, quiet)
+	ctx, endBrowser := chromedp.NewContext(allocator, quiet, chromedp.WithBrowserOption(chromedp.WithDialTimeout(patience)))
 	b.ctx = ctx
 	b.stop = func() {
 		endBrowser()

@@ -224,6 +224,68 @@ func TestTheInspectorFilters(t *testing.T) {
 	p.wait("document.querySelectorAll('.inspector-row').length === 4 && [...document.querySelectorAll('.inspector-row')].every(e => e.classList.contains('delivery'))")
 }
 
+// Whoever types takes a little less, or a little more, than the filter waits.
+func TestTheFilterLosesNoKey(t *testing.T) {
+	t.Parallel()
+	p := start(t).page(t)
+	require.Equal(t, "ab, failed", eval[string](p, `(async () => {
+		const {html, render, useState} = await import('/page/vendor/preact.js');
+		const {Filter} = await import('/page/inspector-filter.js');
+		const timers = [], {setTimeout, requestAnimationFrame} = window;
+		let filter;
+		function Whole() {
+			const [now, set] = useState({text: '', kind: '', chat: '', failed: false});
+			filter = now;
+			return html`+"`<${Filter} filter=${now} set=${set} kinds=${[]} chat=${null} search=${() => {}} />`"+`;
+		}
+		const place = document.createElement('div');
+		document.body.append(place);
+		render(html`+"`<${Whole} />`"+`, place);
+		const field = place.querySelector('input');
+		const turn = () => new Promise(resolve => setTimeout.call(window, resolve));
+		const type = async text => {
+			field.value = text;
+			field.dispatchEvent(new Event('input', {bubbles: true}));
+			await turn();
+		};
+		try {
+			// The timers of the filter fire when the test says so.
+			window.setTimeout = (f, after, ...args) => after === 200 ? timers.push(f) : setTimeout.call(window, f, after === 35 || after === 100 ? 1e6 : after, ...args);
+			window.clearTimeout = (clear => id => id > 0 && id <= timers.length ? void (timers[id - 1] = () => {}) : clear.call(window, id))(window.clearTimeout);
+			await type('a');
+			while (timers.length === 0) await turn();
+			window.requestAnimationFrame = () => 0; // effects that wait for a frame come late now
+			await type('ab');
+			timers[0]();
+			await turn();
+			if (field.value !== 'ab') return 'the field has ' + field.value;
+			place.querySelector('.chip').click();
+			await turn();
+			for (const f of timers) f();
+			await turn();
+			return filter.text + (filter.failed ? ', failed' : '');
+		} finally {
+			Object.assign(window, {setTimeout, requestAnimationFrame});
+			render(null, place);
+			place.remove();
+		}
+	})()`))
+}
+
+func TestAnotherBotIsChosenWhileARowIsOpen(t *testing.T) {
+	c, r, p := inspected(t, echoes)
+	c.write("apples")
+	r.waitFor(1, "apples")
+	p.openRow("message", "apples")
+	c.api("POST", "/api/bots", object{"token": "200300:the-token-of-another-bot-on-the-desk", "name": "Other"}, nil)
+	p.reload()
+	p.wait("document.querySelector('.inspector-facts')")
+	p.click(".bot-switch", "")
+	p.click("[role^=menuitem]", "Other")
+	p.waitText(".bot-switch", "Other")
+	p.wait("location.hash.startsWith('#/200300') && !location.hash.includes('row')")
+}
+
 func TestARefusedReplyIsRedInTelegramsWords(t *testing.T) {
 	c, r, p := inspected(t, func(string) (int, string) { return http.StatusOK, `{"method":"sendMessage","text":"to nobody"}` })
 	c.write("hi")
@@ -458,7 +520,7 @@ func (r *receiver) timesOf(text string) []time.Time {
 }
 
 func TestFaultsOfADeliveryByButton(t *testing.T) {
-	c, r, p := inspected(t, echoes, "--speed", "20") // a delay of 10 s takes half a second
+	c, r, p := inspected(t, echoes)
 	answers := func(text string) int {
 		var seen struct{ Messages []message }
 		c.api("GET", c.chat(c.you())+"/messages", nil, &seen)
@@ -482,6 +544,9 @@ func TestFaultsOfADeliveryByButton(t *testing.T) {
 		{"Slow", 1, 1, true},
 	} {
 		t.Run(fault.button, func(t *testing.T) {
+			if fault.delayed {
+				c.api("POST", "/api/time", object{"speed": 20}, nil) // a delay of 10 s takes half a second
+			}
 			p.fault(fault.button, isSet)
 			text := "with " + fault.button
 			begin := time.Now()
@@ -555,8 +620,8 @@ func TestAnOutageByButton(t *testing.T) {
 	button := "[...document.querySelectorAll('.inspector-buttons .button')].find(e => e.textContent.startsWith('Outage of a day'))"
 	p.wait(button)
 	eval[bool](p, "("+button+".click(), true)")
-	p.waitText(".inspector-active", "cannot be reached")
-	p.waitText(".inspector-status button.badge", "1 fault")
+	// The outage lasts ten seconds: what is to fail is sent at once.
+	p.wait("[['.inspector-active', 'cannot be reached'], ['.inspector-status button.badge', '1 fault']].every(([place, text]) => document.querySelector(place)?.textContent.includes(text))")
 	c.write("during")
 	p.wait("document.querySelector('.inspector-row.is-failed.delivery')")
 
@@ -606,6 +671,81 @@ func TestTheLogOfTheBotsProcessAndItsRestart(t *testing.T) {
 	p.waitText(".inspector-log-head", "1 restart")
 }
 
+// What the process prints is told by an event, and by the answers about the process. The log has each
+// line once, whatever comes first.
+func TestTheLogHasEachLineOnce(t *testing.T) {
+	t.Parallel()
+	p := start(t).page(t)
+	require.Equal(t, []string{"a b", "a b c", "a b c d", "a b c d e", "a b c d e f", "g"}, eval[[]string](p, `(async () => {
+		const {html, render} = await import('/page/vendor/preact.js');
+		const {ChildLog} = await import('/page/inspector-log.js');
+		const listeners = {}, answers = [];
+		const api = {on: (kind, f) => { listeners[kind] = f; return () => {}; }, get: () => new Promise(resolve => answers.push(resolve))};
+		const place = document.createElement('div');
+		document.body.append(place);
+		render(html`+"`<${ChildLog} api=${api} onClose=${() => {}} />`"+`, place);
+		const turn = () => new Promise(resolve => setTimeout(resolve, 20));
+		while (!answers.length) await turn();
+		const seen = [];
+		const shown = () => document.querySelector('.inspector-log-lines').textContent.split('\n').join(' ');
+		const print = (line, text) => listeners.log({line, text});
+		const answer = async (i, ...log) => { answers[i]({command: 'bot', running: true, pid: 1, restarts: 0, ports: [], log, last_line: log.length}); await turn(); };
+		print(2, 'b');
+		await answer(0, 'a', 'b');
+		seen.push(shown());
+		print(2, 'b');
+		print(3, 'c');
+		await turn();
+		seen.push(shown());
+		listeners.child({});
+		print(4, 'd');
+		await answer(1, 'a', 'b', 'c');
+		seen.push(shown());
+		listeners.child({});
+		listeners.child({});
+		await answer(3, 'a', 'b', 'c', 'd', 'e');
+		await answer(2, 'a', 'b', 'c', 'd');
+		seen.push(shown());
+		print(6, 'f');
+		await turn();
+		seen.push(shown());
+		listeners.reset({}); // the command was started anew
+		print(1, 'g');
+		await answer(4, 'g');
+		seen.push(shown());
+		render(null, place);
+		place.remove();
+		return seen;
+	})()`))
+}
+
+// The page asks again when an event has come. An older answer may come later.
+func TestAnOlderAnswerIsLeftOut(t *testing.T) {
+	t.Parallel()
+	p := start(t).page(t)
+	for script, want := range map[string]string{
+		`load(); answers[0](1);`:                                  "1",
+		`load(); load(); answers[0](1); answers[1](2);`:           "12",
+		`load(); load(); answers[1](2); answers[0](1);`:           "2",
+		`load(); load(); answers[1](2); answers[0](new Error());`: "2",
+		`load(); load(); answers[1](new Error()); answers[0](1);`: "failed",
+		`load(); answers[0](1); load(); answers[1](new Error());`: "1failed",
+		`load(); end(); answers[0](1);`:                           "",
+		`load(); load(); answers[0](1); end(); answers[1](2);`:    "",
+	} {
+		require.Equal(t, want, eval[string](p, `import('/page/api.js').then(async ({asking}) => {
+			const answers = [];
+			let got = '';
+			const {load, end} = asking(
+				() => new Promise((resolve, reject) => answers.push(v => v instanceof Error ? reject(v) : resolve(v))),
+				value => { got += value; }, () => { got += 'failed'; });
+			`+script+`
+			await new Promise(resolve => setTimeout(resolve));
+			return got;
+		})`), script)
+	}
+}
+
 // The page keeps a bound of rows: those that come cut off the oldest, while one reads further down.
 func TestTheRowsInSightStayWhileOthersComeAndGo(t *testing.T) {
 	t.Parallel()
@@ -637,14 +777,40 @@ func TestTheRowsInSightStayWhileOthersComeAndGo(t *testing.T) {
 		await change('inserted', [...some(900, 1000), row(5), ...some(1000, 1210)]);
 		await change('newer', [...some(900, 1000), row(5), ...some(1000, 1220)]);
 		box.scrollTop = box.scrollHeight;
+		await drawn();
 		rows.set({rows: some(1000, 1300)});
 		await drawn();
 		out.followed = end();
+		place.style.height = '400px';
+		await drawn();
+		out.lower = end();
+		place.style.display = 'none';
+		await drawn();
+		rows.set({rows: some(1000, 1400)});
+		await drawn();
+		place.style.display = 'flex';
+		await drawn();
+		out.hidden = end();
+		rows.set({rows: some(1350, 1410)});
+		await drawn();
+		out.cutAtTheEnd = end();
+		const row1390 = () => document.getElementById('inspector-row-1390').getBoundingClientRect().top;
+		box.scrollTop -= 320; // the browser has not told yet
+		const left = row1390();
+		rows.set({rows: some(1360, 1420)});
+		await drawn();
+		out.left = row1390() - left;
+		place.style.display = 'none';
+		await drawn();
+		place.style.display = 'flex';
+		await drawn();
+		out.shown = row1390() - left;
+		render(null, place);
 		place.remove();
 		return out;
 	})()`)
 	for name, by := range moved {
 		require.InDelta(t, 0, by, 1, "%s: %v", name, moved)
 	}
-	require.Len(t, moved, 6)
+	require.Len(t, moved, 11)
 }

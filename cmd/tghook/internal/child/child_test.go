@@ -125,14 +125,18 @@ func TestLinesOfBothOutputs(t *testing.T) {
 }
 
 func TestLogIsBounded(t *testing.T) {
-	var told int
-	l := newLog(func(Line) { told++ })
+	told := 0
+	l := newLog(func(line Line) {
+		told++
+		require.EqualValues(t, told, line.Number)
+	})
 	s := l.stream(false)
 	for range 2 * maxLines {
 		fmt.Fprintln(s, "short")
 	}
 	require.Len(t, l.lines(), maxLines)
 	require.Equal(t, 2*maxLines, told)
+	require.EqualValues(t, maxLines+1, l.lines()[0].Number, "the number stays when older lines go")
 
 	_, _ = s.Write(bytes.Repeat([]byte("x"), 2*maxLog)) // one line
 	require.Zero(t, len(s.rest)%maxLine)

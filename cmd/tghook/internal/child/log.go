@@ -15,9 +15,10 @@ const (
 
 // Line is a line that the bot has printed.
 type Line struct {
-	At    time.Time
-	Text  string // valid UTF-8, without the line's end
-	Error bool   // printed on standard error
+	At     time.Time
+	Text   string // valid UTF-8, without the line's end
+	Error  bool   // printed on standard error
+	Number int64  // 1 for the first line, 2 for the next
 }
 
 // Log keeps the newest lines of a bot.
@@ -28,6 +29,7 @@ type Log struct {
 	mu      sync.Mutex
 	kept    []Line
 	bytes   int
+	printed int64 // lines, of which the newest are kept
 }
 
 func newLog(tell func(Line)) *Log { return &Log{tell: tell} }
@@ -35,13 +37,15 @@ func newLog(tell func(Line)) *Log { return &Log{tell: tell} }
 func (l *Log) add(line Line) {
 	l.telling.Lock()
 	defer l.telling.Unlock()
-	l.keep(line)
-	l.tell(line)
+	l.tell(l.keep(line))
 }
 
-func (l *Log) keep(line Line) {
+// keep numbers the line, and returns it.
+func (l *Log) keep(line Line) Line {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.printed++
+	line.Number = l.printed
 	l.kept = append(l.kept, line)
 	l.bytes += len(line.Text)
 	drop := 0
@@ -50,6 +54,7 @@ func (l *Log) keep(line Line) {
 		drop++
 	}
 	l.kept = append(l.kept[:0], l.kept[drop:]...)
+	return line
 }
 
 func (l *Log) lines() []Line {
@@ -93,7 +98,7 @@ func (s *stream) line(p []byte) {
 	text := string(append(s.rest, p...))
 	s.rest = nil
 	text = strings.ToValidUTF8(strings.TrimSuffix(text, "\r"), "\uFFFD")
-	s.log.add(Line{time.Now(), text, s.isError})
+	s.log.add(Line{At: time.Now(), Text: text, Error: s.isError})
 }
 
 // flush makes a line of the text that has no line break.

@@ -17,7 +17,8 @@ type Child struct {
 	Exit     string   `json:"exit,omitempty"` // how it has ended
 	Restarts int      `json:"restarts"`
 	Ports    []int    `json:"ports"`
-	Log      []string `json:"log,omitzero"` // the newest lines, oldest first
+	Log      []string `json:"log,omitzero"`       // the newest lines, oldest first
+	LastLine int64    `json:"last_line,omitzero"` // the number of the newest line of the log
 }
 
 func newChild(s child.State) Child {
@@ -34,7 +35,7 @@ func (d *Desk) observeChild(c *child.Child) {
 		return
 	}
 	c.Observe(child.Observer{
-		Line: func(line child.Line) { d.publish(Event{Kind: "log", Text: line.Text}) },
+		Line: func(line child.Line) { d.publish(Event{Kind: "log", Text: line.Text, Line: line.Number}) },
 		State: func(s child.State) {
 			object, err := json.Marshal(newChild(s))
 			if err != nil {
@@ -61,7 +62,7 @@ func (d *Desk) showChild(*http.Request) (any, error) {
 	answer := newChild(c.State())
 	answer.Log = []string{}
 	for _, line := range c.Lines() {
-		answer.Log = append(answer.Log, line.Text)
+		answer.Log, answer.LastLine = append(answer.Log, line.Text), line.Number
 	}
 	return answer, nil
 }

@@ -40,6 +40,7 @@ func TestChild(t *testing.T) {
 	second := until(2)
 	require.EqualValues(t, 1, second["restarts"])
 	require.NotEqual(t, first["pid"], second["pid"])
+	require.EqualValues(t, 2, second["last_line"])
 	stop()
 	require.NoError(t, <-done)
 	require.Equal(t, false, r.get("/api/child").(object)["running"])
@@ -49,6 +50,7 @@ func TestChild(t *testing.T) {
 		counts[event["kind"]]++
 		if event["kind"] == "log" {
 			require.Equal(t, "hello", event["text"])
+			require.EqualValues(t, counts["log"], event["line"])
 		}
 	}
 	require.Equal(t, map[any]int{"child": 4, "log": 2}, counts)

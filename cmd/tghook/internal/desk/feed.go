@@ -21,6 +21,7 @@ type Event struct {
 	Message   *Message        `json:"message,omitempty"`
 	Row       *Row            `json:"row,omitempty"`
 	Text      string          `json:"text,omitempty"`
+	Line      int64           `json:"line,omitempty"`   // the number of a line that the bot's process has printed
 	Object    json.RawMessage `json:"object,omitempty"` // further fields, by the kind
 }
 

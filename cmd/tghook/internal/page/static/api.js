@@ -134,6 +134,24 @@ export class Api {
   }
 }
 
+/**
+ * Gives {load, end}. load asks, and gives the answer to `take`, or the error to `fail`. What comes later than the answer to a newer
+ * question is left out, and so is all that comes after end.
+ */
+export function asking(ask, take, fail = () => {}) {
+  let asked = 0, taken = 0;
+  const load = () => {
+    const mine = ++asked;
+    const unlessOlder = f => value => {
+      if (mine < taken) return;
+      taken = mine;
+      f(value);
+    };
+    return ask().then(unlessOlder(take), unlessOlder(fail));
+  };
+  return {load, end: () => { taken = Infinity; }};
+}
+
 /** The path of a bot's part of the API, or of a chat's. */
 export function botPath(bot) { return `/api/bots/${encodeURIComponent(bot)}`; }
 export function chatPath(bot, chat) { return `${botPath(bot)}/chats/${encodeURIComponent(chat)}`; }

@@ -4,7 +4,7 @@ import {useStore} from './store.js';
 import {Dialog} from './dialog.js';
 import {Icon} from './icons.js';
 import {toast} from './toast.js';
-import {botPath, chatPath} from './api.js';
+import {asking, botPath, chatPath} from './api.js';
 
 /** Faults by one button. `body` is what the API gets. */
 const buttons = [
@@ -24,12 +24,12 @@ export function Faults({store, api, bot, chat, onClose}) {
   const [active, setActive] = useState([]);
   const [error, setError] = useState('');
   const path = botPath(bot.id) + '/faults';
-  const load = () => api.get(path).then(setActive, err => setError(err.message));
+  const {load, end} = useMemo(() => asking(() => api.get(path), setActive, err => setError(err.message)), []);
   useEffect(() => {
     load();
     api.get('/api/scenarios').then(setScenarios, err => setError(err.message));
     const ends = ['fault', 'row'].map(kind => api.on(kind, event => { if (kind === 'fault' || event.row?.fault) load(); }));
-    return () => ends.forEach(end => end());
+    return () => [end, ...ends].forEach(f => f());
   }, []);
   const add = async (body, title) => {
     try {

@@ -1,13 +1,13 @@
 // The filter of the inspector.
-import {html, useEffect, useLayoutEffect, useState} from './vendor/preact.js';
+import {html, useLayoutEffect, useState} from './vendor/preact.js';
 
 /** `kinds` are the kinds of rows to choose from, [value, title] each. `chat` is the chat that is open, if one is. */
 export function Filter({filter, set, kinds, chat, search}) {
   const [text, setText] = useState(filter.text);
   useLayoutEffect(() => { setText(filter.text); }, [filter.text]);
-  useEffect(() => {
+  useLayoutEffect(() => { // at once: a later effect would let the timer of an earlier key put back its text
     if (text === filter.text) return undefined;
-    const timer = setTimeout(() => set({...filter, text}), 200);
+    const timer = setTimeout(() => set(now => ({...now, text})), 200);
     return () => clearTimeout(timer);
   }, [text]);
   const here = chat ? String(chat.id) : '';

@@ -15,32 +15,45 @@ export function List({rows, selected, filtered, empty, onAll}) {
   const box = useRef();
   const [view, setView] = useState({top: 0, height: 600});
   const [atEnd, setAtEnd] = useState(true);
+  const reader = useRef({atEnd: true, top: 0}); // where the list was scrolled to, as far as the browser has told
   const before = useRef([]); // the list that was drawn before
 
+  const look = () => {
+    const {scrollTop: top, clientHeight: height, scrollHeight} = box.current;
+    reader.current = {top, atEnd: top + height >= scrollHeight - rowHeight};
+    setView(v => v.top === top && v.height === height ? v : {top, height});
+    setAtEnd(reader.current.atEnd);
+  };
+  const scroll = to => {
+    box.current.scrollTop = to;
+    look();
+  };
+
+  const staysAtEnd = () => {
+    const {scrollTop, clientHeight, scrollHeight} = box.current;
+    return reader.current.atEnd && scrollTop >= Math.min(reader.current.top, scrollHeight - clientHeight) - 1;
+  };
+
+  // The end stays in sight when the list becomes lower.
+  const measure = () => {
+    if (box.current.clientHeight === 0) return; // it is hidden
+    scroll(staysAtEnd() ? box.current.scrollHeight : box.current.scrollTop);
+  };
   useLayoutEffect(() => {
-    const element = box.current;
-    const measure = () => setView(v => v.height === element.clientHeight ? v : {...v, height: element.clientHeight});
     const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    measure();
+    observer.observe(box.current);
     return () => observer.disconnect();
   }, []);
+  useLayoutEffect(measure, [selected]);
 
   // New rows are followed while the end is in sight. Otherwise the first row in sight stays where it is, whatever comes or goes above it.
   useLayoutEffect(() => {
-    const element = box.current, was = before.current, top = element.scrollTop;
+    const was = before.current;
     before.current = list;
-    if (top + element.clientHeight >= (Math.min(was.length, list.length) - 1) * rowHeight) {
-      element.scrollTop = element.scrollHeight;
-      return;
-    }
-    const places = new Map(list.map((item, i) => [item.row.id, i]));
-    for (let i = Math.floor(top / rowHeight); i < was.length; i++) {
-      const place = places.get(was[i].row.id);
-      if (place === undefined) continue;
-      element.scrollTop = top + (place - i) * rowHeight;
-      return;
-    }
+    if (staysAtEnd() || box.current.clientHeight === 0) return measure();
+    const top = box.current.scrollTop, places = new Map(list.map((item, i) => [item.row.id, i]));
+    const first = was.findIndex((item, i) => i >= Math.floor(top / rowHeight) && places.has(item.row.id));
+    scroll(first < 0 ? top : top + (places.get(was[first].row.id) - first) * rowHeight);
   }, [list]);
 
   // The row that is open is scrolled into sight once it is there.
@@ -54,13 +67,11 @@ export function List({rows, selected, filtered, empty, onAll}) {
 
   const reveal = i => {
     const element = box.current, top = i * rowHeight;
-    if (top < element.scrollTop || top + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = top - element.clientHeight / 2;
+    if (top < element.scrollTop || top + rowHeight > element.scrollTop + element.clientHeight) scroll(top - element.clientHeight / 2);
   };
-  const onScroll = e => {
-    const {scrollTop, clientHeight, scrollHeight} = e.currentTarget;
-    setView({top: scrollTop, height: clientHeight});
-    setAtEnd(scrollTop + clientHeight >= scrollHeight - rowHeight);
-    if (scrollTop < rowHeight * 20) rows.loadOlder();
+  const onScroll = () => {
+    look();
+    if (box.current.scrollTop < rowHeight * 20) rows.loadOlder();
   };
   const onKeyDown = e => {
     const page = Math.max(1, Math.floor(view.height / rowHeight) - 1);

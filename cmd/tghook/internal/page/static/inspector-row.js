@@ -2,6 +2,7 @@
 import {html, useEffect, useRef, useState} from './vendor/preact.js';
 import {Icon} from './icons.js';
 import {go, link} from './route.js';
+import {asking} from './api.js';
 import {copyText} from './clipboard.js';
 import {Badges} from './inspector-list.js';
 import {Body} from './inspector-json.js';
@@ -20,19 +21,14 @@ export function Detail({id, api, rows, words, place, actions, replay: Replay, on
   const [replaying, setReplaying] = useState(false);
   const head = useRef();
   useEffect(() => {
-    let gone = false;
-    const load = () => api.get(rowPath(id)).then(
-      found => {
-        if (gone) return;
-        setRow(found);
-        setError('');
-        onFound?.(found);
-      },
-      err => { if (!gone) setError(err.status === 404 ? words.missing : err.message); },
-    );
+    const {load, end} = asking(() => api.get(rowPath(id)), found => {
+      setRow(found);
+      setError('');
+      onFound?.(found);
+    }, err => setError(err.status === 404 ? words.missing : err.message));
     load();
-    const end = api.on('row', event => { if (event.row?.id === id) load(); });
-    return () => { gone = true; end(); };
+    const off = api.on('row', event => { if (event.row?.id === id) load(); });
+    return () => { end(); off(); };
   }, [id]);
   const close = () => {
     go({row: null});

@@ -3,7 +3,7 @@ import {html, useEffect, useState} from './vendor/preact.js';
 import {useStore} from './store.js';
 import {Icon} from './icons.js';
 import {attempt} from './toast.js';
-import {botPath} from './api.js';
+import {asking, botPath} from './api.js';
 import {Age} from './age.js';
 import {exactTime} from './inspector-time.js';
 
@@ -34,17 +34,16 @@ function way(bot, webhook) {
 function useBot(api, known) {
   const [bot, setBot] = useState(known);
   useEffect(() => {
-    let timer = 0, asked = 0;
-    const load = () => {
-      timer = 0;
-      const mine = ++asked; // an older answer that comes later must not win
-      api.get(botPath(known.id)).then(newest => { if (mine === asked) setBot(newest); }, () => {});
+    let timer = 0;
+    const {load, end} = asking(() => api.get(botPath(known.id)), setBot);
+    const soon = event => {
+      if (timer || String(event.bot) !== String(known.id)) return;
+      timer = setTimeout(() => { timer = 0; load(); }, 150);
     };
-    const soon = event => { if (!timer && String(event.bot) === String(known.id)) timer = setTimeout(load, 150); };
     setBot(known);
     load();
     const ends = ['row', 'queue', 'webhook', 'bot'].map(kind => api.on(kind, soon));
-    return () => { asked = -1; clearTimeout(timer); ends.forEach(end => end()); };
+    return () => { clearTimeout(timer); [end, ...ends].forEach(f => f()); };
   }, [known.id]); // known may be older than what was loaded here
   return bot;
 }
@@ -53,10 +52,10 @@ function useBot(api, known) {
 function useChild(api) {
   const [child, setChild] = useState(null);
   useEffect(() => {
-    const load = () => api.get('/api/child').then(setChild, () => setChild(null));
+    const {load, end} = asking(() => api.get('/api/child'), setChild, () => setChild(null));
     load();
-    const ends = [api.on('child', load), api.on('open', load)];
-    return () => ends.forEach(end => end());
+    const ends = [end, api.on('child', load), api.on('open', load)];
+    return () => ends.forEach(f => f());
   }, []);
   return child;
 }
@@ -64,10 +63,10 @@ function useChild(api) {
 function useFaults(api, bot) {
   const [count, setCount] = useState(0);
   useEffect(() => {
-    const load = () => api.get(botPath(bot.id) + '/faults').then(answer => setCount(answer.length), () => setCount(0));
+    const {load, end} = asking(() => api.get(botPath(bot.id) + '/faults'), answer => setCount(answer.length), () => setCount(0));
     load();
-    const ends = [api.on('fault', load), api.on('row', event => { if (event.row?.fault) load(); }), api.on('reset', load)];
-    return () => ends.forEach(end => end());
+    const ends = [end, api.on('fault', load), api.on('row', event => { if (event.row?.fault) load(); }), api.on('reset', load)];
+    return () => ends.forEach(f => f());
   }, [bot.id]);
   return count;
 }

@@ -71,7 +71,7 @@ export function BotSwitch({api, store}) {
   const bot = bots.find(b => b.id === id);
   const elsewhere = bots.some(b => b.id !== id && Object.entries(unread).some(([key, n]) => n && key.startsWith(`${b.id}/`)));
   const open = e => openMenu({anchor: e.currentTarget, label: 'Bots', point: {x: 8, y: e.currentTarget.getBoundingClientRect().bottom + 4}, items: [
-    ...bots.map(b => ({text: `${b.name || b.username}  @${b.username}`, picture: html`<${Avatar} id=${b.id} name=${b.name || b.username} size="tiny" />`, checked: b.id === id, run: () => go({bot: b.id, chat: null})})),
+    ...bots.map(b => ({text: `${b.name || b.username}  @${b.username}`, picture: html`<${Avatar} id=${b.id} name=${b.name || b.username} size="tiny" />`, checked: b.id === id, run: () => go({bot: b.id, chat: null, row: null})})),
     bots.length > 0 && null,
     {text: 'Add a bot', icon: 'plus', run: () => addBot(api, store)},
     {text: 'How a bot gets here', icon: 'help', run: () => show(close => html`<${Dialog} title="How a bot gets here" onClose=${() => close()}><${HowTo} /></${Dialog}>`)},
@@ -92,7 +92,7 @@ async function addBot(api, store) {
     const body = Object.fromEntries(Object.entries(values).filter(([, v]) => v));
     const bot = await api.post('/api/bots', body);
     store.set({bots: await api.get('/api/bots')});
-    if (bot?.id) go({bot: bot.id, chat: null});
+    if (bot?.id) go({bot: bot.id, chat: null, row: null});
   });
 }
 

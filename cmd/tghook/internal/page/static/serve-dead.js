@@ -1,7 +1,7 @@
 // The dead letters of a bot: the list, and the one that is open.
 import {html, useEffect, useMemo, useState} from './vendor/preact.js';
 import {useStore} from './store.js';
-import {go} from './route.js';
+import {go, parse} from './route.js';
 import {Age} from './age.js';
 import {show} from './dialog.js';
 import {place} from './serve-bots.js';
@@ -42,6 +42,7 @@ function gone(letters, id) {
   const i = list.findIndex(l => l.id === id);
   const next = list[i + 1] ?? list[i - 1];
   letters.remove(id);
+  if (parse(location.hash).letter !== id) return; // another is open meanwhile
   go({letter: null});
   setTimeout(() => (document.getElementById(`letter-${next?.id}`) ?? document.querySelector('.serve-dead-list'))?.focus(), 50);
 }
