@@ -11,14 +11,15 @@ import (
 	"github.com/tghook/tghook/internal/test/engine"
 )
 
-// A bot that waits for the one that hangs gets nothing in a phase. The bound is far wider than that of
-// the measurement, because other programs may run and the machine may be slow.
+// The bot that hangs does so until the phase has ended, and the gateway waits a minute for it. So a bot
+// that waits for it gets its updates far later than after a stall of the machine. A stall delays a part
+// of a phase, and a lesser fault delays all of it.
 func TestBadBotsDoNotDelayOthers(t *testing.T) { //nolint:paralleltest // it measures
 	r, err := isolation{bots: 50, rate: 100, flood: 200, phases: 2, lasts: 3 * time.Second}.run(t.Context())
 	t.Log("\n" + r.String())
 	require.NoError(t, err)
-	alone, among := quantile(r.alone, 0.99), quantile(r.among, 0.99)
-	assert.LessOrEqual(t, among, 4*alone+2*time.Second, "p99 with bad bots")
+	assert.LessOrEqual(t, quantile(r.among, 0.99), 20*time.Second, "p99 with bad bots")
+	assert.LessOrEqual(t, quantile(r.among, 0.25), 4*quantile(r.alone, 0.25)+2*time.Second, "the first quarter with bad bots")
 	assert.Len(t, r.among, len(r.alone))
 	assert.NotZero(t, r.flooded)
 }
