@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -30,12 +31,15 @@ func newTab(t *testing.T, url, password string) *tab {
 	path, err := exec.LookPath("chromium")
 	engine.LeaveOut(t, err)
 	require.NoError(t, err)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox,
+	profile, err := os.MkdirTemp("", "serve-chromium-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a child of Chromium may still write there
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"), chromedp.Env("LANG=en_GB.UTF-8", "TZ=UTC"))
 	allocator, endProcess := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	t.Cleanup(endProcess)
 	// This Chromium is newer than chromedp, which would log the events that it does not know.
-	ctx, endBrowser := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
+	ctx, endBrowser := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}), chromedp.WithBrowserOption(chromedp.WithDialTimeout(patience)))
 	t.Cleanup(endBrowser)
 	p := &tab{t, ctx}
 	require.NoError(t, chromedp.Run(ctx))
@@ -93,13 +97,24 @@ func find(selector, text string) string {
 	return fmt.Sprintf("[...document.querySelectorAll(%s)].find(e => e.textContent.includes(%s) && e.getClientRects().length && !e.disabled)", quote(selector), quote(text))
 }
 
-// click presses an element, at the place where it is.
+// click presses an element, when it stays at its place. If it has moved all the same, the press misses
+// it, and another one follows.
 func (p *tab) click(selector, text string) {
 	p.t.Helper()
-	p.wait(find(selector, text))
-	var place [2]float64
-	p.run(chromedp.Evaluate(fmt.Sprintf("(() => { const b = (%s).getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()", find(selector, text)), &place))
-	p.run(chromedp.MouseClickXY(place[0], place[1]))
+	place := fmt.Sprintf("(() => { const b = (%s)?.getBoundingClientRect(); return b ? [b.x + b.width / 2, b.y + b.height / 2] : [0, 0]; })()", find(selector, text))
+	// The page may draw the element anew, so the window listens.
+	listen := fmt.Sprintf(`window.met = false; addEventListener('click', e => {
+		window.met = [...document.querySelectorAll(%s)].some(b => b.contains(e.target) && b.textContent.includes(%s));
+	}, {capture: true, once: true})`, quote(selector), quote(text))
+	for met, started := false, time.Now(); !met; {
+		require.Less(p.t, time.Since(started), patience, "no press has met %s with %q", selector, text)
+		p.wait(find(selector, text))
+		var before, box [2]float64
+		p.run(chromedp.Evaluate(place, &before), chromedp.Sleep(60*time.Millisecond), chromedp.Evaluate(place, &box))
+		if box == before && box[0] != 0 {
+			p.run(chromedp.Evaluate(listen, nil), chromedp.MouseClickXY(box[0], box[1]), chromedp.Evaluate("window.met", &met))
+		}
+	}
 }
 
 func quote(text string) string {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -66,7 +67,12 @@ func TestADeadLetterIsMendedInThePage(t *testing.T) {
 			Text string `json:"text"`
 		} `json:"message"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(<-taken), &got))
+	select {
+	case body := <-taken:
+		require.NoError(t, json.Unmarshal([]byte(body), &got))
+	case <-time.After(patience):
+		require.Fail(t, "the bot has not got the update")
+	}
 	assert.Equal(t, "7 teas", got.Message.Text)
 	p.wait(find(".serve-dead", "No dead letters"))
 	p.click(".serve-tabs a", "Traffic")
