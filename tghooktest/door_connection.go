@@ -41,7 +41,7 @@ func endlessBody(c *trial) {
 		k.answers(textUpdate(id, 1, "hi"), namedAnswer(id))
 	}
 	for _, w := range []*wire{authentic, stranger} {
-		w.expire(k.patience / 2)
+		w.expire(k.patience)
 		w.refused()
 		w.ended()
 	}
