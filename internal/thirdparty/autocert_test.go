@@ -78,7 +78,7 @@ func TestRunServesWhatAutocertHas(t *testing.T) {
 	manager := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(host), Cache: autocert.DirCache(t.TempDir())}
 	require.NoError(t, manager.Cache.Put(t.Context(), host, entry.Bytes()))
 
-	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true}) // it looks up no host on the network
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{InMemory: true, Patience: doortest.Patience}) // it looks up no host on the network
 	socket := t.TempDir() + "/bot.sock"
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -295,7 +295,7 @@ type goTelegram struct{ *bot.Bot }
 
 func openGoTelegram(tb testing.TB, t *tghook.ReplyTransport, tg *tghooktest.Server) caller {
 	tb.Helper()
-	b, err := bot.New(tg.Token, bot.WithServerURL(tg.URL), bot.WithHTTPClient(time.Minute, &http.Client{Transport: t}), bot.WithNotAsyncHandlers())
+	b, err := bot.New(tg.Token, bot.WithServerURL(tg.URL), bot.WithHTTPClient(time.Minute, &http.Client{Transport: t}), bot.WithCheckInitTimeout(doortest.Patience), bot.WithNotAsyncHandlers())
 	require.NoError(tb, err)
 	return goTelegram{b}
 }
@@ -598,7 +598,7 @@ type gotgbotBot struct{ *gotgbot.Bot }
 func openGotgbot(tb testing.TB, t *tghook.ReplyTransport, server *tghooktest.Server) caller {
 	tb.Helper()
 	b, err := gotgbot.NewBot(server.Token, &gotgbot.BotOpts{BotClient: &gotgbot.BaseBotClient{
-		Client: http.Client{Transport: t}, DefaultRequestOpts: &gotgbot.RequestOpts{APIURL: server.URL},
+		Client: http.Client{Transport: t}, DefaultRequestOpts: &gotgbot.RequestOpts{APIURL: server.URL, Timeout: doortest.Patience},
 	}})
 	require.NoError(tb, err)
 	return gotgbotBot{b}

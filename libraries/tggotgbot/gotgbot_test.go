@@ -72,7 +72,7 @@ func (c counting) RequestWithContext(ctx context.Context, token, method string, 
 // A call with a context of its own ends with that. A call without one ends with the update's.
 func TestACallKeepsTheContextThatItIsGiven(t *testing.T) {
 	t.Parallel()
-	tg := tghooktest.NewServer(t)
+	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Patience: rig.InTime})
 	handler := bot(t, tg, ext.NewDispatcher(nil), func(b *gotgbot.Bot, c *ext.Context) error {
 		ended, cancel := context.WithDeadline(tggotgbot.Context(c), time.Unix(0, 0))
 		defer cancel()

@@ -19,7 +19,7 @@ func goTelegram(t *testing.T, tg *tghooktest.Server, webhook net.Listener) {
 	handle := func(ctx context.Context, b *bot.Bot, u *models.Update) {
 		report(t, goTelegramEcho(ctx, b, u))
 	}
-	b, err := bot.New(tg.Token, bot.WithServerURL(tg.URL), bot.WithDefaultHandler(handle), bot.WithWebhookSecretToken(secret))
+	b, err := bot.New(tg.Token, bot.WithServerURL(tg.URL), bot.WithCheckInitTimeout(patience), bot.WithDefaultHandler(handle), bot.WithWebhookSecretToken(secret))
 	require.NoError(t, err)
 	if webhook == nil {
 		running(t, b.Start)
