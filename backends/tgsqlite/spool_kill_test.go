@@ -39,7 +39,9 @@ var (
 const (
 	spoolVariable = "TGSQLITE_TEST_SPOOL"
 	spoolChats    = 20
-	shortestLease = 3 * time.Second
+	// spoolLease is longer than a busy machine stops the bot. Otherwise a handler would run again in
+	// the same life.
+	spoolLease = 10 * time.Second
 )
 
 var _ = child(spoolVariable, spoolBot)
@@ -64,7 +66,7 @@ func spoolBot(dir string) error {
 		return err
 	}
 	s, err := tgsqlite.OpenSpool(filepath.Join(dir, "bot.db"), tghook.HandlerFunc(handle), tgsqlite.SpoolConfig{
-		Consume: tghook.ConsumeConfig{Lease: shortestLease, Dispatch: tghook.DispatchConfig{Bot: 7}},
+		Consume: tghook.ConsumeConfig{Lease: spoolLease, Dispatch: tghook.DispatchConfig{Bot: 7}},
 	})
 	if err != nil {
 		return err
