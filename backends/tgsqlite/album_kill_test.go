@@ -78,7 +78,7 @@ const (
 	albumBotVariable = "TGSQLITE_TEST_ALBUM_BOT"
 	// albumQuiet is long enough for a bot to be killed, and for the next one to start and to get
 	// an item.
-	albumQuiet = 5 * time.Second
+	albumQuiet = 10 * time.Second
 )
 
 // startAlbumBot starts a bot, and returns its address and what kills it.
