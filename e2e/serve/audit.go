@@ -19,11 +19,19 @@ type evidence struct {
 }
 
 // slack is how long after the bot's answer its gateway may take to have read the answer, called
-// the method in it, and noted that the update is done. The machine is busy.
+// the method in it, and noted that the update is done. The machine is busy. The longest stall comes on
+// top.
 const slack = 2 * time.Second
 
-// longestStop is how long a gateway may take to end when it is asked to.
+// longestStop is how long a gateway may take to end when it is asked to, without the longest stall.
 const longestStop = 10 * time.Second
+
+// At its end a gateway waits so long for the answers of the bot, and for all that follows from them:
+// see cmd/tghook/internal/serve/gateway/end.go.
+const (
+	postTime = 3 * time.Second
+	endTime  = 5 * time.Second
+)
 
 // found is the result of a trial.
 type found struct {
@@ -31,6 +39,7 @@ type found struct {
 	arrivals    int
 	kills       map[victim]int
 	longestStop time.Duration // of a gateway that was asked to end
+	stall       time.Duration // the longest that the bot took for an update, which waits for the disk
 	ended       []error
 	lost        []int64
 	unanswered  []int64 // updates whose webhook reply never came
@@ -72,6 +81,9 @@ func audit(e evidence) found {
 			f.longestStop = max(f.longestStop, k.gone.Sub(k.at))
 		}
 	}
+	for _, a := range e.arrivals {
+		f.stall = max(f.stall, a.took.Sub(a.arrived), a.answered.Sub(a.arrived))
+	}
 	chats, arrived := map[int64]*line{}, map[int64]*arrival{}
 	for _, a := range e.arrivals {
 		c := chats[a.chat]
@@ -111,9 +123,9 @@ func (f *found) follow(c *line, a *arrival, kills []kill) {
 		f.late++
 		f.problemf("number %d of chat %d has arrived again after number %d", a.seq, a.chat, c.last)
 	default:
-		what, after, ok := excuse(c.newest, kills)
+		what, after, ok := f.excuse(c.newest, kills)
 		if !ok && a.arrived.Before(c.newest.took) {
-			what, after, ok = excuse(a, kills) // both were on their way at once: that of a dead gateway, and its repetition
+			what, after, ok = f.excuse(a, kills) // both were on their way at once: that of a dead gateway, and its repetition
 		}
 		c.newest = a
 		if !ok {
@@ -135,13 +147,13 @@ const blink = 500 * time.Millisecond
 // excuse returns what was killed before the answer to an arrival was seen, and how long after the
 // answer. ok is false if nothing was. If several kills may explain it, it is the first one after
 // the answer.
-func excuse(a *arrival, kills []kill) (what victim, after time.Duration, ok bool) {
+func (f *found) excuse(a *arrival, kills []kill) (what victim, after time.Duration, ok bool) {
 	answered := a.answered
 	if answered.IsZero() {
 		answered = a.took
 	}
 	for _, k := range kills {
-		if !k.loses(a, answered) {
+		if !k.loses(a, answered, slack+f.stall) {
 			continue
 		}
 		its := max(0, k.at.Sub(answered))
@@ -155,8 +167,9 @@ func excuse(a *arrival, kills []kill) (what victim, after time.Duration, ok bool
 	return what, after, ok
 }
 
-// loses reports whether the answer to an arrival may have been lost by the kill.
-func (k kill) loses(a *arrival, answered time.Time) bool {
+// loses reports whether the answer to an arrival may have been lost by the kill, if what follows from
+// an answer takes at most so long.
+func (k kill) loses(a *arrival, answered time.Time, follows time.Duration) bool {
 	until := k.gone
 	switch k.what {
 	case theBot:
@@ -170,12 +183,17 @@ func (k kill) loses(a *arrival, answered time.Time) bool {
 		if k.place != a.gateway {
 			return false
 		}
-	case aStop, aReload:
+	case aStop:
+		cut := a.answered.IsZero() || answered.After(k.at.Add(postTime))
+		if k.place != a.gateway || !cut && k.gone.Sub(k.at) < endTime {
+			return false
+		}
+	case aReload:
 		return false
 	case theDatabase:
-		until = k.back.Add(slack) // the gateways may find out only now that their connections are dead
+		until = k.back.Add(follows) // the gateways may find out only now that their connections are dead
 	}
-	return !a.arrived.After(until) && k.at.Before(answered.Add(slack))
+	return !a.arrived.After(until) && k.at.Before(answered.Add(follows))
 }
 
 // String has a line for each check, with its figure.
@@ -194,7 +212,7 @@ func (f *found) String() string {
 	}
 	say("kill -9", "%s", count(f.kills))
 	if n := f.kills[aStop]; n > 0 {
-		say("stops of gateways", "%d, the longest took %v; %d reloads", n, f.longestStop.Round(time.Millisecond), f.kills[aReload])
+		say("stops of gateways", "%d, the longest took %v, %d updates came again; %d reloads", n, f.longestStop.Round(time.Millisecond), f.repeated[aStop], f.kills[aReload])
 	}
 	say("updates", "%d of %d chats, %d arrivals", f.sent, f.chats, f.arrivals)
 	say("gateways that ended", "%d on their own", len(f.ended))
@@ -205,6 +223,7 @@ func (f *found) String() string {
 	say("out of order", "%d, late repeats %d", f.disordered, f.late)
 	say("arrived again", "%s was killed before the answer was seen; %d without a cause", count(f.repeated), f.unexcused)
 	say("longest from answer to kill", "%v", f.slowest.Round(time.Millisecond))
+	say("longest in the bot", "%v", f.stall.Round(time.Millisecond))
 	say("lines that a kill has cut", "%d", f.torn)
 	say("broken rules", "%d", f.broken)
 	return b.String()
@@ -218,7 +237,7 @@ func (f *found) err() error {
 			problems = append(problems, fmt.Sprintf("%d updates %s, first %v", len(ids), what, ids[:min(len(ids), enough)]))
 		}
 	}
-	if f.longestStop > longestStop {
+	if f.longestStop > longestStop+f.stall {
 		problems = append(problems, fmt.Sprintf("a gateway that was asked to end took %v", f.longestStop))
 	}
 	name(f.lost, "are lost")

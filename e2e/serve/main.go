@@ -22,7 +22,9 @@
 //   - No gateway has ended on its own.
 //
 // With -gentle nothing is killed: gateways are asked to end, and started again, or read a changed
-// configuration. They must end within ten seconds, and no update may arrive twice.
+// configuration. They must end within ten seconds. An update may arrive twice only if its gateway could
+// not wait at its end for the answer, or could not note it. In all trials the longest stall of the bot
+// comes on top of such times.
 //
 // The second measures how long updates take from Telegram to the bot, and how many can pass, through
 // the gateway and through nginx. A sender in this process sends the bytes that Telegram sends. At a
