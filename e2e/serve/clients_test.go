@@ -168,7 +168,10 @@ func talk(t *testing.T, tg *tghooktest.Server, c client, from func(text string) 
 	}
 
 	chat.Send("/buy")
-	chat.Expect(t, "").Pay().Expect(t)
+	invoice := chat.Expect(t, "")
+	require.NoError(t, tg.SetSpeed(0.1)) // Telegram gives a bot ten seconds to confirm a payment
+	invoice.Pay().Expect(t)
+	require.NoError(t, tg.SetSpeed(1))
 	chat.Expect(t, "paid 5")
 
 	tg.WaitDelivered(t)
