@@ -183,6 +183,9 @@ func (k kill) loses(a *arrival, answered time.Time, follows time.Duration) bool 
 		if k.place != a.gateway {
 			return false
 		}
+		if a.answered.IsZero() {
+			until = until.Add(follows) // the bot may read the request of a dead gateway only now
+		}
 	case aStop:
 		cut := a.answered.IsZero() || answered.After(k.at.Add(postTime))
 		if k.place != a.gateway || !cut && k.gone.Sub(k.at) < endTime {

@@ -91,6 +91,9 @@ func (b *bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	if r.Context().Err() != nil {
+		return // the gateway is dead, so the answer does not leave
+	}
 	var answer []byte
 	if a.seq%answering == 0 {
 		answer = fmt.Appendf(nil, `{"method":"sendMessage","chat_id":%d,"text":"%d"}`, a.chat, a.update)

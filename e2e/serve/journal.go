@@ -79,7 +79,7 @@ func (j *journal) write() {
 // answered notes that the answer to an arrival has left this process. It does not wait for the disk:
 // a kill of the process does not lose it.
 func (j *journal) answered(a arrival) {
-	_, _ = fmt.Fprintf(j.file, "answered %d %d %d%s\n", a.life, a.update, time.Now().UnixNano(), end)
+	_, _ = fmt.Fprintf(j.file, "answered %d %d %d %d%s\n", a.life, a.update, a.arrived.UnixNano(), time.Now().UnixNano(), end)
 }
 
 // arrival is an update that the bot has noted.
@@ -151,9 +151,9 @@ func (r *reader) note(line string) {
 		r.byUpdate[a.update] = append(r.byUpdate[a.update], &a)
 		return
 	}
-	if n, err := fmt.Sscanf(line, "answered %d %d %d", &a.life, &a.update, &answered); err == nil && n == 3 {
+	if n, err := fmt.Sscanf(line, "answered %d %d %d %d", &a.life, &a.update, &arrived, &answered); err == nil && n == 4 {
 		for _, one := range r.byUpdate[a.update] {
-			if one.life == a.life && one.answered.IsZero() {
+			if one.life == a.life && one.arrived.UnixNano() == arrived {
 				one.answered = time.Unix(0, answered)
 				return
 			}

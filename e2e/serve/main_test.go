@@ -186,6 +186,11 @@ func TestTheAuditFindsBrokenRules(t *testing.T) {
 			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}},
 			[]string{"number 1 of chat 1 has arrived twice, and no kill explains it"},
 		},
+		"the request of a dead gateway comes late": {
+			"1 1 1 1 10 15 0, 1 0 1 1 17 18 19, 1 0 1 2 20 21 22, 1 0 2 1 1 5 6",
+			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}},
+			nil,
+		},
 		"the request of a dead gateway comes second": {
 			"1 0 1 1 9 10 10, 1 1 1 1 6 11 12, 1 0 1 2 20 21 22, 1 0 2 1 1 5 6",
 			[]kill{{what: aGateway, place: 1, at: at(7), gone: at(8)}},
@@ -267,6 +272,26 @@ func TestALineThatWasCutIsNoArrival(t *testing.T) {
 	for _, a := range all {
 		assert.False(t, a.answered.Before(a.took))
 	}
+}
+
+// The same life of the bot may get an update twice, and answer only the second request.
+func TestAnAnswerBelongsToItsArrival(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	j, err := openJournal(path)
+	require.NoError(t, err)
+	a := arrival{life: 1, chat: 1, seq: 1, update: 1, arrived: time.Now()}
+	require.NoError(t, j.took(a))
+	a.arrived = a.arrived.Add(time.Second)
+	require.NoError(t, j.took(a))
+	j.answered(a)
+	r := newReader(path)
+	_, _, err = r.read()
+	require.NoError(t, err)
+	all, _ := r.arrivals()
+	require.Len(t, all, 2)
+	assert.Zero(t, all[0].answered)
+	assert.NotZero(t, all[1].answered)
 }
 
 func TestTheSameSeedHasTheSameKills(t *testing.T) {
