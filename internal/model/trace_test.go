@@ -306,7 +306,7 @@ func (tr *modelTrace) stopping(r *modelRun) bool {
 // overdue reports whether the redelivery that r waits for may be by the instant of m.
 func (tr *modelTrace) overdue(r *modelRun, m modelMoment) bool {
 	return !slices.ContainsFunc(tr.deliveries, func(d *modelDelivery) bool {
-		return d.proc == r.proc && d.id == r.id && d.begin.before(m) && max(d.end.at, d.gone.at) > m.at-3*time.Second
+		return d.proc == r.proc && d.id == r.id && d.begin.wellBefore(m) && max(d.end.at, d.gone.at) > m.at-3*time.Second
 	})
 }
 
