@@ -31,9 +31,9 @@ func newTab(t *testing.T, url, password string) *tab {
 	path, err := exec.LookPath("chromium")
 	engine.LeaveOut(t, err)
 	require.NoError(t, err)
-	profile, err := os.MkdirTemp("", "serve-chromium-")
+	profile, err := os.MkdirTemp("", "serve-chromium-") //nolint:usetesting // a child of Chromium may still write there, and then TempDir fails the test
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a child of Chromium may still write there
+	t.Cleanup(func() { _ = os.RemoveAll(profile) })
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"), chromedp.Env("LANG=en_GB.UTF-8", "TZ=UTC"))
 	allocator, endProcess := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
