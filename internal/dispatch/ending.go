@@ -226,6 +226,9 @@ func (e *Engine) completeLocked(f *flight, end *ending) (next *flight) {
 	if end.skipped {
 		now = e.Now()
 	}
+	if carrier == nil && len(f.waiters) > 0 { // nobody listens any more
+		f.offers.missed(now, 0, e.NextDelivery)
+	}
 	f.tell(end, carrier, now)
 	f.dropClaim()
 	e.forgetFlightLocked(f, end, now)

@@ -71,6 +71,19 @@ func TestShutdownWaitsForARedeliveryUntilItIsOverdue(t *testing.T) {
 			})
 		})
 	}
+	// With LateCancel a run does not end when its sender leaves.
+	t.Run("whose sender left while the handler ran", func(t *testing.T) {
+		rig.Bubble(t, func(t *testing.T) {
+			r := rig.NewBot(t, tghook.Config{Late: tghook.LateCancel}, rig.Taking(9*time.Second, tghook.NoReply, nil))
+			assert.Equal(t, "503", r.Post(rig.MessageIn(7, 1)), "late") // at 8 s
+			ctx, cancel := context.WithCancel(t.Context())
+			again := r.SendWith(ctx, rig.MessageIn(7, 1))
+			cancel()
+			again.Wait() // until the handler has succeeded, at 9 s
+			assert.Equal(t, 1, r.Stats().Unacknowledged, "unacknowledged")
+			assert.Equal(t, 5*time.Second, shutDown(t, r), "took") // 9 + 2, and 3 more
+		})
+	})
 	t.Run("the last of several counts", func(t *testing.T) {
 		rig.Bubble(t, func(t *testing.T) {
 			r := rig.NewBot(t, tghook.Config{}, rig.Taking(9*time.Second, tghook.NoReply, nil))
