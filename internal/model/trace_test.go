@@ -331,8 +331,12 @@ func (d *modelDelivery) answers(r *modelRun) bool {
 // unheard reports whether Shutdown of r's process may have returned before r had been
 // reported.
 func (tr *modelTrace) unheard(r *modelRun) bool {
+	known := r.end.at + tr.settling()
+	if r.rides && tr.setup.caller { // Caller gets the reply when no redelivery has come to carry it
+		known += 10 * time.Second
+	}
 	return slices.ContainsFunc(tr.stops, func(s *modelStopping) bool {
-		return s.proc == r.proc && !s.end.never() && s.err != nil && s.end.at <= r.end.at+tr.settling()
+		return s.proc == r.proc && !s.end.never() && s.err != nil && s.end.at <= known
 	})
 }
 
