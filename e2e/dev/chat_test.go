@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -392,6 +393,31 @@ func TestNoKeyIsLostBeforeTheEffectsOfThePage(t *testing.T) {
 	p.press(kb.Escape)
 	p.press("/")
 	p.wait("document.activeElement.type === 'search'")
+}
+
+func TestALinkIsFollowedWhileTheChatLoads(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	b := c.poll(t, nil)
+	p := scripted(t, c, `
+		const ask = window.fetch;
+		window.held = null; // the requests for messages, while they are held
+		window.fetch = (url, ...rest) => window.held && String(url).includes('/messages?')
+			? new Promise(resolve => window.held.push(() => resolve(ask(url, ...rest)))) : ask(url, ...rest);`)
+	begin(t, b, p)
+	for i := range 120 {
+		b.must("sendMessage", object{"chat_id": c.you(), "text": fmt.Sprint("line ", i)})
+	}
+	p.waitText(".message .text", "line 119")
+	chat := eval[string](p, "location.hash")
+	eval[bool](p, "(window.held = [], location.hash = "+quote(chat[:strings.LastIndex(chat, "/")])+", true)")
+	p.wait("!document.querySelector('.scroller')")
+	eval[bool](p, "(location.hash = "+quote(chat)+", true)")
+	p.wait("window.held.length > 0")
+	eval[bool](p, "(location.hash = "+quote(chat+"/message/5")+", true)")
+	p.wait("location.hash.endsWith('/5')")
+	eval[bool](p, "(window.held.forEach(f => f()), window.held = null, true)")
+	p.wait("document.querySelector('.message.marked')?.dataset.message === '5'")
 }
 
 func TestSearch(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A held is what a conversation of the page holds in the end.
+// held has the messages and the mark that a conversation of the page has in the end.
 type held struct {
 	First, Last int // messages
 	Asked       int // how often messages were asked for
@@ -46,12 +46,13 @@ func converse(p *tab, script string) held {
 			return open;
 		};
 		const turn = () => new Promise(resolve => setTimeout(resolve));
+		const rested = () => new Promise(resolve => setTimeout(resolve, 200)); // then the conversation tells at once
 		const until = async done => { while (!done()) await turn(); };
 		// The list asks for more when it has been drawn, and it is drawn after it was told, in a microtask.
 		const look = near => { c.near = near; return c.more(drawn()); };
 		// The reader goes elsewhere before the answer has come.
 		const leave = async (near, then) => {
-			await new Promise(resolve => setTimeout(resolve, 200)); // then the conversation tells at once
+			await rested();
 			const open = shut(), answered = look(near);
 			c.near = then;
 			const off = c.subscribe(() => { off(); queueMicrotask(() => c.more(drawn())); });
@@ -77,7 +78,7 @@ func TestTheMessagesInSightAreNotCutOff(t *testing.T) {
 		`await look('end');`:   {First: 841, Last: 1000, Asked: 5, Text: "first"},
 		`await look('end'); await look('start');`: {First: 791, Last: 950, Asked: 6},
 		`await look('start'); await look('end');`: {First: 801, Last: 960, Asked: 6},
-		// What has been loaded is not drawn yet.
+		// The list has not drawn the loaded messages yet.
 		`await look('start'); await c.more(before);`: {First: 751, Last: 910, Asked: 5},
 		`await look('end'); await c.more(before);`:   {First: 841, Last: 1000, Asked: 5, Text: "first"},
 		`c.near = 'start'; await c.more([]);`:        {First: 801, Last: 960, Asked: 4},
@@ -92,7 +93,7 @@ func TestTheMessagesInSightAreNotCutOff(t *testing.T) {
 	}
 }
 
-// Whoever searches, or goes to the end, does so while other messages are being loaded.
+// A user may search, or go to the end, while other messages are being loaded.
 func TestAJumpWaitsForWhatIsBeingLoaded(t *testing.T) {
 	t.Parallel()
 	p := start(t).page(t)
@@ -103,7 +104,10 @@ func TestAJumpWaitsForWhatIsBeingLoaded(t *testing.T) {
 		`const open = shut(), jumps = [c.around(300), c.around(850)]; open(); await Promise.all(jumps);`:             {First: 826, Last: 875, Asked: 8, Mark: 850},
 		`const open = shut(), jumps = [c.around(300), c.around(310)]; open(); await Promise.all(jumps);`:             {First: 276, Last: 325, Asked: 6, Mark: 310},
 		`const open = shut(), jumps = [c.around(300), c.newest(), c.around(990)]; open(); await Promise.all(jumps);`: {First: 951, Last: 1000, Asked: 7, Mark: 990, Text: "first"},
-		`const open = shut(), jumps = [c.newest(), look('start'), c.newest()]; open(); await Promise.all(jumps);`:    {First: 951, Last: 1000, Asked: 6, Text: "first"},
+		`gate = Promise.reject(new Error('no connection')); await c.around(300);`:                                    {First: 801, Last: 960, Asked: 5},
+		// The list is drawn, and asks for more, before those who wait go on.
+		`await rested(); const open = shut(), first = look('start'), jump = c.around(300); c.subscribe(() => queueMicrotask(() => c.more(drawn()))); open(); await jump;`: {First: 276, Last: 325, Asked: 7, Mark: 300},
+		`const open = shut(), jumps = [c.newest(), look('start'), c.newest()]; open(); await Promise.all(jumps);`:                                                         {First: 951, Last: 1000, Asked: 6, Text: "first"},
 	} {
 		require.Equal(t, want, converse(p, script), script)
 	}
@@ -125,13 +129,15 @@ func TestAnOlderAnswerDoesNotUndoAnEvent(t *testing.T) {
 	}
 }
 
-// The keyboard of a chat is asked for again with much that happens there. It is a new one for the
-// composer only if the bot has sent one: the user may have used or closed it.
+// The page asks for the keyboard again after many events. It is a new one for the composer only if the
+// bot has sent one to this user: the user may have used or closed it.
 func TestAKeyboardIsNewOnlyIfTheBotHasSentIt(t *testing.T) {
 	t.Parallel()
 	p := start(t).page(t)
 	for script, renewed := range map[string]int{
 		`tell('pin', {});`:                               0,
+		`tell('keyboard', {user: 'you'});`:               1,
+		`tell('keyboard', {user: 'other'});`:             0,
 		`tell('keyboard', {});`:                          1,
 		`tell('pin', {}); tell('keyboard', {});`:         1,
 		`info.keyboard.keyboard = [];  tell('pin', {});`: 1,
@@ -148,23 +154,27 @@ func TestAKeyboardIsNewOnlyIfTheBotHasSentIt(t *testing.T) {
 	}
 }
 
-// What the user has written outlives an edit, a failure, and a file that is sent meanwhile.
+// The text of the user outlives an edit, a failure, and a file that is sent meanwhile.
 func TestADraftLosesNothing(t *testing.T) {
 	t.Parallel()
 	p := start(t).page(t)
 	for script, want := range map[string]string{
-		`d.set({text: 'half a'}); d.edit({text: 'old'}); d.clear();`:                           "half a",
-		`d.set({text: 'half a'}); d.edit({text: 'old'}); d.edit({text: 'other'}); d.clear();`:  "half a",
-		`d.set({text: 'half a'}); d.edit({text: 'old'}); d.answer({message_id: 1});`:           "half a",
-		`d.set({text: 'half a'}); d.answer({message_id: 1});`:                                  "half a",
-		`d.set({text: 'half a'}); d.clear();`:                                                  "",
-		`d.set({text: 'next'}); d.giveBack({text: 'failed'});`:                                 "failed\nnext",
-		`d.giveBack({text: 'failed'});`:                                                        "failed",
-		`d.edit({text: 'old'}); d.giveBack({text: 'failed'}); d.clear();`:                      "failed",
-		`d.set({text: 'next'}); d.giveBack({text: 'edited', edit: {text: 'old'}});`:            "edited",
-		`d.set({text: 'next'}); d.giveBack({text: 'edited', edit: {text: 'old'}}); d.clear();`: "next",
-		`d.set({text: 'a caption'}); d.sent('a caption');`:                                     "",
-		`d.set({text: 'a caption'}); d.set({text: 'written since'}); d.sent('a caption');`:     "written since",
+		`d.set({text: 'half a'}); d.edit({text: 'old'}); d.clear();`:                                                "half a",
+		`d.set({text: 'half a'}); d.edit({text: 'old'}); d.edit({text: 'other'}); d.clear();`:                       "half a",
+		`d.set({text: 'half a'}); d.edit({text: 'old'}); d.answer({message_id: 1});`:                                "half a",
+		`d.set({text: 'half a'}); d.answer({message_id: 1});`:                                                       "half a",
+		`d.set({text: 'half a'}); d.clear();`:                                                                       "",
+		`d.set({text: 'next'}); d.giveBack({text: 'failed'});`:                                                      "failed\nnext",
+		`d.giveBack({text: 'failed'});`:                                                                             "failed",
+		`d.edit({text: 'old'}); d.giveBack({text: 'failed'}); d.clear();`:                                           "failed",
+		`d.set({text: 'next'}); d.giveBack({text: 'edited', edit: {text: 'old'}});`:                                 "edited",
+		`d.set({text: 'next'}); d.giveBack({text: 'edited', edit: {text: 'old'}}); d.clear();`:                      "next",
+		`d.edit({text: 'a'}); d.giveBack({text: 'b', edit: {text: 'old'}});`:                                        "a",
+		`d.edit({text: 'a'}); d.giveBack({text: 'b', edit: {text: 'old'}}); d.clear();`:                             "b",
+		`const r = {}; d.set({reply: r, text: 'on'}); d.sent('x', {}); d.set({text: String(d.state.reply === r)});`: "true",
+		`const r = {}; d.set({reply: r, text: 'on'}); d.sent('x', r); d.set({text: String(d.state.reply === r)});`:  "false",
+		`d.set({text: 'a caption'}); d.sent('a caption');`:                                                          "",
+		`d.set({text: 'a caption'}); d.set({text: 'written since'}); d.sent('a caption');`:                          "written since",
 	} {
 		require.Equal(t, want, eval[string](p, `import('/page/draft.js').then(({Draft}) => {
 			const d = new Draft();

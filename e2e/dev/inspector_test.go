@@ -224,14 +224,14 @@ func TestTheInspectorFilters(t *testing.T) {
 	p.wait("document.querySelectorAll('.inspector-row').length === 4 && [...document.querySelectorAll('.inspector-row')].every(e => e.classList.contains('delivery'))")
 }
 
-// Whoever types takes a little less, or a little more, than the filter waits.
+// A user types a little faster, or a little slower, than the filter waits.
 func TestTheFilterLosesNoKey(t *testing.T) {
 	t.Parallel()
 	p := start(t).page(t)
 	require.Equal(t, "ab, failed", eval[string](p, `(async () => {
 		const {html, render, useState} = await import('/page/vendor/preact.js');
 		const {Filter} = await import('/page/inspector-filter.js');
-		const timers = [], {setTimeout, requestAnimationFrame} = window;
+		const timers = [], {setTimeout, clearTimeout, requestAnimationFrame} = window;
 		let filter;
 		function Whole() {
 			const [now, set] = useState({text: '', kind: '', chat: '', failed: false});
@@ -251,7 +251,7 @@ func TestTheFilterLosesNoKey(t *testing.T) {
 		try {
 			// The timers of the filter fire when the test says so.
 			window.setTimeout = (f, after, ...args) => after === 200 ? timers.push(f) : setTimeout.call(window, f, after === 35 || after === 100 ? 1e6 : after, ...args);
-			window.clearTimeout = (clear => id => id > 0 && id <= timers.length ? void (timers[id - 1] = () => {}) : clear.call(window, id))(window.clearTimeout);
+			window.clearTimeout = id => id > 0 && id <= timers.length ? void (timers[id - 1] = () => {}) : clearTimeout.call(window, id);
 			await type('a');
 			while (timers.length === 0) await turn();
 			window.requestAnimationFrame = () => 0; // effects that wait for a frame come late now
@@ -265,7 +265,7 @@ func TestTheFilterLosesNoKey(t *testing.T) {
 			await turn();
 			return filter.text + (filter.failed ? ', failed' : '');
 		} finally {
-			Object.assign(window, {setTimeout, requestAnimationFrame});
+			Object.assign(window, {setTimeout, clearTimeout, requestAnimationFrame});
 			render(null, place);
 			place.remove();
 		}
@@ -620,7 +620,7 @@ func TestAnOutageByButton(t *testing.T) {
 	button := "[...document.querySelectorAll('.inspector-buttons .button')].find(e => e.textContent.startsWith('Outage of a day'))"
 	p.wait(button)
 	eval[bool](p, "("+button+".click(), true)")
-	// The outage lasts ten seconds: what is to fail is sent at once.
+	// The outage lasts ten seconds, so the test sends at once.
 	p.wait("[['.inspector-active', 'cannot be reached'], ['.inspector-status button.badge', '1 fault']].every(([place, text]) => document.querySelector(place)?.textContent.includes(text))")
 	c.write("during")
 	p.wait("document.querySelector('.inspector-row.is-failed.delivery')")
@@ -671,8 +671,7 @@ func TestTheLogOfTheBotsProcessAndItsRestart(t *testing.T) {
 	p.waitText(".inspector-log-head", "1 restart")
 }
 
-// What the process prints is told by an event, and by the answers about the process. The log has each
-// line once, whatever comes first.
+// Events and answers tell the lines that the process prints. The log has each line once, in any order.
 func TestTheLogHasEachLineOnce(t *testing.T) {
 	t.Parallel()
 	p := start(t).page(t)
@@ -746,7 +745,7 @@ func TestAnOlderAnswerIsLeftOut(t *testing.T) {
 	}
 }
 
-// The page keeps a bound of rows: those that come cut off the oldest, while one reads further down.
+// The page keeps a bound of rows: new rows cut off the oldest while the user reads further down.
 func TestTheRowsInSightStayWhileOthersComeAndGo(t *testing.T) {
 	t.Parallel()
 	p := start(t).page(t)
@@ -761,7 +760,8 @@ func TestTheRowsInSightStayWhileOthersComeAndGo(t *testing.T) {
 		const place = document.createElement('div');
 		place.style.cssText = 'position: fixed; inset: 0; height: 600px; display: flex; z-index: 99';
 		document.body.append(place);
-		render(html`+"`<${List} rows=${rows} selected=\"\" filtered=${false} empty=\"\" />`"+`, place);
+		const show = selected => render(html`+"`<${List} rows=${rows} selected=${selected} filtered=${false} empty=\"\" />`"+`, place);
+		show('');
 		const box = place.querySelector('.inspector-list');
 		const drawn = async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); };
 		await drawn();
@@ -805,6 +805,13 @@ func TestTheRowsInSightStayWhileOthersComeAndGo(t *testing.T) {
 		place.style.display = 'flex';
 		await drawn();
 		out.shown = row1390() - left;
+		place.style.display = 'none'; // as on a phone, while a row is open
+		show('1391');
+		await drawn();
+		place.style.display = 'flex';
+		show('');
+		await drawn();
+		out.closed = row1390() - left;
 		render(null, place);
 		place.remove();
 		return out;
@@ -812,5 +819,5 @@ func TestTheRowsInSightStayWhileOthersComeAndGo(t *testing.T) {
 	for name, by := range moved {
 		require.InDelta(t, 0, by, 1, "%s: %v", name, moved)
 	}
-	require.Len(t, moved, 11)
+	require.Len(t, moved, 12)
 }

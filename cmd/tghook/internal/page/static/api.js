@@ -135,8 +135,8 @@ export class Api {
 }
 
 /**
- * Gives {load, end}. load asks, and gives the answer to `take`, or the error to `fail`. What comes later than the answer to a newer
- * question is left out, and so is all that comes after end.
+ * Gives {load, end}. load asks, and gives the answer to `take`, or the error to `fail`. It leaves out an answer that comes later than
+ * the answer to a newer question, and each answer after end.
  */
 export function asking(ask, take, fail = () => {}) {
   let asked = 0, taken = 0;

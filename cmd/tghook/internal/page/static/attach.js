@@ -49,10 +49,11 @@ function Attach({place, draft, files, close}) {
     e.preventDefault();
     setBusy(true);
     try {
-      const fields = {kind, caption, reply_to: draft.state.reply?.message_id};
+      const {reply} = draft.state;
+      const fields = {kind, caption, reply_to: reply?.message_id};
       if (kind === 'document') for (const file of files) await place.sendFiles(file === files[0] ? fields : {kind}, [file]);
       else await place.sendFiles(fields, files);
-      draft.sent(written);
+      draft.sent(written, reply);
       close();
     } catch (err) {
       setError(err.message);

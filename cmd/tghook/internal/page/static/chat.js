@@ -34,8 +34,14 @@ function useConversation(api, bot, chat, as, thread, epoch, message) {
   const conversation = useMemo(() => new Conversation(api, {bot, chat, as, thread}, last.current), [bot, chat, as, thread, epoch]);
   last.current = conversation;
   useEffect(() => () => conversation.end(), [conversation]);
-  useEffect(() => { conversation.open(message); }, [conversation]);
-  useEffect(() => { if (message !== null && conversation.state.loaded) attempt(() => conversation.around(message)); }, [message]);
+  const opened = useRef(null); // the message that the conversation was opened with
+  useEffect(() => {
+    opened.current = message;
+    conversation.open(message);
+  }, [conversation]);
+  useEffect(() => {
+    if (message !== null && (conversation.state.loaded || message !== opened.current)) attempt(() => conversation.around(message));
+  }, [message]);
   return conversation;
 }
 
@@ -120,14 +126,10 @@ function usePlaceOf({api, store, as, bot, chat, conversation, draft, thread, set
         conversation.add(answer?.messages);
         return answer;
       },
-      edit: async (message, text) => {
-        const answer = await api.patch(`${chatUrl}/messages/${message.message_id}`, {as, text});
-        if (answer?.message ?? answer?.message_id) conversation.add([answer.message ?? answer]);
-      },
+      edit: (message, text) => api.patch(`${chatUrl}/messages/${message.message_id}`, {as, text}),
       react: (message, emoji) => attempt(async () => {
         const mine = (message.x?.reactions ?? []).some(r => r.emoji === emoji && (r.users ?? []).some(u => String(u) === String(as)));
-        const answer = await api.post(`${chatUrl}/messages/${message.message_id}/reactions`, {as, emoji: mine ? [] : [emoji]});
-        if (answer?.message) conversation.add([answer.message]);
+        await api.post(`${chatUrl}/messages/${message.message_id}/reactions`, {as, emoji: mine ? [] : [emoji]});
       }),
       compose: text => draft.compose(text),
       composeElsewhere: async text => {

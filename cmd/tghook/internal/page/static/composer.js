@@ -143,7 +143,7 @@ export function Composer({draft, info}) {
   const app = info?.menu_button?.type === 'web_app' ? info.menu_button : null;
   const listId = 'command-list';
   return html`<footer class="composer">
-    ${query !== null && html`<${InlineResults} query=${query} onDone=${() => draft.sent(text)} />`}
+    ${query !== null && html`<${InlineResults} query=${query} onDone=${() => draft.sent(text, reply)} />`}
     ${found.length > 0 && html`<div class="suggestions" role="listbox" id=${listId} aria-label="Commands">${found.map((c, i) => html`<button type="button" role="option" key=${c.command} id=${`command-${i}`} aria-selected=${i === at} class="suggestion" tabindex="-1" onMouseEnter=${() => setAt(i)} onClick=${() => take(c)}><b>/${c.command}</b><span class="muted ellipsis">${c.description}</span></button>`)}</div>`}
     ${(reply || edit) && html`<div class="composer-quote"><${Icon} name=${edit ? 'edit' : 'reply'} />
       <div class="reply-preview"><b class="ellipsis">${edit ? 'Edit the message' : `Reply to ${userName(author(reply))}`}</b><span class="ellipsis">${summary(edit ?? reply)}</span></div>

@@ -16,13 +16,13 @@ export class Conversation extends Store {
   #query;
   #off = [];
   #info = {running: false, again: false};
-  #newKeyboard = true; // the bot has sent one since the last answer: it may be the same again
+  #newKeyboard = true; // the bot has sent one since the last answer, even if it equals the old one
   #actionTimer = 0;
   #ended = false;
 
   /** `earlier` is the one that was shown before. If it is of the same place, it is shown until this one has loaded, so that the field stays. */
   constructor(api, {bot, chat, as, thread = null}, earlier = null) {
-    super({messages: [], moreBefore: false, moreAfter: false, loaded: false, error: null, info: null, action: null, waiting: 0, mark: null}, {pause: 30});
+    super({messages: [], moreBefore: false, moreAfter: false, loaded: false, error: null, info: null, action: null, mark: null, end: null}, {pause: 30});
     if (earlier?.bot === String(bot) && earlier.chat === String(chat) && earlier.as === as && earlier.thread === thread) {
       const {messages, moreBefore, loaded, info} = earlier.state;
       this.state = {...this.state, messages, moreBefore, loaded, info};
@@ -53,10 +53,11 @@ export class Conversation extends Store {
     await (message === null || this.state.loaded ? this.newest() : this.around(message));
   }
 
+  /** Loads the newest messages, and goes to the end. */
   async newest() {
     await this.#load(async () => {
       const {messages, more} = await this.#fetch(`limit=${PAGE}`);
-      return {messages, moreBefore: more, moreAfter: false, waiting: 0};
+      return {messages, moreBefore: more, moreAfter: false, end: {}};
     });
   }
 
@@ -64,12 +65,12 @@ export class Conversation extends Store {
   async around(id) {
     const number = Number(id);
     await this.#load(async () => {
-      if (this.#held(number)) return {};
+      const mark = {id: number};
+      if (this.#held(number)) return {mark};
       const before = await this.#fetch(`limit=${PAGE / 2}&before=${number + 1}`);
       const after = await this.#fetch(`limit=${PAGE / 2}&after=${number}`);
-      return {messages: [...before.messages, ...after.messages], moreBefore: before.more, moreAfter: after.more};
+      return {messages: [...before.messages, ...after.messages], moreBefore: before.more, moreAfter: after.more, mark};
     });
-    this.set({mark: {id: number}});
   }
 
   /**
@@ -78,7 +79,7 @@ export class Conversation extends Store {
    */
   async more(drawn) {
     const {near, state: {messages}} = this;
-    if (this.#running || messages.length === 0) return;
+    if (this.#running || this.#waiting > 0 || messages.length === 0) return;
     if (near === 'start' && drawn[0]?.message_id === messages[0].message_id) await this.#load(() => this.#older(messages[0].message_id));
     else if (near === 'end' && drawn.at(-1)?.message_id === messages.at(-1).message_id) await this.#load(() => this.#newer(messages.at(-1).message_id));
   }
@@ -97,7 +98,7 @@ export class Conversation extends Store {
     const held = this.state.messages;
     if (this.near !== 'end' || held.at(-1).message_id !== last) return {messages: [...held]};
     const all = [...held, ...messages];
-    return {messages: all.slice(-MOST), moreAfter: more, moreBefore: this.state.moreBefore || all.length > MOST, waiting: more ? this.state.waiting : 0};
+    return {messages: all.slice(-MOST), moreAfter: more, moreBefore: this.state.moreBefore || all.length > MOST};
   }
 
   /** Asks for what is true of the chat now: members, keyboard, commands, drafts. Calls that come meanwhile are one call more. */
@@ -131,10 +132,13 @@ export class Conversation extends Store {
   }
 
   #running = null; // the load that runs
-  #meanwhile = []; // what came while it ran: its answer may be older
+  #waiting = 0; // loads
+  #meanwhile = []; // events and messages that came while it ran; the answer of the load may be older
 
   async #load(f) {
+    this.#waiting++;
     while (this.#running) await this.#running;
+    this.#waiting--;
     this.#meanwhile = [];
     this.#running = this.#take(f);
     await this.#running;
@@ -159,7 +163,7 @@ export class Conversation extends Store {
 
   #changed(kind, e) {
     if (String(e.bot ?? this.bot) !== this.bot || String(e.chat ?? this.chat) !== this.chat) return;
-    if (kind === 'keyboard') this.#newKeyboard = true;
+    if (kind === 'keyboard' && String(e.user ?? this.as) === String(this.as)) this.#newKeyboard = true;
     this.refresh();
   }
 
@@ -213,7 +217,7 @@ export class Conversation extends Store {
     if (!append) return;
     const full = messages.length >= MOST && !this.atEnd;
     if (moreAfter || full) {
-      this.set({moreAfter: true, waiting: this.state.waiting + 1});
+      this.set({moreAfter: true});
       return;
     }
     let i = messages.length;

@@ -18,19 +18,19 @@ export class Draft extends Store {
     this.set({text, edit: message, reply: null, focus: this.state.focus + 1});
   }
 
-  /** Empties the field. What was put aside for an edit comes back. */
+  /** Empties the field. The text that an edit put aside comes back. */
   clear() { this.set({text: this.state.edit ? this.#kept : '', reply: null, edit: null}); }
 
-  /** Empties the field if it has the text that was sent still: the user may have written on meanwhile. */
-  sent(text) {
+  /** Empties the field if it still has the text and the reply that were sent: the user may have written on meanwhile. */
+  sent(text, reply) {
     if (this.state.text === text) this.clear();
-    else this.set({reply: null});
+    else if (this.state.reply === reply) this.set({reply: null});
   }
 
-  /** Puts back what could not be sent, before what the user has written since. */
+  /** Puts a text back that could not be sent. It stands before the text that the user has written since. */
   giveBack({text, reply, edit}) {
-    if (edit) this.edit(edit, text);
-    else if (this.state.edit) this.#kept = [text, this.#kept].filter(Boolean).join('\n');
+    if (this.state.edit) this.#kept = [text, this.#kept].filter(Boolean).join('\n');
+    else if (edit) this.edit(edit, text);
     else this.set({text: [text, this.state.text].filter(Boolean).join('\n'), reply: reply ?? this.state.reply});
   }
 }

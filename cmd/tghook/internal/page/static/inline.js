@@ -38,7 +38,7 @@ export function InlineResults({query, onDone}) {
 
   const busy = state.query !== query;
   const results = state.answer?.results ?? [];
-  return html`<div class="suggestions inline-results" role="listbox" aria-label="Results of the bot" aria-busy=${busy}>
+  return html`<div class="suggestions inline-results" role=${results.length > 0 ? 'listbox' : 'status'} aria-label="Results of the bot" aria-busy=${busy}>
     <div class="suggestions-head"><span>Results of @${bot.username}</span>${busy && html`<span class="spinner"></span>`}</div>
     ${state.error && html`<p class="error-text">${state.error}</p>`}
     ${!busy && !state.error && !results.length && html`<p class="muted pad">The bot answered with no results.</p>`}

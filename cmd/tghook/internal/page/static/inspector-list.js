@@ -19,6 +19,7 @@ export function List({rows, selected, filtered, empty, onAll}) {
   const before = useRef([]); // the list that was drawn before
 
   const look = () => {
+    if (box.current.clientHeight === 0) return; // it is hidden
     const {scrollTop: top, clientHeight: height, scrollHeight} = box.current;
     reader.current = {top, atEnd: top + height >= scrollHeight - rowHeight};
     setView(v => v.top === top && v.height === height ? v : {top, height});
@@ -35,10 +36,7 @@ export function List({rows, selected, filtered, empty, onAll}) {
   };
 
   // The end stays in sight when the list becomes lower.
-  const measure = () => {
-    if (box.current.clientHeight === 0) return; // it is hidden
-    scroll(staysAtEnd() ? box.current.scrollHeight : box.current.scrollTop);
-  };
+  const measure = () => scroll(staysAtEnd() ? box.current.scrollHeight : box.current.scrollTop);
   useLayoutEffect(() => {
     const observer = new ResizeObserver(measure);
     observer.observe(box.current);
@@ -94,9 +92,9 @@ export function List({rows, selected, filtered, empty, onAll}) {
         ${list.slice(start, end).map((item, i) => html`<${Line} key=${item.row.id} item=${item} top=${(start + i) * rowHeight} position=${start + i + 1} size=${list.length}
           selected=${item.row.id === selected} kin=${update !== undefined && item.row.update_id === update} />`)}
       </div>
-      ${list.length === 0 && html`<${Nothing} state=${state} filtered=${filtered} empty=${empty} onAll=${onAll} />`}
     </div>
-    ${!atEnd && list.length > 0 && html`<button class="button small inspector-end" onClick=${() => { box.current.scrollTop = box.current.scrollHeight; }}>Newest ↓</button>`}
+    ${list.length === 0 && html`<${Nothing} state=${state} filtered=${filtered} empty=${empty} onAll=${onAll} />`}
+    ${!atEnd && list.length > 0 && html`<button class="button small inspector-end" onClick=${() => scroll(box.current.scrollHeight)}>Newest ↓</button>`}
   </div>`;
 }
 

@@ -51,7 +51,7 @@ export function Inspector({store, api, bot, chat}) {
     <${Filter} filter=${filter} set=${setFilter} kinds=${kinds} chat=${chat} search=${search} />
     <${Traffic} key=${bot.id + JSON.stringify(filter)} api=${api} bot=${bot.id} path=${botPath(bot.id)} filter=${filter} rowId=${rowId}
       empty="Nothing yet. Write to the bot in the chat." onAll=${() => setFilter(everything)} detail=${detailOf(store, api, bot)} />
-    ${open === 'faults' && html`<${Faults} store=${store} api=${api} bot=${bot} chat=${chat} onClose=${() => setOpen(null)} />`}
+    ${open === 'faults' && html`<${Faults} key=${bot.id} store=${store} api=${api} bot=${bot} chat=${chat} onClose=${() => setOpen(null)} />`}
     ${log}
   </div>`;
 }

@@ -81,7 +81,7 @@ export class MessageList extends Component {
 
   componentDidUpdate(before, _, anchors) {
     const {state} = this.props;
-    if (before.conversation !== this.props.conversation || !before.state.loaded) this.#atEnd = true;
+    if (before.conversation !== this.props.conversation || !before.state.loaded || before.state.end !== state.end) this.#atEnd = true;
     if (state.mark && state.mark !== this.#marked) {
       this.#marked = state.mark;
       this.#show(state.mark.id);
@@ -115,7 +115,7 @@ export class MessageList extends Component {
     if (!row) return;
     this.#atEnd = false;
     row.scrollIntoView({block: 'center'});
-    row.focus({preventScroll: true});
+    if (document.activeElement?.type !== 'search') row.focus({preventScroll: true});
   }
 
   // A message of an album stands in the row of the album's first one.
@@ -143,13 +143,10 @@ export class MessageList extends Component {
     if (this.#atEnd && document.visibilityState === 'visible') this.props.onRead();
   };
 
-  #down = async () => {
-    const far = this.props.state.moreAfter;
-    if (far) await this.props.conversation.newest();
+  #down = () => {
+    if (this.props.state.moreAfter) return this.props.conversation.newest();
     this.#atEnd = true;
-    // From far away it goes there at once: on a slow way it would pass the first messages, and stop when older ones come.
-    const slow = !far && !matchMedia('(prefers-reduced-motion: reduce)').matches;
-    this.#box.scrollTo({top: this.#box.scrollHeight, behavior: slow ? 'smooth' : 'auto'});
+    return this.#box.scrollTo({top: this.#box.scrollHeight, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth'});
   };
 
   #keys = e => {

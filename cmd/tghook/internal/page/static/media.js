@@ -187,7 +187,7 @@ function Checklist({list}) {
 }
 
 function PaidMedia({message: m}) {
-  const {api, as, conversation, chatUrl} = usePlace();
+  const {api, as, chatUrl} = usePlace();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState('');
   const all = m.paid_media.paid_media;
@@ -196,8 +196,7 @@ function PaidMedia({message: m}) {
     setBusy(true);
     setError('');
     try {
-      const answer = await api.post(`${chatUrl}/messages/${m.message_id}/buy`, {as});
-      conversation.add(answer?.message ? [answer.message] : []);
+      await api.post(`${chatUrl}/messages/${m.message_id}/buy`, {as});
     } catch (err) {
       setError(err.message);
     }

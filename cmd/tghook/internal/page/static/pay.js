@@ -39,7 +39,7 @@ function asks(form, key) {
 const labels = {name: 'Name', email: 'E-mail', phone: 'Phone', street_line1: 'Street', city: 'City', post_code: 'Post code', state: 'State', country_code: 'Country'};
 
 function Checkout({place, message, close}) {
-  const {api, as, chatUrl, conversation, user} = place;
+  const {api, as, chatUrl, user} = place;
   const invoice = message.invoice;
   const stars = invoice.currency === 'XTR';
   const fields = Object.keys(labels).filter(key => asks(message.x?.form, key));
@@ -59,7 +59,6 @@ function Checkout({place, message, close}) {
     if (tip > 0) body.tip = Math.round(tip * 100);
     try {
       const answer = await api.post(`${chatUrl}/messages/${message.message_id}/pay`, body);
-      if (answer.message) conversation.add([answer.message]);
       if (answer.step === 'shipping') ship(answer.shipping_options?.[0]?.id ?? null);
       setStep(answer.step === 'shipping' ? {name: 'shipping', options: answer.shipping_options ?? []} : answer.step === 'paid' ? {name: 'paid', message: answer.message} : {name: 'refused', error: answer.error || 'The bot refused the payment.'});
     } catch (err) {

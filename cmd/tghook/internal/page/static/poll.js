@@ -18,7 +18,7 @@ function chosenBy(message, as) {
 }
 
 export function Poll({message}) {
-  const {api, as, conversation, chatUrl} = usePlace();
+  const {api, as, chatUrl} = usePlace();
   const poll = message.poll;
   const chosen = chosenBy(message, as);
   const [picked, pick] = useState([]);
@@ -29,11 +29,10 @@ export function Poll({message}) {
 
   const vote = async options => {
     setBusy(true);
-    const answer = await attempt(async () => (await api.post(`${chatUrl}/messages/${message.message_id}/vote`, {as, options})) ?? {});
-    if (answer) {
+    await attempt(async () => {
+      await api.post(`${chatUrl}/messages/${message.message_id}/vote`, {as, options});
       pick([]);
-      if (answer.message) conversation.add([answer.message]);
-    }
+    });
     setBusy(false);
   };
   const press = i => {

@@ -16,7 +16,7 @@ function words(m) {
 export function Search({query, setQuery}) {
   const {api, as, chatUrl, conversation} = usePlace();
   const field = useRef();
-  const [found, setFound] = useState(nothing('')); // it may be of an earlier query still
+  const [found, setFound] = useState(nothing('')); // it may still be of an earlier query
 
   useLayoutEffect(() => { field.current.focus(); }, []);
   useEffect(() => {
