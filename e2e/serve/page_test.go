@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,20 +18,11 @@ import (
 	"github.com/tghook/tghook/tghooktest"
 )
 
-// An update that the bot cannot take is a dead letter. In the page it is found, mended and replayed,
-// and the bot takes it.
-func TestADeadLetterIsMendedInThePage(t *testing.T) {
-	t.Parallel()
+// shopPage starts the gateway with a bot that gets one attempt for each update, and opens its page.
+func shopPage(t *testing.T, handle http.HandlerFunc) (*tghooktest.Server, *tab) {
+	t.Helper()
 	const password = "the-password-of-the-page"
-	taken := make(chan string, 10)
-	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		if strings.Contains(string(body), "seven teas") {
-			http.Error(w, "seven is not a number", http.StatusInternalServerError)
-			return
-		}
-		taken <- string(body)
-	}))
+	bot := httptest.NewServer(handle)
 	t.Cleanup(bot.Close)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "password"), []byte(password+"\n"), 0o600))
@@ -45,6 +37,22 @@ func TestADeadLetterIsMendedInThePage(t *testing.T) {
 	require.NoError(t, g.ready(t.Context(), tg))
 	p := newTab(t, "http://"+page+"/", password)
 	p.wait(find(".serve-bot", "shop"))
+	return tg, p
+}
+
+// An update that the bot cannot take is a dead letter. In the page it is found, mended and replayed,
+// and the bot takes it.
+func TestADeadLetterIsMendedInThePage(t *testing.T) {
+	t.Parallel()
+	taken := make(chan string, 10)
+	tg, p := shopPage(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), "seven teas") {
+			http.Error(w, "seven is not a number", http.StatusInternalServerError)
+			return
+		}
+		taken <- string(body)
+	})
 
 	tg.User("Zoë").Chat().Send("seven teas")
 	tg.WaitDelivered(t)
@@ -79,4 +87,37 @@ func TestADeadLetterIsMendedInThePage(t *testing.T) {
 	p.wait(find(".inspector-row", "500 Internal Server Error"))
 	p.wait(find(".inspector-row", "7 teas"))
 	assert.Empty(t, taken, "once")
+}
+
+// The answer to a replay may come when the user has opened another dead letter. It stays open.
+func TestAReplayedLetterClosesNoOther(t *testing.T) {
+	t.Parallel()
+	var closed atomic.Bool
+	closed.Store(true)
+	tg, p := shopPage(t, func(w http.ResponseWriter, _ *http.Request) {
+		if closed.Load() {
+			http.Error(w, "the shop is closed", http.StatusInternalServerError)
+		}
+	})
+	tg.User("Zoë").Chat().Send("tea")
+	tg.User("Ada").Chat().Send("coffee")
+	tg.WaitDelivered(t)
+	p.click(".serve-tabs a", "Dead letters")
+	p.wait("document.querySelectorAll('.serve-letters tbody tr').length === 2")
+	closed.Store(false)
+	p.wait(`(() => {
+		const ask = window.fetch;
+		window.fetch = (url, init) => init?.method === 'POST' ? new Promise(resolve => { window.send = () => resolve(ask(url, init)); }) : ask(url, init);
+		return true;
+	})()`)
+	p.click(".serve-letters tbody tr:first-child .serve-reason", "500")
+	p.click(".serve-actions button", "Replay")
+	p.wait("window.send")
+	p.click(".serve-letters tbody tr:last-child .serve-reason", "500")
+	p.wait(find(".serve-letters tbody tr:last-child.current", ""))
+	p.wait("(window.opened = location.hash, window.send(), true)")
+	p.wait("document.querySelectorAll('.serve-letters tbody tr').length === 1")
+	p.wait(find(".serve-letters tbody tr:first-child.current", ""))
+	p.wait("location.hash === window.opened")
+	p.wait(find(".serve-actions button", "Replay"))
 }
