@@ -94,3 +94,15 @@ func TestRedisThatIsNotInstalledIsNamed(t *testing.T) {
 	require.ErrorIs(t, err, exec.ErrNotFound)
 	assert.ErrorContains(t, err, "redis-server is not installed")
 }
+
+// While a server is down, a client of another process may get its port.
+func TestAServerRestartsWhenItsPortIsFreeAgain(t *testing.T) {
+	t.Parallel()
+	s := engine.Redis(t, engine.RedisConfig{})
+	s.Kill()
+	other, err := new(net.ListenConfig).Listen(t.Context(), "tcp", s.Addr)
+	require.NoError(t, err)
+	time.AfterFunc(500*time.Millisecond, func() { _ = other.Close() })
+	require.NoError(t, s.Restart(t.Context()))
+	assert.Equal(t, "+PONG", ask(t, s, "PING"))
+}

@@ -156,6 +156,8 @@ func (s *Server) run(ctx context.Context) error {
 	return nil
 }
 
+var errEnded = errors.New("the program has ended")
+
 // await returns when the server answers.
 func (s *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
@@ -170,7 +172,7 @@ func (s *Server) await(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-s.ended:
-			return errors.New("the program has ended")
+			return errEnded
 		case <-ctx.Done():
 			return fmt.Errorf("no answer: %w", err)
 		}
@@ -203,7 +205,18 @@ func (s *Server) Kill() {
 // server answers. If the server still runs, Restart kills it first.
 func (s *Server) Restart(ctx context.Context) error {
 	s.Kill()
-	return s.run(ctx)
+	for begin := time.Now(); ; {
+		err := s.run(ctx)
+		// A connection of another process may have the port for a while.
+		if !errors.Is(err, errEnded) || time.Since(begin) > startTime {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // Pause stops the server and the processes that it has started by SIGSTOP. It keeps its port
