@@ -21,7 +21,8 @@ URL, SECRET = os.environ.get("TELEGRAM_WEBHOOK_URL"), os.environ.get("TELEGRAM_S
 PHOTO = base64.b64decode(os.environ["PHOTO"])
 ALLOWED = ["message", "edited_message", "callback_query", "inline_query", "chosen_inline_result", "poll_answer", "chat_member", "pre_checkout_query"]
 
-bot = Bot(TOKEN, base_url=API + "/bot", base_file_url=API + "/file/bot", request=Request(con_pool_size=8))
+# By default the library waits 5 seconds for an answer. A busy machine may need longer.
+bot = Bot(TOKEN, base_url=API + "/bot", base_file_url=API + "/file/bot", request=Request(con_pool_size=8, connect_timeout=30, read_timeout=30))
 
 
 def named(content, name):
@@ -274,7 +275,7 @@ def main():
     else:
         updater = Updater(bot=bot, workers=1)
         updater.dispatcher.add_handler(Every(handle))
-        updater.start_polling(timeout=1, allowed_updates=ALLOWED)
+        updater.start_polling(timeout=1, read_latency=30, allowed_updates=ALLOWED)
         end.wait()
         updater.stop()
     sys.exit(0)
