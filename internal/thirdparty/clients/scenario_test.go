@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tghook/tghook/tghooktest"
 )
 
@@ -172,7 +174,9 @@ func (s scene) updates(t *testing.T) {
 	chat.Expect(t, "invoice: 5 XTR")
 	said := chat.Messages()
 	bill := slices.IndexFunc(said, func(m *tghooktest.Message) bool { return strings.Contains(string(m.Raw), `"invoice":`) })
+	require.NoError(t, s.tg.SetSpeed(0.1)) // Telegram gives a bot ten seconds to confirm a payment
 	said[bill].Pay().Expect(t)
+	require.NoError(t, s.tg.SetSpeed(1))
 	chat.Expect(t, "paid 5 XTR")
 	if s.has("react") {
 		chat.React(chat.Send("nice"), "👍")
