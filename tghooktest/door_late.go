@@ -82,17 +82,6 @@ func cancelling(policy tghook.LatePolicy) func(*trial) {
 	}
 }
 
-// generous calls try with more and more time before an update is late, until try finds no
-// problem. A busy machine may need long to start the handler.
-func (c *trial) generous(after time.Duration, try func(after time.Duration) (problem string)) {
-	c.Helper()
-	for problem := try(after); problem != ""; problem = try(after) {
-		if after *= 2; after > c.patience {
-			c.Fatalf("%s", problem)
-		}
-	}
-}
-
 // endedLate checks that the handler was cancelled because it was late. It returns false if
 // the handler had not started.
 func (k *hook) endedLate(causes <-chan error) bool {

@@ -42,6 +42,17 @@ func short(s string) string {
 	return fmt.Sprintf("%q... (%d bytes)", s[:most], len(s))
 }
 
+// generous calls try with more and more time, until try finds no problem. A busy machine may need
+// long for what try does in that time.
+func (j judge) generous(after time.Duration, try func(after time.Duration) (problem string)) {
+	j.Helper()
+	for problem := try(after); problem != ""; problem = try(after) {
+		if after *= 2; after > j.patience {
+			j.Fatalf("%s", problem)
+		}
+	}
+}
+
 // await waits for a value.
 func await[T any](j interface {
 	testing.TB

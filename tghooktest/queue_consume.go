@@ -112,21 +112,30 @@ var consumeCases = []queueCase{
 		c.nothing()
 	}},
 	{"a handler that takes longer than the lease is run once", anyQueue, func(c *queueTrial) {
-		s := c.newShop()
-		s.inFlight = 1 // so that only the other process could take it
-		s.lease = shopLease
-		slow := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
-			s.note(u, "start")
-			time.Sleep(shopLease + time.Second)
-			s.note(u, "end")
-			return tghook.NoReply, nil
-		}
-		s.consumes(c.Queue, slow)
-		s.consumes(c.Other, slow)
-		first := s.delivers(7)
-		s.did(7, fmt.Sprint("start ", first), fmt.Sprint("end ", first))
-		s.close()
-		c.nothing()
+		c.generous(shopLease, func(lease time.Duration) string {
+			s := newQueueTrial(c.judge, c.QueueBackend).newShop() // of a bot that has no other updates
+			s.inFlight = 1                                        // so that only the other process could take it
+			s.lease = lease
+			slow := func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+				s.note(u, "start")
+				time.Sleep(lease + time.Second)
+				s.note(u, "end")
+				return tghook.NoReply, nil
+			}
+			gaps := &leaseGaps{last: time.Now()}
+			s.consumes(gaps.of(s.Queue), slow)
+			s.consumes(gaps.of(s.Other), slow)
+			first := s.delivers(7)
+			got, want := s.awaitNotes(7, 2, lease+s.patience), fmt.Sprintf("start %d, end %d", first, first)
+			if gap := gaps.max(); got != want && gap >= lease {
+				s.close()
+				return fmt.Sprintf("with a lease of %v, which was not renewed for %v: got %s, want %s; the machine may be too busy", lease, gap, short(got), short(want))
+			}
+			s.same("what was done in chat 7", got, want)
+			s.close()
+			s.nothing()
+			return ""
+		})
 	}},
 	{"a reply is sent before the next update of its chat is handled", anyQueue, func(c *queueTrial) {
 		s := c.newShop()
@@ -269,13 +278,85 @@ func (s *shop) Call(_ context.Context, _ string, params, _ any) error {
 // did waits for the notes of a chat, and checks them.
 func (s *shop) did(chat int64, want ...string) {
 	s.Helper()
+	s.same(fmt.Sprintf("what was done in chat %d", chat), s.awaitNotes(chat, len(want), s.patience), strings.Join(want, ", "))
+}
+
+// awaitNotes waits until a chat has n notes, or until a time is over, and returns its notes.
+func (s *shop) awaitNotes(chat int64, n int, within time.Duration) string {
 	for began := time.Now(); ; time.Sleep(pollStore) {
 		s.mu.Lock()
 		lines := slices.Clone(s.lines[chat])
 		s.mu.Unlock()
-		if len(lines) >= len(want) || time.Since(began) > s.patience {
-			s.same(fmt.Sprintf("what was done in chat %d", chat), strings.Join(lines, ", "), strings.Join(want, ", "))
-			return
+		if len(lines) >= n || time.Since(began) > within {
+			return strings.Join(lines, ", ")
 		}
 	}
+}
+
+// leaseGaps notes the longest time in which nobody took an update or renewed a lease.
+type leaseGaps struct {
+	mu      sync.Mutex
+	last    time.Time // the lease of an update that is held has not begun before
+	longest time.Duration
+}
+
+// answered notes a call that began at a time, and has begun leases.
+func (g *leaseGaps) answered(asked time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.longest = max(g.longest, time.Since(g.last))
+	if asked.After(g.last) { // Take may have waited
+		g.last = asked
+	}
+}
+
+func (g *leaseGaps) max() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.longest
+}
+
+// of returns q, whose calls are noted.
+func (g *leaseGaps) of(q tghook.Queue) tghook.Queue { return asBefore(q, gappedQueue{q, g}) }
+
+type gappedQueue struct {
+	tghook.Queue
+
+	gaps *leaseGaps
+}
+
+func (q gappedQueue) Take(ctx context.Context, bot int64, limit int, lease time.Duration) ([]tghook.QueuedUpdate, error) {
+	asked := time.Now()
+	taken, err := q.Queue.Take(ctx, bot, limit, lease)
+	if len(taken) > 0 {
+		q.gaps.answered(asked)
+	}
+	return taken, err
+}
+
+func (q gappedQueue) Renew(ctx context.Context, updates []tghook.QueuedUpdate, lease time.Duration) ([]tghook.Key, error) {
+	asked := time.Now()
+	lost, err := q.Queue.Renew(ctx, updates, lease)
+	if err == nil {
+		q.gaps.answered(asked)
+	}
+	return lost, err
+}
+
+// asBefore returns q, which wraps a Queue, with the transactions of that Queue if it has some.
+func asBefore(wrapped, q tghook.Queue) tghook.Queue {
+	tx, ok := wrapped.(tghook.TxQueue)
+	if !ok {
+		return q
+	}
+	return struct {
+		tghook.Queue
+		transactions
+	}{q, tx}
+}
+
+// transactions are the methods that a [tghook.TxQueue] adds to a Queue.
+type transactions interface {
+	Commit(ctx context.Context, u tghook.QueuedUpdate, reply []byte) error
+	Rollback(ctx context.Context, u tghook.QueuedUpdate)
 }
