@@ -81,7 +81,7 @@ var consumeCases = []queueCase{
 		s := c.newShop()
 		started, release := make(chan struct{}), make(chan struct{})
 		ctx, cancel := context.WithCancel(c.Context())
-		stop := s.consumesUntil(ctx, c.Queue, func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
+		stop := s.consumesUntil(ctx, asBefore(c.Queue, slowReturns{c.Queue}), func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 			s.note(u, "start")
 			close(started)
 			<-release
@@ -341,6 +341,13 @@ func (q gappedQueue) Renew(ctx context.Context, updates []tghook.QueuedUpdate, l
 		q.gaps.answered(asked)
 	}
 	return lost, err
+}
+
+// slowReturns is a Queue that takes updates back even after the second that Consume gives it.
+type slowReturns struct{ tghook.Queue }
+
+func (q slowReturns) Return(ctx context.Context, updates []tghook.QueuedUpdate) error {
+	return q.Queue.Return(context.WithoutCancel(ctx), updates)
 }
 
 // asBefore returns q, which wraps a Queue, with the transactions of that Queue if it has some.
