@@ -7,11 +7,13 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,6 +121,7 @@ func TestAServerGoesOnFromAState(t *testing.T) {
 type receiver struct {
 	*httptest.Server
 
+	open  atomic.Int64 // connections
 	mu    sync.Mutex
 	works bool
 	got   []string // path, secret and body of each request
@@ -127,7 +130,7 @@ type receiver struct {
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	r := &receiver{}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	r.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		body, _ := io.ReadAll(q.Body) // a short one is not the one that is looked for
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -136,8 +139,25 @@ func newReceiver(t *testing.T) *receiver {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}))
+	r.Config.ConnState = func(_ net.Conn, now http.ConnState) {
+		switch now {
+		case http.StateNew:
+			r.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			r.open.Add(-1)
+		case http.StateActive, http.StateIdle:
+		}
+	}
+	r.Start()
 	t.Cleanup(r.Close)
 	return r
+}
+
+// left waits until a Server that is closed has no connection any more. A request that it has sent
+// may still be read.
+func (r *receiver) left(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return r.open.Load() == 0 }, limit, time.Millisecond, "connections of the closed Server")
 }
 
 func (r *receiver) work() []string {
@@ -180,13 +200,14 @@ func TestDeliveriesGoOn(t *testing.T) {
 	require.Eventually(t, func() bool {
 		info, err := srv.Bot(t).GetWebhookInfo(t.Context())
 		return err == nil && info.LastErrorMessage != ""
-	}, 10*time.Second, time.Millisecond)
+	}, limit, time.Millisecond)
 	before, err := srv.Bot(t).GetWebhookInfo(t.Context())
 	require.NoError(t, err)
 	srv.Close()
 	kept := shelf{}
 	require.NoError(t, srv.Save(kept.write))
 	ids, tries := srv.PendingIDs(), made.take()
+	r.left(t)
 	got := r.work()
 
 	cfg.State = kept.all()
