@@ -29,7 +29,7 @@ func watched(t *testing.T, receiver func(*tghook.Client) http.Handler) map[strin
 	t.Cleanup(server.Close)
 	target, err := wire.NewTarget(wire.Config{URL: server.URL, Secret: secret})
 	require.NoError(t, err)
-	results, err := check.Run(t.Context(), check.Config{Target: target, Patience: time.Minute, API: api})
+	results, err := check.Run(t.Context(), check.Config{Target: target, Patience: patience, API: api})
 	require.NoError(t, err)
 	byName := map[string]check.Result{}
 	for _, r := range results {
@@ -54,8 +54,8 @@ func TestTheHandlerOfTghookRunsOnce(t *testing.T) {
 		require.NoError(t, err)
 		return hook
 	})
-	for name, r := range results {
-		require.Equal(t, check.OK, r.Verdict, "%s: %s", name, r.Evidence)
+	for _, r := range results {
+		requireSound(t, r)
 	}
 	require.Contains(t, results, "handles-an-update-once")
 	require.Contains(t, results, "answers-after-the-work")

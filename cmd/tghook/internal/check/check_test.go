@@ -43,14 +43,33 @@ func sound(t *testing.T) http.Handler {
 	return hook
 }
 
+const (
+	// patience is longer than a slow machine stalls.
+	patience = time.Minute
+	// brief is the patience with a receiver whose fault is that an answer does not come.
+	brief = 5 * time.Second
+)
+
 // run checks a receiver.
-func run(t *testing.T, url, secret string) []check.Result {
+func run(t *testing.T, url, secret string, patience time.Duration) []check.Result {
 	t.Helper()
 	target, err := wire.NewTarget(wire.Config{URL: url, Secret: secret})
 	require.NoError(t, err)
-	results, err := check.Run(t.Context(), check.Config{Target: target, Patience: 5 * time.Second})
+	results, err := check.Run(t.Context(), check.Config{Target: target, Patience: patience})
 	require.NoError(t, err)
 	return results
+}
+
+// requireSound requires that a check found nothing. A machine that is slow may be advised to be
+// faster.
+func requireSound(t *testing.T, r check.Result) {
+	t.Helper()
+	if r.Verdict == check.Advice && slices.Contains([]string{"serves-chats-at-once", "answers-in-time", "goes-on"}, r.Name) {
+		t.Logf("%s: %s", r.Name, r.Evidence)
+		return
+	}
+	require.Equal(t, check.OK, r.Verdict, "%s: %s", r.Name, r.Evidence)
+	require.Empty(t, r.Mend)
 }
 
 // named returns the names of the results with a verdict.
@@ -67,12 +86,11 @@ func named(results []check.Result, verdicts ...check.Verdict) []string {
 func TestSound(t *testing.T) {
 	server := httptest.NewServer(sound(t))
 	defer server.Close()
-	results := run(t, server.URL+"/telegram?bot=1", secret)
+	results := run(t, server.URL+"/telegram?bot=1", secret, patience)
 	seen := map[string]bool{}
 	for _, r := range results {
-		require.Equal(t, check.OK, r.Verdict, "%s: %s", r.Name, r.Evidence)
+		requireSound(t, r)
 		require.NotEmpty(t, r.Evidence)
-		require.Empty(t, r.Mend)
 		require.False(t, seen[r.Name], "two checks are named %s", r.Name)
 		seen[r.Name] = true
 	}
@@ -86,6 +104,7 @@ type broken struct {
 	wrap  func(http.Handler) http.Handler // nil with serve
 	serve func(net.Listener, http.Handler)
 	also  []string // checks that cannot succeed either
+	brief bool     // the fault is that an answer does not come
 }
 
 // bodied calls f with the body, and passes the request on if f returns 0.
@@ -297,7 +316,7 @@ func brokenReceivers() map[string]broken {
 				return append([]byte(head.String()), body...), true
 			})
 		}},
-		"serves one connection at a time": {fault: "serves-beside-idle-connections", also: []string{"survives-a-body-that-never-comes"}, serve: func(l net.Listener, next http.Handler) {
+		"serves one connection at a time": {fault: "serves-beside-idle-connections", also: []string{"survives-a-body-that-never-comes"}, brief: true, serve: func(l net.Listener, next http.Handler) {
 			var one sync.Mutex
 			_ = (&http.Server{Handler: next, ReadHeaderTimeout: time.Minute}).
 				Serve(turns{l, &one})
@@ -415,7 +434,11 @@ func TestBroken(t *testing.T) {
 				t.Cleanup(server.Close)
 				url = server.URL + "/telegram"
 			}
-			results := run(t, url, secret)
+			wait := patience
+			if b.brief {
+				wait = brief
+			}
+			results := run(t, url, secret, wait)
 			for _, r := range results {
 				if r.Verdict != check.OK {
 					t.Logf("%s %s: %s", r.Verdict, r.Name, r.Evidence)
@@ -438,14 +461,14 @@ func TestWithoutSecret(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	require.Equal(t, []string{"wants-the-secret"}, named(run(t, server.URL, ""), check.Fault))
+	require.Equal(t, []string{"wants-the-secret"}, named(run(t, server.URL, "", patience), check.Fault))
 }
 
 func TestUnreachable(t *testing.T) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
-	results := run(t, "http://"+l.Addr().String(), secret)
+	results := run(t, "http://"+l.Addr().String(), secret, patience)
 	require.Equal(t, []string{"accepts-an-update"}, named(results, check.Fault))
 	require.Equal(t, "Connection refused", results[0].Evidence)
 	require.Len(t, named(results, check.Untried), len(results)-1)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,10 +17,11 @@ import (
 func TestOtherLanguages(t *testing.T) {
 	for _, x := range []struct {
 		program, file string
+		patience      time.Duration
 		faults        []string
 	}{
-		{"python3", "single.py", []string{"serves-beside-idle-connections", "survives-a-body-that-never-comes"}},
-		{"node", "naive.mjs", []string{"replies-in-a-form-that-runs", "survives-broken-json"}},
+		{"python3", "single.py", brief, []string{"serves-beside-idle-connections", "survives-a-body-that-never-comes"}},
+		{"node", "naive.mjs", patience, []string{"replies-in-a-form-that-runs", "survives-broken-json"}},
 	} {
 		t.Run(x.program, func(t *testing.T) {
 			path, err := exec.LookPath(x.program)
@@ -37,7 +39,7 @@ func TestOtherLanguages(t *testing.T) {
 			}()
 			port, err := bufio.NewReader(out).ReadString('\n')
 			require.NoError(t, err)
-			results := run(t, "http://127.0.0.1:"+strings.TrimSpace(port)+"/telegram", secret)
+			results := run(t, "http://127.0.0.1:"+strings.TrimSpace(port)+"/telegram", secret, x.patience)
 			for _, r := range results {
 				if r.Verdict != check.OK {
 					t.Logf("%s %s: %s", r.Verdict, r.Name, r.Evidence)
