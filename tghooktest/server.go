@@ -166,6 +166,10 @@ const (
 	maxFirstUpdateID = 1_000_000_000
 )
 
+// listeningPatience is defaultPatience without ServerConfig.InMemory. The tests of this package make
+// it longer.
+var listeningPatience = defaultPatience
+
 // NewServer starts a Server for a test, and closes it when the test ends. It takes at most
 // one ServerConfig.
 func NewServer(tb testing.TB, cfg ...ServerConfig) *Server {
@@ -193,6 +197,9 @@ func Start(cfg ServerConfig) (*Server, error) { return start(cfg, nil) }
 // start starts a Server. tb is nil for Start.
 func start(cfg ServerConfig, tb testing.TB) (_ *Server, err error) {
 	cfg.Username = cmp.Or(cfg.Username, defaultUsername)
+	if !cfg.InMemory {
+		cfg.Patience = cmp.Or(cfg.Patience, listeningPatience)
+	}
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	if cfg.Speed < 0 {
 		return nil, fmt.Errorf("tghooktest: ServerConfig.Speed: %v is negative; set how many times faster than real time the Server is (or 0 for 1)", cfg.Speed)
