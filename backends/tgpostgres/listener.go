@@ -24,7 +24,10 @@ const (
 	// checkEvery is how often a quiet connection is asked whether it is alive.
 	checkEvery = 30 * time.Second
 	retryEvery = time.Second
-	deafRetry  = time.Minute // when LISTEN did not work, though nothing failed
+	// When LISTEN did not work, though nothing failed, the pause doubles: a notification may have
+	// been slow only once.
+	firstDeafRetry = 5 * time.Second
+	lastDeafRetry  = time.Minute
 )
 
 // listener wakes the calls of Take. While there are any, it has a connection that listens for
@@ -163,10 +166,12 @@ var errDeaf = errors.New("no notification of PostgreSQL has arrived; PgBouncer i
 // run keeps a connection until ctx ends. It logs why there is none, unless there was one
 // before: then Take fails too.
 func (l *listener) run(ctx context.Context) {
-	silent := false
+	silent, deafRetry := false, firstDeafRetry
 	for ctx.Err() == nil {
 		err := l.listen(ctx)
-		silent = silent || l.works()
+		if l.works() {
+			silent, deafRetry = true, firstDeafRetry
+		}
 		l.set(ctx, false)
 		if ctx.Err() != nil {
 			return
@@ -177,7 +182,7 @@ func (l *listener) run(ctx context.Context) {
 		}
 		pause := retryEvery
 		if errors.Is(err, errDeaf) {
-			pause = deafRetry
+			pause, deafRetry = deafRetry, min(2*deafRetry, lastDeafRetry)
 		}
 		select {
 		case <-time.After(pause):
