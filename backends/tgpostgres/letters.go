@@ -82,7 +82,7 @@ func (q *Queue) letter(ctx context.Context, method string, k tghook.Key, change 
 	err := q.pool.QueryRow(ctx, q.sql.laneOf, k.Bot, k.ID).Scan(&laneKey)
 	if err == nil {
 		batch := new(pgx.Batch)
-		batch.Queue(lockLanes, []int64{lockOf(k, laneKey)})
+		batch.Queue(q.sql.lock, []int64{lockOf(k, laneKey)})
 		change(batch).Exec(count(&changed))
 		batch.Queue("COMMIT")
 		batch.Queue(wakeStatement, []int64{k.Bot})

@@ -52,6 +52,7 @@ type Queue struct {
 	listener  listener
 	memory    memory
 	txs       chan struct{} // has a value for each transaction of a handler
+	callTime  time.Duration // callTime
 }
 
 var (
@@ -71,7 +72,7 @@ func NewQueue(pool *pgxpool.Pool, cfg Config) (*Queue, error) {
 	}
 	d.user, d.tables = "Queue", d.queue+" and "+d.done
 	d.rights += fmt.Sprintf(", and TRUNCATE on the partitions %s_0 to _%d,", doneTable, slots-1)
-	q := &Queue{database: d, sql: newQueueStatements(d.names), memory: memory{slotTime: slotTime}}
+	q := &Queue{database: d, sql: newQueueStatements(d.names), memory: memory{slotTime: slotTime}, callTime: callTime}
 	q.txs = make(chan struct{}, max(1, pool.Config().MaxConns-reserved))
 	q.publishes = group[entry]{most: mostShared, large: largeShared, size: entry.size, run: q.publish}
 	q.ends = group[ending]{most: mostShared, large: largeShared, size: func(ending) int { return 0 }, run: q.end}
@@ -139,7 +140,7 @@ func (q *Queue) Publish(ctx context.Context, updates ...tghook.QueuedUpdate) err
 // publish runs a transaction of Publish.
 func (q *Queue) publish(entries []entry) []error {
 	return each(entries, entry.laneOf, func(entries []entry) error {
-		ctx, cancel := context.WithTimeout(context.Background(), callTime)
+		ctx, cancel := context.WithTimeout(context.Background(), q.callTime)
 		defer cancel()
 		batch, bots := q.publishBatch(entries)
 		err := q.transact(ctx, batch)
@@ -197,7 +198,7 @@ func (q *Queue) publishBatch(entries []entry) (batch *pgx.Batch, bots []int64) {
 	}
 	bots = inOrder(ids.bots)
 	batch = new(pgx.Batch)
-	batch.Queue(lockLanes, inOrder(locks))
+	batch.Queue(q.sql.lock, inOrder(locks))
 	if len(raws) == 1 {
 		batch.Queue(q.sql.publishOne, ids.bots[0], ids.ids[0], laneKeys[0], lanes[0], raws[0])
 	} else {
@@ -295,7 +296,7 @@ func (q *Queue) take(ctx context.Context, bot int64, limit int, lease time.Durat
 		return err
 	})
 	batch.Queue("COMMIT")
-	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.callTime)
 	defer cancel()
 	if err := q.transact(calling, batch); err != nil {
 		return nil, err
@@ -374,7 +375,7 @@ func (q *Queue) Bury(ctx context.Context, u tghook.QueuedUpdate, why string) err
 	return q.withLease("Bury", u, func(r *receipt) error {
 		var changed int64
 		batch := new(pgx.Batch)
-		batch.Queue(lockLanes, []int64{lockOf(r.key, r.laneKey)})
+		batch.Queue(q.sql.lock, []int64{lockOf(r.key, r.laneKey)})
 		batch.Queue(q.sql.bury, r.key.Bot, r.key.ID, r.fence, []byte(why)).Exec(count(&changed))
 		batch.Queue("COMMIT")
 		batch.Queue(wakeStatement, []int64{r.key.Bot})
@@ -413,7 +414,7 @@ func (q *Queue) end(items []ending) []error {
 		for _, e := range items {
 			lost[e] = true
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), callTime)
+		ctx, cancel := context.WithTimeout(context.Background(), q.callTime)
 		defer cancel()
 		return q.endTogether(ctx, items, lost)
 	})
@@ -435,7 +436,7 @@ func (q *Queue) endTogether(ctx context.Context, items []ending, lost map[ending
 	}
 	var heads []int64 // the bots that have new heads
 	batch := new(pgx.Batch)
-	batch.Queue(lockLanes, inOrder(locks))
+	batch.Queue(q.sql.lock, inOrder(locks))
 	batch.Queue(q.sql.done, ids.bots, ids.ids, ids.fences, q.memory.slotTime).Query(func(rows pgx.Rows) error {
 		var bot int64
 		var id, fence *int64

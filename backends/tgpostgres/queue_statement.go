@@ -1,14 +1,20 @@
 package tgpostgres
 
+import (
+	"strconv"
+	"time"
+)
+
 // queueStatements are the statements of a [Queue], with the names of its tables.
 type queueStatements struct {
-	publish, publishOne, take, renew, done, fail, bury, giveBack string
-	begin, commit, reply, outcome                                string
-	state, lanes, letters, laneOf, putBack, discard              string
+	lock, publish, publishOne, take, renew, done, fail, bury, giveBack string
+	begin, commit, reply, outcome                                      string
+	state, lanes, letters, laneOf, putBack, discard                    string
 }
 
 func newQueueStatements(n names) queueStatements {
 	return queueStatements{
+		lock:    lockLanes(lockTime),
 		publish: n.in(publishQueued), publishOne: n.in(publishOne), take: n.in(takeQueued), renew: n.in(renewQueued), done: n.in(endQueued),
 		fail: n.in(failQueued), bury: n.in(buryQueued), giveBack: n.in(returnQueued),
 		begin: n.in(beginQueued), commit: n.in(commitQueued), reply: n.in(replyQueued), outcome: n.in(outcomeQueued),
@@ -27,6 +33,9 @@ func newQueueStatements(n names) queueStatements {
 // beginTransaction begins a transaction. Parameters: none.
 const beginTransaction = `BEGIN ISOLATION LEVEL READ COMMITTED`
 
+// lockTime is how long a transaction waits for the lock of a lane.
+const lockTime = 2 * time.Second
+
 // lockLanes takes the locks of lanes, and keeps them until the transaction ends. Parameter:
 // the locks, in ascending order, so that two calls never wait for each other.
 //
@@ -34,10 +43,12 @@ const beginTransaction = `BEGIN ISOLATION LEVEL READ COMMITTED`
 // the table has grown. The settings, which hold until the transaction ends, make it use the
 // indexes always. They make some plans look so expensive that PostgreSQL would compile them, so
 // jit is off. If another transaction keeps a lock, for example that of a suspended process, the
-// statement fails after two seconds, so that its other lanes need not wait.
-const lockLanes = `
-SELECT set_config('lock_timeout', '2s', true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+// statement fails after a while, so that its other lanes need not wait.
+func lockLanes(wait time.Duration) string {
+	return `
+SELECT set_config('lock_timeout', '` + strconv.FormatInt(wait.Milliseconds(), 10) + `ms', true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 	set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), pg_advisory_xact_lock(lock) FROM unnest($1::bigint[]) lock`
+}
 
 // expectCommit has the server end the session of a process that is suspended before its COMMIT,
 // so that it does not keep the lock of the lane. Parameters: none.

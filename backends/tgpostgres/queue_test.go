@@ -15,11 +15,13 @@ import (
 	"github.com/tghook/tghook/backends/tgpostgres"
 )
 
-// newQueue returns a Queue on the pool, whose tables exist.
+// newQueue returns a Queue on the pool, whose tables exist. It waits longer than others, so that its
+// calls succeed on a busy machine too.
 func newQueue(tb testing.TB, pool *pgxpool.Pool, cfg tgpostgres.Config) *tgpostgres.Queue {
 	tb.Helper()
 	q, err := tgpostgres.NewQueue(pool, cfg)
 	require.NoError(tb, err)
+	tgpostgres.Wait(q, time.Minute, time.Minute)
 	require.NoError(tb, q.Migrate(tb.Context()))
 	return q
 }
@@ -147,7 +149,7 @@ func TestAPublishedUpdateWakesATakeOfAnotherProcess(t *testing.T) {
 			}
 			taken <- got
 		}()
-		require.Eventually(t, func() bool { return tgpostgres.Listens(taker) }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return tgpostgres.Listens(taker) }, 3*time.Minute, time.Millisecond)
 		require.NoError(t, publisher.Publish(t.Context(), u))
 		require.Equal(t, []int64{id}, idsOf(receive(t, taken)))
 	}
@@ -268,8 +270,10 @@ func TestALaneThatIsLockedFailsAlone(t *testing.T) {
 	cfg := newSchema(t)
 	pool := connect(t, shared)
 	q := newQueue(t, pool, cfg)
+	tgpostgres.Wait(q, time.Minute, 500*time.Millisecond)
 	other, err := pool.Begin(t.Context())
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = other.Rollback(context.Background()) }) // the pool waits for its end
 	_, err = other.Exec(t.Context(), "SELECT pg_advisory_xact_lock($1)", tgpostgres.LaneLock(7, "stuck"))
 	require.NoError(t, err)
 	all := []tghook.QueuedUpdate{queued(1, "stuck"), queued(2, "free"), queued(3, "stuck")}

@@ -247,7 +247,7 @@ func (t *transaction) endUpdate(ctx context.Context, reply []byte) error {
 	r := t.receipt
 	batch := new(pgx.Batch)
 	batch.Queue(expectCommit)
-	batch.Queue(lockLanes, []int64{lockOf(r.key, r.laneKey)})
+	batch.Queue(r.queue.sql.lock, []int64{lockOf(r.key, r.laneKey)})
 	var same bool
 	var ended int
 	scan := func(row pgx.Row) error { return row.Scan(&same, &ended) }

@@ -96,6 +96,7 @@ func victim(url string) error {
 	if err != nil {
 		return err
 	}
+	tgpostgres.Wait(q, time.Minute, time.Minute)
 	dies, err := strconv.ParseInt(os.Getenv(victimDies), 10, 64)
 	if err != nil {
 		return err

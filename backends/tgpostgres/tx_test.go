@@ -542,6 +542,7 @@ func TestAProcessThatStandsStillLosesItsLocks(t *testing.T) {
 	stuck := newQueue(t, connectConfig(t, poolConfig), cfg)
 	t.Cleanup(proceed)
 	q := newQueue(t, connect(t, shared), cfg)
+	tgpostgres.Wait(q, time.Minute, 500*time.Millisecond)
 	first, second := message1(1), message1(2)
 	first.Lane, second.Lane = "still", "still" // the lock is that of a lane in all schemas
 	require.NoError(t, q.Publish(t.Context(), first))
