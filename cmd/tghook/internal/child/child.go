@@ -117,7 +117,7 @@ func (c *Child) Restart() {
 // have ended. env is added to the environment of this process. It fails if the bot cannot
 // be started the first time.
 func (c *Child) Run(ctx context.Context, env []string) error {
-	changes := make(chan string)
+	changes := make(chan []string)
 	if c.cfg.Watch {
 		w, err := newWatcher(c.dir(), c.say)
 		if err != nil {
@@ -155,7 +155,7 @@ func (c *Child) Run(ctx context.Context, env []string) error {
 }
 
 // life runs one process. crashes counts the crashes in a row, before and after it.
-func (c *Child) life(ctx context.Context, p *process, starts int, changes <-chan string, own *loops, crashes int) (turn, int) {
+func (c *Child) life(ctx context.Context, p *process, starts int, changes <-chan []string, own *loops, crashes int) (turn, int) {
 	began := time.Now()
 	c.update(func(s *State) { s.Running, s.PID, s.Exit, s.Ports, s.Restarts = true, p.pid(), "", nil, starts })
 	next := c.attend(ctx, p, changes, own)
@@ -185,7 +185,7 @@ const (
 )
 
 // attend waits until the process has ended, and ends it if it has to.
-func (c *Child) attend(ctx context.Context, p *process, changes <-chan string, own *loops) turn {
+func (c *Child) attend(ctx context.Context, p *process, changes <-chan []string, own *loops) turn {
 	defer p.stop(Grace)
 	began := time.Now()
 	look := time.NewTicker(portsEvery)
@@ -197,13 +197,13 @@ func (c *Child) attend(ctx context.Context, p *process, changes <-chan string, o
 		case <-c.restart:
 			c.say("restarting the bot")
 			return again
-		case path := <-changes:
-			switch own.judge(path, time.Since(began)) {
-			case ignored:
-			case fromNowOn:
-				c.say(path + " changes each time the bot starts. It restarts the bot no more")
-			case counts:
-				c.say(path + " has changed. Restarting the bot")
+		case files := <-changes:
+			counts, fromNowOn := own.judge(files, time.Since(began))
+			for _, file := range fromNowOn {
+				c.say(file + " changes each time the bot starts. It restarts the bot no more")
+			}
+			if counts != "" {
+				c.say(counts + " has changed. Restarting the bot")
 				return again
 			}
 		case <-look.C:
@@ -218,7 +218,7 @@ func (c *Child) attend(ctx context.Context, p *process, changes <-chan string, o
 }
 
 // pause waits after the crashes in a row, or, after none, for a change.
-func (c *Child) pause(ctx context.Context, changes <-chan string, crashes int) turn {
+func (c *Child) pause(ctx context.Context, changes <-chan []string, crashes int) turn {
 	var over <-chan time.Time
 	if crashes > 0 {
 		over = time.After(pauseAfter(crashes))

@@ -22,6 +22,8 @@ const (
 	settle = 200 * time.Millisecond
 	// settleMost is when a change is told though files go on changing.
 	settleMost = 2 * time.Second
+	// maxTold is how many files of a change are told.
+	maxTold = 64
 )
 
 // outputs are directories of programs that build, test and install.
@@ -50,7 +52,7 @@ func isOutput(dir string) bool {
 
 // A watcher tells which source files below a directory change.
 type watcher struct {
-	changes chan string // the first file of each change, relative to the directory
+	changes chan []string // the first files of each change, relative to the directory
 	root    string
 	notify  *fsnotify.Watcher
 	say     func(string)
@@ -66,7 +68,7 @@ func newWatcher(root string, say func(string)) (*watcher, error) {
 		return nil, err
 	}
 	w := &watcher{
-		changes: make(chan string), root: root, notify: notify, say: say,
+		changes: make(chan []string), root: root, notify: notify, say: say,
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if _, err := w.addAll(root); err != nil {
@@ -126,8 +128,8 @@ func (w *watcher) stopAdding(problem string) {
 
 func (w *watcher) run() {
 	defer close(w.stopped)
-	var first string            // of the change that settles
-	var quiet, most *time.Timer // running while first is set
+	var names []string          // of the change that settles
+	var quiet, most *time.Timer // running while there are names
 	fire := make(chan struct{}, 1)
 	ring := func() {
 		select {
@@ -147,27 +149,35 @@ func (w *watcher) run() {
 			if !counts {
 				continue
 			}
-			if first == "" {
-				first = name
+			if len(names) == 0 {
 				quiet, most = time.AfterFunc(settle, ring), time.AfterFunc(settleMost, ring)
-				continue
+			} else {
+				quiet.Reset(settle)
 			}
-			quiet.Reset(settle)
+			names = together(names, name)
 		case <-w.notify.Errors: //nolint:errcheck // events are lost; those that came are enough
 		case <-fire:
-			if first == "" {
+			if len(names) == 0 {
 				continue
 			}
 			quiet.Stop()
 			most.Stop()
 			select {
-			case w.changes <- first:
+			case w.changes <- names:
 			case <-w.stop:
 				return
 			}
-			first = ""
+			names = nil
 		}
 	}
+}
+
+// together returns the names with one more, unless it is among them or there are maxTold.
+func together(names []string, name string) []string {
+	if len(names) == maxTold || slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
 }
 
 // source returns the source file that an event is about. If it is about a new directory, it
