@@ -18,12 +18,13 @@ import (
 )
 
 const (
-	pageSize     = 4096
-	leastSize    = 1 << 20
-	logSize      = 8 << 20 // what the log may keep of the disk after a large write
-	connections  = 5       // the writer's, and those that read albums
-	openPatience = 10 * time.Second
+	pageSize    = 4096
+	leastSize   = 1 << 20
+	logSize     = 8 << 20 // what the log may keep of the disk after a large write
+	connections = 5       // the writer's, and those that read albums
 )
+
+var openPatience = 10 * time.Second // tests change it
 
 // Open opens the file at path. If there is none, it makes one that only the user of the process
 // may read. The folder must exist. SQLite keeps two more files beside it while it is open.

@@ -4,10 +4,16 @@ import (
 	"database/sql"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// In the tests Open waits as long as a busy machine may need.
+func init() { //nolint:gochecknoinits // it must come before all tests
+	openPatience = 2 * time.Minute
+}
 
 func TestEveryConnectionHasItsSettings(t *testing.T) {
 	t.Parallel()
