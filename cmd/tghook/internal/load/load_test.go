@@ -67,15 +67,15 @@ func TestTrafficOfManyChats(t *testing.T) {
 }
 
 func TestFailuresAreCounted(t *testing.T) {
-	var n atomic.Int64
+	var n, queries, messages atomic.Int64
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r, err := run(ctx, t, func(w http.ResponseWriter, req *http.Request) {
-		_, _ = io.Copy(io.Discard, req.Body)
-		switch n.Add(1) % 10 {
-		case 1:
+		body, _ := io.ReadAll(req.Body)
+		switch {
+		case n.Add(1)%10 == 1:
 			w.WriteHeader(http.StatusBadGateway)
-		case 2:
+		case gjson.GetBytes(body, "callback_query").Exists() && queries.Add(1) == 1, gjson.GetBytes(body, "message").Exists() && messages.Add(1) == 1:
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
@@ -104,4 +104,5 @@ func TestTheReportComesEarlyWithContext(t *testing.T) {
 	}, load.Config{Rate: 100, For: time.Hour, Chats: 1})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Positive(t, r.Delivered)
+	require.Equal(t, r.Made, r.Delivered+r.Pending, "the fifth ends while the report is made")
 }
