@@ -136,11 +136,12 @@ func (d *Desk) kept() iter.Seq2[string, []byte] {
 	return d.cfg.State.Records()
 }
 
-// firstUpdate returns the id of the first update of each bot. It grows from start to start, so
-// that the offset of a bot that goes on polling after a restart confirms nothing new.
+// firstUpdate returns the id of the first update of each bot. It grows by 1,000 in a tenth of a
+// second, so that the offset of a bot that goes on polling after a restart confirms nothing new.
+// Once a day it begins at 1 again. Then the offset is far above, and confirms nothing either.
 func firstUpdate(now time.Time) int64 {
-	const begin, each, most = 1_750_000_000, 8, 1_000_000_000
-	return min(max((now.Unix()-begin)*each, 1), most)
+	const each, most = 1000, 1_000_000_000
+	return now.UnixMilli()/100*each%most + 1
 }
 
 // listenError adds advice to an error of the listener, in the words of the Desk.

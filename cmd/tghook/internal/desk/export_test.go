@@ -8,3 +8,6 @@ func (d *Desk) Routes() map[string][]string {
 	}
 	return routes
 }
+
+// FirstUpdate is firstUpdate.
+var FirstUpdate = firstUpdate

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,4 +65,19 @@ func TestABotHasNoUsernameThatEndsALineOfAnExport(t *testing.T) {
 		r.refused(http.MethodPost, "/api/bots", object{"token": "777:other", "username": name}, http.StatusBadRequest, "invalid_request")
 	}
 	require.Empty(t, r.get("/api/bots"))
+}
+
+// A bot goes on polling after a restart without state, with the offset behind its newest update. An
+// offset of at most ten above the next update confirms it.
+func TestARestartConfirmsNoUpdate(t *testing.T) {
+	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for minute := range 3 * 24 * 60 {
+		start := day.Add(time.Duration(minute)*time.Minute + 950*time.Millisecond)
+		for updates, took := range map[int64]time.Duration{1: 100 * time.Millisecond, 5: time.Second, 40: 5 * time.Second, 5000: time.Minute} {
+			offset, next := desk.FirstUpdate(start)+updates, desk.FirstUpdate(start.Add(took))
+			if next < offset && offset <= next+10 {
+				t.Fatalf("%d updates in %v since %v: the offset is %d, and the next update %d", updates, took, start, offset, next)
+			}
+		}
+	}
 }
