@@ -72,8 +72,8 @@ func TestABotHasNoUsernameThatEndsALineOfAnExport(t *testing.T) {
 func TestARestartConfirmsNoUpdate(t *testing.T) {
 	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for minute := range 3 * 24 * 60 {
-		start := day.Add(time.Duration(minute)*time.Minute + 950*time.Millisecond)
-		for updates, took := range map[int64]time.Duration{1: 100 * time.Millisecond, 5: time.Second, 40: 5 * time.Second, 5000: time.Minute} {
+		start := day.Add(time.Duration(minute)*time.Minute + 150*time.Millisecond)
+		for updates, took := range map[int64]time.Duration{1: 300 * time.Millisecond, 5: time.Second, 45: 5 * time.Second, 5000: time.Minute} {
 			offset, next := desk.FirstUpdate(start)+updates, desk.FirstUpdate(start.Add(took))
 			if next < offset && offset <= next+10 {
 				t.Fatalf("%d updates in %v since %v: the offset is %d, and the next update %d", updates, took, start, offset, next)
