@@ -76,7 +76,7 @@ func (m *mounted) end() {
 func TestAMountedBotHonoursTheSameSettings(t *testing.T) {
 	t.Parallel()
 	tg := tghooktest.NewServer(t, tghooktest.ServerConfig{Token: rig.APIToken, Patience: rig.InTime})
-	address := "127.0.0.1:" + freePort(t)
+	address := "127.0.0.1:" + rig.FreePort(t)
 	m := mount(t, replying(rig.Hello, nil), tghook.RunConfig{
 		Token: rig.APIToken, URL: "http://" + address + "/public/telegram", Path: "/a%20b", Listen: address, HealthPath: "/alive",
 		Webhook: tghook.Config{Secret: rig.HookToken}, Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
@@ -107,7 +107,7 @@ func TestAMountedBotPollsWithoutAURL(t *testing.T) {
 	handled := make(chan int64, 1)
 	chat := tg.User("Ann").Chat()
 	chat.Send("hi")
-	address := "127.0.0.1:" + freePort(t)
+	address := "127.0.0.1:" + rig.FreePort(t)
 	m := mount(t, tghook.Kinds{tghook.KindMessage: tghook.HandlerFunc(func(_ context.Context, u *tghook.Update) (tghook.Reply, error) {
 		handled <- u.ChatID
 		return tghook.NoReply, nil
@@ -149,7 +149,7 @@ func TestAMountedBotServesTLSByItsListener(t *testing.T) {
 			tg := tghooktest.NewServer(t, tghooktest.ServerConfig{
 				Token: rig.APIToken, Roots: roots, Patience: rig.InTime, Observe: func(d tghooktest.Delivery) { deliveries <- d },
 			})
-			address := "127.0.0.1:" + freePort(t)
+			address := "127.0.0.1:" + rig.FreePort(t)
 			cfg := tghook.RunConfig{
 				Token: rig.APIToken, URL: "https://" + address + "/telegram", Listen: address,
 				Client: tghook.ClientConfig{BaseURL: tg.URL, Local: true},
@@ -168,7 +168,7 @@ func TestAMountedBotServesTLSByItsListener(t *testing.T) {
 }
 
 func TestAMountedBotListensAtASocketAndAtPORT(t *testing.T) {
-	port := freePort(t)
+	port := rig.FreePort(t)
 	t.Setenv("PORT", port)
 	cfg := tghook.RunConfig{KeepWebhook: true, Webhook: tghook.Config{Secret: rig.HookToken}}
 	l := mount(t, tghook.HandlerFunc(rig.Nothing), cfg).listen()

@@ -9,12 +9,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,21 +25,6 @@ import (
 	"github.com/tghook/tghook/internal/test/rig"
 	"github.com/tghook/tghook/tghooktest"
 )
-
-// freePort is a port of loopback's that was free a moment ago, and none of those that
-// the system gives to whoever asks for any.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for {
-		port := strconv.Itoa(10_000 + rand.N(20_000))
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
-		if err == nil {
-			l.Close()
-			return port
-		}
-		require.ErrorIs(t, err, syscall.EADDRINUSE)
-	}
-}
 
 // running is a Run that has begun.
 type running struct {
@@ -68,7 +51,7 @@ func startRunTrusted(t *testing.T, roots *x509.CertPool, h tghook.Handler, chang
 	t.Helper()
 	r := &running{
 		t: t, deliveries: make(chan tghooktest.Delivery, 100), done: make(chan error, 1), ready: make(chan struct{}),
-		secret: rig.HookToken, port: freePort(t), network: "tcp",
+		secret: rig.HookToken, port: rig.FreePort(t), network: "tcp",
 	}
 	r.tg = tghooktest.NewServer(t, tghooktest.ServerConfig{
 		Token: rig.APIToken, Roots: roots, Patience: rig.InTime, Observe: func(d tghooktest.Delivery) { r.deliveries <- d },
@@ -504,7 +487,7 @@ func TestRunMakesACertificateThatTelegramAccepts(t *testing.T) {
 }
 
 func TestRunTakesItsPortFromTheEnvironment(t *testing.T) {
-	port := freePort(t)
+	port := rig.FreePort(t)
 	t.Setenv("PORT", port)
 	r := startRun(t, tghook.HandlerFunc(rig.Nothing), func(r *running, cfg *tghook.RunConfig) {
 		cfg.Listen, r.address = "", "127.0.0.1:"+port

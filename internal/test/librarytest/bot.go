@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/tghook/tghook"
 	"github.com/tghook/tghook/internal/test/rig"
@@ -105,7 +103,7 @@ func start(t *testing.T, run Run, webhook bool, configure func(*tghook.RunConfig
 	logger, b.logged = rig.Logger()
 	cfg.Webhook.Dispatch.Observe, cfg.Webhook.Dispatch.Logger = b.observe, logger
 	if webhook {
-		cfg.Listen = freeAddress(t)
+		cfg.Listen = "127.0.0.1:" + rig.FreePort(t)
 		cfg.URL = "http://" + cfg.Listen + "/telegram"
 	}
 	if configure != nil {
@@ -126,14 +124,6 @@ func start(t *testing.T, run Run, webhook bool, configure func(*tghook.RunConfig
 		}
 	})
 	return b
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (b *bot) observe(_ context.Context, d tghook.Delivery) {

@@ -40,7 +40,7 @@ func TestProgram(t *testing.T) {
 			cmd.Stdout, cmd.Stderr = &output, &output
 			cmd.Env = []string{asProgram + "=1", "TELEGRAM_TOKEN=" + token, "TELEGRAM_API_URL=" + tg.URL, "TELEGRAM_API_LOCAL=true"}
 			if webhook {
-				address := freeAddress(t)
+				address := "127.0.0.1:" + rig.FreePort(t)
 				cmd.Env = append(cmd.Env, "TELEGRAM_LISTEN="+address, "TELEGRAM_WEBHOOK_URL=http://"+address+"/telegram")
 			}
 			require.NoError(t, cmd.Start())
