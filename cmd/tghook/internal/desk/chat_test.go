@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tghook/tghook/cmd/tghook/internal/desk"
 )
 
 func TestUsersAreTheSameForAllBots(t *testing.T) {
@@ -127,7 +129,7 @@ func TestBlockedBotCannotWrite(t *testing.T) {
 }
 
 func TestChatShowsWhatTheBotDoes(t *testing.T) {
-	r := start(t)
+	r := start(t, desk.Config{Speed: 0.01}) // typing lasts for 5 seconds, and a draft for 30
 	r.webhook(func(object) any { return nil })
 	r.say("hi")
 	r.call("sendChatAction", object{"chat_id": r.you, "action": "typing"})

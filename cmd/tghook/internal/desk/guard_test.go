@@ -72,7 +72,9 @@ func TestForeignPagesAreRefused(t *testing.T) {
 func TestGETChangesNothing(t *testing.T) {
 	r := start(t)
 	r.call("getMe", nil)
+	s := r.listen("", "")
 	r.say("hi")
+	s.until("queue") // the last event of the message
 	seq := r.get("/api/state").(object)["seq"]
 	for path, methods := range r.desk.Routes() {
 		for _, method := range methods {

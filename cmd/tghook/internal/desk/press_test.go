@@ -35,9 +35,9 @@ func TestButtonIsPressedByTextPlaceAndData(t *testing.T) {
 		text  string
 		alert bool
 	}{
-		{object{"button": "Go", "wait": "5s"}, "You pressed go", false},
-		{object{"row": 0, "column": 1, "wait": "5s"}, "You pressed stop", true},
-		{object{"data": "stop", "wait": "5s"}, "You pressed stop", true},
+		{object{"button": "Go", "wait": "1m"}, "You pressed go", false},
+		{object{"row": 0, "column": 1, "wait": "1m"}, "You pressed stop", true},
+		{object{"data": "stop", "wait": "1m"}, "You pressed stop", true},
 	} {
 		answer := r.post(m+"/press", test.body)
 		require.Equal(t, true, answer["answered"], test.body)
@@ -45,7 +45,7 @@ func TestButtonIsPressedByTextPlaceAndData(t *testing.T) {
 		require.Equal(t, test.alert, answer["show_alert"])
 		require.Equal(t, "callback", answer["kind"])
 	}
-	answer := r.post(r.chat()+"/press", object{"button": "Go", "wait": "5s"})
+	answer := r.post(r.chat()+"/press", object{"button": "Go", "wait": "1m"})
 	require.Equal(t, "You pressed go", answer["text"])
 	require.Equal(t, false, r.post(m+"/press", object{"button": "Go"})["answered"])
 }
