@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -302,11 +303,15 @@ func proxied(t *testing.T, h http.Handler, lines string) Config {
 // name returns a subject, for certificates.
 func subject(name string) pkix.Name { return pkix.Name{CommonName: name} }
 
-// closedPort returns an address where nobody listens.
+// closedPort returns an address where nobody listens. A socket holds it until the end of the
+// test, so that no other test listens there.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
+	t.Cleanup(func() { require.NoError(t, syscall.Close(socket)) })
+	require.NoError(t, syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	bound, err := syscall.Getsockname(socket)
+	require.NoError(t, err)
+	return fmt.Sprint("127.0.0.1:", bound.(*syscall.SockaddrInet4).Port)
 }
