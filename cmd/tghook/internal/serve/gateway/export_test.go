@@ -21,6 +21,9 @@ func (g *Gateway) DeleteTime(d time.Duration) { g.deleteTime = d }
 // DeletePause changes the first pause between two attempts to delete a webhook, before Run.
 func (g *Gateway) DeletePause(d time.Duration) { g.deletePause = d }
 
+// StopHooks makes calls of setWebhook and deleteWebhook wait for ever.
+func (g *Gateway) StopHooks() { g.keeper.hooks.SetLimit(0) }
+
 // EndTime changes how long Run waits for all at the end, before Run.
 func (g *Gateway) EndTime(d time.Duration) { g.endTime = d }
 

@@ -307,14 +307,15 @@ func TestAPollThatMustWaitHasAProblem(t *testing.T) {
 // It is not tried for ever. Then the log says so, and has no token.
 func TestAWebhookThatStaysIsLogged(t *testing.T) {
 	for name, end := range map[string]func(*rig){
-		"the time is over":  func(*rig) {},
-		"the gateway stops": func(r *rig) { r.stop() },
+		"the time is over":                   func(*rig) {},
+		"the time is over before a call may": func(r *rig) { r.gateway.StopHooks() },
+		"the gateway stops":                  func(r *rig) { r.stop() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(f *config.Config, r *rig) {
 				f.Admin.Allow = loopback
-				if name == "the time is over" {
-					r.erase = 3 * time.Second
+				if name != "the gateway stops" {
+					r.erase, r.pause = 3*time.Second, 200*time.Millisecond
 				}
 			})
 			r.addAndRemove(tghooktest.CallError{Code: 502, Description: "Bad Gateway"}, 1000)

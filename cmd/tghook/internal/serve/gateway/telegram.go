@@ -176,7 +176,7 @@ func (b *bot) pollOnce(ctx context.Context) error {
 // deleteWebhook removes the webhook of a bot that was taken out, if this gateway is the keeper or
 // becomes it soon, and the webhook is the gateway's. Nothing else would remove it later, because the
 // token is forgotten. So after an error deleteWebhook tries again, until the time is over, the bot is
-// put back or ctx ends.
+// put back or ctx ends. An error of the Bot API is kept when no call may follow.
 func (b *bot) deleteWebhook(ctx context.Context) {
 	if b.hook == nil {
 		return
@@ -193,10 +193,13 @@ func (b *bot) deleteWebhook(ctx context.Context) {
 		return
 	}
 	release()
-	err := b.deleteOnce(ctx)
+	err := b.gateway.keeper.mayCall(ctx)
+	if err == nil {
+		err = b.deleteOnce(ctx)
+	}
 	for pause := b.gateway.deletePause; err != nil && ctx.Err() == nil; pause = min(2*pause, mostPause) {
 		b.problem(err)
-		if sleep(ctx, pause) {
+		if sleep(ctx, pause) && b.gateway.keeper.mayCall(ctx) == nil {
 			err = b.deleteOnce(ctx)
 		}
 	}
@@ -209,9 +212,6 @@ func (b *bot) deleteWebhook(ctx context.Context) {
 // ended: Telegram might execute it when the bot that was put back has set its webhook. At the end of
 // the gateway it has as much time as a webhook reply.
 func (b *bot) deleteOnce(ctx context.Context) error {
-	if err := b.gateway.keeper.mayCall(ctx); err != nil {
-		return err
-	}
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 	defer cancel()
 	calling, release := b.gateway.ends.calls.bound(calling)
