@@ -19,39 +19,40 @@ import (
 func TestTheLastCallOfALostReplyIsCountedAsLost(t *testing.T) {
 	const busy, lost = "sendChatAction: tghook: sendChatAction: 500 Internal Server Error", "sendChatAction: given up: tghook: sendChatAction: "
 	for name, c := range map[string]struct {
-		fails int // how many calls fail; the next one succeeds
-		with  tghooktest.CallError
-		want  func(called []string) bool
+		method string // of the reply; a chat action is given up after seconds, a message after minutes
+		fails  int    // how many calls fail; the next one succeeds
+		with   tghooktest.CallError
+		want   func(called []string) bool
 	}{
 		"500 until its time is over": {
-			1000, tghooktest.CallError{Code: 500, Description: "Internal Server Error"}, func(called []string) bool {
+			"sendChatAction", 1000, tghooktest.CallError{Code: 500, Description: "Internal Server Error"}, func(called []string) bool {
 				last := len(called) - 1
-				return last > 0 && strings.HasPrefix(called[last], lost+"500") && !slices.ContainsFunc(called[:last], func(call string) bool { return call != busy })
+				return last >= 0 && strings.HasPrefix(called[last], lost+"500") && !slices.ContainsFunc(called[:last], func(call string) bool { return call != busy })
 			},
 		},
 		"429 for too long": {
-			1, tghooktest.CallError{Code: 429, Description: "Too Many Requests: retry after 3600", RetryAfter: time.Hour}, func(called []string) bool {
+			"sendChatAction", 1, tghooktest.CallError{Code: 429, Description: "Too Many Requests: retry after 3600", RetryAfter: time.Hour}, func(called []string) bool {
 				return len(called) == 1 && strings.HasPrefix(called[0], lost+"429")
 			},
 		},
 		"400": {
-			1, tghooktest.CallError{Code: 400, Description: "Bad Request"}, func(called []string) bool {
+			"sendChatAction", 1, tghooktest.CallError{Code: 400, Description: "Bad Request"}, func(called []string) bool {
 				return len(called) == 1 && strings.HasPrefix(called[0], lost+"400")
 			},
 		},
 		"500 once": {
-			1, tghooktest.CallError{Code: 500, Description: "Internal Server Error"}, func(called []string) bool {
-				return slices.Equal(called, []string{busy, "sendChatAction"})
+			"sendMessage", 1, tghooktest.CallError{Code: 500, Description: "Internal Server Error"}, func(called []string) bool {
+				return slices.Equal(called, []string{"sendMessage: tghook: sendMessage: 500 Internal Server Error", "sendMessage"})
 			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bot := newWitness(t, func(w http.ResponseWriter, body string) {
-				answerJSON(fmt.Sprintf(`{"method":"sendChatAction","chat_id":%d,"action":"typing"}`, gjson.Get(body, "message.chat.id").Int()))(w, "")
+				answerJSON(fmt.Sprintf(`{"method":%q,"chat_id":%d,"action":"typing","text":"Hello!"}`, c.method, gjson.Get(body, "message.chat.id").Int()))(w, "")
 			})
 			r := newRig(t, func(f *config.Config, r *rig) { f.Bots = []*config.Bot{r.bot(bot.URL)} })
-			r.tg.FailCalls(c.fails, c.with, "sendChatAction")
+			r.tg.FailCalls(c.fails, c.with, c.method)
 			r.tg.User("Ann").Chat().Send("hello")
 			called := func() []string {
 				r.meter.mu.Lock()

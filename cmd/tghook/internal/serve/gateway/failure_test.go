@@ -26,6 +26,7 @@ import (
 func TestNoEndMakesADeadLetter(t *testing.T) {
 	hang := make(chan struct{})
 	bot := newWitness(t, func(http.ResponseWriter, string) { <-hang })
+	defer close(hang)
 	r := newRig(t, func(f *config.Config, r *rig) {
 		r.end = 10 * patience
 		b := r.bot(bot.URL)
@@ -47,8 +48,9 @@ func TestNoEndMakesADeadLetter(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 20, state.Pending)
 	require.Zero(t, state.Dead)
-	require.Zero(t, state.Leased)
-	close(hang)
+	if r.gaveBack() {
+		require.Zero(t, state.Leased)
+	}
 }
 
 // A bot that takes longer than the end of the gateway is not posted to twice for a reload, and
@@ -241,6 +243,7 @@ func TestAWebhookThatNobodyDeletesIsLogged(t *testing.T) {
 	r.eventually(func() bool { s, err := r.gateway.Bot("shop"); return err == nil && s.Webhook.URL != "" }, "Telegram has the webhook")
 	second := *r
 	second.storage = r.open()
+	second.end = 10 * patience // the line comes at the end, on a slow machine late
 	g := second.start()
 	r.eventually(func() bool { _, err := g.Bot("shop"); return err == nil }, "the second one runs")
 	removed := *r.file

@@ -118,6 +118,12 @@ func (r *rig) start() *gateway.Gateway {
 	return g
 }
 
+// gaveBack reports whether a gateway that has ended gave back what it had not handled. There is a second
+// for that. A slow machine may need longer, and then the log says so.
+func (r *rig) gaveBack() bool {
+	return !strings.Contains(r.log.String(), "could not be given back")
+}
+
 // logged is the log of a test, which can be read.
 type logged struct {
 	t    *testing.T
