@@ -81,6 +81,7 @@ func (c *collector) text() (metrics, traces string) {
 func TestOTLPGetsMetricsAndSpans(t *testing.T) {
 	c := newCollector(t, http.StatusOK)
 	tel, lines := start(t, "OTEL_EXPORTER_OTLP_ENDPOINT", c.URL)
+	tel.BePatient()
 	everything(tel, time.Now())
 	run(t, tel)
 	require.NoError(t, tel.Shutdown(t.Context()))
@@ -102,6 +103,7 @@ func TestOneSignalAlone(t *testing.T) {
 	} {
 		c := newCollector(t, http.StatusOK)
 		tel, _ := start(t, append([]string{env[0], c.URL + env[1]}, env[2:]...)...)
+		tel.BePatient()
 		run(t, tel)
 		require.NoError(t, tel.Shutdown(t.Context()))
 		metrics, traces := c.text()
@@ -114,6 +116,7 @@ func TestOneSignalAlone(t *testing.T) {
 	} {
 		c := newCollector(t, http.StatusOK)
 		tel, _ := start(t, append([]string{env[0], c.URL + env[1]}, env[2:]...)...)
+		tel.BePatient()
 		run(t, tel)
 		require.NoError(t, tel.Shutdown(t.Context()))
 		metrics, traces := c.text()

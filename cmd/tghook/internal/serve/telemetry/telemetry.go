@@ -27,7 +27,7 @@ const (
 
 	// maxSeries bounds the series of an instrument.
 	maxSeries = 20_000
-	// endTime bounds Shutdown.
+	// endTime bounds Shutdown, unless a test changes that.
 	endTime = 3 * time.Second
 )
 
@@ -50,8 +50,9 @@ type Telemetry struct {
 	*counts
 	*gauges
 
-	end   sync.Once
-	ended error
+	endTime time.Duration
+	end     sync.Once
+	ended   error
 }
 
 // New returns a Telemetry. Metrics can be read at /metrics. If the environment has
@@ -75,7 +76,7 @@ func New(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Telemetry{registry: prometheus.NewRegistry(), faults: newFaults(cfg.Logger)}
+	t := &Telemetry{registry: prometheus.NewRegistry(), faults: newFaults(cfg.Logger), endTime: endTime}
 	t.faults.install()
 	about := t.resource(ctx, cfg.Version)
 	if t.metrics, err = t.meters(ctx, about, metricsTo); err != nil {
@@ -136,7 +137,7 @@ func (t *Telemetry) Library() *oteltghook.Telemetry { return t.library }
 // latest. Further calls return the error of the first. Metrics must not be asked for afterwards.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	t.end.Do(func() {
-		ctx, cancel := context.WithTimeout(ctx, endTime)
+		ctx, cancel := context.WithTimeout(ctx, t.endTime)
 		defer cancel()
 		done := make(chan error, 1)
 		go func() { done <- t.shutdown(ctx) }()
