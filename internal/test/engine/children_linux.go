@@ -22,6 +22,15 @@ func children(parent int) []int {
 	return found
 }
 
+// awaitStop returns when the process has stopped or ended. SIGSTOP was sent to it, and it may be in
+// the middle of a fork.
+func awaitStop(pid int) {
+	file := filepath.Join("/proc", strconv.Itoa(pid), "stat")
+	for state, _ := status(file); state != 0 && state != 'T' && state != 'Z'; state, _ = status(file) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // awaitEnd returns when the processes have ended, which have been killed.
 func awaitEnd(pids []int) {
 	for _, pid := range pids {

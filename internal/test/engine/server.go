@@ -191,14 +191,15 @@ func (s *Server) lastOutput() []byte {
 // Kill ends the server and the processes that it has started by SIGKILL, and waits for their
 // end.
 func (s *Server) Kill() {
-	_ = s.process.Signal(syscall.SIGSTOP) // it starts no more processes
-	pids := children(s.process.Pid)
-	for _, pid := range pids {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	_ = s.halt()
+	for pids := children(s.process.Pid); len(pids) > 0; pids = children(s.process.Pid) { // one that is missed keeps the data in use
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		awaitEnd(pids)
 	}
 	_ = s.process.Signal(syscall.SIGKILL)
 	<-s.ended
-	awaitEnd(pids)
 }
 
 // Restart starts the server again, on the same port with the same data. It returns when the
@@ -221,20 +222,37 @@ func (s *Server) Restart(ctx context.Context) error {
 
 // Pause stops the server and the processes that it has started by SIGSTOP. It keeps its port
 // and connections, and answers nothing until Resume.
-func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
-
-// Resume ends a Pause.
-func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }
-
-// signal sends a signal to the server and the processes that it has started.
-func (s *Server) signal(sig syscall.Signal) error {
-	if err := s.process.Signal(sig); err != nil {
+func (s *Server) Pause() error {
+	if err := s.halt(); err != nil {
 		return err
 	}
+	s.tellChildren(syscall.SIGSTOP)
+	return nil
+}
+
+// Resume ends a Pause.
+func (s *Server) Resume() error {
+	if err := s.process.Signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	s.tellChildren(syscall.SIGCONT)
+	return nil
+}
+
+// halt stops the server by SIGSTOP. When it returns, the server starts no more processes.
+func (s *Server) halt() error {
+	err := s.process.Signal(syscall.SIGSTOP)
+	if err == nil {
+		awaitStop(s.process.Pid)
+	}
+	return err
+}
+
+// tellChildren sends a signal to the processes that the server has started.
+func (s *Server) tellChildren(sig syscall.Signal) {
 	for _, pid := range children(s.process.Pid) {
 		_ = syscall.Kill(pid, sig) // it may have ended meanwhile
 	}
-	return nil
 }
 
 // Close asks the server to end, and waits until it has. It may be called after Kill.
