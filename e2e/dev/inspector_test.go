@@ -104,9 +104,9 @@ func echoes(body string) (int, string) {
 }
 
 // inspected starts the command with a bot with a webhook, and a page with the inspector.
-func inspected(t *testing.T, answer func(body string) (status int, reply string), flags ...string) (*command, *receiver, *tab) {
+func inspected(t *testing.T, answer func(body string) (status int, reply string)) (*command, *receiver, *tab) {
 	t.Helper()
-	c := start(t, flags...)
+	c := start(t)
 	r := c.receive(t, answer)
 	p := c.page(t)
 	p.wait("document.querySelector('.chats, .side')")

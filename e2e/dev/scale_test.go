@@ -3,6 +3,7 @@ package dev
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func TestAnAlbumThatIsLoadedInTwoPartsKeepsThePlace(t *testing.T) {
 	t.Parallel()
 	c, b, p := begun(t, nil)
 	media := `[{"type":"photo","media":"attach://a"},{"type":"photo","media":"attach://b"},{"type":"photo","media":"attach://c"}]`
-	b.upload("sendMediaGroup", map[string]string{"chat_id": fmt.Sprint(c.you()), "media": media},
+	b.upload("sendMediaGroup", map[string]string{"chat_id": strconv.FormatInt(c.you(), 10), "media": media},
 		map[string]part{"a": {"a.png", picture(t, 200, 200, 0)}, "b": {"b.png", picture(t, 200, 200, 120)}, "c": {"c.png", picture(t, 200, 200, 240)}})
 	for i := range 48 {
 		b.must("sendMessage", object{"chat_id": c.you(), "text": fmt.Sprint("line ", i)})

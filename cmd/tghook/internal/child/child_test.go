@@ -209,7 +209,7 @@ func TestChangesAtOnceAreToldOnce(t *testing.T) {
 			events <- fsnotify.Event{Name: filepath.Join(dir, name), Op: fsnotify.Write}
 		}
 		began := time.Now()
-		var names []string
+		names := make([]string, 0, 50)
 		for i := range 50 {
 			names = append(names, fmt.Sprint(i, ".py"))
 			change(names[i])
@@ -317,7 +317,7 @@ func TestACrashedBotStartsAgain(t *testing.T) {
 	r := start(t, Config{Command: shell(`echo started; test -e again && exec sleep 60; touch again; exit 7`), Dir: dir})
 	r.until(t, "tghook: the bot has ended: exit status 7. It starts again in 500ms", 1)
 	r.until(t, "bot | started", 2)
-	var seen []string
+	seen := make([]string, 0, 3)
 	for range 3 {
 		s := <-r.states
 		seen = append(seen, fmt.Sprint(s.Running, " ", s.Exit, " ", s.Restarts))
