@@ -144,7 +144,7 @@ func (c *control) hold(tb testing.TB, shape gateway.Shape, f function) *run {
 	select {
 	case r := <-c.runs:
 		return r
-	case <-time.After(5 * time.Second): // what was sent before the freeze arrives sooner
+	case <-time.After(5 * time.Second): // a run that was announced before the freeze arrives sooner
 		c.unheld = true
 		return nil
 	}

@@ -21,7 +21,7 @@ const (
 	pageSize    = 4096
 	leastSize   = 1 << 20
 	logSize     = 8 << 20 // what the log may keep of the disk after a large write
-	connections = 5       // the writer's, and those that read albums
+	connections = 5       // one writes, and the others read albums
 )
 
 var openPatience = 10 * time.Second // tests change it

@@ -83,7 +83,7 @@ func TestTheMessagesInSightAreNotCutOff(t *testing.T) {
 		`await look('end'); await c.more(before);`:   {First: 841, Last: 1000, Asked: 5, Text: "first"},
 		`c.near = 'start'; await c.more([]);`:        {First: 801, Last: 960, Asked: 4},
 		`c.near = null; await c.more(before);`:       {First: 801, Last: 960, Asked: 4},
-		// The answer is not used, and the list asks for what is wanted now.
+		// The conversation leaves the answer out, and the list asks again.
 		`await leave('start', null);`: {First: 801, Last: 960, Asked: 5},
 		`await leave('end', null);`:   {First: 801, Last: 960, Asked: 5},
 		`await leave('start', 'end'); await until(() => drawn()[0].message_id !== 801);`: {First: 841, Last: 1000, Asked: 6, Text: "first"},
@@ -105,7 +105,7 @@ func TestAJumpWaitsForWhatIsBeingLoaded(t *testing.T) {
 		`const open = shut(), jumps = [c.around(300), c.around(310)]; open(); await Promise.all(jumps);`:             {First: 276, Last: 325, Asked: 6, Mark: 310},
 		`const open = shut(), jumps = [c.around(300), c.newest(), c.around(990)]; open(); await Promise.all(jumps);`: {First: 951, Last: 1000, Asked: 7, Mark: 990, Text: "first"},
 		`gate = Promise.reject(new Error('no connection')); await c.around(300);`:                                    {First: 801, Last: 960, Asked: 5},
-		// The list is drawn, and asks for more, before those who wait go on.
+		// The list asks for more before the waiting jump goes on. The jump comes first all the same.
 		`await rested(); const open = shut(), first = look('start'), jump = c.around(300); c.subscribe(() => queueMicrotask(() => c.more(drawn()))); open(); await jump;`: {First: 276, Last: 325, Asked: 7, Mark: 300},
 		`const open = shut(), jumps = [c.newest(), look('start'), c.newest()]; open(); await Promise.all(jumps);`:                                                         {First: 951, Last: 1000, Asked: 6, Text: "first"},
 	} {

@@ -85,7 +85,7 @@ func TestTheTrialFindsABrokenGateway(t *testing.T) {
 			t.Parallel()
 			one := short(sqlite)
 			one.breakage, one.updates, one.chats, one.kills = name, 400, 20, 0
-			if name == forgets { // the trial waits in vain for what is lost
+			if name == forgets { // the lost updates never come, so the trial waits only ten seconds
 				one.patience = 10 * time.Second
 			}
 			got, err := one.run(t.Context())

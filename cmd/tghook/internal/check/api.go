@@ -56,8 +56,8 @@ func succeed(c tghooktest.Call) (f tghooktest.CallFault) {
 	return f
 }
 
-// settled returns the calls about a chat when no other has come for a while. It looks twice for
-// that: when this machine stalls, the first while is over before the bot had one.
+// settled returns the calls about a chat when no other has come for a while. It looks twice: if
+// this machine has stalled, the bot had no time before the first look.
 func (p *probe) settled(chat int64) (calls []tghooktest.Call) {
 	const still = 300 * time.Millisecond
 	for quiet := 0; quiet < 2; {

@@ -138,7 +138,7 @@ func (d *Desk) kept() iter.Seq2[string, []byte] {
 
 // firstUpdate returns the id of the first update of each bot. It grows by 1,000 in a tenth of a
 // second, so that the offset of a bot that goes on polling after a restart confirms nothing new.
-// Once a day it begins at 1 again. Then the offset is far above, and confirms nothing either.
+// After 28 hours it begins at 1 again. An old offset is far above that, and confirms nothing either.
 func firstUpdate(now time.Time) int64 {
 	const each, most = 1000, 1_000_000_000
 	return now.UnixMilli()/100*each%most + 1

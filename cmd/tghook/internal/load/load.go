@@ -113,7 +113,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	err = send(ctx, c, t, cfg)
 	close(done)
 	telling.Wait()
-	c.Close() // no attempt may end between the counts; what is under way is still pending
+	c.Close() // so that no attempt ends between the counts; an update under way stays pending
 	return t.report(c.Server().Pending()), err
 }
 

@@ -118,8 +118,8 @@ func (r *rig) start() *gateway.Gateway {
 	return g
 }
 
-// gaveBack reports whether a gateway that has ended gave back what it had not handled. There is a second
-// for that. A slow machine may need longer, and then the log says so.
+// gaveBack reports whether a gateway has given back its leased updates at its end. It has one second for
+// that. The log tells if a slow machine needs longer.
 func (r *rig) gaveBack() bool {
 	return !strings.Contains(r.log.String(), "could not be given back")
 }

@@ -13,7 +13,7 @@ import (
 // How many bytes answers may have in memory, from when they are read until their calls are over. An
 // answer needs copiesOfFiles*maxMultipart at most. While the Bot API refuses a call, it goes on for
 // two minutes. So an Outlet has room for two answers of the largest size. The process has room for three,
-// so that one Outlet cannot take all of it. Small answers wait only for those of the same Outlet.
+// so that one Outlet cannot take all of it. A small answer waits only for answers of its own Outlet.
 const (
 	maxHeld  = 2 * copiesOfFiles * maxMultipart // large answers of one Outlet
 	maxInUse = 3 * copiesOfFiles * maxMultipart // large answers of the process
